@@ -1,0 +1,84 @@
+"""Every error that knoll raises on purpose, as one tree with two verdicts.
+
+    KnollError
+    ├── Rejected                 never right: HTTP 422, dead-lettered once, exit code 65 in a Job
+    │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
+    │   ├── InvalidModel         a Model document with faults (all of them are listed)
+    │   ├── InvalidData          training data that cannot be read; names the file
+    │   └── InvalidVersion       a model version whose bytes do not match its manifest
+    └── Unavailable              later, perhaps: HTTP 503, delivered again, exit code 75 in a Job
+        ├── StoreUnavailable     the object store did not answer
+        ├── ClusterUnavailable   the API server or document store did not answer
+        ├── NotFound             the object is not there (yet)
+        ├── AlreadyExists        somebody else created it first: read it back
+        └── Conflict             somebody else changed it first: read it again, decide again
+
+Every error says what is wrong and why in its text, and in `fix` which command or change helps.
+"""
+
+__all__ = [
+    "AlreadyExists",
+    "ClusterUnavailable",
+    "Conflict",
+    "InvalidData",
+    "InvalidEvent",
+    "InvalidModel",
+    "InvalidVersion",
+    "KnollError",
+    "NotFound",
+    "Rejected",
+    "StoreUnavailable",
+    "Unavailable",
+]
+
+
+class KnollError(Exception):
+    """Something went wrong; `fix` says what the user can do about it."""
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Rejected(KnollError):
+    """The input is wrong and stays wrong: trying again cannot help."""
+
+
+class InvalidEvent(Rejected):
+    """A body that is neither a CloudEvent nor a bucket notification."""
+
+
+class InvalidModel(Rejected):
+    """A Model document with faults; the text lists all of them."""
+
+
+class InvalidData(Rejected):
+    """Training data that cannot be read; the text names the file."""
+
+
+class InvalidVersion(Rejected):
+    """A model version whose bytes do not match its manifest."""
+
+
+class Unavailable(KnollError):
+    """The state of the world does not allow it now; trying again may help."""
+
+
+class StoreUnavailable(Unavailable):
+    """The object store did not answer, or refused for a reason that may pass."""
+
+
+class ClusterUnavailable(Unavailable):
+    """The API server or document store did not answer."""
+
+
+class NotFound(Unavailable):
+    """The object is not there (yet)."""
+
+
+class AlreadyExists(Unavailable):
+    """Somebody else created the object first."""
+
+
+class Conflict(Unavailable):
+    """Somebody else changed the object first."""

@@ -1,0 +1,134 @@
+"""CloudEvents as values, and the vocabulary that the stages speak.
+
+The wire format lives in `knoll.adapters.http_binding`; here is only what an event is. Attributes are printable ASCII without spaces,
+because not every broker percent-encodes headers; keys and names travel in `data`.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from knoll.errors import InvalidEvent
+
+__all__ = [
+    "DATASET_LANDED",
+    "OBJECT_CHANGED",
+    "OBJECT_CREATED",
+    "PREDICTOR_OBSERVED",
+    "ROLLOUT_HELD",
+    "ROLLOUT_PROMOTED",
+    "ROLLOUT_ROLLEDBACK",
+    "ROLLOUT_SHIFTED",
+    "ROLLOUT_STARTED",
+    "TICK",
+    "TRAINING_FAILED",
+    "TRAINING_PROGRESSED",
+    "TRAINING_STARTED",
+    "TRAINING_SUCCEEDED",
+    "Event",
+    "event_from_json",
+    "event_to_json",
+    "new_event",
+]
+
+OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
+OBJECT_CHANGED = "dev.knative.apiserver.resource.update"
+DATASET_LANDED = "dev.knoll.dataset.landed"
+TRAINING_STARTED = "dev.knoll.training.started"
+TRAINING_PROGRESSED = "dev.knoll.training.progressed"
+TRAINING_SUCCEEDED = "dev.knoll.training.succeeded"
+TRAINING_FAILED = "dev.knoll.training.failed"
+PREDICTOR_OBSERVED = "dev.knoll.predictor.observed"
+ROLLOUT_STARTED = "dev.knoll.rollout.started"
+ROLLOUT_SHIFTED = "dev.knoll.rollout.shifted"
+ROLLOUT_HELD = "dev.knoll.rollout.held"
+ROLLOUT_PROMOTED = "dev.knoll.rollout.promoted"
+ROLLOUT_ROLLEDBACK = "dev.knoll.rollout.rolledback"
+TICK = "dev.knoll.tick"
+
+_CORE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"}
+_EXTENSION = re.compile(r"[a-z0-9]{1,20}")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One CloudEvent 1.0 with JSON data.
+
+    `id` with `source` is unique for one happening; `extensions` has lower-case alphanumeric names and string values.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str = ""
+    data: Any = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
+
+
+def new_event(
+    type: str,
+    *,
+    source: str,
+    time: datetime,
+    subject: str = "",
+    data: Any = None,
+    cause: Event | None = None,
+    id: str = "",
+) -> Event:
+    """A new event; `cause` hands on its correlation id, so that one upload can be followed up to its rollout."""
+    extensions = {}
+    if cause is not None:
+        extensions = {"correlationid": cause.extensions.get("correlationid", cause.id), "causationid": cause.id}
+    return Event(id or str(uuid.uuid4()), source, type, time.isoformat(), subject, data, extensions)
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """The structured JSON form of CloudEvents 1.0."""
+    document: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "time": event.time,
+    }
+    if event.subject:
+        document["subject"] = event.subject
+    if event.data is not None:
+        document |= {"datacontenttype": "application/json", "data": event.data}
+    return {**event.extensions, **document}
+
+
+def event_from_json(document: Any) -> Event:
+    """Read the structured JSON form. Raises InvalidEvent that lists every fault."""
+    if not isinstance(document, dict):
+        raise InvalidEvent("a CloudEvent is a JSON object")
+    faults = [f"{name} must be a non-empty string" for name in ("id", "source", "type") if not _is_text(document.get(name))]
+    if document.get("specversion") != "1.0":
+        faults.append('specversion must be "1.0"')
+    faults += [f"{name} must be a string" for name in ("subject", "time") if not isinstance(document.get(name, ""), str)]
+    extensions = {name: value for name, value in document.items() if name not in _CORE}
+    faults += [f"extension name {name!r} is not lower-case alphanumeric" for name in extensions if not _EXTENSION.fullmatch(name)]
+    faults += [f"extension {name} is not a scalar" for name, value in extensions.items() if isinstance(value, dict | list | None)]
+    for name in ("id", "source", "type"):
+        if _is_text(document.get(name)) and not _VISIBLE.fullmatch(document[name]):
+            faults.append(f"{name} must be printable ASCII without spaces")
+    if faults:
+        raise InvalidEvent("not a CloudEvent 1.0: " + "; ".join(faults))
+    return Event(
+        id=document["id"],
+        source=document["source"],
+        type=document["type"],
+        time=document.get("time", ""),
+        subject=document.get("subject", ""),
+        data=document.get("data"),
+        extensions={name: str(value) for name, value in extensions.items()},
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,33 @@
+"""The families that `spec.family` can name: one line each.
+
+Modules are imported when their family is asked for, so that a name can be checked, and completed, without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from knoll.errors import InvalidModel
+
+if TYPE_CHECKING:
+    from knoll.families.base import Family
+
+__all__ = ["FAMILIES", "find_family"]
+
+FAMILIES = {
+    "image-classifier": "knoll.families.image:ImageClassifier",
+    "dcgan": "knoll.families.dcgan:Dcgan",
+}
+
+
+def find_family(name: str) -> "Family":
+    """The family of that name. Raises InvalidModel when there is none."""
+    check_family(name)
+    module, _, attribute = FAMILIES[name].partition(":")
+    family: Family = getattr(import_module(module), attribute)()
+    return family
+
+
+def check_family(name: str) -> None:
+    """Raise InvalidModel when there is no family of that name."""
+    if name not in FAMILIES:
+        raise InvalidModel(f"spec.family: there is no family {name!r}", fix="one of: " + ", ".join(sorted(FAMILIES)))

@@ -1,0 +1,190 @@
+"""The Model: what the user declares, read strictly, with every fault named at once.
+
+A misspelt field would silently train something else, so unknown fields are faults. Durations are written as in Kubernetes and Go: 90s, 5m, 2h.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from knoll.errors import InvalidModel
+from knoll.names import MODEL_NAME, digest, split_uri
+
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "DatasetSpec",
+    "GateSpec",
+    "LandedSpec",
+    "Model",
+    "RolloutSpec",
+    "ServingSpec",
+    "TrainingSpec",
+    "parse_model",
+]
+
+API_VERSION = "knoll.dev/v1alpha1"
+KIND = "Model"
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("write a duration such as 90s, 5m or 2h")
+    match = _DURATION.fullmatch(value)
+    if not match or not value:
+        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h")
+    hours, minutes, seconds = match.groups(default="0")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+
+class LandedSpec(_Spec):
+    """When a dataset is complete.
+
+    marker: the object `marker` lies under the prefix and nothing there is newer. quiet: nothing has changed for `quiet` seconds, or the
+    first change is `max_wait` seconds old. object: each object is a dataset of its own.
+    """
+
+    when: Literal["marker", "quiet", "object"] = "marker"
+    marker: str = "_SUCCESS"
+    quiet: Seconds = 30.0
+    max_wait: Seconds = 600.0
+
+
+class DatasetSpec(_Spec):
+    """Where the data lands, and when it is complete."""
+
+    uri: str
+    landed: LandedSpec = LandedSpec()
+
+    @field_validator("uri")
+    @classmethod
+    def _is_s3(cls, uri: str) -> str:
+        bucket, key = split_uri_or_fault(uri)
+        if not bucket or (key and not key.endswith("/")):
+            raise ValueError("end the prefix with a slash: s3://datasets/digits/")
+        return uri
+
+
+class TrainingSpec(_Spec):
+    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities, used as request and limit."""
+
+    config: Mapping[str, Any] = Field(default_factory=dict)
+    nodes: Literal[1] = 1
+    processes_per_node: Literal[1] = 1
+    resources: Mapping[str, str | int] = Field(default_factory=dict)
+    deadline: Seconds = 7200.0
+    retries: int = Field(default=2, ge=0, le=10)
+    concurrency: Literal["Queue"] = "Queue"
+
+
+class GateSpec(_Spec):
+    """What a version must reach before it may see traffic: `at_least` or `at_most` of a held-out metric, and no regression beyond
+    `max_regression` against the champion. With `at_most` smaller is better."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    max_regression: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> "GateSpec":
+        if self.at_least is not None and self.at_most is not None:
+            raise ValueError("give atLeast or atMost, not both")
+        return self
+
+
+class ServingSpec(_Spec):
+    """How predictors scale; `concurrency` is the number of requests in flight that one replica takes."""
+
+    min_replicas: int = Field(default=0, ge=0)
+    max_replicas: int = Field(default=4, ge=1)
+    concurrency: int = Field(default=8, ge=1)
+    resources: Mapping[str, str | int] = Field(default_factory=dict)
+
+
+class RolloutSpec(_Spec):
+    """How a version is tried: the traffic percentages of its steps, the requests that each step needs, and what to do while no
+    requests come: `replay` sends the version's own samples to its tagged route, `hold` waits. Times are in seconds."""
+
+    steps: tuple[Annotated[int, Field(ge=1, le=99)], ...] = (5, 25, 50)
+    min_requests: int = Field(default=50, ge=1)
+    bake: Seconds = 300.0
+    idle: Literal["replay", "hold"] = "replay"
+    progress_deadline: Seconds = 600.0
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if list(steps) != sorted(set(steps)):
+            raise ValueError("steps must rise")
+        return steps
+
+
+class _ModelSpec(_Spec):
+    family: str
+    dataset: DatasetSpec
+    training: TrainingSpec = TrainingSpec()
+    gate: GateSpec | None = None
+    serving: ServingSpec = ServingSpec()
+    rollout: RolloutSpec = RolloutSpec()
+
+
+class Model(_ModelSpec):
+    """A declared model: its name and spec."""
+
+    name: str
+
+    @property
+    def config_digest(self) -> str:
+        """Identity of what is trained: the family and its config."""
+        return digest([self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))])
+
+
+def split_uri_or_fault(uri: str) -> tuple[str, str]:
+    """`split_uri` for validators, which report ValueError."""
+    try:
+        return split_uri(uri)
+    except Exception as error:
+        raise ValueError(str(error)) from error
+
+
+def parse_model(document: Any) -> Model:
+    """Read a Model document. Raises InvalidModel that lists every fault with its path."""
+    if not isinstance(document, Mapping):
+        raise InvalidModel("a Model is a YAML object with apiVersion, kind, metadata and spec")
+    faults = [
+        f"{key}: must be {wanted}, not {document.get(key)!r}"
+        for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
+        if document.get(key) != wanted
+    ]
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+        faults.append(f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with a letter")
+    spec = document.get("spec")
+    try:
+        _ModelSpec.model_validate(spec)
+    except ValidationError as error:
+        faults += [_fault(one) for one in error.errors()]
+    if faults:
+        raise InvalidModel("the Model has faults:\n  " + "\n  ".join(faults), fix="mend the YAML file and run knoll apply -f FILE again")
+    assert isinstance(spec, Mapping)
+    return Model.model_validate({**spec, "name": name})
+
+
+def _fault(error: Any) -> str:
+    path = ".".join(["spec", *(str(part) for part in error["loc"])])
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,128 @@
+"""Identities and places: how things are named, and where they lie in the model bucket.
+
+Identity is content: the same data and config always give the same run, whatever the events were called. Digests are taken over
+length-prefixed parts, so that no two lists of parts share an encoding.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from knoll.errors import Rejected
+
+__all__ = [
+    "MODEL_NAME",
+    "dataset_uri",
+    "digest",
+    "join",
+    "manifest_uri",
+    "outcome_uri",
+    "progress_uri",
+    "rollout_step_uri",
+    "rollouts_uri",
+    "run_id",
+    "run_uri",
+    "runs_uri",
+    "split_uri",
+    "version_name",
+    "version_number",
+    "version_uri",
+    "versions_uri",
+]
+
+MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_VERSION_NAME = re.compile(r"v(\d{6,})")
+
+
+def digest(parts: Iterable[str | bytes]) -> str:
+    """Sha256 in hex over length-prefixed parts: ("a", "bc") and ("ab", "c") differ."""
+    state = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        state.update(len(encoded).to_bytes(8, "big"))
+        state.update(encoded)
+    return state.hexdigest()
+
+
+def run_id(model: str, dataset_digest: str, config_digest: str) -> str:
+    """Name of a run, its Job and its record: at most 61 characters, a valid Kubernetes name."""
+    return f"{model}-{digest([model, dataset_digest, config_digest])[:20]}"
+
+
+def version_name(number: int) -> str:
+    """7 -> "v000007": zero-padded, so that names sort as numbers and no name is a prefix of another."""
+    return f"v{number:06d}"
+
+
+def version_number(name: str) -> int:
+    """ "v000007" -> 7. Raises Rejected for any other form."""
+    match = _VERSION_NAME.fullmatch(name)
+    if not match:
+        raise Rejected(f"version {name!r} is not of the form v000001", fix="knoll versions MODEL lists them")
+    return int(match[1])
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """ "s3://bucket/some/key" -> ("bucket", "some/key"). Raises Rejected for any other scheme."""
+    bucket, separator, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket or not separator:
+        raise Rejected(f"{uri!r} is not of the form s3://bucket/key")
+    return bucket, key
+
+
+def join(root: str, *parts: str) -> str:
+    """Join a root URI, with or without its last slash, and parts."""
+    return "/".join([root.rstrip("/"), *parts])
+
+
+# Below, `root` is the URI of the model bucket, such as s3://knoll-models
+
+
+def dataset_uri(root: str, model: str, dataset_digest: str) -> str:
+    """Snapshot of the listing that a dataset digest stands for."""
+    return join(root, "datasets", model, f"{dataset_digest}.json")
+
+
+def runs_uri(root: str) -> str:
+    """Where all run records lie."""
+    return join(root, "runs", "")
+
+
+def run_uri(root: str, run: str) -> str:
+    """Record of a run, written once."""
+    return join(root, "runs", f"{run}.json")
+
+
+def outcome_uri(root: str, run: str) -> str:
+    """How a run ended, written once."""
+    return join(root, "outcomes", f"{run}.json")
+
+
+def progress_uri(root: str, run: str) -> str:
+    """How far a run is; overwritten by its trainer."""
+    return join(root, "progress", f"{run}.json")
+
+
+def versions_uri(root: str, model: str) -> str:
+    """Where all versions of a model lie."""
+    return join(root, "models", model, "")
+
+
+def version_uri(root: str, model: str, version: str) -> str:
+    """Folder of a version. It ends with a slash: a bare prefix of v000001 would also match v0000010."""
+    return join(root, "models", model, version, "")
+
+
+def manifest_uri(root: str, model: str, version: str) -> str:
+    """Manifest of a version: a version without one does not exist."""
+    return join(root, "models", model, version, "manifest.json")
+
+
+def rollouts_uri(root: str, model: str) -> str:
+    """Where all rollout records of a model lie."""
+    return join(root, "rollouts", model, "")
+
+
+def rollout_step_uri(root: str, model: str, rollout: str, step: int) -> str:
+    """One step of a rollout, written once."""
+    return join(root, "rollouts", model, rollout, f"{step:06d}.json")

@@ -1,0 +1,123 @@
+"""What the stages need of the world: five small protocols, whose docstrings are contracts that one suite tests on every adapter.
+
+`Platform` is their frozen bundle, and `Handler` the type that the system hangs on: a stage is a function from an event and the
+platform to an event or nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from knoll.events import Event
+from knoll.settings import Settings
+
+__all__ = ["Answer", "Clock", "Cluster", "Document", "Events", "Handler", "ObjectInfo", "ObjectStore", "Platform", "Predictors"]
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object as a listing shows it. `etag` has no quotes; `size` is in bytes; `modified` is the store's clock, in UTC."""
+
+    uri: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+class ObjectStore(Protocol):
+    """Objects under s3:// URIs, strongly consistent.
+
+    Every method raises StoreUnavailable when the store does not answer, with the original error as its cause.
+    """
+
+    def list(self, prefix: str) -> Iterable[ObjectInfo]:
+        """All objects whose URI starts with `prefix`, in order of their keys. An empty or missing bucket yields nothing."""
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:
+        """The whole object. Raises NotFound, or Conflict when `etag` is given and the object has another one."""
+
+    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+        """Write the object and return its etag. With `if_absent` exactly one of many writers wins, the others get AlreadyExists."""
+
+    def delete(self, uri: str) -> None:
+        """Remove the object; a missing one is removed already."""
+
+
+class Cluster(Protocol):
+    """Kubernetes objects of one namespace, with the API server's rules of optimistic concurrency.
+
+    `kind` is "Model", "Job", "InferenceService". Every method raises ClusterUnavailable when the server does not answer. Documents are
+    copies: changing one changes nothing until it is written back.
+    """
+
+    def create(self, document: Document) -> Document:
+        """Store a new object; it comes back with uid, resourceVersion, generation 1 and creationTimestamp. Raises AlreadyExists.
+
+        The status of a new object is dropped, as behind a status subresource.
+        """
+
+    def get(self, kind: str, name: str) -> Document:
+        """The object as it is now. Raises NotFound."""
+
+    def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+        """All objects of a kind that carry all of `labels`, by name."""
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """Replace the object, its status excepted, or with `status` nothing but its status.
+
+        metadata.resourceVersion must be the one that was read: raises Conflict otherwise, NotFound when the object is gone. A change of
+        spec raises metadata.generation by one; a write that changes nothing keeps the resourceVersion.
+        """
+
+    def delete(self, kind: str, name: str) -> None:
+        """Remove the object. Raises NotFound."""
+
+
+class Events(Protocol):
+    """The way to the broker."""
+
+    def publish(self, event: Event) -> None:
+        """Hand the event over; it is durable when this returns. Raises Unavailable when the broker did not take it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a predictor answered: HTTP status (0: no answer at all), time in seconds, body and the version that it names."""
+
+    status: int
+    seconds: float
+    body: bytes
+    content_type: str
+    version: str
+
+
+class Predictors(Protocol):
+    """Requests to model servers."""
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json") -> Answer:
+        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start. Never raises."""
+
+
+class Clock(Protocol):
+    """The time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """The present, in UTC, with its time zone."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that a handler may touch."""
+
+    store: ObjectStore
+    cluster: Cluster
+    events: Events
+    predictors: Predictors
+    clock: Clock
+    settings: Settings
+
+
+Handler = Callable[[Event, Platform], Event | None]

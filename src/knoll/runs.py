@@ -1,0 +1,135 @@
+"""The run: one training of one dataset with one config, as records in the model bucket.
+
+The record is written once, before the Job is created, and outlives it; the outcome is written once, when the run has ended. Between the
+two, the trainer overwrites its progress. Nothing here is ever true because an event said so.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeVar
+
+from knoll.errors import Rejected
+from knoll.names import digest
+
+__all__ = [
+    "Dataset",
+    "DatasetObject",
+    "Outcome",
+    "Progress",
+    "Run",
+    "dump",
+    "load_dataset",
+    "load_outcome",
+    "load_progress",
+    "load_run",
+]
+
+
+@dataclass(frozen=True)
+class DatasetObject:
+    """One object of a dataset, pinned by its etag; `size` is in bytes."""
+
+    uri: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The state of the data under a prefix: what one run trains on."""
+
+    model: str
+    prefix: str
+    objects: tuple[DatasetObject, ...]
+    landed_at: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Sha256 over the sorted keys and etags: the same data under the same names, whenever it was uploaded."""
+        return digest(part for one in sorted(self.objects, key=lambda one: one.uri) for part in (one.uri, one.etag))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be trained. `cause` names the event that brought the data: id, type, subject, time, correlationid."""
+
+    id: str
+    model: str
+    family: str
+    dataset_digest: str
+    dataset_uri: str
+    config: Mapping[str, Any]
+    created_at: str
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    deadline: float = 7200.0
+    retries: int = 2
+    cause: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; field names as in Kubeflow's trainerStatus. `state` is what the trainer is doing, in a word or two."""
+
+    state: str
+    progress_percentage: int
+    estimated_remaining_seconds: int | None
+    metrics: Mapping[str, float]
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled."""
+
+    state: Literal["succeeded", "rejected", "failed"]
+    ended_at: str
+    version: str = ""
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+_Record = TypeVar("_Record")
+
+
+def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
+    """A record as JSON with sorted keys, so that equal records are equal bytes."""
+    return json.dumps(asdict(record), sort_keys=True, indent=1).encode()
+
+
+def load_dataset(body: bytes) -> Dataset:
+    """Read a dataset snapshot. Raises Rejected when it is not one."""
+    fields = _fields(body, "dataset snapshot")
+    return _build(Dataset, {**fields, "objects": tuple(DatasetObject(**one) for one in fields.get("objects", []))})
+
+
+def load_run(body: bytes) -> Run:
+    """Read a run record. Raises Rejected when it is not one."""
+    return _build(Run, _fields(body, "run record"))
+
+
+def load_progress(body: bytes) -> Progress:
+    """Read a progress record. Raises Rejected when it is not one."""
+    return _build(Progress, _fields(body, "progress record"))
+
+
+def load_outcome(body: bytes) -> Outcome:
+    """Read an outcome. Raises Rejected when it is not one."""
+    return _build(Outcome, _fields(body, "outcome"))
+
+
+def _fields(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except ValueError as error:
+        raise Rejected(f"the {what} is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise Rejected(f"the {what} is not a JSON object")
+    return fields
+
+
+def _build(kind: type[_Record], fields: dict[str, Any]) -> _Record:
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise Rejected(f"not a {kind.__name__}: {error}") from error
