@@ -1,0 +1,71 @@
+"""An object store in memory, with the rules of the real ones, so that a stage can be tested without a server.
+
+It keeps the whole contract of `ObjectStore`: conditional writes with one winner, etags that pin a read, listings in the order of keys.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected
+from knoll.names import split_uri
+from knoll.ports import ObjectInfo
+
+__all__ = ["MemoryStore"]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    body: bytes
+    info: ObjectInfo
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryStore:
+    """Objects in a dict; safe to use from several threads. `now` is the store's clock."""
+
+    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._objects: dict[str, _Stored] = {}
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects under `prefix`, as they are at the moment of the call."""
+        split_uri(prefix)
+        with self._lock:
+            found = [stored.info for uri, stored in self._objects.items() if uri.startswith(prefix)]
+        return iter(sorted(found, key=lambda info: info.uri.encode()))
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:
+        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`."""
+        with self._lock:
+            stored = self._objects.get(uri)
+        if stored is None:
+            raise NotFound(f"{uri} does not exist")
+        if etag and stored.info.etag != etag:
+            raise Conflict(f"{uri} has etag {stored.info.etag}, not {etag}")
+        return stored.body
+
+    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:  # noqa: ARG002
+        """Write the object. Raises AlreadyExists with `if_absent` when it is there."""
+        _, key = split_uri(uri)
+        if not key:
+            raise Rejected(f"{uri} names a bucket, not an object")
+        content = body if isinstance(body, bytes) else body.read()
+        info = ObjectInfo(uri, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), self._now())
+        with self._lock:
+            if if_absent and uri in self._objects:
+                raise AlreadyExists(f"{uri} exists")
+            self._objects[uri] = _Stored(content, info)
+        return info.etag
+
+    def delete(self, uri: str) -> None:
+        """Remove the object if it is there."""
+        with self._lock:
+            self._objects.pop(uri, None)
