@@ -1,0 +1,189 @@
+"""Objects on any S3 server, over boto3: SeaweedFS on the laptop, MinIO or AWS on a cluster.
+
+File objects travel in parts of a fixed size, because the etag of a multipart upload depends on it, and the identity of a dataset is
+made of etags. Checksums beyond what S3 requires stay off: not every server knows them.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.client import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
+from knoll.names import split_uri
+from knoll.ports import ObjectInfo
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["PART_SIZE", "S3Store"]
+
+PART_SIZE = 8 * 2**20  # bytes
+
+_PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
+
+
+class S3Store:
+    """`ports.ObjectStore` on one S3 server. Threads may share it.
+
+    An empty endpoint means AWS; empty keys mean the default chain of AWS: environment, profile, role of the pod.
+    """
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
+        self._endpoint = endpoint
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._region = region
+        self._lock = threading.Lock()
+        self._built: S3Client | None = None
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `ports.ObjectStore.list`; pages are fetched as they are needed."""
+        bucket, key = split_uri(prefix)
+        try:
+            with self._errors(prefix):
+                for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                    for one in page.get("Contents", []):
+                        yield ObjectInfo(
+                            f"s3://{bucket}/{one['Key']}", _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
+                        )
+        except NotFound:
+            return
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:
+        """See `ports.ObjectStore.get`."""
+        bucket, key = _split_object(uri)
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
+        with self._errors(uri):
+            return self._client().get_object(Bucket=bucket, Key=key, **condition)["Body"].read()
+
+    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+        """See `ports.ObjectStore.put`; a file object is read from where it stands.
+
+        With `if_absent` it is sent whole, at most 5 GB, because the condition holds for one request.
+        """
+        options = {"ContentType": content_type} if content_type else {}
+        if if_absent:
+            return self._put_absent(uri, body if isinstance(body, bytes) else body.read(), options)
+        if isinstance(body, bytes):
+            return self._put_bytes(uri, body, options)
+        return self._put_parts(uri, body, options)
+
+    def delete(self, uri: str) -> None:
+        """See `ports.ObjectStore.delete`."""
+        bucket, key = _split_object(uri)
+        try:
+            with self._errors(uri):
+                self._client().delete_object(Bucket=bucket, Key=key)
+        except NotFound:
+            return
+
+    def ensure_bucket(self, name: str) -> None:
+        """Create the bucket unless it is there and ours."""
+        uri = f"s3://{name}/"
+        is_regional = not self._endpoint and self._region not in ("", "us-east-1")
+        place: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if is_regional else {}
+        try:
+            with self._errors(uri):
+                self._client().head_bucket(Bucket=name)
+        except NotFound:
+            try:
+                with self._errors(uri):
+                    self._client().create_bucket(Bucket=name, **place)
+            except AlreadyExists:
+                return
+
+    def _put_bytes(self, uri: str, body: bytes, options: dict[str, Any]) -> str:
+        bucket, key = _split_object(uri)
+        with self._errors(uri):
+            return _bare(self._client().put_object(Bucket=bucket, Key=key, Body=body, **options)["ETag"])
+
+    def _put_absent(self, uri: str, body: bytes, options: dict[str, Any]) -> str:
+        absent = {**options, "IfNoneMatch": "*"}
+        try:
+            return self._put_bytes(uri, body, absent)
+        except Conflict:  # two writers met in the middle: the second try sees who won
+            try:
+                return self._put_bytes(uri, body, absent)
+            except Conflict as error:
+                raise AlreadyExists(f"{uri} exists already") from error
+
+    def _put_parts(self, uri: str, body: BinaryIO, options: dict[str, Any]) -> str:
+        bucket, key = _split_object(uri)
+        with self._errors(uri):
+            self._client().upload_fileobj(body, bucket, key, ExtraArgs=options, Config=_PARTS)
+            return _bare(self._client().head_object(Bucket=bucket, Key=key)["ETag"])
+
+    @contextmanager
+    def _errors(self, uri: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise self._refusal(uri, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable(uri, str(error)) from error
+
+    def _refusal(self, uri: str, error: ClientError) -> KnollError:
+        bucket, key = split_uri(uri)
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code == "NoSuchBucket" or (status == 404 and not key):
+            return NotFound(f"there is no bucket {bucket} on {self._place()}", fix=f"create it: aws s3 mb s3://{bucket}")
+        if status == 404:
+            return NotFound(f"there is no object {uri}", fix="is the name right, and is its writer done?")
+        if code in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists") or (status == 412 and error.operation_name == "PutObject"):
+            return AlreadyExists(f"{uri} exists already", fix="read it back")
+        if status in (409, 412):
+            return Conflict(f"{uri} has changed ({code})", fix="read it again and decide again")
+        if code == "InvalidBucketName":
+            return Rejected(f"{bucket!r} cannot name a bucket", fix="use 3 to 63 lower-case letters, digits and dashes")
+        return self._unavailable(uri, f"{status} {code}")
+
+    def _unavailable(self, uri: str, reason: str) -> StoreUnavailable:
+        fix = f"is {self._place()} up, and are its keys right? KNOLL_S3_ENDPOINT names another server, knoll up starts one"
+        return StoreUnavailable(f"S3 at {self._place()} did not serve {uri}: {reason}", fix=fix)
+
+    def _place(self) -> str:
+        return self._endpoint or "AWS"
+
+    def _client(self) -> "S3Client":
+        with self._lock:
+            if self._built is None:
+                self._built = self._build()
+            return self._built
+
+    def _build(self) -> "S3Client":
+        config = Config(
+            connect_timeout=5,
+            read_timeout=60,
+            max_pool_connections=32,
+            retries={"mode": "standard", "max_attempts": 4},
+            s3={"addressing_style": "path"} if self._endpoint else {},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self._endpoint or None,
+            aws_access_key_id=self._access_key or None,
+            aws_secret_access_key=self._secret_key or None,
+            region_name=self._region or None,
+            config=config,
+        )
+
+
+def _split_object(uri: str) -> tuple[str, str]:
+    bucket, key = split_uri(uri)
+    if not key:
+        raise Rejected(f"{uri} names a bucket, not an object")
+    return bucket, key
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
