@@ -1,6 +1,6 @@
 """The Model: what the user declares, read strictly, with every fault named at once.
 
-A misspelt field would silently train something else, so unknown fields are faults. Durations are written as in Kubernetes and Go: 90s, 5m, 2h.
+A misspelt field would silently train something else, so unknown fields are faults. Durations are written as in Kubernetes: 90s, 5m, 2h.
 """
 
 import json

@@ -17,6 +17,7 @@ __all__ = [
     "join",
     "manifest_uri",
     "outcome_uri",
+    "outcomes_uri",
     "progress_uri",
     "rollout_step_uri",
     "rollouts_uri",
@@ -96,6 +97,11 @@ def run_uri(root: str, run: str) -> str:
 def outcome_uri(root: str, run: str) -> str:
     """How a run ended, written once."""
     return join(root, "outcomes", f"{run}.json")
+
+
+def outcomes_uri(root: str) -> str:
+    """Where all outcomes lie."""
+    return join(root, "outcomes", "")
 
 
 def progress_uri(root: str, run: str) -> str:

@@ -97,8 +97,11 @@ class Answer:
 class Predictors(Protocol):
     """Requests to model servers."""
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json") -> Answer:
-        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start. Never raises."""
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start. Never raises.
+
+        `is_replay` sends the header `x-knoll-replay: true`, which keeps the request out of what the predictor reports as observed.
+        """
 
 
 class Clock(Protocol):

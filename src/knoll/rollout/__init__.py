@@ -1,1 +1,1 @@
-
+"""From a model version to the champion: gate, canary, evidence, promotion or rollback."""

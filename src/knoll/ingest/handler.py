@@ -1,0 +1,120 @@
+"""The ingest function: an object has been created, or a tick has passed; is a dataset complete?
+
+When one is, its listing is kept as a snapshot under its digest, and `dataset.landed` goes out unless the run exists already. A lost event
+costs nothing but time: `sweep` asks the same question of every Model.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound
+from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
+from knoll.ingest.landed import Landed, Waiting, decide, may_land
+from knoll.models import Model, parse_model
+from knoll.names import dataset_uri, join, run_id, run_uri
+from knoll.ports import Document, Platform
+from knoll.runs import Dataset, dump
+
+__all__ = ["handle", "sweep"]
+
+
+def handle(event: Event, platform: Platform) -> Event | None:
+    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no object."""
+    if not event.type.startswith(OBJECT_CREATED):
+        return None
+    uri = _created_uri(event)
+    landed = []
+    for document in platform.cluster.list("Model"):
+        model = _readable(document)
+        if model and may_land(model, uri):
+            landed += _look(document, model, platform, event, only=uri if model.dataset.landed.when == "object" else "")
+    return _publish_but_last(landed, platform)
+
+
+def sweep(event: Event, platform: Platform) -> None:
+    """Look at the dataset of every Model."""
+    landed = []
+    for document in platform.cluster.list("Model"):
+        model = _readable(document)
+        if model:
+            landed += _look(document, model, platform, event)
+    for one in landed:
+        platform.events.publish(one)
+
+
+def _look(document: Document, model: Model, platform: Platform, cause: Event, only: str = "") -> list[Event]:
+    listing = list(platform.store.list(only or model.dataset.uri))
+    verdict = decide(model, listing, platform.clock.now(), _landed_before(model, platform))
+    _show(document, verdict, platform)
+    if isinstance(verdict, Waiting):
+        return []
+    return [_landed(dataset, platform, cause) for dataset in verdict.datasets if _is_new(model, dataset, platform)]
+
+
+def _is_new(model: Model, dataset: Dataset, platform: Platform) -> bool:
+    record = run_uri(platform.settings.model_root, run_id(model.name, dataset.digest, model.config_digest))
+    return not any(one.uri == record for one in platform.store.list(record))
+
+
+def _landed(dataset: Dataset, platform: Platform, cause: Event) -> Event:
+    snapshot = dataset_uri(platform.settings.model_root, dataset.model, dataset.digest)
+    with suppress(AlreadyExists):
+        platform.store.put(snapshot, dump(dataset), if_absent=True, content_type="application/json")
+    data = {
+        "model": dataset.model,
+        "datasetDigest": dataset.digest,
+        "dataset": snapshot,
+        "objects": len(dataset.objects),
+        "bytes": sum(one.size for one in dataset.objects),
+        "cause": {"id": cause.id, "type": cause.type, "subject": cause.subject, "time": cause.time},
+    }
+    return new_event(
+        DATASET_LANDED, source=platform.settings.source, time=platform.clock.now(), subject=dataset.model, data=data, cause=cause
+    )
+
+
+def _landed_before(model: Model, platform: Platform) -> datetime | None:
+    if model.dataset.landed.when != "quiet":
+        return None
+    snapshots = platform.store.list(join(platform.settings.model_root, "datasets", model.name, ""))
+    return max((one.modified for one in snapshots), default=None)
+
+
+def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> None:
+    """Keep the verdict in the Model's status, for people; whoever loses the race lets the next tick say it."""
+    if isinstance(verdict, Waiting):
+        shown = {"state": "Waiting", "reason": verdict.reason}
+    else:
+        shown = {"state": "Landed", "reason": f"{sum(len(one.objects) for one in verdict.datasets)} objects"}
+    status = document.get("status") or {}
+    if _without_counts(status.get("dataset")) != _without_counts(shown):
+        with suppress(Conflict, NotFound):
+            platform.cluster.update({**document, "status": {**status, "dataset": shown}}, status=True)
+
+
+def _without_counts(shown: Mapping[str, str] | None) -> str:
+    """The text without its digits: a counter that moves is not worth a write."""
+    return "".join(letter for letter in str(shown) if not letter.isdigit())
+
+
+def _created_uri(event: Event) -> str:
+    try:
+        record = event.data["s3"]
+        return f"s3://{record['bucket']['name']}/{record['object']['key']}"
+    except (TypeError, KeyError) as error:
+        raise InvalidEvent(f"event {event.id} of type {event.type} names no bucket and key") from error
+
+
+def _readable(document: Document) -> Model | None:
+    """The Model, or None when somebody stored a faulty one past our checks: it must not stop the others."""
+    try:
+        return parse_model(document)
+    except InvalidModel:
+        return None
+
+
+def _publish_but_last(events: list[Event], platform: Platform) -> Event | None:
+    for event in events[:-1]:
+        platform.events.publish(event)
+    return events[-1] if events else None

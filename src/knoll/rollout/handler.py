@@ -1,0 +1,191 @@
+"""The rollout function: a version is trained, a predictor was observed, an InferenceService changed, or a tick has passed; go on.
+
+Every pass reads the slot, makes the world what the slot says (record, event, InferenceService), looks, decides one step, and moves the
+slot with a resourceVersion precondition; until there is nothing to do. A pass that was killed is repeated by the next, whoever makes it.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, replace
+
+from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound
+from knoll.events import (
+    PREDICTOR_OBSERVED,
+    ROLLOUT_HELD,
+    ROLLOUT_PROMOTED,
+    ROLLOUT_ROLLEDBACK,
+    ROLLOUT_SHIFTED,
+    ROLLOUT_STARTED,
+    Event,
+    new_event,
+)
+from knoll.models import Model, parse_model
+from knoll.names import rollout_step_uri
+from knoll.ports import Document, Platform
+from knoll.rollout.candidates import newest_untried, why_rejected
+from knoll.rollout.decide import Promote, Replay, Rollback, See, Settle, Shift, Step, next_step
+from knoll.rollout.inference_service import Observed, desired, holds, observe
+from knoll.rollout.replay import replay
+from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
+
+__all__ = ["handle", "sweep"]
+
+_MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
+_EVENTS = {
+    "Start": ROLLOUT_STARTED,
+    "Shift": ROLLOUT_SHIFTED,
+    "Bake": ROLLOUT_SHIFTED,
+    "Promote": ROLLOUT_PROMOTED,
+    "Rollback": ROLLOUT_ROLLEDBACK,
+    "Reject": ROLLOUT_HELD,
+}
+
+
+def handle(event: Event, platform: Platform) -> Event | None:
+    """Go on with the rollout of the model that the event is about."""
+    name = _model_of(event)
+    if name:
+        with suppress(NotFound):
+            if event.type == PREDICTOR_OBSERVED:
+                _count(name, event, platform)
+            _advance(name, platform)
+    return None
+
+
+def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
+    """Go on with the rollout of every Model."""
+    for document in platform.cluster.list("Model"):
+        with suppress(NotFound):
+            _advance(document["metadata"]["name"], platform)
+
+
+def _model_of(event: Event) -> str:
+    data = event.data if isinstance(event.data, dict) else {}
+    if "kind" in event.extensions:
+        metadata = data.get("metadata") or {}
+        return str((metadata.get("labels") or {}).get("knoll.dev/model", ""))
+    return str(data.get("model", ""))
+
+
+def _advance(name: str, platform: Platform) -> None:
+    for _ in range(_MOST_STEPS):
+        document = platform.cluster.get("Model", name)
+        try:
+            model = parse_model(document)
+        except InvalidModel:
+            return
+        slot = slot_from_status(document.get("status") or {})
+        service = _settle(model, slot, platform)
+        after = _decided(model, slot, observe(service), platform)
+        if after == slot:
+            return
+        with suppress(Conflict):
+            _write(document, after, platform)
+
+
+def _settle(model: Model, slot: Slot, platform: Platform) -> Document | None:
+    """Make the world what the slot says: its last transition recorded and told, and the InferenceService it asks for."""
+    _record(model.name, slot, platform)
+    wanted = desired(model, slot, platform.settings)
+    try:
+        live = platform.cluster.get("InferenceService", model.name)
+    except NotFound:
+        return platform.cluster.create(wanted) if wanted else None
+    if wanted is None:
+        platform.cluster.delete("InferenceService", model.name)
+        return None
+    if holds(live["spec"], wanted["spec"]):
+        return live
+    return platform.cluster.update({**live, "spec": wanted["spec"]})
+
+
+def _record(model: str, slot: Slot, platform: Platform) -> None:
+    made = slot.transition
+    if made is None:
+        return
+    uri = rollout_step_uri(platform.settings.model_root, model, made.version, made.number)
+    record = {"model": model, "rollout": made.version, "step": slot.step, "champion": slot.champion, **asdict(made)}
+    try:
+        platform.store.put(uri, json.dumps(record, sort_keys=True, indent=1).encode(), if_absent=True, content_type="application/json")
+    except AlreadyExists:
+        return
+    event = new_event(_EVENTS[made.action], source=platform.settings.source, time=platform.clock.now(), subject=model, data=record)
+    platform.events.publish(event)
+
+
+def _decided(model: Model, slot: Slot, observed: Observed, platform: Platform) -> Slot:
+    now = platform.clock.now()
+    if slot.phase == "Idle":
+        return _with_candidate(model, slot, now.isoformat(), platform)
+    step = next_step(slot, model.rollout, observed, now)
+    if isinstance(step, Replay):
+        return _replayed(model, slot, step, observed, platform)
+    return _after(slot, step, now.isoformat())
+
+
+def _with_candidate(model: Model, slot: Slot, at: str, platform: Platform) -> Slot:
+    version = newest_untried(model, slot, platform)
+    if not version:
+        return slot
+    reason = why_rejected(model, slot, version, platform)
+    if reason:
+        return replace(
+            slot.moved("Reject", at, reason, candidate=version, percent=0), candidate="", quarantine={**slot.quarantine, version: reason}
+        )
+    percent = model.rollout.steps[0] if slot.champion and model.rollout.steps else 100
+    cleared = replace(slot, evidence=Evidence())
+    return cleared.moved("Start", at, "the gate is passed", candidate=version, phase="Deploying", step=0, percent=percent)
+
+
+def _replayed(model: Model, slot: Slot, step: Replay, observed: Observed, platform: Platform) -> Slot:
+    sent, failed = replay(model.name, slot.candidate, observed.tagged_url, step.requests, platform)
+    before = slot.evidence.replayed
+    return replace(slot, evidence=replace(slot.evidence, replayed=(before[0] + sent, before[1] + failed)))
+
+
+def _after(slot: Slot, step: Step, at: str) -> Slot:
+    counted = replace(slot.evidence, before=slot.evidence.requests)
+    match step:
+        case See():
+            return replace(slot, seen=at, evidence=counted)
+        case Shift(number, percent, reason):
+            return slot.moved("Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=counted)
+        case Promote(reason, final=False):
+            return slot.moved("Bake", at, reason, phase="Baking", percent=100)
+        case Promote(reason, final=True):
+            promoted = slot.moved("Promote", at, reason, phase="Idle", percent=100)
+            return replace(promoted, champion=slot.candidate, previous=slot.champion, candidate="")
+        case Rollback(reason):
+            back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
+            return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})
+        case Settle():
+            return replace(slot, phase="Idle", candidate="", percent=100 if slot.champion else 0, since=at)
+    return slot
+
+
+def _count(name: str, event: Event, platform: Platform) -> None:
+    """Keep what a predictor of the candidate has counted so far. Its counts only rise, so repeats and late events change nothing."""
+    version, instance, reported = _reported(event)
+    while True:
+        document = platform.cluster.get("Model", name)
+        slot = slot_from_status(document.get("status") or {})
+        before = slot.evidence.instances.get(instance, (0, 0))
+        counts = (max(before[0], reported[0]), max(before[1], reported[1]))
+        if slot.phase not in ("Canary", "Baking") or version != slot.candidate or counts == before:
+            break
+        instances = {**slot.evidence.instances, instance: counts}
+        with suppress(Conflict):
+            _write(document, replace(slot, evidence=replace(slot.evidence, instances=instances)), platform)
+
+
+def _reported(event: Event) -> tuple[str, str, tuple[int, int]]:
+    try:
+        data = event.data
+        return str(data["version"]), str(data["instance"]), (int(data["requests"]), int(data["errors"]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise InvalidEvent(f"event {event.id} of type {event.type} has no version, instance, requests and errors") from error
+
+
+def _write(document: Document, slot: Slot, platform: Platform) -> None:
+    status = slot_to_status(slot, document.get("status") or {})
+    platform.cluster.update({**document, "status": dict(status)}, status=True)
