@@ -1,0 +1,100 @@
+"""Child processes that cannot outlive the platform and see nothing of its environment but what they are given.
+
+A container starts with the environment of its document; so does a child, plus the few variables without which programs of a desktop
+do not run. Between the platform and the command stands `knoll.laptop.guard`.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from knoll.errors import Unavailable
+from knoll.laptop import guard
+
+__all__ = ["Child", "base_environment", "last_lines"]
+
+
+def base_environment() -> dict[str, str]:
+    """What every child gets: where programs, home and temporary files are, and UTF-8."""
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", *os.defpath.split(os.pathsep)]),
+        "HOME": str(Path.home()),
+        "LANG": "C.UTF-8",
+        "TMPDIR": tempfile.gettempdir(),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class Child:
+    """One running command. Its output is appended to `log`; `grace` is the number of seconds from SIGTERM to SIGKILL.
+
+    `environment` is added to `base_environment()`. Raises Unavailable when the log or the process cannot be created; a command that
+    cannot be executed ends with exit code 127 and says why in its log.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], log: Path, *, grace: float = 10.0, folder: Path | None = None
+    ) -> None:
+        command = [sys.executable, "-I", "-S", guard.__file__, "--grace", str(grace), "--", *argv]
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                self._guard = subprocess.Popen(
+                    command,
+                    env={**base_environment(), **environment},
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise Unavailable(f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written") from error
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        """Process id of the guard."""
+        return self._guard.pid
+
+    def poll(self) -> int | None:
+        """The exit code, 128 + n after signal n, or None while the command runs."""
+        code = self._guard.poll()
+        if code is None:
+            return None
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        return 128 - code if code < 0 else code
+
+    def wait(self, timeout: float) -> int | None:
+        """`poll` once the command has ended, or after `timeout` seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guard.wait(timeout)
+        return self.poll()
+
+    def terminate(self) -> None:
+        """Ask the command to end: SIGTERM, and SIGKILL after the grace. Returns at once."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the command and all that it has started with SIGKILL. Returns at once."""
+        self._signal(signal.SIGQUIT)
+
+    def _signal(self, number: int) -> None:
+        if self.poll() is None:
+            self._guard.send_signal(number)
+
+
+def last_lines(log: Path, count: int = 20) -> str:
+    """The end of a log, for error messages; empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16384))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+    except OSError:
+        return ""

