@@ -1,0 +1,49 @@
+"""The way to a broker over HTTP: a structured CloudEvent, posted to the sink that Knative or the laptop platform names."""
+
+import time
+
+import httpx
+
+from knoll.adapters.http_binding import event_to_http
+from knoll.errors import Unavailable
+from knoll.events import Event
+
+__all__ = ["HttpEvents"]
+
+_PAUSES = (0.1, 0.5, 2.0)  # seconds before the second, third and last try
+_LATER = {404, 408, 409, 425, 429}  # with 5xx, the answers after which Knative tries again
+
+
+class HttpEvents:
+    """`ports.Events` on one sink. Threads may share it. `timeout` is in seconds, per try."""
+
+    def __init__(self, sink: str, *, timeout: float = 10.0) -> None:
+        self._sink = sink
+        self._client = httpx.Client(timeout=timeout, trust_env=False)
+
+    def publish(self, event: Event) -> None:
+        """See `ports.Events.publish`; four tries in about three seconds."""
+        headers, body = event_to_http(event)
+        for pause in (*_PAUSES, None):
+            reason, is_final = self._send(headers, body)
+            if not reason:
+                return
+            if is_final or pause is None:
+                break
+            time.sleep(pause)
+        raise Unavailable(
+            f"the broker did not take {event.type} {event.id}: {reason}",
+            fix=f"is {self._sink or 'K_SINK'} the broker's URL, and is it up?",
+        )
+
+    def _send(self, headers: dict[str, str], body: bytes) -> tuple[str, bool]:
+        """Why the broker did not take it, empty if it did, and whether trying again is of no use."""
+        try:
+            answer = self._client.post(self._sink, headers=headers, content=body)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            return str(error), True
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}", False
+        if answer.is_success:
+            return "", True
+        return f"it answered {answer.status_code}", answer.status_code < 500 and answer.status_code not in _LATER

@@ -1,0 +1,175 @@
+"""CloudEvents over HTTP, in both directions, and the answers that a broker understands.
+
+The SDK writes events. It does not read them: version 1 leaves header values percent-encoded, takes a binary event that lacks an
+attribute for a structured one, and quotes bodies in its errors. Brokers retry on 404, 408, 409 and 429, and take a 2xx answer with a
+body that is no event for a failure, so `respond` gives nothing but 200, 204, 422 and 503.
+"""
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from cloudevents.conversion import to_structured
+from cloudevents.http import CloudEvent
+
+from knoll.errors import InvalidEvent, Rejected, Unavailable
+from knoll.events import Event, event_from_json, event_to_json
+
+__all__ = ["Response", "event_from_http", "event_to_http", "is_event", "respond"]
+
+_log = logging.getLogger(__name__)
+
+_STRUCTURED = "application/cloudevents+json"
+_REQUIRED = {"ce-specversion", "ce-id", "ce-source", "ce-type"}
+_NO_HEADER = {"data", "data_base64", "datacontenttype"}  # in binary mode these travel as the body and Content-Type
+_JSON = re.compile(r"(application|text)/(.+\+)?json")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONGEST_TEXT = 1000  # characters; a broker keeps 1,024 bytes of an error
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def is_event(headers: Mapping[str, str]) -> bool:
+    """Whether the headers announce a CloudEvent, be it a faulty one."""
+    names = {name.lower() for name in headers}
+    return bool(names & _REQUIRED) or _media_type(_value(headers, "content-type")).startswith("application/cloudevents")
+
+
+def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
+    """Read an event in binary or structured mode. Raises InvalidEvent that lists every fault and quotes no value."""
+    media_type = _media_type(_value(headers, "content-type"))
+    if media_type == _STRUCTURED:
+        document = _from_structured(body)
+    elif media_type.startswith("application/cloudevents"):
+        raise InvalidEvent(f"knoll reads no {media_type}", fix=f"send one event at a time, binary or as {_STRUCTURED}")
+    else:
+        document = _from_binary(headers, media_type, body)
+    odd = [name for name, value in document.items() if name != "data" and isinstance(value, str) and _CONTROL.search(value)]
+    if odd:
+        raise InvalidEvent("control characters in " + ", ".join(sorted(odd)))
+    return event_from_json(document)
+
+
+def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the event in structured mode, which no proxy can misread."""
+    attributes = {name: value for name, value in event_to_json(event).items() if name != "data" and value != ""}
+    headers, body = to_structured(CloudEvent(attributes, event.data))
+    return dict(headers), body
+
+
+def respond(handle: Callable[[Event], Event | None], headers: Mapping[str, str], body: bytes) -> Response:
+    """Answer a request that carries an event: 204, 200 with the handler's event, 422 for never, 503 for later.
+
+    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body or a stack trace.
+    """
+    try:
+        reply = handle(event_from_http(headers, body))
+    except Rejected as error:
+        _log.warning("rejected: %s", error)
+        return _refuse(422, f"rejected: {type(error).__name__}: {error}")
+    except Unavailable as error:
+        _log.warning("unavailable: %s", error)
+        return _refuse(503, f"unavailable: {type(error).__name__}; try again later")
+    except Exception as error:
+        _log.exception("the handler failed")
+        return _refuse(503, f"failed: {type(error).__name__}; the log of the function says why")
+    return Response(204, {}, b"") if reply is None else Response(200, *event_to_http(reply))
+
+
+def _refuse(status: int, text: str) -> Response:
+    return Response(status, {"content-type": "text/plain; charset=utf-8"}, text[:_LONGEST_TEXT].encode(errors="replace"))
+
+
+def _from_structured(body: bytes) -> dict[str, Any]:
+    document = _read_json(body, "the body")
+    if not isinstance(document, dict):
+        raise InvalidEvent("a CloudEvent is a JSON object")
+    if "data_base64" in document and "data" in document:
+        raise InvalidEvent("data and data_base64 exclude each other")
+    if "data_base64" in document:
+        document["data"] = _from_base64(document.pop("data_base64"), document.get("datacontenttype"))
+    return {name: _scalar(value) if name != "data" else value for name, value in document.items() if value is not None}
+
+
+def _from_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    faults = []
+    for header, value in headers.items():
+        name = header.lower().removeprefix("ce-")
+        if not header.lower().startswith("ce-"):
+            continue
+        if name in document or name in _NO_HEADER:
+            faults.append(f"header {header.lower()} is given twice" if name in document else f"there is no header {header.lower()}")
+        try:
+            document[name] = _decoded(value)
+        except UnicodeDecodeError:
+            faults.append(f"header {header.lower()} is not percent-encoded UTF-8")
+    if faults:
+        raise InvalidEvent("not a CloudEvent 1.0: " + "; ".join(faults))
+    if body:
+        document["data"] = _read_data(body, media_type)
+    return document
+
+
+def _decoded(value: str) -> str:
+    """A header value as section 3.1.3.2 of the HTTP binding wants it read: quotes off, then percent-decoded once."""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    return unquote(value, errors="strict")
+
+
+def _from_base64(value: Any, content_type: Any) -> Any:
+    try:
+        body = base64.b64decode(value, validate=True)
+    except (ValueError, TypeError) as error:
+        raise InvalidEvent("data_base64 is not base64") from error
+    return _read_data(body, _media_type(content_type if isinstance(content_type, str) else ""))
+
+
+def _read_data(body: bytes, media_type: str) -> Any:
+    if media_type and not _JSON.fullmatch(media_type):
+        raise InvalidEvent("the data is not JSON", fix="send data with content type application/json")
+    return _read_json(body, "the data")
+
+
+def _read_json(body: bytes, what: str) -> Any:
+    """Strict JSON: UTF-8, no name twice, no NaN."""
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise ValueError("a name is given twice")
+    return unique
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _scalar(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, bool) else value  # CloudEvents writes true, Python True
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _value(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value for name, value in headers.items() if name.lower() == wanted), "")

@@ -1,0 +1,37 @@
+"""Requests to model servers over HTTP, patient enough for one that has to be started first."""
+
+import time
+from urllib.parse import quote
+
+import httpx
+
+from knoll.ports import Answer
+
+__all__ = ["HttpPredictors"]
+
+
+class HttpPredictors:
+    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative waits 300."""
+
+    def __init__(self, *, timeout: float = 300.0) -> None:
+        self._client = httpx.Client(timeout=httpx.Timeout(timeout, connect=10.0), trust_env=False)
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json") -> Answer:
+        """See `ports.Predictors.predict`; without an answer the body says why."""
+        started = time.perf_counter()
+        try:
+            answer = self._client.post(
+                f"{url.rstrip('/')}/v1/models/{quote(model, safe='')}:predict",
+                content=body,
+                headers={"content-type": "application/json", "accept": accept},
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = f"{type(error).__name__}: {error}".encode()
+            return Answer(0, time.perf_counter() - started, reason, "text/plain", "")
+        return Answer(
+            status=answer.status_code,
+            seconds=time.perf_counter() - started,
+            body=answer.content,
+            content_type=answer.headers.get("content-type", ""),
+            version=answer.headers.get("x-model-version", ""),
+        )
