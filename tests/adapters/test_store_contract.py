@@ -1,0 +1,140 @@
+"""The contract of `ports.ObjectStore`, on every adapter: in memory and on a real S3 server."""
+
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import pytest
+
+from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.store_s3 import PART_SIZE, S3Store
+from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
+from knoll.ports import ObjectStore
+
+_buckets = count(1)
+
+
+@pytest.fixture(params=["memory", "s3"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    """One adapter after the other."""
+    return MemoryStore() if request.param == "memory" else s3_store(request.getfixturevalue("s3"))
+
+
+@pytest.fixture
+def bucket(store: ObjectStore) -> str:
+    """URI of an empty bucket of the test's own."""
+    name = f"contract-{next(_buckets)}"
+    if isinstance(store, S3Store):
+        store.ensure_bucket(name)
+        store.ensure_bucket(name)
+    return f"s3://{name}"
+
+
+def s3_store(s3: Any) -> S3Store:
+    return S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")
+
+
+@pytest.mark.parametrize("key", ["plain.txt", "a b+c%20d/é😀.png", "=?#;:@,$~'()&!", "trailing ", "..a/b.."])
+def test_a_key_comes_back_as_it_was_given(store: ObjectStore, bucket: str, key: str) -> None:
+    """Keys are names, not URLs: nothing is encoded, decoded or trimmed."""
+    etag = store.put(f"{bucket}/{key}", b"content", content_type="text/plain")
+    (info,) = store.list(f"{bucket}/{key}")
+    assert (info.uri, info.etag, info.size) == (f"{bucket}/{key}", etag, 7)
+    assert info.modified.utcoffset() is not None
+    assert store.get(info.uri) == b"content"
+
+
+def test_a_listing_goes_beyond_a_page_and_is_in_order(store: ObjectStore, bucket: str) -> None:
+    """1,003 objects under a prefix come in the order of their keys, and none from beside the prefix."""
+    keys = [f"{bucket}/many/{number:04d}" for number in range(1003)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.put(key, b""), [*reversed(keys), f"{bucket}/many-more", f"{bucket}/few/1"]))
+    assert [info.uri for info in store.list(f"{bucket}/many/")] == keys
+    assert len(list(store.list(f"{bucket}/"))) == 1005
+
+
+def test_a_missing_bucket_or_object_is_told_apart_from_a_broken_store(store: ObjectStore, bucket: str) -> None:
+    """Nothing there is an empty listing and NotFound, and deleting it is no fault."""
+    assert list(store.list("s3://no-such-bucket/some/")) == []
+    assert list(store.list(f"{bucket}/")) == []
+    for uri in ("s3://no-such-bucket/some/key", f"{bucket}/missing"):
+        with pytest.raises(NotFound):
+            store.get(uri)
+        store.delete(uri)
+
+
+def test_an_object_can_be_replaced_and_removed(store: ObjectStore, bucket: str) -> None:
+    """The last write is what is read, an empty object is an object, and removing twice is removing once."""
+    uri = f"{bucket}/some/key"
+    store.put(uri, b"first")
+    store.put(uri, b"")
+    assert store.get(uri) == b""
+    assert [info.size for info in store.list(f"{bucket}/")] == [0]
+    store.delete(uri)
+    store.delete(uri)
+    assert list(store.list(f"{bucket}/")) == []
+
+
+def test_an_etag_pins_what_is_read(store: ObjectStore, bucket: str) -> None:
+    """The same bytes have the same etag; a read that names an etag gets that object or Conflict."""
+    uri = f"{bucket}/key"
+    etag = store.put(uri, b"one")
+    assert store.put(f"{bucket}/copy", b"one") == etag
+    assert store.get(uri, etag=etag) == b"one"
+    store.put(uri, b"two")
+    with pytest.raises(Conflict):
+        store.get(uri, etag=etag)
+
+
+def test_one_of_many_writers_wins(store: ObjectStore, bucket: str) -> None:
+    """32 threads create the same object at once: one succeeds, its bytes stay, the others hear that it exists."""
+    uri = f"{bucket}/once"
+    barrier = threading.Barrier(32)
+
+    def create(number: int) -> int | None:
+        barrier.wait()
+        try:
+            store.put(uri, str(number).encode(), if_absent=True)
+        except AlreadyExists:
+            return None
+        return number
+
+    with ThreadPoolExecutor(32) as pool:
+        winners = [number for number in pool.map(create, range(32)) if number is not None]
+    assert len(winners) == 1
+    assert store.get(uri) == str(winners[0]).encode()
+
+
+def test_a_big_file_arrives_whole_with_a_reproducible_etag(store: ObjectStore, bucket: str) -> None:
+    """A file object of several parts comes back byte for byte, and sent again it has the same etag."""
+    content = bytes(range(256)) * (PART_SIZE // 128) + b"rest"
+    etag = store.put(f"{bucket}/big", io.BytesIO(content))
+    assert store.put(f"{bucket}/again", io.BytesIO(content)) == etag
+    assert store.get(f"{bucket}/big", etag=etag) == content
+    with pytest.raises(AlreadyExists):
+        store.put(f"{bucket}/big", io.BytesIO(b"other"), if_absent=True)
+
+
+@pytest.mark.parametrize("uri", ["http://bucket/key", "bucket/key", "s3://bucket", "s3:///key"])
+def test_only_s3_uris_are_looked_up(store: ObjectStore, uri: str) -> None:
+    """Any other address is refused, not asked for."""
+    use: list[Callable[[], object]] = [lambda: list(store.list(uri)), lambda: store.put(uri, b"")]
+    for one in use:
+        with pytest.raises(Rejected):
+            one()
+
+
+def test_a_store_that_does_not_answer_is_named(s3: Any) -> None:
+    """Nobody listening or wrong keys: StoreUnavailable with its cause, the endpoint and what to check."""
+    silent = S3Store("http://127.0.0.1:1", "key", "secret", "us-east-1")
+    refused = S3Store(s3.endpoint, s3.access_key, "not the secret", "us-east-1")
+    for store, endpoint in ((silent, "http://127.0.0.1:1"), (refused, s3.endpoint)):
+        with pytest.raises(StoreUnavailable) as caught:
+            store.get("s3://bucket/key")
+        assert endpoint in str(caught.value)
+        assert endpoint in caught.value.fix
+        assert caught.value.__cause__ is not None
+        assert "not the secret" not in str(caught.value)
