@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         description="URL to which events are posted; Knative sets K_SINK",
     )
     source: str = Field(default="/knoll", description="source attribute of the events that this process emits")
+    listen_port: int = Field(default=8080, validation_alias=AliasChoices("PORT"), description="port of a predictor; Knative sets PORT")
     revision: str = Field(
         default="",
         validation_alias=AliasChoices("K_REVISION", "KNOLL_REVISION"),

@@ -1,0 +1,12 @@
+"""Bucket notifications become events on the broker, and a complete dataset becomes `dataset.landed`."""
+
+import functions_framework
+from flask import Request, Response
+
+from knoll.wiring.functions import answer_request
+
+
+@functions_framework.http
+def ingest(request: Request) -> Response:
+    """Answer one delivery of the broker ."""
+    return answer_request("ingest", request)

@@ -1,0 +1,60 @@
+"""The deployable functions, as they answer HTTP: one table of handlers for Knative and the laptop alike.
+
+An answer is 204, 200 with a CloudEvent, 422 or 503, and nothing else: whatever else a function says, the broker would take for a fault and
+deliver again.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+from flask import Request
+from flask import Response as FlaskResponse
+
+from knoll.adapters.http_binding import Response, is_event, respond
+from knoll.errors import Unavailable
+from knoll.events import Event
+from knoll.ingest import handler as ingest
+from knoll.ingest.notifications import receive
+from knoll.ports import Handler, Platform
+from knoll.rollout import handler as rollout
+from knoll.settings import read_settings
+from knoll.train import handler as train
+from knoll.wiring.platform import service_platform
+
+__all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
+
+
+def sweep(event: Event, platform: Platform) -> Event | None:
+    """Ask every stage to do what a lost event left undone; a stage that cannot now does not stop the others."""
+    failed = []
+    for stage in (ingest, train, rollout):
+        try:
+            stage.sweep(event, platform)
+        except Unavailable as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return None
+
+
+HANDLERS: Mapping[str, Handler] = {"ingest": ingest.handle, "train": train.handle, "rollout": rollout.handle, "sweep": sweep}
+
+
+def answer(name: str, headers: Mapping[str, str], body: bytes, platform: Platform) -> Response:
+    """What the function `name` answers to one POST."""
+    if name == "ingest" and not is_event(headers):
+        return respond(lambda: receive(body, platform))
+    return respond(lambda: HANDLERS[name](event_from_http(headers, body), platform))
+
+
+def answer_request(name: str, request: Request) -> FlaskResponse:
+    """The same for Flask, with the health paths that Knative and func probe."""
+    if request.method == "GET" and request.path.startswith("/health/"):
+        return FlaskResponse(status=200)
+    answered = answer(name, dict(request.headers), request.get_data(), _platform())
+    return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
+
+
+@cache
+def _platform() -> Platform:
+    return service_platform(read_settings())

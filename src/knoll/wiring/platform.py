@@ -1,0 +1,37 @@
+"""Which adapters stand behind the ports: the one place that knows both."""
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_s3 import S3Store
+from knoll.ports import Events, Platform
+from knoll.settings import Settings
+from knoll.wiring.running import settings_of_running
+
+__all__ = ["build_platform", "service_platform", "user_platform"]
+
+DATABASE = "knoll.db"
+
+
+def service_platform(settings: Settings) -> Platform:
+    """The platform of a function, trainer or predictor: all that it needs stands in its environment."""
+    return build_platform(settings, HttpEvents(settings.sink))
+
+
+def user_platform(settings: Settings) -> Platform:
+    """The platform of a person at the command line: what `knoll up` runs in this home. Raises Unavailable when it does not run."""
+    return service_platform(settings_of_running(settings))
+
+
+def build_platform(settings: Settings, events: Events) -> Platform:
+    """Adapters for these settings, with a broker to publish to."""
+    clock = SystemClock()
+    return Platform(
+        store=S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region),
+        cluster=LocalCluster(settings.home / DATABASE, settings.namespace, clock),
+        events=events,
+        predictors=HttpPredictors(),
+        clock=clock,
+        settings=settings,
+    )

@@ -1,0 +1,109 @@
+"""When is the data complete? Tables of listings and what is decided over them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from knoll.ingest.landed import Landed, Waiting, decide, may_land
+from knoll.models import Model, parse_model
+from knoll.ports import ObjectInfo
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def model(**landed: str) -> Model:
+    return parse_model(
+        {
+            "apiVersion": "knoll.dev/v1alpha1",
+            "kind": "Model",
+            "metadata": {"name": "digits"},
+            "spec": {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/", "landed": landed}},
+        }
+    )
+
+
+def listing(**seconds: float) -> list[ObjectInfo]:
+    """Objects under the prefix by name, with when they were written; `__` stands for a slash and `_dot_` for a dot."""
+    names = {name: name.replace("__", "/").replace("_dot_", ".") for name in seconds}
+    return [ObjectInfo(f"s3://data/digits/{names[name]}", f"etag-{name}", 1, START + timedelta(seconds=at)) for name, at in seconds.items()]
+
+
+def later(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("objects", "landed"),
+    [
+        ({}, False),
+        ({"_SUCCESS": 5}, False),
+        ({"a_dot_png": 1, "b_dot_png": 2}, False),
+        ({"a_dot_png": 1, "b_dot_png": 2, "_SUCCESS": 3}, True),
+        ({"a_dot_png": 3, "b_dot_png": 3, "_SUCCESS": 3}, True),
+        ({"a_dot_png": 4, "b_dot_png": 2, "_SUCCESS": 3}, False),
+    ],
+)
+def test_a_marker_lands_the_data_only_if_nothing_is_newer(objects: dict[str, float], landed: bool) -> None:
+    verdict = decide(model(when="marker"), listing(**objects), later(10), None)
+    assert isinstance(verdict, Landed if landed else Waiting), verdict
+
+
+def test_a_second_upload_in_progress_waits_and_names_the_file_that_is_newer_than_the_marker() -> None:
+    verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), None)
+    assert isinstance(verdict, Waiting)
+    assert "s3://data/digits/b is newer than the marker" in verdict.reason
+
+
+def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> None:
+    verdict = decide(model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), None)
+    assert isinstance(verdict, Landed)
+    assert [one.uri for one in verdict.datasets[0].objects] == ["s3://data/digits/a", "s3://data/digits/sub/b"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "now", "landed_before", "landed"),
+    [
+        ({"a": 0}, 29, None, False),
+        ({"a": 0}, 30, None, True),
+        ({"a": 0, "b": 20}, 45, None, False),
+        ({"a": 0, "b": 590}, 601, None, True),  # the first change has waited long enough
+        ({"a": 0, "b": 590}, 601, 300, False),  # only b is new since the last landing
+    ],
+)
+def test_quiet_lands_after_a_pause_or_the_longest_wait(
+    objects: dict[str, float], now: float, landed_before: float | None, landed: bool
+) -> None:
+    before = None if landed_before is None else later(landed_before)
+    verdict = decide(model(when="quiet", quiet="30s", maxWait="10m"), listing(**objects), later(now), before)
+    assert isinstance(verdict, Landed if landed else Waiting), verdict
+
+
+def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:
+    verdict = decide(model(when="object"), listing(b=1, a=2), later(10), None)
+    assert isinstance(verdict, Landed)
+    assert [[one.uri[-1] for one in dataset.objects] for dataset in verdict.datasets] == [["b"], ["a"]]
+
+
+def test_the_digest_is_of_the_data_and_not_of_the_time_it_came() -> None:
+    first = decide(model(when="quiet"), listing(a=0, b=1), later(100), None)
+    again = decide(model(when="quiet"), list(reversed(listing(a=50, b=60))), later(200), None)
+    other = decide(model(when="quiet"), listing(a=0, c=1), later(100), None)
+    assert isinstance(first, Landed)
+    assert isinstance(again, Landed)
+    assert isinstance(other, Landed)
+    assert first.datasets[0].digest == again.datasets[0].digest != other.datasets[0].digest
+
+
+@pytest.mark.parametrize(
+    ("when", "uri", "looks"),
+    [
+        ("marker", "s3://data/digits/_SUCCESS", True),
+        ("marker", "s3://data/digits/a.png", False),
+        ("marker", "s3://data/digits-old/_SUCCESS", False),
+        ("object", "s3://data/digits/a.npz", True),
+        ("object", "s3://data/digits/.a", False),
+        ("quiet", "s3://data/digits/a.png", False),
+    ],
+)
+def test_only_an_object_that_can_complete_a_dataset_is_worth_a_look(when: str, uri: str, looks: bool) -> None:
+    assert may_land(model(when=when), uri) is looks
