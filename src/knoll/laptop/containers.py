@@ -1,0 +1,88 @@
+"""What a container of a document becomes as a child process: its command and its environment.
+
+An image is a name in a table of entry points. What a laptop cannot do is refused with the reason that a Pod would show, never
+ignored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.laptop.resources import thread_limit
+
+__all__ = ["Unrunnable", "command_of", "environment_of", "image_name"]
+
+
+class Unrunnable(Exception):
+    """The container cannot be started as it is written; `reason` is what Kubernetes would show while its Pod waits."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where values come from that a document only names."""
+
+    secrets: Mapping[str, Mapping[str, str]]
+
+    def secret(self, reference: Mapping[str, Any]) -> Mapping[str, str]:
+        name = reference["name"]
+        if name not in self.secrets and not reference.get("optional"):
+            raise Unrunnable("CreateContainerConfigError", f'secret "{name}" not found')
+        return self.secrets.get(name, {})
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's name: "ghcr.io/knoll/knoll-trainer:0.1@sha256:..." -> "knoll-trainer"."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def command_of(container: Mapping[str, Any], entry_points: Mapping[str, Sequence[str]]) -> list[str]:
+    """The command line of a container. Raises Unrunnable for an image that has no entry point here, and for `command`."""
+    image = container["image"]
+    entry_point = entry_points.get(image_name(image))
+    if entry_point is None:
+        known = ", ".join(sorted(entry_points))
+        raise Unrunnable("ErrImagePull", f'image "{image}" is not known on this machine, which has: {known}')
+    if container.get("command"):
+        raise Unrunnable("CreateContainerConfigError", "command is not supported on a laptop: images run their entry point")
+    return [*entry_point, *(str(one) for one in container.get("args") or [])]
+
+
+def environment_of(
+    container: Mapping[str, Any], environment: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]], gpus: Sequence[int]
+) -> dict[str, str]:
+    """`environment`, then envFrom, then env of a container, the later ones winning; and the threads and GPUs that it may use.
+
+    Raises Unrunnable for a value that comes from anything but a secret.
+    """
+    source = _Source(secrets)
+    values = {"CUDA_VISIBLE_DEVICES": ",".join(str(one) for one in gpus), **environment}
+    threads = thread_limit(container)
+    if threads is not None:
+        values |= {"OMP_NUM_THREADS": str(threads), "KNOLL_THREADS": str(threads)}
+    for one in container.get("envFrom") or []:
+        if "secretRef" not in one:
+            raise Unrunnable("CreateContainerConfigError", f"envFrom knows secretRef only on a laptop, not {sorted(one)}")
+        prefix = one.get("prefix", "")
+        values |= {prefix + name: value for name, value in source.secret(one["secretRef"]).items()}
+    for one in container.get("env") or []:
+        values |= _variable(one, source)
+    return values
+
+
+def _variable(variable: Mapping[str, Any], source: _Source) -> dict[str, str]:
+    name, value_from = variable["name"], variable.get("valueFrom")
+    if value_from is None:
+        return {name: str(variable.get("value", ""))}
+    reference = value_from.get("secretKeyRef")
+    if reference is None:
+        raise Unrunnable("CreateContainerConfigError", f"{name}: valueFrom knows secretKeyRef only on a laptop, not {sorted(value_from)}")
+    values = source.secret(reference)
+    if reference["key"] in values:
+        return {name: values[reference["key"]]}
+    if reference.get("optional"):
+        return {}
+    raise Unrunnable("CreateContainerConfigError", f"couldn't find key {reference['key']} in Secret {reference['name']}")
