@@ -1,0 +1,170 @@
+"""The files in eventing/ as values: the very Broker, Triggers and sources that a cluster gets.
+
+The laptop must not be kinder than the cluster: what cannot be executed here is refused by name, with its file, and never ignored.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from knoll.errors import Rejected
+from knoll.laptop.triggers import DEFAULT_DELIVERY, Attributes, Delivery, Destination, Filter, Trigger, Value
+
+__all__ = ["Eventing", "PingSource", "ResourceWatch", "read_eventing"]
+
+_EVENTING, _SOURCES = "eventing.knative.dev/v1", "sources.knative.dev/v1"
+_READ = {"Broker": _EVENTING, "Trigger": _EVENTING, "PingSource": _SOURCES, "ApiServerSource": _SOURCES}
+_OF_THE_CLUSTER = {"Kustomization", "Role", "RoleBinding", "ServiceAccount"}  # permissions and packaging: a laptop has one user
+
+
+class _LegacyFilter(Value):
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class _BrokerSpec(Value):
+    delivery: Delivery = DEFAULT_DELIVERY
+
+
+class _TriggerSpec(Value):
+    broker: str
+    subscriber: Destination
+    filters: tuple[Filter, ...] = ()
+    filter: _LegacyFilter = _LegacyFilter()
+    delivery: Delivery | None = None
+
+
+class PingSource(Value):
+    """A clock: an event by a cron schedule."""
+
+    name: str = ""
+    schedule: str = "* * * * *"
+    timezone: str = ""
+    content_type: str = ""
+    data: str = ""
+    ce_overrides: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    sink: Destination
+
+
+class _Selector(Value):
+    match_labels: Mapping[str, str] = Field(default_factory=dict)
+
+
+class ResourceWatch(Value):
+    """Objects whose changes become events."""
+
+    api_version: str
+    kind: str
+    selector: _Selector = _Selector()
+
+
+class _ApiServerSpec(Value):
+    mode: Literal["Resource"]
+    service_account_name: str = ""
+    resources: tuple[ResourceWatch, ...]
+    sink: Destination
+
+
+class Eventing(Value):
+    """Everything that a folder of eventing files declares."""
+
+    broker: str
+    triggers: tuple[Trigger, ...] = ()
+    tickers: tuple[PingSource, ...] = ()
+    watches: tuple[ResourceWatch, ...] = ()
+
+
+def read_eventing(folder: Path) -> Eventing:
+    """Read every *.yaml in the folder. Raises Rejected that lists, with its file, whatever the laptop cannot execute."""
+    faults: list[str] = []
+    found: dict[str, list[Any]] = {kind: [] for kind in _READ}
+    for path, document in _documents(folder, faults):
+        try:
+            kind = _kind(document)
+            if kind in found:
+                found[kind].append(_read(kind, document))
+        except ValidationError as error:
+            faults += [f"{path.name}: {_title(document)}: {_fault(one)}" for one in error.errors()]
+        except Rejected as error:
+            faults.append(f"{path.name}: {_title(document)}: {error}")
+    if not faults and len(found["Broker"]) != 1:
+        faults.append(f"exactly one Broker is needed, {len(found['Broker'])} found")
+    if faults:
+        raise Rejected(
+            f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults), fix="mend the files, or point KNOLL_EVENTING elsewhere"
+        )
+    [(broker, delivery)] = found["Broker"]
+    return _joined(broker, delivery, found)
+
+
+def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> Eventing:
+    """A Trigger without a delivery has the Broker's, and one without a dead-letter sink has the Broker's sink."""
+    triggers = []
+    for name, spec in found["Trigger"]:
+        own = spec.delivery or delivery
+        if own.dead_letter_sink is None:
+            own = own.model_copy(update={"dead_letter_sink": delivery.dead_letter_sink})
+        if spec.broker != broker:
+            raise Rejected(f"Trigger {name} is of Broker {spec.broker}, and the files declare Broker {broker} only")
+        triggers.append(
+            Trigger(
+                name=name,
+                subscriber=spec.subscriber.ref.name,
+                filters=spec.filters,
+                attributes=spec.filter.attributes,
+                delivery=own,
+            )
+        )
+    return Eventing(
+        broker=broker,
+        triggers=tuple(triggers),
+        tickers=tuple(found["PingSource"]),
+        watches=tuple(watch for spec in found["ApiServerSource"] for watch in spec.resources),
+    )
+
+
+def _documents(folder: Path, faults: list[str]) -> Iterator[tuple[Path, Any]]:
+    if not folder.is_dir():
+        faults.append("there is no such folder")
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+                if document is not None:
+                    yield path, document
+        except yaml.YAMLError as error:
+            faults.append(f"{path.name}: not YAML: {error}")
+
+
+def _kind(document: Any) -> str:
+    if not isinstance(document, Mapping):
+        raise Rejected("not a YAML object")
+    kind = str(document.get("kind", ""))
+    if kind not in _READ and kind not in _OF_THE_CLUSTER:
+        raise Rejected(f"the laptop executes {', '.join(_READ)}, nothing else")
+    if kind in _READ and document.get("apiVersion") != _READ[kind]:
+        raise Rejected(f"apiVersion must be {_READ[kind]}, not {document.get('apiVersion')!r}")
+    return kind
+
+
+def _read(kind: str, document: Mapping[str, Any]) -> Any:
+    name, spec = str(document["metadata"]["name"]), document.get("spec") or {}
+    if kind == "Broker":
+        return name, _BrokerSpec.model_validate(spec).delivery
+    if kind == "Trigger":
+        return name, _TriggerSpec.model_validate(spec)
+    if kind == "PingSource":
+        return PingSource.model_validate({**spec, "name": name})
+    return _ApiServerSpec.model_validate(spec)
+
+
+def _title(document: Any) -> str:
+    if not isinstance(document, Mapping):
+        return "document"
+    return f"{document.get('kind')} {(document.get('metadata') or {}).get('name')}"
+
+
+def _fault(error: Any) -> str:
+    path = ".".join(["spec", *(str(part) for part in error["loc"])])
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}"
