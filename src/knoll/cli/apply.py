@@ -1,0 +1,124 @@
+"""`knoll apply` and `knoll delete`: declare models, and take them back."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from knoll.cli.completion import complete_models
+from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json
+from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound
+
+if TYPE_CHECKING:
+    from knoll.cli.documents import Declared
+    from knoll.ports import Document, Platform
+
+__all__ = ["apply", "apply_files", "delete"]
+
+_TRIES = 10
+
+
+def apply(
+    ctx: typer.Context,
+    files: Annotated[
+        list[str], typer.Option("-f", "--filename", metavar="FILE", help="YAML file with Models; - is stdin; may be repeated.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Create or update the Models in YAML files, after checking all of them.
+
+    Example: knoll apply -f examples/digits/model.yaml
+
+    JSON: {"applied": [{model, result: created|configured|unchanged, dryRun}]}.
+    Next: knoll upload MODEL PATH
+    """
+    results = apply_files(platform_of(ctx), files, dry_run=dry_run)
+    if output is Output.json:
+        print_json({"applied": [{"model": name, "result": result, "dryRun": dry_run} for name, result in results]})
+        return
+    for name, result in results:
+        typer.echo(f"model/{name} {result}{' (dry run)' if dry_run else ''}")
+
+
+def apply_files(platform: "Platform", files: list[str], *, dry_run: bool = False) -> list[tuple[str, str]]:
+    """Apply the Models in the files; give name and result of each: created, configured or unchanged. Raises InvalidModel."""
+    from knoll.cli.documents import read_declared
+
+    declared = read_declared(files, platform.settings.model_bucket)
+    results = [(one.model.name, _stored(platform, one.document, dry_run=dry_run)) for one in declared]
+    for one in declared:
+        _warn_without_data(platform, one)
+    return results
+
+
+def delete(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    yes: YesOption = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Stop serving a model and forget its declaration; its data and its versions stay in their buckets.
+
+    Example: knoll delete digits
+
+    JSON: {"deleted": MODEL}.
+    Next: knoll apply -f FILE brings it back
+    """
+    platform = platform_of(ctx)
+    platform.cluster.get("Model", model)
+    if not yes:
+        typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
+    for kind in ("Model", "InferenceService"):  # in this order: a Model that is still there would have its service made again
+        try:
+            platform.cluster.delete(kind, model)
+        except NotFound:
+            continue
+    if output is Output.json:
+        print_json({"deleted": model})
+    else:
+        typer.echo(f"model/{model} deleted")
+
+
+def _stored(platform: "Platform", document: "Document", *, dry_run: bool) -> str:
+    name = document["metadata"]["name"]
+    for _ in range(_TRIES):
+        try:
+            live = platform.cluster.get("Model", name)
+        except NotFound:
+            if dry_run or _created(platform, document):
+                return "created"
+            continue
+        if _wanted(live, document) == live:
+            return "unchanged"
+        if dry_run or _updated(platform, _wanted(live, document)):
+            return "configured"
+    raise KnollError(f"model {name}: somebody else changes it all the time", fix="run knoll apply again")
+
+
+def _wanted(live: "Document", document: "Document") -> "Document":
+    metadata: dict[str, Any] = dict(live["metadata"])
+    for key in ("labels", "annotations"):
+        if document["metadata"].get(key):
+            metadata[key] = {**(metadata.get(key) or {}), **document["metadata"][key]}
+    return {**live, "metadata": metadata, "spec": document["spec"]}
+
+
+def _created(platform: "Platform", document: "Document") -> bool:
+    try:
+        platform.cluster.create(document)
+    except AlreadyExists:
+        return False
+    return True
+
+
+def _updated(platform: "Platform", document: "Document") -> bool:
+    try:
+        platform.cluster.update(document)
+    except (Conflict, NotFound):
+        return False
+    return True
+
+
+def _warn_without_data(platform: "Platform", one: "Declared") -> None:
+    if next(iter(platform.store.list(one.model.dataset.uri)), None) is None:
+        errors_out().print(f"Nothing lies under {one.model.dataset.uri} yet. Next: knoll upload {one.model.name} PATH")

@@ -1,0 +1,49 @@
+"""Which run is to be expected from the data that lies in the bucket.
+
+The same pure decision that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload and before any
+event has arrived, whether a run is still to come, and what the gate is waiting for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knoll.errors import InvalidModel
+from knoll.ingest.landed import Waiting, decide
+from knoll.models import Model, parse_model
+from knoll.names import run_id
+from knoll.ports import Document, Platform
+
+__all__ = ["Expected", "expected_runs", "readable_models"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The run that a model's data should lead to; `run` is empty while the gate waits, and `reason` says for what."""
+
+    model: str
+    run: str
+    reason: str
+
+
+def expected_runs(platform: Platform, models: Sequence[Model]) -> list[Expected]:
+    """For each model, the run of its newest complete dataset."""
+    return [_expected(platform, model) for model in models]
+
+
+def readable_models(documents: Sequence[Document]) -> list[Model]:
+    """The documents that are Models without faults."""
+    models = []
+    for document in documents:
+        try:
+            models.append(parse_model(document))
+        except InvalidModel:
+            continue  # `knoll models` shows it; there is nothing to expect of it
+    return models
+
+
+def _expected(platform: Platform, model: Model) -> Expected:
+    verdict = decide(model, list(platform.store.list(model.dataset.uri)), platform.clock.now(), None)
+    if isinstance(verdict, Waiting):
+        return Expected(model.name, "", verdict.reason)
+    newest = verdict.datasets[-1]
+    return Expected(model.name, run_id(model.name, newest.digest, model.config_digest), "the data is complete; its run is about to start")

@@ -1,0 +1,75 @@
+"""`knoll up` and `knoll env`: the laptop platform, and how other tools find it."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+
+from knoll.cli.session import HomeOption, Output, OutputOption, PortOption, output_of, platform_of, print_json, settings_of, stdout
+
+if TYPE_CHECKING:
+    from knoll.settings import Settings
+    from knoll.wiring.laptop import Running
+
+__all__ = ["env", "up", "variables"]
+
+
+def up(ctx: typer.Context, home: HomeOption = None, port: PortOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001
+    """Run the platform on this machine until Ctrl-C: S3 server, broker, functions, trainings and model servers.
+
+    Example: knoll up --home /tmp/knoll --port 0
+
+    JSON, once it is ready: {home, url, s3Endpoint, pid}.
+    Next, in another terminal: knoll apply -f examples/digits/model.yaml
+    """
+    from knoll.wiring import laptop
+
+    settings = settings_of(ctx)
+
+    def ready(running: "Running") -> None:
+        facts = {"home": str(settings.home), "url": running.url, "s3Endpoint": running.s3_endpoint, "pid": running.pid}
+        if output_of(ctx) is Output.json:
+            print_json(facts)
+        else:
+            _welcome(facts)
+
+    laptop.run(settings, ready)
+
+
+def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001
+    """Print the shell lines that point S3 clients and curl at the running platform.
+
+    Example: eval "$(knoll env)"
+
+    Then any S3 client works: aws s3 cp, boto3, rclone. JSON: {AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL}.
+    Next: aws s3 ls
+    """
+    found = variables(platform_of(ctx).settings)
+    if output is Output.json:
+        print_json(found)
+    else:
+        for name, value in found.items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def variables(settings: "Settings") -> dict[str, str]:
+    """The environment of a client of this platform."""
+    return {
+        "AWS_ENDPOINT_URL": settings.s3_endpoint,
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
+        "AWS_REGION": settings.s3_region,
+        "AWS_DEFAULT_REGION": settings.s3_region,
+        "KNOLL_URL": settings.url,
+    }
+
+
+def _welcome(facts: dict[str, object]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("S3 endpoint", str(facts["s3Endpoint"]))
+    table.add_row("Predict URL", f"{facts['url']}/v1/models/MODEL:predict")
+    table.add_row("Home", str(facts["home"]))
+    table.add_row("Next", "knoll apply -f examples/digits/model.yaml    (in another terminal; Ctrl-C here stops the platform)")
+    stdout().print("[bold]knoll is up[/bold]", table)

@@ -1,0 +1,114 @@
+"""`knoll predict`: ask a model, through the same URL as everybody else."""
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from knoll.cli.completion import complete_models
+from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, stdout
+from knoll.errors import KnollError, NotFound
+
+if TYPE_CHECKING:
+    from knoll.ports import Answer, Platform
+
+__all__ = ["ask", "curl_line", "predict"]
+
+_COLD = 2.0  # seconds; a warm small model answers in milliseconds
+
+
+def predict(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="PNG, JPEG or JSON; - is stdin.")] = "",
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="For models that generate: the seed, in place of a file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Save the answer; .png asks for a picture.", dir_okay=False)
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Ask a model for a prediction, and say which version answered.
+
+    Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
+
+    JSON: {model, version, seconds, predictions}.
+    Next: knoll versions MODEL
+    """
+    if bool(file) == (seed is not None):
+        raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
+    from knoll.cli.predict_request import of_bytes, of_seed
+
+    request = of_bytes(file, _read(file)) if seed is None else of_seed(seed)
+    wants_png = out is not None and out.suffix.lower() == ".png"
+    answer = ask(platform_of(ctx), model, request, accept="image/png" if wants_png else "application/json")
+    if out is not None:
+        out.write_bytes(_picture_bytes(answer) if wants_png else answer.body)
+    _tell(model, answer, out, output)
+
+
+def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: str = "application/json") -> "Answer":
+    """Send a predict request to whatever version gets it. Raises NotFound when nothing serves, KnollError when the answer is an error."""
+    from knoll.cli.model_view import base_url, find_model
+
+    base = base_url(find_model(platform, model).service)
+    if not base:
+        raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
+    answer = platform.predictors.predict(base, model, json.dumps(request).encode(), accept=accept)
+    if answer.status != 200:
+        reason = answer.body[:500].decode(errors="replace")
+        what = f"HTTP {answer.status}" if answer.status else "no answer"
+        raise KnollError(f"predict {model}: {what} from {base}: {reason}", fix=f"knoll rollout status {model}; knoll models")
+    return answer
+
+
+def curl_line(url: str, model: str, request: str) -> str:
+    """The same request as a shell line; `request` is what stands for the body."""
+    return f"curl {url}/v1/models/{model}:predict -H 'Content-Type: application/json' -d {request}"
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"{file}: there is no such file", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON") from error
+    except OSError as error:
+        raise KnollError(f"{file}: cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON") from error
+
+
+def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> None:
+    from knoll.cli.predict_request import picture_of
+
+    predictions = _predictions(answer)
+    if output is Output.json:
+        print_json({"model": model, "version": answer.version, "seconds": round(answer.seconds, 4), "predictions": predictions})
+        return
+    if out is None:
+        for prediction in predictions:
+            stdout().print(picture_of(prediction))
+    else:
+        typer.echo(f"Saved {out}")
+    cold = ", cold start" if answer.seconds > _COLD else ""
+    errors_out().print(f"{model} {answer.version} answered in {answer.seconds:.3f} s{cold}")
+
+
+def _predictions(answer: "Answer") -> list[Any]:
+    """The predictions; a picture becomes its base64, as it would stand in JSON."""
+    if answer.content_type.startswith("image/"):
+        return [{"b64": base64.b64encode(answer.body).decode()}]
+    document = json.loads(answer.body)
+    found = document.get("predictions", document) if isinstance(document, dict) else document
+    return found if isinstance(found, list) else [found]
+
+
+def _picture_bytes(answer: "Answer") -> bytes:
+    """The bytes of the picture, also from a server that answers JSON all the same. Raises KnollError when there is none."""
+    if answer.content_type.startswith("image/"):
+        return answer.body
+    first = next(iter(_predictions(answer)), None)
+    encoded = first.get("b64") or (first.get("image") or {}).get("b64") if isinstance(first, dict) else None
+    if not encoded:
+        raise KnollError("the answer holds no picture", fix="leave --out away, or save it as .json")
+    return base64.b64decode(encoded)

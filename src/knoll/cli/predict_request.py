@@ -1,0 +1,58 @@
+"""Files as V1 predict requests, and answers as words.
+
+A picture travels as base64, JSON as it is: wrapped into `instances` when it is an instance or a list of them.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from knoll.cli.tables import plain_table
+from knoll.errors import InvalidData
+
+__all__ = ["of_bytes", "of_seed", "picture_of", "top_labels"]
+
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_BAR = 30  # characters
+
+
+def of_bytes(name: str, body: bytes) -> dict[str, Any]:
+    """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else."""
+    if body.startswith(_PICTURES):
+        return {"instances": [{"b64": base64.b64encode(body).decode()}]}
+    try:
+        given = json.loads(body)
+    except ValueError as error:
+        raise InvalidData(f"{name}: it is neither a PNG, nor a JPEG, nor JSON: {error}", fix="give a picture, or JSON instances") from error
+    if isinstance(given, dict) and "instances" in given:
+        return given
+    return {"instances": given if isinstance(given, list) else [given]}
+
+
+def of_seed(seed: int) -> dict[str, Any]:
+    """The request for a generated picture; the same seed gives the same picture."""
+    return {"instances": [{"seed": seed}]}
+
+
+def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
+    """Labels with the highest probabilities, the highest first; empty when the prediction is no classification."""
+    probabilities = prediction.get("probabilities") if isinstance(prediction, Mapping) else None
+    if isinstance(probabilities, list):
+        labels = prediction.get("labels") or [str(index) for index in range(len(probabilities))]
+        probabilities = dict(zip(map(str, labels), probabilities, strict=False))
+    if not isinstance(probabilities, Mapping):
+        return []
+    return sorted(((str(label), float(share)) for label, share in probabilities.items()), key=lambda one: -one[1])[:count]
+
+
+def picture_of(prediction: Any) -> RenderableType:
+    """One prediction for a terminal: the label over bars of the likeliest ones, or the JSON as it is."""
+    likely = top_labels(prediction)
+    if not likely:
+        return Text(json.dumps(prediction)[:2000])
+    rows = ((label, f"{share:7.2%}", "█" * round(share * _BAR)) for label, share in likely)
+    return Group(Text(str(prediction.get("label", likely[0][0])), style="bold"), plain_table(("LABEL", "SHARE", ""), rows))

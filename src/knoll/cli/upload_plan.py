@@ -1,0 +1,75 @@
+"""What an upload will send: files, their places under the dataset's prefix, and what must go.
+
+Everything is looked at before anything is sent: half an upload is worse than none.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from knoll.errors import InvalidData, KnollError, NotFound
+from knoll.models import Model
+from knoll.names import join
+from knoll.ports import ObjectInfo
+
+__all__ = ["Item", "Plan", "plan_upload"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file, where it goes, and its size in bytes."""
+
+    path: Path
+    uri: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is sent, the marker that is written last ("" for none), and the URIs that are deleted."""
+
+    items: tuple[Item, ...]
+    marker: str
+    stale: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Bytes to send."""
+        return sum(item.size for item in self.items)
+
+
+def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
+    """Decide what is sent. Raises InvalidData when there is nothing to send or two files claim one place, NotFound for a missing path."""
+    marker = join(model.dataset.uri, model.dataset.landed.marker) if model.dataset.landed.when == "marker" else ""
+    items = [Item(path, join(model.dataset.uri, name), _size(path)) for path, name in _files(paths)]
+    items = [item for item in items if item.uri != marker]
+    if not items:
+        raise InvalidData(
+            f"{', '.join(map(str, paths))}: there is no file to upload (hidden files are skipped)", fix="name a folder with data"
+        )
+    twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
+    if twice:
+        raise InvalidData(f"{twice[0]}: two of the files would go there", fix="upload one folder that holds both, under different names")
+    kept = {item.uri for item in items} | {marker}
+    stale = tuple(one.uri for one in listing if one.uri not in kept) if replace else ()
+    return Plan(tuple(items), marker, stale)
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Every visible file with its name under the prefix: relative to the folder that was named, or the bare name of a named file."""
+    for path in paths:
+        if path.is_dir():
+            found = [(one, one.relative_to(path)) for one in sorted(path.rglob("*")) if one.is_file()]
+            yield from ((one, name.as_posix()) for one, name in found if not any(part.startswith(".") for part in name.parts))
+        elif path.exists():
+            yield path, path.name
+        else:
+            raise NotFound(f"{path}: there is no such file or folder", fix="knoll upload MODEL PATH takes files and folders")
+
+
+def _size(path: Path) -> int:
+    if not os.access(path, os.R_OK):
+        raise KnollError(f"{path}: it cannot be read", fix=f"chmod u+r {path}")
+    return path.stat().st_size

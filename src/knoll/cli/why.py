@@ -1,0 +1,34 @@
+"""`knoll why`: where a version comes from, and why it serves or does not."""
+
+from typing import Annotated
+
+import typer
+
+from knoll.cli.completion import complete_models, complete_versions
+from knoll.cli.session import Output, OutputOption, platform_of, print_json, stdout
+
+__all__ = ["why"]
+
+
+def why(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions)
+    ] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Tell the trail of a version with all its numbers: event, data, run, gate, version, rollout steps.
+
+    Example: knoll why digits v000002
+
+    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, rollout: [...]}.
+    Next: knoll runs logs RUN, knoll rollout status MODEL
+    """
+    from knoll.cli.trail import read_trail, trail_document, trail_tree
+
+    trail = read_trail(platform_of(ctx), model, version)
+    if output is Output.json:
+        print_json(trail_document(trail))
+    else:
+        stdout().print(trail_tree(trail))
