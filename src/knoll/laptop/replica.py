@@ -92,7 +92,7 @@ class Replica:
 
     @asynccontextmanager
     async def slot(self, patience: float) -> AsyncIterator[str]:
-        """The server's base URL, for one request; starts the server and waits for its turn. Raises Unavailable when there is none in time."""
+        """The base URL, for one request: starts the server and waits for its turn. Raises Unavailable when there is none in time."""
         name = self.command.revision
         if self._users >= self._limit:
             raise Unavailable(f"{self._users} requests wait for {name} already", fix="send fewer requests at a time")

@@ -1,14 +1,15 @@
 """What KServe in Knative mode makes of an InferenceService: its revisions, their traffic and its status, decided without doing anything.
 
-The rules are those of KServe's ksvc_reconciler.go (`createKnativeService`) and inference_service_status.go (`PropagateStatus`), and of
-Knative's configuration: every change of the template is a new revision, scale bounds and labels included, `canaryTrafficPercent` alone
-is not; "latest" in a traffic target is the newest revision that has ever been ready, and never an older one again.
+As in Knative, every change of the template is a new revision, scale bounds and labels included; `canaryTrafficPercent` alone is not.
+A revision that has been ready once stays ready, so "the newest ready one" never goes back. Unlike in Knative a revision that is
+superseded before it was ever ready is dropped at once, and modelStatus stays UpToDate while a model sleeps.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from knoll.laptop.traffic import Rollout, Target, settle
 from knoll.ports import Document
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "min_scale",
     "plan",
     "service_of",
+    "traffic_of",
     "verdict",
     "with_verdict",
 ]
@@ -53,15 +55,6 @@ class Plan:
     status: Document
 
 
-@dataclass(frozen=True)
-class _Rollout:
-    created: str
-    ready: str
-    rolled_out: str
-    previous: str
-    traffic: tuple[Document, ...] = ()
-
-
 def plan(service: Document, revisions: Sequence[Document], url: str) -> Plan:
     """What follows from an InferenceService and the Revisions that carry its name; `url` is the base under which models are reached."""
     uid = service["metadata"].get("uid")
@@ -69,7 +62,7 @@ def plan(service: Document, revisions: Sequence[Document], url: str) -> Plan:
     wanted = _revision(service, _number(own[-1]) + 1 if own else 1)
     create = None if own and _template(own[-1]) == _template(wanted) else wanted
     known = [*own, create] if create else own
-    rollout = _rollout(service, known, url)
+    rollout = _rollout(service, known)
     kept = {rollout.created, rollout.ready, rollout.rolled_out, rollout.previous}
     garbage = tuple(name for name in map(_name, revisions) if name not in kept or name not in map(_name, own))
     return Plan(create, garbage, _status(service, rollout, verdict(known[-1]), url))
@@ -99,6 +92,13 @@ def min_scale(revision: Document) -> int:
 def service_of(revision: Document) -> str:
     """Name of the InferenceService that a Revision belongs to."""
     return str(revision["metadata"]["labels"][SERVICE])
+
+
+def traffic_of(service: Document) -> list[Document]:
+    """The observed traffic of an InferenceService: targets with revisionName, percent and, where tagged, tag and url."""
+    predictor = ((service.get("status") or {}).get("components") or {}).get("predictor") or {}
+    traffic: list[Document] = predictor.get("traffic") or []
+    return traffic
 
 
 def _revision(service: Document, number: int) -> Document:
@@ -152,57 +152,28 @@ def _owner(revision: Document) -> str | None:
     return owner
 
 
-def _rollout(service: Document, known: Sequence[Document], url: str) -> _Rollout:
+def _rollout(service: Document, known: Sequence[Document]) -> Rollout:
     before = ((service.get("status") or {}).get("components") or {}).get("predictor") or {}
     names = [_name(one) for one in known]
     rolled_out, previous = (before.get(field, "") for field in ("latestRolledoutRevision", "previousRolledoutRevision"))
     ready = next((_name(one) for one in reversed(known) if verdict(one).status == "True"), "")
-    rollout = _Rollout(names[-1], ready, rolled_out if rolled_out in names else "", previous if previous in names else "")
-    canary = service["spec"]["predictor"].get("canaryTrafficPercent")
+    rollout = Rollout(names[-1], ready, rolled_out if rolled_out in names else "", previous if previous in names else "")
     is_tagged = _merged("annotations", service).get(_TAGS) == "true"
-    # KServe settles over several reconciliations: what is rolled out decides the next split, and the split what is rolled out
-    settled = _propagate(replace(rollout, traffic=_traffic(rollout, canary, is_tagged)))
-    while (settled.rolled_out, settled.previous) != (rollout.rolled_out, rollout.previous):
-        rollout, settled = settled, _propagate(replace(settled, traffic=_traffic(settled, canary, is_tagged)))
-    prefix = f"{service['metadata']['name']}-predictor"
-    return replace(settled, traffic=tuple(_with_url(one, url, prefix) for one in settled.traffic))
+    return settle(rollout, service["spec"]["predictor"].get("canaryTrafficPercent"), is_tagged)
 
 
-def _traffic(rollout: _Rollout, canary: int | None, is_tagged: bool) -> tuple[Document, ...]:
-    if not rollout.ready:
-        return ()
-    percent = 100 if canary is None or not rollout.rolled_out else canary
-    latest: Document = {"revisionName": rollout.ready, "latestRevision": True, "percent": percent}
-    if is_tagged:
-        latest["tag"] = "latest"
-    if percent == 100:
-        return (latest,)
-    return latest, {"revisionName": rollout.rolled_out, "latestRevision": False, "percent": 100 - percent, "tag": "prev"}
+def _target(target: Target, url: str, prefix: str) -> Document:
+    document: Document = {"revisionName": target.revision, "latestRevision": target.is_latest, "percent": target.percent}
+    return document | ({"tag": target.tag, "url": f"{url}/{target.tag}-{prefix}"} if target.tag else {})
 
 
-def _propagate(rollout: _Rollout) -> _Rollout:
-    if not rollout.traffic:
-        return rollout
-    percent = rollout.traffic[0]["percent"]
-    if rollout.rolled_out != rollout.ready:
-        return replace(rollout, rolled_out=rollout.ready, previous=rollout.rolled_out) if percent == 100 else rollout
-    # The newest revision was rolled out and is now told to step back: both targets name it, so the one before takes the traffic
-    if rollout.ready == rollout.created and percent < 100 and rollout.previous:
-        return replace(rollout, rolled_out=rollout.previous)
-    return rollout
-
-
-def _with_url(target: Document, url: str, prefix: str) -> Document:
-    return {**target, "url": f"{url}/{target['tag']}-{prefix}"} if "tag" in target else target
-
-
-def _status(service: Document, rollout: _Rollout, newest: Verdict, url: str) -> Document:
+def _status(service: Document, rollout: Rollout, newest: Verdict, url: str) -> Document:
     predictor = {
         "latestCreatedRevision": rollout.created,
         "latestReadyRevision": rollout.ready,
         "latestRolledoutRevision": rollout.rolled_out,
         "previousRolledoutRevision": rollout.previous,
-        "traffic": list(rollout.traffic),
+        "traffic": [_target(one, url, f"{service['metadata']['name']}-predictor") for one in rollout.traffic],
         "url": url if rollout.traffic else "",
     }
     return {
@@ -214,7 +185,7 @@ def _status(service: Document, rollout: _Rollout, newest: Verdict, url: str) -> 
     }
 
 
-def _conditions(rollout: _Rollout, newest: Verdict) -> list[Document]:
+def _conditions(rollout: Rollout, newest: Verdict) -> list[Document]:
     configuration = _configuration(rollout.created, newest)
     route = {"status": "True"} if rollout.traffic else configuration
     both = configuration if configuration["status"] != "True" else route
@@ -237,7 +208,7 @@ def _configuration(created: str, newest: Verdict) -> Document:
     return {"status": "False", "reason": "RevisionFailed", "message": message}
 
 
-def _model_status(service: Document, rollout: _Rollout, newest: Verdict) -> Document:
+def _model_status(service: Document, rollout: Rollout, newest: Verdict) -> Document:
     target, transition = {"True": ("Loaded", "UpToDate"), "Unknown": ("Loading", "InProgress")}.get(
         newest.status, ("FailedToLoad", "BlockedByFailedLoad")
     )
