@@ -32,6 +32,7 @@ __all__ = [
     "event_from_json",
     "event_to_json",
     "new_event",
+    "object_changed",
 ]
 
 OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
@@ -85,6 +86,21 @@ def new_event(
     if cause is not None:
         extensions = {"correlationid": cause.extensions.get("correlationid", cause.id), "causationid": cause.id}
     return Event(id or str(uuid.uuid4()), source, type, time.isoformat(), subject, data, extensions)
+
+
+def object_changed(document: Mapping[str, Any], *, source: str, time: datetime) -> Event:
+    """A Kubernetes object has changed: the event that Knative's ApiServerSource sends in its mode Resource, with the object as data."""
+    metadata = document["metadata"]
+    group, kind, namespace = document["apiVersion"], document["kind"], metadata.get("namespace", "default")
+    return Event(
+        id=str(uuid.uuid4()),
+        source=source,
+        type=OBJECT_CHANGED,
+        time=time.isoformat(),
+        subject=f"/apis/{group}/namespaces/{namespace}/{kind.lower()}s/{metadata['name']}",
+        data=dict(document),
+        extensions={"apiversion": group, "kind": kind, "name": metadata["name"], "namespace": namespace},
+    )
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

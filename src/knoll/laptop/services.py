@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Protocol
 
 from knoll.errors import Conflict, NotFound
-from knoll.laptop.changes import object_changed
+from knoll.events import object_changed
 from knoll.laptop.revisions import Verdict, plan, service_of, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
 
 __all__ = ["Documents", "Services"]
 
 _LOG = logging.getLogger(__name__)
+_SOURCE = "/knoll/laptop"
 
 
 class Documents(Cluster, Protocol):
@@ -49,7 +50,7 @@ class Services:
     def publish(self) -> None:
         """Send the events of the status changes that have not been sent."""
         for name, service in list(self._unsent.items()):
-            self._events.publish(object_changed(service, self._clock.now()))
+            self._events.publish(object_changed(service, source=_SOURCE, time=self._clock.now()))
             del self._unsent[name]
 
     def judge(self, revision: Document, found: Verdict) -> None:
