@@ -1,0 +1,128 @@
+"""The one HTTP surface of the laptop platform: broker ingress, functions and predict requests on one port of the loopback interface.
+
+The broker and the functions come in as plain callables, so that this module knows nothing of them; they may block, and run on threads.
+"""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
+import uvicorn
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from knoll.errors import Unavailable
+from knoll.laptop.gateway import BODY_LIMIT, BodyTooLarge, read_body
+
+__all__ = ["Front", "Reply", "Subscriber", "listen"]
+
+Reply = tuple[int, Mapping[str, str], bytes]
+Subscriber = Callable[[Mapping[str, str], bytes], Reply]
+
+_THREADS = 40
+_DRAIN = 15
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1; port 0 takes a free one. Raises Unavailable when the port is taken."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(("127.0.0.1", port))
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        raise Unavailable(
+            f"port {port} of 127.0.0.1 cannot be used: {error.strerror}",
+            fix=f"end what uses port {port}, or set KNOLL_PORT to another one (0 takes a free one)",
+        ) from error
+    return bound
+
+
+class Front:
+    """The HTTP server, on a thread of its own.
+
+    `functions` are by name; `lifespan` is entered on the server's event loop before the first request and left after the last.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        *,
+        broker: Subscriber,
+        functions: Mapping[str, Subscriber],
+        routes: Sequence[BaseRoute] = (),
+        lifespan: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    ) -> None:
+        self._bound, self._broker, self._functions, self._lifespan = bound, broker, functions, lifespan
+        own = [
+            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/broker", self._ingress, methods=["POST"]),
+            Route("/functions/{name}", self._function, methods=["POST"]),
+        ]
+        app = Starlette(routes=[*own, *routes], lifespan=self._live)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name="front", daemon=True)
+        self._is_up = threading.Event()
+        self._failure: Exception | None = None
+
+    @property
+    def url(self) -> str:
+        """Base URL, known before the start."""
+        return f"http://127.0.0.1:{self._bound.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Serve; returns once requests are answered. Raises Unavailable when the lifespan does not start."""
+        self._thread.start()
+        self._is_up.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise Unavailable(f"the platform did not start: {self._failure}") from self._failure
+
+    def stop(self) -> None:
+        """Take no more requests, let those in flight finish, leave the lifespan. May be called twice."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._bound.close()
+
+    @asynccontextmanager
+    async def _live(self, _: Starlette) -> AsyncIterator[None]:
+        self._for_broker, self._for_functions = CapacityLimiter(_THREADS), CapacityLimiter(_THREADS)
+        try:
+            async with self._lifespan():
+                self._is_up.set()
+                yield
+        except Exception as error:
+            self._failure = error
+            raise
+        finally:
+            self._is_up.set()
+
+    async def _ingress(self, request: Request) -> Response:
+        return await _call(self._broker, request, self._for_broker)
+
+    async def _function(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._functions:
+            known = ", ".join(sorted(self._functions))
+            return JSONResponse({"error": f"there is no function {name!r}; known: {known}"}, 404)
+        return await _call(self._functions[name], request, self._for_functions)
+
+
+async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimiter) -> Response:
+    try:
+        body = await read_body(request)
+    except BodyTooLarge:
+        return JSONResponse({"error": f"the body is longer than {BODY_LIMIT} bytes"}, 413)
+    status, headers, content = await to_thread.run_sync(subscriber, dict(request.headers), body, limiter=limiter)
+    return Response(content, status, dict(headers))
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
