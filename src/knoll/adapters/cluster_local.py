@@ -1,0 +1,203 @@
+"""Kubernetes objects in one SQLite file, with the API server's rules of optimistic concurrency.
+
+For the laptop, where several processes work on the same objects: each write is one immediate transaction, so the file decides who wins.
+The rules are those of Kubernetes' API conventions ("Concurrency Control and Consistency", "Metadata", "Spec and Status").
+"""
+
+import json
+import re
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
+from knoll.models import API_VERSION
+from knoll.ports import Clock, Document
+
+__all__ = ["LocalCluster"]
+
+_KINDS = {"Model": API_VERSION, "Job": "batch/v1", "InferenceService": "serving.kserve.io/v1beta1"}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (number INTEGER NOT NULL);
+INSERT INTO revisions SELECT 0 WHERE NOT EXISTS (SELECT * FROM revisions);
+"""
+
+
+class LocalCluster:
+    """`ports.Cluster` on a file. Threads and processes may share it; each thread has a connection of its own."""
+
+    def __init__(self, path: Path, namespace: str, clock: Clock) -> None:
+        self._path, self._namespace, self._clock = path, namespace, clock
+        self._connections = threading.local()
+        with self._connected() as file:
+            file.executescript(_SCHEMA)
+
+    def create(self, document: Document) -> Document:
+        """See `ports.Cluster.create`. Raises Rejected for a document that an API server would refuse."""
+        document, kind, name = self._checked(document)
+        if "resourceVersion" in document["metadata"]:
+            raise Rejected(f"{kind} {name}: resourceVersion must not be set on an object that is to be created")
+        with self._transaction() as file:
+            if self._find(file, kind, name):
+                raise AlreadyExists(f"{kind} {name} exists already", fix="read it back")
+            given = {key: value for key, value in document["metadata"].items() if key not in _OF_THE_SERVER}
+            metadata = given | {
+                "namespace": self._namespace,
+                "uid": str(uuid.uuid4()),
+                "generation": 1,
+                "creationTimestamp": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            return self._store(file, {**_without_status(document), "metadata": metadata})
+
+    def get(self, kind: str, name: str) -> Document:
+        """See `ports.Cluster.get`."""
+        with self._connected() as file:
+            found = self._find(file, _known(kind), name)
+        if found is None:
+            raise NotFound(f"there is no {kind} {name}")
+        return found
+
+    def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+        """See `ports.Cluster.list`."""
+        with self._connected() as file:
+            query = "SELECT body FROM documents WHERE kind = ? AND namespace = ? ORDER BY name"
+            documents = [_decoded(body) for (body,) in file.execute(query, (_known(kind), self._namespace))]
+        wanted = (labels or {}).items()
+        return [one for one in documents if wanted <= (one["metadata"].get("labels") or {}).items()]
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `ports.Cluster.update`. Raises Rejected for a document that an API server would refuse."""
+        document, kind, name = self._checked(document)
+        with self._transaction() as file:
+            stored = self._find(file, kind, name)
+            if stored is None:
+                raise NotFound(f"there is no {kind} {name}")
+            if not _is_current(document["metadata"], stored["metadata"]):
+                raise Conflict(f"{kind} {name} has changed since it was read", fix="read it again and decide again")
+            written = _with_status(stored, document) if status else _with_spec(stored, document)
+            return stored if written == stored else self._store(file, written)
+
+    def delete(self, kind: str, name: str) -> None:
+        """See `ports.Cluster.delete`."""
+        with self._transaction() as file:
+            query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
+            if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
+                raise NotFound(f"there is no {kind} {name}")
+            _next_revision(file)
+
+    def revision(self) -> int:
+        """A number that grows with every change of any object in the file: the same number, the same objects."""
+        with self._connected() as file:
+            return int(file.execute("SELECT number FROM revisions").fetchone()[0])
+
+    def _checked(self, document: Document) -> tuple[Document, str, str]:
+        """A copy of the document, its kind and its name."""
+        faults = _faults(document, self._namespace)
+        if faults:
+            raise Rejected("not an object that the cluster takes: " + "; ".join(faults))
+        return _decoded(json.dumps(document)), document["kind"], document["metadata"]["name"]
+
+    def _find(self, file: sqlite3.Connection, kind: str, name: str) -> Document | None:
+        query = "SELECT body FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
+        row = file.execute(query, (kind, self._namespace, name)).fetchone()
+        return _decoded(row[0]) if row else None
+
+    def _store(self, file: sqlite3.Connection, document: Document) -> Document:
+        document = {**document, "metadata": {**document["metadata"], "resourceVersion": str(_next_revision(file))}}
+        row = (document["kind"], self._namespace, document["metadata"]["name"], json.dumps(document))
+        file.execute("INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row)
+        return _decoded(row[3])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connected() as file:
+            file.execute("BEGIN IMMEDIATE")
+            try:
+                yield file
+                file.execute("COMMIT")
+            except BaseException:
+                if file.in_transaction:
+                    file.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if not hasattr(self._connections, "file"):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._connections.file = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+                self._connections.file.execute("PRAGMA journal_mode=WAL")
+            yield self._connections.file
+        except (sqlite3.Error, OSError) as error:
+            raise ClusterUnavailable(f"the objects in {self._path} cannot be reached: {error}") from error
+
+
+def _known(kind: str) -> str:
+    if kind not in _KINDS:
+        raise Rejected(f"the cluster knows the kinds {', '.join(_KINDS)}, not {kind!r}")
+    return kind
+
+
+def _next_revision(file: sqlite3.Connection) -> int:
+    file.execute("UPDATE revisions SET number = number + 1")
+    return int(file.execute("SELECT number FROM revisions").fetchone()[0])
+
+
+def _decoded(body: str) -> Document:
+    document: Document = json.loads(body)
+    return document
+
+
+def _is_current(read: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    return (read.get("resourceVersion"), read.get("uid", stored["uid"])) == (stored["resourceVersion"], stored["uid"])
+
+
+def _without_status(document: Document) -> Document:
+    return {key: value for key, value in document.items() if key != "status"}
+
+
+def _with_status(stored: Document, document: Document) -> Document:
+    return _without_status(stored) | ({"status": document["status"]} if "status" in document else {})
+
+
+def _with_spec(stored: Document, document: Document) -> Document:
+    """Everything but the status and what the server owns; the generation counts changes outside of metadata."""
+    given = {key: value for key, value in document["metadata"].items() if key not in _OF_THE_SERVER}
+    kept = {key: stored["metadata"][key] for key in _OF_THE_SERVER}
+    written = _without_status(document) | ({"status": stored["status"]} if "status" in stored else {})
+    is_changed = {**written, "metadata": None} != {**stored, "metadata": None}
+    return written | {"metadata": {**given, **kept, "generation": kept["generation"] + int(is_changed)}}
+
+
+def _faults(document: Any, namespace: str) -> list[str]:
+    """What an API server would refuse in any object of ours."""
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        return ["a document needs apiVersion, kind and metadata"]
+    kind, metadata = document.get("kind"), document["metadata"]
+    if kind not in _KINDS:
+        return [f"kind {kind!r} is none of {', '.join(_KINDS)}"]
+    faults = []
+    if document.get("apiVersion") != _KINDS[kind]:
+        faults.append(f"apiVersion of a {kind} is {_KINDS[kind]}, not {document.get('apiVersion')!r}")
+    if not isinstance(metadata.get("name"), str) or not _NAME.fullmatch(metadata["name"]):
+        faults.append(f"metadata.name {metadata.get('name')!r} must be 1-63 lower-case letters, digits and dashes")
+    if metadata.get("namespace", namespace) != namespace:
+        faults.append(f"metadata.namespace is {metadata['namespace']!r}, and this is {namespace!r}")
+    for field in ("labels", "annotations"):
+        entries = metadata.get(field) or {}
+        if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
+            faults.append(f"metadata.{field} must map strings to strings")
+    try:
+        json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        faults.append(f"it is not JSON: {error}")
+    return faults
