@@ -1,0 +1,177 @@
+"""The broker's memory: every event, what is still to be delivered, and the dead letters, in one SQLite file.
+
+A delivery is a row from the moment that its event is stored until the transaction that stores its outcome, so whatever kills the
+process, the row is there at the next start. Nothing is marked as being in flight: that would need repair. A commit that stores an event
+reaches the disk, so that the event also survives a power failure; one that only ends a delivery need not: it is done again then.
+
+The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise more, handlers must bear it
+anyway, and the history shows what really arrived.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knoll.errors import Unavailable
+from knoll.events import Event, event_from_json, event_to_json
+
+__all__ = ["DeadLetter", "EventLog", "Open"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deliveries (
+    seq INTEGER NOT NULL, trigger TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (seq, trigger)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dead_letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, sink TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Open:
+    """A delivery that is still to be done: when it is due (Unix seconds), the event's number, and how often it was tried."""
+
+    due: float
+    seq: int
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An event that nobody took; its extensions knativeerrordest, knativeerrorcode and knativeerrordata say where and why."""
+
+    number: int
+    trigger: str
+    sink: str
+    at: str
+    event: Event
+
+
+class EventLog:
+    """The events of one file. Threads may share it, and other processes may read the same file with an EventLog of their own.
+
+    Every method raises Unavailable when the file cannot be read or written. At most `keep` events and as many dead letters are kept,
+    and beyond them the events that are still to be delivered.
+    """
+
+    def __init__(self, path: Path, *, keep: int = 50_000) -> None:
+        self._path, self._keep, self._lock = path, keep, threading.Lock()
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._file.execute("PRAGMA journal_mode=WAL")
+            self._file.executescript(_SCHEMA)
+
+    def append(self, event: Event, triggers: Iterable[str]) -> int:
+        """Store an event and its deliveries; return its number."""
+        with self._transaction():
+            return self._append(event, triggers)
+
+    def settle(self, seq: int, trigger: str, reply: Event | None, triggers: Iterable[str]) -> int:
+        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the reply's number, or 0."""
+        with self._transaction(is_synced=reply is not None):
+            self._forget(seq, trigger)
+            return self._append(reply, triggers) if reply else 0
+
+    def postpone(self, trigger: str, delivery: Open) -> None:
+        """A delivery failed and will be tried again when it is due."""
+        with self._transaction(is_synced=False):
+            row = (delivery.attempts, delivery.due, delivery.seq, trigger)
+            self._file.execute("UPDATE deliveries SET attempts = ?, due = ? WHERE seq = ? AND trigger = ?", row)
+
+    def bury(self, seq: int, trigger: str, sink: str, letter: Event, at: str) -> None:
+        """A delivery will never be done: keep the event as a dead letter."""
+        with self._transaction():
+            self._forget(seq, trigger)
+            row = (trigger, sink, at, _dump(letter))
+            number = self._file.execute("INSERT INTO dead_letters (trigger, sink, at, body) VALUES (?, ?, ?, ?)", row).lastrowid or 0
+            self._file.execute("DELETE FROM dead_letters WHERE number <= ?", (number - self._keep,))
+
+    def event(self, seq: int) -> Event:
+        """The event of a number."""
+        [(body,)] = self._read("SELECT body FROM events WHERE seq = ?", seq)
+        return _load(body)
+
+    def open(self) -> dict[str, list[Open]]:
+        """All deliveries that are still to be done, by trigger."""
+        found: dict[str, list[Open]] = {}
+        for trigger, due, seq, attempts in self._read("SELECT trigger, due, seq, attempts FROM deliveries"):
+            found.setdefault(trigger, []).append(Open(due, seq, attempts))
+        return found
+
+    def pending(self, type: str = "") -> int:
+        """How many deliveries are still to be done, of one event type if it is given."""
+        if not type:
+            return int(self._read("SELECT COUNT(*) FROM deliveries")[0][0])
+        return int(self._read("SELECT COUNT(*) FROM deliveries JOIN events USING (seq) WHERE type = ?", type)[0][0])
+
+    def history(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+        """The events numbered above `after`, oldest first, at most `limit`; ask again with the last number for more."""
+        rows = self._read("SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+        return [(seq, _load(body)) for seq, body in rows]
+
+    def dead_letters(self, after: int = 0, limit: int = 1000) -> list[DeadLetter]:
+        """The dead letters numbered above `after`, oldest first, at most `limit`."""
+        query = "SELECT number, trigger, sink, at, body FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?"
+        rows = self._read(query, after, limit)
+        return [DeadLetter(number, trigger, sink, at, _load(body)) for number, trigger, sink, at, body in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+    def _append(self, event: Event, triggers: Iterable[str]) -> int:
+        seq = self._file.execute("INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))).lastrowid or 0
+        self._file.executemany("INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers])
+        if seq % 1000 == 0:
+            self._prune(seq)
+        return seq
+
+    def _prune(self, newest: int) -> None:
+        oldest = newest - self._keep
+        self._file.execute("DELETE FROM events WHERE seq <= ? AND seq NOT IN (SELECT seq FROM deliveries WHERE seq <= ?)", (oldest, oldest))
+
+    def _forget(self, seq: int, trigger: str) -> None:
+        self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
+
+    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock, self._translated():
+            return self._file.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self, *, is_synced: bool = True) -> Iterator[None]:
+        with self._lock, self._translated():
+            self._file.execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._file.execute("COMMIT")
+            except BaseException:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(
+                f"the event log {self._path} cannot be used: {error}", fix="is the disk full or the file read-only?"
+            ) from error
+
+
+def _dump(event: Event) -> str:
+    return json.dumps(event_to_json(event), separators=(",", ":"))
+
+
+def _load(body: str) -> Event:
+    return event_from_json(json.loads(body))
