@@ -5,6 +5,7 @@
     │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
     │   ├── InvalidModel         a Model document with faults (all of them are listed)
     │   ├── InvalidData          training data that cannot be read; names the file
+    │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400 there); names the instance
     │   └── InvalidVersion       a model version whose bytes do not match its manifest
     └── Unavailable              later, perhaps: HTTP 503, delivered again, exit code 75 in a Job
         ├── StoreUnavailable     the object store did not answer
@@ -22,6 +23,7 @@ __all__ = [
     "Conflict",
     "InvalidData",
     "InvalidEvent",
+    "InvalidInstance",
     "InvalidModel",
     "InvalidVersion",
     "KnollError",
@@ -54,6 +56,10 @@ class InvalidModel(Rejected):
 
 class InvalidData(Rejected):
     """Training data that cannot be read; the text names the file."""
+
+
+class InvalidInstance(Rejected):
+    """A prediction request that cannot be decoded; the text names the instance."""
 
 
 class InvalidVersion(Rejected):

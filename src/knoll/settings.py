@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         description="URL to which events are posted; Knative sets K_SINK",
     )
     source: str = Field(default="/knoll", description="source attribute of the events that this process emits")
+    listen_host: str = Field(default="127.0.0.1", description="address on which a predictor listens; its image sets 0.0.0.0")
     listen_port: int = Field(default=8080, validation_alias=AliasChoices("PORT"), description="port of a predictor; Knative sets PORT")
     revision: str = Field(
         default="",

@@ -16,15 +16,12 @@ class HttpPredictors:
     def __init__(self, *, timeout: float = 300.0) -> None:
         self._client = httpx.Client(timeout=httpx.Timeout(timeout, connect=10.0), trust_env=False)
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json") -> Answer:
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
         """See `ports.Predictors.predict`; without an answer the body says why."""
+        headers = {"content-type": "application/json", "accept": accept} | ({"x-knoll-replay": "true"} if is_replay else {})
         started = time.perf_counter()
         try:
-            answer = self._client.post(
-                f"{url.rstrip('/')}/v1/models/{quote(model, safe='')}:predict",
-                content=body,
-                headers={"content-type": "application/json", "accept": accept},
-            )
+            answer = self._client.post(f"{url.rstrip('/')}/v1/models/{quote(model, safe='')}:predict", content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = f"{type(error).__name__}: {error}".encode()
             return Answer(0, time.perf_counter() - started, reason, "text/plain", "")

@@ -1,0 +1,98 @@
+"""The graph of a version in ONNX Runtime, and the proof that it still answers as it did when it was trained."""
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from knoll.errors import InvalidInstance, InvalidVersion
+from knoll.predict.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
+from knoll.predict.loading import Version
+
+__all__ = ["Graph", "agree", "warm_up"]
+
+_WARM_UPS = 8
+_TOLERANCE = 1e-3  # of a number, relative and absolute
+_PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
+
+
+class Graph:
+    """A loaded graph. Threads may share it: `run` releases the interpreter's lock."""
+
+    def __init__(self, version: Version, threads: int) -> None:
+        """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion when it does not fit its signature."""
+        self.signature = version.signature
+        _check_codecs(version)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle predictor must not burn its CPU
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(version.graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime has a dozen kinds of its own, below no common class
+            raise InvalidVersion(f"model.onnx cannot be loaded: {type(error).__name__}") from error
+        _check_names(self._session, version)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Output batches by name. Raises ArithmeticError when one is not finite."""
+        names = [tensor.name for tensor in self.signature.outputs]
+        outputs: dict[str, Array] = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        for name, batch in outputs.items():
+            if batch.dtype.kind == "f" and not np.isfinite(batch).all():
+                raise ArithmeticError(f"output {name} is not finite")
+        return outputs
+
+
+def warm_up(graph: Graph, version: Version) -> None:
+    """Answer the first samples one by one. Raises InvalidVersion when an answer is not the one that the version gave before."""
+    for index, sample in enumerate(version.samples[:_WARM_UPS]):
+        try:
+            (prediction,) = encode(graph.run(decode([sample.instance], graph.signature)), graph.signature)
+        except (InvalidInstance, ArithmeticError) as error:
+            raise InvalidVersion(f"sample {index} cannot be answered: {error}") from error
+        except Exception as error:  # the runtime's own kinds, for instance of a shape that does not fit
+            raise InvalidVersion(f"sample {index} cannot be answered: {type(error).__name__}") from error
+        if sample.prediction is not None and not agree(sample.prediction, prediction):
+            raise InvalidVersion(f"sample {index} is not answered as it was when {version.manifest.version} was trained")
+
+
+def agree(expected: Any, found: Any) -> bool:
+    """Whether two predictions are the same within what another CPU may round: labels exactly, numbers and pixels nearly."""
+    match expected, found:
+        case {"b64": str(ours)}, {"b64": str(theirs)}:
+            return _same_picture(ours, theirs)
+        case dict(), dict():
+            return expected.keys() == found.keys() and all(agree(expected[key], found[key]) for key in expected)
+        case list(), list():
+            return len(expected) == len(found) and all(map(agree, expected, found))
+        case (int() | float(), int() | float()):
+            return bool(np.isclose(expected, found, rtol=_TOLERANCE, atol=_TOLERANCE))
+    return bool(expected == found)
+
+
+def _same_picture(ours: str, theirs: str) -> bool:
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(one))), np.float32) for one in (ours, theirs)]
+    return pixels[0].shape == pixels[1].shape and float(np.abs(pixels[0] - pixels[1]).mean()) <= _PIXEL_TOLERANCE
+
+
+def _check_codecs(version: Version) -> None:
+    signature = version.signature
+    faults = [f"there is no input codec {one.codec!r}" for one in signature.inputs if one.codec not in DECODERS]
+    faults += [f"there is no output codec {one.codec!r}" for one in signature.outputs if one.codec not in ENCODERS]
+    faults += [f"there is no datatype {one.datatype!r}" for one in (*signature.inputs, *signature.outputs) if one.datatype not in DTYPES]
+    if faults:
+        raise InvalidVersion("signature.json asks for what this predictor does not have: " + "; ".join(faults))
+
+
+def _check_names(session: onnxruntime.InferenceSession, version: Version) -> None:
+    for side, named, found in (
+        ("inputs", version.signature.inputs, session.get_inputs()),
+        ("outputs", version.signature.outputs, session.get_outputs()),
+    ):
+        if {one.name for one in named} != {one.name for one in found}:
+            raise InvalidVersion(f"the {side} of model.onnx are not those of signature.json")

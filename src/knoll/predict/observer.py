@@ -1,0 +1,96 @@
+"""What a predictor reports about itself: cumulative counts of this process, so that lost and doubled reports do no harm."""
+
+import logging
+import threading
+import uuid
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import KnollError
+from knoll.events import PREDICTOR_OBSERVED, new_event
+from knoll.ports import Platform
+
+__all__ = ["BUCKETS", "Counts", "Observer"]
+
+_log = logging.getLogger(__name__)
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # upper ends, in seconds
+_INTERVAL = 1.0  # seconds between two reports
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests since the process started; `latency` has a count for each bucket and a last one for what took longer."""
+
+    requests: int = 0
+    errors: int = 0
+    latency: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
+
+    def plus(self, status: int, seconds: float) -> "Counts":
+        """The counts after one more answer; 5xx is an error of the predictor, 4xx is not."""
+        bucket = bisect_left(BUCKETS, seconds)
+        latency = tuple(count + (index == bucket) for index, count in enumerate(self.latency))
+        return Counts(self.requests + 1, self.errors + (status >= 500), latency)
+
+    @property
+    def cold_starts(self) -> int:
+        """1 once the process has been asked: that request had to wait for its start."""
+        return min(self.requests, 1)
+
+
+class Observer:
+    """Counts answers and reports them in the background, at most once a second, and not when nothing has changed."""
+
+    def __init__(self, model: str, version: str, platform: Platform) -> None:
+        self._about = {"model": model, "version": version, "revision": platform.settings.revision, "instance": str(uuid.uuid4())}
+        self._platform = platform
+        self._lock = threading.Lock()
+        self._counts = Counts()
+        self._reported = Counts()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._report_until_stopped, name="observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def observe(self, status: int, seconds: float) -> None:
+        """Count one answer and the time that it took."""
+        with self._lock:
+            self._counts = self._counts.plus(status, seconds)
+
+    def stop(self) -> None:
+        """Report for the last time, if there is something to report."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _report_until_stopped(self) -> None:
+        while not self._stopping.wait(_INTERVAL):
+            self._report()
+        self._report()
+
+    def _report(self) -> None:
+        with self._lock:
+            counts = self._counts
+        if counts == self._reported:
+            return
+        settings, clock = self._platform.settings, self._platform.clock
+        event = new_event(
+            PREDICTOR_OBSERVED, source=settings.source, time=clock.now(), subject=self._about["model"], data=self._data(counts)
+        )
+        try:
+            self._platform.events.publish(event)
+        except KnollError as error:
+            _log.warning("a report was lost, the next one will hold its counts: %s", error)
+        else:
+            self._reported = counts
+
+    def _data(self, counts: Counts) -> dict[str, Any]:
+        return {
+            **self._about,
+            "requests": counts.requests,
+            "errors": counts.errors,
+            "coldStarts": counts.cold_starts,
+            "latency": {"bucketsSeconds": list(BUCKETS), "counts": list(counts.latency)},
+        }
