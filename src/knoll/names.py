@@ -12,6 +12,8 @@ from knoll.errors import Rejected
 
 __all__ = [
     "MODEL_NAME",
+    "claim_uri",
+    "claims_uri",
     "dataset_uri",
     "digest",
     "join",
@@ -122,6 +124,16 @@ def version_uri(root: str, model: str, version: str) -> str:
 def manifest_uri(root: str, model: str, version: str) -> str:
     """Manifest of a version: a version without one does not exist."""
     return join(root, "models", model, version, "manifest.json")
+
+
+def claims_uri(root: str, model: str) -> str:
+    """Where the claims of a model's version numbers lie, apart from the versions, so that a listing of those shows nothing else."""
+    return join(root, "claims", model, "")
+
+
+def claim_uri(root: str, model: str, version: str) -> str:
+    """Which run has that version number: its id, written once."""
+    return join(root, "claims", model, version)
 
 
 def rollouts_uri(root: str, model: str) -> str:

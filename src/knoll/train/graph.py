@@ -1,0 +1,89 @@
+"""The graph that is served: exported to ONNX, checked, and compared with the network that it came from.
+
+Only what was compared is published: a graph that answers otherwise than its network would make every metric a lie.
+"""
+
+import base64
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from knoll.errors import Rejected
+from knoll.families.base import Export
+from knoll.families.pictures import to_png
+from knoll.versions import Tensor
+
+__all__ = ["answer_of", "export_graph", "run_graph"]
+
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+
+
+def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArray[Any]]]:
+    """The ONNX model, with any batch size, and its outputs for the samples. Raises Rejected when they are not the network's."""
+    body = _to_onnx(export)
+    onnx.checker.check_model(onnx.load_model_from_string(body), full_check=True)
+    answers = run_graph(body, [column.numpy() for column in export.sample_inputs], threads=threads)
+    with torch.no_grad():
+        wanted = export.module(*export.sample_inputs)
+    for tensor, answer, want in zip(export.signature.outputs, answers, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
+        if not np.allclose(answer, want.numpy(), rtol=_RELATIVE, atol=_ABSOLUTE):
+            apart = float(np.abs(answer - want.numpy()).max())
+            raise Rejected(
+                f"the exported graph is not the network: output {tensor.name} is {apart:.2g} apart", fix="report this as a fault of knoll"
+            )
+    return body, answers
+
+
+def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
+    """The graph's outputs for whole batches of its inputs, in the order of its signature; `threads` 0 takes all cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+    outputs: list[NDArray[Any]] = session.run(None, dict(zip(names, inputs, strict=True)))
+    return outputs
+
+
+def answer_of(tensor: Tensor, row: NDArray[Any]) -> Any:
+    """One example's output as a predictor answers it, by the tensor's codec: classes, image, or else nested lists."""
+    options: Mapping[str, Any] = tensor.options
+    if tensor.codec == "classes":
+        shares = dict(zip(options["labels"], row.tolist(), strict=True))
+        return {"label": max(shares, key=lambda label: shares[label]), "probabilities": shares}
+    if tensor.codec == "image":
+        low, high = options["low"], options["high"]
+        pixels = np.rint((row - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+        return {"b64": base64.b64encode(to_png(pixels.transpose(1, 2, 0))).decode()}
+    return row.tolist()
+
+
+def _to_onnx(export: Export) -> bytes:
+    batch = torch.export.Dim("batch")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there, which nothing here needs
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            export.module,
+            _at_least_two(export.sample_inputs),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            input_names=[tensor.name for tensor in export.signature.inputs],
+            output_names=[tensor.name for tensor in export.signature.outputs],
+            dynamic_shapes=tuple({0: batch} for _ in export.sample_inputs),
+        )
+    assert program is not None
+    body: bytes = program.model_proto.SerializeToString()
+    return body
+
+
+def _at_least_two(columns: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """torch.export takes a dimension of one for a constant."""
+    return tuple(column if len(column) > 1 else column.repeat(2, *[1] * (column.dim() - 1)) for column in columns)

@@ -1,0 +1,142 @@
+"""The training loop, which hides nothing: batches, losses in turn, gradient steps, checkpoints, progress.
+
+It knows no family and no platform. One process trains; what several would share (the order of the examples, the networks, the
+optimisers) is in plain sight here, to be split among ranks or saved and resumed.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from knoll.errors import Rejected
+from knoll.families.base import Examples, Family
+
+__all__ = ["Diverged", "Report", "Trained", "checkpoint_steps", "choose_device", "train_networks"]
+
+Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
+Say = Callable[[str], None]
+
+_REPORT_SECONDS = 1.0
+_CHECKPOINTS = 8
+_SMOOTHING = 0.1  # of the seconds per step
+
+
+class Diverged(Rejected):
+    """A loss is no longer a number: the same data and config would end the same way."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The networks in eval mode, on the device that trained them, the mean losses of the last epoch, and a picture per checkpoint, by
+    its step."""
+
+    networks: nn.ModuleDict
+    device: torch.device
+    losses: Mapping[str, float]
+    pictures: Mapping[int, bytes] = field(default_factory=dict)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of that name; for an empty name CUDA if there is one, else the CPU."""
+    return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def checkpoint_steps(steps: int) -> set[int]:
+    """Up to eight evenly spaced steps, the last one among them."""
+    count = min(_CHECKPOINTS, steps)
+    return {steps * one // count for one in range(1, count + 1)}
+
+
+def train_networks(family: Family, examples: Examples, config: Any, *, device: torch.device, report: Report, say: Say) -> Trained:
+    """Train fresh networks for `config.epochs`. `report` hears at most once a second and at the end, `say` gets a line per epoch.
+
+    The same seed, data, device and thread count give the same weights. Raises Diverged when a loss is not finite.
+    """
+    torch.manual_seed(config.seed)
+    order = torch.Generator().manual_seed(config.seed)
+    networks = family.build(config, examples.about).to(device)
+    optimizers = family.optimizers(networks, config)
+    precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    count = len(examples.train[0])
+    per_epoch = max(1, count // config.batch_size)
+    total = per_epoch * config.epochs
+    checkpoints = checkpoint_steps(total)
+    pictures: dict[int, bytes] = {}
+    losses: dict[str, float] = {}
+    pace, step = _Pace(), 0
+    for epoch in range(1, config.epochs + 1):
+        sums: dict[str, torch.Tensor] = {}
+        networks.train()
+        for done, rows in enumerate(_shuffled(count, per_epoch, order), start=1):
+            batch = tuple(column[rows].to(device, non_blocking=True) for column in examples.train)
+            batch = family.augment(batch, config)
+            turns = family.losses(networks, batch, config)
+            while True:
+                with precision:
+                    turn = next(turns, None)
+                if turn is None:
+                    break
+                name, loss = turn
+                optimizers[name].zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizers[name].step()
+                sums[name] = sums.get(name, torch.zeros((), device=device)) + loss.detach()  # no sync: read when reported
+            step += 1
+            pace.step()
+            if step in checkpoints:
+                picture = _picture(family, networks, examples, config)
+                if picture is not None:
+                    pictures[step] = picture
+            if pace.is_due():
+                report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
+        losses = _means(sums, per_epoch, step)
+        say(f"epoch {epoch}/{config.epochs}  " + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items()))
+    report(1.0, 0, losses)
+    return Trained(networks.eval(), device, losses, pictures)
+
+
+class _Pace:
+    """Seconds per step as an exponential moving average, and when the next report is due."""
+
+    def __init__(self) -> None:
+        self._last = self._reported = time.monotonic()
+        self._seconds = 0.0
+
+    def step(self) -> None:
+        present = time.monotonic()
+        took, self._last = present - self._last, present
+        self._seconds = took if not self._seconds else self._seconds + _SMOOTHING * (took - self._seconds)
+
+    def is_due(self) -> bool:
+        if self._last - self._reported < _REPORT_SECONDS:
+            return False
+        self._reported = self._last
+        return True
+
+    def seconds_left(self, steps: int) -> int:
+        return round(self._seconds * steps)
+
+
+def _shuffled(count: int, batches: int, order: torch.Generator) -> Iterator[torch.Tensor]:
+    """Row numbers of each batch. All examples take part, so that no batch is left with the one row that batch norm cannot take."""
+    yield from torch.tensor_split(torch.randperm(count, generator=order), batches)
+
+
+def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str, float]:
+    means = {name: total.item() / steps for name, total in sums.items()}
+    for name, mean in means.items():
+        if not abs(mean) < float("inf"):
+            raise Diverged(f"training diverged: the {name} loss is {mean} by step {step}", fix="lower learningRate, or look at the data")
+    return means
+
+
+@torch.no_grad()
+def _picture(family: Family, networks: nn.ModuleDict, examples: Examples, config: Any) -> bytes | None:
+    networks.eval()
+    picture = family.checkpoint_picture(networks, examples, config)
+    networks.train()
+    return picture
