@@ -69,13 +69,13 @@ def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
     return dict(headers), body
 
 
-def respond(handle: Callable[[Event], Event | None], headers: Mapping[str, str], body: bytes) -> Response:
-    """Answer a request that carries an event: 204, 200 with the handler's event, 422 for never, 503 for later.
+def respond(act: Callable[[], Event | None]) -> Response:
+    """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never, 503 for later.
 
     Error texts name the error; only those of Rejected say more. Never do they hold headers, the body or a stack trace.
     """
     try:
-        reply = handle(event_from_http(headers, body))
+        reply = act()
     except Rejected as error:
         _log.warning("rejected: %s", error)
         return _refuse(422, f"rejected: {type(error).__name__}: {error}")

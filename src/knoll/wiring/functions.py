@@ -10,7 +10,7 @@ from functools import cache
 from flask import Request
 from flask import Response as FlaskResponse
 
-from knoll.adapters.http_binding import Response, is_event, respond
+from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.ingest import handler as ingest

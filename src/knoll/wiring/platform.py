@@ -9,7 +9,7 @@ from knoll.ports import Events, Platform
 from knoll.settings import Settings
 from knoll.wiring.running import settings_of_running
 
-__all__ = ["build_platform", "service_platform", "user_platform"]
+__all__ = ["DATABASE", "build_platform", "documents", "object_store", "service_platform", "user_platform"]
 
 DATABASE = "knoll.db"
 
@@ -26,12 +26,21 @@ def user_platform(settings: Settings) -> Platform:
 
 def build_platform(settings: Settings, events: Events) -> Platform:
     """Adapters for these settings, with a broker to publish to."""
-    clock = SystemClock()
     return Platform(
-        store=S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region),
-        cluster=LocalCluster(settings.home / DATABASE, settings.namespace, clock),
+        store=object_store(settings),
+        cluster=documents(settings),
         events=events,
         predictors=HttpPredictors(),
-        clock=clock,
+        clock=SystemClock(),
         settings=settings,
     )
+
+
+def object_store(settings: Settings) -> S3Store:
+    """The S3 server of these settings."""
+    return S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
+
+
+def documents(settings: Settings) -> LocalCluster:
+    """The document store of the laptop."""
+    return LocalCluster(settings.home / DATABASE, settings.namespace, SystemClock())

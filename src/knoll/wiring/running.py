@@ -1,16 +1,23 @@
-"""What `knoll up` runs in a home folder, so that other commands find it: keys.json and platform.json, written for their owner only."""
+"""What `knoll up` runs in a home folder, so that other commands find it.
 
+The lock tells whether it runs: the system lets go of it when the process ends, however it ends. platform.json tells what it runs; it holds
+keys and is readable by its owner only.
+"""
+
+import fcntl
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from knoll.errors import NotFound
+from knoll.errors import NotFound, Unavailable
 from knoll.settings import Settings
 
-__all__ = ["Running", "forget", "keep", "running", "settings_of_running"]
+__all__ = ["Running", "keep", "only_one", "running", "settings_of_running"]
 
 _FILE = "platform.json"
+_LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -26,34 +33,49 @@ class Running:
     s3_region: str
 
 
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the home's lock. Raises Unavailable when another process does."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            fix = "end it with Ctrl-C, or choose another home: knoll --home DIR up"
+            raise Unavailable(f"a platform runs in {home} already", fix=fix) from error
+        try:
+            yield
+        finally:
+            (home / _FILE).unlink(missing_ok=True)
+
+
 def keep(home: Path, platform: Running) -> None:
     """Write down what runs; the file is replaced as a whole."""
     draft = home / f"{_FILE}.draft"
+    draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(asdict(platform), indent=1))
     draft.replace(home / _FILE)
 
 
-def forget(home: Path) -> None:
-    """Nothing runs any more."""
-    (home / _FILE).unlink(missing_ok=True)
-
-
 def running(settings: Settings) -> Running | None:
-    """What runs in this home; None when nothing does, also when the file was left behind by a kill."""
+    """What runs in this home; None when nothing does, also when a kill has left its file behind, or before it is ready."""
     try:
         found = Running(**json.loads((settings.home / _FILE).read_text()))
-        os.kill(found.pid, 0)
+        with (settings.home / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return found
     except (OSError, ValueError, TypeError):
-        return None
-    return found
+        pass
+    return None
 
 
 def settings_of_running(settings: Settings) -> Settings:
-    """The settings, with the addresses and keys of the running platform where none are set. Raises NotFound when nothing runs."""
+    """The settings, with the addresses and keys of the running platform. Raises NotFound when nothing runs."""
     found = running(settings)
     if found is None:
-        raise NotFound(f"no platform runs in {settings.home}", fix="knoll up, in another terminal (or knoll --home DIR for another home)")
+        raise NotFound(f"no platform runs in {settings.home}", fix="knoll up, in another terminal")
     return settings.model_copy(
         update={
             "s3_endpoint": found.s3_endpoint,

@@ -1,0 +1,184 @@
+"""`knoll up`: the platform on one machine, real parts behind the same handlers, Trigger files and documents that a cluster has.
+
+    front      one HTTP port: broker ingress, functions, predict gateway
+    SeaweedFS  the S3 server, unless the user brought one; its notifications go to functions/ingest
+    broker     reads eventing/, delivers to the functions, in this process, through the same handlers
+    jobs       executes Job documents as child processes
+    servers    executes InferenceService documents as child processes
+    ticker     wakes sweep
+
+Nothing is kept in memory only: kill -9 at any moment, start again, and it goes on.
+"""
+
+import os
+import signal
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from socket import socket
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.http_binding import event_from_http, respond
+from knoll.errors import NotFound, Unavailable
+from knoll.events import Event
+from knoll.laptop.broker import Broker
+from knoll.laptop.event_log import EventLog
+from knoll.laptop.eventing import read_eventing
+from knoll.laptop.front import Front, Reply, Subscriber, listen
+from knoll.laptop.gateway import Gateway
+from knoll.laptop.jobs import JobRunner
+from knoll.laptop.seaweed import SeaweedFS, read_keys
+from knoll.laptop.servers import Hosting, Servers
+from knoll.laptop.services import Services
+from knoll.laptop.ticker import Ticker
+from knoll.ports import Platform
+from knoll.settings import Settings
+from knoll.wiring.functions import HANDLERS, answer
+from knoll.wiring.platform import DATABASE, build_platform, documents, object_store
+from knoll.wiring.running import Running, keep, only_one, running
+
+__all__ = ["Running", "history", "run", "running"]
+
+ENTRY_POINTS = {
+    "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
+    "knoll-predictor": [sys.executable, "-m", "knoll.wiring.predictor"],
+}
+
+
+def run(settings: Settings, ready: Callable[[Running], None]) -> None:
+    """Run the platform until SIGINT or SIGTERM; `ready` is called once it takes uploads and requests. Raises Unavailable when it cannot."""
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    with ExitStack() as stack:
+        stack.enter_context(only_one(settings.home))
+        bound = stack.enter_context(listen(settings.port))
+        port = bound.getsockname()[1]
+        settings = settings.model_copy(update={"port": port, "url": f"http://127.0.0.1:{port}", "sink": f"http://127.0.0.1:{port}/broker"})
+        store = stack.enter_context(_object_store(settings))
+        settings = _with_store(settings, store)
+        _start(settings, bound, stack)
+        found = _running(settings)
+        keep(settings.home, found)
+        ready(found)
+        while not ending.wait(0.5):
+            if store is not None and store.poll() is not None:
+                raise Unavailable("SeaweedFS has ended by itself", fix=f"read {settings.home / 'logs' / 'weed.log'}, then knoll up again")
+
+
+def history(settings: Settings) -> EventLog:
+    """The events that the broker of this home has taken, and its dead letters, to be read while it runs."""
+    return EventLog(settings.home / DATABASE)
+
+
+@contextmanager
+def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
+    """SeaweedFS while the platform runs, or nothing when the user brought a server."""
+    if settings.s3_endpoint:
+        yield None
+        return
+    home = settings.home
+    keys = read_keys(home / "keys.json")
+    server = SeaweedFS(home / "s3", keys, home / "logs" / "weed.log", notify=f"{settings.url}/functions/ingest")
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+def _with_store(settings: Settings, store: SeaweedFS | None) -> Settings:
+    if store is None:
+        return settings
+    keys = {"s3_access_key": store.keys.access, "s3_secret_key": store.keys.secret}
+    return settings.model_copy(update={"s3_endpoint": store.endpoint, **keys})
+
+
+def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
+    """Start every part, and put its end on the stack."""
+    eventing = read_eventing(settings.eventing or _eventing_folder())
+    clock, cluster = SystemClock(), documents(settings)
+    object_store(settings).ensure_bucket(settings.model_bucket)
+
+    def subscriber(name: str) -> Callable[[Event], Event | None]:
+        return lambda event: HANDLERS[name](event, platform)
+
+    broker = Broker(settings.home / DATABASE, eventing.triggers, {f"knoll-{name}": subscriber(name) for name in HANDLERS}, clock)
+    platform = build_platform(settings, broker)
+    servers = Servers(Services(cluster, broker, clock), _hosting(settings))
+    front = Front(
+        bound, broker=partial(_take, broker), functions=_functions(platform), routes=Gateway(servers).routes(), lifespan=lambda: servers
+    )
+    logs = settings.home / "logs" / "jobs"
+    jobs = JobRunner(cluster, broker, ENTRY_POINTS, _environment(settings), _secrets(settings), logs, clock, changed=cluster.revision)
+    tickers = [Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers]
+    parts: list[Front | Broker | JobRunner | Ticker] = [front, broker, jobs, *tickers]
+    for part in parts:
+        part.start()
+        stack.callback(part.stop)
+
+
+def _take(broker: Broker, headers: Mapping[str, str], body: bytes) -> Reply:
+    """The broker's ingress: 202 once the event is durable."""
+    taken = respond(lambda: broker.publish(event_from_http(headers, body)))
+    return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
+
+
+def _functions(platform: Platform) -> Mapping[str, Subscriber]:
+    return {name: partial(_answer, name, platform) for name in HANDLERS}
+
+
+def _answer(name: str, platform: Platform, headers: Mapping[str, str], body: bytes) -> Reply:
+    answered = answer(name, headers, body, platform)
+    return answered.status, answered.headers, answered.body
+
+
+def _hosting(settings: Settings) -> Hosting:
+    return Hosting(
+        url=settings.url,
+        logs=settings.home / "logs" / "predictors",
+        entry_points=ENTRY_POINTS,
+        secrets=_secrets(settings),
+        environment=_environment(settings),
+        idle=settings.idle,
+        progress_deadline=settings.progress_deadline,
+    )
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """What a SinkBinding and a ConfigMap give to a container on a cluster."""
+    return {"K_SINK": settings.sink, "KNOLL_HOME": str(settings.home), "KNOLL_MODEL_BUCKET": settings.model_bucket}
+
+
+def _secrets(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+    access = {
+        "AWS_ENDPOINT_URL": settings.s3_endpoint,
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
+        "AWS_REGION": settings.s3_region,
+    }
+    return {"knoll-s3": access}
+
+
+def _running(settings: Settings) -> Running:
+    return Running(
+        pid=os.getpid(),
+        port=settings.port,
+        url=settings.url,
+        s3_endpoint=settings.s3_endpoint,
+        s3_access_key=settings.s3_access_key,
+        s3_secret_key=settings.s3_secret_key,
+        s3_region=settings.s3_region,
+    )
+
+
+def _eventing_folder() -> Path:
+    """The folder eventing/ of the source tree, or where an installation keeps it. Raises NotFound when there is neither."""
+    for folder in (Path(__file__).parents[3] / "eventing", Path(sysconfig.get_path("data")) / "share" / "knoll" / "eventing"):
+        if folder.is_dir():
+            return folder
+    raise NotFound("the folder eventing/ with Broker and Triggers is not there", fix="set KNOLL_EVENTING to it")

@@ -1,0 +1,335 @@
+"""The rollout of whole versions against a real document store and store, with KServe's part played by its own rules."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from knoll.adapters.cluster_local import LocalCluster
+
+from knoll.adapters.store_memory import MemoryStore
+from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
+from knoll.names import join, manifest_uri, rollouts_uri, version_uri
+from knoll.ports import Answer, Document, Platform
+from knoll.rollout import handler
+from knoll.settings import Settings
+from knoll.versions import Manifest, dump_manifest
+
+MODEL: Document = {
+    "apiVersion": "knoll.dev/v1alpha1",
+    "kind": "Model",
+    "metadata": {"name": "digits"},
+    "spec": {
+        "family": "image-classifier",
+        "dataset": {"uri": "s3://data/digits/"},
+        "gate": {"metric": "accuracy", "atLeast": 0.9, "maxRegression": 0.02},
+        "rollout": {"steps": [20, 50], "minRequests": 20, "bake": "60s", "idle": "hold", "progressDeadline": "100s"},
+    },
+}
+
+
+@dataclass
+class Time:
+    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.present
+
+    def pass_(self, seconds: float) -> None:
+        self.present += timedelta(seconds=seconds)
+
+
+@dataclass
+class Sink:
+    events: list[Event] = field(default_factory=list)
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class Replays:
+    """A predictor that answers replays: with `status`, as the version in `serves`."""
+
+    serves: str = "v000002"
+    status: int = 200
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+        assert is_replay
+        return Answer(self.status, 0.01, json.dumps({"predictions": [{"label": "3"}]}).encode(), accept, self.serves)
+
+
+@dataclass
+class World:
+    """A platform, and what KServe would do with the InferenceService."""
+
+    platform: Platform
+    time: Time
+    sink: Sink
+    broken: set[str] = field(default_factory=set)
+
+    def publish(self, version: str, accuracy: float) -> None:
+        manifest = Manifest("digits", version, "image-classifier", "run", "d", {}, {"accuracy": accuracy}, "now", "0", {})
+        samples = [{"instance": {"b64": ""}, "prediction": {"label": "3"}}]
+        folder = version_uri("s3://knoll-models", "digits", version)
+        self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
+        self.platform.store.put(manifest_uri("s3://knoll-models", "digits", version), dump_manifest(manifest), if_absent=True)
+
+    def tell(self, type: str, **data: Any) -> None:
+        event = new_event(type, source="/test", time=self.time.now(), data={"model": "digits", **data})
+        handler.handle(event, self.platform)
+        self.kserve()
+        handler.handle(event, self.platform)
+
+    def observe(self, version: str, requests: int, errors: int = 0) -> None:
+        self.tell(PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", requests=requests, errors=errors)
+
+    def service(self) -> Document | None:
+        found = self.platform.cluster.list("InferenceService")
+        return found[0] if found else None
+
+    def served(self) -> tuple[str, int | None]:
+        service = self.service()
+        assert service is not None
+        predictor = service["spec"]["predictor"]
+        return predictor["containers"][0]["args"][-1].rstrip("/").rpartition("/")[2], predictor.get("canaryTrafficPercent")
+
+    def kserve(self) -> None:
+        """One pass of the controller: the newest revision is ready unless its version is broken, and gets its part of the traffic."""
+        service = self.service()
+        if service is None:
+            return
+        version, canary = self.served()
+        revision = f"digits-{service['metadata']['generation']}-{version}"
+        is_ready = version not in self.broken
+        predictor = {"latestCreatedRevision": revision, "latestReadyRevision": revision if is_ready else "before"}
+        percent = (100 if canary is None else canary) if is_ready else 0
+        predictor["traffic"] = [{"revisionName": revision, "percent": percent, "url": "http://tagged"}]
+        status: Document = {"observedGeneration": service["metadata"]["generation"], "components": {"predictor": predictor}}
+        if not is_ready:
+            status["modelStatus"] = {
+                "transitionStatus": "BlockedByFailedLoad",
+                "lastFailureInfo": {"reason": "ModelLoadFailed", "message": "digest"},
+            }
+        self.platform.cluster.update({**service, "status": status}, status=True)
+
+    def status(self) -> Document:
+        return self.platform.cluster.get("Model", "digits")["status"]
+
+    def records(self) -> list[str]:
+        root = rollouts_uri("s3://knoll-models", "digits")
+        found = [json.loads(self.platform.store.get(one.uri)) for one in self.platform.store.list(root)]
+        return [f"{one['version'][-1]} {one['action']} {one['percent']}" for one in found]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    time, sink = Time(), Sink()
+    settings = Settings(home=tmp_path)
+    cluster = LocalCluster(tmp_path / "knoll.db", "default", time)
+    cluster.create(MODEL)
+    return World(Platform(MemoryStore(time.now), cluster, sink, Replays(), time, settings), time, sink)
+
+
+def promote_first(world: World) -> None:
+    world.publish("v000001", 0.95)
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000001", 20)
+    world.time.pass_(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+
+
+def test_a_first_version_is_promoted_after_its_requests_and_bake(world: World) -> None:
+    promote_first(world)
+    assert world.served() == ("v000001", None)
+    assert world.records() == ["1 Start 100", "1 Shift 100", "1 Bake 100", "1 Promote 100"]
+    assert [event.type.rpartition(".")[2] for event in world.sink.events] == ["started", "shifted", "shifted", "promoted"]
+
+
+def test_a_second_version_goes_through_each_step_of_the_canary(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    world.observe("v000002", 20)
+    assert world.served() == ("v000002", 50)
+    world.observe("v000002", 39)
+    assert world.served() == ("v000002", 50)
+    world.observe("v000002", 40)
+    assert world.served() == ("v000002", None)
+    world.time.pass_(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["previous"]) == ("v000002", "v000001")
+    assert world.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"]
+
+
+def test_reports_that_come_twice_or_late_count_once(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    for requests in (19, 19, 5, 19, 1):
+        world.observe("v000002", requests)
+    assert world.served() == ("v000002", 20)
+    assert world.status()["rollout"]["evidence"]["requests"] == 19
+
+
+def test_a_version_that_cannot_load_is_rolled_back_and_never_tried_again(world: World) -> None:
+    promote_first(world)
+    world.broken.add("v000002")
+    world.publish("v000002", 0.99)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", 0), "the champion's spec, with nothing for the newest revision"
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    assert world.records()[4:] == ["2 Start 20", "2 Rollback 0"]
+    assert "digest" in world.status()["quarantine"]["v000002"]
+    world.publish("v000003", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000003", 20)
+
+
+def test_a_version_that_fails_requests_is_rolled_back(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000002", 3, errors=2)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+    assert "2 of 3 requests failed" in world.status()["quarantine"]["v000002"]
+
+
+def test_a_first_version_that_cannot_load_leaves_nothing_behind(world: World) -> None:
+    world.broken.add("v000001")
+    world.publish("v000001", 0.95)
+    world.tell(TRAINING_SUCCEEDED)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.service() is None
+    assert (world.status()["champion"], world.status()["phase"]) == ("", "Idle")
+
+
+def test_the_gate_holds_a_worse_version_back_without_touching_what_serves(world: World) -> None:
+    promote_first(world)
+    before = world.service()
+    world.publish("v000002", 0.92)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.service() == before
+    assert "worse by more than 0.02" in world.status()["quarantine"]["v000002"]
+    assert world.records()[4:] == ["2 Reject 0"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "champion"), [(Replays(), "v000002"), (Replays(status=500), "v000001"), (Replays(serves="v000001"), "v000001")]
+)
+def test_without_traffic_samples_are_replayed_and_judged(world: World, answers: Replays, champion: str) -> None:
+    promote_first(world)
+    world.platform.cluster.update(_with_idle(world.platform.cluster.get("Model", "digits"), "replay"))
+    world.platform = replace(world.platform, predictors=answers)
+    world.publish("v000002", 0.96)
+    for _ in range(12):
+        world.tell(TRAINING_SUCCEEDED)
+        world.time.pass_(10)
+    assert world.status()["champion"] == champion
+
+
+def _with_idle(document: Document, idle: str) -> Document:
+    return {**document, "spec": {**document["spec"], "rollout": {**document["spec"]["rollout"], "idle": idle}}}
+
+
+def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) -> None:
+    """The whole life of two versions, once for each write at which the function dies: after it, the end is the same."""
+    writes = 1
+    while True:
+        time, sink = Time(), Sink()
+        folder = tmp_path / str(writes)
+        folder.mkdir()
+        cluster = LocalCluster(folder / "knoll.db", "default", time)
+        cluster.create(MODEL)
+        mortal = Mortal(MemoryStore(time.now), cluster, writes)
+        world = World(Platform(mortal, mortal, sink, Replays(), time, Settings(home=folder)), time, sink)  # type: ignore[arg-type]
+        _live_through(world)
+        assert world.status()["champion"] == "v000002"
+        assert world.served() == ("v000002", None)
+        assert world.records() == [
+            *("1 Start 100", "1 Shift 100", "1 Bake 100", "1 Promote 100"),
+            *("2 Start 20", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"),
+        ]
+        if not mortal.died:
+            assert writes > 20
+            return
+        writes += 1
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class Mortal:
+    """A store and cluster whose user dies right after its `life`th write."""
+
+    def __init__(self, store: MemoryStore, cluster: LocalCluster, life: int) -> None:
+        self._behind = (store, cluster)
+        self._life = life
+        self.died = False
+        self.is_armed = False
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def list(self, place: str, labels: Any = None) -> Any:
+        return self._behind[0].list(place) if "://" in place else self._behind[1].list(place, labels)
+
+    def get(self, place: str, name: str = "") -> Any:
+        return self._behind[1].get(place, name) if name else self._behind[0].get(place)
+
+    def put(self, *given: Any, **options: Any) -> Any:
+        return self._write(self._behind[0].put(*given, **options))
+
+    def create(self, document: Document) -> Any:
+        return self._write(self._behind[1].create(document))
+
+    def update(self, document: Document, *, status: bool = False) -> Any:
+        return self._write(self._behind[1].update(document, status=status))
+
+    def delete(self, kind: str, name: str) -> Any:
+        return self._write(self._behind[1].delete(kind, name))
+
+    def _write(self, result: Any) -> Any:
+        if self.is_armed:
+            self._life -= 1
+            if self._life == 0:
+                self.died = True
+                raise Killed
+        return result
+
+
+def _live_through(world: World) -> None:
+    for version in ("v000001", "v000002"):
+        world.publish(version, 0.95)
+        for requests in (20, 40, 60):
+            for _ in range(2):
+                _survive(world, version, requests)
+        world.time.pass_(61)
+        for _ in range(2):
+            _survive(world, version, 60)
+
+
+def _survive(world: World, version: str, requests: int) -> None:
+    mortal = world.platform.store
+    event = new_event(
+        PREDICTOR_OBSERVED,
+        source="/test",
+        time=world.time.now(),
+        data={"model": "digits", "version": version, "instance": version, "requests": requests, "errors": 0},
+    )
+    for _ in range(2):
+        mortal.is_armed = True  # type: ignore[attr-defined]
+        with suppress(Killed):
+            handler.handle(event, world.platform)
+        mortal.is_armed = False  # type: ignore[attr-defined]
+        world.kserve()
