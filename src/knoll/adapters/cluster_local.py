@@ -20,7 +20,12 @@ from knoll.ports import Clock, Document
 
 __all__ = ["LocalCluster"]
 
-_KINDS = {"Model": API_VERSION, "Job": "batch/v1", "InferenceService": "serving.kserve.io/v1beta1"}
+_KINDS = {
+    "Model": API_VERSION,
+    "Job": "batch/v1",
+    "InferenceService": "serving.kserve.io/v1beta1",
+    "Revision": "serving.knative.dev/v1",
+}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
 _SCHEMA = """

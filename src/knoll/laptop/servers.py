@@ -98,7 +98,11 @@ class Servers:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _TICK)
             self._wake.clear()
-            await self._round()
+            try:
+                await self._round()
+            except Exception:
+                _LOG.exception("a round of the model servers failed; the next one looks at everything again")
+                self._seen = -1
 
     async def _round(self) -> None:
         try:

@@ -7,7 +7,7 @@ then: an event that is lost between the two is made up for by the sweep, as ever
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound
 from knoll.events import object_changed
@@ -80,7 +80,22 @@ class Services:
 
 
 def _is_readable(service: Document) -> bool:
-    if isinstance((service.get("spec") or {}).get("predictor"), Mapping):
-        return True
-    _LOG.warning("InferenceService %s has no spec.predictor and is left alone", service["metadata"]["name"])
-    return False
+    """A cluster's admission checks far more; here it is what the code relies on."""
+    predictor = (service.get("spec") or {}).get("predictor")
+    fault = _fault(predictor) if isinstance(predictor, Mapping) else "spec.predictor is missing"
+    if fault:
+        _LOG.warning("InferenceService %s is left alone: %s", service["metadata"]["name"], fault)
+    return not fault
+
+
+def _fault(predictor: Mapping[str, Any]) -> str:
+    numbers = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
+    wrong = [name for name in numbers if name in predictor and (type(predictor[name]) is not int or predictor[name] < 0)]
+    if wrong:
+        return f"spec.predictor.{wrong[0]} must be a number from 0"
+    if predictor.get("canaryTrafficPercent", 0) > 100:
+        return "spec.predictor.canaryTrafficPercent must be at most 100"
+    containers = predictor.get("containers", [])
+    if not isinstance(containers, list) or not all(isinstance(one, Mapping) and isinstance(one.get("image"), str) for one in containers):
+        return "spec.predictor.containers must be a list of containers with an image"
+    return ""

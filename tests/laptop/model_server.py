@@ -1,0 +1,59 @@
+"""A model server of the standard library alone, which behaves as its arguments say."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--version", default="v1")
+parser.add_argument("--delay", type=float, default=0.0, help="seconds until ready")
+parser.add_argument("--never", action="store_true", help="never ready")
+parser.add_argument("--fail", default="", help="last words of a server that ends at once")
+parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
+options = parser.parse_args()
+crashed = options.starts.with_suffix(".crashed")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    ready_at = time.monotonic() + options.delay
+
+    def do_GET(self):
+        is_ready = not options.never and time.monotonic() >= self.ready_at
+        self.answer(200 if is_ready else 503, {"path": self.path})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if b"crash always" in body or (b"crash once" in body and not crashed.exists()):
+            crashed.touch()
+            os._exit(3)
+        if b"slow" in body:
+            time.sleep(0.5)
+        self.answer(200, {"pid": os.getpid(), "path": self.path, "headers": dict(self.headers), "size": len(body), "s3": os.environ["S3"]})
+
+    def answer(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        headers = {"x-model-version": options.version, "x-env-revision": os.environ["K_REVISION"], "connection": "x-hop", "x-hop": "1"}
+        for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 200
+
+
+with options.starts.open("a") as file:
+    print(os.getpid(), file=file)
+if options.fail:
+    sys.exit(options.fail)
+Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

@@ -1,0 +1,131 @@
+"""Predict requests through the gateway: paths, weights, tags, cold starts, crashes, limits."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+
+from knoll.laptop.gateway import BODY_LIMIT, pick
+
+
+def test_a_hundred_requests_to_a_sleeping_model_share_one_start(laptop_with, eventually):
+    """They are held, none is lost, and one process answers all of them."""
+    with laptop_with(idle=0.3) as laptop:
+        laptop.serve("--delay", "0.5", containerConcurrency=8)
+        eventually(lambda: not laptop.servers.running)
+        with ThreadPoolExecutor(100) as pool:
+            answers = list(pool.map(lambda _: laptop.predict(), range(100)))
+        assert {one.status_code for one in answers} == {200}
+        assert len({one.json()["pid"] for one in answers}) == 1
+        assert laptop.starts() == 2
+
+
+def test_a_request_in_flight_outlives_the_idle_time(laptop_with):
+    """A server is idle from the end of its last request, not from its beginning."""
+    with laptop_with(idle=0.1) as laptop:
+        laptop.serve()
+        assert laptop.predict(content=b"slow").status_code == 200
+
+
+def test_traffic_follows_the_weights(laptop):
+    """With the pinned random generator 200 requests at 20/80 give the candidate about a fifth."""
+    laptop.serve("--version", "v1")
+    laptop.serve("--version", "v2", canary=20)
+    count = Counter(laptop.predict().headers["x-model-version"] for _ in range(200))
+    assert 20 < count["v2"] < 60
+    assert count["v1"] == 200 - count["v2"]
+
+
+def test_no_request_is_lost_while_a_model_is_replaced(laptop, eventually):
+    """Every request before, during and after a promotion is answered."""
+    laptop.serve("--version", "v1")
+    laptop.apply("--version", "v2", "--delay", "0.3")
+    seen = []
+    eventually(lambda: seen.append(laptop.predict()) or seen[-1].headers["x-model-version"] == "v2")
+    assert {one.status_code for one in seen} == {200}
+
+
+@pytest.mark.parametrize("percent", [0, 100])
+def test_a_revision_at_zero_percent_is_never_picked(percent):
+    """Only its tag reaches it."""
+    traffic = [
+        {"revisionName": "new", "percent": percent, "tag": "latest"},
+        {"revisionName": "old", "percent": 100 - percent, "tag": "prev"},
+    ]
+    random = Random(1)
+    assert {pick(traffic, "", random) for _ in range(500)} == {"new" if percent else "old"}
+    assert pick(traffic, "latest", random) == "new"
+    assert pick(traffic, "blue", random) == ""
+
+
+def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop):
+    """What the documents can tell is answered here, the rest by the model's server, with its own path."""
+    laptop.serve()
+    for prefix in ("", "/digits-predictor", "/latest-digits-predictor"):
+        assert laptop.http.get(f"{prefix}/v1/models").json() == {"models": ["digits"]}
+        assert laptop.http.get(f"{prefix}/v1/models/digits").json() == {"name": "digits", "ready": True}
+        assert laptop.http.get(f"{prefix}/v2").json()["name"] == "knoll"
+        assert laptop.http.get(f"{prefix}/v2/health/live").json() == {"live": True}
+        assert laptop.http.get(f"{prefix}/v2/health/ready").json() == {"ready": True}
+        assert laptop.http.get(f"{prefix}/v2/models/digits/ready").json() == {"name": "digits", "ready": True}
+        assert laptop.http.get(f"{prefix}/v2/models/digits").json()["path"] == "/v2/models/digits"
+        for path in ("/v1/models/digits:predict", "/v1/models/digits:explain", "/v2/models/digits/infer"):
+            assert laptop.http.post(prefix + path + "?a=1", content=b"{}").json()["path"] == path + "?a=1"
+        assert laptop.http.post(f"{prefix}/v2/repository/models/digits/load").status_code == 403
+
+
+def test_headers_pass_and_those_of_one_hop_do_not(laptop):
+    """End-to-end headers reach the server and the client; what Connection names stays behind; the revision is told."""
+    laptop.serve()
+    answer = laptop.predict(headers={"accept": "image/png", "x-b3-traceid": "7", "connection": "x-mine", "x-mine": "1"})
+    seen = {name.lower(): value for name, value in answer.json()["headers"].items()}
+    assert (seen["accept"], seen["x-b3-traceid"]) == ("image/png", "7")
+    assert "x-mine" not in seen
+    assert "x-hop" not in answer.headers
+    assert answer.headers["x-knoll-revision"] == "digits-predictor-00001"
+    assert answer.headers["x-model-version"] == "v1"
+
+
+def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):
+    """404 with the names and the command that helps."""
+    laptop.serve()
+    for answer in (laptop.predict(model="digit"), laptop.predict("/digit-predictor"), laptop.http.get("/v2/models/digit/ready")):
+        assert answer.status_code == 404
+        assert "digits" in answer.json()["error"]
+        assert "knoll models" in answer.json()["error"]
+
+
+def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop, eventually):
+    """503 with Retry-After, and the last words of the server that did not start."""
+    laptop.apply("--fail", "RuntimeError: no weights")
+    eventually(lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad")
+    answer = eventually(lambda: one if "no weights" in (one := laptop.predict()).text else None)
+    assert answer.status_code == 503
+    assert "retry-after" in answer.headers
+    assert laptop.http.get("/v2/models/digits/ready").status_code == 503
+    assert laptop.http.get("/v2/health/ready").status_code == 200
+
+
+def test_a_server_that_dies_in_a_request_is_started_again_for_it(laptop):
+    """The request is sent once more, and answered; nobody sees the crash."""
+    laptop.serve()
+    assert laptop.predict(content=b"crash once").status_code == 200
+    assert laptop.starts() == 2
+
+
+def test_a_request_that_kills_every_server_is_answered_502_and_harms_no_other(laptop):
+    """It gets two servers and no more; the next request starts a third."""
+    laptop.serve()
+    answer = laptop.predict(content=b"crash always")
+    assert answer.status_code == 502
+    assert "digits-predictor-00001" in answer.json()["error"]
+    assert laptop.predict().status_code == 200
+    assert laptop.starts() == 3
+
+
+def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop):
+    """64 MiB pass, one byte more is 413."""
+    laptop.serve()
+    assert laptop.predict(content=bytes(BODY_LIMIT)).json()["size"] == BODY_LIMIT
+    assert laptop.predict(content=bytes(BODY_LIMIT + 1)).status_code == 413

@@ -1,0 +1,132 @@
+"""From InferenceService documents to processes: proof of readiness, canary, scale to zero, crashes, restarts, deletion."""
+
+import os
+
+import pytest
+
+from knoll.laptop.replica import backoff
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_service_becomes_ready_and_says_so(laptop, eventually):
+    """One revision, one process, a status as KServe writes it, and an object-change event for each status."""
+    laptop.serve("--version", "v1")
+    status = laptop.status()
+    assert status["url"] == laptop.front.url
+    assert status["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00001"
+    assert {one["type"]: one["status"] for one in status["conditions"]}["PredictorReady"] == "True"
+    eventually(lambda: laptop.sent and laptop.sent[-1].data["status"] == laptop.status())
+    event = laptop.sent[-1]
+    assert event.type == "dev.knative.apiserver.resource.update"
+    assert event.extensions["kind"] == "InferenceService"
+    answer = laptop.predict()
+    assert answer.headers["x-env-revision"] == "digits-predictor-00001"
+    assert answer.json()["s3"] == "key"
+    assert laptop.starts() == 1
+
+
+def test_a_canary_runs_beside_the_champion_until_it_is_promoted(laptop, eventually):
+    """20/80 once the candidate is ready, each reachable by its tag; after promotion everything is the candidate's."""
+    laptop.serve("--version", "v1")
+    laptop.serve("--version", "v2", canary=20)
+    assert [one["percent"] for one in laptop.status()["components"]["predictor"]["traffic"]] == [20, 80]
+    eventually(lambda: laptop.predict("/latest-digits-predictor").headers.get("x-model-version") == "v2")
+    assert laptop.predict("/prev-digits-predictor").headers["x-model-version"] == "v1"
+    laptop.apply("--version", "v2")
+    eventually(lambda: laptop.status()["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00002")
+    eventually(lambda: laptop.predict("/prev-digits-predictor").status_code == 503)
+    assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v2"}
+
+
+def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(laptop, eventually):
+    """Its last log line is in the status, and the champion serves on."""
+    laptop.serve("--version", "v1")
+    laptop.apply("--version", "v2", "--fail", "ValueError: weights do not match", canary=20)
+    status = eventually(lambda: laptop.status() if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad" else None)
+    assert status["modelStatus"]["lastFailureInfo"]["message"] == "ValueError: weights do not match"
+    assert status["modelStatus"]["lastFailureInfo"]["exitCode"] == 1
+    assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v1"}
+
+
+def test_a_candidate_that_never_is_ready_is_given_up(laptop_with, eventually):
+    """After the progress deadline its server is stopped and PredictorReady is False."""
+    with laptop_with(progress_deadline=0.6) as laptop:
+        laptop.apply("--never")
+        eventually(lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad")
+        assert laptop.cluster.get("Revision", "digits-predictor-00001")["status"]["conditions"][0]["reason"] == "ProgressDeadlineExceeded"
+        eventually(lambda: not laptop.servers.running)
+        assert laptop.predict().status_code == 503
+
+
+def test_an_idle_server_stops_and_the_next_request_is_answered(laptop_with, eventually):
+    """0 processes after the idle time; the request that wakes the model is held and answered."""
+    with laptop_with(idle=0.3) as laptop:
+        laptop.serve("--delay", "0.3")
+        pid = laptop.predict().json()["pid"]
+        eventually(lambda: not laptop.servers.running and not _is_alive(pid))
+        assert laptop.http.get("/v1/models/digits").json() == {"name": "digits", "ready": True}
+        assert laptop.servers.running == []
+        assert laptop.predict().status_code == 200
+
+
+def test_with_min_replicas_a_server_is_kept_and_brought_back(laptop_with, eventually):
+    """minReplicas 1 outlives the idle time, a crash and a restart of the platform."""
+    with laptop_with(idle=0.2) as laptop:
+        laptop.serve(minReplicas=1)
+        assert laptop.predict(content=b"crash once").status_code == 200
+        laptop.restart()
+        eventually(lambda: laptop.servers.running == ["digits-predictor-00001"])
+        assert laptop.predict().status_code == 200
+
+
+def test_after_a_restart_nothing_starts_before_it_is_needed(laptop):
+    """A revision that was ready once is known to be so: it starts with its first request."""
+    laptop.serve()
+    laptop.restart()
+    assert laptop.is_settled()
+    assert laptop.servers.running == []
+    assert laptop.starts() == 1
+    assert laptop.status()["url"] == laptop.front.url
+    assert laptop.predict().status_code == 200
+
+
+def test_deletion_stops_everything(laptop, eventually):
+    """No process, no Revision and no route are left."""
+    laptop.serve()
+    pid = laptop.predict().json()["pid"]
+    laptop.cluster.delete("InferenceService", "digits")
+    eventually(lambda: not _is_alive(pid))
+    assert laptop.cluster.list("Revision") == []
+    assert laptop.predict().status_code == 404
+
+
+def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventually):
+    """The status names the image and what this machine has."""
+    laptop.serve()
+    document = laptop.cluster.get("InferenceService", "digits")
+    document["spec"]["predictor"]["containers"][0]["image"] = "tritonserver"
+    laptop.cluster.update(document)
+    status = eventually(lambda: laptop.status() if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad" else None)
+    assert "tritonserver" in status["modelStatus"]["lastFailureInfo"]["message"]
+    assert laptop.predict().status_code == 200
+
+
+def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop):
+    """A document that no cluster would admit is left alone."""
+    metadata = {"name": "broken"}
+    laptop.cluster.create({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": {}})
+    laptop.serve()
+    assert laptop.predict().status_code == 200
+
+
+@pytest.mark.parametrize(("crashes", "seconds"), [(0, 0.0), (1, 0.0), (2, 1.0), (3, 2.0), (5, 8.0), (50, 30.0)])
+def test_crashes_in_a_row_wait_longer_and_longer(crashes, seconds):
+    """The first restart is at once, the later ones double up to half a minute."""
+    assert backoff(crashes) == seconds
