@@ -2,13 +2,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from knoll.laptop.children import Child, last_lines
+
+Until = Callable[..., None]
 
 STUBBORN = """
 import os, pathlib, signal, subprocess, sys, time
@@ -27,19 +28,6 @@ child = Child([sys.executable, "-c", sys.argv[1], sys.argv[2]], {}, Path(sys.arg
 print(child.pid, flush=True)
 time.sleep(600)
 """
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether there is no such process, or only its zombie."""
-    listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-    return not listing or listing.startswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +58,7 @@ def test_a_child_sees_only_what_it_is_given(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("verb", ["terminate", "kill"])
-def test_stopping_takes_the_whole_process_group(tmp_path: Path, verb: str) -> None:
+def test_stopping_takes_the_whole_process_group(tmp_path: Path, verb: str, until: Until, is_gone: Callable[[int], bool]) -> None:
     """A command that ignores SIGTERM, and what it has started, are gone after the grace; kill does not wait for it."""
     child = Child([sys.executable, "-c", STUBBORN, str(tmp_path / "pids")], {}, tmp_path / "log", grace=0.2 if verb == "terminate" else 600)
     until((tmp_path / "pids").exists)
@@ -84,7 +72,7 @@ def test_stopping_takes_the_whole_process_group(tmp_path: Path, verb: str) -> No
     "victim",
     ["parent", pytest.param("guard", marks=pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG"))],
 )
-def test_nothing_is_left_after_kill_9(tmp_path: Path, victim: str) -> None:
+def test_nothing_is_left_after_kill_9(tmp_path: Path, victim: str, until: Until, is_gone: Callable[[int], bool]) -> None:
     """When the platform, or the guard itself, is killed with -9, the command does not live on."""
     arguments = [STUBBORN, str(tmp_path / "pids"), str(tmp_path / "log")]
     with subprocess.Popen([sys.executable, "-c", PARENT, *arguments], stdout=subprocess.PIPE, text=True) as parent:

@@ -4,7 +4,6 @@ import signal
 import stat
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +15,8 @@ from botocore.config import Config
 
 from knoll.errors import Unavailable
 from knoll.laptop.seaweed import SeaweedFS, find_weed, read_keys
+
+Until = Callable[..., None]
 
 
 @pytest.fixture
@@ -56,13 +57,6 @@ def client(server: SeaweedFS, region: str = "us-east-1") -> Any:
     )
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def weed_processes(folder: Path) -> list[int]:
     """Pids of the weed processes whose working folder is `folder`."""
     found = []
@@ -83,7 +77,7 @@ def listening_addresses(pid: int) -> set[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[str, list[dict[str, Any]]]) -> None:
+def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[str, list[dict[str, Any]]], until: Until) -> None:
     """It listens on loopback only, keeps its keys to its owner, reports what changes, and loses nothing by kill -9."""
     url, bodies = reports
     server = start(tmp_path, notify=url)

@@ -56,6 +56,7 @@ class Child:
         except OSError as error:
             raise Unavailable(f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written") from error
         self.log = log
+        self.grace = grace
 
     @property
     def pid(self) -> int:

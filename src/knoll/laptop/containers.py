@@ -10,7 +10,7 @@ from typing import Any
 
 from knoll.laptop.resources import thread_limit
 
-__all__ = ["Unrunnable", "command_of", "environment_of", "image_name"]
+__all__ = ["Unrunnable", "command_of", "container_of", "environment_of", "image_name"]
 
 
 class Unrunnable(Exception):
@@ -37,6 +37,14 @@ class _Source:
 def image_name(image: str) -> str:
     """The last part of an image's name: "ghcr.io/knoll/knoll-trainer:0.1@sha256:..." -> "knoll-trainer"."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def container_of(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container of a Pod's spec. Raises Unrunnable unless there is exactly one."""
+    containers = [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]
+    if len(containers) != 1:
+        raise Unrunnable("CreateContainerConfigError", f"a laptop runs Pods of one container, not of {len(containers)}")
+    return containers[0]  # type: ignore[no-any-return]
 
 
 def command_of(container: Mapping[str, Any], entry_points: Mapping[str, Sequence[str]]) -> list[str]:

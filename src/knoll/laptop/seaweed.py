@@ -43,7 +43,7 @@ class SeaweedFS:
 
     def __init__(self, folder: Path, keys: Keys, log: Path, *, notify: str = "", grace: float = 1.0) -> None:
         self.keys = keys
-        ports = _ports(folder)
+        self._ports = ports = _ports(folder)
         self.endpoint = f"http://{_HOST}:{ports['s3']}"
         _write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
         _write_private(folder / "notification.toml", _notification(notify))
@@ -71,6 +71,8 @@ class SeaweedFS:
         if self._child.wait(10.0) is None:
             self._child.kill()
             self._child.wait(10.0)
+        for name in ("s3", "filer", "volume", "master"):  # sockets that it opens in /tmp whatever it is told, and leaves behind
+            Path(f"/tmp/seaweedfs-{name}-grpc-{self._ports[f'{name}.grpc']}.sock").unlink(missing_ok=True)
 
 
 def find_weed() -> Path:

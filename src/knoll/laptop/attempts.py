@@ -1,0 +1,169 @@
+"""What to do next with a Job: a pure function of its document and of what is known about its attempts.
+
+The rules are those of the Kubernetes Job controller for one Pod at a time: back-off limit, pod failure policy, deadline, clean-up
+after the end. An attempt is what a Pod is on a cluster. Exit code 143 stands for an eviction: the process ended because it was asked
+to, so its attempt carries the condition DisruptionTarget.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from knoll.ports import Document
+
+__all__ = ["Action", "Attempt", "Fail", "Obstacle", "Remove", "Retry", "Start", "Succeed", "Terminate", "Wait", "next_action"]
+
+_EVICTED = 143  # 128 + SIGTERM
+_DEFAULT_BACKOFF_LIMIT = 6
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The attempt of this moment: it runs, or it has ended with `exit_code`, or there is none. None starts before `not_before`."""
+
+    is_running: bool = False
+    exit_code: int | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why an attempt cannot start, in the words that Kubernetes has for its Pod."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start an attempt."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do before `until`, or before something changes; `obstacle` says why no attempt runs."""
+
+    until: datetime | None = None
+    obstacle: Obstacle | None = None
+    is_running: bool = False
+
+
+@dataclass(frozen=True)
+class Terminate:
+    """End the attempt that runs: the deadline has passed, or the Job is suspended or over."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The attempt has failed: try again, after the back-off; `is_counted` says whether it counts against the back-off limit."""
+
+    is_counted: bool
+
+
+@dataclass(frozen=True)
+class Succeed:
+    """The Job is complete."""
+
+
+@dataclass(frozen=True)
+class Fail:
+    """The Job has failed for good; `is_counted` says whether an attempt has failed with it."""
+
+    reason: str
+    message: str
+    is_counted: bool = True
+
+
+@dataclass(frozen=True)
+class Remove:
+    """The Job has been over for longer than its ttlSecondsAfterFinished."""
+
+
+Action = Start | Wait | Terminate | Retry | Succeed | Fail | Remove
+
+
+def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstacle | None = None) -> Action:
+    """Decide. `obstacle` is what keeps an attempt from starting, if anything does."""
+    spec, status = job["spec"], job.get("status") or {}
+    over_since = _over_since(status)
+    if over_since is not None:
+        return _after_the_end(spec, attempt, over_since, now)
+    if attempt.exit_code == 0:
+        return Succeed()
+    deadline = _deadline(spec, status)
+    if deadline is not None and now >= deadline:
+        is_counted = attempt.exit_code is not None
+        message = "Job was active longer than specified deadline"
+        return Terminate() if attempt.is_running else Fail("DeadlineExceeded", message, is_counted)
+    if spec.get("suspend"):
+        return _while_suspended(attempt)
+    if attempt.exit_code is not None:
+        return _after_a_failure(job, attempt.exit_code)
+    if attempt.is_running:
+        return Wait(deadline, is_running=True)
+    if attempt.not_before is not None and now < attempt.not_before:
+        return Wait(attempt.not_before)
+    return Wait(deadline, obstacle) if obstacle else Start()
+
+
+def _after_the_end(spec: Mapping[str, Any], attempt: Attempt, over_since: datetime, now: datetime) -> Action:
+    if attempt.is_running:
+        return Terminate()
+    ttl = spec.get("ttlSecondsAfterFinished")
+    if ttl is None:
+        return Wait()
+    end = over_since + timedelta(seconds=ttl)
+    return Remove() if now >= end else Wait(end)
+
+
+def _while_suspended(attempt: Attempt) -> Action:
+    if attempt.is_running:
+        return Terminate()
+    if attempt.exit_code is not None:
+        return Retry(is_counted=False)
+    return Wait(obstacle=Obstacle("JobSuspended", "Job suspended"))
+
+
+def _after_a_failure(job: Document, exit_code: int) -> Action:
+    spec = job["spec"]
+    for index, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
+        if not _matches(rule, exit_code):
+            continue
+        if rule["action"] == "FailJob":
+            return Fail("PodFailurePolicy", _policy_message(job, exit_code, index))
+        if rule["action"] == "Ignore":
+            return Retry(is_counted=False)
+        break
+    failed = (job.get("status") or {}).get("failed", 0) + 1
+    if failed > spec.get("backoffLimit", _DEFAULT_BACKOFF_LIMIT):
+        return Fail("BackoffLimitExceeded", f"Job has reached the specified backoff limit; the last exit code is {exit_code}")
+    return Retry(is_counted=True)
+
+
+def _matches(rule: Mapping[str, Any], exit_code: int) -> bool:
+    codes = rule.get("onExitCodes")
+    if codes is not None:
+        return bool((exit_code in codes["values"]) == (codes["operator"] == "In"))
+    conditions = rule.get("onPodConditions") or []
+    is_disrupted = any(one["type"] == "DisruptionTarget" and one.get("status", "True") == "True" for one in conditions)
+    return exit_code == _EVICTED and is_disrupted
+
+
+def _policy_message(job: Document, exit_code: int, index: int) -> str:
+    metadata = job["metadata"]
+    container = job["spec"]["template"]["spec"]["containers"][0].get("name", "")
+    pod = f"{metadata.get('namespace', 'default')}/{metadata['name']}"
+    return f"Container {container} for pod {pod} failed with exit code {exit_code} matching FailJob rule at index {index}"
+
+
+def _deadline(spec: Mapping[str, Any], status: Mapping[str, Any]) -> datetime | None:
+    seconds, started = spec.get("activeDeadlineSeconds"), status.get("startTime")
+    return None if seconds is None or started is None else datetime.fromisoformat(started) + timedelta(seconds=seconds)
+
+
+def _over_since(status: Mapping[str, Any]) -> datetime | None:
+    for one in status.get("conditions") or []:
+        if one["type"] in ("Complete", "Failed") and one["status"] == "True":
+            return datetime.fromisoformat(one["lastTransitionTime"])
+    return None

@@ -1,0 +1,56 @@
+"""The status that the Kubernetes Job controller would write.
+
+One condition is ours: `Waiting`, while an attempt cannot start, with the reason and message that a cluster shows on the Pod
+(ErrImagePull, Unschedulable, CreateContainerConfigError).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from knoll.laptop.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
+from knoll.ports import Document
+
+__all__ = ["status_after"]
+
+
+def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]:
+    """The status of `job` once `action` is done; equal to the present one when nothing has changed."""
+    status: dict[str, Any] = job.get("status") or {}
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if any(one["type"] in ("Complete", "Failed") for one in status.get("conditions") or []):
+        return status
+    changed = {"startTime": time, **status, **_counts(status, action)}
+    match action:
+        case Succeed():
+            done = _condition("Complete", "CompletionsReached", "Reached expected number of succeeded pods", time)
+            return {**changed, "completionTime": time, "conditions": [done]}
+        case Fail(reason, message):
+            return {**changed, "conditions": [_condition("Failed", reason, message, time)]}
+        case Wait(obstacle=Obstacle() as obstacle):
+            return {**changed, "conditions": [_waiting(status, obstacle, time)]}
+    return {**changed, "conditions": []}
+
+
+def _counts(status: dict[str, Any], action: Action) -> dict[str, int]:
+    is_running = isinstance(action, Start | Terminate) or (isinstance(action, Wait) and action.is_running)
+    is_pending = isinstance(action, Wait) and action.obstacle is not None and action.obstacle.reason != "JobSuspended"
+    is_counted = isinstance(action, Retry | Fail) and action.is_counted
+    return {
+        "active": int(is_running or is_pending),
+        "ready": int(is_running),
+        "succeeded": int(isinstance(action, Succeed)),
+        "failed": status.get("failed", 0) + int(is_counted),
+    }
+
+
+def _condition(kind: str, reason: str, message: str, time: str) -> dict[str, str]:
+    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": time}
+
+
+def _waiting(status: dict[str, Any], obstacle: Obstacle, time: str) -> dict[str, str]:
+    """The condition Waiting; it keeps its time as long as the reason stays."""
+    condition = _condition("Waiting", obstacle.reason, obstacle.message, time)
+    for one in status.get("conditions") or []:
+        if one["type"] == "Waiting" and one["reason"] == obstacle.reason:
+            return {**condition, "lastTransitionTime": one["lastTransitionTime"]}
+    return condition
