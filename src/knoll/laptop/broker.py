@@ -8,6 +8,7 @@ import heapq
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -74,11 +75,12 @@ class Broker:
             thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Begin no new delivery and wait for those in flight, at most `timeout` seconds each; what is left is delivered after `start`."""
+        """Begin no new delivery and wait for those in flight, at most `timeout` seconds; what is left is delivered after `start`."""
+        deadline = time.monotonic() + timeout
         for queue in self._queues.values():
             queue.close()
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def pending(self, type: str = "") -> int:
         """How many deliveries are still to be done, those in flight included; of one event type if it is given."""

@@ -57,8 +57,8 @@ class DeadLetter:
 class EventLog:
     """The events of one file. Threads may share it, and other processes may read the same file with an EventLog of their own.
 
-    Every method raises Unavailable when the file cannot be read or written. At most `keep` events and as many dead letters are kept,
-    and beyond them the events that are still to be delivered.
+    Every method raises Unavailable when the file cannot be read or written. About `keep` events and at most as many dead letters are
+    kept, and beyond them the events that are still to be delivered.
     """
 
     def __init__(self, path: Path, *, keep: int = 50_000) -> None:
@@ -131,7 +131,7 @@ class EventLog:
     def _append(self, event: Event, triggers: Iterable[str]) -> int:
         seq = self._file.execute("INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))).lastrowid or 0
         self._file.executemany("INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers])
-        if seq % 1000 == 0:
+        if seq % max(1, self._keep // 10) == 0:
             self._prune(seq)
         return seq
 

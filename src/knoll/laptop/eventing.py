@@ -89,14 +89,23 @@ def read_eventing(folder: Path) -> Eventing:
             faults += [f"{path.name}: {_title(document)}: {_fault(one)}" for one in error.errors()]
         except Rejected as error:
             faults.append(f"{path.name}: {_title(document)}: {error}")
-    if not faults and len(found["Broker"]) != 1:
-        faults.append(f"exactly one Broker is needed, {len(found['Broker'])} found")
+    if not faults:
+        faults = _disagreements(found)
     if faults:
         raise Rejected(
             f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults), fix="mend the files, or point KNOLL_EVENTING elsewhere"
         )
     [(broker, delivery)] = found["Broker"]
     return _joined(broker, delivery, found)
+
+
+def _disagreements(found: Mapping[str, list[Any]]) -> list[str]:
+    if len(found["Broker"]) != 1:
+        return [f"exactly one Broker is needed, {len(found['Broker'])} found"]
+    [(broker, _)] = found["Broker"]
+    names = [name for name, _ in found["Trigger"]]
+    faults = [f"there are two Triggers {name}" for name in sorted({name for name in names if names.count(name) > 1})]
+    return faults + [f"Trigger {name} is of Broker {spec.broker}, not {broker}" for name, spec in found["Trigger"] if spec.broker != broker]
 
 
 def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> Eventing:
@@ -106,8 +115,6 @@ def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> 
         own = spec.delivery or delivery
         if own.dead_letter_sink is None:
             own = own.model_copy(update={"dead_letter_sink": delivery.dead_letter_sink})
-        if spec.broker != broker:
-            raise Rejected(f"Trigger {name} is of Broker {spec.broker}, and the files declare Broker {broker} only")
         triggers.append(
             Trigger(
                 name=name,
@@ -149,7 +156,9 @@ def _kind(document: Any) -> str:
 
 
 def _read(kind: str, document: Mapping[str, Any]) -> Any:
-    name, spec = str(document["metadata"]["name"]), document.get("spec") or {}
+    name, spec = (document.get("metadata") or {}).get("name"), document.get("spec") or {}
+    if not isinstance(name, str):
+        raise Rejected("metadata.name is missing")
     if kind == "Broker":
         return name, _BrokerSpec.model_validate(spec).delivery
     if kind == "Trigger":

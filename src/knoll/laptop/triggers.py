@@ -39,7 +39,7 @@ Attributes = Annotated[Mapping[str, str], AfterValidator(_attributes)]
 
 
 class Value(BaseModel):
-    """A part of a document: frozen, named in camelCase as in YAML, and strict, because a misspelt field would silently do something else."""
+    """A part of a document: frozen, in YAML's camelCase, and strict, because a misspelt field would silently do something else."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
