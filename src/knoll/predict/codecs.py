@@ -105,8 +105,8 @@ def _field(instance: Any, name: str) -> Any:
 
 
 def _decode_image(value: Any, tensor: Tensor) -> Array:
-    if isinstance(value, dict) and len(value) == 1 and "b64" not in value:
-        value = value.get("image", value.get("image_bytes"))
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"image", "image_bytes"}:
+        (value,) = value.values()
     picture = _open_picture(value) if isinstance(value, dict) else _from_pixels(value)
     mode, size = tensor.options["mode"], (tensor.options["width"], tensor.options["height"])
     picture = picture.convert(mode)
@@ -154,7 +154,8 @@ def _decode_latent(value: Any, tensor: Tensor) -> Array:
     seed = value.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63):
         raise InvalidInstance("seed must be a whole number from 0 to 2^63 - 1")
-    return np.random.default_rng(seed).standard_normal(size, np.float32)
+    latent: Array = np.random.default_rng(seed).standard_normal(size, np.float32)
+    return latent
 
 
 def _decode_tensor(value: Any, tensor: Tensor) -> Array:

@@ -1,0 +1,84 @@
+"""The life of a predictor: fetch, verify, load, warm up, and only then listen.
+
+A port that is not open yet is the plainest way not to be ready, and a process that ends is the plainest way to say that its version must
+not be served: Knative then fails the revision and keeps the traffic where it is. kserve is imported while the files are on their way.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NoReturn
+
+from knoll.errors import InvalidVersion, KnollError, Rejected
+from knoll.names import MODEL_NAME
+from knoll.ports import ObjectStore, Platform
+from knoll.predict.graph import Graph, warm_up
+from knoll.predict.loading import Version, fetch_version
+from knoll.predict.observer import Observer
+
+__all__ = ["load", "serve"]
+
+_REJECTED, _UNAVAILABLE = 65, 75  # exit codes, as of a trainer
+
+
+def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
+    """Serve the version under the name `model` on settings.listen_host and `port` until SIGTERM; requests in flight are answered first.
+
+    Ends the process with 65 and one line on standard error when the version must not be served, with 75 when it could not be fetched.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    settings = platform.settings
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(load, platform.store, model, version_uri, settings.threads)
+            with _no_arguments():
+                from knoll.predict import service
+            version, graph = loading.result()
+    except KnollError as error:
+        _fail(error)
+    observer = Observer(model, version.manifest.version, platform)
+    predictor = service.Predictor(model, version, graph, settings.threads or len(os.sched_getaffinity(0)))
+    headers = {"x-model-version": version.manifest.version, "x-model-digest": version.digest}
+    with socket.create_server((settings.listen_host, port), backlog=2048) as listening:
+        observer.start()
+        try:
+            service.run(predictor, listening, headers, observer.observe)
+        finally:
+            observer.stop()
+
+
+def load(store: ObjectStore, model: str, version_uri: str, threads: int) -> tuple[Version, Graph]:
+    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable when it cannot be fetched."""
+    if not MODEL_NAME.fullmatch(model):
+        raise Rejected(f"{model!r} cannot name a model")
+    version = fetch_version(store, version_uri)
+    if version.manifest.model != model:
+        raise InvalidVersion(f"{version_uri} is a version of {version.manifest.model}, not of {model}")
+    graph = Graph(version, threads)
+    warm_up(graph, version)
+    return version, graph
+
+
+@contextmanager
+def _no_arguments() -> Iterator[None]:
+    """kserve reads the command line when it is imported, and would take our arguments, or --help, for its own."""
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+def _stop(*_: object) -> NoReturn:
+    """uvicorn raises the signal again when it has finished; the default action would end the process before its last report."""
+    sys.exit(0)
+
+
+def _fail(error: KnollError) -> NoReturn:
+    text = " ".join(f"{error} ({error.fix})".split() if error.fix else str(error).split())
+    print(f"knoll-predictor: {type(error).__name__}: {text}", file=sys.stderr, flush=True)
+    sys.exit(_REJECTED if isinstance(error, Rejected) else _UNAVAILABLE)

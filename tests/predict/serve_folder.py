@@ -1,0 +1,26 @@
+"""A predictor over a folder in place of a bucket: python serve_folder.py FOLDER MODEL URI PORT SINK."""
+
+import sys
+from pathlib import Path
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
+from knoll.ports import Platform
+from knoll.predict.server import serve
+from knoll.settings import read_settings
+
+
+def main() -> None:
+    folder, model, uri, port, sink = sys.argv[1:]
+    store = MemoryStore()
+    for file in Path(folder).rglob("*.*"):
+        store.put(f"s3://models/{file.relative_to(folder).as_posix()}", file.read_bytes())
+    nothing = None  # a predictor has no cluster
+    platform = Platform(store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings())
+    serve(model, uri, platform, int(port))
+
+
+if __name__ == "__main__":
+    main()
