@@ -1,0 +1,124 @@
+"""Each function starts alone, as it is deployed, and answers over HTTP as a broker understands it."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+
+ROOT = Path(__file__).parents[2]
+NOTIFICATION = (ROOT / "tests/events/seaweedfs/put-empty.json").read_bytes()
+FUNCTIONS = ["ingest", "train", "rollout", "sweep"]
+
+
+def event(type: str, data: object) -> dict[str, object]:
+    return {"specversion": "1.0", "id": "1", "source": "/test", "type": type, "time": "2026-01-01T00:00:00Z", "data": data}
+
+
+@contextmanager
+def sink() -> Iterator[tuple[str, list[dict[str, object]]]]:
+    """A broker that takes every event."""
+    taken: list[dict[str, object]] = []
+
+    class Ingress(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(202)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ingress)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", taken
+    finally:
+        server.shutdown()
+
+
+@contextmanager
+def deployed(name: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """The function in a process of its own; yields its URL once it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "functions_framework", "--target", name, "--source", str(ROOT / "functions" / name / "main.py")]
+    child = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], env={"PATH": "/usr/bin:/bin", **environment})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 30
+        while not _is_ready(url):
+            assert child.poll() is None, "the function ended"
+            assert time.monotonic() < deadline, "the function is not ready after 30 s"
+            time.sleep(0.05)
+        yield url
+    finally:
+        child.terminate()
+        child.wait(10)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/readiness").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def post(url: str, body: object) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(url, content=content, headers={"content-type": "application/cloudevents+json"}, timeout=30)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, s3) -> dict[str, str]:  # type: ignore[no-untyped-def]
+    cluster = LocalCluster(tmp_path / "knoll.db", "default", SystemClock())
+    spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
+    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+    return {
+        "KNOLL_HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_deployed_function_takes_its_events_and_refuses_what_is_none(name: str, environment: dict[str, str]) -> None:
+    with sink() as (url, _), deployed(name, {**environment, "K_SINK": url}) as function:
+        idle = post(function, event("com.example.unrelated", None))
+        assert (idle.status_code, idle.content) == (204, b"")
+        refused = post(function, b'{"specversion": "1.0", "secret": "s3cr3t"}')
+        assert refused.status_code == 422
+        assert "s3cr3t" not in refused.text
+
+
+def test_the_notification_of_a_store_reaches_the_broker_as_an_event(environment: dict[str, str]) -> None:
+    with sink() as (url, taken), deployed("ingest", {**environment, "K_SINK": url}) as function:
+        answer = httpx.post(function, content=NOTIFICATION, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert [one["type"] for one in taken] == ["com.amazonaws.s3.ObjectCreated:Put"]
+        assert httpx.post(function, content=b"rubbish").status_code == 422
+
+
+def test_a_notification_that_the_broker_did_not_take_is_asked_for_again(environment: dict[str, str]) -> None:
+    with deployed("ingest", {**environment, "K_SINK": "http://127.0.0.1:9"}) as function:
+        assert httpx.post(function, content=NOTIFICATION, timeout=60).status_code == 503
+
+
+def test_a_function_without_its_store_says_later_and_not_never(environment: dict[str, str]) -> None:
+    landed = event("dev.knoll.dataset.landed", {"model": "digits", "datasetDigest": "0" * 64})
+    with deployed("train", {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}) as function:
+        assert post(function, landed).status_code == 503
