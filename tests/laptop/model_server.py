@@ -20,6 +20,8 @@ crashed = options.starts.with_suffix(".crashed")
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
     ready_at = time.monotonic() + options.delay
 
     def do_GET(self):

@@ -6,7 +6,7 @@ The broker and the functions come in as plain callables, so that this module kno
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 
 import uvicorn
 from anyio import CapacityLimiter, to_thread
@@ -46,7 +46,8 @@ def listen(port: int) -> socket.socket:
 class Front:
     """The HTTP server, on a thread of its own.
 
-    `functions` are by name; `lifespan` is entered on the server's event loop before the first request and left after the last.
+    `url` is its base URL, known before the start; `functions` are by name; `lifespan` is entered on the server's event loop before the
+    first request and left after the last.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Front:
         routes: Sequence[BaseRoute] = (),
         lifespan: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
+        self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self._bound, self._broker, self._functions, self._lifespan = bound, broker, functions, lifespan
         own = [
             Route("/healthz", _healthz, methods=["GET"]),
@@ -67,14 +69,9 @@ class Front:
         app = Starlette(routes=[*own, *routes], lifespan=self._live)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]}, name="front", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
         self._is_up = threading.Event()
         self._failure: Exception | None = None
-
-    @property
-    def url(self) -> str:
-        """Base URL, known before the start."""
-        return f"http://127.0.0.1:{self._bound.getsockname()[1]}"
 
     def start(self) -> None:
         """Serve; returns once requests are answered. Raises Unavailable when the lifespan does not start."""
@@ -90,6 +87,10 @@ class Front:
         if self._thread.is_alive():
             self._thread.join()
         self._bound.close()
+
+    def _serve(self) -> None:
+        with suppress(SystemExit):  # uvicorn's way to end after a failed start, which `start` reports
+            self._server.run(sockets=[self._bound])
 
     @asynccontextmanager
     async def _live(self, _: Starlette) -> AsyncIterator[None]:
