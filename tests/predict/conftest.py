@@ -160,6 +160,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
     yield start_one
     for one in running:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.communicate()
+        one.process.kill()
+        one.process.wait()
+        if one.process.stdout:
+            one.process.stdout.close()

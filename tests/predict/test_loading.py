@@ -1,0 +1,148 @@
+"""A version whose bytes are not those that were trained is never loaded and never ready."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import InvalidVersion, NotFound, Rejected
+from knoll.predict.loading import fetch_version
+from knoll.predict.server import load
+from knoll.versions import entry_of
+
+URI = "s3://models/models/shade/v000001/"
+
+Files = Callable[..., dict[str, bytes]]
+
+
+def store_of(files: dict[str, bytes], uri: str = URI) -> MemoryStore:
+    store = MemoryStore()
+    for name, body in files.items():
+        store.put(uri + name, body)
+    return store
+
+
+def flipped(body: bytes) -> bytes:
+    """The same bytes but for one bit in the middle."""
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+
+
+def renamed(files: dict[str, bytes], old: str, new: str) -> dict[str, bytes]:
+    """A file and its manifest entry under another name."""
+    manifest = json.loads(files["manifest.json"])
+    manifest["files"][new] = manifest["files"].pop(old)
+    return {**files, new: files[old], "manifest.json": json.dumps(manifest).encode()}
+
+
+def test_a_whole_version_is_read_and_warm(files_of: Files, classifier: Any) -> None:
+    """All files match: the version comes back with its signature, its samples and the digest of its manifest, and answers."""
+    files = files_of(classifier)
+    version, graph = load(store_of(files), "shade", URI, threads=1)
+    assert version.digest == entry_of(files["manifest.json"]).sha256
+    assert version.manifest.version == "v000001"
+    assert [sample.prediction["label"] for sample in version.samples] == ["light", "dark"]
+    assert graph.signature == classifier.signature
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors", "signature.json", "samples.json", "README.md", "grid.png"])
+def test_a_flipped_bit_in_any_file_is_found(files_of: Files, classifier: Any, name: str) -> None:
+    """Weights, graph, signature, samples, card and pictures: none may differ, and the error names the file."""
+    files = files_of(classifier)
+    files[name] = flipped(files[name])
+    with pytest.raises(InvalidVersion, match=f"{name} has sha256"):
+        fetch_version(store_of(files), URI)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "README.md"])
+def test_a_missing_file_is_a_fault(files_of: Files, classifier: Any, name: str) -> None:
+    """A file that the manifest names must be there."""
+    files = files_of(classifier)
+    del files[name]
+    with pytest.raises(InvalidVersion, match=f"{name} is missing"):
+        fetch_version(store_of(files), URI)
+
+
+@pytest.mark.parametrize("name", ["extra.json", "more/weights.safetensors"])
+def test_a_file_that_the_manifest_does_not_name_is_a_fault(files_of: Files, classifier: Any, name: str) -> None:
+    """What was added to the folder was not trained."""
+    with pytest.raises(InvalidVersion, match=f"{name} is not in the manifest"):
+        fetch_version(store_of({**files_of(classifier), name: b"x"}), URI)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../v000002/model.onnx", "/etc/passwd.json", "a//b.json", "a/../b.json", ".hidden.json", "model.pkl", "run.sh", "x.py", "a\\b.md"],
+)
+def test_a_name_that_is_no_file_of_a_version_is_refused(files_of: Files, classifier: Any, name: str) -> None:
+    """Ways out of the folder, hidden files, pickles and scripts are refused by name, whatever their digest."""
+    with pytest.raises(InvalidVersion, match="is no file of a version"):
+        fetch_version(store_of(renamed(files_of(classifier), "README.md", name)), URI)
+
+
+def test_the_manifest_must_be_one_and_be_at_home(files_of: Files, classifier: Any) -> None:
+    """Broken JSON, a flipped digest, another model's or version's manifest, or one that names itself: refused."""
+    files = files_of(classifier)
+    other_digest = files["manifest.json"].replace(entry_of(files["model.onnx"]).sha256.encode(), b"0" * 64)
+    for manifest in (b"{", b"[]", files["manifest.json"][:-9], other_digest):
+        with pytest.raises(InvalidVersion):
+            fetch_version(store_of({**files, "manifest.json": manifest}), URI)
+    with pytest.raises(InvalidVersion, match="holds shade v000002"):
+        fetch_version(store_of(files_of(classifier, version="v000002")), URI)
+    with pytest.raises(InvalidVersion, match="of shade, not of digits"):
+        load(store_of(files), "digits", URI, threads=1)
+
+
+def test_a_version_needs_its_manifest_and_an_exact_folder(files_of: Files, classifier: Any) -> None:
+    """Without a manifest there is no version; without the last slash v000001 would also be v0000010."""
+    files = files_of(classifier)
+    with pytest.raises(InvalidVersion, match="no folder"):
+        fetch_version(store_of(files), URI.removesuffix("/"))
+    del files["manifest.json"]
+    with pytest.raises(NotFound):
+        fetch_version(store_of(files), URI)
+    for uri in ("http://169.254.169.254/latest/", "file:///etc/", "/etc/"):
+        with pytest.raises(Rejected):
+            fetch_version(MemoryStore(), uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "fault"),
+    [
+        ("model.onnx", b"no graph", "model.onnx cannot be loaded"),
+        ("signature.json", b"{}", "is not a signature"),
+        ("signature.json", b'{"inputs": [], "outputs": []}', "are not those of signature.json"),
+        ("samples.json", b"[7]", "no list of instances"),
+        ("samples.json", b'[{"instance": "x"}]', "sample 0 cannot be answered"),
+        ("samples.json", b'[{"instance": [[0]], "prediction": {"label": "light"}}]', "sample 0 is not answered as it was"),
+    ],
+)
+def test_a_version_that_was_published_broken_is_not_served(files_of: Files, classifier: Any, name: str, body: bytes, fault: str) -> None:
+    """Digests that match are not enough: the graph must load, fit its signature and answer its samples as before."""
+    with pytest.raises(InvalidVersion, match=fault):
+        load(store_of(files_of(classifier, {name: body})), "shade", URI, threads=1)
+
+
+def test_a_signature_that_asks_for_more_than_there_is_names_it(files_of: Files, classifier: Any) -> None:
+    """An unknown codec or datatype is told at once, not with the first request."""
+    signature = json.loads(files_of(classifier)["signature.json"])
+    signature["inputs"][0] |= {"codec": "smell", "datatype": "FP8"}
+    files = files_of(classifier, {"signature.json": json.dumps(signature).encode()})
+    with pytest.raises(InvalidVersion, match=r"no input codec 'smell'.*no datatype 'FP8'"):
+        load(store_of(files), "shade", URI, threads=1)
+
+
+def test_a_bad_version_ends_the_process_before_it_listens(start: Callable[..., Any], files_of: Files, classifier: Any) -> None:
+    """The revision fails: exit code 65, one line that says why, and never ready; a version that is not there exits with 75."""
+    files = files_of(classifier)
+    predictor = start("shade", {**files, "model.safetensors": flipped(files["model.safetensors"])})
+    assert not predictor.wait_ready("/v2/models/shade/ready")
+    written = predictor.process.communicate()[0]
+    assert predictor.process.returncode == 65, written
+    assert len(written.splitlines()) == 1
+    assert "InvalidVersion: shade v000001 is not what was trained: model.safetensors has sha256" in written
+    absent = start("shade", {"README.md": b"x"})
+    assert not absent.wait_ready("/v2/models/shade/ready")
+    assert absent.process.returncode == 75
