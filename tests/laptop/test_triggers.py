@@ -199,3 +199,9 @@ def test_the_rejection_names_the_file_and_every_fault(tmp_path: Path) -> None:
         read_eventing(_folder(tmp_path, _broker(), _trigger(delivery={"retry": "often"})))
     assert "torn.yaml: not YAML" in str(raised.value)
     assert "all.yaml: Trigger t: spec.delivery.retry" in str(raised.value)
+
+
+def test_the_kustomization_deploys_what_the_laptop_reads() -> None:
+    """No file in eventing/ works on one side only."""
+    kustomization = yaml.safe_load((_EVENTING / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert set(kustomization["resources"]) == {path.name for path in _EVENTING.glob("*.yaml")} - {"kustomization.yaml"}
