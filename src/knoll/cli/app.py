@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli import apply, events, models, platform, predict, rollout, runs, upload, why
+from knoll.cli import apply, demo, events, models, platform, predict, rollout, runs, upload, why
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.session import HomeOption, Output, PortOption, output_of
 from knoll.errors import KnollError
@@ -74,6 +74,7 @@ _runs.command("logs")(runs.logs)
 _rollout = typer.Typer(no_args_is_help=True, help="See how the version on trial is doing.")
 _rollout.command("status")(rollout.status)
 
+app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(platform.up)
 app.command(rich_help_panel=_START)(platform.env)
 app.command(rich_help_panel=_LOOP)(apply.apply)

@@ -1,6 +1,7 @@
 """`knoll events`: what has happened, as the broker keeps it."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +37,7 @@ def events(
     from knoll.wiring import laptop
 
     platform_of(ctx)
-    read = laptop.history(settings_of(ctx))
+    read = laptop.history(settings_of(ctx)).history
     show: Callable[[Event], None] = (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
     for event in _stream(read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, follow=follow):
         show(event)
@@ -45,10 +46,12 @@ def events(
 def _stream(
     read: "Callable[[int], list[tuple[int, Event]]]", is_wanted: "Callable[[Event], bool]", limit: int, *, follow: bool
 ) -> "Iterator[Event]":
-    found = read(0)
-    wanted = [event for _, event in found if is_wanted(event)]
-    yield from wanted[max(0, len(wanted) - limit) :]
-    after = found[-1][0] if found else 0
+    newest: deque[Event] = deque(maxlen=limit)
+    after = 0
+    while found := read(after):
+        newest.extend(event for _, event in found if is_wanted(event))
+        after = found[-1][0]
+    yield from newest
     while follow:
         found = read(after)
         yield from (event for _, event in found if is_wanted(event))

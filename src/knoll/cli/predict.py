@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,9 +65,10 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
     return answer
 
 
-def curl_line(url: str, model: str, request: str) -> str:
-    """The same request as a shell line; `request` is what stands for the body."""
-    return f"curl {url}/v1/models/{model}:predict -H 'Content-Type: application/json' -d {request}"
+def curl_line(url: str, model: str, request: dict[str, Any]) -> str:
+    """The same request as a shell line."""
+    body = shlex.quote(json.dumps(request))
+    return f"curl {url}/v1/models/{model}:predict -H 'Content-Type: application/json' -d {body}"
 
 
 def _read(file: str) -> bytes:
@@ -108,7 +110,7 @@ def _picture_bytes(answer: "Answer") -> bytes:
     if answer.content_type.startswith("image/"):
         return answer.body
     first = next(iter(_predictions(answer)), None)
-    encoded = first.get("b64") or (first.get("image") or {}).get("b64") if isinstance(first, dict) else None
+    encoded = first.get("b64") if isinstance(first, dict) else None
     if not encoded:
         raise KnollError("the answer holds no picture", fix="leave --out away, or save it as .json")
     return base64.b64decode(encoded)

@@ -41,9 +41,6 @@ def of_seed(seed: int) -> dict[str, Any]:
 def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
     """Labels with the highest probabilities, the highest first; empty when the prediction is no classification."""
     probabilities = prediction.get("probabilities") if isinstance(prediction, Mapping) else None
-    if isinstance(probabilities, list):
-        labels = prediction.get("labels") or [str(index) for index in range(len(probabilities))]
-        probabilities = dict(zip(map(str, labels), probabilities, strict=False))
     if not isinstance(probabilities, Mapping):
         return []
     return sorted(((str(label), float(share)) for label, share in probabilities.items()), key=lambda one: -one[1])[:count]

@@ -1,0 +1,78 @@
+"""A platform of its own, as a child process that never outlives its parent's work.
+
+The demo starts `knoll up` as a user would. The child has a session of its own, so that Ctrl-C reaches the parent alone, which then stops
+the child in order.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from knoll.cli.failures import TimedOut
+from knoll.errors import KnollError
+from knoll.settings import Settings
+
+__all__ = ["platform_child", "wait_until"]
+
+_START = 90.0  # seconds, for a machine that is busy with installing
+_STOP = 30.0
+
+
+@contextmanager
+def platform_child(settings: Settings) -> Iterator[None]:
+    """`knoll up` in the home of these settings, until the block is left, whatever the reason. Raises KnollError when it does not start."""
+    from knoll.wiring.running import running
+
+    log = settings.home / "logs" / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "knoll.cli", "--home", str(settings.home), "--port", str(settings.port), "up"]
+    with _interrupts(), log.open("wb") as file:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+        try:
+            wait_until(lambda: _is_up(child, log) and running(settings) is not None, _START, "knoll up to be ready")
+            yield
+        finally:
+            _stop(child)
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
+    """Ask again and again until the condition holds. Raises TimedOut after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimedOut(f"time is up after {timeout:.0f} s, still waiting for {what}")
+        time.sleep(0.2)
+
+
+def _is_up(child: "subprocess.Popen[bytes]", log: Path) -> bool:
+    if child.poll() is not None:
+        last = log.read_text(errors="replace").strip()[-2000:]
+        raise KnollError(f"knoll up ended with exit code {child.returncode}:\n{last}", fix="knoll up, to see it by itself")
+    return True
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that its `finally` runs."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+FAULTY = """
+apiVersion: knoll.dev/v1alpha1
+kind: Model
+metadata: {name: digits}
+spec: {family: image-classifier, dataset: {uri: s3://data/digits}, epochs: 3}
+---
+apiVersion: knoll.dev/v1alpha1
+kind: Model
+metadata: {name: FACES}
+spec: {family: gan, dataset: {uri: s3://data/faces/}}
+"""
+
+
+def test_says_created_then_unchanged_then_configured(knoll, platform, model_file: Path) -> None:
+    """The same file twice changes nothing; another spec updates the stored document."""
+    assert "model/digits created" in knoll("apply", "-f", model_file).stdout
+    before = platform.cluster.get("Model", "digits")
+    assert "model/digits unchanged" in knoll("apply", "-f", model_file).stdout
+    assert platform.cluster.get("Model", "digits") == before
+    model_file.write_text(model_file.read_text().replace("0.9", "0.8"))
+    assert "model/digits configured" in knoll("apply", "-f", model_file).stdout
+    assert platform.cluster.get("Model", "digits")["spec"]["gate"]["atLeast"] == 0.8
+
+
+def test_a_dry_run_changes_nothing(knoll, platform, model_file: Path) -> None:
+    """--dry-run tells what would happen, and stores nothing."""
+    result = knoll("apply", "-f", model_file, "--dry-run", "-o", "json")
+    assert json.loads(result.stdout) == {"applied": [{"model": "digits", "result": "created", "dryRun": True}]}
+    assert platform.cluster.list("Model") == []
+
+
+def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp_path: Path) -> None:
+    """Faults of all documents are told at once with file, number and field; nothing is stored."""
+    path = tmp_path / "faulty.yaml"
+    path.write_text(FAULTY)
+    result = knoll("apply", "-f", path)
+    assert result.exit_code == 1
+    for part in ("faulty.yaml, document 1", "spec.dataset.uri", "spec.epochs", "faulty.yaml, document 2", "metadata.name", "Fix: "):
+        assert part in result.stderr
+    assert platform.cluster.list("Model") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("family: gan\ndataset: {uri: s3://data/digits/}", "there is no family 'gan'"),
+        ("family: image-classifier\ndataset: {uri: s3://knoll-models/digits/}", "lies in the model bucket"),
+        ("family: image-classifier\ndataset: {uri: s3://data/digits/}\ntraining: {config: {epoch: 3}}", "spec.training.config.epoch"),
+    ],
+)
+def test_refuses_what_only_training_would_find_out(knoll, platform, monkeypatch, text: str, told: str) -> None:
+    """Family, dataset place and training config are checked before anything is stored; stdin is a file, too."""
+    monkeypatch.setenv("KNOLL_MODEL_BUCKET", "knoll-models")
+    spec = text.replace("\n", "\n  ")
+    result = knoll("apply", "-f", "-", stdin=f"apiVersion: knoll.dev/v1alpha1\nkind: Model\nmetadata: {{name: digits}}\nspec:\n  {spec}\n")
+    assert result.exit_code == 1
+    assert "stdin" in result.stderr
+    assert told in result.stderr
+    assert platform.cluster.list("Model") == []
+
+
+def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path, records) -> None:
+    """Without a yes nothing is deleted; with one, Model and InferenceService go, and versions stay."""
+    knoll("apply", "-f", model_file)
+    records.version(records.run())
+    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
+    platform.cluster.create(service)
+    assert knoll("delete", "digits", stdin="n\n").exit_code == 1
+    assert platform.cluster.get("Model", "digits")
+    assert knoll("delete", "digits", "--yes").exit_code == 0
+    assert platform.cluster.list("Model") == platform.cluster.list("InferenceService") == []
+    assert json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"][0]["version"] == "v000001"
+    assert knoll("delete", "digits", "--yes").exit_code == 4

@@ -1,0 +1,101 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    "up",
+    "env",
+    "demo",
+    "apply",
+    "upload",
+    "delete",
+    "runs",
+    "runs logs",
+    "models",
+    "versions",
+    "rollout status",
+    "events",
+    "why",
+    "predict",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_gives_an_example_and_the_next_command(knoll, command: str) -> None:
+    """Each command's help has an example and says what comes next."""
+    result = knoll(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert "Example: " in result.stdout
+    assert "Next" in result.stdout
+
+
+def test_help_and_completion_load_nothing_heavy() -> None:
+    """`knoll --help` imports neither torch nor kserve nor boto3."""
+    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "knoll.cli", "--help"], capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "knoll.cli.app" in loaded
+    assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3"} & loaded
+
+
+def test_without_a_platform_the_error_says_how_to_start_one(knoll) -> None:
+    """Every reading verb names the fix on stderr, and with -o json prints one error object on stdout."""
+    for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["events"]):
+        result = knoll(*command, "-o", "json")
+        assert result.exit_code == 4
+        assert "Fix: knoll up" in result.stderr
+        assert set(json.loads(result.stdout)["error"]) == {"code", "message", "fix"}
+    assert knoll("models").stdout == ""
+
+
+def test_usage_errors_exit_with_two(knoll) -> None:
+    """An unknown option or command is a usage error."""
+    assert knoll("models", "--nonsense").exit_code == 2
+    assert knoll("nonsense").exit_code == 2
+    assert knoll("upload", "digits").exit_code == 2
+
+
+def test_env_lines_are_safe_to_evaluate(knoll, platform) -> None:
+    """A shell that evaluates `knoll env` has the values that -o json shows."""
+    result = knoll("env")
+    wanted = json.loads(knoll("env", "-o", "json").stdout)
+    assert wanted["AWS_ENDPOINT_URL"] == platform.settings.s3_endpoint
+    program = "import json, os; print(json.dumps(dict(os.environ)))"
+    done = subprocess.run(
+        ["sh", "-c", f'{result.stdout}\n"$0" -c "{program}"', sys.executable],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/bin"},
+    )
+    assert json.loads(done.stdout).items() >= wanted.items()
+
+
+def complete(home: Path, line: str) -> list[str]:
+    words = line.split(" ")
+    env = {"_KNOLL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "KNOLL_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv = ['knoll']; from knoll.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_offers_models_versions_and_runs(knoll, platform, model_file: Path, records, monkeypatch) -> None:
+    """The shell is offered names from the running platform."""
+    knoll("apply", "-f", model_file)
+    assert complete(platform.settings.home, "knoll predict dig") == ["digits"]
+    assert complete(platform.settings.home, "knoll runs dig") == ["digits"]
+    assert complete(platform.settings.home, "knoll rollout status ") == ["digits"]
+    assert "upload" in complete(platform.settings.home, "knoll up")
+
+
+def test_completion_is_quiet_without_a_platform(tmp_path: Path) -> None:
+    """No platform, no names, no noise."""
+    assert complete(tmp_path, "knoll predict dig") == []

@@ -1,0 +1,93 @@
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PNG = b"\x89PNG\r\n\x1a\n rest"
+
+
+class Server(ThreadingHTTPServer):
+    """A model server that remembers what it was asked."""
+
+    asked: list[Any]
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, request))  # type: ignore[attr-defined]
+        is_picture = self.headers["accept"] == "image/png"
+        probabilities = {"7": 0.9, "1": 0.06, "4": 0.04}
+        body = PNG if is_picture else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
+        self.send_response(500 if request["instances"] == ["bad"] else 200)
+        self.send_header("content-type", "image/png" if is_picture else "application/json")
+        self.send_header("x-model-version", "v000003")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(knoll, platform, model_file: Path) -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Answers) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        knoll("apply", "-f", model_file)
+        service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
+        created = platform.cluster.create(service)
+        platform.cluster.update({**created, "status": {"url": f"http://127.0.0.1:{server.server_port}"}}, status=True)
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_picture_travels_as_base64_and_its_label_is_told(knoll, server, tmp_path: Path) -> None:
+    """A PNG becomes one V1 instance; the answer shows label, bars and the version that answered."""
+    (tmp_path / "seven.png").write_bytes(PNG)
+    result = knoll("predict", "digits", tmp_path / "seven.png")
+    assert server.asked == [("/v1/models/digits:predict", {"instances": [{"b64": base64.b64encode(PNG).decode()}]})]
+    assert result.stdout.splitlines()[0].strip() == "7"
+    assert "90.00%" in result.stdout
+    assert "digits v000003 answered" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "instances"),
+    [({"instances": [1, 2]}, [1, 2]), ([1, 2], [1, 2]), ({"pixels": [0.5]}, [{"pixels": [0.5]}])],
+)
+def test_json_is_wrapped_when_it_is_no_request_yet(knoll, server, given: Any, instances: list[Any]) -> None:
+    """A request goes as it is, a list as the instances, anything else as one instance."""
+    result = knoll("predict", "digits", "-", "-o", "json", stdin=json.dumps(given))
+    assert server.asked[0][1] == {"instances": instances}
+    shown = json.loads(result.stdout)
+    assert (shown["model"], shown["version"], shown["predictions"][0]["label"]) == ("digits", "v000003", "7")
+
+
+def test_a_seed_asks_for_a_picture_and_saves_it(knoll, server, tmp_path: Path) -> None:
+    """--seed needs no file, and --out x.png asks for a PNG."""
+    result = knoll("predict", "digits", "--seed", "7", "--out", tmp_path / "x.png")
+    assert result.exit_code == 0, result.output
+    assert server.asked[0][1] == {"instances": [{"seed": 7}]}
+    assert (tmp_path / "x.png").read_bytes() == PNG
+
+
+def test_what_cannot_be_asked_is_told(knoll, server, platform, tmp_path: Path) -> None:
+    """No file and no seed is a usage error; other files, refusals and models that do not serve yet say what to do."""
+    (tmp_path / "notes.txt").write_text("seven")
+    assert knoll("predict", "digits").exit_code == 2
+    assert "neither a PNG, nor a JPEG, nor JSON" in knoll("predict", "digits", tmp_path / "notes.txt").stderr
+    refused = knoll("predict", "digits", "-", stdin='["bad"]')
+    assert refused.exit_code == 1
+    assert "HTTP 500" in refused.stderr
+    platform.cluster.delete("InferenceService", "digits")
+    assert knoll("predict", "digits", "--seed", "1").exit_code == 4
+    assert "knoll models lists them" in knoll("predict", "digit", "--seed", "1").stderr

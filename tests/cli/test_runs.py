@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from knoll.names import run_id
+from knoll.runs import Dataset, DatasetObject
+
+
+def job(name: str) -> dict:
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": {"knoll.dev/model": "digits"}}, "spec": {}}
+
+
+def shown(knoll, *words: str) -> list[dict]:
+    return json.loads(knoll("runs", *words, "-o", "json").stdout)["runs"]
+
+
+def test_the_state_follows_job_and_records(knoll, platform, records) -> None:
+    """A run is Queued without a Job, Pending with the Job's reason, Running with progress, and then what its outcome says."""
+    run = records.run()
+    assert shown(knoll)[0]["state"] == "Queued"
+    document = platform.cluster.create(job(run))
+    assert shown(knoll)[0]["state"] == "Pending"
+    waiting = {"type": "Suspended", "status": "True", "reason": "NoCores", "message": "2 cores wanted, 1 free"}
+    platform.cluster.update({**document, "status": {"conditions": [waiting]}}, status=True)
+    assert "2 cores wanted" in shown(knoll)[0]["reason"]
+    records.progress(run, 40, 95)
+    assert (one := shown(knoll)[0])["state"] == "Running"
+    assert (one["progressPercentage"], one["estimatedRemainingSeconds"], one["metrics"]) == (40, 95, {"loss": 0.25})
+    assert "1m35s" in knoll("runs", "digits").stdout
+    records.outcome(run, "rejected", reason="3/x.png is no picture")
+    assert (one := shown(knoll)[0])["state"] == "Rejected"
+    assert one["reason"] == "3/x.png is no picture"
+
+
+def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) -> None:
+    """Runs of `digits-small` are not runs of `digits`."""
+    records.run(1, "digits-small")
+    run = records.run(2, "digits")
+    assert [one["run"] for one in shown(knoll, "digits")] == [run]
+
+
+@pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("rejected", 1), ("failed", 1)])
+def test_watching_ends_with_the_outcome(knoll, platform, model_file: Path, bucket: str, records, state: str, code: int) -> None:
+    """-w returns at once when the run of the data that lies there is over; the exit code tells how it ended."""
+    knoll("apply", "-f", model_file)
+    run = landed_run(platform, bucket)
+    records.run(7)
+    records.outcome(records.run(7))
+    records._put(
+        f"{records.root}/runs/{run}.json",
+        platform.store.get(f"{records.root}/runs/{records.run(7)}.json").replace(records.run(7).encode(), run.encode()),
+    )
+    records.outcome(run, state, reason="because")
+    result = knoll("runs", "digits", "-w", "--timeout", "20")
+    assert result.exit_code == code, result.output
+    assert f"{run} {state.capitalize()}" in result.stdout
+
+
+def test_watching_waits_for_the_run_of_new_data(knoll, platform, model_file: Path, bucket: str, records) -> None:
+    """An old run that has ended does not end -w while newer data has landed and its run is still to come."""
+    knoll("apply", "-f", model_file)
+    records.outcome(records.run(1))
+    landed_run(platform, bucket)
+    result = knoll("runs", "digits", "-w", "--timeout", "1")
+    assert result.exit_code == 3
+    assert "its run is about to start" in result.stdout
+
+
+def test_watching_tells_what_the_gate_waits_for(knoll, platform, model_file: Path, bucket: str) -> None:
+    """Before there is any run, -w says which object is missing."""
+    knoll("apply", "-f", model_file)
+    platform.store.ensure_bucket(bucket)
+    platform.store.put(f"s3://{bucket}/digits/0/a.png", b"a")
+    result = knoll("runs", "digits", "-w", "--timeout", "1")
+    assert result.exit_code == 3
+    assert f"the marker s3://{bucket}/digits/_SUCCESS is not" in result.stdout
+
+
+def test_logs_are_found_by_id_prefix_and_model(knoll, platform, records) -> None:
+    """The logs of all attempts are printed in order, whichever way the run is named."""
+    old, run = records.run(1), records.run(2)
+    folder = platform.settings.home / "logs" / "jobs"
+    folder.mkdir(parents=True)
+    (folder / f"{run}-0.log").write_text("first attempt\n")
+    (folder / f"{run}-1.log").write_text("second attempt\n")
+    for name in (run, run[:14], "digits"):
+        result = knoll("runs", "logs", name)
+        assert result.stdout == "first attempt\nsecond attempt\n", (name, result.output, old)
+    assert knoll("runs", "logs", "nothing").exit_code == 4
+
+
+def landed_run(platform, bucket: str) -> str:
+    """Put whole data there; the id of the run that it should lead to."""
+    from knoll.models import parse_model
+
+    platform.store.ensure_bucket(bucket)
+    uri = f"s3://{bucket}/digits/0/a.png"
+    etag = platform.store.put(uri, b"a")
+    platform.store.put(f"s3://{bucket}/digits/_SUCCESS", b"")
+    model = parse_model(platform.cluster.get("Model", "digits"))
+    return run_id("digits", Dataset("digits", "", (DatasetObject(uri, etag, 1),)).digest, model.config_digest)

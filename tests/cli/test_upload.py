@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    for name, body in {"0/a.png": b"a", "1/b.png": b"bb", ".hidden": b"x", ".git/config": b"x"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body)
+    return folder
+
+
+def keys(platform, uri: str) -> list[str]:
+    return [one.uri.removeprefix(uri) for one in platform.store.list(uri)]
+
+
+def test_files_keep_their_paths_and_the_marker_comes_last(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
+    """Files lie under the prefix as in the folder, hidden ones stay at home, and no object is newer than the marker."""
+    knoll("apply", "-f", model_file)
+    result = knoll("upload", "digits", data)
+    assert result.exit_code == 0, result.output
+    uri = f"s3://{bucket}/digits/"
+    assert keys(platform, uri) == ["0/a.png", "1/b.png", "_SUCCESS"]
+    assert max(platform.store.list(uri), key=lambda one: (one.modified, one.uri)).uri == f"{uri}_SUCCESS"
+    assert platform.store.get(f"{uri}1/b.png") == b"bb"
+    assert "knoll runs digits -w" in result.stdout
+    assert "100 %" in result.stderr
+
+
+def test_replace_deletes_what_is_not_uploaded_after_a_yes(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
+    """--replace asks, and then leaves exactly the uploaded files; without it older files stay."""
+    knoll("apply", "-f", model_file)
+    knoll("upload", "digits", data)
+    (data / "0/a.png").rename(data / "0/c.png")
+    assert knoll("upload", "digits", data, "--replace", stdin="n\n").exit_code == 1
+    assert "0/a.png" in keys(platform, f"s3://{bucket}/digits/")
+    shown = json.loads(knoll("upload", "digits", data, "--replace", "--yes", "-o", "json").stdout)
+    assert shown["objects"] == 2
+    assert shown["deleted"] == 1
+    assert keys(platform, f"s3://{bucket}/digits/") == ["0/c.png", "1/b.png", "_SUCCESS"]
+
+
+def test_a_dry_run_sends_nothing(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
+    """--dry-run names every file and its place, and sends none."""
+    knoll("apply", "-f", model_file)
+    assert f"s3://{bucket}/digits/0/a.png" in knoll("upload", "digits", data, "--dry-run").stdout
+    assert keys(platform, f"s3://{bucket}/") == []
+
+
+def test_an_upload_that_cannot_be_whole_sends_nothing(knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path) -> None:
+    """No files, a missing path and two files for one place are errors before the first byte is sent."""
+    knoll("apply", "-f", model_file)
+    (tmp_path / "empty").mkdir()
+    other = tmp_path / "other" / "0"
+    other.mkdir(parents=True)
+    (other / "a.png").write_bytes(b"other")
+    for paths, told, code in (
+        ([tmp_path / "empty"], "there is no file to upload", 1),
+        ([data, tmp_path / "gone"], "gone: there is no such file", 4),
+        ([data, other.parent], "two of the files would go there", 1),
+    ):
+        result = knoll("upload", "digits", *paths)
+        assert told in result.stderr
+        assert result.exit_code == code
+    assert keys(platform, f"s3://{bucket}/") == []
+
+
+def test_large_files_arrive_whole(knoll, platform, model_file: Path, bucket: str, tmp_path: Path) -> None:
+    """A file that travels in several parts has the same bytes afterwards."""
+    knoll("apply", "-f", model_file)
+    body = bytes(range(256)) * 4 * 20_000
+    (tmp_path / "large.bin").write_bytes(body)
+    assert knoll("upload", "digits", tmp_path / "large.bin").exit_code == 0
+    assert platform.store.get(f"s3://{bucket}/digits/large.bin") == body

@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def served(knoll, platform, model_file: Path, records) -> str:
+    """A model with a champion, its run and the record of its rollout."""
+    knoll("apply", "-f", model_file)
+    run = records.run()
+    records.outcome(run)
+    records.version(run, picture=b"\x89PNG picture")
+    records.step(1, "Start", 100, reason="the gate is passed")
+    records.step(2, "Promote", 100, reason="50 requests, none failed")
+    records.status(
+        champion="v000001", phase="Idle", rollout={"step": 0, "percent": 100, "evidence": {"requests": 50, "errors": 0, "replayed": 20}}
+    )
+    traffic = [{"revisionName": "digits-00001", "percent": 100, "latestRevision": True}]
+    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
+    created = platform.cluster.create(service)
+    status = {"url": "http://127.0.0.1:9", "components": {"predictor": {"traffic": traffic}}}
+    platform.cluster.update({**created, "status": status}, status=True)
+    return run
+
+
+def test_models_show_who_serves_and_where(knoll, served) -> None:
+    """`knoll models` names champion, traffic and predict URL."""
+    (one,) = json.loads(knoll("models", "-o", "json").stdout)["models"]
+    assert (one["champion"], one["candidate"], one["phase"]) == ("v000001", "", "Idle")
+    assert one["url"] == "http://127.0.0.1:9/v1/models/digits:predict"
+    assert one["traffic"] == [{"revisionName": "digits-00001", "percent": 100, "tag": None}]
+    assert "100 % digits-00001" in knoll("models").stdout
+
+
+def test_versions_show_their_role_and_save_their_pictures(knoll, records, served, tmp_path: Path) -> None:
+    """Each version has a state; --pictures saves the PNGs of its folder."""
+    records.version(served, "v000002")
+    records.status(champion="v000001", phase="Idle", quarantine={"v000002": "5 of 50 requests failed"})
+    found = json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"]
+    assert [(one["version"], one["state"], one["reason"]) for one in found] == [
+        ("v000002", "quarantined", "5 of 50 requests failed"),
+        ("v000001", "champion", ""),
+    ]
+    assert knoll("versions", "digits", "v000001", "--pictures", tmp_path / "pictures").exit_code == 0
+    assert (tmp_path / "pictures" / "v000001-confusion.png").read_bytes() == b"\x89PNG picture"
+    assert knoll("versions", "digits", "v000009").exit_code == 4
+
+
+def test_watching_a_rollout_ends_with_its_verdict(knoll, records, served) -> None:
+    """-w returns 0 after a promotion, 1 after a rollback, and 3 while a newer version is still to be tried."""
+    assert knoll("rollout", "status", "digits", "-w", "--timeout", "20").exit_code == 0
+    records.version(served, "v000002")
+    result = knoll("rollout", "status", "digits", "-w", "--timeout", "1")
+    assert result.exit_code == 3
+    assert "v000002 is next" in result.stdout
+    records.step(1, "Start", 20, version="v000002")
+    records.step(2, "Rollback", 0, version="v000002", reason="5 of 50 requests failed")
+    records.status(champion="v000001", phase="Idle", quarantine={"v000002": "5 of 50 requests failed"})
+    result = knoll("rollout", "status", "digits", "-w", "--timeout", "20")
+    assert result.exit_code == 1
+    assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
+
+
+def test_why_tells_the_whole_trail(knoll, served) -> None:
+    """Event, data, run, gate, version and rollout steps are all there, with their numbers."""
+    trail = json.loads(knoll("why", "digits", "-o", "json").stdout)
+    assert trail["event"]["id"] == "upload-1"
+    assert (trail["data"]["objects"], trail["data"]["bytes"]) == (1, 1536)
+    assert (trail["run"]["run"], trail["run"]["state"]) == (served, "Succeeded")
+    assert trail["gate"] == {"metric": "accuracy", "atLeast": 0.9}
+    assert trail["version"]["metrics"] == {"accuracy": 0.98}
+    assert [one["action"] for one in trail["rollout"]] == ["Start", "Promote"]
+    text = knoll("why", "digits", "v000001").stdout
+    for part in ("upload-1", "1 objects, 1.5 KiB", served, "accuracy 0.98 (atLeast 0.9)", "v000001, champion", "Promote 100 %"):
+        assert part in text
+
+
+def test_why_explains_a_model_without_a_version(knoll, platform, model_file: Path, records) -> None:
+    """When the data was rejected, the trail ends with the run and its reason."""
+    knoll("apply", "-f", model_file)
+    assert knoll("why", "digits").exit_code == 4
+    records.outcome(records.run(), "rejected", reason="3/x.png is no picture")
+    assert "Rejected after 1m: 3/x.png is no picture" in knoll("why", "digits").stdout
