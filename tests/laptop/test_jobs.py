@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ RULES = [
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
 ]
 WORKER = """
-import json, os, pathlib, sys, time
+import json, os, pathlib, signal, sys, time
 name, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 tries = folder / f"{name}.tries"
 with tries.open("a") as file:
@@ -38,10 +39,15 @@ number = len(tries.read_text().splitlines())
 print(f"try {number} of {name}", flush=True)
 codes = (folder / f"{name}.codes").read_text().split()
 code = codes[min(number, len(codes)) - 1]
-while code == "wait" and not (folder / f"{name}.go").exists():
+if code == "slow":
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), sys.exit(143)))
+while code in ("wait", "slow") and not (folder / f"{name}.go").exists():
     time.sleep(0.02)
-sys.exit(int(code) if code != "wait" else 0)
+sys.exit(int(code) if code.isdigit() else 0)
 """
+
+
+PLATFORM = "import pathlib, runpy, sys, time; it = runpy.run_path(sys.argv[1])['Laptop'](pathlib.Path(sys.argv[2])); time.sleep(600)"
 
 
 def job(name: str = "digits-1", folder: Path = Path(), image: str = "ghcr.io/knoll/knoll-worker:0.1", **spec: Any) -> Document:
@@ -153,7 +159,7 @@ class Laptop:
         self.published.append(event)
 
     def create(self, codes: str, name: str = "digits-1", **spec: Any) -> None:
-        """Create a Job whose attempts end with `codes` in turn; "wait" goes on until `go`."""
+        """Create a Job whose attempts end with `codes` in turn; "wait" goes on until `go`, and so does "slow", which resists SIGTERM."""
         (self.folder / f"{name}.codes").write_text(codes)
         self.cluster.create(job(name, self.folder, **spec))
 
@@ -304,3 +310,18 @@ def test_a_killed_attempt_is_counted(laptop: Laptop, until: Until) -> None:
     os.kill(laptop.tries()[0]["pid"], signal.SIGKILL)
     until(lambda: laptop.condition().get("type") == "Complete")
     assert laptop.status()["failed"] == 1
+
+
+def test_after_kill_9_no_attempt_runs_twice_at_a_time(laptop: Laptop, until: Until, is_gone: Callable[[int], bool]) -> None:
+    """The next platform waits until the attempt that the killed one has left is gone, then makes it again without counting it."""
+    laptop.runner.stop()
+    with subprocess.Popen([sys.executable, "-c", PLATFORM, __file__, str(laptop.folder)]) as platform:
+        laptop.create("slow")
+        until(lambda: laptop.status().get("ready") == 1 and laptop.tries())
+        platform.kill()
+    laptop.runner = laptop.new_runner()
+    until(lambda: len(laptop.tries()) == 2)
+    assert is_gone(laptop.tries()[0]["pid"])
+    laptop.go()
+    until(lambda: laptop.condition().get("type") == "Complete")
+    assert laptop.status()["failed"] == 0

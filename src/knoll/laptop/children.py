@@ -33,12 +33,19 @@ def base_environment() -> dict[str, str]:
 class Child:
     """One running command. Its output is appended to `log`; `grace` is the number of seconds from SIGTERM to SIGKILL.
 
-    `environment` is added to `base_environment()`. Raises Unavailable when the log or the process cannot be created; a command that
-    cannot be executed ends with exit code 127 and says why in its log.
+    `environment` is added to `base_environment()`; the file descriptors `held` stay open until the command has ended. Raises Unavailable
+    when the log or the process cannot be created; a command that cannot be executed ends with exit code 127 and says why in its log.
     """
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], log: Path, *, grace: float = 10.0, folder: Path | None = None
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        grace: float = 10.0,
+        folder: Path | None = None,
+        held: Sequence[int] = (),
     ) -> None:
         command = [sys.executable, "-I", "-S", guard.__file__, "--grace", str(grace), "--", *argv]
         try:
@@ -52,6 +59,7 @@ class Child:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=held,
                 )
         except OSError as error:
             raise Unavailable(f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written") from error

@@ -1,7 +1,7 @@
 """Executes the Jobs of the document store as child processes, one attempt of each at a time, as Kubernetes would with Pods.
 
 All state that matters is in the documents: a Job that is neither complete nor failed gets an attempt, whoever began it. So a platform
-that was killed goes on where it stopped, and an attempt that died with it is not counted as a failure.
+that was killed goes on where it stopped, as soon as the attempts that died with it are gone, and does not count them as failures.
 """
 
 import logging
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from knoll.errors import Conflict, NotFound, Rejected, Unavailable
 from knoll.events import object_changed
@@ -19,6 +19,7 @@ from knoll.laptop.attempts import Action, Attempt, Fail, Obstacle, Remove, Retry
 from knoll.laptop.children import Child
 from knoll.laptop.containers import Unrunnable, command_of, container_of, environment_of
 from knoll.laptop.job_status import status_after
+from knoll.laptop.locks import try_lock
 from knoll.laptop.resources import Resources, local_capacity, requests_of, shortage
 from knoll.ports import Clock, Cluster, Document, Events
 
@@ -77,6 +78,7 @@ class JobRunner:
         self._not_before: dict[str, datetime] = {}
         self._seen: int | None = None
         self._wake = clock.now()
+        self._lock: BinaryIO | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
@@ -92,14 +94,22 @@ class JobRunner:
             one.child.terminate()
         for one in self._running.values():
             one.child.wait(one.child.grace + 5.0)
+        if self._lock is not None:
+            self._lock.close()
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY):
             try:
-                if self._is_due():
+                if self._is_locked() and self._is_due():
                     self._look()
             except Unavailable as error:
                 _LOG.warning("Jobs wait: %s", error)
+
+    def _is_locked(self) -> bool:
+        """Whether no attempt of a platform that was killed runs any more: none may run twice at a time."""
+        if self._lock is None:
+            self._lock = try_lock(self._logs / "lock")
+        return self._lock is not None
 
     def _is_due(self) -> bool:
         if self._changed is None or self._changed() != self._seen or self._clock.now() >= self._wake:
@@ -191,7 +201,8 @@ class JobRunner:
         environment = environment_of(container, self._environment, self._secrets, gpus)
         log = self._logs / f"{name}-{len(job_logs(self._logs, name))}.log"
         grace = float(pod.get("terminationGracePeriodSeconds", 30))
-        child = Child(command_of(container, self._entry_points), environment, log, grace=grace)
+        held = [self._lock.fileno()] if self._lock else []
+        child = Child(command_of(container, self._entry_points), environment, log, grace=grace, held=held)
         self._running[job["metadata"]["uid"]] = _Running(child, wanted, gpus)
 
     def _write_status(self, job: Document, action: Action) -> Document:
