@@ -48,6 +48,7 @@ class Observer:
         self._lock = threading.Lock()
         self._counts = Counts()
         self._reported = Counts()
+        self._is_heard = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._report_until_stopped, name="observer", daemon=True)
 
@@ -82,9 +83,11 @@ class Observer:
         try:
             self._platform.events.publish(event)
         except KnollError as error:
-            _log.warning("a report was lost, the next one will hold its counts: %s", error)
+            if self._is_heard:
+                _log.warning("a report was lost, a later one will hold its counts: %s", error)
+            self._is_heard = False
         else:
-            self._reported = counts
+            self._reported, self._is_heard = counts, True
 
     def _data(self, counts: Counts) -> dict[str, Any]:
         return {

@@ -30,7 +30,8 @@ def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
 
     Ends the process with 65 and one line on standard error when the version must not be served, with 75 when it could not be fetched.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, _stop)
     settings = platform.settings
     try:
         with ThreadPoolExecutor(1) as pool:

@@ -8,6 +8,7 @@ import json
 import logging
 import socket
 import uuid
+import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -99,12 +100,12 @@ class Predictor(kserve.Model):  # type: ignore[misc]
 def run(predictor: Predictor, listening: socket.socket, headers: Mapping[str, str], observe: Callable[[int, float], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     server = kserve.ModelServer(http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1)
+    _quieten()
     server.register_model(predictor)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     rest = RESTServer(
         Envelope(app, headers, observe), server.dataplane, server.model_repository_extension, server.http_port, grace_period=_GRACE
     )
-    _quieten()
     rest.run(sockets=[listening])
 
 
@@ -115,6 +116,7 @@ def _quieten() -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
 
 
 async def _refuse_malformed(_: Request, error: Exception) -> JSONResponse:
