@@ -1,6 +1,7 @@
 """From InferenceService documents to processes: proof of readiness, canary, scale to zero, crashes, restarts, deletion."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -105,6 +106,20 @@ def test_deletion_stops_everything(laptop, eventually):
     eventually(lambda: not _is_alive(pid))
     assert laptop.cluster.list("Revision") == []
     assert laptop.predict().status_code == 404
+
+
+def test_a_request_that_waits_for_a_model_that_is_deleted_is_answered(laptop_with, eventually):
+    """The start is called off, its process ends, and the request gets 503 at once."""
+    with laptop_with(idle=0.2) as laptop:
+        laptop.serve("--delay", "1")
+        eventually(lambda: not laptop.servers.running)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(laptop.predict)
+            eventually(lambda: laptop.starts() == 2)
+            laptop.cluster.delete("InferenceService", "digits")
+            assert waiting.result(10).status_code == 503
+        pid = int((laptop.folder / "digits.starts").read_text().split()[-1])
+        eventually(lambda: not _is_alive(pid))
 
 
 def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventually):

@@ -4,14 +4,17 @@ A request to a sleeping model is held while its server starts. What can be said 
 one is ready) wakes nothing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from random import Random
 
-import httpx
+import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from yarl import URL
 
 from knoll.errors import Unavailable
 from knoll.laptop.revisions import traffic_of
@@ -22,7 +25,7 @@ __all__ = ["BODY_LIMIT", "BodyTooLarge", "Gateway", "pick", "read_body"]
 
 BODY_LIMIT = 64 * 2**20
 _PATIENCE = 120.0
-_ANSWER_WITHIN = httpx.Timeout(300.0, connect=5.0)
+_ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a revision
 _RETRY_AFTER = "2"
 _HOP_BY_HOP = {
     *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer"),
@@ -129,29 +132,28 @@ class Gateway:
         for attempt in (1, 2):
             async with self._servers.acquire(revision, self._patience) as address:
                 try:
-                    return await self._send(address, revision, request, body)
-                except httpx.TimeoutException:
-                    return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN.read:g} s")
-                except httpx.TransportError as error:
+                    async with asyncio.timeout(_ANSWER_WITHIN):
+                        return await self._send(address, revision, request, body)
+                except TimeoutError:
+                    return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN:g} s")
+                except aiohttp.ClientError as error:
                     await self._servers.lost(revision)
                     if attempt == 2:
                         return _error(502, f"{revision} ended while it worked on this request, twice: {error}; see its log")
         raise AssertionError("unreachable")
 
     async def _send(self, address: str, revision: str, request: Request, body: bytes) -> Response:
-        path = request.url.path
-        if host := request.path_params.get("host"):
-            path = path.removeprefix(f"/{host}")
-        url = httpx.URL(address + path, query=request.scope["query_string"] or None)
-        message = httpx.Request(request.method, url, headers=_end_to_end(request.headers.raw), content=body)
-        message.extensions = {"timeout": _ANSWER_WITHIN.as_dict()}
-        found = await self._servers.http.send(message, stream=True)
-        try:
-            content = b"".join([chunk async for chunk in found.aiter_raw()])
-        finally:
-            await found.aclose()
-        answer = Response(content, found.status_code)
-        answer.raw_headers += [*_end_to_end(found.headers.raw), (b"x-knoll-revision", revision.encode())]
+        path = request.scope["raw_path"].decode("latin-1")
+        if "host" in request.path_params:
+            path = "/" + path.split("/", 2)[2]
+        query = request.scope["query_string"].decode("latin-1")
+        url = URL(f"{address}{path}?{query}" if query else address + path, encoded=True)
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in _end_to_end(request.headers.raw)]
+        async with self._servers.http.request(
+            request.method, url, headers=headers, data=BytesIO(body) if body else None, allow_redirects=False
+        ) as found:
+            answer = Response(await found.read(), found.status)
+        answer.raw_headers += [*_end_to_end(found.raw_headers), (b"x-knoll-revision", revision.encode())]
         return answer
 
     def _revision(self, called: _Called) -> str:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import aiohttp
 
 from knoll.errors import Unavailable
 from knoll.laptop.children import Child, last_lines
@@ -21,6 +21,7 @@ __all__ = ["Command", "Failure", "Replica", "backoff"]
 
 _LOG = logging.getLogger(__name__)
 _PROBE_EVERY = 0.03
+_PROBE_WITHIN = aiohttp.ClientTimeout(total=5.0)
 _GRACE = 10.0
 _QUEUE = 1000
 _STABLE = 60.0
@@ -49,6 +50,9 @@ class Failure:
     exit_code: int | None
 
 
+_GONE = Failure("it was deleted, or the platform stops", None)
+
+
 @dataclass(frozen=True)
 class _Running:
     child: Child
@@ -64,7 +68,7 @@ def backoff(crashes: int) -> float:
 class Replica:
     """The one server of a revision."""
 
-    def __init__(self, command: Command, http: httpx.AsyncClient) -> None:
+    def __init__(self, command: Command, http: aiohttp.ClientSession) -> None:
         self.command = command
         self.crashes = 0  # in a row: a server that has lived for a minute starts from none
         self._http = http
@@ -166,11 +170,13 @@ class Replica:
         if self._running is not None:
             return self._running
         if self._is_closed:
-            return Failure("it was deleted or the platform stops", None)
+            return _GONE
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(patience))
             self._starting.add_done_callback(self._started)
-        return await asyncio.shield(self._starting)
+        starting = self._starting
+        await asyncio.wait({starting})
+        return _GONE if starting.cancelled() else starting.result()
 
     def _started(self, task: asyncio.Task[_Running | Failure]) -> None:
         self._starting = None
@@ -203,8 +209,9 @@ class Replica:
 
     async def _answers(self, address: str) -> bool:
         try:
-            return (await self._http.get(address + self.command.probe, timeout=5.0)).status_code == 200
-        except httpx.TransportError:
+            async with self._http.get(address + self.command.probe, timeout=_PROBE_WITHIN) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
             return False
 
     def _count_crash(self, running: _Running, code: int | None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 
 from knoll.errors import Unavailable
 from knoll.laptop.containers import Unrunnable, command_of, environment_of
@@ -56,7 +56,6 @@ class Servers:
 
     def __init__(self, services: Services, hosting: Hosting) -> None:
         self.documents: dict[str, Document] = {}
-        self.http = httpx.AsyncClient(trust_env=False, timeout=None, limits=httpx.Limits(keepalive_expiry=30.0))
         self._services, self._hosting = services, hosting
         self._hosted: dict[str, _Hosted] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -64,6 +63,13 @@ class Servers:
         self._wake = asyncio.Event()
 
     async def __aenter__(self) -> "Servers":
+        self.http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+            timeout=aiohttp.ClientTimeout(sock_connect=5.0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=["accept", "accept-encoding", "user-agent", "content-type"],
+        )
         await self._round()
         self._loop = asyncio.create_task(self._run())
         return self
@@ -73,7 +79,7 @@ class Servers:
         for name in list(self._hosted):
             self._retire(name)
         await asyncio.gather(self._loop, *self._tasks, return_exceptions=True)
-        await self.http.aclose()
+        await self.http.close()
 
     @property
     def running(self) -> list[str]:

@@ -18,6 +18,7 @@ __all__ = ["Documents", "Services"]
 
 _LOG = logging.getLogger(__name__)
 _SOURCE = "/knoll/laptop"
+_LONGEST_NAME = 63 - len("-predictor-00001")
 
 
 class Documents(Cluster, Protocol):
@@ -81,10 +82,12 @@ class Services:
 
 def _is_readable(service: Document) -> bool:
     """A cluster's admission checks far more; here it is what the code relies on."""
-    predictor = (service.get("spec") or {}).get("predictor")
+    name, predictor = service["metadata"]["name"], (service.get("spec") or {}).get("predictor")
     fault = _fault(predictor) if isinstance(predictor, Mapping) else "spec.predictor is missing"
+    if len(name) > _LONGEST_NAME:
+        fault = f"its name is longer than {_LONGEST_NAME} characters, and those of its revisions would be too long"
     if fault:
-        _LOG.warning("InferenceService %s is left alone: %s", service["metadata"]["name"], fault)
+        _LOG.warning("InferenceService %s is left alone: %s", name, fault)
     return not fault
 
 
