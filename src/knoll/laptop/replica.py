@@ -101,6 +101,7 @@ class Replica:
         if self._users >= self._limit:
             raise Unavailable(f"{self._users} requests wait for {name} already", fix="send fewer requests at a time")
         with self._use():
+            await self._address(patience)  # before the queue, so that all who wait share one start, and its failure
             try:
                 async with asyncio.timeout(patience):
                     await self._slots.acquire()
@@ -205,7 +206,7 @@ class Replica:
         if code is not None:
             return Failure(last or f"ended with exit code {code}", code)
         await _end(running.child)
-        return Failure(f"{self.command.probe} did not answer 200 within {_now() - running.since:.0f} s: {last}", None)
+        return Failure(f"{self.command.probe} did not answer 200 within {_now() - running.since:.0f} s: {last or 'no log'}", None)
 
     async def _answers(self, address: str) -> bool:
         try:
