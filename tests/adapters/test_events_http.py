@@ -79,6 +79,14 @@ def test_a_prediction_names_the_version_that_made_it() -> None:
     assert (path, headers["accept"], body) == ("/latest-digits-predictor/v1/models/digits:predict", "image/png", b'{"instances": []}')
 
 
+def test_only_a_replay_says_that_it_is_one() -> None:
+    """The predictor leaves replays out of its counts, so users' requests must not look like one."""
+    with server([200]) as (url, requests):
+        HttpPredictors().predict(url, "digits", b"{}")
+        HttpPredictors().predict(url, "digits", b"{}", is_replay=True)
+    assert [headers.get("x-knoll-replay") for _, headers, _ in requests] == [None, "true"]
+
+
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "http://[nonsense", "ftp://127.0.0.1"])
 def test_a_predictor_that_is_not_there_gives_status_0(url: str) -> None:
     """A request never raises; its body says why there was no answer."""
