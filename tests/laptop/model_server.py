@@ -15,6 +15,7 @@ parser.add_argument("--never", action="store_true", help="never ready")
 parser.add_argument("--fail", default="", help="last words of a server that ends at once")
 parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
 options = parser.parse_args()
+in_flight = []
 crashed = options.starts.with_suffix(".crashed")
 
 
@@ -33,9 +34,22 @@ class Handler(BaseHTTPRequestHandler):
         if b"crash always" in body or (b"crash once" in body and not crashed.exists()):
             crashed.touch()
             os._exit(3)
+        in_flight.append(self)
+        count = len(in_flight)
         if b"slow" in body:
             time.sleep(0.5)
-        self.answer(200, {"pid": os.getpid(), "path": self.path, "headers": dict(self.headers), "size": len(body), "s3": os.environ["S3"]})
+        in_flight.remove(self)
+        self.answer(
+            200,
+            {
+                "at_once": count,
+                "pid": os.getpid(),
+                "path": self.path,
+                "headers": dict(self.headers),
+                "size": len(body),
+                "s3": os.environ["S3"],
+            },
+        )
 
     def answer(self, status, content):
         body = json.dumps(content).encode()

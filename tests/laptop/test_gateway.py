@@ -28,6 +28,14 @@ def test_a_request_in_flight_outlives_the_idle_time(laptop_with):
         assert laptop.predict(content=b"slow").status_code == 200
 
 
+def test_a_server_gets_no_more_requests_at_a_time_than_it_takes(laptop):
+    """containerConcurrency 2: six slow requests are answered two by two."""
+    laptop.serve(containerConcurrency=2)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: laptop.predict(content=b"slow"), range(6)))
+    assert max(one.json()["at_once"] for one in answers) == 2
+
+
 def test_traffic_follows_the_weights(laptop):
     """With the pinned random generator 200 requests at 20/80 give the candidate about a fifth."""
     laptop.serve("--version", "v1")

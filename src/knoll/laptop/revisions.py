@@ -14,7 +14,6 @@ from knoll.ports import Document
 
 __all__ = [
     "GAVE_UP",
-    "SERVICE",
     "Plan",
     "Verdict",
     "min_scale",
@@ -25,7 +24,7 @@ __all__ = [
     "with_verdict",
 ]
 
-SERVICE = "serving.kserve.io/inferenceservice"
+_SERVICE = "serving.kserve.io/inferenceservice"
 GAVE_UP = "ProgressDeadlineExceeded"
 _KSVC = "serving.knative.dev/service"
 _NUMBER = "serving.knative.dev/configurationGeneration"
@@ -91,7 +90,7 @@ def min_scale(revision: Document) -> int:
 
 def service_of(revision: Document) -> str:
     """Name of the InferenceService that a Revision belongs to."""
-    return str(revision["metadata"]["labels"][SERVICE])
+    return str(revision["metadata"]["labels"][_SERVICE])
 
 
 def traffic_of(service: Document) -> list[Document]:
@@ -120,7 +119,7 @@ def _revision(service: Document, number: int) -> Document:
         "kind": "Revision",
         "metadata": {
             "name": f"{name}-{number:05d}",
-            "labels": {**_merged("labels", service), SERVICE: metadata["name"], _KSVC: name, _NUMBER: str(number)},
+            "labels": {**_merged("labels", service), _SERVICE: metadata["name"], _KSVC: name, _NUMBER: str(number)},
             "annotations": {**_merged("annotations", service), **scale},
             "ownerReferences": [owner],
         },
