@@ -90,6 +90,9 @@ class Family(Protocol):
     def optimizers(self, networks: nn.ModuleDict, config: Any) -> Mapping[str, torch.optim.Optimizer]:
         """One optimiser for each name that `losses` yields."""
 
+    def rate(self, done: float, config: Any) -> float:
+        """The share of the learning rate to train with when `done`, from 0 to 1, of the steps are taken."""
+
     def augment(self, batch: Batch, config: Any) -> Batch:
         """A batch of examples as the losses want it, on its device, with random changes: noise, shifts, flips.
 

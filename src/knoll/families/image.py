@@ -5,6 +5,7 @@ Normalisation belongs to the network, as buffers, so that the served graph takes
 
 import base64
 import io
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -34,7 +35,7 @@ class ImageClassifierConfig(FamilyConfig):
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     dropout: float = Field(default=0.25, ge=0, lt=1)
-    width: int = Field(default=32, ge=4, le=256)
+    width: int = Field(default=16, ge=4, le=256)
     noise: float = Field(default=0.05, ge=0)
     shift: float = Field(default=0.1, ge=0, lt=0.5)
     flip: bool = False
@@ -58,7 +59,7 @@ class Classifier(nn.Module):
         layers = [*_block(channels, width), *_block(width, 2 * width)]
         channels = 2 * width
         while min(rows, columns) >= 8:
-            rows, columns, wider = rows // 2, columns // 2, min(2 * channels, 8 * width)
+            rows, columns, wider = rows // 2, columns // 2, min(2 * channels, 16 * width)
             layers += [nn.MaxPool2d(2), *_block(channels, wider)]
             channels = wider
         self.features = nn.Sequential(*layers)
@@ -115,6 +116,10 @@ class ImageClassifier:
     def optimizers(self, networks: nn.ModuleDict, config: ImageClassifierConfig) -> Mapping[str, torch.optim.Optimizer]:
         """AdamW."""
         return {"classifier": torch.optim.AdamW(networks.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)}
+
+    def rate(self, done: float, config: ImageClassifierConfig) -> float:  # noqa: ARG002
+        """Half a cosine from 1 to 0, as in https://arxiv.org/abs/1608.03983."""
+        return (1 + math.cos(math.pi * done)) / 2
 
     def augment(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
         """Pixels to [0, 1], shifted by whole pixels, mirrored if the config says so, and with Gaussian noise."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
@@ -58,12 +59,15 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
     """
     torch.manual_seed(config.seed)
     order = torch.Generator().manual_seed(config.seed)
-    networks = family.build(config, examples.about).to(device)
-    optimizers = family.optimizers(networks, config)
-    precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     count = len(examples.train[0])
     per_epoch = max(1, count // config.batch_size)
     total = per_epoch * config.epochs
+    networks = family.build(config, examples.about).to(device)
+    optimizers = family.optimizers(networks, config)
+    schedules = {
+        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config)) for name, optimizer in optimizers.items()
+    }
+    precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     checkpoints = checkpoint_steps(total)
     pictures: dict[int, bytes] = {}
     losses: dict[str, float] = {}
@@ -84,6 +88,7 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
                 optimizers[name].zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizers[name].step()
+                schedules[name].step()
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + loss.detach()  # no sync: read when reported
             step += 1
             pace.step()
@@ -100,16 +105,21 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
 
 
 class _Pace:
-    """Seconds per step as an exponential moving average, and when the next report is due."""
+    """Seconds per step as an exponential moving average, without the first step, which warms up; and when the next report is due."""
 
     def __init__(self) -> None:
         self._last = self._reported = time.monotonic()
+        self._steps = 0
         self._seconds = 0.0
 
     def step(self) -> None:
         present = time.monotonic()
         took, self._last = present - self._last, present
-        self._seconds = took if not self._seconds else self._seconds + _SMOOTHING * (took - self._seconds)
+        self._steps += 1
+        if self._steps <= 2:
+            self._seconds = took
+        else:
+            self._seconds += _SMOOTHING * (took - self._seconds)
 
     def is_due(self) -> bool:
         if self._last - self._reported < _REPORT_SECONDS:
@@ -117,8 +127,8 @@ class _Pace:
         self._reported = self._last
         return True
 
-    def seconds_left(self, steps: int) -> int:
-        return round(self._seconds * steps)
+    def seconds_left(self, steps: int) -> int | None:
+        return round(self._seconds * steps) if self._steps > 1 else None
 
 
 def _shuffled(count: int, batches: int, order: torch.Generator) -> Iterator[torch.Tensor]:

@@ -7,6 +7,7 @@ because it has no manifest.
 
 import mimetypes
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, count
 
 from knoll.errors import AlreadyExists, NotFound
 from knoll.names import claim_uri, claims_uri, join, manifest_uri, version_name, version_number, version_uri
@@ -23,10 +24,13 @@ def publish(store: ObjectStore, root: str, model: str, run: str, draft: Draft) -
 
     Raises StoreUnavailable when the store does not answer; another try goes on where this one stopped.
     """
-    for version in _claims(store, root, model, run):
+    taken = [info.uri.removeprefix(claims_uri(root, model)) for info in store.list(claims_uri(root, model))]
+    mine = [version for version in taken if store.get(claim_uri(root, model, version)) == run.encode()]
+    for version in mine:
         published = _find(store, manifest_uri(root, model, version))
         if published is not None:
             return published
+    for version in chain(mine, _new_claims(store, root, model, run, taken)):
         files, manifest = draft(version)
         folder = version_uri(root, model, version)
         if all(_put_once(store, join(folder, name), body) for name, body in files.items()):
@@ -34,16 +38,9 @@ def publish(store: ObjectStore, root: str, model: str, run: str, draft: Draft) -
     raise AssertionError("there is always another number")
 
 
-def _claims(store: ObjectStore, root: str, model: str, run: str) -> Iterator[str]:
-    """The numbers that the run has claimed, lowest first, and then new ones, each claimed as it is asked for."""
-    prefix = claims_uri(root, model)
-    taken = [info.uri.removeprefix(prefix) for info in store.list(prefix)]
-    for version in taken:
-        if store.get(claim_uri(root, model, version)) == run.encode():
-            yield version
-    number = max(map(version_number, taken), default=0)
-    while True:
-        number += 1
+def _new_claims(store: ObjectStore, root: str, model: str, run: str, taken: list[str]) -> Iterator[str]:
+    """Numbers above those that are taken, each claimed for the run when it is asked for."""
+    for number in count(1 + max(map(version_number, taken), default=0)):
         version = version_name(number)
         if _put_once(store, claim_uri(root, model, version), run.encode()):
             yield version

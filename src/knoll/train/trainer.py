@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -19,14 +20,13 @@ from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.names import outcome_uri, run_uri, version_uri
 from knoll.ports import ObjectStore, Platform
 from knoll.runs import Dataset, Outcome, Run, dump, load_dataset, load_outcome, load_run
-from knoll.settings import Settings
 from knoll.train.job import REJECTED, UNAVAILABLE
 from knoll.train.loop import Diverged, Trained, choose_device, train_networks
 from knoll.train.publish import publish
 from knoll.train.report import Reporter, publish_event, say
 from knoll.train.version_files import Work, draft_version
 
-__all__ = ["PREEMPTED", "SUCCEEDED", "train"]
+__all__ = ["PREEMPTED", "SUCCEEDED", "threads_for", "train"]
 
 SUCCEEDED = 0
 PREEMPTED = 143  # 128 + SIGTERM, as a shell reports it
@@ -62,6 +62,13 @@ def train(run_id: str, platform: Platform) -> int:
         return REJECTED
 
 
+def threads_for(resources: Mapping[str, Any]) -> int:
+    """As many threads as the run has cores: more would wait for each other. The number is a Kubernetes quantity, such as 2 or 500m."""
+    cores = str(resources.get("cpu", 1))
+    amount = float(cores[:-1]) / 1000 if cores.endswith("m") else float(cores)
+    return max(1, math.floor(amount))
+
+
 def _train(run_id: str, platform: Platform) -> int:
     outcome = _find_outcome(run_id, platform)
     if outcome is not None:
@@ -91,16 +98,18 @@ def _attempt(run: Run, platform: Platform, reporter: Reporter) -> Outcome:
 def _make_version(run: Run, platform: Platform, reporter: Reporter) -> tuple[str, Mapping[str, float]]:
     family = find_family(run.family)
     config = family.configure(run.config)
+    threads = platform.settings.threads or threads_for(run.resources)
+    torch.set_num_threads(threads)
     reporter.report("reading", 0)
     files = _read(load_dataset(platform.store.get(run.dataset_uri)), platform.store)
     say(f"read {len(files)} objects, {sum(map(len, files.values())):,} bytes")
     examples = family.examples(files, config)
     say(f"{len(examples.train[0])} examples to learn from, {len(examples.held_out[0])} held out")
-    trained = _fit(family, examples, config, platform.settings, reporter)
+    trained = _fit(family, examples, config, platform.settings.device, reporter)
     metrics = _score(family, trained, examples, config)
     reporter.report("exporting", 96, metrics=metrics)
     work = Work(run, family, config, examples, trained, metrics)
-    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=platform.settings.threads)
+    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=threads)
     reporter.report("publishing", 98, metrics=metrics)
     manifest = publish(platform.store, platform.settings.model_root, run.model, run.id, draft)
     reporter.report("published", 100, 0, metrics)
@@ -118,10 +127,8 @@ def _read(dataset: Dataset, store: ObjectStore) -> Files:
     return {one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)}
 
 
-def _fit(family: Family, examples: Examples, config: FamilyConfig, settings: Settings, reporter: Reporter) -> Trained:
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    device = choose_device(settings.device)
+def _fit(family: Family, examples: Examples, config: FamilyConfig, wanted: str, reporter: Reporter) -> Trained:
+    device = choose_device(wanted)
     say(f"training on {device} with {torch.get_num_threads()} threads")
     first, last = _TRAINING_PERCENT
 

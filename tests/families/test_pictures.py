@@ -1,0 +1,94 @@
+"""Pictures from anybody: what is read, what is refused, and what the refusal says."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from knoll.errors import InvalidData
+from knoll.families.pictures import fit, open_picture, picture_keys, read_pictures, survey, to_grid, to_png
+
+
+def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
+    body = io.BytesIO()
+    picture.save(body, kind)
+    return body.getvalue()
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8)
+WHOLE = to_png(NOISE)
+
+
+def grey(picture: Image.Image) -> Image.Image:
+    return fit(picture, "L", 12, 16)
+
+
+def test_every_broken_file_is_named_up_to_ten() -> None:
+    """A user with many broken files mends them in one go, and the message stays readable."""
+    gif = encoded(Image.new("L", (8, 8)), "GIF")
+    files = {"good.png": WHOLE, "half.png": WHOLE[: len(WHOLE) // 2], "gif.png": gif}
+    files |= {f"text{index:02d}.jpg": b"not a picture" for index in range(10)}
+    with pytest.raises(InvalidData) as caught:
+        read_pictures(files, sorted(files), grey)
+    text = str(caught.value)
+    assert "gif.png is neither a PNG nor a JPEG" in text
+    assert "half.png is truncated" in text
+    assert "text07.jpg" in text
+    assert "text08.jpg" not in text
+    assert "and 2 more" in text
+    assert "good.png" not in text
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    """Few bytes that unfold to many pixels are refused before they unfold."""
+    bomb = encoded(Image.new("1", (8000, 8000)))
+    assert len(bomb) < 20_000
+    with pytest.raises(InvalidData, match=r"bomb\.png has 8000×8000 pixels"):
+        read_pictures({"bomb.png": bomb}, ["bomb.png"], grey)
+
+
+def test_sixteen_bits_are_refused_rather_than_clipped() -> None:
+    """Pillow would turn them all white without a word."""
+    deep = encoded(Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)))
+    with pytest.raises(InvalidData, match=r"deep\.png has values of mode I;16"):
+        read_pictures({"deep.png": deep}, ["deep.png"], grey)
+
+
+def test_hidden_files_are_passed_over_and_other_kinds_are_named() -> None:
+    """A marker or .DS_Store is no mistake, a spreadsheet among the pictures is."""
+    assert picture_keys(["b/1.JPG", "a/2.png", "_SUCCESS", "a/.DS_Store", "a/"]) == ["a/2.png", "b/1.JPG"]
+    with pytest.raises(InvalidData, match=r"a/table\.csv is not a picture"):
+        picture_keys(["a/1.png", "a/table.csv"])
+
+
+@given(position=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255), end=st.integers(0, len(WHOLE)))
+def test_damaged_bytes_give_a_picture_or_a_reason(position: int, value: int, end: int) -> None:
+    """Whatever the bytes, the outcome is a picture of the wanted size or a ValueError, never another error."""
+    damaged = bytearray(WHOLE)
+    damaged[position] = value
+    try:
+        picture = grey(open_picture(bytes(damaged[:end])))
+    except ValueError:
+        return
+    assert (picture.mode, picture.size) == ("L", (12, 16))
+
+
+def test_the_most_common_size_wins_and_one_coloured_picture_makes_all_coloured() -> None:
+    """What most pictures look like decides, and no colour is lost."""
+    small, large = encoded(Image.new("L", (8, 9))), encoded(Image.new("L", (30, 30)))
+    files = {"1.png": small, "2.png": small, "3.png": large}
+    found = survey(files, sorted(files))
+    assert (found.width, found.height, found.mode) == (8, 9, "L")
+    assert survey({**files, "4.png": WHOLE}, [*files, "4.png"]).mode == "RGB"
+
+
+def test_pixels_survive_png_and_a_grid_shows_them_in_rows() -> None:
+    """PNG keeps every pixel, and five pictures make a sheet of three by two."""
+    assert np.array_equal(read_pictures({"1.png": WHOLE}, ["1.png"], lambda one: one.convert("RGB"))[0], NOISE)
+    sheet = np.asarray(Image.open(io.BytesIO(to_grid(np.stack([NOISE] * 5), gap=2))))
+    assert sheet.shape == (2 * 18 + 2, 3 * 14 + 2, 3)
+    assert np.array_equal(sheet[20:36, 16:28], NOISE)
+    assert (sheet[20:36, 30:42] == 255).all()
