@@ -1,5 +1,6 @@
 """A real S3 server and document store, found as a running platform is found: the commands cannot tell the difference."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typer.testing import CliRunner, Result
 from knoll.cli import app
 from knoll.names import dataset_uri, manifest_uri, outcome_uri, progress_uri, rollout_step_uri, run_id, run_uri
 from knoll.ports import Platform
-from knoll.runs import Dataset, DatasetObject, Outcome, Progress, Run, dump
+from knoll.runs import Dataset, DatasetObject, Outcome, Progress, Run, dump, load_run
 from knoll.settings import read_settings
 from knoll.versions import FileEntry, Manifest, dump_manifest
 from knoll.wiring.platform import user_platform
@@ -41,7 +42,19 @@ def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("KNOLL_MODEL_BUCKET", MODELS)
     home = tmp_path / "home"
     with only_one(home):
-        keep(home, Running(os.getpid(), 9, "http://127.0.0.1:9", s3.endpoint, s3.access_key, s3.secret_key, "us-east-1"))
+        keep(
+            home,
+            Running(
+                pid=os.getpid(),
+                port=9,
+                url="http://127.0.0.1:9",
+                s3_endpoint=s3.endpoint,
+                s3_access_key=s3.access_key,
+                s3_secret_key=s3.secret_key,
+                s3_region="us-east-1",
+                model_bucket=MODELS,
+            ),
+        )
         platform = user_platform(read_settings())
         for name in (MODELS, DATA):
             platform.store.ensure_bucket(name)  # type: ignore[attr-defined]
@@ -81,9 +94,10 @@ class Records:
         self.platform = platform
         self.root = platform.settings.model_root
 
-    def run(self, number: int = 1, model: str = "digits", created_at: str = "2026-01-01T00:00:00+00:00") -> str:
+    def run(self, number: int = 1, model: str = "digits", id: str = "") -> str:
+        created_at = f"2026-01-01T00:00:{number:02d}+00:00"
         data = Dataset(model, f"s3://data/{model}/", (DatasetObject(f"s3://data/{model}/{number}.png", f"e{number}", 1536),), created_at)
-        id = run_id(model, data.digest, "config")
+        id = id or run_id(model, data.digest, "config")
         cause = {"id": f"upload-{number}", "type": "com.amazonaws.s3.ObjectCreated:Put", "subject": f"{model}/_SUCCESS", "time": created_at}
         uri = dataset_uri(self.root, model, data.digest)
         self._put(uri, dump(data))
@@ -100,8 +114,6 @@ class Records:
         self._put(outcome_uri(self.root, run), dump(outcome))
 
     def version(self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b"") -> None:
-        from knoll.runs import load_run
-
         made_of = load_run(self.platform.store.get(run_uri(self.root, run))).dataset_digest
         files = {"model.onnx": FileEntry(2048, "0" * 64)}
         if picture:
@@ -112,8 +124,6 @@ class Records:
         self._put(manifest_uri(self.root, model, version), dump_manifest(manifest))
 
     def step(self, number: int, action: str, percent: int, version: str = "v000001", reason: str = "", model: str = "digits") -> None:
-        import json
-
         evidence = {"requests": 50, "errors": 0, "replayed": 20, "inStep": 50}
         record = {"model": model, "rollout": version, "version": version, "step": 0, "number": number, "percent": percent}
         record |= {"action": action, "at": f"2026-01-01T00:02:{number:02d}+00:00", "reason": reason, "evidence": evidence}

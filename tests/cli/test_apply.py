@@ -49,13 +49,12 @@ def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp
     ("text", "told"),
     [
         ("family: gan\ndataset: {uri: s3://data/digits/}", "there is no family 'gan'"),
-        ("family: image-classifier\ndataset: {uri: s3://knoll-models/digits/}", "lies in the model bucket"),
+        ("family: image-classifier\ndataset: {uri: s3://cli-models/digits/}", "lies in the model bucket"),
         ("family: image-classifier\ndataset: {uri: s3://data/digits/}\ntraining: {config: {epoch: 3}}", "spec.training.config.epoch"),
     ],
 )
-def test_refuses_what_only_training_would_find_out(knoll, platform, monkeypatch, text: str, told: str) -> None:
+def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, told: str) -> None:
     """Family, dataset place and training config are checked before anything is stored; stdin is a file, too."""
-    monkeypatch.setenv("KNOLL_MODEL_BUCKET", "knoll-models")
     spec = text.replace("\n", "\n  ")
     result = knoll("apply", "-f", "-", stdin=f"apiVersion: knoll.dev/v1alpha1\nkind: Model\nmetadata: {{name: digits}}\nspec:\n  {spec}\n")
     assert result.exit_code == 1

@@ -45,12 +45,8 @@ def test_watching_ends_with_the_outcome(knoll, platform, model_file: Path, bucke
     """-w returns at once when the run of the data that lies there is over; the exit code tells how it ended."""
     knoll("apply", "-f", model_file)
     run = landed_run(platform, bucket)
-    records.run(7)
-    records.outcome(records.run(7))
-    records._put(
-        f"{records.root}/runs/{run}.json",
-        platform.store.get(f"{records.root}/runs/{records.run(7)}.json").replace(records.run(7).encode(), run.encode()),
-    )
+    records.outcome(records.run(1))
+    records.run(2, id=run)
     records.outcome(run, state, reason="because")
     result = knoll("runs", "digits", "-w", "--timeout", "20")
     assert result.exit_code == code, result.output

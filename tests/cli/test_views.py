@@ -81,4 +81,13 @@ def test_why_explains_a_model_without_a_version(knoll, platform, model_file: Pat
     knoll("apply", "-f", model_file)
     assert knoll("why", "digits").exit_code == 4
     records.outcome(records.run(), "rejected", reason="3/x.png is no picture")
-    assert "Rejected after 1m: 3/x.png is no picture" in knoll("why", "digits").stdout
+    assert "Rejected after 59s: 3/x.png is no picture" in knoll("why", "digits").stdout
+
+
+def test_reasons_are_printed_as_they_are(knoll, platform, model_file: Path, records) -> None:
+    """Square brackets in a reason, which come from file names and users, are no markup."""
+    knoll("apply", "-f", model_file)
+    reason = "3/[bold]x[/nonsense].png is no picture"
+    records.outcome(records.run(), "rejected", reason=reason)
+    for command in (["runs"], ["why", "digits"]):
+        assert reason in knoll(*command).stdout

@@ -1,4 +1,4 @@
-"""Shell completion from the running platform: models, versions, runs and families.
+"""Shell completion from the running platform: models, versions, runs and event types.
 
 Completion must never print or hang a shell: when no platform runs, there is nothing to offer.
 """
@@ -14,7 +14,7 @@ from knoll.errors import KnollError
 if TYPE_CHECKING:
     from knoll.ports import Platform
 
-__all__ = ["complete_event_types", "complete_families", "complete_models", "complete_runs", "complete_versions"]
+__all__ = ["complete_event_types", "complete_models", "complete_runs", "complete_versions"]
 
 
 def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -38,13 +38,6 @@ def complete_versions(ctx: typer.Context, incomplete: str) -> list[str]:
 
     model = ctx.params.get("model") or ""
     return _offer(ctx, incomplete, lambda platform: list_versions(platform, model))
-
-
-def complete_families(incomplete: str) -> list[str]:
-    """Names of the families."""
-    from knoll.families import FAMILIES
-
-    return [name for name in FAMILIES if name.startswith(incomplete)]
 
 
 def complete_event_types(incomplete: str) -> list[str]:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from knoll.cli.apply import apply_files
 from knoll.cli.child import wait_until
 from knoll.cli.drawing import draw
@@ -130,9 +132,9 @@ def _predict(platform: "Platform", name: str, picture: Path) -> None:
     _heading("9. Ask for a prediction of a digit that it has not seen", f"knoll predict {name} {picture.name}")
     request = _request(picture)
     answer = ask(platform, name, request)
-    stdout().print(draw(picture.read_bytes()), markup=False)
+    stdout().print(draw(picture.read_bytes()))
     stdout().print(picture_of(json.loads(answer.body)["predictions"][0]))
-    _say(f"{name} {answer.version} answered in {answer.seconds * 1000:.0f} ms. The same with curl:")
+    _say(f"{name} {answer.version} answered in {answer.seconds * 1000:.0f} ms. The same with curl, while the platform runs:")
     _say(curl_line(platform.settings.url, name, request))
 
 
@@ -149,8 +151,8 @@ def _verdict(accuracy: float, errors: list[str], seconds: float) -> None:
 
 
 def _heading(title: str, *details: str) -> None:
-    stdout().print(f"\n[bold]{title}[/bold]  [dim]{'  —  '.join(details)}[/dim]")
+    stdout().print(Text.assemble("\n", (title, "bold"), "  ", ("  —  ".join(details), "dim")))
 
 
 def _say(text: str) -> None:
-    stdout().print(text, markup=False, soft_wrap=True)
+    stdout().print(text, soft_wrap=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from knoll.cli.session import HomeOption, Output, OutputOption, PortOption, output_of, platform_of, print_json, settings_of, stdout
 
@@ -72,4 +73,4 @@ def _welcome(facts: dict[str, object]) -> None:
     table.add_row("Predict URL", f"{facts['url']}/v1/models/MODEL:predict")
     table.add_row("Home", str(facts["home"]))
     table.add_row("Next", "knoll apply -f examples/digits/model.yaml    (in another terminal; Ctrl-C here stops the platform)")
-    stdout().print("[bold]knoll is up[/bold]", table)
+    stdout().print(Text("knoll is up", style="bold"), table)

@@ -35,6 +35,7 @@ def predict(
 
     Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
 
+    A picture is sent as base64; JSON as it is if it has `instances`, else a list as the instances, anything else as one.
     JSON: {model, version, seconds, predictions}.
     Next: knoll versions MODEL
     """

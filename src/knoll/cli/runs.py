@@ -39,7 +39,8 @@ def runs(
     Example: knoll runs digits -w --timeout 600
 
     -w ends with the newest run: exit code 1 if it was rejected or failed. JSON: {"runs": [{run, model, state, reason,
-    progressPercentage, estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt}], "waiting": [{model, reason}]}.
+    progressPercentage, estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt}],
+    "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     platform = platform_of(ctx)

@@ -93,12 +93,12 @@ def output_of(ctx: typer.Context) -> Output:
 
 def stdout() -> Console:
     """The console for results: NO_COLOR and pipes are honoured, and a pipe gets wide lines."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, emoji=False)
+    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, emoji=False, markup=False)
 
 
 def errors_out() -> Console:
     """The console for warnings, questions and progress, which are no results."""
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _WIDE, highlight=False, emoji=False)
+    return Console(stderr=True, width=None if sys.stderr.isatty() else _WIDE, highlight=False, emoji=False, markup=False)
 
 
 def print_json(document: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.text import Text
 from rich.tree import Tree
 
 from knoll.cli.model_view import find_model
@@ -67,7 +68,8 @@ def trail_document(trail: Trail) -> dict[str, Any]:
 
 def trail_tree(trail: Trail) -> Tree:
     """The trail as a tree, the cause on top."""
-    tree = Tree(f"[bold]{trail.model} {trail.version.manifest.version if trail.version else '(no version)'}[/bold]")
+    version = trail.version.manifest.version if trail.version else "(no version)"
+    tree = Tree(Text(f"{trail.model} {version}", style="bold"))
     tree.add(_event(trail.run.run.cause))
     tree.add(_data(trail))
     tree.add(_run(trail.run))

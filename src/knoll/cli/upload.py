@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["send", "upload"]
 
 _THREADS = 8
+_SMALL = 2**20  # bytes; such a file is one request, and is not worth a progress of its own
 _Advance = Callable[[int], None]  # bytes sent since the last call; negative when a part is sent again
 
 
@@ -86,6 +87,10 @@ def _send_all(platform: "Platform", plan: "Plan", advance: _Advance) -> None:
 
 
 def _send(platform: "Platform", item: "Item", advance: _Advance) -> None:
+    if item.size <= _SMALL:
+        platform.store.put(item.uri, item.path.read_bytes())
+        advance(item.size)
+        return
     with _Counted(item.path, advance) as file:
         platform.store.put(item.uri, file)
 

@@ -1,0 +1,43 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from knoll.cli.child import platform_child
+from knoll.settings import read_settings
+from knoll.wiring.running import running
+
+pytestmark = pytest.mark.loop
+
+
+def test_up_says_where_it_is_and_ends_quietly_with_ctrl_c(knoll, tmp_path: Path) -> None:
+    """`knoll up -o json` prints one object when it is ready; SIGINT ends it with exit code 0 and nothing stays behind."""
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "knoll.cli", "--home", str(home), "up", "--port", "0", "-o", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        facts = json.loads(child.stdout.readline())
+        assert facts["home"] == str(home)
+        assert facts["pid"] == child.pid
+        env = json.loads(knoll("--home", home, "env", "-o", "json").stdout)
+        assert (env["KNOLL_URL"], env["AWS_ENDPOINT_URL"]) == (facts["url"], facts["s3Endpoint"])
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0
+    assert knoll("--home", home, "models").exit_code == 4
+
+
+def test_the_demo_leaves_nothing_running_when_it_fails(knoll, tmp_path: Path) -> None:
+    """The demo's platform ends with the block that uses it, also when that block raises."""
+    settings = read_settings(home=tmp_path / "home", port=0)
+    with suppress(ZeroDivisionError), platform_child(settings):
+        found = running(settings)
+        raise ZeroDivisionError
+    assert found is not None
+    assert running(settings) is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(found.pid, 0)
