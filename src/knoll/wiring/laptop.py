@@ -173,6 +173,7 @@ def _running(settings: Settings) -> Running:
         s3_access_key=settings.s3_access_key,
         s3_secret_key=settings.s3_secret_key,
         s3_region=settings.s3_region,
+        model_bucket=settings.model_bucket,
     )
 
 

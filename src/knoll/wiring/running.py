@@ -31,6 +31,7 @@ class Running:
     s3_access_key: str
     s3_secret_key: str
     s3_region: str
+    model_bucket: str
 
 
 @contextmanager
@@ -82,6 +83,7 @@ def settings_of_running(settings: Settings) -> Settings:
             "s3_access_key": found.s3_access_key,
             "s3_secret_key": found.s3_secret_key,
             "s3_region": found.s3_region,
+            "model_bucket": found.model_bucket,
             "url": settings.url or found.url,
             "port": found.port,
             "sink": f"{found.url}/broker",

@@ -1,0 +1,180 @@
+"""A whole platform for a test: `knoll up` as a process of its own, with a real S3 server, and the hands of a user."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from knoll.names import outcomes_uri, rollouts_uri, runs_uri, versions_uri
+from knoll.ports import Document, Platform
+from knoll.settings import Settings
+from knoll.wiring.platform import user_platform
+from knoll.wiring.running import running
+
+ROOT = Path(__file__).parents[2]
+Until = Callable[..., None]
+
+
+@dataclass
+class Laptop:
+    """One home, and the platform in it while it is up."""
+
+    home: Path
+    until: Until
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def up(self) -> None:
+        """Start the platform and wait until it is ready."""
+        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KNOLL_HOME": str(self.home), "KNOLL_PORT": "0", "KNOLL_TICK": "1"}
+        self.home.mkdir(exist_ok=True)
+        with (self.home / "up.log").open("ab") as log:
+            command = [sys.executable, "-m", "knoll.cli", "up"]
+            self.process = subprocess.Popen(command, env={**own, **self.environment}, stdout=log, stderr=log, start_new_session=True)
+        self.until(lambda: self._is_alive() and running(self._settings()) is not None, 60)
+
+    def kill(self) -> None:
+        """kill -9, at this very moment."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def down(self) -> None:
+        """Ctrl-C."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(60)
+
+    @property
+    def platform(self) -> Platform:
+        """Ports to the running platform."""
+        return user_platform(self._settings())
+
+    def knoll(self, *command: str, code: int = 0) -> str:
+        """What a command prints; it must end with this exit code."""
+        environment = {"PATH": os.environ["PATH"], "KNOLL_HOME": str(self.home), "HOME": str(self.home)}
+        ended = subprocess.run([sys.executable, "-m", "knoll.cli", *command], env=environment, capture_output=True, text=True, timeout=240)
+        assert ended.returncode == code, f"{command}: exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def declare(self, example: str, **changes: Any) -> None:
+        """Apply an example's Model with other values, by dotted path with `__`."""
+        document = yaml.safe_load((ROOT / "examples" / example / "model.yaml").read_text())
+        for path, value in changes.items():
+            *folders, last = path.split("__")
+            place = document["spec"]
+            for name in folders:
+                place = place.setdefault(name, {})
+            place[last] = value
+        file = self.home / "model.yaml"
+        file.write_text(yaml.safe_dump(document))
+        self.knoll("apply", "-f", str(file))
+
+    def model(self, name: str = "digits") -> Document:
+        """Status of a Model."""
+        status: Document = self.platform.cluster.get("Model", name).get("status") or {}
+        return status
+
+    def wait_for_champion(self, version: str, name: str = "digits", seconds: float = 150) -> None:
+        """Until the version is the champion and no rollout is in progress."""
+        self.until(lambda: (self.model(name).get("champion"), self.model(name).get("phase")) == (version, "Idle"), seconds)
+
+    def names(self, uri: Callable[..., str], *about: str) -> list[str]:
+        """Names of the records below a place of the model bucket."""
+        place = uri(self.root, *about)
+        return [one.uri.removeprefix(place) for one in self.platform.store.list(place)]
+
+    @property
+    def root(self) -> str:
+        """URI of the model bucket."""
+        return self.platform.settings.model_root
+
+    def runs(self) -> list[str]:
+        """Names of all run records."""
+        return self.names(runs_uri)
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """How all ended runs ended."""
+        return [json.loads(self.platform.store.get(outcomes_uri(self.root) + name)) for name in self.names(outcomes_uri)]
+
+    def versions(self, name: str = "digits") -> list[str]:
+        """The versions that exist: those with a manifest."""
+        return [one.removesuffix("/manifest.json") for one in self.names(versions_uri, name) if one.endswith("/manifest.json")]
+
+    def steps(self, version: str, name: str = "digits") -> list[str]:
+        """Actions and percentages of a rollout, from its records."""
+        place = rollouts_uri(self.root, name)
+        records = [json.loads(self.platform.store.get(place + one)) for one in self.names(rollouts_uri, name) if one.startswith(version)]
+        return [f"{one['action']} {one['percent']}" for one in records]
+
+    def predict(self, name: str, instances: Sequence[Any], **headers: str) -> httpx.Response:
+        """A user's request, which may wait for a cold start."""
+        url = f"{self.platform.settings.url}/v1/models/{name}:predict"
+        return httpx.post(url, json={"instances": list(instances)}, headers=headers, timeout=60)
+
+    def children(self, what: str) -> list[int]:
+        """Processes of this home's platform whose command line has `what`."""
+        listed = subprocess.run(["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True).stdout.splitlines()
+        rows = [line.split(None, 2) for line in listed]
+        return [int(pid) for pid, _, args in rows if what in args and "guard" not in args and self._is_ours(int(pid))]
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return f"KNOLL_HOME={self.home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    def _is_alive(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.home / "up.log").read_text()
+        return True
+
+    def _settings(self) -> Settings:
+        return Settings(home=self.home, s3_endpoint="")
+
+
+@pytest.fixture
+def laptops(tmp_path: Path, until: Until) -> Iterator[Callable[..., Laptop]]:
+    """A function that starts a platform with these variables in its environment."""
+    started: list[Laptop] = []
+
+    def start(**environment: str) -> Laptop:
+        started.append(Laptop(tmp_path / f"home-{len(started)}", until, environment))
+        started[-1].up()
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.down()
+
+
+@pytest.fixture
+def laptop(laptops: Callable[..., Laptop]) -> Laptop:
+    """A platform that is up."""
+    return laptops()
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that makes a folder of real digits: `count` of each class that is asked for, from the `start`th on."""
+    everything = tmp_path_factory.mktemp("digits") / "all"
+    command = [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)]
+    subprocess.run(command, check=True, capture_output=True)
+
+    def some(folder: Path, classes: str = "017", start: int = 0, count: int = 40) -> Path:
+        for label in classes:
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            for picture in sorted((everything / label).iterdir())[start : start + count]:
+                (folder / label / picture.name).write_bytes(picture.read_bytes())
+        return folder
+
+    return some

@@ -1,0 +1,173 @@
+"""The main job, for real: data lands in a bucket, a trained model answers. A real S3 server, real processes, nothing stands in."""
+
+import base64
+import io
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from knoll.names import join, manifest_uri, version_uri, versions_uri
+from knoll.versions import dump_manifest, load_manifest
+
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
+
+ROOT = Path(__file__).parents[2]
+Digits = Callable[..., Path]
+FAST = {"training__config": {"epochs": 6, "batchSize": 16, "seed": 1}, "gate": {"metric": "accuracy", "atLeast": 0.8}}
+
+
+def picture(folder: Path, label: str) -> dict[str, str]:
+    """One real digit as an instance."""
+    return {"b64": base64.b64encode(next((folder / label).iterdir()).read_bytes()).decode()}
+
+
+@dataclass
+class Client:
+    """A client that asks without a pause, and what it got."""
+
+    url: str
+    body: dict[str, object]
+    versions: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> "Client":
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(timeout=60) as http:
+            while not self._is_over.wait(0.02):
+                answer = http.post(self.url, json=self.body)
+                self.versions.append(answer.headers.get("x-model-version", ""))
+                if answer.status_code != 200:
+                    self.failures.append(f"{answer.status_code} {answer.text}")
+
+
+def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: Any, digits: Digits, tmp_path: Path) -> None:
+    """Upload → v1; the same again → nothing; other data → canary under traffic without a failed request → v2; rubbish → rejected."""
+    laptop.declare("digits", **FAST)
+    data = digits(tmp_path / "data")
+    laptop.knoll("upload", "digits", str(data))
+    laptop.wait_for_champion("v000001")
+    answer = laptop.predict("digits", [picture(data, "7")])
+    assert (answer.status_code, answer.headers["x-model-version"]) == (200, "v000001")
+    assert answer.json()["predictions"][0]["label"] == "7"
+
+    laptop.knoll("upload", "digits", str(data))
+    assert laptop.model()["dataset"]["state"] == "Landed"
+    assert len(laptop.runs()) == 1
+
+    url = f"{laptop.platform.settings.url}/v1/models/digits:predict"
+    with Client(url, {"instances": [picture(data, "1")]}) as client:
+        laptop.knoll("upload", "digits", str(digits(tmp_path / "more", start=40)))
+        laptop.wait_for_champion("v000002")
+        laptop.until(lambda: client.versions[-1] == "v000002")
+    assert client.failures == []
+    assert {"v000001", "v000002"} == set(client.versions)
+    assert laptop.steps("v000002") == ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
+    assert len(laptop.runs()) == 2
+
+    (tmp_path / "more" / "7" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+    laptop.knoll("upload", "digits", str(tmp_path / "more"))
+    laptop.until(lambda: len(laptop.outcomes()) == 3, 60)
+    (rejected,) = [one for one in laptop.outcomes() if one["state"] == "rejected"]
+    assert "7/broken.png" in rejected["reason"]
+    assert "broken.png" in laptop.knoll("runs", "logs", "digits")
+    assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
+    assert laptop.versions() == ["v000001", "v000002"]
+    trail = laptop.knoll("why", "digits", "v000002")
+    for part in ("com.amazonaws.s3.ObjectCreated:Put", "240 objects", "Succeeded", "accuracy", "Promote 100 %"):
+        assert part in trail
+
+    _tamper_with_a_third_version(laptop)
+    laptop.until(lambda: "v000003" in laptop.model().get("quarantine", {}) and laptop.model()["phase"] == "Idle", 90)
+    assert "model.onnx" in laptop.model()["quarantine"]["v000003"]
+    assert laptop.steps("v000003") == ["Start 20", "Rollback 0"]
+    assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
+    predictor = laptop.platform.cluster.get("InferenceService", "digits")["spec"]["predictor"]
+    assert "canaryTrafficPercent" not in predictor
+    assert predictor["containers"][0]["args"][-1].endswith("/v000002/")
+
+
+def _tamper_with_a_third_version(laptop: Any) -> None:
+    """Publish v000003 as a copy of v000002 with one bit of its graph turned."""
+    store, root = laptop.platform.store, "s3://knoll-models"
+    manifest = load_manifest(store.get(manifest_uri(root, "digits", "v000002")))
+    for name in manifest.files:
+        body = bytearray(store.get(join(version_uri(root, "digits", "v000002"), name)))
+        if name == "model.onnx":
+            body[len(body) // 2] ^= 1
+        store.put(join(version_uri(root, "digits", "v000003"), name), bytes(body))
+    store.put(manifest_uri(root, "digits", "v000003"), dump_manifest(replace(manifest, version="v000003")), if_absent=True)
+
+
+def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(laptop: Any, digits: Digits, tmp_path: Path) -> None:
+    laptop.declare("digits", **{**FAST, "training__config": {"epochs": 30, "batchSize": 16, "seed": 1}})
+    laptop.knoll("upload", "digits", str(digits(tmp_path / "data")))
+    laptop.until(lambda: '"training"' in "".join(_progress(laptop)), 60)
+    laptop.kill()
+    laptop.until(lambda: not laptop.children("knoll.wiring.trainer") and not laptop.children("weed"), 30)
+    laptop.up()
+    laptop.wait_for_champion("v000001")
+    assert len(laptop.runs()) == 1
+    assert laptop.versions() == ["v000001"]
+    assert [one["state"] for one in laptop.outcomes()] == ["succeeded"]
+
+
+def _progress(laptop: Any) -> list[str]:
+    store = laptop.platform.store
+    return [store.get(one.uri).decode() for one in store.list("s3://knoll-models/progress/")]
+
+
+def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_models_cost_nothing(
+    laptops: Any, s3: Any, digits: Digits, tmp_path: Path
+) -> None:
+    """The user's own S3 server posts nothing and the data has no marker: all is found by looking. Then nobody asks, until somebody does."""
+    access = {"AWS_ENDPOINT_URL": s3.endpoint, "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+    laptop = laptops(KNOLL_MODEL_BUCKET="own-models", KNOLL_IDLE="3", **access)
+    assert laptop.children("weed") == []
+    laptop.declare("digits", **FAST, dataset={"uri": "s3://own-data/digits/", "landed": {"when": "quiet", "quiet": "2s"}})
+    data = digits(tmp_path / "data")
+    laptop.knoll("upload", "digits", str(data))
+    laptop.wait_for_champion("v000001")
+
+    laptop.until(lambda: laptop.children("knoll.wiring.predictor") == [], 60)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: laptop.predict("digits", [picture(data, "0")]), range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len(laptop.children("knoll.wiring.predictor")) == 1
+
+    laptop.down()
+    assert laptop.children("knoll") == []
+
+
+def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
+    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any other model."""
+    folder = tmp_path / "textures"
+    subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "textures" / "data.py"), str(folder), "--photographs", "brick", "--stride", "100"], check=True, capture_output=True
+    )
+    config = {"epochs": 1, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
+    laptop.declare("textures", training__config=config, gate=None, rollout__minRequests=2)
+    laptop.knoll("upload", "textures", str(folder))
+    laptop.wait_for_champion("v000001", "textures", 240)
+    answer = laptop.predict("textures", [{"seed": 7}], accept="image/png")
+    assert answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as drawn:
+        assert (drawn.size, drawn.mode) == ((56, 56), "RGB")
+    assert any(name.startswith("v000001/samples/") for name in laptop.names(versions_uri, "textures"))
