@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     progress_deadline: float = Field(default=120.0, description="laptop: seconds that a new revision may take to become ready")
     trainer_image: str = Field(default="knoll-trainer", description="image of training Jobs")
     predictor_image: str = Field(default="knoll-predictor", description="image of predictors")
-    threads: int = Field(default=0, description="CPU threads of a trainer or predictor; 0 means all cores")
+    threads: int = Field(
+        default=0, description="CPU threads of a trainer or predictor; 0 means: the cores that a run asks for, all cores of a predictor"
+    )
     device: str = Field(default="", description="torch device of a trainer; empty means: CUDA if there is one, else CPU")
 
     @property

@@ -76,6 +76,8 @@ class Reporter:
     def close(self) -> None:
         """Send what has not been sent, and stop."""
         self._thread.shutdown()
+        if self._sending is not None:
+            self._sending.result()
         if self._latest is not None and self._latest is not self._sent:
             self._send(self._latest)
 
