@@ -96,7 +96,7 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
                 picture = _picture(family, networks, examples, config)
                 if picture is not None:
                     pictures[step] = picture
-            if pace.is_due():
+            if step < total and pace.is_due():
                 report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
         losses = _means(sums, per_epoch, step)
         say(f"epoch {epoch}/{config.epochs}  " + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items()))
