@@ -24,6 +24,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
         description="S3 server to use; on the laptop empty means: start SeaweedFS",
     )
+    own_s3: str = Field(
+        default="", description="S3 endpoint of a laptop platform, from `knoll env`: a server of ours, which stands in for nobody's own"
+    )
     s3_access_key: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_S3_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),

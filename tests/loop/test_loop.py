@@ -159,8 +159,11 @@ def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_mo
 def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
     """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any other model."""
     folder = tmp_path / "textures"
+    script = str(ROOT / "examples" / "textures" / "data.py")
     subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "textures" / "data.py"), str(folder), "--photographs", "brick", "--stride", "100"], check=True, capture_output=True
+        [sys.executable, script, str(folder), "--photographs", "brick", "--stride", "100"],
+        check=True,
+        capture_output=True,
     )
     config = {"epochs": 1, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
     laptop.declare("textures", training__config=config, gate=None, rollout__minRequests=2)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from knoll.adapters.cluster_local import LocalCluster
 
+from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_memory import MemoryStore
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
 from knoll.names import join, manifest_uri, rollouts_uri, version_uri

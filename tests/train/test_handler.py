@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from knoll.adapters.cluster_local import LocalCluster
 
+from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import InvalidEvent, Rejected

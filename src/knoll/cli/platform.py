@@ -44,7 +44,7 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
     Example: eval "$(knoll env)"
 
     Then any S3 client works: aws s3 cp, boto3, rclone. JSON: {AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-    AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL}.
+    AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3}.
     Next: aws s3 ls
     """
     found = variables(platform_of(ctx).settings)
@@ -64,6 +64,7 @@ def variables(settings: "Settings") -> dict[str, str]:
         "AWS_REGION": settings.s3_region,
         "AWS_DEFAULT_REGION": settings.s3_region,
         "KNOLL_URL": settings.url,
+        "KNOLL_OWN_S3": settings.own_s3,
     }
 
 

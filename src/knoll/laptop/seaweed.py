@@ -26,6 +26,7 @@ __all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
 
 _LISTENERS = tuple(part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc"))
 _HOST = "127.0.0.1"
+_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"  # of seven for each new bucket, thirty buckets use up a small disk
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class SeaweedFS:
             self.endpoint = f"http://{_HOST}:{self._ports['s3']}"
             _write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
             _write_private(folder / "notification.toml", _notification(notify))
+            _write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
             environment = {"HOME": str(folder)}  # a security.toml or filer.toml of the user must not change this server
             self._child = Child(_command(weed, self._ports), environment, log, grace=grace, folder=folder, held=[held.fileno()])
 

@@ -78,7 +78,7 @@ def history(settings: Settings) -> EventLog:
 @contextmanager
 def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
     """SeaweedFS while the platform runs, or nothing when the user brought a server."""
-    if settings.s3_endpoint:
+    if settings.s3_endpoint and settings.s3_endpoint != settings.own_s3:
         yield None
         return
     home = settings.home
@@ -93,9 +93,9 @@ def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
 
 def _with_store(settings: Settings, store: SeaweedFS | None) -> Settings:
     if store is None:
-        return settings
+        return settings.model_copy(update={"own_s3": ""})
     keys = {"s3_access_key": store.keys.access, "s3_secret_key": store.keys.secret}
-    return settings.model_copy(update={"s3_endpoint": store.endpoint, **keys})
+    return settings.model_copy(update={"s3_endpoint": store.endpoint, "own_s3": store.endpoint, **keys})
 
 
 def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
@@ -174,6 +174,7 @@ def _running(settings: Settings) -> Running:
         s3_secret_key=settings.s3_secret_key,
         s3_region=settings.s3_region,
         model_bucket=settings.model_bucket,
+        own_s3=settings.own_s3,
     )
 
 

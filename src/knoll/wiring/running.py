@@ -22,7 +22,7 @@ _LOCK = "lock"
 
 @dataclass(frozen=True)
 class Running:
-    """A running platform. `url` takes predict requests, `s3_endpoint` objects."""
+    """A running platform. `url` takes predict requests, `s3_endpoint` objects; `own_s3` is the same when that server is ours."""
 
     pid: int
     port: int
@@ -32,6 +32,7 @@ class Running:
     s3_secret_key: str
     s3_region: str
     model_bucket: str
+    own_s3: str
 
 
 @contextmanager
@@ -84,7 +85,8 @@ def settings_of_running(settings: Settings) -> Settings:
             "s3_secret_key": found.s3_secret_key,
             "s3_region": found.s3_region,
             "model_bucket": found.model_bucket,
-            "url": settings.url or found.url,
+            "own_s3": found.own_s3,
+            "url": found.url,
             "port": found.port,
             "sink": f"{found.url}/broker",
         }
