@@ -1,39 +1,43 @@
 # One way to do each thing. `make help` lists them.
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = src functions tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit check format clean
+.PHONY: help install develop demo test test-unit check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BIN)/.installed: pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "Error: $(PYTHON) is not on the PATH"; echo "Fix: install Python 3.11 or newer, or say make PYTHON=python3"; exit 1; }
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: knoll needs Python 3.11 or newer"; echo "Fix: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV); the first time this takes some minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+
+$(BIN)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-install: $(BIN)/.installed ## make the virtual environment in .venv
+install: $(BIN)/.installed-user ## make the virtual environment in .venv, for users
+develop: $(BIN)/.installed-dev ## the same, with what tests and checks need
 
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: install ## every test, the loop with real parts included
+test: develop ## every test, the loop with real parts included
 	$(BIN)/python -m pytest
 
-test-unit: install ## the tests that need seconds
+test-unit: develop ## the tests that need seconds
 	$(BIN)/python -m pytest -m "not loop"
 
-check: install ## style, types and layers
+check: develop ## style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install ## write the style that check wants
+format: develop ## write the style that check wants
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
