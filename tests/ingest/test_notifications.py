@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import InvalidEvent
-from knoll.events import event_from_json, event_to_json
-from knoll.ingest.notifications import events_from_notification
+from knoll.events import Event, event_from_json, event_to_json
+from knoll.ingest.notifications import events_from_notification, receive
+from knoll.ports import Platform
+from knoll.settings import Settings
 
 BODIES = Path(__file__).parents[1] / "events"
 CREATED = {
@@ -89,3 +95,19 @@ def test_any_json_is_read_or_rejected(message: object) -> None:
         events_from_notification(json.dumps(message).encode(), "now")
     except InvalidEvent:
         return
+
+
+def test_what_knoll_itself_writes_is_no_news(tmp_path: Path) -> None:
+    published: list[Event] = []
+
+    class Sink:
+        def publish(self, event: Event) -> None:
+            published.append(event)
+
+    settings = Settings(home=tmp_path)
+    clock = SystemClock()
+    platform = Platform(MemoryStore(), LocalCluster(tmp_path / "knoll.db", "default", clock), Sink(), HttpPredictors(), clock, settings)
+    ours = record()
+    ours["s3"] = {"bucket": {"name": settings.model_bucket}, "object": {"key": "models/digits/v000001/manifest.json"}}
+    receive(json.dumps({"Records": [ours, record()]}).encode(), platform)
+    assert [event.data["s3"]["bucket"]["name"] for event in published] == ["datasets"]

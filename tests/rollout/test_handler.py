@@ -320,16 +320,13 @@ def _live_through(world: World) -> None:
 
 
 def _survive(world: World, version: str, requests: int) -> None:
+    """Two rounds of events, of which any may kill its function."""
     mortal = world.platform.store
-    event = new_event(
-        PREDICTOR_OBSERVED,
-        source="/test",
-        time=world.time.now(),
-        data={"model": "digits", "version": version, "instance": version, "requests": requests, "errors": 0},
-    )
-    for _ in range(2):
+    observed = {"model": "digits", "version": version, "instance": version, "requests": requests, "errors": 0}
+    told = [(PREDICTOR_OBSERVED, observed), (TRAINING_SUCCEEDED, {"model": "digits"})]
+    for type, data in told * 2:
         mortal.is_armed = True  # type: ignore[attr-defined]
         with suppress(Killed):
-            handler.handle(event, world.platform)
+            handler.handle(new_event(type, source="/test", time=world.time.now(), data=data), world.platform)
         mortal.is_armed = False  # type: ignore[attr-defined]
         world.kserve()

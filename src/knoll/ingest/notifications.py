@@ -22,9 +22,13 @@ _FILER_ROOT = "/buckets/"
 
 
 def receive(body: bytes, platform: Platform) -> None:
-    """Publish what a notification tells. Raises InvalidEvent when it is none; when one publish fails, the store may post it all again."""
+    """Publish what a notification tells of the users' buckets: what knoll itself writes is no news, and must never start anything.
+
+    Raises InvalidEvent when the body is no notification; when a publish fails, the store may post it all again.
+    """
     for event in events_from_notification(body, platform.clock.now().isoformat()):
-        platform.events.publish(event)
+        if event.data["s3"]["bucket"]["name"] != platform.settings.model_bucket:
+            platform.events.publish(event)
 
 
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:

@@ -46,9 +46,8 @@ def handle(event: Event, platform: Platform) -> Event | None:
     name = _model_of(event)
     if name:
         with suppress(NotFound):
-            if event.type == PREDICTOR_OBSERVED:
-                _count(name, event, platform)
-            _advance(name, platform)
+            if event.type != PREDICTOR_OBSERVED or _count(name, event, platform):
+                _advance(name, platform)
     return None
 
 
@@ -163,16 +162,19 @@ def _after(slot: Slot, step: Step, at: str) -> Slot:
     return slot
 
 
-def _count(name: str, event: Event, platform: Platform) -> None:
-    """Keep what a predictor of the candidate has counted so far. Its counts only rise, so repeats and late events change nothing."""
+def _count(name: str, event: Event, platform: Platform) -> bool:
+    """Keep what a predictor of the candidate has counted so far; False when its version is not on trial. Counts only rise, so repeats and
+    late events change nothing."""
     version, instance, reported = _reported(event)
     while True:
         document = platform.cluster.get("Model", name)
         slot = slot_from_status(document.get("status") or {})
+        if slot.phase not in ("Canary", "Baking") or version != slot.candidate:
+            return False
         before = slot.evidence.instances.get(instance, (0, 0))
         counts = (max(before[0], reported[0]), max(before[1], reported[1]))
-        if slot.phase not in ("Canary", "Baking") or version != slot.candidate or counts == before:
-            break
+        if counts == before:
+            return True
         instances = {**slot.evidence.instances, instance: counts}
         with suppress(Conflict):
             _write(document, replace(slot, evidence=replace(slot.evidence, instances=instances)), platform)
