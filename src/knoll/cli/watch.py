@@ -28,7 +28,7 @@ class Frame:
     is_final: bool
 
 
-def watch(look: Callable[[], Frame], output: Output, *, timeout: float | None = None, every: float = 0.5, waiting_for: str) -> Frame:
+def watch(look: Callable[[], Frame], output: Output, *, timeout: float | None = None, every: float = 1.0, waiting_for: str) -> Frame:
     """Look every `every` seconds until a final frame, and return it. Raises TimedOut after `timeout` seconds."""
     show = _documents() if output is Output.json else _lines()
     deadline = None if timeout is None else time.monotonic() + timeout
