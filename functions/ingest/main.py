@@ -8,5 +8,5 @@ from knoll.wiring.functions import answer_request
 
 @functions_framework.http
 def ingest(request: Request) -> Response:
-    """Answer one delivery of the broker ."""
+    """Answer one delivery of the broker, or one notification of a bucket."""
     return answer_request("ingest", request)

@@ -8,5 +8,5 @@ from knoll.wiring.functions import answer_request
 
 @functions_framework.http
 def sweep(request: Request) -> Response:
-    """Answer one delivery of the broker ."""
+    """Answer one delivery of the broker."""
     return answer_request("sweep", request)

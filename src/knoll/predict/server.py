@@ -42,7 +42,7 @@ def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
     except KnollError as error:
         _fail(error)
     observer = Observer(model, version.manifest.version, platform)
-    predictor = service.Predictor(model, version, graph, settings.threads or len(os.sched_getaffinity(0)))
+    predictor = service.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
     headers = {"x-model-version": version.manifest.version, "x-model-digest": version.digest}
     with socket.create_server((settings.listen_host, port), backlog=2048) as listening:
         observer.start()

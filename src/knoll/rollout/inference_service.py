@@ -22,8 +22,9 @@ _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
     """What must serve now: None when nothing may, as after the rollback of a first version.
 
-    Rolling back restores the champion's spec with 0 % for the newest revision. So the bad revision gets nothing while the champion's new
-    revision starts, and removing the field then promotes a champion.
+    Rolling back restores the champion's spec with 0 % for the newest revision. So a bad candidate gets nothing while the champion's new
+    revision starts, and removing the field then promotes a champion. After a bake KServe knows no other revision to route to: there the
+    candidate serves until the champion's is ready.
     """
     if slot.phase in ("Deploying", "Canary"):
         return inference_service(model, slot.candidate, slot.percent if slot.champion else None, settings)
