@@ -51,7 +51,7 @@ class Manifest:
 @dataclass(frozen=True)
 class Tensor:
     """One input or output of the graph: name, OIP datatype (FP32, INT64, ...), shape with -1 for the batch, and the codec that turns
-    JSON into it or it into JSON, with the codec's options (see `knoll.predict.codecs`)."""
+    JSON into it or it into JSON, with the codec's options (see `knoll.codecs`)."""
 
     name: str
     datatype: str

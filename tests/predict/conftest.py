@@ -16,7 +16,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from knoll.predict.codecs import decode, encode
+from knoll.codecs import decode, encode
 from knoll.predict.graph import Graph
 from knoll.predict.loading import Version
 from knoll.versions import Manifest, Signature, Tensor, dump_manifest, entry_of

@@ -13,11 +13,11 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
+from knoll.codecs import decode, encode
 from knoll.errors import ClusterUnavailable
 from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED, TRAINING_SUCCEEDED, Event
 from knoll.names import dataset_uri, outcome_uri, progress_uri, run_uri, version_uri
 from knoll.ports import Platform
-from knoll.predict.codecs import decode, encode
 from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump, load_outcome, load_progress
 from knoll.settings import Settings
 from knoll.train.graph import run_graph

@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+from knoll.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.errors import InvalidInstance, InvalidVersion
-from knoll.predict.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.predict.loading import Version
 
 __all__ = ["Graph", "agree", "warm_up"]

@@ -21,8 +21,8 @@ from kserve.errors import InferenceError, InvalidInput
 from kserve.model_server import app
 from kserve.protocol.rest.server import RESTServer
 
+from knoll.codecs import DTYPES, Array, check_tensor, decode, encode, encode_picture
 from knoll.errors import InvalidInstance
-from knoll.predict.codecs import DTYPES, Array, check_tensor, decode, encode, encode_picture
 from knoll.predict.envelope import Envelope
 from knoll.predict.graph import Graph
 from knoll.predict.loading import Version

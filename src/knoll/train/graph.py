@@ -3,10 +3,8 @@
 Only what was compared is published: a graph that answers otherwise than its network would make every metric a lie.
 """
 
-import base64
 import logging
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,8 @@ from numpy.typing import NDArray
 
 from knoll.errors import Rejected
 from knoll.families.base import Export
-from knoll.families.pictures import to_png
-from knoll.versions import Tensor
 
-__all__ = ["answer_of", "export_graph", "run_graph"]
+__all__ = ["export_graph", "run_graph"]
 
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
@@ -49,19 +45,6 @@ def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> l
     names = [one.name for one in session.get_inputs()]
     outputs: list[NDArray[Any]] = session.run(None, dict(zip(names, inputs, strict=True)))
     return outputs
-
-
-def answer_of(tensor: Tensor, row: NDArray[Any]) -> Any:
-    """One example's output as a predictor answers it, by the tensor's codec: classes, image, or else nested lists."""
-    options: Mapping[str, Any] = tensor.options
-    if tensor.codec == "classes":
-        shares = dict(zip(options["labels"], row.tolist(), strict=True))
-        return {"label": max(shares, key=lambda label: shares[label]), "probabilities": shares}
-    if tensor.codec == "image":
-        low, high = options["low"], options["high"]
-        pixels = np.rint((row - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
-        return {"b64": base64.b64encode(to_png(pixels.transpose(1, 2, 0))).decode()}
-    return row.tolist()
 
 
 def _to_onnx(export: Export) -> bytes:

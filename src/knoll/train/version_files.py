@@ -8,16 +8,16 @@ import platform as machine
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
-from typing import Any
 
 import torch
 from safetensors.torch import save
 
 from knoll import __version__
+from knoll.codecs import encode
 from knoll.families.base import Examples, Export, Family, FamilyConfig
 from knoll.runs import Run
 from knoll.train.card import CardFacts, model_card
-from knoll.train.graph import answer_of, export_graph
+from knoll.train.graph import export_graph
 from knoll.train.loop import Trained
 from knoll.train.publish import Draft
 from knoll.versions import Manifest, entry_of
@@ -76,20 +76,14 @@ def _pictures(work: Work) -> dict[str, bytes]:
 
 def _served(export: Export, threads: int) -> dict[str, bytes]:
     graph, outputs = export_graph(export, threads=threads)
-    signature = export.signature
-    rows = zip(export.samples, *outputs, strict=True)
-    samples = [{"instance": instance, "prediction": _prediction(export, row)} for instance, *row in rows]
+    named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
+    pairs = zip(export.samples, encode(named, export.signature), strict=True)
+    samples = [{"instance": instance, "prediction": prediction} for instance, prediction in pairs]
     return {
         "model.onnx": graph,
-        "signature.json": json.dumps(asdict(signature), indent=1).encode(),
+        "signature.json": json.dumps(asdict(export.signature), indent=1).encode(),
         "samples.json": json.dumps(samples, indent=1).encode(),
     }
-
-
-def _prediction(export: Export, row: list[Any]) -> Any:
-    """As V1 answers: the one output itself, or several by name."""
-    answers = {tensor.name: answer_of(tensor, value) for tensor, value in zip(export.signature.outputs, row, strict=True)}
-    return next(iter(answers.values())) if len(answers) == 1 else answers
 
 
 def _environment(device: torch.device) -> dict[str, str]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from knoll.codecs import decode, encode, encode_picture
 from knoll.errors import InvalidInstance
-from knoll.predict.codecs import decode, encode, encode_picture
 from knoll.predict.graph import agree
 from knoll.versions import Signature, Tensor
 
