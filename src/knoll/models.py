@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from knoll.errors import InvalidModel
+from knoll.errors import InvalidModel, Rejected
 from knoll.names import MODEL_NAME, digest, split_uri
 
 __all__ = [
@@ -72,7 +72,7 @@ class DatasetSpec(_Spec):
     @field_validator("uri")
     @classmethod
     def _is_s3(cls, uri: str) -> str:
-        bucket, key = split_uri_or_fault(uri)
+        bucket, key = _split_uri_or_fault(uri)
         if not bucket or (key and not key.endswith("/")):
             raise ValueError("end the prefix with a slash: s3://datasets/digits/")
         return uri
@@ -153,11 +153,11 @@ class Model(_ModelSpec):
         return digest([self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))])
 
 
-def split_uri_or_fault(uri: str) -> tuple[str, str]:
+def _split_uri_or_fault(uri: str) -> tuple[str, str]:
     """`split_uri` for validators, which report ValueError."""
     try:
         return split_uri(uri)
-    except Exception as error:
+    except Rejected as error:
         raise ValueError(str(error)) from error
 
 

@@ -26,7 +26,7 @@ __all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
 
 _LISTENERS = tuple(part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc"))
 _HOST = "127.0.0.1"
-_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"  # of seven for each new bucket, thirty buckets use up a small disk
+_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"  # seven for each new bucket, the default, soon use up a small disk
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def _command(weed: Path, ports: dict[str, int]) -> list[str]:
         "master.telemetry": "false",
         "master.electionTimeout": "200ms",  # a restart waits so long before it elects itself
         "master.heartbeatInterval": "50ms",
+        "master.volumeSizeLimitMB": "128",  # as many volumes as fit on the disk, and a bucket takes one at least
         "volume.max": "0",
         "volume.preStopSeconds": "0",
         "webdav": "false",
