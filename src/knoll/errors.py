@@ -17,6 +17,9 @@
 Every error says what is wrong and why in its text, and in `fix` which command or change helps.
 """
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
 __all__ = [
     "AlreadyExists",
     "ClusterUnavailable",
@@ -31,7 +34,10 @@ __all__ = [
     "Rejected",
     "StoreUnavailable",
     "Unavailable",
+    "act_on_each",
 ]
+
+_Thing = TypeVar("_Thing")
 
 
 class KnollError(Exception):
@@ -88,3 +94,15 @@ class AlreadyExists(Unavailable):
 
 class Conflict(Unavailable):
     """Somebody else changed the object first."""
+
+
+def act_on_each(things: Iterable[_Thing], act: Callable[[_Thing], object]) -> None:
+    """Act on every thing, and raise the first error only when all have had their turn: one that is ill must not stop the others."""
+    failed: list[KnollError] = []
+    for thing in things:
+        try:
+            act(thing)
+        except KnollError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]

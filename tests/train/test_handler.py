@@ -3,16 +3,17 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
-from knoll.errors import InvalidEvent, Rejected
+from knoll.errors import InvalidEvent, Rejected, StoreUnavailable
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, TICK, Event, new_event
 from knoll.ingest import handler as ingest
 from knoll.names import outcome_uri
@@ -165,6 +166,29 @@ def test_an_event_that_names_a_snapshot_of_other_data_is_rejected(platform: Plat
     with pytest.raises(InvalidEvent):
         train.handle(new_event(DATASET_LANDED, source="/forged", time=NOW, data=["digits"]), platform)
     assert jobs(platform) == []
+
+
+def test_a_model_or_record_that_is_ill_does_not_stop_the_others(platform: Platform) -> None:
+    """Sweep goes on past a faulty Model, a record that is none and a model whose bucket does not answer."""
+
+    class Picky(MemoryStore):
+        def list(self, prefix: str) -> Any:
+            if prefix.startswith("s3://elsewhere/"):
+                raise StoreUnavailable("no access")
+            return super().list(prefix)
+
+    picky = replace(platform, store=Picky(lambda: NOW))
+    ill = model("almonds")
+    ill["spec"]["dataset"]["uri"] = "s3://elsewhere/almonds/"
+    platform.cluster.create(ill)
+    platform.cluster.create({**model("beans"), "spec": {"family": 3}})
+    picky.store.put("s3://knoll-models/runs/digits-0.json", b"rubbish")
+    tick = upload(picky, b"one")
+    with pytest.raises(StoreUnavailable):
+        ingest.sweep(tick, picky)
+    (landed,) = platform.events.events  # type: ignore[attr-defined]
+    train.handle(landed, picky)
+    assert len(jobs(platform)) == 1
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound
+from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
 from knoll.ingest.landed import Landed, Waiting, decide, may_land
 from knoll.models import Model, parse_model
-from knoll.names import dataset_uri, join, run_id, run_uri
+from knoll.names import dataset_uri, join, run_id, run_uri, runs_uri
 from knoll.ports import Document, Platform
 from knoll.runs import Dataset, dump
 
@@ -34,13 +34,13 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:
     """Look at the dataset of every Model."""
-    landed = []
-    for document in platform.cluster.list("Model"):
+
+    def look(document: Document) -> None:
         model = _readable(document)
-        if model:
-            landed += _look(document, model, platform, event)
-    for one in landed:
-        platform.events.publish(one)
+        for landed in _look(document, model, platform, event) if model else ():
+            platform.events.publish(landed)
+
+    act_on_each(platform.cluster.list("Model"), look)
 
 
 def _look(document: Document, model: Model, platform: Platform, cause: Event, only: str = "") -> list[Event]:
@@ -49,12 +49,12 @@ def _look(document: Document, model: Model, platform: Platform, cause: Event, on
     _show(document, verdict, platform)
     if isinstance(verdict, Waiting):
         return []
-    return [_landed(dataset, platform, cause) for dataset in verdict.datasets if _is_new(model, dataset, platform)]
+    known = {one.uri for one in platform.store.list(runs_uri(platform.settings.model_root) + f"{model.name}-")}
+    return [_landed(dataset, platform, cause) for dataset in verdict.datasets if _record(model, dataset, platform) not in known]
 
 
-def _is_new(model: Model, dataset: Dataset, platform: Platform) -> bool:
-    record = run_uri(platform.settings.model_root, run_id(model.name, dataset.digest, model.config_digest))
-    return not any(one.uri == record for one in platform.store.list(record))
+def _record(model: Model, dataset: Dataset, platform: Platform) -> str:
+    return run_uri(platform.settings.model_root, run_id(model.name, dataset.digest, model.config_digest))
 
 
 def _landed(dataset: Dataset, platform: Platform, cause: Event) -> Event:

@@ -8,7 +8,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound
+from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
 from knoll.events import (
     PREDICTOR_OBSERVED,
     ROLLOUT_HELD,
@@ -53,9 +53,12 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
-    for document in platform.cluster.list("Model"):
+
+    def advance(document: Document) -> None:
         with suppress(NotFound):
             _advance(document["metadata"]["name"], platform)
+
+    act_on_each(platform.cluster.list("Model"), advance)
 
 
 def _model_of(event: Event) -> str:

@@ -4,12 +4,13 @@ Two arbiters, never one: the run record, put on condition that there is none, ou
 the API server decide who creates it. One Job of a model is live at a time, the next waits as a record without a Job.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from knoll.errors import AlreadyExists, InvalidEvent, InvalidModel, NotFound, Rejected
+from knoll.errors import AlreadyExists, InvalidEvent, InvalidModel, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
 from knoll.models import Model, parse_model
 from knoll.names import dataset_uri, outcome_uri, outcomes_uri, run_id, run_uri, runs_uri
@@ -18,6 +19,8 @@ from knoll.runs import Outcome, Run, dump, load_dataset, load_run
 from knoll.train.job import is_live, job_document, job_failure
 
 __all__ = ["handle", "next_run", "sweep"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
@@ -29,14 +32,18 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 
 def sweep(event: Event, platform: Platform) -> None:
-    """Bring every run without an outcome one step on: an outcome for a failed Job, a Job for the oldest that waits."""
+    """Bring the runs without an outcome one step on: an outcome for a failed Job, and for each model a Job for the oldest that waits."""
     jobs = {job["metadata"]["name"]: job for job in platform.cluster.list("Job", {"app.kubernetes.io/managed-by": "knoll"})}
-    still_open = [run for run in _open_runs(platform) if not _settled(run, jobs.get(run.id), platform, event)]
-    for name in sorted({run.model for run in still_open}):
-        run = next_run([run for run in still_open if run.model == name], jobs)
+    runs = list(_open_runs(platform))
+
+    def go_on(model: str) -> None:
+        waiting = [run for run in runs if run.model == model and not _settled(run, jobs.get(run.id), platform, event)]
+        run = next_run(waiting, jobs)
         if run and _is_wanted(run, platform):
             with suppress(AlreadyExists):
                 platform.cluster.create(job_document(run, platform.settings))
+
+    act_on_each(sorted({run.model for run in runs}), go_on)
 
 
 def next_run(waiting: Sequence[Run], jobs: dict[str, Document]) -> Run | None:
@@ -89,8 +96,12 @@ def _open_runs(platform: Platform) -> Iterable[Run]:
     root = platform.settings.model_root
     ended = {one.uri.rpartition("/")[2] for one in platform.store.list(outcomes_uri(root))}
     for one in platform.store.list(runs_uri(root)):
-        if one.uri.rpartition("/")[2] not in ended:
+        if one.uri.rpartition("/")[2] in ended:
+            continue
+        try:
             yield load_run(platform.store.get(one.uri))
+        except Rejected as error:
+            _LOG.warning("passed over %s: %s", one.uri, error)
 
 
 def _settled(run: Run, job: Document | None, platform: Platform, cause: Event) -> bool:

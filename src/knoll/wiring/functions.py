@@ -11,7 +11,7 @@ from flask import Request
 from flask import Response as FlaskResponse
 
 from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
-from knoll.errors import Unavailable
+from knoll.errors import act_on_each
 from knoll.events import Event
 from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
@@ -26,14 +26,7 @@ __all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
 
 def sweep(event: Event, platform: Platform) -> Event | None:
     """Ask every stage to do what a lost event left undone; a stage that cannot now does not stop the others."""
-    failed = []
-    for stage in (ingest, train, rollout):
-        try:
-            stage.sweep(event, platform)
-        except Unavailable as error:
-            failed.append(error)
-    if failed:
-        raise failed[0]
+    act_on_each((ingest.sweep, train.sweep, rollout.sweep), lambda stage: stage(event, platform))
     return None
 
 
