@@ -53,6 +53,7 @@ def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 s3_secret_key=s3.secret_key,
                 s3_region="us-east-1",
                 model_bucket=MODELS,
+                own_s3=s3.endpoint,
             ),
         )
         platform = user_platform(read_settings())
