@@ -15,9 +15,16 @@ __all__ = ["lock", "try_lock"]
 
 
 def try_lock(path: Path) -> BinaryIO | None:
-    """Take the lock: an open file, to be closed by whoever is done with it; None while somebody else has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
+    """Take the lock: an open file, to be closed by whoever is done with it; None while somebody else has it.
+
+    A folder that is not there yet is made for its owner alone. Raises Unavailable when the file cannot be opened.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        fix = "is the disk full, or the folder not yours? --home names another one"
+        raise Unavailable(f"{path.parent} cannot be used: {error.strerror}", fix=fix) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from knoll.errors import NotFound, Unavailable
+from knoll.errors import NotFound
+from knoll.laptop.locks import lock
 from knoll.settings import Settings
 
 __all__ = ["Running", "keep", "only_one", "running", "settings_of_running"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
+_LOOK = 0.5  # seconds; whoever asks what runs holds the lock for a moment
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,9 @@ class Running:
 
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Hold the home's lock. Raises Unavailable when another process does."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / _LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            fix = "end it with Ctrl-C, or choose another home: knoll --home DIR up"
-            raise Unavailable(f"a platform runs in {home} already", fix=fix) from error
+    """Hold the home's lock. Raises Unavailable when another process does, or when the home cannot be used."""
+    with lock(home / _LOCK, _LOOK):
+        (home / _FILE).unlink(missing_ok=True)  # what a kill has left behind is not what runs
         try:
             yield
         finally:
@@ -64,8 +61,8 @@ def running(settings: Settings) -> Running | None:
     """What runs in this home; None when nothing does, also when a kill has left its file behind, or before it is ready."""
     try:
         found = Running(**json.loads((settings.home / _FILE).read_text()))
-        with (settings.home / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with (settings.home / _LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return found
     except (OSError, ValueError, TypeError):
