@@ -1,11 +1,17 @@
 """From InferenceService documents to processes: proof of readiness, canary, scale to zero, crashes, restarts, deletion."""
 
+import asyncio
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import aiohttp
 import pytest
 
-from knoll.laptop.replica import backoff
+from knoll.laptop.replica import Command, Replica, backoff
+
+_SERVER = Path(__file__).with_name("model_server.py")
 
 
 def _is_alive(pid: int) -> bool:
@@ -139,6 +145,50 @@ def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop):
     laptop.cluster.create({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": {}})
     laptop.serve()
     assert laptop.predict().status_code == 200
+
+
+def test_a_quantity_that_cannot_be_read_harms_no_other_service(laptop, eventually):
+    """The revision is refused with the reason, the others are served on."""
+    laptop.serve()
+    laptop.serve(name="odd")
+    document = laptop.cluster.get("InferenceService", "odd")
+    document["spec"]["predictor"]["containers"][0]["resources"] = {"limits": {"cpu": "two"}}
+    laptop.cluster.update(document)
+    status = eventually(lambda: laptop.status("odd").get("modelStatus", {}).get("lastFailureInfo"))
+    assert "'two' is not a quantity" in status["message"]
+    laptop.restart()
+    assert laptop.predict().status_code == 200
+
+
+def test_a_server_that_cannot_be_started_now_is_started_later(laptop, eventually):
+    """A log that cannot be written, as on a full disk, holds a new revision up and does not fail it."""
+    (laptop.folder / "logs").touch()
+    laptop.apply()
+    eventually(lambda: laptop.cluster.list("Revision"))
+    eventually(lambda: laptop.predict().status_code == 503)
+    (laptop.folder / "logs").unlink()
+    eventually(laptop.is_settled)
+    assert laptop.predict().status_code == 200
+
+
+def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path):
+    """Between the look that finds it idle and its end, a request may take it."""
+
+    async def answer() -> int:
+        async with aiohttp.ClientSession() as http:
+            argv = (sys.executable, str(_SERVER), "--starts", str(tmp_path / "starts"))
+            command = Command("r", argv, {"K_REVISION": "r", "S3": "key"}, tmp_path / "log", "/ready", 0)
+            replica = Replica(command, http)
+            await replica.start(20.0)
+            resting = asyncio.create_task(replica.rest(0.0))
+            async with replica.slot(20.0) as address:
+                await resting
+                async with http.get(f"{address}/ready") as found:
+                    status = found.status
+            await replica.close()
+            return status
+
+    assert asyncio.run(answer()) == 200
 
 
 @pytest.mark.parametrize(("crashes", "seconds"), [(0, 0.0), (1, 0.0), (2, 1.0), (3, 2.0), (5, 8.0), (50, 30.0)])

@@ -25,6 +25,7 @@ _PROBE_WITHIN = aiohttp.ClientTimeout(total=5.0)
 _GRACE = 10.0
 _QUEUE = 1000
 _STABLE = 60.0
+_TRY_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,13 @@ class Replica:
             self._running = None
             self._count_crash(running, code)
 
+    async def rest(self, seconds: float) -> None:
+        """End the server if it is idle still: a request may have come since somebody looked."""
+        if self.is_idle(seconds):
+            await self.stop()
+
     async def stop(self) -> None:
-        """End the server, SIGTERM first: for one that is idle."""
+        """End the server, SIGTERM first."""
         running, self._running = self._running, None
         if running is not None:
             await _end(running.child)
@@ -188,7 +194,11 @@ class Replica:
         deadline = _now() + patience
         await asyncio.sleep(self._retry_at - _now())
         command, port = self.command, _free_port()
-        child = await asyncio.to_thread(Child, command.argv, {**command.environment, "PORT": str(port)}, command.log, grace=_GRACE)
+        try:
+            child = await asyncio.to_thread(Child, command.argv, {**command.environment, "PORT": str(port)}, command.log, grace=_GRACE)
+        except Unavailable as error:  # as on a full disk, which may have room again in a moment
+            self._retry_at = _now() + _TRY_AGAIN
+            return Failure(str(error), None)
         running = _Running(child, f"http://127.0.0.1:{port}", _now())
         try:
             while (code := child.poll()) is None and _now() < deadline:

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from knoll.errors import Unavailable
+from knoll.errors import Rejected, Unavailable
 from knoll.laptop.containers import Unrunnable, command_of, environment_of
 from knoll.laptop.replica import Command, Replica
 from knoll.laptop.revisions import GAVE_UP, Verdict, min_scale, traffic_of, verdict
@@ -136,8 +136,9 @@ class Servers:
         found = verdict(revision)
         try:
             replica = Replica(_command(revision, self._hosting), self.http)
-        except Unrunnable as error:
-            refused = Verdict("False", error.reason, str(error))
+        except (Unrunnable, Rejected) as error:
+            reason = error.reason if isinstance(error, Unrunnable) else "CreateContainerConfigError"
+            refused = Verdict("False", reason, str(error))
             if found != refused:
                 self._spawn(self._judge(revision, refused))
             return
@@ -176,7 +177,7 @@ class Servers:
             if is_kept and not hosted.replica.is_running:
                 self._spawn(hosted.replica.start(self._hosting.progress_deadline))
             elif not is_kept and hosted.replica.is_idle(self._hosting.idle):
-                self._spawn(hosted.replica.stop())
+                self._spawn(hosted.replica.rest(self._hosting.idle))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
