@@ -185,10 +185,10 @@ def test_what_was_published_before_a_start_or_in_flight_at_a_stop_is_delivered_a
 
 class _Clock:
     def __init__(self, hours: int) -> None:
-        self._hours = hours
+        self.hours = hours
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, self._hours, tzinfo=UTC)
+        return datetime(2026, 1, 1, self.hours, tzinfo=UTC)
 
 
 def test_attempts_and_due_times_survive_a_restart(tmp_path: Path) -> None:
@@ -212,6 +212,26 @@ def test_attempts_and_due_times_survive_a_restart(tmp_path: Path) -> None:
     brokers[1].stop()
     assert len(tries) == 2
     assert [letter.at for letter in brokers[1].dead_letters()] == ["2026-01-01T02:00:00+00:00"]
+
+
+def test_a_clock_that_is_set_back_delays_no_retry(tmp_path: Path) -> None:
+    """Nothing is due later than the longest pause of its Trigger."""
+    clock, tries = _Clock(12), []
+
+    def refuse_once(event: Event) -> None:
+        tries.append(event.id)
+        if len(tries) == 1:
+            raise Unavailable("later")
+
+    delivery = Delivery.model_validate({"retry": 2, "backoffPolicy": "exponential", "backoffDelay": "PT0.01S"})
+    broker = Broker(tmp_path / "knoll.db", [Trigger(name="t", subscriber="t", delivery=delivery)], {"t": refuse_once}, clock)
+    broker.publish(_event("t"))
+    broker.start()
+    _eventually(lambda: EventLog(tmp_path / "knoll.db").open()["t"][0].attempts == 1)
+    clock.hours = 11
+    _settle(broker)
+    broker.stop()
+    assert tries == ["1", "1"]
 
 
 def test_deliveries_of_a_trigger_that_is_gone_become_dead_letters(tmp_path: Path) -> None:

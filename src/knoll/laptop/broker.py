@@ -24,7 +24,8 @@ __all__ = ["Broker", "Subscriber"]
 Subscriber = Callable[[Event], Event | None]
 
 _logger = logging.getLogger(__name__)
-_LONGEST_WAIT = 30.0  # seconds; a clock that was set back must not make a retry wait for ever
+_LONGEST_WAIT = 30.0  # seconds, then look at the clock again: a machine that sleeps does not count the time
+_SLACK = 2.0  # seconds beyond a Trigger's longest pause; what is due later still was put off before the clock was set back
 _ERROR_BYTES = 1024  # knativeerrordata is cut there, as Knative does
 
 
@@ -155,6 +156,7 @@ class _Queue:
     def __init__(self, trigger: Trigger, clock: Clock) -> None:
         self.trigger = trigger
         self._clock = clock
+        self._longest_pause = (trigger.delivery.pause(trigger.delivery.retry) or 0.0) + _SLACK
         self._heap: list[Open] = []
         self._queued: set[int] = set()
         self._is_open = False
@@ -172,7 +174,7 @@ class _Queue:
         with self._changed:
             while self._is_open:
                 wait = self._heap[0].due - self._clock.now().timestamp() if self._heap else None
-                if wait is not None and wait <= 0:
+                if wait is not None and not 0 < wait <= self._longest_pause:
                     self._queued.remove(self._heap[0].seq)
                     return heapq.heappop(self._heap)
                 self._changed.wait(None if wait is None else min(wait, _LONGEST_WAIT))
