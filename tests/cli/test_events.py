@@ -43,3 +43,12 @@ def test_events_are_chosen_by_type_model_and_number(knoll, happened: list[Event]
     """The filters apply before the limit, which keeps the newest."""
     lines = [json.loads(line) for line in knoll("events", "-o", "json", *words).stdout.splitlines()]
     assert [line["id"] for line in lines] == [happened[index].id for index in wanted]
+
+
+def test_an_event_of_a_foreign_shape_is_shown_like_the_others(knoll, happened: list[Event], platform) -> None:
+    """Whatever somebody has sent to the broker, the events can be read."""
+    odd = Event("odd", "/test", "com.example.odd", "2026-01-01T00:00:00+00:00", data={"metadata": "none"})
+    EventLog(platform.settings.home / DATABASE).append(odd, [])
+    result = knoll("events")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == len(happened) + 1

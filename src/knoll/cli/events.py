@@ -60,13 +60,18 @@ def _stream(
 
 
 def _model_of(event: "Event") -> str:
-    data: Any = event.data if isinstance(event.data, dict) else {}
-    labels = (data.get("metadata") or {}).get("labels") or {}
+    data = _fields(event.data)
+    labels = _fields(_fields(data.get("metadata")).get("labels"))
     return str(data.get("model") or labels.get("knoll.dev/model") or event.subject)
 
 
+def _fields(value: Any) -> dict[str, Any]:
+    """The value if it is an object, else nothing: anybody may send the broker anything."""
+    return value if isinstance(value, dict) else {}
+
+
 def _print(event: "Event") -> None:
-    data = event.data if isinstance(event.data, dict) else {}
+    data = _fields(event.data)
     keys = ("runId", "state", "progressPercentage", "version", "step", "percent", "objects", "reason", "metrics", "requests", "errors")
     facts = " ".join(f"{key}={data[key]}" for key in keys if data.get(key) not in (None, "", {}))
     typer.echo(f"{event.time[11:19]}  {event.type}  {event.subject}  {facts}".rstrip())
