@@ -159,6 +159,12 @@ def _trigger(**spec: object) -> dict[str, object]:
     return {"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": "t"}, "spec": whole}
 
 
+def _ping(broker: str = "default", **spec: object) -> dict[str, object]:
+    sink = {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": broker}}
+    whole = {"sink": sink, **spec}
+    return {"apiVersion": "sources.knative.dev/v1", "kind": "PingSource", "metadata": {"name": "p"}, "spec": whole}
+
+
 def test_a_trigger_inherits_the_delivery_of_its_broker(tmp_path: Path) -> None:
     """Without a delivery the Broker's holds; with one, only a missing dead-letter sink comes from the Broker."""
     sink = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "graveyard"}}
@@ -184,6 +190,9 @@ def test_a_trigger_inherits_the_delivery_of_its_broker(tmp_path: Path) -> None:
         ({"apiVersion": "flows.knative.dev/v1", "kind": "Sequence", "metadata": {"name": "s"}}, "executes Broker, Trigger"),
         ({"apiVersion": "eventing.knative.dev/v1beta1", "kind": "Trigger", "metadata": {"name": "t"}}, "eventing.knative.dev/v1"),
         (_broker(), "exactly one Broker"),
+        (_ping(data="now"), "spec.data"),
+        (_ping(ceOverrides={"extensions": {"Two Words": "x"}}), "spec.ceOverrides.extensions"),
+        (_ping("other"), "sends to other, not to Broker default"),
     ],
 )
 def test_what_the_laptop_cannot_execute_is_rejected_by_name(tmp_path: Path, document: dict[str, object], text: str) -> None:

@@ -3,12 +3,13 @@
 The laptop must not be kinder than the cluster: what cannot be executed here is refused by name, with its file, and never ignored.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from knoll.errors import Rejected
 from knoll.laptop.triggers import DEFAULT_DELIVERY, Attributes, Delivery, Destination, Filter, Trigger, Value
@@ -36,6 +37,10 @@ class _TriggerSpec(Value):
     delivery: Delivery | None = None
 
 
+class _Overrides(Value):
+    extensions: Attributes = Field(default_factory=dict)
+
+
 class PingSource(Value):
     """A clock: an event by a cron schedule."""
 
@@ -44,8 +49,15 @@ class PingSource(Value):
     timezone: str = ""
     content_type: str = ""
     data: str = ""
-    ce_overrides: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    ce_overrides: _Overrides = _Overrides()
     sink: Destination
+
+    @field_validator("data")
+    @classmethod
+    def _is_json(cls, data: str) -> str:
+        """A laptop's events have JSON data; a ValueError is how pydantic hears of anything else."""
+        json.loads(data or "null")
+        return data
 
 
 class _Selector(Value):
@@ -105,7 +117,9 @@ def _disagreements(found: Mapping[str, list[Any]]) -> list[str]:
     [(broker, _)] = found["Broker"]
     names = [name for name, _ in found["Trigger"]]
     faults = [f"there are two Triggers {name}" for name in sorted({name for name in names if names.count(name) > 1})]
-    return faults + [f"Trigger {name} is of Broker {spec.broker}, not {broker}" for name, spec in found["Trigger"] if spec.broker != broker]
+    faults += [f"Trigger {name} is of Broker {spec.broker}, not {broker}" for name, spec in found["Trigger"] if spec.broker != broker]
+    sinks = {spec.sink.ref.name for kind in ("PingSource", "ApiServerSource") for spec in found[kind]}
+    return faults + [f"a source sends to {name}, not to Broker {broker}" for name in sorted(sinks - {broker})]
 
 
 def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> Eventing:

@@ -56,5 +56,5 @@ def ping(source: PingSource, namespace: str, clock: Clock) -> Event:
         type=PING,
         time=clock.now().isoformat(),
         data=json.loads(source.data) if source.data else None,
-        extensions=source.ce_overrides.get("extensions", {}),
+        extensions=source.ce_overrides.extensions,
     )
