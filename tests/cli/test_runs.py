@@ -53,6 +53,16 @@ def test_watching_ends_with_the_outcome(knoll, platform, model_file: Path, bucke
     assert f"{run} {state.capitalize()}" in result.stdout
 
 
+def test_watching_knows_the_run_of_the_data_however_old_it_is(knoll, platform, model_file: Path, bucket: str, records) -> None:
+    """Going back to data of long ago makes no new run: -w ends with the old one, also when newer ones fill the list."""
+    knoll("apply", "-f", model_file)
+    run = landed_run(platform, bucket)
+    records.outcome(records.run(1, id=run))
+    records.outcome(records.run(2), "failed", reason="because")
+    result = knoll("runs", "digits", "-w", "--limit", "1", "--timeout", "5")
+    assert result.exit_code == 0, result.output
+
+
 def test_watching_waits_for_the_run_of_new_data(knoll, platform, model_file: Path, bucket: str, records) -> None:
     """An old run that has ended does not end -w while newer data has landed and its run is still to come."""
     knoll("apply", "-f", model_file)

@@ -4,7 +4,7 @@ Records are the truth, a Job only adds why nothing happens yet: so a run is stil
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -82,10 +82,12 @@ def list_run_ids(platform: Platform, model: str = "") -> list[str]:
     return [one for one in ids if (match := _RUN_ID.fullmatch(one)) and model in ("", match[1])]
 
 
-def read_runs(platform: Platform, model: str = "", limit: int = 20, known: Mapping[str, RunView] | None = None) -> list[RunView]:
-    """The newest runs, newest first; those that `known` shows as over are not read again."""
+def read_runs(
+    platform: Platform, model: str = "", limit: int = 20, *, known: Mapping[str, RunView] | None = None, also: Collection[str] = ()
+) -> list[RunView]:
+    """The newest runs and those of `also`, newest first; those that `known` shows as over are not read again."""
     over = {id: view for id, view in (known or {}).items() if view.is_over}
-    ids = list_run_ids(platform, model)[:limit]
+    ids = [id for number, id in enumerate(list_run_ids(platform, model)) if number < limit or id in also]
     views = [over.get(id) or read_run(platform, id) for id in ids]
     return sorted(views, key=lambda view: view.run.created_at, reverse=True)
 

@@ -112,7 +112,7 @@ def _look(platform: "Platform", model: str, limit: int) -> "Callable[[], Frame]"
     def look() -> Frame:
         documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
         expected = expected_runs(platform, readable_models(documents))
-        views = read_runs(platform, model, limit, known)
+        views = read_runs(platform, model, limit, known=known, also=[one.run for one in expected])
         known.update({view.run.id: view for view in views})
         missing = [one for one in expected if one.run not in known and (one.run or model or not views)]
         newest = _newest(views, [one.run for one in expected])
