@@ -41,3 +41,21 @@ def test_the_demo_leaves_nothing_running_when_it_fails(knoll, tmp_path: Path) ->
     assert running(settings) is None
     with pytest.raises(ProcessLookupError):
         os.kill(found.pid, 0)
+
+
+def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
+    """SIGHUP reaches the demo alone, which stops what it has started."""
+    settings = read_settings(home=tmp_path / "home", port=0)
+    program = (
+        "import sys, time\nfrom knoll.cli.child import platform_child\nfrom knoll.settings import read_settings\n"
+        "with platform_child(read_settings(home=sys.argv[1], port=0)):\n    print(flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
+        assert demo.stdout
+        demo.stdout.readline()
+        found = running(settings)
+        demo.send_signal(signal.SIGHUP)
+        assert demo.wait(60)
+    assert found is not None
+    assert running(settings) is None
+    assert settings.home.stat().st_mode & 0o077 == 0

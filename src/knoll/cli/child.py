@@ -1,4 +1,4 @@
-"""A platform of its own, as a child process that never outlives its parent's work.
+"""A platform of its own, as a child process that ends with its parent's work, unless the parent is killed with -9.
 
 The demo starts `knoll up` as a user would. The child has a session of its own, so that Ctrl-C reaches the parent alone, which then stops
 the child in order.
@@ -28,6 +28,7 @@ def platform_child(settings: Settings) -> Iterator[None]:
     from knoll.wiring.running import running
 
     log = settings.home / "logs" / "up.log"
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "knoll.cli", "--home", str(settings.home), "--port", str(settings.port), "up"]
     with _interrupts(), log.open("wb") as file:
@@ -66,13 +67,14 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that its `finally` runs."""
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the block as Ctrl-C does, so that its `finally` runs."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
