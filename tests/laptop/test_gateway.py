@@ -93,6 +93,14 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop):
     assert "x-hop" not in answer.headers
     assert answer.headers["x-knoll-revision"] == "digits-predictor-00001"
     assert answer.headers["x-model-version"] == "v1"
+    assert [len(answer.headers.get_list(name)) for name in ("date", "server")] == [1, 1]
+
+
+def test_an_encoded_slash_leads_nowhere(laptop):
+    """A path means the same to the gateway and to the server behind it."""
+    laptop.serve()
+    for path in ("/x%2Fv1%2Fmodels%2Fdigits:predict", "/digits-predictor%2Fv1/models/digits:predict", "/v1%2Fmodels/digits:predict"):
+        assert laptop.http.post(path, json={"instances": [1]}).status_code == 404
 
 
 def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):

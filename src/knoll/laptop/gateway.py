@@ -31,6 +31,7 @@ _HOP_BY_HOP = {
     *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer"),
     *(b"transfer-encoding", b"upgrade", b"content-length", b"host"),
 }
+_OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
 _TAGS = ("latest", "prev")
 _SERVER = {"name": "knoll", "version": "2", "extensions": []}
 
@@ -153,13 +154,16 @@ class Gateway:
             request.method, url, headers=headers, data=BytesIO(body) if body else None, allow_redirects=False
         ) as found:
             answer = Response(await found.read(), found.status)
-        answer.raw_headers += [*_end_to_end(found.raw_headers), (b"x-knoll-revision", revision.encode())]
+        answer.raw_headers += [one for one in _end_to_end(found.raw_headers) if one[0] not in _OF_THE_FRONT]
+        answer.raw_headers.append((b"x-knoll-revision", revision.encode()))
         return answer
 
     def _revision(self, called: _Called) -> str:
         return pick(traffic_of(called.service), called.tag, self._random)
 
     def _called(self, request: Request) -> _Called | Response:
+        if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
+            return _error(404, "the name of a model holds no slash, encoded or not")
         documents = self._servers.documents
         host, model = request.path_params.get("host"), request.path_params.get("model", "")
         called = _by_host(documents, host) if host else _by_name(documents, model)
