@@ -5,8 +5,10 @@ Each setting is one variable, named in the README; the AWS variables, K_SINK and
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from knoll.errors import Rejected
 
 __all__ = ["Settings", "read_settings"]
 
@@ -17,7 +19,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KNOLL_", frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(default=Path("~/.knoll"), description="where the laptop platform keeps its data, keys, logs and records")
-    port: int = Field(default=8080, description="port of the laptop platform: predict, broker ingress and functions; 0 takes a free one")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="port of the laptop platform: predict, broker ingress and functions; 0 takes a free one"
+    )
     url: str = Field(default="", description="base URL for predict requests; `knoll env` prints it")
     s3_endpoint: str = Field(
         default="",
@@ -78,6 +82,10 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """The settings from the environment, with overrides by field name."""
-    settings = Settings(**overrides)  # type: ignore[arg-type]
+    """The settings from the environment, with overrides by field name. Raises Rejected that names every setting with a fault."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+        raise Rejected(f"settings have faults: {faults}", fix="mend the environment variables KNOLL_...; the README lists them") from error
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

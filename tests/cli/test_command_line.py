@@ -50,6 +50,17 @@ def test_without_a_platform_the_error_says_how_to_start_one(knoll) -> None:
     assert knoll("models").stdout == ""
 
 
+def test_a_setting_with_a_fault_is_named(knoll, monkeypatch) -> None:
+    """A wrong environment variable is an error with a fix, and no traceback."""
+    monkeypatch.setenv("KNOLL_PORT", "99999")
+    monkeypatch.setenv("KNOLL_IDLE", "soon")
+    result = knoll("models")
+    assert result.exit_code == 1
+    assert "port: Input should be less than" in result.stderr
+    assert "idle: Input should be a valid number" in result.stderr
+    assert "Fix: " in result.stderr
+
+
 def test_usage_errors_exit_with_two(knoll) -> None:
     """An unknown option or command is a usage error."""
     assert knoll("models", "--nonsense").exit_code == 2
