@@ -138,3 +138,10 @@ def test_a_store_that_does_not_answer_is_named(s3: Any) -> None:
         assert endpoint in caught.value.fix
         assert caught.value.__cause__ is not None
         assert "not the secret" not in str(caught.value)
+
+
+def test_a_server_on_this_machine_needs_no_proxy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a company's proxy the laptop's own server is still reached."""
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert list(s3_store(s3).list("s3://no-such-bucket/")) == []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # no proxy of the environment leads there
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
 
@@ -167,6 +169,7 @@ class S3Store:
             s3={"addressing_style": "path"} if self._endpoint else {},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
+            proxies={} if urlsplit(self._endpoint).hostname in _THIS_MACHINE else None,
         )
         return boto3.session.Session().client(
             "s3",
