@@ -61,6 +61,15 @@ def test_a_setting_with_a_fault_is_named(knoll, monkeypatch) -> None:
     assert "Fix: " in result.stderr
 
 
+def test_a_file_that_cannot_be_written_is_named(knoll, records, tmp_path: Path) -> None:
+    """The disk's refusal is an error with a fix, and no traceback."""
+    records.version(records.run(), picture=b"png")
+    (tmp_path / "file").touch()
+    result = knoll("versions", "digits", "--pictures", tmp_path / "file" / "folder")
+    assert result.exit_code == 1
+    assert f"Error: {tmp_path / 'file' / 'folder'}: Not a directory" in result.stderr
+
+
 def test_usage_errors_exit_with_two(knoll) -> None:
     """An unknown option or command is a usage error."""
     assert knoll("models", "--nonsense").exit_code == 2

@@ -1,6 +1,7 @@
 """The command `knoll`: its commands in the order in which a newcomer needs them.
 
-Errors that knoll raises on purpose are caught here and nowhere else; anything else is a fault of knoll and keeps its traceback.
+Errors that knoll raises on purpose, and files that cannot be read or written, become words and exit codes here and nowhere else;
+anything else is a fault of knoll and keeps its traceback.
 """
 
 from typing import Annotated, Any
@@ -24,13 +25,16 @@ _USE = "Use"
 
 class _Root(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        from knoll.cli.failures import INTERRUPTED, exit_code, report
+        from knoll.cli.failures import INTERRUPTED, exit_code, of_the_disk, report
 
         try:
             return super().invoke(ctx)
-        except KnollError as error:
-            report(error, as_json=output_of(ctx) is Output.json)
-            raise typer.Exit(exit_code(error)) from error
+        except (KnollError, OSError) as error:
+            told = of_the_disk(error) if isinstance(error, OSError) else error
+            if told is None:
+                raise
+            report(told, as_json=output_of(ctx) is Output.json)
+            raise typer.Exit(exit_code(told)) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
 

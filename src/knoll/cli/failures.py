@@ -3,20 +3,24 @@
 Scripts branch on exit codes, people read `Error:` and `Fix:` on stderr; with `-o json` stdout holds one object, also when it is an error.
 """
 
+import errno
 import json
 
 import typer
 
 from knoll.errors import KnollError, NotFound
 
-__all__ = ["FAILURE", "INTERRUPTED", "NOT_FOUND", "OK", "TIMED_OUT", "USAGE", "TimedOut", "exit_code", "report"]
+__all__ = ["FAILURE", "INTERRUPTED", "NOT_FOUND", "TIMED_OUT", "TimedOut", "exit_code", "of_the_disk", "report"]
 
-OK = 0
 FAILURE = 1
-USAGE = 2
 TIMED_OUT = 3
 NOT_FOUND = 4
 INTERRUPTED = 130
+
+_OF_THE_DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+}
 
 
 class TimedOut(KnollError):
@@ -30,10 +34,17 @@ def exit_code(error: KnollError) -> int:
     return NOT_FOUND if isinstance(error, NotFound) else FAILURE
 
 
+def of_the_disk(error: OSError) -> KnollError | None:
+    """A file that cannot be read or written, in words; None for whatever else the system refuses."""
+    if error.errno not in _OF_THE_DISK:
+        return None
+    return KnollError(f"{error.filename or 'a file'}: {error.strerror}", fix="see that the disk has room and the folder is yours")
+
+
 def report(error: KnollError, *, as_json: bool) -> None:
     """Say what is wrong, why, and which command helps: on stderr, and with `as_json` as an object on stdout."""
-    typer.secho(f"Error: {error}", err=True, fg=None)
+    typer.echo(f"Error: {error}", err=True)
     if error.fix:
-        typer.secho(f"Fix: {error.fix}", err=True, fg=None)
+        typer.echo(f"Fix: {error.fix}", err=True)
     if as_json:
         typer.echo(json.dumps({"error": {"code": type(error).__name__, "message": str(error), "fix": error.fix}}))
