@@ -39,6 +39,12 @@ def test_broker_and_functions_get_headers_and_body_and_answer_for_themselves(fro
         assert http.get("/broker").status_code == 405
 
 
+def test_a_web_page_cannot_use_the_platform_under_a_name_of_its_own(front):
+    """A foreign Host header is refused: a name may lead to 127.0.0.1, and a browser would let its page read the answers."""
+    assert httpx.get(f"{front.url}/healthz", headers={"host": "example.test"}, trust_env=False).status_code == 400
+    assert httpx.get(f"{front.url}/healthz".replace("127.0.0.1", "localhost"), trust_env=False).status_code == 200
+
+
 def test_an_unknown_function_is_answered_with_those_that_are_known(front):
     """404 with their names."""
     answer = httpx.post(f"{front.url}/functions/trian", trust_env=False)

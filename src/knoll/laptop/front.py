@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import uvicorn
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,6 +27,7 @@ Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 
 _THREADS = 40
 _DRAIN = 15
+_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])  # no web page whose name leads to 127.0.0.1
 
 
 def listen(port: int) -> socket.socket:
@@ -66,7 +69,7 @@ class Front:
             Route("/broker", self._ingress, methods=["POST"]),
             Route("/functions/{name}", self._function, methods=["POST"]),
         ]
-        app = Starlette(routes=[*own, *routes], lifespan=self._live)
+        app = Starlette(routes=[*own, *routes], middleware=[_ONLY_HERE], lifespan=self._live)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
