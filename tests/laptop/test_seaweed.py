@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 
@@ -100,6 +101,23 @@ def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[st
     assert client(again, "eu-west-3").get_object(Bucket="datasets", Key="digits/a b+ü%.txt")["Body"].read() == b"hello"
     again.stop()
     assert weed_processes(tmp_path / "s3") == []
+
+
+def test_without_the_keys_nobody_gets_past_the_s3_server(tmp_path: Path) -> None:
+    """The filer and the volume server behind it, whose ports are open on loopback, refuse what has no signature of theirs."""
+    server = start(tmp_path)
+    s3 = client(server)
+    s3.create_bucket(Bucket="mine")
+    s3.put_object(Bucket="mine", Key="large", Body=b"x" * 5_000_000)
+    ports = json.loads((tmp_path / "s3" / "ports.json").read_text())
+    filer = f"http://127.0.0.1:{ports['filer']}/buckets/mine"
+    with httpx.Client(trust_env=False) as http:
+        assert http.get(f"{filer}/large").status_code == 401
+        assert http.post(f"{filer}/planted", files={"file": b"x"}).status_code == 401
+        assert http.post(f"http://127.0.0.1:{ports['volume']}/1,01", files={"file": b"x"}).status_code == 401
+    assert len(s3.get_object(Bucket="mine", Key="large")["Body"].read()) == 5_000_000
+    s3.copy_object(Bucket="mine", Key="copy", CopySource="mine/large")
+    server.stop()
 
 
 def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) -> None:

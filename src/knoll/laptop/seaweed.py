@@ -53,7 +53,8 @@ class SeaweedFS:
             _write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
             _write_private(folder / "notification.toml", _notification(notify))
             _write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
-            environment = {"HOME": str(folder)}  # a security.toml or filer.toml of the user must not change this server
+            _write_private(folder / "security.toml", _security())
+            environment = {"HOME": str(folder)}  # a filer.toml of the user must not change this server
             self._child = Child(_command(weed, self._ports), environment, log, grace=grace, folder=folder, held=[held.fileno()])
 
     def poll(self) -> int | None:
@@ -140,6 +141,12 @@ def _identities(keys: Keys) -> dict[str, object]:
 def _notification(url: str) -> str:
     lines = ["[notification.webhook]", f"enabled = {json.dumps(bool(url))}", f"endpoint = {json.dumps(url)}"]
     return "\n".join([*lines, 'event_types = ["create", "update", "rename"]', 'path_prefixes = ["/buckets/"]', ""])
+
+
+def _security() -> str:
+    """Keys of this start, so that nobody goes past the S3 keys and asks the filer or a volume server, as any web page could."""
+    parts = ("signing", "signing.read", "filer_signing", "filer_signing.read")
+    return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 
 
 def _ports(folder: Path) -> dict[str, int]:
