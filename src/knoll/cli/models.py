@@ -71,7 +71,7 @@ def versions(
 def _save(folder: Path, version: str, found: dict[str, bytes]) -> list[Path]:
     paths = []
     for name, body in found.items():
-        path = folder / f"{version}-{Path(name).name}"
+        path = folder / f"{Path(version).name}-{Path(name).name}"  # both come from the bucket, and must not lead out of the folder
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         errors_out().print(f"Saved {path}")

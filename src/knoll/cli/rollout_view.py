@@ -115,7 +115,7 @@ def rollout_picture(view: RolloutView) -> RenderableType:
 def _coming(platform: Platform, view: ModelView) -> str:
     """What the next rollout waits for: a version that is not tried yet, or a run that is to make one."""
     name = view.model["metadata"]["name"]
-    tried = max((view.status.get("champion", ""), *(view.status.get("quarantine") or {})), default="")
+    tried = max((view.status.get("champion", ""), *(view.status.get("quarantine") or {})))
     newest = next(iter(list_versions(platform, name)), "")
     if newest > tried and newest != view.status.get("candidate"):
         return f"{newest} is next"

@@ -92,7 +92,7 @@ def watch_runs(platform: "Platform", model: str, output: Output, timeout: float 
     if model:
         platform.cluster.get("Model", model)
     frame = watch(_look(platform, model, limit), output, timeout=timeout, waiting_for=f"a run of {model or 'any model'} to end")
-    return read_run(platform, frame.document["newest"] or frame.document["runs"][0]["run"])
+    return read_run(platform, frame.document["newest"])
 
 
 def run_is_over(platform: "Platform", id: str) -> bool:
