@@ -30,6 +30,7 @@ __all__ = [
 API_VERSION = "knoll.dev/v1alpha1"
 KIND = "Model"
 
+_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
@@ -43,7 +44,14 @@ def _seconds(value: Any) -> Any:
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
+def _quantity(value: Any) -> Any:
+    if isinstance(value, bool) or not _QUANTITY.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not a quantity such as 2, 500m or 2Gi")
+    return str(value)
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+Quantity = Annotated[str, BeforeValidator(_quantity)]
 
 
 class _Spec(BaseModel):
@@ -84,7 +92,7 @@ class TrainingSpec(_Spec):
     config: Mapping[str, Any] = Field(default_factory=dict)
     nodes: Literal[1] = 1
     processes_per_node: Literal[1] = 1
-    resources: Mapping[str, str | int] = Field(default_factory=dict)
+    resources: Mapping[str, Quantity] = Field(default_factory=dict)
     deadline: Seconds = 7200.0
     retries: int = Field(default=2, ge=0, le=10)
     concurrency: Literal["Queue"] = "Queue"
@@ -112,7 +120,7 @@ class ServingSpec(_Spec):
     min_replicas: int = Field(default=0, ge=0)
     max_replicas: int = Field(default=4, ge=1)
     concurrency: int = Field(default=8, ge=1)
-    resources: Mapping[str, str | int] = Field(default_factory=dict)
+    resources: Mapping[str, Quantity] = Field(default_factory=dict)
 
 
 class RolloutSpec(_Spec):

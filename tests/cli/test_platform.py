@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from knoll.cli.child import platform_child
@@ -59,3 +60,23 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     assert found is not None
     assert running(settings) is None
     assert settings.home.stat().st_mode & 0o077 == 0
+
+
+def test_an_event_that_a_function_refuses_is_shown_as_a_dead_letter(knoll, tmp_path: Path, until) -> None:
+    """Posted to the broker, taken, refused once by train, and shown with the reason."""
+    settings = read_settings(home=tmp_path / "home", port=0)
+    event = {"specversion": "1.0", "id": "1", "source": "/forged", "type": "dev.knoll.dataset.landed", "data": ["digits"]}
+    with platform_child(settings):
+        found = running(settings)
+        assert found is not None
+        answer = httpx.post(f"{found.url}/broker", content=json.dumps(event), headers={"content-type": "application/cloudevents+json"})
+        assert answer.status_code == 202
+
+        def dead() -> list[dict[str, str]]:
+            lines = knoll("--home", settings.home, "events", "--dead", "-o", "json").stdout.splitlines()
+            return [json.loads(line) for line in lines]
+
+        until(dead)
+        (letter,) = dead()
+        assert (letter["id"], letter["knativeerrorcode"]) == ("1", "422")
+        assert "names no model" in knoll("--home", settings.home, "events", "--dead").stdout

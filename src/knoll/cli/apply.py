@@ -57,7 +57,7 @@ def delete(
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Stop serving a model and forget its declaration; its data and its versions stay in their buckets.
+    """Stop training and serving a model and forget its declaration; its data and its versions stay in their buckets.
 
     Example: knoll delete digits
 
@@ -68,9 +68,11 @@ def delete(
     platform.cluster.get("Model", model)
     if not yes:
         typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
-    for kind in ("Model", "InferenceService"):  # in this order: a Model that is still there would have its service made again
+    jobs = [job["metadata"]["name"] for job in platform.cluster.list("Job", {"knoll.dev/model": model})]
+    things = [("Model", model), ("InferenceService", model), *(("Job", name) for name in jobs)]
+    for kind, name in things:  # in this order: a Model that is still there would have the others made again
         try:
-            platform.cluster.delete(kind, model)
+            platform.cluster.delete(kind, name)
         except NotFound:
             continue
     if output is Output.json:

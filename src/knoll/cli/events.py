@@ -23,6 +23,7 @@ def events(
         str, typer.Option("--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types)
     ] = "",
     model: Annotated[str, typer.Option("--model", help="Only events about this model.", autocompletion=complete_models)] = "",
+    dead: Annotated[bool, typer.Option("--dead", help="Only dead letters: events that a function refused, or could not take.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="Begin with this many of the newest events.")] = 100,
     output: OutputOption = Output.table,
 ) -> None:
@@ -30,14 +31,15 @@ def events(
 
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
-    JSON: one CloudEvent in structured form on each line.
+    JSON: one CloudEvent in structured form on each line; dead letters have the extensions knativeerrordest, -code and -data.
     Next: knoll why MODEL
     """
     from knoll.events import event_to_json
     from knoll.wiring import laptop
 
     platform_of(ctx)
-    read = laptop.history(settings_of(ctx)).history
+    log = laptop.history(settings_of(ctx))
+    read = (lambda after: [(one.number, one.event) for one in log.dead_letters(after)]) if dead else log.history
     show: Callable[[Event], None] = (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
     for event in _stream(read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, follow=follow):
         show(event)
@@ -73,5 +75,7 @@ def _fields(value: Any) -> dict[str, Any]:
 def _print(event: "Event") -> None:
     data = _fields(event.data)
     keys = ("runId", "state", "progressPercentage", "version", "step", "percent", "objects", "reason", "metrics", "requests", "errors")
-    facts = " ".join(f"{key}={data[key]}" for key in keys if data.get(key) not in (None, "", {}))
+    error = {name.removeprefix("knativeerror"): value for name, value in event.extensions.items() if name.startswith("knativeerror")}
+    shown = [*((key, data.get(key)) for key in keys), *error.items()]
+    facts = " ".join(f"{key}={value}" for key, value in shown if value not in (None, "", {}))
     typer.echo(f"{event.time[11:19]}  {event.type}  {event.subject}  {facts}".rstrip())

@@ -104,6 +104,8 @@ class JobRunner:
                     self._look()
             except Unavailable as error:
                 _LOG.warning("Jobs wait: %s", error)
+            except Exception:  # a fault of ours with one round must not end all trainings without a word
+                _LOG.exception("Jobs wait")
 
     def _is_locked(self) -> bool:
         """Whether no attempt of a platform that was killed runs any more: none may run twice at a time."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from knoll.errors import Conflict, NotFound
+from knoll.errors import Conflict, NotFound, Rejected
 from knoll.events import object_changed
 from knoll.laptop.revisions import Verdict, plan, service_of, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
@@ -45,7 +45,7 @@ class Services:
         revisions = self._documents.list("Revision")
         names = {one["metadata"]["name"] for one in services}
         self._delete(one["metadata"]["name"] for one in revisions if service_of(one) not in names)
-        settled = [self._settle(one, [each for each in revisions if service_of(each) == one["metadata"]["name"]], url) for one in services]
+        settled = [self._settled(one, [each for each in revisions if service_of(each) == one["metadata"]["name"]], url) for one in services]
         return settled, self._documents.list("Revision")
 
     def publish(self) -> None:
@@ -62,6 +62,13 @@ class Services:
                 with suppress(Conflict):
                     self._documents.update(with_verdict(live, found), status=True)
                     return
+
+    def _settled(self, service: Document, revisions: Sequence[Document], url: str) -> Document:
+        try:
+            return self._settle(service, revisions, url)
+        except Rejected as error:  # one that no Revision can be made of must not stop the others
+            _LOG.warning("cannot serve %s: %s", service["metadata"]["name"], error)
+            return service
 
     def _settle(self, service: Document, revisions: Sequence[Document], url: str) -> Document:
         decided = plan(service, revisions, url)

@@ -1,0 +1,95 @@
+"""The words that all parts share: Models are read strictly, identities are stable, manifests miss no difference."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from knoll.errors import InvalidModel, InvalidVersion, Rejected
+from knoll.models import parse_model
+from knoll.names import digest, run_id, split_uri, version_name, version_number
+from knoll.runs import Dataset, DatasetObject, dump, load_dataset
+from knoll.versions import Manifest, dump_manifest, entry_of, load_manifest, verify
+
+
+def document(**spec: Any) -> dict[str, Any]:
+    whole = {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}, **spec}
+    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": whole}
+
+
+def test_a_model_in_full_is_read_in_seconds_and_percent() -> None:
+    model = parse_model(
+        document(
+            training={"deadline": "1h30m", "resources": {"cpu": 2, "memory": "2Gi", "nvidia.com/gpu": 1}},
+            rollout={"steps": [5, 25], "bake": "1.5s"},
+        )
+    )
+    assert (model.training.deadline, model.rollout.bake, model.rollout.steps) == (5400, 1.5, (5, 25))
+    assert model.training.resources == {"cpu": "2", "memory": "2Gi", "nvidia.com/gpu": "1"}
+
+
+def test_every_fault_of_a_model_is_named_with_its_path_at_once() -> None:
+    faulty = document(
+        dataset={"uri": "http://x", "landed": {"when": "soon"}},
+        training={"resources": {"cpu": "two"}, "nodes": 2, "epochs": 3},
+        gate={"metric": "accuracy", "atLeast": 0.9, "atMost": 0.1},
+        rollout={"steps": [50, 20], "bake": 3},
+    )
+    with pytest.raises(InvalidModel) as caught:
+        parse_model({**faulty, "kind": "Modell", "metadata": {"name": "Digits!"}})
+    for path in (
+        *("kind", "metadata.name", "spec.dataset.uri", "spec.dataset.landed.when", "spec.training.resources.cpu", "spec.training.nodes"),
+        *("spec.training.epochs", "spec.gate", "spec.rollout.steps", "spec.rollout.bake"),
+    ):
+        assert f"\n  {path}: " in str(caught.value), f"{path} is not named in\n{caught.value}"
+
+
+@pytest.mark.parametrize("rubbish", [None, [], "text", {}, {"spec": []}, {"metadata": 3, "spec": None}])
+def test_rubbish_is_no_model(rubbish: Any) -> None:
+    with pytest.raises(InvalidModel):
+        parse_model(rubbish)
+
+
+def test_identities_do_not_change_between_releases() -> None:
+    """Golden: a run id that changes would train everything again."""
+    assert digest(["a", "bc"]) == "3fafa1cf2f19a7c1129beb20cf0983f73a489a221fc0dd2f16d1be292d089205"
+    assert digest(["a", "bc"]) != digest(["ab", "c"])
+    assert run_id("digits", "d" * 64, "c" * 64) == "digits-abb99b361e76bc835425"
+    model = parse_model(document(training={"config": {"epochs": 8, "batchSize": 64}}))
+    assert model.config_digest == "461775f749a3abb9a28c3dbc5cc055b2f1c84f24e4ae5f65158db85fab004f7e"
+
+
+def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
+    objects = [DatasetObject(f"s3://data/digits/{number}", f"etag{number}", number) for number in range(50)]
+    shuffled = random.Random(1).sample(objects, len(objects))
+    first, again = (Dataset("digits", "s3://data/digits/", tuple(some), at) for some, at in ((objects, "now"), (shuffled, "later")))
+    assert first.digest == again.digest
+    assert first.digest != replace(first, objects=first.objects[1:]).digest
+    assert load_dataset(dump(first)) == first
+
+
+@pytest.mark.parametrize("name", ["v1", "000001", "v00000x", "v000001/", ""])
+def test_only_padded_numbers_name_versions(name: str) -> None:
+    assert version_number(version_name(7)) == 7
+    with pytest.raises(Rejected):
+        version_number(name)
+
+
+@pytest.mark.parametrize("uri", ["http://bucket/key", "s3://", "s3://bucket", "bucket/key", ""])
+def test_only_s3_uris_with_a_key_or_slash_are_taken(uri: str) -> None:
+    with pytest.raises(Rejected):
+        split_uri(uri)
+
+
+def test_verify_lists_every_missing_extra_and_changed_file() -> None:
+    files = {name: name.encode() for name in ("model.onnx", "signature.json", "README.md")}
+    entries = {name: entry_of(body) for name, body in files.items()}
+    manifest = load_manifest(
+        dump_manifest(Manifest("digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.9}, "now", "0", entries))
+    )
+    verify(manifest, files)
+    with pytest.raises(InvalidVersion) as caught:
+        verify(manifest, {"model.onnx": b"model.onnX", "signature.json": b"signature.json", "model.pkl": b""})
+    for fault in ("README.md is missing", "model.pkl is not in the manifest", "model.onnx has sha256"):
+        assert fault in str(caught.value)
