@@ -160,6 +160,51 @@ def test_a_bad_tensor_is_the_clients_fault(shade: httpx.Client, change: dict[str
     assert answer.json()["error"]
 
 
+INPUT = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "parameters": {"binary_data_size": 64}}
+
+
+@pytest.mark.parametrize(
+    ("header", "tail", "length"),
+    [
+        ({}, b"", None),
+        ([], b"", None),
+        ("text", b"", None),
+        ({"inputs": None}, b"", None),
+        ({"inputs": "text"}, b"", None),
+        ({"inputs": [{}]}, b"", None),
+        ({"inputs": [{**INPUT, "name": None}]}, bytes(64), None),
+        ({"inputs": [INPUT]}, bytes(8), None),
+        ({"inputs": [{**INPUT, "shape": [1, 1, 9, 9]}]}, bytes(64), None),
+        ({"inputs": [{**INPUT, "datatype": "BYTES"}]}, bytes(64), None),
+        ({"inputs": [{**INPUT, "datatype": "FP99"}]}, bytes(64), None),
+        ({"inputs": [{**INPUT, "parameters": {"binary_data_size": "x"}}]}, bytes(64), None),
+        ({"inputs": [{**INPUT, "parameters": {"binary_data_size": -1}}]}, bytes(64), None),
+        ({"inputs": [{**INPUT, "parameters": {"binary_data_size": 1.5}}]}, bytes(64), None),
+        ({"inputs": [INPUT], "outputs": [{"name": "nothing"}]}, bytes(64), None),
+        ({"inputs": [INPUT], "outputs": "text"}, bytes(64), None),
+        ({"inputs": [INPUT]}, bytes(64), "two"),
+        ({"inputs": [INPUT]}, bytes(64), "999999"),
+    ],
+)
+def test_a_malformed_binary_request_is_the_clients_fault(shade: httpx.Client, header: Any, tail: bytes, length: str | None) -> None:
+    """It counts for nothing: otherwise one client could have every candidate rolled back."""
+    text = json.dumps(header).encode()
+    headers = {"content-type": "application/octet-stream", "inference-header-content-length": length or str(len(text))}
+    answer = shade.post("/v2/models/shade/infer", content=text + tail, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert "Error :" not in answer.text
+
+
+def test_half_a_cloud_event_is_the_clients_fault(shade: httpx.Client) -> None:
+    headers = {"ce-id": "1", "ce-type": "t", "ce-source": "s", "ce-specversion": "1.0"}
+    assert shade.post("/v1/models/shade:predict", content=b"", headers=headers).status_code == 400
+
+
+def test_many_instances_are_run_part_by_part_and_answered_in_order(shade: httpx.Client) -> None:
+    answer = predict(shade, *([LIGHT, DARK] * 50))
+    assert [one["label"] for one in answer.json()["predictions"]] == ["light", "dark"] * 50
+
+
 def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: Any) -> None:
     """With Accept: image/png one instance is a picture and several are a grid; JSON has base64; a seed is reproducible."""
     predictor = start("art", files_of(generator))

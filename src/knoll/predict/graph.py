@@ -16,6 +16,7 @@ from knoll.predict.loading import Version
 __all__ = ["Graph", "agree", "warm_up"]
 
 _WARM_UPS = 8
+_BATCH = 32  # examples that a graph is given at once
 _TOLERANCE = 1e-3  # of a number, relative and absolute
 _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
@@ -39,9 +40,14 @@ class Graph:
         _check_names(self._session, version)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Output batches by name. Raises ArithmeticError when one is not finite."""
+        """Output batches by name. Raises ArithmeticError when one is not finite.
+
+        Large batches are run part by part: what a graph needs in between grows with the batch, to gigabytes for a generator.
+        """
         names = [tensor.name for tensor in self.signature.outputs]
-        outputs: dict[str, Array] = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        starts = range(0, max((len(batch) for batch in inputs.values()), default=1), _BATCH)
+        parts = [self._session.run(names, {name: batch[start : start + _BATCH] for name, batch in inputs.items()}) for start in starts]
+        outputs = {name: np.concatenate(batches) for name, batches in zip(names, zip(*parts, strict=True), strict=True)}
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():
                 raise ArithmeticError(f"output {name} is not finite")

@@ -102,11 +102,27 @@ def run(predictor: Predictor, listening: socket.socket, headers: Mapping[str, st
     server = kserve.ModelServer(http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1)
     _quieten()
     server.register_model(predictor)
+    server.dataplane.decode = _strictly(server.dataplane.decode)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     rest = RESTServer(
         Envelope(app, headers, observe), server.dataplane, server.model_repository_extension, server.http_port, grace_period=_GRACE
     )
     rest.run(sockets=[listening])
+
+
+def _strictly(decode: Callable[..., _Answer]) -> Callable[..., _Answer]:
+    """kserve meets malformed binary requests and half CloudEvents with whatever exception comes of them; each is the client's fault, and
+    must not count as a failure of the version."""
+
+    def decoded(*given: Any, **named: Any) -> _Answer:
+        try:
+            return decode(*given, **named)
+        except InvalidInput:
+            raise
+        except Exception as error:
+            raise InvalidInput("the request is malformed: its body is not what its headers announce") from error
+
+    return decoded
 
 
 def _quieten() -> None:
