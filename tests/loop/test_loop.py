@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 import subprocess
 import sys
 import threading
@@ -157,7 +158,8 @@ def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_mo
 
 
 def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
-    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any other model."""
+    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any other model. Its data is one
+    object, an archive."""
     folder = tmp_path / "textures"
     script = str(ROOT / "examples" / "textures" / "data.py")
     subprocess.run(
@@ -166,8 +168,8 @@ def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
         capture_output=True,
     )
     config = {"epochs": 1, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
-    laptop.declare("textures", training__config=config, gate=None, rollout__minRequests=2)
-    laptop.knoll("upload", "textures", str(folder))
+    laptop.declare("textures", training__config=config, gate=None, rollout__minRequests=2, dataset__landed={"when": "object"})
+    laptop.knoll("upload", "textures", shutil.make_archive(str(tmp_path / "textures"), "zip", folder))
     laptop.wait_for_champion("v000001", "textures", 240)
     answer = laptop.predict("textures", [{"seed": 7}], accept="image/png")
     assert answer.headers["content-type"] == "image/png"

@@ -131,6 +131,18 @@ def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(pl
     assert len(set(jobs(platform))) == 3
 
 
+def test_data_that_is_being_deleted_is_not_trained_until_a_marker_says_that_it_shall_be(platform: Platform) -> None:
+    first = land(platform, b"one", b"two", b"three")
+    assert first is not None
+    train.handle(first, platform)
+    platform.store.delete("s3://data/digits/2.png")
+    ingest.sweep(first, platform)
+    assert "objects are gone" in platform.cluster.get("Model", "digits")["status"]["dataset"]["reason"]
+    assert platform.events.events == []  # type: ignore[attr-defined]
+    platform.store.put("s3://data/digits/1.png", b"other")
+    assert land(platform) is not None
+
+
 def test_sweep_alone_starts_what_no_event_told_of(platform: Platform) -> None:
     upload(platform, b"one")
     tick = new_event(TICK, source="/test", time=NOW)

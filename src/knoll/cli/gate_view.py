@@ -1,6 +1,6 @@
 """Which run is to be expected from the data that lies in the bucket.
 
-The same pure decision that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload and before any
+The same look that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload and before any
 event has arrived, whether a run is still to come, and what the gate is waiting for.
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knoll.errors import InvalidModel
-from knoll.ingest.landed import Waiting, decide
+from knoll.ingest.landed import Waiting
+from knoll.ingest.look import look
 from knoll.models import Model, parse_model
 from knoll.names import run_id
 from knoll.ports import Document, Platform
@@ -42,7 +43,7 @@ def readable_models(documents: Sequence[Document]) -> list[Model]:
 
 
 def _expected(platform: Platform, model: Model) -> Expected:
-    verdict = decide(model, list(platform.store.list(model.dataset.uri)), platform.clock.now(), None)
+    verdict = look(model, platform)
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.reason)
     newest = verdict.datasets[-1]

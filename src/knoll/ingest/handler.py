@@ -4,15 +4,14 @@ When one is, its listing is kept as a snapshot under its digest, and `dataset.la
 costs nothing but time: `sweep` asks the same question of every Model.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 
 from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
-from knoll.ingest.landed import Landed, Waiting, decide, may_land
+from knoll.ingest.landed import Landed, Waiting, may_land
+from knoll.ingest.look import look
 from knoll.models import Model, parse_model
-from knoll.names import dataset_uri, join, run_id, run_uri, runs_uri
+from knoll.names import dataset_uri, run_id, run_uri, runs_uri
 from knoll.ports import Document, Platform
 from knoll.runs import Dataset, dump
 
@@ -35,17 +34,16 @@ def handle(event: Event, platform: Platform) -> Event | None:
 def sweep(event: Event, platform: Platform) -> None:
     """Look at the dataset of every Model."""
 
-    def look(document: Document) -> None:
+    def see(document: Document) -> None:
         model = _readable(document)
         for landed in _look(document, model, platform, event) if model else ():
             platform.events.publish(landed)
 
-    act_on_each(platform.cluster.list("Model"), look)
+    act_on_each(platform.cluster.list("Model"), see)
 
 
 def _look(document: Document, model: Model, platform: Platform, cause: Event, only: str = "") -> list[Event]:
-    listing = list(platform.store.list(only or model.dataset.uri))
-    verdict = decide(model, listing, platform.clock.now(), _landed_before(model, platform))
+    verdict = look(model, platform, only)
     _show(document, verdict, platform)
     if isinstance(verdict, Waiting):
         return []
@@ -74,13 +72,6 @@ def _landed(dataset: Dataset, platform: Platform, cause: Event) -> Event:
     )
 
 
-def _landed_before(model: Model, platform: Platform) -> datetime | None:
-    if model.dataset.landed.when != "quiet":
-        return None
-    snapshots = platform.store.list(join(platform.settings.model_root, "datasets", model.name, ""))
-    return max((one.modified for one in snapshots), default=None)
-
-
 def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> None:
     """Keep the verdict in the Model's status, for people; whoever loses the race lets the next tick say it."""
     if isinstance(verdict, Waiting):
@@ -88,14 +79,9 @@ def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> 
     else:
         shown = {"state": "Landed", "reason": f"{sum(len(one.objects) for one in verdict.datasets)} objects"}
     status = document.get("status") or {}
-    if _without_counts(status.get("dataset")) != _without_counts(shown):
+    if shown != status.get("dataset"):
         with suppress(Conflict, NotFound):
             platform.cluster.update({**document, "status": {**status, "dataset": shown}}, status=True)
-
-
-def _without_counts(shown: Mapping[str, str] | None) -> str:
-    """The text without its digits: a counter that moves is not worth a write."""
-    return "".join(letter for letter in str(shown) if not letter.isdigit())
 
 
 def _created_uri(event: Event) -> str:

@@ -12,7 +12,7 @@ from knoll.models import Model
 from knoll.ports import ObjectInfo
 from knoll.runs import Dataset, DatasetObject
 
-__all__ = ["Landed", "Waiting", "decide", "is_data", "may_land"]
+__all__ = ["Landed", "Waiting", "decide", "is_data", "marked_at", "may_land", "only_lost"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,16 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, landed_be
             return _by_quiet(model, data, now, landed_before)
 
 
+def only_lost(dataset: Dataset, before: Dataset) -> bool:
+    """Whether the dataset is what landed before, less some objects: data that is being deleted, not data that has come."""
+    return set(dataset.objects) < set(before.objects)
+
+
+def marked_at(model: Model, listing: Sequence[ObjectInfo]) -> datetime | None:
+    """When the marker was written; None without one."""
+    return next((one.modified for one in listing if one.uri == _marker_uri(model)), None)
+
+
 def _by_marker(model: Model, listing: Sequence[ObjectInfo], data: Sequence[ObjectInfo], now: datetime) -> Landed | Waiting:
     marker = next((one for one in listing if one.uri == _marker_uri(model)), None)
     if marker is None:
@@ -75,7 +85,7 @@ def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed_be
     changed = [one.modified for one in data if landed_before is None or one.modified > landed_before]
     waited = (now - min(changed)).total_seconds() if changed else 0.0
     if quiet_for < rule.quiet and waited < rule.max_wait:
-        return Waiting(f"{len(data)} objects are there; waiting for {rule.quiet:g} s without a change, {max(quiet_for, 0):.0f} s so far")
+        return Waiting(f"{len(data)} objects are there; waiting for {rule.quiet:g} s without a change")
     return Landed((_dataset(model, data, now),))
 
 

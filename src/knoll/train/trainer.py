@@ -20,6 +20,7 @@ from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.names import outcome_uri, run_uri, version_uri
 from knoll.ports import ObjectStore, Platform
 from knoll.runs import Dataset, Outcome, Run, dump, load_dataset, load_outcome, load_run
+from knoll.train.archives import unpacked
 from knoll.train.job import REJECTED, UNAVAILABLE
 from knoll.train.loop import Diverged, Trained, choose_device, train_networks
 from knoll.train.publish import publish
@@ -101,8 +102,8 @@ def _make_version(run: Run, platform: Platform, reporter: Reporter) -> tuple[str
     threads = platform.settings.threads or threads_for(run.resources)
     torch.set_num_threads(threads)
     reporter.report("reading", 0)
-    files = _read(load_dataset(platform.store.get(run.dataset_uri)), platform.store)
-    say(f"read {len(files)} objects, {sum(map(len, files.values())):,} bytes")
+    files = unpacked(_read(load_dataset(platform.store.get(run.dataset_uri)), platform.store))
+    say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
     examples = family.examples(files, config)
     say(f"{len(examples.train[0])} examples to learn from, {len(examples.held_out[0])} held out")
     trained = _fit(family, examples, config, platform.settings.device, reporter)
