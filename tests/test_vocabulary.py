@@ -1,6 +1,7 @@
 """The words that all parts share: Models are read strictly, identities are stable, manifests miss no difference."""
 
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,44 @@ def test_every_fault_of_a_model_is_named_with_its_path_at_once() -> None:
         *("spec.training.epochs", "spec.gate", "spec.rollout.steps", "spec.rollout.bake"),
     ):
         assert f"\n  {path}: " in str(caught.value), f"{path} is not named in\n{caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("path", "impossible"),
+    [
+        ("spec.training.resources.gpu", {"training": {"resources": {"gpu": 1}}}),
+        ("spec.serving.resources.nvidia.com/", {"serving": {"resources": {"nvidia.com/": 1}}}),
+        *(
+            ("spec.dataset.uri", {"dataset": {"uri": f"s3://{name}/digits/"}})
+            for name in ("My_Data", "ab", "a" * 64, "data-", "a..b", "10.0.0.1")
+        ),
+        *(("spec.dataset.landed.marker", {"dataset": {"uri": "s3://data/", "landed": {"marker": name}}}) for name in ("", "done/_SUCCESS")),
+        ("spec.serving", {"serving": {"minReplicas": 3, "maxReplicas": 2}}),
+        ("spec.serving", {"serving": {"minReplicas": 5}}),
+        ("spec.gate.atLeast", {"gate": {"metric": "accuracy", "atLeast": float("nan")}}),
+        ("spec.gate.atMost", {"gate": {"metric": "loss", "atMost": float("inf")}}),
+        ("spec.gate.maxRegression", {"gate": {"metric": "loss", "maxRegression": float("inf")}}),
+        ("spec.training.deadline", {"training": {"deadline": "0s"}}),
+        ("spec.training.deadline", {"training": {"deadline": f"{'9' * 400}h"}}),
+        ("spec.rollout.progressDeadline", {"rollout": {"progressDeadline": "0m"}}),
+    ],
+)
+def test_a_value_that_nothing_can_have_is_a_fault(path: str, impossible: dict[str, Any]) -> None:
+    """What Kubernetes, S3 or arithmetic would refuse later is refused where it is declared."""
+    with pytest.raises(InvalidModel, match=rf"\n  {re.escape(path)}: "):
+        parse_model(document(**impossible))
+
+
+def test_values_at_the_edge_are_taken() -> None:
+    """No cores, no bake, as many replicas at least as at most, and a bucket name as short as S3 allows."""
+    edge = document(
+        dataset={"uri": "s3://a.1/"},
+        training={"resources": {"cpu": 0, "ephemeral-storage": "1Gi"}, "deadline": "0.5s"},
+        serving={"minReplicas": 2, "maxReplicas": 2},
+        rollout={"bake": "0s"},
+    )
+    model = parse_model(edge)
+    assert (model.training.resources["cpu"], model.rollout.bake, model.serving.min_replicas) == ("0", 0, 2)
 
 
 @pytest.mark.parametrize("rubbish", [None, [], "text", {}, {"spec": []}, {"metadata": 3, "spec": None}])

@@ -8,7 +8,17 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from knoll.errors import InvalidModel, Rejected
@@ -31,7 +41,9 @@ API_VERSION = "knoll.dev/v1alpha1"
 KIND = "Model"
 
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_RESOURCE = re.compile(r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?", re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
 def _seconds(value: Any) -> Any:
@@ -50,8 +62,16 @@ def _quantity(value: Any) -> Any:
     return str(value)
 
 
+def _resource(name: str) -> str:
+    if not _RESOURCE.fullmatch(name):
+        raise ValueError("write cpu, memory, ephemeral-storage or a domain and a name such as nvidia.com/gpu")
+    return name
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+SomeSeconds = Annotated[Seconds, Field(gt=0)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
+Resources = Mapping[Annotated[str, AfterValidator(_resource)], Quantity]
 
 
 class _Spec(BaseModel):
@@ -70,6 +90,13 @@ class LandedSpec(_Spec):
     quiet: Seconds = 30.0
     max_wait: Seconds = 600.0
 
+    @field_validator("marker")
+    @classmethod
+    def _is_right_under_the_prefix(cls, marker: str) -> str:
+        if not marker or "/" in marker:
+            raise ValueError("name one object right under the prefix, such as _SUCCESS, without a slash")
+        return marker
+
 
 class DatasetSpec(_Spec):
     """Where the data lands, and when it is complete."""
@@ -81,7 +108,9 @@ class DatasetSpec(_Spec):
     @classmethod
     def _is_s3(cls, uri: str) -> str:
         bucket, key = _split_uri_or_fault(uri)
-        if not bucket or (key and not key.endswith("/")):
+        if not _BUCKET.fullmatch(bucket):
+            raise ValueError(f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes")
+        if key and not key.endswith("/"):
             raise ValueError("end the prefix with a slash: s3://datasets/digits/")
         return uri
 
@@ -92,8 +121,8 @@ class TrainingSpec(_Spec):
     config: Mapping[str, Any] = Field(default_factory=dict)
     nodes: Literal[1] = 1
     processes_per_node: Literal[1] = 1
-    resources: Mapping[str, Quantity] = Field(default_factory=dict)
-    deadline: Seconds = 7200.0
+    resources: Resources = Field(default_factory=dict)
+    deadline: SomeSeconds = 7200.0
     retries: int = Field(default=2, ge=0, le=10)
     concurrency: Literal["Queue"] = "Queue"
 
@@ -103,9 +132,9 @@ class GateSpec(_Spec):
     `max_regression` against the champion. With `at_most` smaller is better."""
 
     metric: str
-    at_least: float | None = None
-    at_most: float | None = None
-    max_regression: float | None = Field(default=None, ge=0)
+    at_least: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
+    max_regression: FiniteFloat | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _one_direction(self) -> "GateSpec":
@@ -120,7 +149,13 @@ class ServingSpec(_Spec):
     min_replicas: int = Field(default=0, ge=0)
     max_replicas: int = Field(default=4, ge=1)
     concurrency: int = Field(default=8, ge=1)
-    resources: Mapping[str, Quantity] = Field(default_factory=dict)
+    resources: Resources = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _room_to_scale(self) -> "ServingSpec":
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"minReplicas {self.min_replicas} is more than maxReplicas {self.max_replicas}")
+        return self
 
 
 class RolloutSpec(_Spec):
@@ -131,7 +166,7 @@ class RolloutSpec(_Spec):
     min_requests: int = Field(default=50, ge=1)
     bake: Seconds = 300.0
     idle: Literal["replay", "hold"] = "replay"
-    progress_deadline: Seconds = 600.0
+    progress_deadline: SomeSeconds = 600.0
 
     @field_validator("steps")
     @classmethod
@@ -194,5 +229,5 @@ def parse_model(document: Any) -> Model:
 
 
 def _fault(error: Any) -> str:
-    path = ".".join(["spec", *(str(part) for part in error["loc"])])
+    path = ".".join(["spec", *(str(part) for part in error["loc"] if part != "[key]")])
     return f"{path}: {error['msg'].removeprefix('Value error, ')}"
