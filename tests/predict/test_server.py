@@ -218,6 +218,8 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
     assert Image.open(io.BytesIO(one.body)).size == (5, 2)
     assert base64.b64decode(again[0]["b64"]) == one.body
     assert Image.open(io.BytesIO(grid.body)).size == (10, 4)
+    rather_json = ask(predictor.url, "art", seeded, accept="image/png;q=0.5, application/json")
+    assert rather_json.content_type == "application/json"
     assert ask(predictor.url, "art", json.dumps({"instances": [{"latent": [0.0]}]}).encode()).status == 400
 
 

@@ -52,7 +52,7 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         """Answer a V1 or V2 request; the kind of the answer follows the kind of the request."""
         if isinstance(payload, kserve.InferRequest):
             return await self._in_thread(lambda: self._infer(payload))
-        if "image/png" in _media_types(headers or {}):
+        if _prefers_png((headers or {}).get("accept", "")):
             picture = await self._in_thread(lambda: encode_picture(self._run_instances(payload), self._graph.signature))
             if response_headers is not None:
                 response_headers["content-type"] = "image/png"
@@ -142,8 +142,14 @@ async def _refuse_malformed(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "; ".join(faults[:10])}, 400)
 
 
-def _media_types(headers: Mapping[str, str]) -> set[str]:
-    return {one.partition(";")[0].strip().lower() for one in headers.get("accept", "").split(",")}
+def _prefers_png(accept: str) -> bool:
+    """Whether an Accept header has image/png, and nothing that it likes better; see RFC 9110, 12.5.1."""
+    weights: dict[str, float] = {}
+    for one in accept.split(","):
+        media_type, *parameters = (part.strip().lower() for part in one.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[media_type] = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
+    return weights.get("image/png", 0.0) > 0 and weights["image/png"] >= max(weights.values())
 
 
 def _instances(payload: Any) -> Any:
