@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,17 @@ def _broker(path: Path, subscribers: Mapping[str, Subscriber], keep: int = 1000)
     filters = {type: (Filter.model_validate({"exact": {"type": type}}),) for type in subscribers}
     triggers = [Trigger(name=type, subscriber=type, filters=filters[type], delivery=_QUICK) for type in subscribers]
     return Broker(path, triggers, subscribers, SystemClock(), keep=keep)
+
+
+def _with_sink(path: Path, subscribers: Mapping[str, Subscriber]) -> Broker:
+    """A broker whose only Trigger takes every event for "work", and has the dead-letter sink "sink"."""
+    sink = {"ref": {"kind": "Service", "name": "sink", "apiVersion": "serving.knative.dev/v1"}}
+    trigger = Trigger(name="work", subscriber="work", delivery=Delivery.model_validate({"deadLetterSink": sink}))
+    return Broker(path, [trigger], subscribers, SystemClock())
+
+
+def _refuse(_: Event) -> None:
+    raise Rejected("bad weights")
 
 
 def _event(type: str, id: str = "1", data: object = None) -> Event:
@@ -128,6 +140,68 @@ def test_what_nobody_takes_becomes_a_dead_letter(start: Start, error: Exception,
     assert len(tries) == attempts
     assert (letter.trigger, letter.event.id, letter.event.data) == ("t", "1", {"n": 1})
     assert letter.event.extensions == {"knativeerrordest": "t", "knativeerrorcode": code, "knativeerrordata": data}
+
+
+def test_a_dead_letter_is_brought_to_its_sink_until_that_takes_it(tmp_path: Path) -> None:
+    """With the reason, and again after a failure; it is then nobody's event: neither it nor the sink's reply meets a Trigger."""
+    failures, seen = [Unavailable("not yet")], list[Event]()
+
+    def take(letter: Event) -> Event:
+        if failures:
+            raise failures.pop()
+        seen.append(letter)
+        return _event("reply")
+
+    broker = _with_sink(tmp_path / "knoll.db", {"work": _refuse, "sink": take})
+    broker.start()
+    broker.publish(_event("t", data={"n": 1}))
+    _settle(broker)
+    broker.stop()
+    error = {"knativeerrordest": "work", "knativeerrorcode": "422", "knativeerrordata": "bad weights"}
+    assert [(letter.id, letter.data, letter.extensions) for letter in seen] == [("1", {"n": 1}, error)]
+    assert [event.type for _, event in broker.history()] == ["t"]
+    assert broker.dead_letters() == []
+
+
+@pytest.mark.parametrize("sinks", [{"sink": _refuse}, {}])
+def test_a_dead_letter_that_no_sink_takes_is_kept_once(tmp_path: Path, sinks: dict[str, Subscriber]) -> None:
+    """A sink that refuses it, or is no subscriber here, leaves it where it can be seen, with the first reason."""
+    broker = _with_sink(tmp_path / "knoll.db", {"work": _refuse, **sinks})
+    broker.start()
+    broker.publish(_event("t"))
+    _settle(broker)
+    broker.stop()
+    [letter] = broker.dead_letters()
+    assert (letter.trigger, letter.sink, letter.event.extensions["knativeerrordest"]) == ("work", "sink", "work")
+
+
+def _die(_: Event) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _work_and_die(path: Path) -> None:
+    """The child of the test below: its sink is killed with the dead letter in its hands."""
+    broker = _with_sink(path, {"work": _refuse, "sink": _die})
+    broker.publish(_event("t"))
+    broker.start()
+    threading.Event().wait()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_kill_9_at_the_sink_loses_no_dead_letter(tmp_path: Path, is_there: bool) -> None:
+    """The next start brings it to its sink, or keeps it when that is gone."""
+    child = multiprocessing.get_context("spawn").Process(target=_work_and_die, args=(tmp_path / "knoll.db",))
+    child.start()
+    child.join(60)
+    seen: list[str] = []
+    sinks: dict[str, Subscriber] = {"sink": lambda letter: seen.append(letter.id)} if is_there else {}
+    broker = _with_sink(tmp_path / "knoll.db", {"work": _refuse, **sinks})
+    broker.start()
+    _settle(broker)
+    broker.stop()
+    kept = [letter.event.id for letter in broker.dead_letters()]
+    assert child.exitcode == -signal.SIGKILL
+    assert (seen, kept) == ((["1"], []) if is_there else ([], ["1"]))
 
 
 def test_a_reply_that_is_no_event_fails_the_delivery(start: Start) -> None:

@@ -2,6 +2,8 @@
 
 What Knative's broker does on a cluster, in one process: the event log is the truth, the queues here are its image in memory, rebuilt at
 start. Each Trigger has workers of its own, so a slow subscriber delays nobody else. Workers sleep until an event comes or a retry is due.
+
+A dead-letter sink that is a subscriber here has a queue as a Trigger has one, which no event matches and no dead letter leaves for another.
 """
 
 import heapq
@@ -33,7 +35,9 @@ class Broker:
     """`ports.Events` with Triggers behind it. `subscribers` are by the name that a Trigger's subscriber refers to, such as knoll-train.
 
     A subscriber's reply is published in the transaction that ends the delivery. Rejected makes a dead letter at once; any other
-    exception is tried again by the Trigger's delivery. Raises Rejected when a Trigger's subscriber is not there.
+    exception is tried again by the Trigger's delivery. A dead letter is brought to its sink by `DEFAULT_DELIVERY` when that is one of
+    `subscribers`; it is kept when it is none, or refuses it, and a sink's reply is dropped, as Knative does. Raises Rejected when a
+    Trigger's subscriber is not there.
     """
 
     def __init__(
@@ -46,8 +50,11 @@ class Broker:
         workers: int = 2,
         keep: int = 50_000,
     ) -> None:
-        self._queues = {trigger.name: _Queue(trigger, clock) for trigger in triggers}
-        missing = {queue.trigger.subscriber for queue in self._queues.values()} - set(subscribers)
+        self._triggers = tuple(triggers)
+        sinks = sorted({trigger.delivery.sink for trigger in self._triggers} & set(subscribers))
+        routes = (*self._triggers, *(Trigger(name=_to_sink(sink), subscriber=sink) for sink in sinks))
+        self._queues = {route.name: _Queue(route, clock) for route in routes}
+        missing = {route.subscriber for route in routes} - set(subscribers)
         if missing:
             raise Rejected(f"Triggers name subscribers that are not there: {', '.join(sorted(missing))}")
         self._log = EventLog(path, keep=keep)
@@ -96,7 +103,7 @@ class Broker:
         return self._log.dead_letters(after, limit)
 
     def _matching(self, event: Event) -> list[str]:
-        return [name for name, queue in self._queues.items() if queue.trigger.matches(event)]
+        return [trigger.name for trigger in self._triggers if trigger.matches(event)]
 
     def _enqueue(self, seq: int, names: Iterable[str]) -> None:
         for name in names:
@@ -114,7 +121,7 @@ class Broker:
         event = self._log.event(delivery.seq)
         try:
             reply = self._subscribers[trigger.subscriber](event)
-            reply = _checked(reply) if reply else None
+            reply = _checked(reply) if reply and not delivery.is_dead_letter else None
         except Exception as error:  # a bug in a subscriber is a failed delivery, as an answer of 500 is on a cluster
             self._fail(trigger, delivery, event, error)
             return
@@ -129,22 +136,26 @@ class Broker:
             "%s did not take %s %s, attempt %d: %s", trigger.subscriber, event.type, event.id, attempts, error, exc_info=unexpected
         )
         if pause is None:
-            self._bury(trigger.name, trigger.subscriber, trigger.delivery.sink, delivery.seq, error)
+            self._bury(trigger.name, trigger.subscriber, trigger.delivery.sink, delivery, error)
             return
         again = Open(self._now() + pause, delivery.seq, attempts)
         self._log.postpone(trigger.name, again)
         self._queues[trigger.name].put(again)
 
-    def _bury(self, trigger: str, subscriber: str, sink: str, seq: int, error: Exception) -> None:
-        event = self._log.event(seq)
+    def _bury(self, trigger: str, subscriber: str, sink: str, delivery: Open, error: Exception) -> None:
+        if delivery.is_dead_letter:
+            self._log.leave(delivery.seq, trigger)
+            return
+        event = self._log.event(delivery.seq)
         letter = replace(event, extensions={**event.extensions, **_error_extensions(subscriber, error)})
-        self._log.bury(seq, trigger, sink, letter, self._clock.now().isoformat())
+        names = [name for name in self._queues if name == _to_sink(sink)]
+        self._enqueue(self._log.bury(delivery.seq, trigger, sink, letter, self._clock.now().isoformat(), names), names)
 
     def _resume(self, name: str, delivery: Open) -> None:
         if name in self._queues:
             self._queues[name].put(delivery)
         else:
-            self._bury(name, "", "", delivery.seq, Rejected(f"there is no Trigger {name} any more"))
+            self._bury(name, "", "", delivery, Rejected(f"there is no Trigger {name} any more"))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -190,6 +201,11 @@ class _Queue:
             self._heap.clear()
             self._queued.clear()
             self._changed.notify_all()
+
+
+def _to_sink(sink: str) -> str:
+    """Name of the queue of a dead-letter sink; the slash keeps it apart from every Trigger's."""
+    return f"dead-letters/{sink}"
 
 
 def _checked(event: Event) -> Event:

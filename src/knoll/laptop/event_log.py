@@ -4,6 +4,9 @@ A delivery is a row from the moment that its event is stored until the transacti
 process, the row is there at the next start. Nothing is marked as being in flight: that would need repair. A commit that stores an event
 reaches the disk, so that the event also survives a power failure; one that only ends a delivery need not: it is done again then.
 
+A dead letter on its way to a sink is a delivery too, so all of that holds for it. Its number is negative: minus that of the dead letter,
+which is no event and hence in no history. The letter is kept until the sink has taken it, and for good when the sink refuses it.
+
 The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise more, handlers must bear it
 anyway, and the history shows what really arrived.
 """
@@ -42,6 +45,11 @@ class Open:
     seq: int
     attempts: int = 0
 
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether it brings a dead letter to its sink."""
+        return self.seq < 0
+
 
 @dataclass(frozen=True)
 class DeadLetter:
@@ -58,7 +66,7 @@ class EventLog:
     """The events of one file. Threads may share it, and other processes may read the same file with an EventLog of their own.
 
     Every method raises Unavailable when the file cannot be read or written. About `keep` events and at most as many dead letters are
-    kept, and beyond them the events that are still to be delivered.
+    kept, and beyond them those that are still to be delivered.
     """
 
     def __init__(self, path: Path, *, keep: int = 50_000) -> None:
@@ -75,9 +83,13 @@ class EventLog:
             return self._append(event, triggers)
 
     def settle(self, seq: int, trigger: str, reply: Event | None, triggers: Iterable[str]) -> int:
-        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the reply's number, or 0."""
+        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the reply's number, or 0.
+
+        A dead letter that its sink has taken is forgotten as well.
+        """
         with self._transaction(is_synced=reply is not None):
             self._forget(seq, trigger)
+            self._file.execute("DELETE FROM dead_letters WHERE number = ?", (-seq,))
             return self._append(reply, triggers) if reply else 0
 
     def postpone(self, trigger: str, delivery: Open) -> None:
@@ -86,17 +98,26 @@ class EventLog:
             row = (delivery.attempts, delivery.due, delivery.seq, trigger)
             self._file.execute("UPDATE deliveries SET attempts = ?, due = ? WHERE seq = ? AND trigger = ?", row)
 
-    def bury(self, seq: int, trigger: str, sink: str, letter: Event, at: str) -> None:
-        """A delivery will never be done: keep the event as a dead letter."""
+    def bury(self, seq: int, trigger: str, sink: str, letter: Event, at: str, queues: Iterable[str]) -> int:
+        """A delivery will never be done: keep the event as a dead letter, with its own deliveries. Return the number that they have."""
         with self._transaction():
             self._forget(seq, trigger)
             row = (trigger, sink, at, _dump(letter))
             number = self._file.execute("INSERT INTO dead_letters (trigger, sink, at, body) VALUES (?, ?, ?, ?)", row).lastrowid or 0
-            self._file.execute("DELETE FROM dead_letters WHERE number <= ?", (number - self._keep,))
+            self._open(-number, queues)
+            old = "DELETE FROM dead_letters WHERE number <= ? AND -number NOT IN (SELECT seq FROM deliveries WHERE seq < 0)"
+            self._file.execute(old, (number - self._keep,))
+            return -number
+
+    def leave(self, seq: int, queue: str) -> None:
+        """A dead letter will never be taken by its sink: it stays here."""
+        with self._transaction(is_synced=False):
+            self._forget(seq, queue)
 
     def event(self, seq: int) -> Event:
-        """The event of a number."""
-        [(body,)] = self._read("SELECT body FROM events WHERE seq = ?", seq)
+        """The event, or the dead letter, of a delivery's number."""
+        query = "SELECT body FROM events WHERE seq = ?" if seq > 0 else "SELECT body FROM dead_letters WHERE number = -?"
+        [(body,)] = self._read(query, seq)
         return _load(body)
 
     def open(self) -> dict[str, list[Open]]:
@@ -130,10 +151,13 @@ class EventLog:
 
     def _append(self, event: Event, triggers: Iterable[str]) -> int:
         seq = self._file.execute("INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))).lastrowid or 0
-        self._file.executemany("INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers])
+        self._open(seq, triggers)
         if seq % max(1, self._keep // 10) == 0:
             self._prune(seq)
         return seq
+
+    def _open(self, seq: int, triggers: Iterable[str]) -> None:
+        self._file.executemany("INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers])
 
     def _prune(self, newest: int) -> None:
         oldest = newest - self._keep
