@@ -83,6 +83,18 @@ def test_watching_tells_what_the_gate_waits_for(knoll, platform, model_file: Pat
     assert f"the marker s3://{bucket}/digits/_SUCCESS is not" in result.stdout
 
 
+def test_a_name_that_nothing_has_is_an_error_with_the_names_that_there_are(knoll, model_file: Path, records) -> None:
+    """`knoll runs` needs a Model or a run of that name: a deleted model's runs are still shown."""
+    knoll("apply", "-f", model_file)
+    for words in (["nosuch"], ["nosuch", "-w"], ["nosuch", "-o", "json"]):
+        result = knoll("runs", *words)
+        assert result.exit_code == 4
+        assert "Fix: knoll models lists them (digits)" in result.stderr
+    assert "No runs yet." in knoll("runs", "digits").stdout
+    run = records.run(1, "deleted")
+    assert [one["run"] for one in shown(knoll, "deleted")] == [run]
+
+
 def test_logs_are_found_by_id_prefix_and_model(knoll, platform, records) -> None:
     """The logs of all attempts are printed in order, whichever way the run is named."""
     old, run = records.run(1), records.run(2)

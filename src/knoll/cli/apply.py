@@ -64,8 +64,10 @@ def delete(
     JSON: {"deleted": MODEL}.
     Next: knoll apply -f FILE brings it back
     """
+    from knoll.cli.model_view import find_model
+
     platform = platform_of(ctx)
-    platform.cluster.get("Model", model)
+    find_model(platform, model)
     if not yes:
         typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
     jobs = [job["metadata"]["name"] for job in platform.cluster.list("Job", {"knoll.dev/model": model})]

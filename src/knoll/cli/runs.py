@@ -43,11 +43,15 @@ def runs(
     "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
+    from knoll.cli.model_view import find_model
+
     platform = platform_of(ctx)
     if watch:
         last = watch_runs(platform, model, output, timeout, limit)
         raise typer.Exit(0 if last.state == "Succeeded" else FAILURE)
     frame = _look(platform, model, limit)()
+    if model and not frame.document["runs"]:
+        find_model(platform, model)
     if output is Output.json:
         print_json(frame.document)
     else:
@@ -86,11 +90,12 @@ def logs(
 
 def watch_runs(platform: "Platform", model: str, output: Output, timeout: float | None, limit: int = 20) -> "RunView":
     """Show the runs until the newest has ended, and return it. Raises TimedOut."""
+    from knoll.cli.model_view import find_model
     from knoll.cli.run_view import read_run
     from knoll.cli.watch import watch
 
     if model:
-        platform.cluster.get("Model", model)
+        find_model(platform, model)
     frame = watch(_look(platform, model, limit), output, timeout=timeout, waiting_for=f"a run of {model or 'any model'} to end")
     return read_run(platform, frame.document["newest"])
 
