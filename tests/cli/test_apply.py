@@ -7,12 +7,12 @@ FAULTY = """
 apiVersion: knoll.dev/v1alpha1
 kind: Model
 metadata: {name: digits}
-spec: {family: image-classifier, dataset: {uri: s3://data/digits}, epochs: 3}
+spec: {family: image-classifier, dataset: {uri: s3://data/digits}, epochs: 3, training: {config: {epoch: 3}}}
 ---
 apiVersion: knoll.dev/v1alpha1
 kind: Model
 metadata: {name: FACES}
-spec: {family: gan, dataset: {uri: s3://data/faces/}}
+spec: {family: gan, dataset: {uri: s3://cli-models/faces/}}
 """
 
 
@@ -35,13 +35,16 @@ def test_a_dry_run_changes_nothing(knoll, platform, model_file: Path) -> None:
 
 
 def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp_path: Path) -> None:
-    """Faults of all documents are told at once with file, number and field; nothing is stored."""
+    """Faults of all documents, the family's and its config's among them, are told at once with file, number and field."""
     path = tmp_path / "faulty.yaml"
     path.write_text(FAULTY)
     result = knoll("apply", "-f", path)
     assert result.exit_code == 1
-    for part in ("faulty.yaml, document 1", "spec.dataset.uri", "spec.epochs", "faulty.yaml, document 2", "metadata.name", "Fix: "):
-        assert part in result.stderr
+    first, second = result.stderr.split("faulty.yaml, document 2", 1)
+    for part in ("faulty.yaml, document 1", "spec.dataset.uri", "spec.epochs", "spec.training.config.epoch"):
+        assert part in first
+    for part in ("metadata.name", "there is no family 'gan' (one of: dcgan", "lies in the model bucket", "Fix: "):
+        assert part in second
     assert platform.cluster.list("Model") == []
 
 
@@ -64,14 +67,20 @@ def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, t
 
 
 def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path, records) -> None:
-    """Without a yes nothing is deleted; with one, Model and InferenceService go, and versions stay."""
+    """Without a yes nothing is deleted; with one, Model, InferenceService and the model's own Jobs go, and versions stay."""
     knoll("apply", "-f", model_file)
     records.version(records.run())
     service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
     platform.cluster.create(service)
+    for run, model in (("digits-1", "digits"), ("faces-1", "faces")):
+        metadata = {"name": run, "labels": {"knoll.dev/model": model}}
+        platform.cluster.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}})
     assert knoll("delete", "digits", stdin="n\n").exit_code == 1
     assert platform.cluster.get("Model", "digits")
     assert knoll("delete", "digits", "--yes").exit_code == 0
     assert platform.cluster.list("Model") == platform.cluster.list("InferenceService") == []
+    assert [job["metadata"]["name"] for job in platform.cluster.list("Job")] == ["faces-1"]
     assert json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"][0]["version"] == "v000001"
-    assert knoll("delete", "digits", "--yes").exit_code == 4
+    again = knoll("delete", "digits", "--yes")
+    assert again.exit_code == 4
+    assert "Fix: knoll models lists them" in again.stderr

@@ -1,17 +1,17 @@
 """Model documents from YAML files: all of them are read and checked before any is stored."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.families import check_family, find_family
 from knoll.models import Model, parse_model
-from knoll.names import split_uri
 from knoll.ports import Document
 
 __all__ = ["Declared", "read_declared"]
@@ -19,30 +19,27 @@ __all__ = ["Declared", "read_declared"]
 
 @dataclass(frozen=True)
 class Declared:
-    """A checked Model and the document that says it; `place` is its file and number."""
+    """A checked Model and the document that says it."""
 
-    place: str
     document: Document
     model: Model
 
 
 def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
     """Read the files, "-" being stdin. Raises InvalidModel that lists the faults of all documents, NotFound for a missing file."""
-    declared, faults = [], []
-    for place, document in (one for path in paths for one in _documents(path)):
-        try:
-            model = parse_model(document)
-            _check(model, model_bucket)
-            declared.append(Declared(place, document, model))
-        except InvalidModel as error:
-            faults.append(f"{place}: {error}" + (f" ({error.fix})" if "there is no family" in str(error) else ""))
-    names = [one.model.name for one in declared]
-    faults += [f"{one.place}: metadata.name: {one.model.name!r} is declared twice" for one in declared if names.count(one.model.name) > 1]
+    found = [one for path in paths for one in _documents(path)]
+    names = [_at(document, "metadata", "name") for _, document in found]
+    faults = [f"{place}: {fault}" for place, document in found for fault in _faults(document, model_bucket)]
+    faults += [
+        f"{place}: metadata.name: {name!r} is declared twice"
+        for (place, _), name in zip(found, names, strict=True)
+        if name is not None and names.count(name) > 1
+    ]
     if faults:
         raise InvalidModel("\n".join(faults), fix="mend the file and run knoll apply -f FILE again; nothing has been changed")
-    if not declared:
+    if not found:
         raise InvalidModel(f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one")
-    return declared
+    return [Declared(document, parse_model(document)) for _, document in found]
 
 
 def _documents(path: str) -> Iterator[tuple[str, Document]]:
@@ -67,10 +64,34 @@ def _text(path: str) -> str:
         raise KnollError(f"{path}: cannot be read: {error}", fix="name a YAML file with a Model, or - for stdin") from error
 
 
-def _check(model: Model, model_bucket: str) -> None:
-    """What only knoll as a whole can know: the family, its config, and where its data may lie."""
-    check_family(model.family)
-    if split_uri(model.dataset.uri)[0] == model_bucket:
-        raise InvalidModel(f"spec.dataset.uri: {model.dataset.uri} lies in the model bucket: a run's own records would be its data")
-    if find_spec("torch") is not None:
-        find_family(model.family).configure(model.training.config)
+def _faults(document: Document, model_bucket: str) -> Iterator[str]:
+    """What the Model itself tells, and what only knoll as a whole can know: the family, its config, and where data may lie."""
+    for check in (parse_model, _check_family, lambda one: _check_place(one, model_bucket)):
+        try:
+            check(document)
+        except InvalidModel as error:
+            yield str(error) if check is parse_model else f"{error} ({error.fix})"
+
+
+def _check_family(document: Document) -> None:
+    family, config = _at(document, "spec", "family"), _at(document, "spec", "training", "config")
+    if not isinstance(family, str):
+        return
+    check_family(family)
+    if find_spec("torch") is not None and isinstance(config, Mapping):
+        find_family(family).configure(config)
+
+
+def _check_place(document: Document, model_bucket: str) -> None:
+    uri = _at(document, "spec", "dataset", "uri")
+    if isinstance(uri, str) and uri.startswith(f"s3://{model_bucket}/"):
+        raise InvalidModel(
+            f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data", fix="use a bucket of your own"
+        )
+
+
+def _at(document: Any, *path: str) -> Any:
+    """The value at a path of a document that may have faults; None where there is none."""
+    for key in path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
