@@ -8,6 +8,8 @@ import pytest
 
 from knoll.laptop.gateway import BODY_LIMIT, pick
 
+_READINESS = ("/v1/models/digits", "/v2/models/digits/ready", "/v2/health/ready", "/digits-predictor/v2/health/ready")
+
 
 def test_a_hundred_requests_to_a_sleeping_model_share_one_start(laptop_with, eventually):
     """They are held, none is lost, and one process answers all of them."""
@@ -119,8 +121,28 @@ def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop,
     answer = eventually(lambda: one if "no weights" in (one := laptop.predict()).text else None)
     assert answer.status_code == 503
     assert "retry-after" in answer.headers
-    assert laptop.http.get("/v2/models/digits/ready").status_code == 503
-    assert laptop.http.get("/v2/health/ready").status_code == 200
+    for path in _READINESS:
+        assert "no revision of digits has been ready" in laptop.http.get(path).json()["error"]
+
+
+def test_a_sleeping_model_whose_last_start_failed_is_not_ready(laptop_with, eventually):
+    """503 with the reason until a start succeeds; asleep after a good start it is ready, and asking wakes nothing."""
+    with laptop_with(idle=0.3) as laptop:
+        laptop.serve()
+        eventually(lambda: not laptop.servers.running)
+        assert {laptop.http.get(path).status_code for path in _READINESS} == {200}
+        starts = laptop.folder / "digits.starts"
+        starts.unlink()
+        starts.mkdir()
+        assert laptop.predict().status_code == 503
+        answers = [laptop.http.get(path) for path in _READINESS]
+        assert {(one.status_code, one.json()["name"], one.json()["ready"]) for one in answers} == {(503, "digits", False)}
+        assert all("IsADirectoryError" in one.json()["error"] for one in answers)
+        starts.rmdir()
+        assert laptop.predict().status_code == 200
+        eventually(lambda: not laptop.servers.running)
+        assert {laptop.http.get(path).status_code for path in _READINESS} == {200}
+        assert laptop.starts() == 1
 
 
 def test_a_server_that_dies_in_a_request_is_started_again_for_it(laptop):

@@ -1,7 +1,7 @@
 """The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one revision's server out.
 
-A request to a sleeping model is held while its server starts. What can be said from the documents alone (which models there are, whether
-one is ready) wakes nothing.
+A request to a sleeping model is held while its server starts. What can be said without it (which models there are, whether one is ready:
+it is when all revisions that get its requests are, and a sleeping one is unless its last start failed) wakes nothing.
 """
 
 import asyncio
@@ -101,18 +101,20 @@ class Gateway:
         return JSONResponse({"live": True})
 
     async def _healthy(self, request: Request) -> Response:
+        """As V2 has it, the server is ready when all of its models are; below a host there is one."""
         called = self._called(request) if "host" in request.path_params else None
         if isinstance(called, Response):
             return called
-        is_ready = called is None or bool(self._revision(called))
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+        asked = [called] if called else [_Called(one, "") for _, one in sorted(self._servers.documents.items())]
+        faults = ((one.service["metadata"]["name"], self._fault(one)) for one in asked)
+        return next((_not_ready(name, fault) for name, fault in faults if fault), JSONResponse({"ready": True}))
 
     async def _ready(self, request: Request) -> Response:
         called = self._called(request)
         if isinstance(called, Response):
             return called
-        is_ready = bool(self._revision(called))
-        return JSONResponse({"name": request.path_params["model"], "ready": is_ready}, 200 if is_ready else 503)
+        name, fault = request.path_params["model"], self._fault(called)
+        return _not_ready(name, fault) if fault else JSONResponse({"name": name, "ready": True})
 
     async def _forward(self, request: Request) -> Response:
         called = self._called(request)
@@ -161,6 +163,12 @@ class Gateway:
     def _revision(self, called: _Called) -> str:
         return pick(traffic_of(called.service), called.tag, self._random)
 
+    def _fault(self, called: _Called) -> str:
+        """Why requests would not be answered; "" when nothing is known against it."""
+        traffic = traffic_of(called.service)
+        names = [str(one["revisionName"]) for one in traffic if (one.get("tag") == called.tag if called.tag else one["percent"])]
+        return next(filter(None, map(self._servers.fault, names)), "") if names else _why_not(called)
+
     def _called(self, request: Request) -> _Called | Response:
         if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
             return _error(404, "the name of a model holds no slash, encoded or not")
@@ -208,6 +216,10 @@ def _error(status: int, text: str) -> Response:
 
 def _unavailable(text: str) -> Response:
     return JSONResponse({"error": text}, 503, headers={"retry-after": _RETRY_AFTER})
+
+
+def _not_ready(name: str, fault: str) -> Response:
+    return JSONResponse({"name": name, "ready": False, "error": fault}, 503)
 
 
 async def _blocked(_: Request) -> Response:

@@ -71,6 +71,7 @@ class Replica:
 
     def __init__(self, command: Command, http: aiohttp.ClientSession) -> None:
         self.command = command
+        self.failure: Failure | None = None  # of the last start; None: it was good, or there was none yet
         self.crashes = 0  # in a row: a server that has lived for a minute starts from none
         self._http = http
         self._running: _Running | None = None
@@ -187,8 +188,10 @@ class Replica:
 
     def _started(self, task: asyncio.Task[_Running | Failure]) -> None:
         self._starting = None
-        if not task.cancelled() and task.exception() is None and isinstance(outcome := task.result(), _Running):
-            self._running = outcome
+        if task.cancelled() or task.exception() is not None:
+            return
+        outcome = task.result()
+        self._running, self.failure = (outcome, None) if isinstance(outcome, _Running) else (None, outcome)
 
     async def _start(self, patience: float) -> _Running | Failure:
         deadline = _now() + patience

@@ -90,6 +90,13 @@ class Servers:
         """The base URL of a revision's server, for one request (see `Replica.slot`). Raises Unavailable when the revision is gone."""
         return self._replica(revision).slot(patience)
 
+    def fault(self, revision: str) -> str:
+        """Why the revision would probably not answer: how its last start failed, or that it is gone; "" if nothing is known against it."""
+        if revision not in self._hosted:
+            return f"{revision} is no longer served"
+        failure = self._hosted[revision].replica.failure
+        return f"{revision} does not start: {failure.message}" if failure else ""
+
     async def lost(self, revision: str) -> None:
         """A connection to the revision's server broke: see whether it has ended."""
         await self._replica(revision).lost()
