@@ -1,6 +1,9 @@
 """The story that `knoll demo` tells: two uploads, two versions, one canary, and a prediction that goes on all the while."""
 
 import json
+import os
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from knoll.ports import Platform
     from knoll.settings import Settings
 
-__all__ = ["tell"]
+__all__ = ["next_lines", "tell"]
 
 _ACCURACY = 0.95  # the bar for UCI digits
 _HELD_OUT = 0.2  # the part that the image classifier holds out unless its config says otherwise
@@ -146,8 +149,20 @@ def _verdict(accuracy: float, errors: list[str], seconds: float) -> None:
     if errors:
         raise KnollError(f"{len(errors)} predictions failed during the rollout, the first: {errors[0]}")
     _say("Try next:")
-    for line in ("knoll up", 'eval "$(knoll env)"', "knoll apply -f examples/digits/model.yaml", "knoll --help"):
+    for line in next_lines(Path(sys.prefix), is_found=shutil.which("knoll") is not None):
         _say(f"  {line}")
+
+
+def next_lines(prefix: Path, *, is_found: bool) -> tuple[str, ...]:
+    """What to type next; first of all, unless the shell finds a `knoll`, what makes it find the one of this Python's `prefix`."""
+    lines = ("knoll up", 'eval "$(knoll env)"', "knoll apply -f examples/digits/model.yaml", "knoll --help")
+    if is_found:
+        return lines
+    folder = prefix / "bin"
+    if not (folder / "activate").exists():
+        return (f'export PATH={shlex.quote(str(folder))}:"$PATH"', *lines)
+    activate = min(str(folder / "activate"), os.path.relpath(folder / "activate"), key=len)
+    return (f". {shlex.quote(activate)}", *lines)
 
 
 def _heading(title: str, *details: str) -> None:
