@@ -1,7 +1,14 @@
 import json
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+
+from knoll.cli.upload import tenths
 
 
 @pytest.fixture
@@ -11,6 +18,15 @@ def data(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
     return folder
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def keys(platform, uri: str) -> list[str]:
@@ -68,10 +84,24 @@ def test_an_upload_that_cannot_be_whole_sends_nothing(knoll, platform, model_fil
     assert keys(platform, f"s3://{bucket}/") == []
 
 
+def test_progress_is_told_in_order(capsys: pytest.CaptureFixture[str], eager_threads: None) -> None:
+    """Each tenth is told once, and none after a later one, when all threads have sent at the same moment."""
+    advance, start = tenths(10), Barrier(10)
+
+    def send_one() -> None:
+        start.wait()
+        advance(1)
+
+    with ThreadPoolExecutor(10) as pool:
+        for done in [pool.submit(send_one) for _ in range(10)]:
+            done.result()
+    assert re.findall(r"Uploaded (\d+) % of", capsys.readouterr().err) == [str(percent) for percent in range(10, 101, 10)]
+
+
 def test_large_files_arrive_whole(knoll, platform, model_file: Path, bucket: str, tmp_path: Path) -> None:
     """A file that travels in several parts has the same bytes afterwards."""
     knoll("apply", "-f", model_file)
     body = bytes(range(256)) * 4 * 20_000
     (tmp_path / "large.bin").write_bytes(body)
-    assert knoll("upload", "digits", tmp_path / "large.bin").exit_code == 0
+    assert "Uploaded 1 file, 19.5 MiB, to " in knoll("upload", "digits", tmp_path / "large.bin").stdout
     assert platform.store.get(f"s3://{bucket}/digits/large.bin") == body

@@ -72,7 +72,7 @@ def test_why_tells_the_whole_trail(knoll, served) -> None:
     assert trail["version"]["metrics"] == {"accuracy": 0.98}
     assert [one["action"] for one in trail["rollout"]] == ["Start", "Promote"]
     text = knoll("why", "digits", "v000001").stdout
-    for part in ("upload-1", "1 objects, 1.5 KiB", served, "accuracy 0.98 (atLeast 0.9)", "v000001, champion", "Promote 100 %"):
+    for part in ("upload-1", "1 object, 1.5 KiB", served, "accuracy 0.98 (atLeast 0.9)", "v000001, champion", "Promote 100 %"):
         assert part in text
 
 

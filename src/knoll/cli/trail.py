@@ -13,7 +13,7 @@ from rich.tree import Tree
 from knoll.cli.model_view import find_model
 from knoll.cli.rollout_view import Record, read_records, record_line
 from knoll.cli.run_view import RunView, find_run, read_run, run_document
-from knoll.cli.units import duration, numbers, seconds_between, short_digest, size
+from knoll.cli.units import counted, duration, numbers, seconds_between, short_digest, size
 from knoll.cli.version_view import VersionView, list_versions, read_version, version_document
 from knoll.errors import NotFound
 from knoll.ports import Platform
@@ -95,7 +95,7 @@ def _data(trail: Trail) -> str:
     if trail.dataset is None:
         return f"data     {digest}, its snapshot is gone"
     total = sum(one.size for one in trail.dataset.objects)
-    return f"data     {digest}: {len(trail.dataset.objects)} objects, {size(total)}, under {trail.dataset.prefix}"
+    return f"data     {digest}: {counted(len(trail.dataset.objects), 'object')}, {size(total)}, under {trail.dataset.prefix}"
 
 
 def _run(view: RunView) -> str:
@@ -114,7 +114,8 @@ def _gate(trail: Trail) -> str:
 def _version(view: VersionView) -> str:
     state = f"{view.state}: {view.reason}" if view.reason else view.state
     weight = sum(entry.size for entry in view.manifest.files.values())
-    return f"version  {view.manifest.version}, {state}; {numbers(view.manifest.metrics)}; {len(view.manifest.files)} files, {size(weight)}"
+    files = counted(len(view.manifest.files), "file")
+    return f"version  {view.manifest.version}, {state}; {numbers(view.manifest.metrics)}; {files}, {size(weight)}"
 
 
 def _newest_run(platform: Platform, model: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,14 +14,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from knoll.cli.completion import complete_models
 from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json
-from knoll.cli.units import size
+from knoll.cli.units import counted, size
 
 if TYPE_CHECKING:
     from knoll.cli.upload_plan import Item, Plan
     from knoll.models import Model
     from knoll.ports import Platform
 
-__all__ = ["send", "upload"]
+__all__ = ["send", "tenths", "upload"]
 
 _THREADS = 8
 _SMALL = 2**20  # bytes; such a file is one request, and is not worth a progress of its own
@@ -117,7 +118,7 @@ class _Counted(io.FileIO):
 @contextmanager
 def _progress(total: int) -> Iterator[_Advance]:
     if not sys.stderr.isatty():
-        yield _tenths(total)
+        yield tenths(total)
         return
     columns = (TextColumn("Uploading"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors_out()) as bar:
@@ -125,16 +126,18 @@ def _progress(total: int) -> Iterator[_Advance]:
         yield lambda count: bar.advance(task, count)
 
 
-def _tenths(total: int) -> _Advance:
-    """Print a line on stderr for every further tenth."""
+def tenths(total: int) -> _Advance:
+    """Print a line on stderr for every further tenth, in order, whichever threads send."""
     state = {"sent": 0, "tenths": 0}
+    turn = Lock()
 
     def advance(count: int) -> None:
-        state["sent"] += count
-        reached = 10 * state["sent"] // total if total else 10
-        if reached > state["tenths"]:
-            state["tenths"] = reached
-            errors_out().print(f"Uploaded {10 * min(reached, 10)} % of {size(total)}")
+        with turn:
+            state["sent"] += count
+            reached = 10 * state["sent"] // total if total else 10
+            if reached > state["tenths"]:
+                state["tenths"] = reached
+                errors_out().print(f"Uploaded {10 * min(reached, 10)} % of {size(total)}")
 
     return advance
 
@@ -142,7 +145,7 @@ def _tenths(total: int) -> _Advance:
 def _confirm(plan: "Plan") -> None:
     shown = "\n".join(f"  {uri}" for uri in plan.stale[:5])
     more = f"\n  and {len(plan.stale) - 5} more" if len(plan.stale) > 5 else ""
-    typer.echo(f"--replace deletes {len(plan.stale)} objects:\n{shown}{more}", err=True)
+    typer.echo(f"--replace deletes {counted(len(plan.stale), 'object')}:\n{shown}{more}", err=True)
     typer.confirm("Delete them?", abort=True, err=True)
 
 
@@ -159,7 +162,7 @@ def _tell(model: "Model", plan: "Plan", *, dry_run: bool) -> None:
             typer.echo(f"would delete {uri}")
         return
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
-    typer.echo(f"Uploaded {len(plan.items)} files, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
+    typer.echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
     then = {
         "marker": "The marker is written: the data has landed. If it is new, training starts at once.",
         "quiet": f"Training starts when nothing has changed for {model.dataset.landed.quiet:g} s.",
