@@ -32,11 +32,13 @@ class Laptop:
     until: Until
     environment: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
+    ports: Platform | None = None
 
     def up(self) -> None:
         """Start the platform and wait until it is ready."""
         own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KNOLL_HOME": str(self.home), "KNOLL_PORT": "0", "KNOLL_TICK": "1"}
         self.home.mkdir(exist_ok=True)
+        self.ports = None
         with (self.home / "up.log").open("ab") as log:
             command = [sys.executable, "-m", "knoll.cli", "up"]
             self.process = subprocess.Popen(command, env={**own, **self.environment}, stdout=log, stderr=log, start_new_session=True)
@@ -57,7 +59,8 @@ class Laptop:
     @property
     def platform(self) -> Platform:
         """Ports to the running platform."""
-        return user_platform(self._settings())
+        self.ports = self.ports or user_platform(self._settings())
+        return self.ports
 
     def knoll(self, *command: str, code: int = 0) -> str:
         """What a command prints; it must end with this exit code."""
