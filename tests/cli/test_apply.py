@@ -54,6 +54,7 @@ def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp
         ("family: gan\ndataset: {uri: s3://data/digits/}", "there is no family 'gan'"),
         ("family: image-classifier\ndataset: {uri: s3://cli-models/digits/}", "lies in the model bucket"),
         ("family: image-classifier\ndataset: {uri: s3://data/digits/}\ntraining: {config: {epoch: 3}}", "spec.training.config.epoch"),
+        ("family: dcgan\ndataset: {uri: s3://data/digits/}\ngate: {metric: accuracy}", "no metric 'accuracy'"),
     ],
 )
 def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, told: str) -> None:

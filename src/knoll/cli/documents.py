@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from knoll.errors import InvalidModel, KnollError, NotFound
-from knoll.families import check_family, find_family
+from knoll.families import FAMILIES, check_family, find_family
 from knoll.models import Model, parse_model
 from knoll.ports import Document
 
@@ -66,7 +66,7 @@ def _text(path: str) -> str:
 
 def _faults(document: Document, model_bucket: str) -> Iterator[str]:
     """What the Model itself tells, and what only knoll as a whole can know: the family, its config, and where data may lie."""
-    for check in (parse_model, _check_family, lambda one: _check_place(one, model_bucket)):
+    for check in (parse_model, _check_family, _check_gate, lambda one: _check_place(one, model_bucket)):
         try:
             check(document)
         except InvalidModel as error:
@@ -80,6 +80,16 @@ def _check_family(document: Document) -> None:
     check_family(family)
     if find_spec("torch") is not None and isinstance(config, Mapping):
         find_family(family).configure(config)
+
+
+def _check_gate(document: Document) -> None:
+    """A metric that no version will have would let a whole training go to waste."""
+    family, metric = _at(document, "spec", "family"), _at(document, "spec", "gate", "metric")
+    if family not in FAMILIES or not isinstance(metric, str) or find_spec("torch") is None:
+        return
+    known = find_family(family).metrics
+    if metric not in known:
+        raise InvalidModel(f"spec.gate.metric: the family {family} has no metric {metric!r}", fix="one of: " + ", ".join(known))
 
 
 def _check_place(document: Document, model_bucket: str) -> None:

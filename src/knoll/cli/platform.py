@@ -36,6 +36,8 @@ def up(ctx: typer.Context, home: HomeOption = None, port: PortOption = None, out
             _welcome(facts)
 
     laptop.run(settings, ready)
+    if output_of(ctx) is Output.table:
+        typer.echo(f"knoll has stopped; everything is kept in {settings.home}")
 
 
 def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001

@@ -77,6 +77,7 @@ class Family(Protocol):
 
     name: str
     task: str  # as the Hugging Face hub names it, for the model card: image-classification, ...
+    metrics: tuple[str, ...]  # what `score` gives, and so what a gate can ask for
 
     def configure(self, config: Mapping[str, Any]) -> Any:
         """Check the user's training.config and fill in defaults. Has at least epochs, batch_size and seed. Raises InvalidModel."""

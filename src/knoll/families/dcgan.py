@@ -99,6 +99,7 @@ class Dcgan:
 
     name = "dcgan"
     task = "unconditional-image-generation"
+    metrics = ("frechet_pixels", "diversity")
 
     def configure(self, config: Mapping[str, Any]) -> DcganConfig:
         """Check the config and fill in defaults. Raises InvalidModel."""

@@ -87,6 +87,7 @@ class ImageClassifier:
 
     name = "image-classifier"
     task = "image-classification"
+    metrics = ("accuracy", "loss", "macro_f1")
 
     def configure(self, config: Mapping[str, Any]) -> ImageClassifierConfig:
         """Check the config and fill in defaults. Raises InvalidModel."""
