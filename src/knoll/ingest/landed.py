@@ -70,11 +70,11 @@ def marked_at(model: Model, listing: Sequence[ObjectInfo]) -> datetime | None:
 
 
 def _by_marker(model: Model, listing: Sequence[ObjectInfo], data: Sequence[ObjectInfo], now: datetime) -> Landed | Waiting:
-    marker = next((one for one in listing if one.uri == _marker_uri(model)), None)
-    if marker is None:
+    marked = marked_at(model, listing)
+    if marked is None:
         return Waiting(f"{len(data)} objects are there, the marker {_marker_uri(model)} is not")
     newest = max(data, key=lambda one: one.modified)
-    if newest.modified > marker.modified:
+    if newest.modified > marked:
         return Waiting(f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all is uploaded")
     return Landed((_dataset(model, data, now),))
 

@@ -21,6 +21,7 @@ import httpx
 from knoll.errors import Unavailable
 from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import lock
+from knoll.laptop.private import write_private
 
 __all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
 
@@ -50,10 +51,10 @@ class SeaweedFS:
             self.keys = keys
             self._ports = _ports(folder)
             self.endpoint = f"http://{_HOST}:{self._ports['s3']}"
-            _write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
-            _write_private(folder / "notification.toml", _notification(notify))
-            _write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
-            _write_private(folder / "security.toml", _security())
+            write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
+            write_private(folder / "notification.toml", _notification(notify))
+            write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
+            write_private(folder / "security.toml", _security())
             environment = {"HOME": str(folder)}  # a filer.toml of the user must not change this server
             self._child = Child(_command(weed, self._ports), environment, log, grace=grace, folder=folder, held=[held.fileno()])
 
@@ -106,7 +107,7 @@ def read_keys(path: Path) -> Keys:
     with contextlib.suppress(FileNotFoundError):
         return Keys(**json.loads(path.read_text()))
     keys = Keys(access=f"KNOLL{secrets.token_hex(7).upper()}", secret=secrets.token_urlsafe(30))
-    _write_private(path, json.dumps(asdict(keys), indent=1))
+    write_private(path, json.dumps(asdict(keys), indent=1))
     return keys
 
 
@@ -172,13 +173,3 @@ def _free_port(wanted: int, held: contextlib.ExitStack) -> int:
     except OSError:
         listener.bind((_HOST, 0))
     return int(listener.getsockname()[1])
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from knoll.errors import NotFound
 from knoll.laptop.locks import lock
+from knoll.laptop.private import write_private
 from knoll.settings import Settings
 
 __all__ = ["Running", "keep", "only_one", "running", "settings_of_running"]
@@ -50,11 +51,7 @@ def only_one(home: Path) -> Iterator[None]:
 
 def keep(home: Path, platform: Running) -> None:
     """Write down what runs; the file is replaced as a whole."""
-    draft = home / f"{_FILE}.draft"
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(asdict(platform), indent=1))
-    draft.replace(home / _FILE)
+    write_private(home / _FILE, json.dumps(asdict(platform), indent=1))
 
 
 def running(settings: Settings) -> Running | None:
