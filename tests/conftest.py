@@ -1,11 +1,15 @@
-"""What several test folders share: one real S3 server for the whole session, and waiting for what other processes do."""
+"""What several test folders share: one real S3 server for the whole session, the cluster, and waiting for what other processes do."""
 
+import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
 
 from knoll.laptop.seaweed import SeaweedFS, read_keys
 
@@ -30,6 +34,38 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         yield S3(server.endpoint, keys.access, keys.secret)
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Callable[..., str]:
+    """A function that runs kubectl on the cluster of the current kubeconfig and gives its output; skips without such a cluster."""
+
+    def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
+        ended = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=600)
+        assert ended.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ended.stderr}"
+        return ended.stdout + ended.stderr
+
+    if shutil.which("kubectl") is None:
+        pytest.skip("no cluster: kubectl is not on the PATH")
+    found = subprocess.run(["kubectl", "get", "crd", "-o", "name", "--request-timeout=10s"], capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip(f"no cluster answers, set KUBECONFIG: {found.stderr.strip()}")
+    if "brokers.eventing.knative.dev" not in found.stdout or "inferenceservices.serving.kserve.io" not in found.stdout:
+        pytest.skip("the cluster has no Knative or no KServe")
+    run("apply", "-k", str(Path(__file__).parents[1] / "deploy" / "crd"))
+    run("wait", "--for=condition=Established", "crd/models.knoll.dev", "--timeout=30s")
+    return run
+
+
+@pytest.fixture
+def namespace(kubectl: Callable[..., str]) -> Iterator[str]:
+    """A namespace for one test, gone after it."""
+    name = f"knoll-test-{uuid.uuid4().hex[:8]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    kubectl("create", "-f", "-", stdin=yaml.safe_dump(document))
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 Each setting is one variable, named in the README; the AWS variables, K_SINK and K_REVISION keep the names that AWS and Knative give them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,7 +49,20 @@ class Settings(BaseSettings):
         description="region of the S3 server",
     )
     model_bucket: str = Field(default="knoll-models", description="bucket for versions, run records and rollout records")
-    namespace: str = Field(default="default", description="namespace of Models, Jobs and InferenceServices")
+    cluster: Literal["local", "kubernetes"] = Field(
+        default="local", description="where Models, Jobs and InferenceServices lie: on the laptop (local), or behind a Kubernetes API server"
+    )
+    namespace: str = Field(default="default", description="namespace of Models, Jobs and InferenceServices; on a cluster the context's own")
+    kubeconfig: str = Field(
+        default="", validation_alias=AliasChoices("KNOLL_KUBECONFIG", "KUBECONFIG"), description="cluster: file that says where it is"
+    )
+    kube_context: str = Field(default="", description="cluster: context of that file; default: its current one")
+    broker: str = Field(default="default", description="cluster: Broker of the namespace to which events go when no sink is set")
+    gateway_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
+        description="cluster: Knative gateway for predict requests where the names of services do not resolve",
+    )
     sink: str = Field(
         default="",
         validation_alias=AliasChoices("K_SINK", "KNOLL_SINK"),
@@ -70,6 +85,10 @@ class Settings(BaseSettings):
     progress_deadline: float = Field(default=120.0, description="laptop: seconds that a new revision may take to become ready")
     trainer_image: str = Field(default="knoll-trainer", description="image of training Jobs")
     predictor_image: str = Field(default="knoll-predictor", description="image of predictors")
+    trainer_node_selector: Mapping[str, str] = Field(default_factory=dict, description="cluster: labels of nodes for training Jobs, as JSON")
+    predictor_node_selector: Mapping[str, str] = Field(default_factory=dict, description="cluster: labels of nodes for predictors, as JSON")
+    queue_name: str = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
+    priority_class: str = Field(default="", description="cluster: Kueue WorkloadPriorityClass of training Jobs")
     threads: int = Field(
         default=0, description="CPU threads of a trainer or predictor; 0 means: the cores that a run asks for, all cores of a predictor"
     )

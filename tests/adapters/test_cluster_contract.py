@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected
 from knoll.ports import Cluster, Document
@@ -16,14 +17,12 @@ from knoll.ports import Cluster, Document
 _LABELS = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits"}
 
 
-def local_cluster(folder: Path) -> Cluster:
-    return LocalCluster(folder / "knoll.db", "default", SystemClock())
-
-
-@pytest.fixture(params=[local_cluster])
-def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Cluster:
-    adapter: Callable[[Path], Cluster] = request.param
-    return adapter(tmp_path)
+@pytest.fixture(params=["local", pytest.param("kubernetes", marks=pytest.mark.cluster)])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Each adapter, empty."""
+    if request.param == "kubernetes":
+        return KubernetesCluster(request.getfixturevalue("namespace"))
+    return LocalCluster(request.getfixturevalue("tmp_path") / "knoll.db", "default", SystemClock())
 
 
 def model(name: str = "digits", **labels: str) -> Document:
@@ -65,10 +64,11 @@ def test_an_object_comes_back_as_it_was_created_with_what_the_server_adds(cluste
     assert metadata["resourceVersion"]
     assert metadata["creationTimestamp"].endswith("Z")
     assert metadata["generation"] == 1
-    assert metadata["namespace"] == "default"
+    assert metadata["namespace"]
     assert created["spec"].keys() >= document["spec"].keys()
     assert "phase" not in created.get("status", {})
-    assert cluster.get(document["kind"], document["metadata"]["name"]) == created
+    found = cluster.get(document["kind"], document["metadata"]["name"])
+    assert (found["metadata"]["uid"], found["spec"]) == (metadata["uid"], created["spec"])
 
 
 def test_a_name_is_taken_until_its_object_is_deleted(cluster: Cluster) -> None:
@@ -103,13 +103,13 @@ def test_a_list_has_the_objects_of_one_kind_that_carry_all_labels_by_name(cluste
 def test_a_spec_and_a_status_are_written_apart(cluster: Cluster) -> None:
     """An update keeps the stored status and counts the generation; a status update keeps everything else and does not count."""
     created = cluster.create(model())
-    phase = {"conditions": [], "phase": "Serving"}
+    phase = {"conditions": [], "phase": "Canary"}
     forged_spec = {**created["spec"], "family": "dcgan"}
     after_status = cluster.update({**created, "spec": forged_spec, "status": phase}, status=True)
     assert after_status["status"] == phase
     assert after_status["spec"] == created["spec"]
     assert after_status["metadata"]["generation"] == 1
-    after_spec = cluster.update({**after_status, "spec": forged_spec, "status": {"phase": "Forged"}})
+    after_spec = cluster.update({**after_status, "spec": forged_spec, "status": {"phase": "Baking"}})
     assert after_spec["status"] == phase
     assert after_spec["spec"] == forged_spec
     assert after_spec["metadata"]["generation"] == 2
@@ -131,7 +131,7 @@ def test_labels_change_without_a_new_generation(cluster: Cluster) -> None:
 def test_a_write_that_changes_nothing_keeps_the_resource_version(cluster: Cluster, status: bool) -> None:
     """Writing back what was read wakes nobody."""
     created = cluster.create(model())
-    current = cluster.update({**created, "status": {"phase": "Serving"}}, status=True)
+    current = cluster.update({**created, "status": {"phase": "Canary"}}, status=True)
     assert cluster.update(current, status=status) == current
 
 
@@ -139,9 +139,9 @@ def test_a_write_that_changes_nothing_keeps_the_resource_version(cluster: Cluste
 def test_an_update_on_an_old_reading_conflicts(cluster: Cluster, status: bool) -> None:
     """Only the resourceVersion that was read last may be written; the stored object stays as it is."""
     old = cluster.create(model())
-    current = cluster.update({**old, "status": {"phase": "Serving"}}, status=True)
+    current = cluster.update({**old, "status": {"phase": "Canary"}}, status=True)
     with pytest.raises(Conflict):
-        cluster.update({**old, "status": {"phase": "Lost"}, "spec": {**old["spec"], "family": "dcgan"}}, status=status)
+        cluster.update({**old, "status": {"phase": "Baking"}, "spec": {**old["spec"], "family": "dcgan"}}, status=status)
     assert cluster.get("Model", "digits") == current
 
 

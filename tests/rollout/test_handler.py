@@ -11,6 +11,7 @@ import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
 from knoll.names import join, manifest_uri, rollouts_uri, version_uri
 from knoll.ports import Answer, Document, Platform
@@ -107,14 +108,18 @@ class World:
         is_ready = version not in self.broken
         predictor = {"latestCreatedRevision": revision, "latestReadyRevision": revision if is_ready else "before"}
         percent = (100 if canary is None else canary) if is_ready else 0
-        predictor["traffic"] = [{"revisionName": revision, "percent": percent, "url": "http://tagged"}]
-        status: Document = {"observedGeneration": service["metadata"]["generation"], "components": {"predictor": predictor}}
-        if not is_ready:
-            status["modelStatus"] = {
-                "transitionStatus": "BlockedByFailedLoad",
-                "lastFailureInfo": {"reason": "ModelLoadFailed", "message": "digest"},
-            }
-        self.platform.cluster.update({**service, "status": status}, status=True)
+        predictor["traffic"] = [{"revisionName": revision, "percent": percent, "tag": "latest", "url": "http://tagged"}]
+        self._revise(revision, version, is_ready=is_ready)
+        self.platform.cluster.update({**service, "status": {"components": {"predictor": predictor}}}, status=True)
+
+    def _revise(self, name: str, version: str, *, is_ready: bool) -> None:
+        labels = {"knoll.dev/version": version}
+        document = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": {"name": name, "labels": labels}, "spec": {}}
+        with suppress(AlreadyExists):
+            self.platform.cluster.create(document)
+        ready = {"type": "Ready", "status": "True"} if is_ready else {"type": "Ready", "status": "False", "reason": "ExitCode65", "message": "digest"}
+        live = self.platform.cluster.get("Revision", name)
+        self.platform.cluster.update({**live, "status": {"conditions": [ready]}}, status=True)
 
     def status(self) -> Document:
         return self.platform.cluster.get("Model", "digits")["status"]

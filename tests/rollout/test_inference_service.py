@@ -14,7 +14,7 @@ from knoll.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 MODEL = parse_model(yaml.safe_load((ROOT / "examples/digits/model.yaml").read_text()))
-SETTINGS = Settings()
+SETTINGS = Settings(sink="http://broker-ingress.knative-eventing.svc.cluster.local/knoll/default")
 CANARY = Slot(champion="v000001", candidate="v000002", phase="Canary", percent=20)
 
 
@@ -62,34 +62,43 @@ def test_defaults_of_the_server_are_no_difference_and_a_canary_field_is(live: An
     assert holds(live, wanted) is same
 
 
-def service(**status: Any) -> dict[str, Any]:
-    return {"metadata": {"generation": 2}, "status": {"observedGeneration": 2, **status}}
+def service(ready: str, *traffic: dict[str, Any], address: str = "") -> dict[str, Any]:
+    predictor = {"latestCreatedRevision": "two", "latestReadyRevision": ready, "traffic": list(traffic)}
+    if address:
+        predictor["address"] = {"url": address}
+    return {"metadata": {"generation": 2}, "status": {"components": {"predictor": predictor}}}
 
 
-def predictor(created: str, ready: str, *traffic: dict[str, Any]) -> dict[str, Any]:
-    return {"predictor": {"latestCreatedRevision": created, "latestReadyRevision": ready, "traffic": list(traffic)}}
+def revision(version: str = "v000002", status: str = "True", reason: str = "", message: str = "") -> dict[str, Any]:
+    ready = {"type": "Ready", "status": status, "reason": reason, "message": message}
+    return {"metadata": {"labels": {"knoll.dev/version": version}}, "status": {"conditions": [ready]}}
 
 
-NEWEST = {"revisionName": "two", "percent": 20, "tag": "latest", "url": "http://latest"}
-OLDER = {"revisionName": "one", "percent": 80, "tag": "prev", "url": "http://prev"}
+NEWEST = {"revisionName": "two", "percent": 20, "tag": "latest", "url": "http://latest.gateway"}
+OLDER = {"revisionName": "one", "percent": 80, "tag": "prev", "url": "http://prev.gateway"}
 
 
 def test_a_ready_candidate_is_seen_with_its_part_of_the_traffic_and_its_route() -> None:
-    found = observe(service(components=predictor("two", "two", NEWEST, OLDER)))
-    assert found == Observed(is_current=True, is_ready=True, percent=20, tagged_url="http://latest")
+    found = observe(service("two", NEWEST, OLDER), revision(), "v000002")
+    assert found == Observed(is_current=True, is_ready=True, percent=20, tagged_url="http://latest.gateway")
 
 
-def test_a_status_of_an_older_generation_says_nothing_about_the_new_revision() -> None:
-    stale = service(components=predictor("one", "one", {**NEWEST, "revisionName": "one", "percent": 100}))
-    stale["status"]["observedGeneration"] = 1
-    assert not observe(stale).is_ready
+def test_on_a_cluster_the_tagged_route_is_the_one_that_resolves_there() -> None:
+    found = observe(service("two", NEWEST, OLDER, address="http://digits-predictor.knoll.svc.cluster.local"), revision(), "v000002")
+    assert found.tagged_url == "http://latest-digits-predictor.knoll.svc.cluster.local"
 
 
-def test_the_reason_of_a_failed_load_is_kept_while_the_older_revision_serves() -> None:
-    failed = {
-        "transitionStatus": "BlockedByFailedLoad",
-        "lastFailureInfo": {"reason": "ModelLoadFailed", "message": "model.onnx has another digest"},
-    }
-    found = observe(service(components=predictor("two", "one", OLDER), modelStatus=failed))
+def test_what_is_seen_of_another_version_says_nothing_about_the_wanted_one() -> None:
+    assert observe(service("two", NEWEST), revision("v000001"), "v000002") == Observed()
+    assert observe(service("two", NEWEST), None, "v000002") == Observed()
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_final"),
+    [("ExitCode65", True), ("ExitCode137", True), ("ProgressDeadlineExceeded", True), ("ExitCode75", False), ("Unschedulable", False)],
+)
+def test_only_a_failure_that_stays_ends_the_trial_at_once(reason: str, is_final: bool) -> None:
+    """A store that was away for a moment, or a node that is full, must not cost a good version its future."""
+    found = observe(service("one", OLDER), revision(status="False", reason=reason, message="why"), "v000002")
     assert (found.is_ready, found.percent) == (False, 0)
-    assert found.failure == "ModelLoadFailed: model.onnx has another digest"
+    assert (found.failure, found.trouble) == (f"{reason}: why" if is_final else "", f"{reason}: why")

@@ -1,7 +1,7 @@
 """Requests to model servers over HTTP, patient enough for one that has to be started first."""
 
 import time
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -11,17 +11,24 @@ __all__ = ["HttpPredictors"]
 
 
 class HttpPredictors:
-    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative waits 300."""
+    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative waits 300.
 
-    def __init__(self, *, timeout: float = 300.0) -> None:
+    With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and names its server in the Host header: where the names
+    of a cluster's services do not resolve.
+    """
+
+    def __init__(self, gateway: str = "", *, timeout: float = 300.0) -> None:
+        self._gateway = gateway
         self._client = httpx.Client(timeout=httpx.Timeout(timeout, connect=10.0), trust_env=False)
 
     def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
         """See `ports.Predictors.predict`; without an answer the body says why."""
         headers = {"content-type": "application/json", "accept": accept} | ({"x-knoll-replay": "true"} if is_replay else {})
+        base, host = (self._gateway, {"host": urlsplit(url).netloc}) if self._gateway else (url, {})
+        path = f"/v1/models/{quote(model, safe='')}:predict"
         started = time.perf_counter()
         try:
-            answer = self._client.post(f"{url.rstrip('/')}/v1/models/{quote(model, safe='')}:predict", content=body, headers=headers)
+            answer = self._client.post(base.rstrip("/") + path, content=body, headers={**headers, **host})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = f"{type(error).__name__}: {error}".encode()
             return Answer(0, time.perf_counter() - started, reason, "text/plain", "")

@@ -91,11 +91,15 @@ def _deploying(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetim
     if observed.failure:
         return Rollback(f"never became ready: {observed.failure}")
     if not observed.is_ready and waited > policy.progress_deadline:
-        return Rollback(f"did not become ready within {policy.progress_deadline:g} s")
+        return Rollback(f"did not become ready within {policy.progress_deadline:g} s{_because(observed)}")
     if not observed.is_ready:
-        return Hold("waiting for the candidate to load, verify and answer its warm-up")
+        return Hold(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
     percent = slot.percent if slot.champion else 100
     return Shift(0, percent, "ready: loaded, verified, warm")
+
+
+def _because(observed: Observed) -> str:
+    return f": {observed.trouble}" if observed.trouble else ""
 
 
 def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:

@@ -24,7 +24,7 @@ from knoll.names import rollout_step_uri
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Rollback, See, Settle, Shift, Step, next_step
-from knoll.rollout.inference_service import Observed, desired, holds, observe
+from knoll.rollout.inference_service import Observed, desired, holds, newest_revision, observe
 from knoll.rollout.replay import replay
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
 
@@ -78,7 +78,7 @@ def _advance(name: str, platform: Platform) -> None:
             return
         slot = slot_from_status(document.get("status") or {})
         service = _settle(model, slot, platform)
-        after = _decided(model, slot, observe(service), platform)
+        after = _decided(model, slot, _observed(slot, service, platform), platform)
         if after == slot:
             return
         with suppress(Conflict):
@@ -99,6 +99,18 @@ def _settle(model: Model, slot: Slot, platform: Platform) -> Document | None:
     if holds(live["spec"], wanted["spec"]):
         return live
     return platform.cluster.update({**live, "spec": wanted["spec"]})
+
+
+def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:
+    """What is seen of the version that the slot wants to serve."""
+    name = newest_revision(service)
+    if slot.phase == "Idle" or not name:
+        return Observed()
+    try:
+        revision = platform.cluster.get("Revision", name)
+    except NotFound:
+        return Observed()
+    return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate)
 
 
 def _record(model: str, slot: Slot, platform: Platform) -> None:

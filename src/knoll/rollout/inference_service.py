@@ -4,6 +4,7 @@
 own initializer, which checks no digest, would fetch the version. The canary percentage and the version change in one write.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,10 @@ from knoll.ports import Document
 from knoll.rollout.slot import Slot
 from knoll.settings import Settings
 
-__all__ = ["Observed", "desired", "holds", "inference_service", "observe"]
+__all__ = ["Observed", "desired", "holds", "inference_service", "newest_revision", "observe"]
 
+_VERSION = "knoll.dev/version"
+_MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 
 
@@ -38,6 +41,8 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
 def inference_service(model: Model, version: str, canary_percent: int | None, settings: Settings) -> Document:
     """The document that serves a version, with `canary_percent` of the traffic while it is on trial."""
     predictor: dict[str, Any] = {
+        "labels": {_VERSION: version},
+        "annotations": {"serving.knative.dev/progress-deadline": f"{math.ceil(model.rollout.progress_deadline)}s"},
         "minReplicas": model.serving.min_replicas,
         "maxReplicas": model.serving.max_replicas,
         "containerConcurrency": model.serving.concurrency,
@@ -46,6 +51,8 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
         "containers": [_container(model, version, settings)],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
     }
+    if settings.predictor_node_selector:
+        predictor["nodeSelector"] = dict(settings.predictor_node_selector)
     if canary_percent is not None:
         predictor["canaryTrafficPercent"] = canary_percent
     return {
@@ -66,10 +73,11 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
         "name": "kserve-container",
         "image": settings.predictor_image,
         "args": ["--model", model.name, "--version-uri", version_uri(settings.model_root, model.name, version)],
+        **({"env": [{"name": "K_SINK", "value": settings.sink}]} if settings.sink else {}),
         "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},
-        "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
+        "resources": {"requests": resources, "limits": {name: amount for name, amount in resources.items() if name != "cpu"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -94,41 +102,69 @@ def holds(live: Any, wanted: Any) -> bool:
 
 @dataclass(frozen=True)
 class Observed:
-    """The status of an InferenceService: is its newest revision ready, what part of the traffic does it get, at which URL can it be reached
-    by its tag, and why has it failed ("" when it has not)."""
+    """What is seen of the version that is wanted: is its revision the newest one and ready, what part of the traffic does it get, and at
+    which URL can it be reached past the traffic split. `failure` says why it can never serve, `trouble` why it does not serve yet."""
 
     is_current: bool = False
     is_ready: bool = False
     percent: int = 0
     tagged_url: str = ""
     failure: str = ""
+    trouble: str = ""
 
 
-def observe(document: Document | None) -> Observed:
-    """Read the status. `Ready` of the InferenceService is not used: it is Unknown in the middle of an update that serves well."""
-    if document is None:
+def newest_revision(service: Document | None) -> str:
+    """Name of the Revision that an InferenceService made last; "" before the first one."""
+    return str(_predictor(service).get("latestCreatedRevision") or "")
+
+
+def observe(service: Document | None, revision: Document | None, version: str) -> Observed:
+    """Read the InferenceService and its newest Revision.
+
+    Right after a write both tell of the version before: only a Revision that is labelled with `version` says anything about it. `Ready` of
+    the InferenceService is not used: it is Unknown in the middle of an update that serves well.
+    """
+    if service is None or revision is None or _version(revision) != version:
         return Observed()
-    status = document.get("status") or {}
-    predictor = (status.get("components") or {}).get("predictor") or {}
-    created, ready = predictor.get("latestCreatedRevision"), predictor.get("latestReadyRevision")
-    is_current = status.get("observedGeneration") == document["metadata"].get("generation")
+    predictor, created = _predictor(service), newest_revision(service)
     newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
-    is_ready = bool(is_current and created and created == ready)
+    is_ready = predictor.get("latestReadyRevision") == created
+    failure, trouble = ("", "") if is_ready else _fault(revision)
     return Observed(
-        is_current=is_current,
+        is_current=True,
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
-        tagged_url=next((one["url"] for one in newest if one.get("url")), predictor.get("url") or status.get("url") or ""),
-        failure="" if is_ready or not is_current else _failure(status),
+        tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
+        failure=failure,
+        trouble=trouble,
     )
 
 
-def _failure(status: Mapping[str, Any]) -> str:
-    model_status = status.get("modelStatus") or {}
-    if model_status.get("transitionStatus") in ("BlockedByFailedLoad", "InvalidSpec"):
-        failed = model_status.get("lastFailureInfo") or {}
-        return f"{failed.get('reason', 'the model did not load')}: {failed.get('message', '')}".rstrip(": ")
-    for one in status.get("conditions") or []:
-        if one.get("type") == "PredictorReady" and one.get("status") == "False":
-            return f"{one.get('reason', 'not ready')}: {one.get('message', '')}".rstrip(": ")
-    return ""
+def _predictor(service: Document | None) -> Mapping[str, Any]:
+    status = (service or {}).get("status") or {}
+    predictor: Mapping[str, Any] = (status.get("components") or {}).get("predictor") or {}
+    return predictor
+
+
+def _version(revision: Document) -> str:
+    return str((revision["metadata"].get("labels") or {}).get(_VERSION, ""))
+
+
+def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
+    """The tagged route. On a cluster its URL is the gateway's, which need not resolve there; the tag before the address does."""
+    address = (predictor.get("address") or {}).get("url") or ""
+    if tagged and address:
+        scheme, _, host = address.partition("://")
+        return f"{scheme}://{tagged['tag']}-{host}"
+    return tagged.get("url") or address or predictor.get("url") or ""
+
+
+def _fault(revision: Document) -> tuple[str, str]:
+    """Why the Revision can never serve, and why it does not yet: a process that has ended for a reason that may pass is started again."""
+    for one in (revision.get("status") or {}).get("conditions") or []:
+        if one.get("type") == "Ready" and one.get("status") != "True":
+            reason = one.get("reason", "")
+            text = f"{reason}: {one.get('message', '')}".rstrip(": ")
+            is_final = one.get("status") == "False" and (reason == "ProgressDeadlineExceeded" or reason.startswith("ExitCode"))
+            return (text, text) if is_final and reason not in _MAY_PASS else ("", text)
+    return "", ""

@@ -108,7 +108,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
         return lambda event: HANDLERS[name](event, platform)
 
     broker = Broker(settings.home / DATABASE, eventing.triggers, {f"knoll-{name}": subscriber(name) for name in HANDLERS}, clock)
-    platform = build_platform(settings, broker)
+    platform = build_platform(settings.model_copy(update={"sink": ""}), broker)  # documents outlive this port: children hear of it here
     servers = Servers(Services(cluster, broker, clock), _hosting(settings))
     front = Front(
         bound, broker=partial(_take, broker), functions=_functions(platform), routes=Gateway(servers).routes(), lifespan=lambda: servers

@@ -5,35 +5,50 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_s3 import S3Store
-from knoll.ports import Events, Platform
+from knoll.ports import Cluster, Events, Platform
 from knoll.settings import Settings
+from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
 from knoll.wiring.running import settings_of_running
 
-__all__ = ["DATABASE", "build_platform", "documents", "object_store", "service_platform", "user_platform"]
+__all__ = ["DATABASE", "build_platform", "documents", "function_platform", "object_store", "service_platform", "user_platform"]
 
 DATABASE = "knoll.db"
 
 
+def function_platform(settings: Settings) -> Platform:
+    """The platform of a function: what its environment says, and on a cluster what its namespace has."""
+    return service_platform(settings_of_function(settings) if settings.cluster == "kubernetes" else settings)
+
+
 def service_platform(settings: Settings) -> Platform:
-    """The platform of a function, trainer or predictor: all that it needs stands in its environment."""
+    """The platform of a trainer or predictor: all that it needs stands in its environment."""
     return build_platform(settings, HttpEvents(settings.sink))
 
 
 def user_platform(settings: Settings) -> Platform:
-    """The platform of a person at the command line: what `knoll up` runs in this home. Raises Unavailable when it does not run."""
-    return service_platform(settings_of_running(settings))
+    """The platform of a person at the command line: the installation in a namespace of a cluster, or what `knoll up` runs in this home.
+
+    Raises Unavailable when there is none.
+    """
+    return service_platform(settings_of_installation(settings) if settings.cluster == "kubernetes" else settings_of_running(settings))
 
 
 def build_platform(settings: Settings, events: Events) -> Platform:
     """Adapters for these settings, with a broker to publish to."""
     return Platform(
         store=object_store(settings),
-        cluster=documents(settings),
+        cluster=_cluster(settings),
         events=events,
-        predictors=HttpPredictors(),
+        predictors=HttpPredictors(settings.gateway_url),
         clock=SystemClock(),
         settings=settings,
     )
+
+
+def _cluster(settings: Settings) -> Cluster:
+    if settings.cluster == "local":
+        return documents(settings)
+    return kubernetes_cluster(settings)
 
 
 def object_store(settings: Settings) -> S3Store:

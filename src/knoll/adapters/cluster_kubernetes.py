@@ -1,0 +1,154 @@
+"""Kubernetes objects behind a real API server, over lightkube.
+
+In a Pod the service account says where the server is and which namespace is meant, elsewhere the kubeconfig does. Documents pass as they
+are: the API server judges them, and its refusals become the errors of the port.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import httpx2
+from lightkube import ApiError, Client, KubeConfig
+from lightkube.core.exceptions import ConfigError
+from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
+from lightkube.types import CascadeType
+
+from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, KnollError, NotFound, Rejected
+from knoll.models import API_VERSION
+from knoll.ports import Document
+
+__all__ = ["KubernetesCluster"]
+
+_TIMEOUT = 10.0  # seconds; a broker waits longer for a function
+_KINDS = {
+    "Model": (API_VERSION, "models"),
+    "Job": ("batch/v1", "jobs"),
+    "Pod": ("v1", "pods"),
+    "Secret": ("v1", "secrets"),
+    "ConfigMap": ("v1", "configmaps"),
+    "InferenceService": ("serving.kserve.io/v1beta1", "inferenceservices"),
+    "Revision": ("serving.knative.dev/v1", "revisions"),
+    "Broker": ("eventing.knative.dev/v1", "brokers"),
+}
+_Resource = type[GenericNamespacedResource]
+
+
+class KubernetesCluster:
+    """`ports.Cluster` on an API server. Threads may share it.
+
+    An empty `namespace` means that of the service account or context; `kubeconfig` and `context` choose a server outside of a cluster.
+    """
+
+    def __init__(self, namespace: str = "", *, kubeconfig: str = "", context: str = "") -> None:
+        self._namespace, self._kubeconfig, self._context = namespace, kubeconfig, context
+        self._lock = threading.Lock()
+        self._built: Client | None = None
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of all objects. Raises ClusterUnavailable when nothing says where the cluster is."""
+        return str(self._client().namespace)
+
+    def create(self, document: Document) -> Document:
+        """See `ports.Cluster.create`. Raises Rejected for a document that the API server refuses."""
+        resource, name = self._checked(document)
+        if "resourceVersion" in document["metadata"]:
+            raise Rejected(f"{document['kind']} {name}: resourceVersion must not be set on an object that is to be created")
+        with self._errors(document["kind"], name):
+            return dict(self._client().create(resource.from_dict(document)))
+
+    def get(self, kind: str, name: str) -> Document:
+        """See `ports.Cluster.get`."""
+        with self._errors(kind, name):
+            return dict(self._client().get(_resource(kind), name))
+
+    def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+        """See `ports.Cluster.list`. Servers leave kind and apiVersion out of lists; here every document has them."""
+        title = {"apiVersion": _KINDS.get(kind, ("",))[0], "kind": kind}
+        with self._errors(kind, ""):
+            found = [{**title, **one} for one in self._client().list(_resource(kind), labels=dict(labels or {}))]
+        return sorted(found, key=lambda one: one["metadata"]["name"])
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `ports.Cluster.update`. Raises Rejected for a document that the API server refuses."""
+        resource, name = self._checked(document)
+        with self._errors(document["kind"], name):
+            return dict(self._client().replace((resource.Status if status else resource).from_dict(document), name))
+
+    def delete(self, kind: str, name: str) -> None:
+        """See `ports.Cluster.delete`. What the object owns goes with it: a Job's Pods would be orphaned by default."""
+        with self._errors(kind, name):
+            self._client().delete(_resource(kind), name, cascade=CascadeType.BACKGROUND)
+
+    def client(self) -> Client:
+        """The client of this namespace, for what is no document, such as the logs of a Pod. Raises ClusterUnavailable."""
+        return self._client()
+
+    def _checked(self, document: Document) -> tuple[_Resource, str]:
+        if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+            raise Rejected("not an object that a cluster takes: a document needs apiVersion, kind and metadata")
+        kind, metadata = document.get("kind"), document["metadata"]
+        resource = _resource(str(kind))
+        if document.get("apiVersion") != _KINDS[str(kind)][0]:
+            raise Rejected(f"apiVersion of a {kind} is {_KINDS[str(kind)][0]}, not {document.get('apiVersion')!r}")
+        if metadata.get("namespace", self.namespace) != self.namespace:
+            raise Rejected(f"metadata.namespace is {metadata['namespace']!r}, and this is {self.namespace!r}")
+        return resource, str(metadata.get("name") or "")
+
+    @contextmanager
+    def _errors(self, kind: str, name: str) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            raise self._refusal(kind, name, error) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ClusterUnavailable(f"the API server did not answer: {_words(error)}", fix="is the cluster up? kubectl cluster-info") from error
+
+    def _refusal(self, kind: str, name: str, error: ApiError) -> KnollError:
+        code, reason, text = error.status.code, error.status.reason, error.status.message or str(error)
+        title = f"{kind} {name}".strip()
+        if code == 404 and (not name or not (error.status.details and error.status.details.name)):
+            return ClusterUnavailable(f"the cluster has no {kind}: {text}", fix=f"install what defines it: make deploy for knoll ({title})")
+        if code == 404:
+            return NotFound(f"there is no {title}")
+        if code == 409:
+            exists = reason == "AlreadyExists"
+            return AlreadyExists(f"{title} exists already", fix="read it back") if exists else Conflict(f"{title} has changed: {text}")
+        if code in (400, 405, 413, 415, 422):
+            return Rejected(f"the cluster refuses {title}: {text}")
+        return ClusterUnavailable(f"the cluster did not serve {title}: {code} {text}", fix=f"kubectl auth can-i --list -n {self.namespace}")
+
+    def _client(self) -> Client:
+        with self._lock:
+            if self._built is None:
+                self._built = self._build()
+            return self._built
+
+    def _build(self) -> Client:
+        try:
+            config = KubeConfig.from_file(self._kubeconfig) if self._kubeconfig else KubeConfig.from_env()
+            single = config.get(self._context or None)
+            return Client(single, namespace=self._namespace or None, timeout=httpx2.Timeout(_TIMEOUT), trust_env=False)
+        except (ConfigError, OSError, KeyError, ValueError) as error:
+            fix = "set KUBECONFIG to the file that says where the cluster is, or run knoll up for a platform without one"
+            raise ClusterUnavailable(f"nothing says where the cluster is: {_words(error)}", fix=fix) from error
+
+
+def _resource(kind: str) -> _Resource:
+    if kind not in _KINDS:
+        raise Rejected(f"knoll knows the kinds {', '.join(_KINDS)}, not {kind!r}")
+    return _generic(kind)
+
+
+@cache
+def _generic(kind: str) -> _Resource:
+    version, plural = _KINDS[kind]
+    group, _, name = version.rpartition("/")
+    return create_namespaced_resource(group, name, kind, plural)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
