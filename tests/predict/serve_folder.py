@@ -1,6 +1,7 @@
-"""A predictor over a folder in place of a bucket: python serve_folder.py FOLDER MODEL URI PORT SINK."""
+"""A predictor over a bucket in memory that is filled from a folder: python serve_folder.py FOLDER MODEL URI PORT SINK."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from knoll.adapters.clock import SystemClock
@@ -8,6 +9,7 @@ from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
 from knoll.ports import Platform
+from knoll.predict.loading import fetch_version
 from knoll.predict.server import serve
 from knoll.settings import read_settings
 
@@ -18,8 +20,8 @@ def main() -> None:
     for file in Path(folder).rglob("*.*"):
         store.put(f"s3://models/{file.relative_to(folder).as_posix()}", file.read_bytes())
     nothing = None  # a predictor has no cluster
-    platform = Platform(store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings())
-    serve(model, uri, platform, int(port))
+    platform = Platform(store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink))
+    serve(model, partial(fetch_version, store, uri, model), platform, int(port))
 
 
 if __name__ == "__main__":

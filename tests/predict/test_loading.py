@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def renamed(files: dict[str, bytes], old: str, new: str) -> dict[str, bytes]:
 def test_a_whole_version_is_read_and_warm(files_of: Files, classifier: Any) -> None:
     """All files match: the version comes back with its signature, its samples and the digest of its manifest, and answers."""
     files = files_of(classifier)
-    version, graph = load(store_of(files), "shade", URI, threads=1)
+    version, graph = load(partial(fetch_version, store_of(files), URI, "shade"), threads=1)
     assert version.digest == entry_of(files["manifest.json"]).sha256
     assert version.manifest.version == "v000001"
     assert [sample.prediction["label"] for sample in version.samples] == ["light", "dark"]
@@ -53,7 +54,7 @@ def test_a_flipped_bit_in_any_file_is_found(files_of: Files, classifier: Any, na
     files = files_of(classifier)
     files[name] = flipped(files[name])
     with pytest.raises(InvalidVersion, match=f"{name} has sha256"):
-        fetch_version(store_of(files), URI)
+        fetch_version(store_of(files), URI, "shade")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "README.md"])
@@ -62,14 +63,14 @@ def test_a_missing_file_is_a_fault(files_of: Files, classifier: Any, name: str) 
     files = files_of(classifier)
     del files[name]
     with pytest.raises(InvalidVersion, match=f"{name} is missing"):
-        fetch_version(store_of(files), URI)
+        fetch_version(store_of(files), URI, "shade")
 
 
 @pytest.mark.parametrize("name", ["extra.json", "more/weights.safetensors"])
 def test_a_file_that_the_manifest_does_not_name_is_a_fault(files_of: Files, classifier: Any, name: str) -> None:
     """What was added to the folder was not trained."""
     with pytest.raises(InvalidVersion, match=f"{name} is not in the manifest"):
-        fetch_version(store_of({**files_of(classifier), name: b"x"}), URI)
+        fetch_version(store_of({**files_of(classifier), name: b"x"}), URI, "shade")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_file_that_the_manifest_does_not_name_is_a_fault(files_of: Files, clas
 def test_a_name_that_is_no_file_of_a_version_is_refused(files_of: Files, classifier: Any, name: str) -> None:
     """Ways out of the folder, hidden files, pickles and scripts are refused by name, whatever their digest."""
     with pytest.raises(InvalidVersion, match="is no file of a version"):
-        fetch_version(store_of(renamed(files_of(classifier), "README.md", name)), URI)
+        fetch_version(store_of(renamed(files_of(classifier), "README.md", name)), URI, "shade")
 
 
 def test_the_manifest_must_be_one_and_be_at_home(files_of: Files, classifier: Any) -> None:
@@ -88,24 +89,24 @@ def test_the_manifest_must_be_one_and_be_at_home(files_of: Files, classifier: An
     other_digest = files["manifest.json"].replace(entry_of(files["model.onnx"]).sha256.encode(), b"0" * 64)
     for manifest in (b"{", b"[]", files["manifest.json"][:-9], other_digest):
         with pytest.raises(InvalidVersion):
-            fetch_version(store_of({**files, "manifest.json": manifest}), URI)
+            fetch_version(store_of({**files, "manifest.json": manifest}), URI, "shade")
     with pytest.raises(InvalidVersion, match="holds shade v000002"):
-        fetch_version(store_of(files_of(classifier, version="v000002")), URI)
+        fetch_version(store_of(files_of(classifier, version="v000002")), URI, "shade")
     with pytest.raises(InvalidVersion, match="of shade, not of digits"):
-        load(store_of(files), "digits", URI, threads=1)
+        load(partial(fetch_version, store_of(files), URI, "digits"), threads=1)
 
 
 def test_a_version_needs_its_manifest_and_an_exact_folder(files_of: Files, classifier: Any) -> None:
     """Without a manifest there is no version; without the last slash v000001 would also be v0000010."""
     files = files_of(classifier)
     with pytest.raises(InvalidVersion, match="no folder"):
-        fetch_version(store_of(files), URI.removesuffix("/"))
+        fetch_version(store_of(files), URI.removesuffix("/"), "shade")
     del files["manifest.json"]
     with pytest.raises(NotFound):
-        fetch_version(store_of(files), URI)
+        fetch_version(store_of(files), URI, "shade")
     for uri in ("http://169.254.169.254/latest/", "file:///etc/", "/etc/"):
         with pytest.raises(Rejected):
-            fetch_version(MemoryStore(), uri)
+            fetch_version(MemoryStore(), uri, "shade")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_version_needs_its_manifest_and_an_exact_folder(files_of: Files, class
 def test_a_version_that_was_published_broken_is_not_served(files_of: Files, classifier: Any, name: str, body: bytes, fault: str) -> None:
     """Digests that match are not enough: the graph must load, fit its signature and answer its samples as before."""
     with pytest.raises(InvalidVersion, match=fault):
-        load(store_of(files_of(classifier, {name: body})), "shade", URI, threads=1)
+        load(partial(fetch_version, store_of(files_of(classifier, {name: body})), URI, "shade"), threads=1)
 
 
 def test_a_signature_that_asks_for_more_than_there_is_names_it(files_of: Files, classifier: Any) -> None:
@@ -131,7 +132,7 @@ def test_a_signature_that_asks_for_more_than_there_is_names_it(files_of: Files, 
     signature["inputs"][0] |= {"codec": "smell", "datatype": "FP8"}
     files = files_of(classifier, {"signature.json": json.dumps(signature).encode()})
     with pytest.raises(InvalidVersion, match=r"no input codec 'smell'.*no datatype 'FP8'"):
-        load(store_of(files), "shade", URI, threads=1)
+        load(partial(fetch_version, store_of(files), URI, "shade"), threads=1)
 
 
 def test_a_bad_version_ends_the_process_before_it_listens(start: Callable[..., Any], files_of: Files, classifier: Any) -> None:

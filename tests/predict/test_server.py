@@ -4,7 +4,9 @@ import base64
 import io
 import json
 import socket
+import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -249,6 +251,46 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
     assert len({event.data["instance"] for event in events}) == 1
     requests = [event.data["requests"] for event in events]
     assert requests == sorted(set(requests)), "a report without a change"
+
+
+def test_a_sink_that_never_answers_holds_nothing_up(start: Start, files_of: Files, classifier: Any, until: Callable[..., None]) -> None:
+    """The first report waits for its answer in vain; the last one, with every count, goes out all the same, and the process ends soon."""
+    with silent_sink() as (sink, received):
+        predictor = start("shade", files_of(classifier), sink)
+        assert predictor.wait_ready(READY), predictor.stop()
+        with httpx.Client(base_url=predictor.url, trust_env=False) as client:
+            predict(client, LIGHT)
+            until(lambda: any(b'"requests": 1,' in one for one in received))
+            for _ in range(4):
+                predict(client, LIGHT)
+        began = time.monotonic()
+        predictor.stop()
+        assert time.monotonic() - began < 10
+        assert predictor.process.returncode == 0
+        assert any(b'"requests": 5,' in one for one in received)
+
+
+@contextmanager
+def silent_sink() -> Iterator[tuple[str, list[bytearray]]]:
+    """A server that takes every request and answers none, and what each connection has sent."""
+    received: list[bytearray] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            received.append(bytearray())
+            mine = received[-1]
+            while more := self.request.recv(65536):
+                mine += more
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", received
+        finally:
+            server.shutdown()
 
 
 @contextmanager

@@ -5,21 +5,34 @@ The folder is listed as well: a file that the manifest does not name is a fault,
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from knoll.errors import InvalidVersion
 from knoll.names import split_uri
-from knoll.ports import ObjectInfo, ObjectStore
+from knoll.ports import ObjectInfo
+from knoll.predict.folder import Folder
 from knoll.versions import Manifest, Signature, entry_of, load_manifest, load_signature, verify
 
-__all__ = ["Sample", "Version", "fetch_version"]
+__all__ = ["Sample", "Version", "fetch_version", "read_version"]
 
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:onnx|json|safetensors|png|md)")
 _CONNECTIONS = 8
+_EMPTY = entry_of(b"")
+
+
+class Source(Protocol):
+    """What verification needs of an object store."""
+
+    def list(self, prefix: str) -> Iterable[ObjectInfo]:
+        """See `ports.ObjectStore.list`."""
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:
+        """See `ports.ObjectStore.get`."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,8 @@ class Version:
     samples: tuple[Sample, ...] = field(repr=False)
 
 
-def fetch_version(store: ObjectStore, uri: str) -> Version:
-    """Fetch and verify the version in the folder `uri`, which ends with a slash.
+def fetch_version(store: Source, uri: str, model: str) -> Version:
+    """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash.
 
     Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest, StoreUnavailable.
     """
@@ -53,12 +66,29 @@ def fetch_version(store: ObjectStore, uri: str) -> Version:
     manifest = load_manifest(body)
     if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
         raise InvalidVersion(f"{uri} holds {manifest.model} {manifest.version}", fix="a version is never copied or renamed: train it again")
-    files = _fetch_files(store, uri, manifest)
+    if manifest.model != model:
+        raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
+    return _verified(manifest, body, _fetch_files(store, uri, manifest))
+
+
+def read_version(path: Path) -> Version:
+    """Read and verify the version that somebody else has fetched into a folder, whose name says nothing. Raises as `fetch_version`.
+
+    KServe's storage initializer leaves out objects of zero bytes; such a file is what its manifest says when it is not there.
+    """
+    folder = Folder(path)
+    body = folder.get(folder.uri + _MANIFEST)
+    manifest = load_manifest(body)
+    left_out = {name: b"" for name, entry in manifest.files.items() if entry == _EMPTY}
+    return _verified(manifest, body, {**left_out, **_fetch_files(folder, folder.uri, manifest)})
+
+
+def _verified(manifest: Manifest, body: bytes, files: Mapping[str, bytes]) -> Version:
     verify(manifest, files)
     return _read(manifest, entry_of(body).sha256, files)
 
 
-def _fetch_files(store: ObjectStore, uri: str, manifest: Manifest) -> Mapping[str, bytes]:
+def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, bytes]:
     """The files that the manifest names, and an empty one in place of each that it does not."""
     found = {info.uri.removeprefix(uri): info for info in store.list(uri)}
     found.pop(_MANIFEST, None)

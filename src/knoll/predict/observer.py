@@ -4,6 +4,8 @@ import logging
 import threading
 import uuid
 from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # upper ends, in seconds
 _INTERVAL = 1.0  # seconds between two reports
+_LAST_WITHIN = 5.0  # seconds for the last one
 
 
 @dataclass(frozen=True)
@@ -50,26 +53,37 @@ class Observer:
         self._reported = Counts()
         self._is_heard = True
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._report_until_stopped, name="observer", daemon=True)
 
-    def start(self) -> None:
-        """Begin to report."""
-        self._thread.start()
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Report meanwhile, and for the last time in the end, if there is a sink.
+
+        A broker may have a report and keep its answer back while a function behind it starts. So the last report goes out beside one that
+        is under way, and is waited for only so long.
+        """
+        if not self._platform.settings.sink:
+            yield
+            return
+        self._thread_of(self._report_until_stopped)
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._thread_of(self._report).join(_LAST_WITHIN)
 
     def observe(self, status: int, seconds: float) -> None:
         """Count one answer and the time that it took."""
         with self._lock:
             self._counts = self._counts.plus(status, seconds)
 
-    def stop(self) -> None:
-        """Report for the last time, if there is something to report."""
-        self._stopping.set()
-        self._thread.join()
+    def _thread_of(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name="observer", daemon=True)
+        thread.start()
+        return thread
 
     def _report_until_stopped(self) -> None:
         while not self._stopping.wait(_INTERVAL):
             self._report()
-        self._report()
 
     def _report(self) -> None:
         with self._lock:

@@ -8,16 +8,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NoReturn
 
-from knoll.errors import InvalidVersion, KnollError, Rejected
-from knoll.names import MODEL_NAME
-from knoll.ports import ObjectStore, Platform
+from knoll.errors import KnollError, Rejected
+from knoll.ports import Platform
 from knoll.predict.graph import Graph, warm_up
-from knoll.predict.loading import Version, fetch_version
+from knoll.predict.loading import Version
 from knoll.predict.observer import Observer
 
 __all__ = ["load", "serve"]
@@ -25,8 +24,9 @@ __all__ = ["load", "serve"]
 _REJECTED, _UNAVAILABLE = 65, 75  # exit codes, as of a trainer
 
 
-def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
-    """Serve the version under the name `model` on settings.listen_host and `port` until SIGTERM; requests in flight are answered first.
+def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: int) -> None:
+    """Serve the version that `fetch` brings under the name `model`, on settings.listen_host and `port`, until SIGTERM; requests in flight
+    are answered first. Without a sink nothing is reported.
 
     Ends the process with 65 and one line on standard error when the version must not be served, with 75 when it could not be fetched.
     """
@@ -35,7 +35,7 @@ def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
     settings = platform.settings
     try:
         with ThreadPoolExecutor(1) as pool:
-            loading = pool.submit(load, platform.store, model, version_uri, settings.threads)
+            loading = pool.submit(load, fetch, settings.threads)
             with _no_arguments():
                 from knoll.predict import service
             version, graph = loading.result()
@@ -44,21 +44,13 @@ def serve(model: str, version_uri: str, platform: Platform, port: int) -> None:
     observer = Observer(model, version.manifest.version, platform)
     predictor = service.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
     headers = {"x-model-version": version.manifest.version, "x-model-digest": version.digest}
-    with socket.create_server((settings.listen_host, port), backlog=2048) as listening:
-        observer.start()
-        try:
-            service.run(predictor, listening, headers, observer.observe)
-        finally:
-            observer.stop()
+    with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
+        service.run(predictor, listening, headers, observer.observe)
 
 
-def load(store: ObjectStore, model: str, version_uri: str, threads: int) -> tuple[Version, Graph]:
+def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
     """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable when it cannot be fetched."""
-    if not MODEL_NAME.fullmatch(model):
-        raise Rejected(f"{model!r} cannot name a model")
-    version = fetch_version(store, version_uri)
-    if version.manifest.model != model:
-        raise InvalidVersion(f"{version_uri} is a version of {version.manifest.model}, not of {model}")
+    version = fetch()
     graph = Graph(version, threads)
     warm_up(graph, version)
     return version, graph

@@ -1,7 +1,10 @@
-"""Entry point of the predictor image: `knoll-predictor --model NAME --version-uri URI`, inside a revision."""
+"""Entry point of the predictor image: `knoll-predictor --model NAME` and where the version is, inside a revision."""
 
 import argparse
+from functools import partial
+from pathlib import Path
 
+from knoll.predict.loading import fetch_version, read_version
 from knoll.predict.server import serve
 from knoll.settings import read_settings
 from knoll.wiring.platform import service_platform
@@ -13,10 +16,19 @@ def main() -> None:
     """Serve one version until SIGTERM; exit with a reason when it must not be served."""
     parser = argparse.ArgumentParser(prog="knoll-predictor", description=__doc__)
     parser.add_argument("--model", required=True, help="name under which the version answers")
-    parser.add_argument("--version-uri", required=True, help="s3:// folder of the version, ending with a slash")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--version-uri", help="s3:// folder of a version of that model, ending with a slash")
+    place.add_argument(
+        "--model-dir", type=Path, help="local folder with the files of a version, as KServe's storage initializer leaves them"
+    )
     given = parser.parse_args()
     settings = read_settings()
-    serve(given.model, given.version_uri, service_platform(settings), settings.listen_port)
+    platform = service_platform(settings)
+    if given.model_dir:
+        fetch = partial(read_version, given.model_dir)
+    else:
+        fetch = partial(fetch_version, platform.store, given.version_uri, given.model)
+    serve(given.model, fetch, platform, settings.listen_port)
 
 
 if __name__ == "__main__":

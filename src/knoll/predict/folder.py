@@ -1,0 +1,49 @@
+"""A version in a local folder, as KServe's storage initializer leaves it, behind the two methods of a store that verification needs.
+
+The initializer checks no digest. A link could show bytes from anywhere, so a folder with one is refused.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from knoll.errors import InvalidVersion, NotFound, StoreUnavailable
+from knoll.ports import ObjectInfo
+
+__all__ = ["Folder"]
+
+
+class Folder:
+    """The files under `path`, as objects whose URIs start with `uri`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self.uri = self._path.as_uri() + "/"
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every file, for the prefix `uri`. Raises InvalidVersion for what is neither file nor folder, StoreUnavailable."""
+        assert prefix == self.uri
+        for parent, folders, files in os.walk(self._path, onerror=_fail):
+            for path in (Path(parent, name) for name in sorted(folders + files)):
+                name, found = path.relative_to(self._path).as_posix(), path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    yield ObjectInfo(self.uri + name, "", found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+                elif not stat.S_ISDIR(found.st_mode):
+                    raise InvalidVersion(f"{name!r} is no file of a version, but a link or a device")
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:  # noqa: ARG002
+        """The bytes of a file. Raises NotFound, StoreUnavailable."""
+        path = self._path / uri.removeprefix(self.uri)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"{path} does not exist", fix="storageUri is the folder of one version, with its last slash") from error
+        except OSError as error:
+            _fail(error)
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise StoreUnavailable(f"the model folder cannot be read: {error}") from error
