@@ -1,0 +1,130 @@
+"""The CRD says what knoll.models reads: the same fields, and the same verdict on Models good and bad.
+
+Only a rule of the CRD can see some faults; those are left to the API server, in tests/cluster/test_crd.py. And parse_model says more than
+any CRD can where a family is asked: whether it exists, and whether its config and the gate's metric are right.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema
+import pytest
+import yaml
+
+from knoll.errors import InvalidModel
+from knoll.models import API_VERSION, KIND, Model, parse_model
+from knoll.rollout.slot import Phase, Slot, slot_to_status
+
+ROOT = Path(__file__).parents[2]
+CRD = yaml.safe_load((ROOT / "deploy/crd/models.yaml").read_text())
+SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+CASES = yaml.safe_load(Path(__file__).with_name("models.yaml").read_text())
+
+BOUNDS = ("enum", "minimum", "maximum", "maxProperties", "required", "type")
+
+
+def document(case: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole Model of a case; None takes a field away, but for those that may be null."""
+    base = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
+    spec = {key: value for key, value in {**base, **case.get("spec", {})}.items() if value is not None or key == "gate"}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": case.get("name", "digits")}, "spec": spec}
+
+
+def json_schema(schema: Any) -> Any:
+    """A structural schema of Kubernetes as JSON Schema: its own words translated, unknown fields refused as by kubectl."""
+    if isinstance(schema, list):
+        return [json_schema(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: json_schema(value) for key, value in schema.items()}
+    if schema.get("x-kubernetes-int-or-string"):
+        plain["type"] = ["integer", "string"]
+    if schema.get("nullable"):
+        plain["type"] = [schema["type"], "null"]
+    if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        plain["additionalProperties"] = False
+    return plain
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}")
+def test_the_schema_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> None:
+    """What knoll refuses, the schema refuses, in the same field; what knoll takes, it takes."""
+    model = document(case)
+    validator = jsonschema.Draft202012Validator(json_schema(SCHEMA["properties"]["spec"]))
+    name = jsonschema.Draft202012Validator(SCHEMA["properties"]["metadata"]["properties"]["name"])
+    faults = [*validator.iter_errors(model["spec"]), *name.iter_errors(model["metadata"]["name"])]
+    if "good" in case:
+        parse_model(model)
+        assert not faults
+        return
+    with pytest.raises(InvalidModel) as refused:
+        parse_model(model)
+    assert case["bad"].partition("[")[0] in str(refused.value)
+    assert bool(faults) != case.get("rule", False)
+
+
+def test_the_crd_has_the_fields_of_the_model_and_no_others() -> None:
+    """Names, types, choices, bounds and required fields are those of knoll.models, down to the last one."""
+    pydantic = Model.model_json_schema()
+    del pydantic["properties"]["name"]
+    pydantic["required"].remove("name")
+    assert described(SCHEMA["properties"]["spec"]) == expected(pydantic, pydantic["$defs"])
+
+
+def described(schema: Mapping[str, Any], path: str = "spec") -> dict[str, dict[str, Any]]:
+    """Bounds of each field of the CRD, by its path. A duration is a string there, and a number once it is read."""
+    bounds = {key: schema[key] for key in BOUNDS if key in schema and (key != "type" or schema["type"] != "string")}
+    fields = {path: {**bounds, "required": sorted(schema.get("required", []))}}
+    for name, one in schema.get("properties", {}).items():
+        fields |= described(one, f"{path}.{name}")
+    return fields | (described(schema["items"], f"{path}[]") if "items" in schema else {})
+
+
+def expected(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str = "spec") -> dict[str, dict[str, Any]]:
+    """The same of knoll.models."""
+    schema = resolved(schema, definitions)
+    duration = schema.get("type") == "number" and isinstance(schema.get("default"), float)
+    bounds = {key: schema[key] for key in BOUNDS if key in schema and (key != "type" or not (duration or schema["type"] == "string"))}
+    fields = {path: {**bounds, "required": sorted(schema.get("required", []))}}
+    for name, one in schema.get("properties", {}).items():
+        fields |= expected(one, definitions, f"{path}.{name}")
+    return fields | (expected(schema["items"], definitions, f"{path}[]") if "items" in schema else {})
+
+
+def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema without references, and without the null beside another type; one constant is an enumeration of one."""
+    for one in schema.get("anyOf", ()):
+        if one != {"type": "null"}:
+            schema = one
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    return {**schema, "enum": [schema["const"]]} if "const" in schema else schema
+
+
+def test_the_status_takes_what_rollouts_write() -> None:
+    """Every field of the slot is in the schema with its type, and every phase among its choices."""
+    status = SCHEMA["properties"]["status"]
+    assert status["properties"]["phase"]["enum"] == list(get_args(Phase))
+    written = slot_to_status(Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002"), {})
+    jsonschema.validate(written, json_schema(status))
+    assert unknown(written, status) == []
+
+
+def unknown(written: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Written fields that a schema does not name, however deep; maps have names of their own."""
+    named = schema.get("properties", {})
+    own = [] if "additionalProperties" in schema else sorted(set(written) - set(named))
+    return own + [name for key, value in written.items() if isinstance(value, dict) and key in named for name in unknown(value, named[key])]
+
+
+def test_every_field_says_what_it_is() -> None:
+    """kubectl explain has words for each of them, and the columns of kubectl get as well."""
+    for path, schema in fields_of(SCHEMA):
+        assert schema.get("description", "").endswith("."), path
+
+
+def fields_of(schema: Mapping[str, Any], path: str = "") -> list[tuple[str, Mapping[str, Any]]]:
+    """Every field below, with its path."""
+    own = [(f"{path}.{name}", one) for name, one in schema.get("properties", {}).items() if (path, name) != ("", "metadata")]
+    return own + [field for below, one in own for field in fields_of(one, below)]
