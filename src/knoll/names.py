@@ -15,6 +15,8 @@ __all__ = [
     "claim_uri",
     "claims_uri",
     "dataset_uri",
+    "dead_letter_uri",
+    "dead_letters_uri",
     "digest",
     "join",
     "manifest_uri",
@@ -144,3 +146,13 @@ def rollouts_uri(root: str, model: str) -> str:
 def rollout_step_uri(root: str, model: str, rollout: str, step: int) -> str:
     """One step of a rollout, written once."""
     return join(root, "rollouts", model, rollout, f"{step:06d}.json")
+
+
+def dead_letters_uri(root: str) -> str:
+    """Where all dead letters lie."""
+    return join(root, "dead-letters", "")
+
+
+def dead_letter_uri(root: str, *identity: str) -> str:
+    """One dead letter, written once. Its identity is the event's source and id, and who did not take it."""
+    return join(root, "dead-letters", f"{digest(identity)}.json")

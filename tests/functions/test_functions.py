@@ -16,6 +16,8 @@ import pytest
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.store_s3 import S3Store
+from knoll.dead_letters.handler import read_dead_letters
 
 ROOT = Path(__file__).parents[2]
 NOTIFICATION = (ROOT / "tests/events/seaweedfs/put-empty.json").read_bytes()
@@ -55,7 +57,8 @@ def deployed(name: str, environment: Mapping[str, str]) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "functions_framework", "--target", name, "--source", str(ROOT / "functions" / name / "main.py")]
+    target = name.replace("-", "_")
+    command = [sys.executable, "-m", "functions_framework", "--target", target, "--source", str(ROOT / "functions" / name / "main.py")]
     child = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], env={"PATH": "/usr/bin:/bin", **environment})
     url = f"http://127.0.0.1:{port}"
     try:
@@ -116,6 +119,28 @@ def test_the_notification_of_a_store_reaches_the_broker_as_an_event(environment:
 def test_a_notification_that_the_broker_did_not_take_is_asked_for_again(environment: dict[str, str]) -> None:
     with deployed("ingest", {**environment, "K_SINK": "http://127.0.0.1:9"}) as function:
         assert httpx.post(function, content=NOTIFICATION, timeout=60).status_code == 503
+
+
+def test_ingest_agrees_to_be_sent_events_when_a_cloud_asks(environment: dict[str, str]) -> None:
+    """Event Grid sends nothing before this handshake, and nothing where it is not asked for."""
+    with deployed("ingest", environment) as function:
+        asked = httpx.options(function, headers={"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"})
+        assert asked.status_code == 200
+        assert (asked.headers["webhook-allowed-origin"], asked.headers["webhook-allowed-rate"]) == ("eventgrid.azure.net", "*")
+        assert "webhook-allowed-origin" not in httpx.options(function).headers
+
+
+def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_store(environment: dict[str, str], s3) -> None:  # type: ignore[no-untyped-def]
+    """Be it large, or no event at all."""
+    large = event("com.example.large", "x" * 2_000_000)
+    store = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")
+    store.ensure_bucket("dead-letters-test")
+    with deployed("dead-letters", {**environment, "KNOLL_MODEL_BUCKET": "dead-letters-test"}) as function:
+        assert [post(function, body).status_code for body in (large, large, b"rubbish")] == [204, 204, 204]
+    kept = read_dead_letters(store, "s3://dead-letters-test")
+    assert [letter.event.data if letter.event else letter.body for letter in kept] == [large["data"], b"rubbish"]
+    with deployed("dead-letters", {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}) as function:
+        assert post(function, event("com.example.unrelated", None)).status_code == 503
 
 
 def test_a_function_without_its_store_says_later_and_not_never(environment: dict[str, str]) -> None:

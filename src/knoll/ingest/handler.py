@@ -10,6 +10,7 @@ from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, No
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
 from knoll.ingest.landed import Landed, Waiting, may_land
 from knoll.ingest.look import look
+from knoll.ingest.notifications import is_notification, receive_event
 from knoll.models import Model, parse_model
 from knoll.names import dataset_uri, run_id, run_uri, runs_uri
 from knoll.ports import Document, Platform
@@ -19,7 +20,13 @@ __all__ = ["handle", "sweep"]
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no object."""
+    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no object.
+
+    What a store or cloud says in its own words is published in the one form, and comes back.
+    """
+    if is_notification(event):
+        receive_event(event, platform)
+        return None
     if not event.type.startswith(OBJECT_CREATED):
         return None
     uri = _created_uri(event)

@@ -1,112 +1,98 @@
-"""What stores post when an object lands, as CloudEvents: one `com.amazonaws.s3.ObjectCreated:*` for each created object.
+"""What stores, queues and clouds send when an object lands, as events of one form: see `knoll.ingest.created`.
 
-Attributes follow the CloudEvents adapter for S3. Ids come from the store where it sends any, else from the content, so that a notification
-that is posted twice becomes the same event. Keys are decoded into `data`; `subject` keeps them percent-encoded, safe in any header.
+A message may lie in others: S3's in SNS's in SQS's. It is recognised by its fields, because senders set no header that would tell.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, unquote_plus
 
 from knoll.errors import InvalidEvent
 from knoll.events import OBJECT_CREATED, Event
-from knoll.names import digest
+from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_google, from_pubsub
+from knoll.ingest.filer import from_filer
+from knoll.ingest.records import from_event_bridge, from_records
 from knoll.ports import Platform
 
-__all__ = ["events_from_notification", "receive"]
+__all__ = ["events_from_event", "events_from_notification", "is_notification", "receive", "receive_event"]
 
-_FILER_ROOT = "/buckets/"
+_log = logging.getLogger(__name__)
+
+_QUEUED = "dev.knative.eventing.aws-sqs"  # of Knative's IntegrationSource: the body of a message in SQS
+_CEPH = ("com.amazonaws.ObjectCreated:", "com.amazonaws.s3:ObjectCreated:")  # of its topics with cloudevents=true
 
 
 def receive(body: bytes, platform: Platform) -> None:
-    """Publish what a notification tells of the users' buckets: what knoll itself writes is no news, and must never start anything.
+    """Publish what a notification tells of the users' buckets. Raises InvalidEvent when the body is none.
 
-    Raises InvalidEvent when the body is no notification; when a publish fails, the store may post it all again.
+    When a publish fails, the store may post it all again.
     """
-    for event in events_from_notification(body, platform.clock.now().isoformat()):
-        if event.data["s3"]["bucket"]["name"] != platform.settings.model_bucket:
-            platform.events.publish(event)
+    _publish(events_from_notification(body, platform.clock.now().isoformat()), platform)
+
+
+def receive_event(event: Event, platform: Platform) -> None:
+    """The same for a notification that came as a CloudEvent, through the broker or past it."""
+    _publish(events_from_event(event, platform.clock.now().isoformat()), platform)
+
+
+def is_notification(event: Event) -> bool:
+    """Whether the event is a store's or cloud's own, and not yet in the form that ingest reads."""
+    if event.type.startswith(OBJECT_CREATED):
+        return isinstance(event.data, dict) and ("Records" in event.data or "eventSource" in event.data)
+    return event.type in (_QUEUED, GOOGLE_FINALIZED, AZURE_CREATED) or event.type.startswith(_CEPH)
 
 
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:
     """The created objects of a notification; deletions, folders and test messages have none. Raises InvalidEvent for other bodies."""
+    with _reading():
+        return list(_told(json.loads(body), received_at))
+
+
+def events_from_event(event: Event, received_at: str) -> list[Event]:
+    """The created objects of an event for which `is_notification` is true. Raises InvalidEvent when a field is not as it should be."""
+    with _reading():
+        if event.type == AZURE_CREATED:
+            return list(from_azure(event, received_at))
+        if event.type == GOOGLE_FINALIZED:
+            return list(from_google(event.data, received_at))
+        return list(_told(event.data, received_at))
+
+
+def _publish(events: Iterable[Event], platform: Platform) -> None:
+    """What knoll itself writes is no news, and must never start anything."""
+    for event in events:
+        if event.data["s3"]["bucket"]["name"] != platform.settings.model_bucket:
+            platform.events.publish(event)
+
+
+def _told(message: Any, received_at: str) -> Iterable[Event]:
+    match message:
+        case str() | {"Type": "Notification", "Message": str()}:
+            text = message if isinstance(message, str) else message["Message"]
+            return _told(json.loads(text), received_at)
+        case {"Type": "SubscriptionConfirmation", "SubscribeURL": url}:
+            _log.warning("SNS asks to confirm a subscription; if it is yours, open %r", url)
+            return []
+        case {"Records": list(records)}:
+            return from_records(records, received_at)
+        case {"eventSource": _, "s3": _}:
+            return from_records([message], received_at)
+        case {"detail-type": _}:
+            return from_event_bridge(message, received_at)
+        case {"event_type": _, "key": _}:
+            return from_filer(message, received_at)
+        case {"message": {"attributes": {"eventType": _}} as pushed}:
+            return from_pubsub(pushed, received_at)
+        case {"Event": "s3:TestEvent"}:
+            return []
+    raise InvalidEvent("the notification is of no form that is known: S3, SNS, EventBridge, SeaweedFS, Pub/Sub")
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
     try:
-        message = json.loads(body)
-    except ValueError as error:
-        raise InvalidEvent(f"the notification is not JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise InvalidEvent("the notification is not a JSON object")
-    try:
-        if isinstance(message.get("Records"), list):
-            return list(_from_records(message["Records"], received_at))
-        if "event_type" in message and "key" in message:
-            return list(_from_filer(message, received_at))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InvalidEvent(f"the notification lacks or misplaces a field: {type(error).__name__} {error}") from error
-    if message.get("Event") == "s3:TestEvent":
-        return []
-    raise InvalidEvent("the notification is neither of S3's form (Records) nor of SeaweedFS's (event_type, key)")
-
-
-def _from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iterable[Event]:
-    for record in records:
-        name = str(record["eventName"]).removeprefix("s3:")
-        encoded = str(record["s3"]["object"]["key"])
-        if not name.startswith("ObjectCreated:") or encoded.endswith("/"):
-            continue
-        bucket, thing = str(record["s3"]["bucket"]["name"]), record["s3"]["object"]
-        answered = record.get("responseElements") or {}
-        ids = [str(answered.get(header) or "") for header in ("x-amz-request-id", "x-amz-id-2")]
-        yield _created(
-            bucket,
-            unquote_plus(encoded),
-            etag=str(thing.get("eTag") or ""),
-            size=int(thing.get("size") or 0),
-            id=".".join(ids) if all(ids) else "",
-            seal=str(thing.get("versionId") or thing.get("sequencer") or record.get("eventTime") or ""),
-            name=name,
-            source=f"{record.get('eventSource') or 'aws:s3'}.{record.get('awsRegion') or 'us-east-1'}.{bucket}",
-            time=str(record.get("eventTime") or received_at),
-        )
-
-
-def _from_filer(message: Mapping[str, Any], received_at: str) -> Iterable[Event]:
-    entry = (message.get("message") or {}).get("new_entry")
-    bucket, _, key = str(message["key"]).removeprefix(_FILER_ROOT).partition("/")
-    is_internal = bucket.startswith(".") or key.startswith(".uploads/")
-    if not entry or entry.get("is_directory") or is_internal or not key or not str(message["key"]).startswith(_FILER_ROOT):
-        return
-    attributes, extended = entry.get("attributes") or {}, entry.get("extended") or {}
-    stamps = [str(chunk.get("modified_ts_ns")) for chunk in entry.get("chunks") or []]
-    yield _created(
-        bucket,
-        key,
-        etag=_text(extended.get("Seaweed-X-Amz-ETag") or ""),
-        size=int(attributes.get("file_size") or 0),
-        id="",
-        seal=".".join([str(attributes.get("mtime")), *stamps]),
-        name="ObjectCreated:CompleteMultipartUpload" if "X-Seaweedfs-Upload-Id" in extended else "ObjectCreated:Put",
-        source=f"seaweedfs:s3.us-east-1.{bucket}",
-        time=received_at,
-    )
-
-
-def _created(bucket: str, key: str, *, etag: str, size: int, id: str, seal: str, name: str, source: str, time: str) -> Event:
-    return Event(
-        id=id or digest([bucket, key, etag, seal, name]),
-        source=source,
-        type=OBJECT_CREATED + name.removeprefix("ObjectCreated:"),
-        time=time,
-        subject=quote(key, safe="/-_.~"),
-        data={"eventName": name, "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": size, "eTag": etag}}},
-    )
-
-
-def _text(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{encoded!r} is not base64 text") from error
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InvalidEvent(f"the notification is not JSON, or lacks or misplaces a field: {type(error).__name__} {error}") from error

@@ -11,7 +11,8 @@ from flask import Request
 from flask import Response as FlaskResponse
 
 from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
-from knoll.errors import act_on_each
+from knoll.dead_letters import handler as dead_letters
+from knoll.errors import InvalidEvent, act_on_each
 from knoll.events import Event
 from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
@@ -19,7 +20,7 @@ from knoll.ports import Handler, Platform
 from knoll.rollout import handler as rollout
 from knoll.settings import read_settings
 from knoll.train import handler as train
-from knoll.wiring.platform import service_platform
+from knoll.wiring.platform import function_platform
 
 __all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
 
@@ -35,6 +36,8 @@ HANDLERS: Mapping[str, Handler] = {"ingest": ingest.handle, "train": train.handl
 
 def answer(name: str, headers: Mapping[str, str], body: bytes, platform: Platform) -> Response:
     """What the function `name` answers to one POST."""
+    if name == "dead-letters":
+        return respond(lambda: _keep(headers, body, platform))
     if name == "ingest" and not is_event(headers):
         return respond(lambda: receive(body, platform))
     return respond(lambda: HANDLERS[name](event_from_http(headers, body), platform))
@@ -44,10 +47,27 @@ def answer_request(name: str, request: Request) -> FlaskResponse:
     """The same for Flask, with the health paths that Knative and func probe."""
     if request.method == "GET" and request.path.startswith("/health/"):
         return FlaskResponse(status=200)
+    if request.method == "OPTIONS" and name == "ingest":
+        return FlaskResponse(status=200, headers=_consent(request.headers.get("WebHook-Request-Origin", "")))
     answered = answer(name, dict(request.headers), request.get_data(), _platform())
     return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
 
 
+def _consent(origin: str) -> Mapping[str, str]:
+    """Headers that let a cloud send events here: section 4 of the CloudEvents HTTP webhook specification."""
+    return {"Allow": "POST", **({"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {})}
+
+
+def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
+    """Keep a dead letter, be it an event or not."""
+    try:
+        event = event_from_http(headers, body)
+    except InvalidEvent as error:
+        dead_letters.keep_body(headers, body, str(error), platform)
+    else:
+        dead_letters.handle(event, platform)
+
+
 @cache
 def _platform() -> Platform:
-    return service_platform(read_settings())
+    return function_platform(read_settings())

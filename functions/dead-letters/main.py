@@ -1,0 +1,12 @@
+"""An event that nobody could take is kept in the model bucket, until somebody looks at it."""
+
+import functions_framework
+from flask import Request, Response
+
+from knoll.wiring.functions import answer_request
+
+
+@functions_framework.http
+def dead_letters(request: Request) -> Response:
+    """Answer one delivery of the broker to its dead-letter sink."""
+    return answer_request("dead-letters", request)

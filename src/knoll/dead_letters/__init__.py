@@ -1,0 +1,1 @@
+"""From an event that nobody took to an object that somebody can read."""

@@ -1,0 +1,76 @@
+"""Notifications of AWS S3, and of the stores that follow it: one record for each object.
+
+Keys come form-encoded (AWS, MinIO, StorageGRID, moto) or as they are (Ceph, versitygw, EventBridge), and only the sender's name and habits
+tell which. An unknown sender is read as AWS. If that is wrong, an odd key lands with the next sweep, because the listing is the truth.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from knoll.events import Event
+from knoll.ingest.created import created
+
+__all__ = ["from_event_bridge", "from_records"]
+
+_CEPH = "ceph:s3"
+_BY_REASON = {"CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload", "POST Object": "Post"}
+
+
+def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iterator[Event]:
+    """The created objects among the records. Raises KeyError, TypeError, AttributeError or ValueError for what is no record."""
+    for record in records:
+        name = str(record["eventName"]).removeprefix("s3:")
+        key = _key(record)
+        if name.startswith("ObjectCreated:") and not key.endswith("/") and not _is_only_begun(record, name):
+            yield _from_record(record, name.removeprefix("ObjectCreated:"), key, received_at)
+
+
+def from_event_bridge(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
+    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing."""
+    if message["source"] != "aws.s3" or message["detail-type"] != "Object Created":
+        return
+    bucket, thing = str(message["detail"]["bucket"]["name"]), message["detail"]["object"]
+    if not str(thing["key"]).endswith("/"):
+        yield created(
+            bucket,
+            str(thing["key"]),
+            source=f"aws:s3.{message['region']}.{bucket}",
+            time=str(message.get("time") or received_at),
+            how=_BY_REASON.get(str(message["detail"].get("reason")), "Put"),
+            etag=str(thing.get("etag") or ""),
+            size=int(thing.get("size") or 0),
+            id=str(message.get("id") or ""),
+        )
+
+
+def _from_record(record: Mapping[str, Any], how: str, key: str, received_at: str) -> Event:
+    bucket, thing = str(record["s3"]["bucket"]["name"]), record["s3"]["object"]
+    answered = record.get("responseElements") or {}
+    ids = [str(answered.get(header) or "") for header in ("x-amz-request-id", "x-amz-id-2")]
+    return created(
+        bucket,
+        key,
+        source=f"{record.get('eventSource') or 'aws:s3'}.{record.get('awsRegion') or 'us-east-1'}.{bucket}",
+        time=str(record.get("eventTime") or received_at),
+        how=how,
+        etag=str(thing.get("eTag") or ""),
+        size=int(thing.get("size") or 0),
+        seal=".".join(str(part or "") for part in (thing.get("versionId"), thing.get("sequencer"), record.get("eventTime"))),
+        id=".".join(ids) if all(ids) else "",
+    )
+
+
+def _key(record: Mapping[str, Any]) -> str:
+    key = str(record["s3"]["object"]["key"])
+    return key if record.get("eventSource") == _CEPH or _is_from_versitygw(record) else unquote_plus(key)
+
+
+def _is_from_versitygw(record: Mapping[str, Any]) -> bool:
+    """It names itself aws:s3, but is alone in writing PrincipalId with a capital letter."""
+    return "PrincipalId" in (record.get("userIdentity") or {})
+
+
+def _is_only_begun(record: Mapping[str, Any], name: str) -> bool:
+    """Ceph says Post when a multipart upload begins."""
+    return record.get("eventSource") == _CEPH and name == "ObjectCreated:Post"

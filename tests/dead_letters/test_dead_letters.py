@@ -1,0 +1,68 @@
+"""A dead letter is never lost: whatever comes is kept once, and can be read back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.http_binding import event_to_http
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
+from knoll.dead_letters.handler import read_dead_letters
+from knoll.events import Event
+from knoll.ports import Platform
+from knoll.settings import Settings
+from knoll.wiring.functions import answer
+
+TRAIN, ROLLOUT = ({"knativeerrordest": f"http://knoll-{name}.knoll", "knativeerrorcode": "422"} for name in ("train", "rollout"))
+EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits ü"}, TRAIN)
+
+
+class Clock:
+    """Each look at it is a minute later."""
+
+    def __init__(self) -> None:
+        self._minutes = 0
+
+    def now(self) -> datetime:
+        self._minutes += 1
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=self._minutes)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    clock = Clock()
+    cluster = LocalCluster(tmp_path / "knoll.db", "default", clock)
+    return Platform(MemoryStore(), cluster, HttpEvents(""), HttpPredictors(), clock, Settings(home=tmp_path))
+
+
+def deliver(event: Event, platform: Platform) -> int:
+    return answer("dead-letters", *event_to_http(event), platform).status
+
+
+def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platform) -> None:
+    """Whole, with the reason that Knative gives, and oldest first."""
+    assert [deliver(event, platform) for event in (EVENT, replace(EVENT, extensions=ROLLOUT), EVENT)] == [204, 204, 204]
+    letters = read_dead_letters(platform.store, platform.settings.model_root)
+    assert [letter.event for letter in letters] == [EVENT, replace(EVENT, extensions=ROLLOUT)]
+    assert letters[0].at == "2026-01-01T00:01:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b""),
+        ({"Content-Type": "application/cloudevents+json"}, b'{"specversion": "1.0"'),
+        ({"ce-id": "1", "ce-source": "/test", "ce-type": "t", "ce-specversion": "1.0", "content-type": "text/plain"}, b"\xff\x00hello"),
+    ],
+)
+def test_what_is_no_event_is_kept_as_it_came(headers: dict[str, str], body: bytes, platform: Platform) -> None:
+    """With the headers that tell of it, and none that may hold a secret."""
+    sent = {**headers, "Authorization": "Bearer secret"}
+    assert [answer("dead-letters", sent, body, platform).status for _ in range(2)] == [204, 204]
+    (letter,) = read_dead_letters(platform.store, platform.settings.model_root)
+    assert (letter.event, letter.body) == (None, body)
+    assert letter.headers == {name.lower(): value for name, value in headers.items()}
