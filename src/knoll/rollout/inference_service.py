@@ -19,6 +19,7 @@ __all__ = ["Observed", "desired", "holds", "inference_service", "newest_revision
 
 _VERSION = "knoll.dev/version"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
+_FINALIZER = "inferenceservice.finalizers"  # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 
 
@@ -62,6 +63,7 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
             "name": model.name,
             "labels": {"app.kubernetes.io/managed-by": "knoll", "app.kubernetes.io/component": "predictor", "knoll.dev/model": model.name},
             "annotations": {"serving.kserve.io/deploymentMode": "Knative", "serving.kserve.io/enable-tag-routing": "true"},
+            "finalizers": [_FINALIZER],
         },
         "spec": {"predictor": predictor},
     }
