@@ -8,14 +8,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import NoReturn
 
 from knoll.errors import KnollError, Rejected
 from knoll.ports import Platform
 from knoll.predict.graph import Graph, warm_up
+from knoll.predict.importing import importing_kserve
 from knoll.predict.loading import Version
 from knoll.predict.observer import Observer
 
@@ -36,7 +36,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     try:
         with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(load, fetch, settings.threads)
-            with _no_arguments():
+            with importing_kserve():
                 from knoll.predict import service
             version, graph = loading.result()
     except KnollError as error:
@@ -54,16 +54,6 @@ def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
     graph = Graph(version, threads)
     warm_up(graph, version)
     return version, graph
-
-
-@contextmanager
-def _no_arguments() -> Iterator[None]:
-    """kserve reads the command line when it is imported, and would take our arguments, or --help, for its own."""
-    arguments, sys.argv = sys.argv, sys.argv[:1]
-    try:
-        yield
-    finally:
-        sys.argv = arguments
 
 
 def _stop(*_: object) -> NoReturn:
