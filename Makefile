@@ -2,10 +2,10 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = src functions tests examples
+SOURCES = src functions images deploy tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit check format clean
+.PHONY: help install develop demo test test-unit images deploy test-cluster check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,20 @@ develop: $(BIN)/.installed-dev ## the same, with what tests and checks need
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: develop ## every test, the loop with real parts included
-	$(BIN)/python -m pytest
+test: develop ## every test that needs no cluster, the loop with real parts included
+	$(BIN)/python -m pytest -m "not cluster"
 
 test-unit: develop ## the tests that need seconds
-	$(BIN)/python -m pytest -m "not loop"
+	$(BIN)/python -m pytest -m "not loop and not cluster"
+
+images: ## build the images with docker, podman, buildah or $$IMAGE_BUILD, and print their sizes
+	$(PYTHON) images/build.py
+
+deploy: install ## put knoll on the cluster of the current kubeconfig
+	$(BIN)/python deploy/deploy.py
+
+test-cluster: develop ## the tests that need a cluster, in namespaces of their own
+	$(BIN)/python -m pytest -m cluster -v
 
 check: develop ## style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

@@ -126,7 +126,9 @@ def test_every_event_of_knoll_wakes_exactly_the_functions_that_want_it() -> None
         ("com.amazonaws.s3.ObjectRemoved:Delete", "aws:s3", {}, set()),
         ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Job"}, {"train"}),
         ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "InferenceService"}, {"rollout"}),
-        ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Pod"}, set()),
+        ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Pod"}, {"train"}),
+        ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Secret"}, set()),
+        ("google.cloud.storage.object.v1.finalized", "//storage.googleapis.com/projects/_/buckets/b", {}, {"notifications"}),
         ("dev.knative.sources.ping", "/apis/v1/namespaces/default/pingsources/knoll-tick", {}, {"sweep"}),
         ("dev.knative.sources.ping", "/apis/v1/namespaces/default/pingsources/another", {}, set()),
     ],
@@ -141,7 +143,7 @@ def test_our_triggers_retry_and_end_at_the_dead_letters() -> None:
     declared = read_eventing(_EVENTING)
     assert {(trigger.delivery.retry > 0, trigger.delivery.sink) for trigger in declared.triggers} == {(True, "knoll-dead-letters")}
     assert [ticker.name for ticker in declared.tickers] == ["knoll-tick"]
-    assert {watch.kind for watch in declared.watches} == {"Job", "InferenceService"}
+    assert {watch.kind for watch in declared.watches} == {"Job", "Pod", "InferenceService"}
 
 
 def _folder(tmp_path: Path, *documents: dict[str, object]) -> Path:

@@ -107,7 +107,8 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     def subscriber(name: str) -> Callable[[Event], Event | None]:
         return lambda event: HANDLERS[name](event, platform)
 
-    broker = Broker(settings.home / DATABASE, eventing.triggers, {f"knoll-{name}": subscriber(name) for name in HANDLERS}, clock)
+    subscribers = {f"knoll-{name}": subscriber(name) for name in HANDLERS} | {"knoll-notifications": subscriber("ingest")}
+    broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock)
     platform = build_platform(settings.model_copy(update={"sink": ""}), broker)  # documents outlive this port: children hear of it here
     servers = Servers(Services(cluster, broker, clock), _hosting(settings))
     front = Front(

@@ -1,0 +1,181 @@
+"""Put knoll on the cluster of the current kubeconfig, and wait until it is ready.
+
+What differs from place to place comes from the environment and becomes an overlay of its own below build/, over the one in
+deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running it again changes nothing.
+
+    KUBECONFIG                where the cluster is
+    KNOLL_NAMESPACE           default knoll
+    OVERLAY                   cluster (default), gpu or aws
+    IMAGE_REGISTRY, IMAGE_TAG prefix and tag of the images, as for make images
+    AWS_ENDPOINT_URL          the S3 server, as it is reached from here; empty for AWS
+    S3_ENDPOINT_IN_CLUSTER    the same from inside, where that differs
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
+    KNOLL_MODEL_BUCKET        default knoll-models; made if it is not there
+    NOTIFY_COMMAND            called with the URL to which the store must post its notifications
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from knoll.adapters.store_s3 import S3Store
+from knoll.errors import KnollError
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "images"))
+
+from build import NAMES, image  # noqa: E402 - a script beside the Dockerfiles, which must run without knoll
+
+_NEEDED = ("brokers.eventing.knative.dev", "services.serving.knative.dev", "inferenceservices.serving.kserve.io")
+_WAIT = "300s"
+_READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
+_S3 = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+_NO_HASH = {"disableNameSuffixHash": True}
+
+
+def namespace(environment: Mapping[str, str]) -> str:
+    """The namespace of the installation."""
+    return environment.get("KNOLL_NAMESPACE") or "knoll"
+
+
+def bucket(environment: Mapping[str, str]) -> str:
+    """The model bucket of the installation."""
+    return environment.get("KNOLL_MODEL_BUCKET") or "knoll-models"
+
+
+def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> dict[str, Any]:
+    """The overlay for these surroundings, to lie in `folder`; `more` are fields of a kustomization, such as patches."""
+    overlay = ROOT / "deploy" / "overlays" / (environment.get("OVERLAY") or "cluster")
+    images = {name: image(name, environment) for name in NAMES}
+    config = {
+        "KNOLL_MODEL_BUCKET": bucket(environment),
+        "KNOLL_TRAINER_IMAGE": images["trainer"],
+        "KNOLL_PREDICTOR_IMAGE": images["predictor"],
+    }
+    literals = [f"{name}={value}" for name, value in config.items()]
+    document: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": namespace(environment),
+        "resources": [os.path.relpath(overlay, folder)],
+        "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
+        "configMapGenerator": [{"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}],
+    }
+    if environment.get("AWS_ACCESS_KEY_ID"):
+        annotations = store_annotations(environment)
+        document["secretGenerator"] = [{"name": "knoll-s3", "options": _NO_HASH | {"annotations": annotations}, "envs": ["s3.env"]}]
+    return document | more
+
+
+def store_access(environment: Mapping[str, str]) -> dict[str, str]:
+    """How the store is reached from inside the cluster."""
+    endpoint = environment.get("S3_ENDPOINT_IN_CLUSTER") or environment.get("AWS_ENDPOINT_URL") or ""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    keys = {name: environment[name] for name in _S3[:2]}
+    return keys | {"AWS_REGION": region} | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+
+
+def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for KServe's storage initializer, which reads annotations of the Secret."""
+    access = store_access(environment)
+    scheme, _, host = access.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com").partition("://")
+    return {
+        "serving.kserve.io/s3-endpoint": host.rstrip("/"),
+        "serving.kserve.io/s3-usehttps": "1" if scheme == "https" else "0",
+        "serving.kserve.io/s3-region": access["AWS_REGION"],
+    }
+
+
+def write_overlay(environment: Mapping[str, str], **more: Any) -> Path:
+    """Write the overlay below build/, its keys readable by their owner only, and give its folder."""
+    folder = ROOT / "build" / "deploy" / namespace(environment)
+    folder.mkdir(parents=True, exist_ok=True)
+    if environment.get("AWS_ACCESS_KEY_ID"):
+        keys = folder / "s3.env"
+        keys.touch(mode=0o600)
+        keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False))
+    return folder
+
+
+def notifications_url(environment: Mapping[str, str]) -> str:
+    """Where the store posts its notifications, inside the cluster."""
+    return f"http://knoll-notifications.{namespace(environment)}.svc.cluster.local/"
+
+
+def deploy(environment: Mapping[str, str], **more: Any) -> None:
+    """Install and wait. Ends the process with a reason and a remedy when that cannot be."""
+    _check(environment)
+    folder = write_overlay(environment, **more)
+    _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
+    kubectl("apply", "-k", str(folder))
+    _make_bucket(environment)
+    _say(f"waiting until everything in {namespace(environment)} is ready")
+    for kind in _READY:
+        kubectl("wait", "-n", namespace(environment), "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")
+    if environment.get("NOTIFY_COMMAND"):
+        _say(f"notifications of the store go to {notifications_url(environment)}")
+        subprocess.run([*shlex.split(environment["NOTIFY_COMMAND"]), notifications_url(environment)], check=True)
+
+
+def kubectl(*arguments: str) -> None:
+    """Run kubectl, and end with it."""
+    if subprocess.run(["kubectl", *arguments]).returncode:
+        _fail(f"kubectl {shlex.join(arguments)} failed", "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more")
+
+
+def _renamed(name: str, full: str) -> dict[str, str]:
+    new, _, tag = full.rpartition(":")
+    return {"name": name, "newName": new, "newTag": tag}
+
+
+def _check(environment: Mapping[str, str]) -> None:
+    if shutil.which("kubectl") is None:
+        _fail("kubectl is not on the PATH", "install it: https://kubernetes.io/docs/tasks/tools/")
+    found = subprocess.run(["kubectl", "get", "crd", "-o", "name"], capture_output=True, text=True)
+    if found.returncode:
+        _fail(f"no cluster answers: {found.stderr.strip()}", "set KUBECONFIG to the file that says where it is")
+    missing = [name for name in _NEEDED if f"/{name}" not in found.stdout]
+    if missing:
+        _fail(f"the cluster lacks {', '.join(missing)}", "install Knative Serving, Knative Eventing and KServe first: see their sites")
+    overlay = environment.get("OVERLAY") or "cluster"
+    if overlay != "aws" and not environment.get("AWS_ACCESS_KEY_ID"):
+        _fail("there are no keys of the S3 server", "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def _make_bucket(environment: Mapping[str, str]) -> None:
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    try:
+        S3Store(*(environment.get(name, "") for name in names)).ensure_bucket(bucket(environment))
+    except KnollError as error:
+        _fail(str(error), error.fix or "is the S3 server up?")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _fail(what: str, fix: str) -> None:
+    sys.exit(f"Error: {what}\nFix: {fix}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """`deploy.py`, or with --render only write the overlay and name its folder."""
+    if arguments == ["--render"]:
+        _say(str(write_overlay(os.environ)))
+    elif arguments:
+        sys.exit(f"{__doc__}\nusage: deploy.py [--render]")
+    else:
+        deploy(os.environ)
+        _say(f"knoll is on the cluster, in namespace {namespace(os.environ)}. Next: kubectl apply -f MODEL.yaml -n {namespace(os.environ)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
