@@ -10,6 +10,7 @@
     └── Unavailable              later, perhaps: HTTP 503, delivered again, exit code 75 in a Job
         ├── StoreUnavailable     the object store did not answer
         ├── ClusterUnavailable   the API server or document store did not answer
+        │   └── Forbidden        it has answered: nobody gave us the right
         ├── NotFound             the object is not there (yet)
         ├── AlreadyExists        somebody else created it first: read it back
         └── Conflict             somebody else changed it first: read it again, decide again
@@ -24,6 +25,7 @@ __all__ = [
     "AlreadyExists",
     "ClusterUnavailable",
     "Conflict",
+    "Forbidden",
     "InvalidData",
     "InvalidEvent",
     "InvalidInstance",
@@ -82,6 +84,10 @@ class StoreUnavailable(Unavailable):
 
 class ClusterUnavailable(Unavailable):
     """The API server or document store did not answer."""
+
+
+class Forbidden(ClusterUnavailable):
+    """The API server does not let us, until somebody grants the right."""
 
 
 class NotFound(Unavailable):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from knoll.cli import app
+from knoll.cli import app, plugin
 from knoll.names import dataset_uri, manifest_uri, outcome_uri, progress_uri, rollout_step_uri, run_id, run_uri
 from knoll.ports import Platform
 from knoll.runs import Dataset, DatasetObject, Outcome, Progress, Run, dump, load_run
@@ -25,7 +25,7 @@ Knoll = Callable[..., Result]
 @pytest.fixture
 def knoll(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Knoll:
     """Run a command in a home of its own."""
-    for name in [name for name in os.environ if name.startswith(("KNOLL_", "AWS_", "K_"))]:
+    for name in [name for name in os.environ if name.startswith(("KNOLL_", "AWS_", "K_", "KUBECONFIG", "GATEWAY_URL"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KNOLL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "240")
@@ -34,6 +34,30 @@ def knoll(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Knoll:
         return CliRunner().invoke(app, [str(word) for word in words], input=stdin, prog_name="knoll")
 
     return run
+
+
+@pytest.fixture
+def kn_model(knoll: Knoll) -> Knoll:
+    """Run a command of kn's plugin in the same home."""
+
+    def run(*words: str | Path) -> Result:
+        return CliRunner().invoke(plugin.app, [str(word) for word in words], prog_name="kn model")
+
+    return run
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Callable[[int], Path]:
+    """Write a kubeconfig whose API server is to listen on that port of this machine."""
+
+    def write(port: int) -> Path:
+        named = {"cluster": {"server": f"http://127.0.0.1:{port}"}, "user": {}, "context": {"cluster": "it", "user": "it"}}
+        lists = {f"{key}s": [{"name": "it", key: value}] for key, value in named.items()}
+        path = tmp_path / "kubeconfig.yaml"
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "it", **lists}))
+        return path
+
+    return write
 
 
 @pytest.fixture
@@ -105,8 +129,8 @@ class Records:
         self._put(run_uri(self.root, id), dump(Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause)))
         return id
 
-    def progress(self, run: str, percent: int, eta: int) -> None:
-        progress = Progress("training", percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00")
+    def progress(self, run: str, percent: int, eta: int, state: str = "training") -> None:
+        progress = Progress(state, percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00")
         self._put(progress_uri(self.root, run), dump(progress))
 
     def outcome(self, run: str, state: Any = "succeeded", version: str = "v000001", reason: str = "") -> None:

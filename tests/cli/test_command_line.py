@@ -1,6 +1,8 @@
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ COMMANDS = [
     "runs",
     "runs logs",
     "models",
+    "describe",
     "versions",
     "rollout status",
     "events",
@@ -37,12 +40,12 @@ def test_help_and_completion_load_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-X", "importtime", "-m", "knoll.cli", "--help"], capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "knoll.cli.app" in loaded
-    assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3"} & loaded
+    assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3", "lightkube"} & loaded
 
 
 def test_without_a_platform_the_error_says_how_to_start_one(knoll) -> None:
     """Every reading verb names the fix on stderr, and with -o json prints one error object on stdout."""
-    for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["events"]):
+    for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["describe", "digits"], ["events"]):
         result = knoll(*command, "-o", "json")
         assert result.exit_code == 4
         assert "Fix: knoll up" in result.stderr
@@ -93,9 +96,18 @@ def test_env_lines_are_safe_to_evaluate(knoll, platform) -> None:
     assert json.loads(done.stdout).items() >= wanted.items()
 
 
-def complete(home: Path, line: str) -> list[str]:
+@pytest.mark.parametrize("command", ["up", "env", "demo"])
+def test_what_runs_on_this_machine_refuses_a_cluster(knoll, monkeypatch, command: str) -> None:
+    """Whoever has chosen a cluster is told so, and no platform is started."""
+    monkeypatch.setenv("KNOLL_CLUSTER", "kubernetes")
+    result = knoll(command)
+    assert result.exit_code == 1
+    assert f"knoll {command} is for this machine" in result.stderr
+
+
+def complete(home: Path, line: str, **more: str) -> list[str]:
     words = line.split(" ")
-    env = {"_KNOLL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "KNOLL_HOME": str(home)}
+    env = more | {"_KNOLL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "KNOLL_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-c", "import sys; sys.argv = ['knoll']; from knoll.cli import main; main()"],
         capture_output=True,
@@ -119,3 +131,12 @@ def test_completion_offers_models_versions_and_runs(knoll, platform, model_file:
 def test_completion_is_quiet_without_a_platform(tmp_path: Path) -> None:
     """No platform, no names, no noise."""
     assert complete(tmp_path, "knoll predict dig") == []
+
+
+def test_completion_does_not_wait_for_a_cluster_that_is_silent(tmp_path: Path, kubeconfig) -> None:
+    """A shell gets its prompt back, with nothing to choose from."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        chosen = {"KNOLL_CLUSTER": "kubernetes", "KUBECONFIG": str(kubeconfig(silent.getsockname()[1])), "KNOLL_NAMESPACE": "knoll"}
+        started = time.monotonic()
+        assert complete(tmp_path, "knoll predict dig", **chosen) == []
+        assert time.monotonic() - started < 9  # the client itself would wait for 10 s, and for each request anew

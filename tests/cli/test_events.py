@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from knoll.dead_letters import handler as dead_letters
 from knoll.events import Event, new_event
 from knoll.laptop.event_log import EventLog
 from knoll.wiring.platform import DATABASE
@@ -52,3 +53,29 @@ def test_an_event_of_a_foreign_shape_is_shown_like_the_others(knoll, happened: l
     result = knoll("events")
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == len(happened) + 1
+
+
+@pytest.fixture
+def on_a_cluster(s3, platform, kubeconfig, monkeypatch) -> None:
+    """The store of a cluster whose API server is not asked: all that it could say stands in the environment."""
+    given = {"KNOLL_S3_ENDPOINT": s3.endpoint, "KNOLL_S3_ACCESS_KEY": s3.access_key, "KNOLL_S3_SECRET_KEY": s3.secret_key}
+    for name, value in {**given, "KNOLL_CLUSTER": "kubernetes", "KUBECONFIG": str(kubeconfig(9))}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_cluster: None, platform) -> None:
+    """Events are shown as they came, with why nobody took them; a body that is no event is shown, too."""
+    dead_letters.handle(Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01", "digits", {}, {"knativeerrorcode": "422"}), platform)
+    dead_letters.keep_body({"content-type": "text/plain"}, b"no event at all", "it is no JSON", platform)
+    lines = [json.loads(line) for line in knoll("events", "--dead", "-o", "json").stdout.splitlines()]
+    assert [(line["type"], line.get("knativeerrorcode")) for line in lines] == [("dev.knoll.dataset.landed", "422"), ("not-an-event", None)]
+    assert "no event at all" in knoll("events", "--dead").stdout
+    assert "no event at all" not in knoll("events", "--dead", "--model", "digits").stdout
+
+
+def test_a_cluster_keeps_no_history(knoll, on_a_cluster: None) -> None:
+    """The error says where else to look."""
+    result = knoll("events")
+    assert result.exit_code == 1
+    assert "keeps no history" in result.stderr
+    assert "knoll events --dead" in result.stderr

@@ -33,6 +33,16 @@ def test_the_state_follows_job_and_records(knoll, platform, records) -> None:
     assert one["reason"] == "3/x.png is no picture"
 
 
+def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records) -> None:
+    """The reason that train notes for it is shown, though the Job counts the Pod as active."""
+    run = records.run()
+    document = platform.cluster.create(job(run))
+    platform.cluster.update({**document, "status": {"active": 1}}, status=True)
+    assert shown(knoll)[0]["state"] == "Running"
+    records.progress(run, 0, 0, state="waiting: ImagePullBackOff: no such image")
+    assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Pending", "ImagePullBackOff: no such image")
+
+
 def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) -> None:
     """Runs of `digits-small` are not runs of `digits`."""
     records.run(1, "digits-small")

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import httpx2
 from lightkube import ApiError, Client, KubeConfig
@@ -16,7 +15,7 @@ from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.types import CascadeType
 
-from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, KnollError, NotFound, Rejected
+from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, Forbidden, KnollError, NotFound, Rejected
 from knoll.models import API_VERSION
 from knoll.ports import Document
 
@@ -83,9 +82,13 @@ class KubernetesCluster:
         with self._errors(kind, name):
             self._client().delete(_resource(kind), name, cascade=CascadeType.BACKGROUND)
 
-    def client(self) -> Client:
-        """The client of this namespace, for what is no document, such as the logs of a Pod. Raises ClusterUnavailable."""
-        return self._client()
+    def log(self, pod: str, *, follow: bool = False) -> Iterator[str]:
+        """The lines of a Pod's log, their ends included; with `follow` until the Pod has ended.
+
+        Raises NotFound when the Pod is gone, Rejected while it has no log, ClusterUnavailable when the connection breaks.
+        """
+        with self._errors("Pod", pod):
+            yield from self._client().log(pod, follow=follow)
 
     def _checked(self, document: Document) -> tuple[_Resource, str]:
         if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
@@ -105,7 +108,9 @@ class KubernetesCluster:
         except ApiError as error:
             raise self._refusal(kind, name, error) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ClusterUnavailable(f"the API server did not answer: {_words(error)}", fix="is the cluster up? kubectl cluster-info") from error
+            raise ClusterUnavailable(
+                f"the API server did not answer: {_words(error)}", fix="is the cluster up? kubectl cluster-info"
+            ) from error
 
     def _refusal(self, kind: str, name: str, error: ApiError) -> KnollError:
         code, reason, text = error.status.code, error.status.reason, error.status.message or str(error)
@@ -119,7 +124,8 @@ class KubernetesCluster:
             return AlreadyExists(f"{title} exists already", fix="read it back") if exists else Conflict(f"{title} has changed: {text}")
         if code in (400, 405, 413, 415, 422):
             return Rejected(f"the cluster refuses {title}: {text}")
-        return ClusterUnavailable(f"the cluster did not serve {title}: {code} {text}", fix=f"kubectl auth can-i --list -n {self.namespace}")
+        kind_of_error = Forbidden if code == 403 else ClusterUnavailable
+        return kind_of_error(f"the cluster did not serve {title}: {code} {text}", fix=f"kubectl auth can-i --list -n {self.namespace}")
 
     def _client(self) -> Client:
         with self._lock:

@@ -1,9 +1,10 @@
-"""Shell completion from the running platform: models, versions, runs and event types.
+"""Shell completion from the platform: models, versions, runs and event types.
 
-Completion must never print or hang a shell: when no platform runs, there is nothing to offer.
+Completion must never print or hang a shell: when no platform runs, or a cluster is slow to answer, there is nothing to offer.
 """
 
 from collections.abc import Callable, Iterable
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from knoll.ports import Platform
 
 __all__ = ["complete_event_types", "complete_models", "complete_runs", "complete_versions"]
+
+
+_PATIENCE = 2.0  # seconds
 
 
 def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -49,7 +53,15 @@ def complete_event_types(incomplete: str) -> list[str]:
 
 
 def _offer(ctx: typer.Context, incomplete: str, names: Callable[["Platform"], Iterable[str]]) -> list[str]:
-    try:
-        return [name for name in names(platform_of(ctx)) if name.startswith(incomplete)]
-    except (KnollError, OSError):
-        return []
+    found: list[str] = []
+
+    def look() -> None:
+        try:
+            found.extend([name for name in names(platform_of(ctx)) if name.startswith(incomplete)])
+        except (KnollError, OSError):
+            return
+
+    thread = Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return list(found)

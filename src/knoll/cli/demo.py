@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.session import HomeOption, errors_out
+from knoll.cli.session import HomeOption, errors_out, laptop_settings_of
 from knoll.errors import KnollError, NotFound
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = ["demo"]
 
 
 def demo(
+    ctx: typer.Context,
     home: HomeOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the home folder, to go on with it: knoll --home DIR up.")] = False,
 ) -> None:
@@ -37,6 +38,7 @@ def demo(
     from knoll.cli.demo_story import tell
     from knoll.settings import read_settings
 
+    laptop_settings_of(ctx)
     started = time.monotonic()
     with _home(home, keep=keep) as folder, tempfile.TemporaryDirectory(prefix="knoll-demo-data-") as data:
         settings = read_settings(home=folder, port=0)

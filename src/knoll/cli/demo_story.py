@@ -23,7 +23,7 @@ from knoll.cli.predict_request import of_bytes, picture_of
 from knoll.cli.rollout import watch_rollout
 from knoll.cli.rollout_view import is_bad
 from knoll.cli.runs import watch_runs
-from knoll.cli.session import Output, stdout
+from knoll.cli.session import Output, errors_out, stdout
 from knoll.cli.traffic import traffic
 from knoll.cli.trail import read_trail, trail_tree
 from knoll.cli.units import duration
@@ -81,7 +81,7 @@ def tell(
 
 def _declare(platform: "Platform", file: Path) -> str:
     _heading("2. Declare a model", f"knoll apply -f {file}")
-    ((name, result),) = apply_files(platform, [str(file)])
+    ((name, result),) = apply_files(platform, [str(file)], warn=errors_out().print)
     _say(f"model/{name} {result}: its family, where its data lands, its gate and its rollout")
     return name
 

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knoll.cli.completion import complete_event_types, complete_models
-from knoll.cli.session import Output, OutputOption, platform_of, print_json, settings_of
+from knoll.cli.session import Output, OutputOption, platform_of, print_json
+from knoll.errors import KnollError
 
 if TYPE_CHECKING:
+    from knoll.dead_letters.handler import DeadLetter
     from knoll.events import Event
+    from knoll.ports import Platform
+
+    _Read = Callable[[int], list[tuple[int, Event]]]
 
 __all__ = ["events"]
 
@@ -27,7 +32,7 @@ def events(
     limit: Annotated[int, typer.Option(min=0, help="Begin with this many of the newest events.")] = 100,
     output: OutputOption = Output.table,
 ) -> None:
-    """Print the events that the broker has taken, oldest first.
+    """Print the events that the broker has taken, oldest first; on a cluster, whose broker forgets them, the dead letters with --dead.
 
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
@@ -35,30 +40,59 @@ def events(
     Next: knoll why MODEL
     """
     from knoll.events import event_to_json
-    from knoll.wiring import laptop
 
-    platform_of(ctx)
-    log = laptop.history(settings_of(ctx))
-    read = (lambda after: [(one.number, one.event) for one in log.dead_letters(after)]) if dead else log.history
+    platform = platform_of(ctx)
+    is_remote = platform.settings.cluster == "kubernetes"
+    read, every = (_of_cluster(platform, dead=dead), 5.0) if is_remote else (_of_laptop(platform, dead=dead), 0.3)
     show: Callable[[Event], None] = (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
-    for event in _stream(read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, follow=follow):
+    for event in _stream(
+        read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, every if follow else 0
+    ):
         show(event)
 
 
-def _stream(
-    read: "Callable[[int], list[tuple[int, Event]]]", is_wanted: "Callable[[Event], bool]", limit: int, *, follow: bool
-) -> "Iterator[Event]":
+def _of_laptop(platform: "Platform", *, dead: bool) -> "_Read":
+    from knoll.wiring import laptop
+
+    log = laptop.history(platform.settings)
+    return (lambda after: [(one.number, one.event) for one in log.dead_letters(after)]) if dead else log.history
+
+
+def _of_cluster(platform: "Platform", *, dead: bool) -> "_Read":
+    """The dead letters that the function knoll-dead-letters keeps. Raises KnollError for events, which no broker there keeps."""
+    from knoll.dead_letters.handler import read_dead_letters
+
+    if not dead:
+        fix = "knoll events --dead shows what nobody took; knoll why MODEL and knoll runs tell from records what has happened"
+        raise KnollError("the Broker of a cluster keeps no history of its events", fix=fix)
+
+    def read(after: int) -> "list[tuple[int, Event]]":
+        found = enumerate(read_dead_letters(platform.store, platform.settings.model_root), 1)
+        return [(number, _event_of(letter)) for number, letter in found if number > after]
+
+    return read
+
+
+def _event_of(letter: "DeadLetter") -> "Event":
+    """The event, or one that says what came in its place."""
+    from knoll.events import Event
+
+    data = {"reason": letter.body[:500].decode(errors="replace")}
+    return letter.event or Event(letter.headers.get("ce-id", ""), letter.headers.get("ce-source", ""), "not-an-event", letter.at, data=data)
+
+
+def _stream(read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float) -> "Iterator[Event]":
     newest: deque[Event] = deque(maxlen=limit)
     after = 0
     while found := read(after):
         newest.extend(event for _, event in found if is_wanted(event))
         after = found[-1][0]
     yield from newest
-    while follow:
+    while every:
         found = read(after)
         yield from (event for _, event in found if is_wanted(event))
         after = found[-1][0] if found else after
-        time.sleep(0.3)
+        time.sleep(every)
 
 
 def _model_of(event: "Event") -> str:

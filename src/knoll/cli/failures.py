@@ -8,6 +8,7 @@ import json
 
 import typer
 
+from knoll.cli.grammar import spoken
 from knoll.errors import KnollError, NotFound
 
 __all__ = ["FAILURE", "INTERRUPTED", "NOT_FOUND", "TIMED_OUT", "TimedOut", "exit_code", "of_the_disk", "report"]
@@ -41,10 +42,11 @@ def of_the_disk(error: OSError) -> KnollError | None:
     return KnollError(f"{error.filename or 'a file'}: {error.strerror}", fix="see that the disk has room and the folder is yours")
 
 
-def report(error: KnollError, *, as_json: bool) -> None:
-    """Say what is wrong, why, and which command helps: on stderr, and with `as_json` as an object on stdout."""
-    typer.echo(f"Error: {error}", err=True)
-    if error.fix:
-        typer.echo(f"Fix: {error.fix}", err=True)
+def report(error: KnollError, program: str, *, as_json: bool) -> None:
+    """Say what is wrong, why, and which command of `program` helps: on stderr, and with `as_json` as an object on stdout."""
+    message, fix = spoken(program, str(error)), spoken(program, error.fix)
+    typer.echo(f"Error: {message}", err=True)
+    if fix:
+        typer.echo(f"Fix: {fix}", err=True)
     if as_json:
-        typer.echo(json.dumps({"error": {"code": type(error).__name__, "message": str(error), "fix": error.fix}}))
+        typer.echo(json.dumps({"error": {"code": type(error).__name__, "message": message, "fix": fix}}))

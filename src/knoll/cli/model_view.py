@@ -7,7 +7,7 @@ from typing import Any
 from knoll.errors import NotFound
 from knoll.ports import Document, Platform
 
-__all__ = ["MODEL_HEADINGS", "ModelView", "base_url", "find_model", "model_document", "model_row", "read_models", "serves"]
+__all__ = ["MODEL_HEADINGS", "ModelView", "base_url", "data_words", "find_model", "model_document", "model_row", "read_models", "serves"]
 
 MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
 
@@ -70,12 +70,16 @@ def serves(view: ModelView, version: str) -> bool:
 def model_row(view: ModelView) -> tuple[str, ...]:
     """The cells under MODEL_HEADINGS."""
     status = view.status
-    dataset = status.get("dataset") or {}
-    data = f"{dataset.get('state', '')} ({dataset['reason']})" if dataset.get("reason") else dataset.get("state", "")
     traffic = ", ".join(f"{one['percent']} % {one.get('revisionName', '')}" for one in view.traffic if one.get("percent"))
     spec = view.model.get("spec") or {}
-    row = (status.get("champion"), status.get("candidate"), status.get("phase"), data, traffic, view.predict_url)
+    row = (status.get("champion"), status.get("candidate"), status.get("phase"), data_words(view), traffic, view.predict_url)
     return (view.model["metadata"]["name"], str(spec.get("family", "")), *(str(cell or "") for cell in row))
+
+
+def data_words(view: ModelView) -> str:
+    """The state of the dataset, and what it waits for."""
+    dataset = view.status.get("dataset") or {}
+    return f"{dataset.get('state', '')} ({dataset['reason']})" if dataset.get("reason") else str(dataset.get("state", ""))
 
 
 def model_document(view: ModelView) -> dict[str, Any]:

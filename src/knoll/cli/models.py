@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from knoll.cli.completion import complete_models, complete_versions
-from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, stdout
+from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
 from knoll.errors import NotFound
 
@@ -23,13 +23,15 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     """
     from knoll.cli.model_view import MODEL_HEADINGS, model_document, model_row, read_models
 
-    views = read_models(platform_of(ctx))
+    platform = platform_of(ctx)
+    views = read_models(platform)
     if output is Output.json:
         print_json({"models": [model_document(view) for view in views]})
     elif views:
         stdout().print(plain_table(MODEL_HEADINGS, (model_row(view) for view in views)))
     else:
-        errors_out().print("No models yet. Next: knoll apply -f FILE")
+        where = f" in the namespace {platform.settings.namespace}" if platform.settings.cluster == "kubernetes" else ""
+        say(ctx, f"No models yet{where}. Next: knoll apply -f FILE")
 
 
 def versions(
@@ -61,7 +63,7 @@ def versions(
     elif found:
         stdout().print(plain_table(view.VERSION_HEADINGS, (view.version_row(one, platform.clock.now()) for one in found)))
     else:
-        errors_out().print(f"{model} has no version yet. Next: knoll runs {model} -w")
+        say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
     if pictures is not None:
         saved = [_save(pictures, one.manifest.version, view.pictures(platform, one.manifest)) for one in found]
         if not any(saved):

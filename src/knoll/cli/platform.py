@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from knoll.cli.session import HomeOption, Output, OutputOption, PortOption, output_of, platform_of, print_json, settings_of, stdout
+from knoll.cli.session import HomeOption, Output, OutputOption, PortOption, laptop_settings_of, output_of, print_json, stdout
 
 if TYPE_CHECKING:
     from knoll.settings import Settings
@@ -26,7 +26,7 @@ def up(ctx: typer.Context, home: HomeOption = None, port: PortOption = None, out
     """
     from knoll.wiring import laptop
 
-    settings = settings_of(ctx)
+    settings = laptop_settings_of(ctx)
 
     def ready(running: "Running") -> None:
         facts = {"home": str(settings.home), "url": running.url, "s3Endpoint": running.s3_endpoint, "pid": running.pid}
@@ -49,7 +49,9 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
     AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3}.
     Next: aws s3 ls
     """
-    found = variables(platform_of(ctx).settings)
+    from knoll.wiring.platform import user_platform
+
+    found = variables(user_platform(laptop_settings_of(ctx)).settings)
     if output is Output.json:
         print_json(found)
     else:

@@ -31,6 +31,7 @@ __all__ = [
 RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE")
 _RUN_ID = re.compile(r"(.+)-[0-9a-f]{20}")
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed"}
+_WAITING = "waiting: "  # so the progress of a run begins whose Pod cannot start
 _Record = TypeVar("_Record")
 
 
@@ -67,6 +68,8 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
     conditions = {one.get("type"): one for one in status.get("conditions") or [] if one.get("status") == "True"}
     if "Failed" in conditions:
         return "Failed", _words(conditions["Failed"])
+    if progress and progress.state.startswith(_WAITING):
+        return "Pending", progress.state.removeprefix(_WAITING)
     if progress or status.get("ready") or "Complete" in conditions:
         return "Running", progress.state if progress else "starting"
     waiting = next((_words(one) for one in conditions.values()), "")

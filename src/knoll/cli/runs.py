@@ -1,9 +1,7 @@
 """`knoll runs`: the trainings, live if wanted, and their logs."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +9,12 @@ from rich.console import Group
 
 from knoll.cli.completion import complete_models, complete_runs
 from knoll.cli.failures import FAILURE
-from knoll.cli.session import Output, OutputOption, TimeoutOption, platform_of, print_json, settings_of, stdout
+from knoll.cli.session import Output, OutputOption, TimeoutOption, platform_of, print_json, stdout
 from knoll.cli.tables import plain_table
 from knoll.errors import NotFound
 
 if TYPE_CHECKING:
+    from knoll.cli.run_logs import Logs
     from knoll.cli.run_view import RunView
     from knoll.cli.watch import Frame
     from knoll.ports import Platform
@@ -70,20 +69,23 @@ def logs(
 
     Example: knoll runs logs digits -f
 
-    JSON: {"run", "logs": [{"path", "text"}]}.
+    Of several Pods each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a cluster `path` is the Pod.
     Next: knoll why MODEL
     """
     from knoll.cli.run_view import find_run
 
     platform = platform_of(ctx)
     id = find_run(platform, run)
-    paths = _log_paths(ctx, id)
+    found = _logs(platform, id)
+    read = [] if follow and output is Output.table else found.read()
     if output is Output.json:
-        print_json({"run": id, "logs": [{"path": str(path), "text": path.read_text(errors="replace")} for path in paths]})
+        print_json({"run": id, "logs": [{"path": path, "text": text} for path, text in read]})
         return
-    if not paths and not follow:
-        raise NotFound(f"run {id}: it has no log yet", fix="knoll runs shows whether it has started; knoll runs logs RUN -f waits for it")
-    for text in _texts(lambda: _log_paths(ctx, id), (lambda: run_is_over(platform, id)) if follow else (lambda: True)):
+    if not read and not follow:
+        raise NotFound(
+            f"run {id}: it has no log, or none is left", fix="knoll runs shows how far it is; knoll runs logs RUN -f waits for it"
+        )
+    for text in found.follow(lambda: run_is_over(platform, id)) if follow else (text for _, text in read):
         sys.stdout.write(text)
         sys.stdout.flush()
 
@@ -143,22 +145,13 @@ def _newest(views: "list[RunView]", expected: list[str]) -> "RunView | None":
     return next(iter(of_data or views), None)
 
 
-def _log_paths(ctx: typer.Context, id: str) -> list[Path]:
+def _logs(platform: "Platform", id: str) -> "Logs":
+    from knoll.cli.run_logs import FileLogs, PodLogs
+
+    if platform.settings.cluster == "kubernetes":
+        from knoll.wiring.kubernetes import kubernetes_cluster
+
+        return PodLogs(kubernetes_cluster(platform.settings), id)
     from knoll.laptop.jobs import job_logs
 
-    return job_logs(settings_of(ctx).home / "logs" / "jobs", id)
-
-
-def _texts(paths: Callable[[], list[Path]], is_over: Callable[[], bool]) -> Iterator[str]:
-    """What is new in the files, again and again, until it is over and all is read."""
-    read: dict[Path, int] = {}
-    while True:
-        over = is_over()
-        for path in paths():
-            with path.open(errors="replace") as file:
-                file.seek(read.get(path, 0))
-                yield file.read()
-                read[path] = file.tell()
-        if over:
-            return
-        time.sleep(0.5)
+    return FileLogs(lambda: job_logs(platform.settings.home / "logs" / "jobs", id))

@@ -13,7 +13,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from knoll.cli.completion import complete_models
-from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json
+from knoll.cli.grammar import spoken
+from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json, program_of
 from knoll.cli.units import counted, size
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def upload(
     if output is Output.json:
         print_json(_document(declared, plan, dry_run=dry_run))
     else:
-        _tell(declared, plan, dry_run=dry_run)
+        _tell(declared, plan, spoken(program_of(ctx), f"Next: knoll runs {model} -w"), dry_run=dry_run)
 
 
 def send(platform: "Platform", model: "Model", plan: "Plan") -> None:
@@ -154,7 +155,7 @@ def _document(model: "Model", plan: "Plan", *, dry_run: bool) -> dict[str, Any]:
     return {"model": model.name, "uri": model.dataset.uri, **sent, "dryRun": dry_run}
 
 
-def _tell(model: "Model", plan: "Plan", *, dry_run: bool) -> None:
+def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
     if dry_run:
         for item in plan.items:
             typer.echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
@@ -163,9 +164,9 @@ def _tell(model: "Model", plan: "Plan", *, dry_run: bool) -> None:
         return
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
     typer.echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
-    then = {
+    consequence = {
         "marker": "The marker is written: the data has landed. If it is new, training starts at once.",
         "quiet": f"Training starts when nothing has changed for {model.dataset.landed.quiet:g} s.",
         "object": "Each file that is new is trained on as a dataset of its own.",
     }
-    typer.echo(f"{then[model.dataset.landed.when]}\nNext: knoll runs {model.name} -w")
+    typer.echo(f"{consequence[model.dataset.landed.when]}\n{then}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from knoll.errors import KnollError, Unavailable
+from knoll.errors import Forbidden, NotFound, Unavailable
 from knoll.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def settings_of_installation(settings: Settings) -> Settings:
     cluster = kubernetes_cluster(settings)
     given = settings.model_fields_set
     found: dict[str, object] = {"namespace": cluster.namespace}
-    if "model_bucket" not in given:
-        found |= {"model_bucket": bucket for name, bucket in _config(cluster).items() if name == "KNOLL_MODEL_BUCKET"}
+    if "model_bucket" not in given and (bucket := _config(cluster).get("KNOLL_MODEL_BUCKET")):
+        found["model_bucket"] = bucket
     if not settings.s3_access_key:
         found |= {field: value for field, value in _keys(cluster).items() if field not in given}
     return settings.model_copy(update=found)
@@ -73,13 +73,13 @@ def _address(cluster: "KubernetesCluster", broker: str) -> str:
 def _config(cluster: "KubernetesCluster") -> Mapping[str, str]:
     try:
         return dict(cluster.get("ConfigMap", _CONFIG_MAP).get("data") or {})
-    except KnollError:
+    except (Forbidden, NotFound):
         return {}
 
 
 def _keys(cluster: "KubernetesCluster") -> Mapping[str, str]:
     try:
         data = cluster.get("Secret", _SECRET).get("data") or {}
-    except KnollError:
+    except (Forbidden, NotFound):
         return {}
     return {field: base64.b64decode(data[name]).decode() for name, field in _OF_THE_STORE.items() if data.get(name)}

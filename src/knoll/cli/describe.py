@@ -1,0 +1,34 @@
+"""`knoll describe`: one model with everything that is known of it now."""
+
+from typing import Annotated
+
+import typer
+
+from knoll.cli.completion import complete_models
+from knoll.cli.session import Output, OutputOption, platform_of, print_json, stdout
+
+__all__ = ["describe"]
+
+
+def describe(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    output: OutputOption = Output.table,
+) -> None:
+    """Show a model as it is now: who serves, with which part of the traffic, its data, its newest run, its revisions and conditions.
+
+    Example: knoll describe digits
+
+    JSON: as one of knoll models, and {namespace, createdAt, run: as one of knoll runs,
+    revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
+    conditions: [{type, status, reason, message}]}.
+    Next: knoll why MODEL, knoll rollout status MODEL
+    """
+    from knoll.cli.description import description_document, description_picture, read_description
+
+    platform = platform_of(ctx)
+    found = read_description(platform, model)
+    if output is Output.json:
+        print_json(description_document(found))
+    else:
+        stdout().print(description_picture(found, platform.clock.now()))

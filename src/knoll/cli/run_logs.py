@@ -1,0 +1,125 @@
+"""What the trainer of a run wrote: in files on this machine, in the logs of the Job's Pods on a cluster."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Protocol
+
+from knoll.errors import KnollError, NotFound
+from knoll.ports import Document
+from knoll.train.pods import JOB_LABEL
+
+if TYPE_CHECKING:
+    from knoll.adapters.cluster_kubernetes import KubernetesCluster
+
+__all__ = ["FileLogs", "Logs", "PodLogs"]
+
+_PAUSE = 0.5  # seconds between looks for a further attempt
+
+
+class Logs(Protocol):
+    """The logs of one run."""
+
+    def read(self) -> list[tuple[str, str]]:
+        """What is there, oldest attempt first: where it was read, and the text."""
+
+    def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
+        """The text as it comes, until the run is over and all is read."""
+
+
+class FileLogs:
+    """`Logs` in files, one for each attempt; `paths` lists them."""
+
+    def __init__(self, paths: Callable[[], Sequence[Path]]) -> None:
+        self._paths = paths
+
+    def read(self) -> list[tuple[str, str]]:
+        """See `Logs.read`."""
+        return [(str(path), path.read_text(errors="replace")) for path in self._paths()]
+
+    def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
+        """See `Logs.follow`."""
+        read: dict[Path, int] = {}
+        while True:
+            over = is_over()
+            for path in self._paths():
+                with path.open(errors="replace") as file:
+                    file.seek(read.get(path, 0))
+                    yield file.read()
+                    read[path] = file.tell()
+            if over:
+                return
+            time.sleep(_PAUSE)
+
+
+class PodLogs:
+    """`Logs` of Pods. Nodes of one run write at the same time: a line names its Pod when there are several."""
+
+    def __init__(self, cluster: "KubernetesCluster", run: str) -> None:
+        self._cluster, self._run = cluster, run
+        self._lines: SimpleQueue[tuple[str, str | KnollError | None]] = SimpleQueue()
+        self._begun: dict[str, int] = {}  # lines that had come when the stream was opened
+        self._counts: dict[str, int] = {}
+        self._open: set[str] = set()
+
+    def read(self) -> list[tuple[str, str]]:
+        """See `Logs.read`."""
+        names = [one["metadata"]["name"] for one in self._started()]
+        return [(name, "".join(self._cluster.log(name))) for name in names]
+
+    def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
+        """See `Logs.follow`. A stream that breaks is taken up where it was."""
+        while True:
+            over = is_over()
+            for pod in self._started():
+                self._listen(pod)
+            if over and not self._open:
+                return
+            yield from self._heard()
+
+    def _started(self) -> list[Document]:
+        pods = self._cluster.list("Pod", {JOB_LABEL: self._run})
+        started = [one for one in pods if (one.get("status") or {}).get("phase") not in (None, "Pending")]
+        return sorted(started, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
+
+    def _listen(self, pod: Document) -> None:
+        """Read a Pod's log in the background, unless that goes on, or all of it is read."""
+        name = pod["metadata"]["name"]
+        if name in self._open or (name in self._counts and pod["status"]["phase"] != "Running"):
+            return
+        self._begun[name] = self._counts.setdefault(name, 0)
+        self._open.add(name)
+        Thread(target=self._stream, args=(name, self._begun[name]), daemon=True).start()
+
+    def _stream(self, name: str, skip: int) -> None:
+        end: KnollError | None = None
+        try:
+            for line in islice(self._cluster.log(name, follow=True), skip, None):
+                self._lines.put((name, line))
+        except NotFound:
+            pass  # the Pod is gone, and its log with it
+        except KnollError as error:
+            end = error
+        self._lines.put((name, end))
+
+    def _close(self, name: str, error: KnollError | None) -> None:
+        """A stream that breaks is opened again, one that breaks at once is an error: so it is for those who may not read logs."""
+        self._open.discard(name)
+        if error is not None and self._counts[name] == self._begun[name]:
+            raise error
+
+    def _heard(self) -> Iterator[str]:
+        """What has been read since, for as long as it goes on without a pause."""
+        while True:
+            try:
+                name, line = self._lines.get(timeout=_PAUSE)
+            except Empty:
+                return
+            if not isinstance(line, str):
+                self._close(name, line)
+                return
+            self._counts[name] += 1
+            yield f"{name.removeprefix(self._run)[1:]} | {line}" if len(self._counts) > 1 else line
