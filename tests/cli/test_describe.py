@@ -34,6 +34,7 @@ def on_trial(knoll, platform, model_file: Path, records) -> str:
         {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": {}}
     )
     conditions = [{"type": "Ready", "status": "True"}, {"type": "RoutesReady", "status": "Unknown", "reason": "Later", "message": "soon"}]
+    conditions += [{"type": "Stopped", "status": "False"}]
     status = {"url": "http://digits.example.com", "conditions": conditions, "components": {"predictor": {"traffic": traffic}}}
     platform.cluster.update({**service, "status": status}, status=True)
     records.status(champion="v000001", candidate="v000002", phase="Canary", dataset={"state": "Landed", "reason": "3 objects"})
@@ -62,6 +63,7 @@ def test_people_read_it_as_kn_shows_things(knoll, on_trial: str) -> None:
     assert "Data: Landed (3 objects)" in lines
     assert any(line.startswith("digits-predictor-00002 [2] (") and line.endswith(") 20 % v000002 candidate #latest True") for line in lines)
     assert any(line.startswith("++ Ready") for line in lines)
+    assert not any("Stopped" in line for line in lines)
     assert any(line.startswith("?? RoutesReady") and line.endswith("Later: soon") for line in lines)
 
 

@@ -140,7 +140,9 @@ def _condition_row(one: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 
 
 def _conditions(document: Document | None) -> list[Mapping[str, Any]]:
-    return ((document or {}).get("status") or {}).get("conditions") or []
+    """The conditions, but for one that says that nothing is the matter: KServe's Stopped is good when it is False."""
+    found = ((document or {}).get("status") or {}).get("conditions") or []
+    return [one for one in found if (one.get("type"), one.get("status")) != ("Stopped", "False")]
 
 
 def _words(condition: Mapping[str, Any]) -> str:
