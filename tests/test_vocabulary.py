@@ -33,7 +33,7 @@ def test_a_model_in_full_is_read_in_seconds_and_percent() -> None:
 def test_every_fault_of_a_model_is_named_with_its_path_at_once() -> None:
     faulty = document(
         dataset={"uri": "http://x", "landed": {"when": "soon"}},
-        training={"resources": {"cpu": "two"}, "nodes": 2, "epochs": 3},
+        training={"resources": {"cpu": "two"}, "nodes": 65, "epochs": 3},
         gate={"metric": "accuracy", "atLeast": 0.9, "atMost": 0.1},
         rollout={"steps": [50, 20], "bake": 3},
     )

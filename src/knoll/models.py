@@ -43,6 +43,7 @@ KIND = "Model"
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
 _RESOURCE = re.compile(r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+_LONGEST_OF_MANY = 39  # a node's host name is run id, dash and number, and the 63 characters of a label leave two for the number then
 _BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
@@ -116,15 +117,22 @@ class DatasetSpec(_Spec):
 
 
 class TrainingSpec(_Spec):
-    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities, used as request and limit."""
+    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities of one node, used as request and limit."""
 
     config: Mapping[str, Any] = Field(default_factory=dict)
-    nodes: Literal[1] = 1
-    processes_per_node: Literal[1] = 1
+    nodes: int = Field(default=1, ge=1, le=64)
+    processes_per_node: int = Field(default=1, ge=1, le=16)
     resources: Resources = Field(default_factory=dict)
     deadline: SomeSeconds = 7200.0
     retries: int = Field(default=2, ge=0, le=10)
     concurrency: Literal["Queue"] = "Queue"
+
+    @model_validator(mode="after")
+    def _a_gpu_for_each_process(self) -> "TrainingSpec":
+        gpus = self.resources.get("nvidia.com/gpu")
+        if gpus is not None and gpus.isdecimal() and 0 < int(gpus) < self.processes_per_node:
+            raise ValueError(f"processesPerNode {self.processes_per_node} needs as many nvidia.com/gpu, and {gpus} are asked for")
+        return self
 
 
 class GateSpec(_Spec):
@@ -219,7 +227,9 @@ def parse_model(document: Any) -> Model:
         faults.append(f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with a letter")
     spec = document.get("spec")
     try:
-        _ModelSpec.model_validate(spec)
+        nodes = _ModelSpec.model_validate(spec).training.nodes
+        if nodes > 10 and len(str(name)) > _LONGEST_OF_MANY:
+            faults.append(f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_OF_MANY} characters at most")
     except ValidationError as error:
         faults += [_fault(one) for one in error.errors()]
     if faults:

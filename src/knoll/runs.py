@@ -52,7 +52,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be trained. `cause` names the event that brought the data: id, type, subject, time, correlationid."""
+    """What is to be trained, and on what: `resources` are those of one node, which trains in `processes_per_node` processes.
+
+    `cause` names the event that brought the data: id, type, subject, time, correlationid.
+    """
 
     id: str
     model: str
@@ -65,6 +68,13 @@ class Run:
     deadline: float = 7200.0
     retries: int = 2
     cause: Mapping[str, str] = field(default_factory=dict)
+    nodes: int = 1
+    processes_per_node: int = 1
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return self.nodes * self.processes_per_node
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     )
     model_bucket: str = Field(default="knoll-models", description="bucket for versions, run records and rollout records")
     cluster: Literal["local", "kubernetes"] = Field(
-        default="local", description="where Models, Jobs and InferenceServices lie: on the laptop (local), or behind a Kubernetes API server"
+        default="local",
+        description="where Models, Jobs and InferenceServices lie: on the laptop (local), or behind a Kubernetes API server",
     )
     namespace: str = Field(default="default", description="namespace of Models, Jobs and InferenceServices; on a cluster the context's own")
     kubeconfig: str = Field(
@@ -85,12 +86,22 @@ class Settings(BaseSettings):
     progress_deadline: float = Field(default=120.0, description="laptop: seconds that a new revision may take to become ready")
     trainer_image: str = Field(default="knoll-trainer", description="image of training Jobs")
     predictor_image: str = Field(default="knoll-predictor", description="image of predictors")
-    trainer_node_selector: Mapping[str, str] = Field(default_factory=dict, description="cluster: labels of nodes for training Jobs, as JSON")
+    trainer_node_selector: Mapping[str, str] = Field(
+        default_factory=dict, description="cluster: labels of nodes for training Jobs, as JSON"
+    )
     predictor_node_selector: Mapping[str, str] = Field(default_factory=dict, description="cluster: labels of nodes for predictors, as JSON")
     queue_name: str = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
     priority_class: str = Field(default="", description="cluster: Kueue WorkloadPriorityClass of training Jobs")
     threads: int = Field(
         default=0, description="CPU threads of a trainer or predictor; 0 means: the cores that a run asks for, all cores of a predictor"
+    )
+    rank: int | None = Field(
+        default=None, validation_alias=AliasChoices("RANK"), description="number of a trainer's process among several; torchrun sets it"
+    )
+    event_path: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("K_EVENT_PATH"),
+        description="file with the event for a trainer; a Knative JobSink sets it",
     )
     device: str = Field(default="", description="torch device of a trainer; empty means: CUDA if there is one, else CPU")
 

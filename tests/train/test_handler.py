@@ -4,7 +4,7 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import InvalidEvent, Rejected, StoreUnavailable
-from knoll.events import DATASET_LANDED, OBJECT_CREATED, TICK, Event, new_event
+from knoll.events import DATASET_LANDED, OBJECT_CREATED, TICK, TRAINING_PROGRESSED, Event, new_event, object_changed
 from knoll.ingest import handler as ingest
-from knoll.names import outcome_uri
+from knoll.names import outcome_uri, progress_uri
 from knoll.ports import Document, Platform
+from knoll.runs import Progress, dump, load_progress
 from knoll.settings import Settings
 from knoll.train import handler as train
 
@@ -74,6 +75,29 @@ def land(platform: Platform, *contents: bytes) -> Event | None:
 
 def jobs(platform: Platform) -> list[str]:
     return [job["metadata"]["name"] for job in platform.cluster.list("Job")]
+
+
+def pod(run: str, name: str = "pod") -> Document:
+    labels = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits", "batch.kubernetes.io/job-name": run}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+class Counting:
+    """Passes every call on, and notes it."""
+
+    def __init__(self, name: str, real: Any, calls: list[str]) -> None:
+        self._name, self._real, self._calls = name, real, calls
+
+    def __getattr__(self, method: str) -> Any:
+        self._calls.append(f"{self._name}.{method}")
+        return getattr(self._real, method)
+
+
+def counting(platform: Platform) -> tuple[Platform, list[str]]:
+    """The platform, and the calls of its cluster and store from now on."""
+    calls: list[str] = []
+    cluster, store = (Counting(name, getattr(platform, name), calls) for name in ("cluster", "store"))
+    return replace(platform, cluster=cluster, store=store), calls
 
 
 def finish(platform: Platform, run: str, *, condition: str, **about: str) -> None:
@@ -228,3 +252,87 @@ def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and
             platform.store.put(outcome_uri("s3://knoll-models", job["metadata"]["name"]), b"{}")
     assert len(runs) <= 3
     assert len(jobs(platform)) == len(runs)
+
+
+def test_a_first_run_costs_three_calls_of_the_cluster_and_four_of_the_store(platform: Platform) -> None:
+    """The way from a landed dataset to its Job is short: Model, Jobs, create; snapshot, record, and two listings of this model alone."""
+    landed = land(platform, b"one")
+    assert landed is not None
+    counted, calls = counting(platform)
+    train.handle(landed, counted)
+    assert sorted(calls) == ["cluster.create", "cluster.get", "cluster.list", "store.get", "store.list", "store.list", "store.put"]
+    assert len(jobs(platform)) == 1
+
+
+def test_a_job_of_another_name_holds_its_models_turn(platform: Platform) -> None:
+    """Such as the one of a JobSink, which carries the model's label."""
+    labels = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits"}
+    platform.cluster.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "sink-1", "labels": labels}, "spec": {}})
+    landed = land(platform, b"one")
+    assert landed is not None
+    train.handle(landed, platform)
+    assert jobs(platform) == ["sink-1"]
+    finish(platform, "sink-1", condition="Complete")
+    train.sweep(landed, platform)
+    assert len(jobs(platform)) == 2
+
+
+def test_the_outcome_of_a_failed_job_says_how_its_last_pod_ended(platform: Platform) -> None:
+    landed = land(platform, b"one")
+    assert landed is not None
+    train.handle(landed, platform)
+    (run,) = jobs(platform)
+    for name, code, time in (("early", 1, "2026-01-01T00:01:00Z"), ("late", 137, "2026-01-01T00:09:00Z")):
+        platform.cluster.create(pod(run, name))
+        end = {"exitCode": code, "finishedAt": time, "reason": "OOMKilled" if code == 137 else "Error"}
+        status = {"phase": "Failed", "containerStatuses": [{"name": "trainer", "state": {"terminated": end}}]}
+        platform.cluster.update({**platform.cluster.get("Pod", name), "status": status}, status=True)
+    finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message="tried 2 times")
+    train.sweep(landed, platform)
+    outcome = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))
+    assert outcome["reason"] == "BackoffLimitExceeded: tried 2 times; the last Pod: OOMKilled, exit code 137"
+
+
+def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platform: Platform) -> None:
+    landed = land(platform, b"one")
+    assert landed is not None
+    train.handle(landed, platform)
+    (run,) = jobs(platform)
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient gpu.",
+    }
+    stuck = {**pod(run), "status": {"phase": "Pending", "conditions": [condition]}}
+    for _ in range(3):
+        train.handle(object_changed(stuck, source="/test", time=NOW), platform)
+    state = "waiting: Unschedulable: 0/1 nodes are available: 1 Insufficient gpu."
+    assert load_progress(platform.store.get(progress_uri("s3://knoll-models", run))).state == state
+    (told,) = platform.events.events  # type: ignore[attr-defined]
+    assert (told.type, told.data["runId"], told.data["state"]) == (TRAINING_PROGRESSED, run, state)
+
+
+def test_what_the_trainer_says_is_not_overwritten_by_an_older_event(platform: Platform) -> None:
+    """Events arrive out of order: the Pod that could not start may train already."""
+    uri = progress_uri("s3://knoll-models", "digits-1")
+    spoken = Progress("training", 40, 60, {}, (NOW + timedelta(seconds=1)).isoformat())
+    platform.store.put(uri, dump(spoken))
+    waiting = {"name": "trainer", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
+    stuck = {**pod("digits-1"), "status": {"phase": "Pending", "containerStatuses": [waiting]}}
+    train.handle(object_changed(stuck, source="/test", time=NOW), platform)
+    assert load_progress(platform.store.get(uri)) == spoken
+    assert platform.events.events == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Job"])
+def test_a_pod_or_job_that_merely_runs_costs_nothing(platform: Platform, kind: str) -> None:
+    """Their events are many, and nothing follows from them."""
+    landed = land(platform, b"one")
+    assert landed is not None
+    train.handle(landed, platform)
+    (run,) = jobs(platform)
+    counted, calls = counting(platform)
+    document = {**pod(run), "status": {"phase": "Running"}} if kind == "Pod" else platform.cluster.get("Job", run)
+    train.handle(object_changed(document, source="/test", time=NOW), counted)
+    assert calls == []

@@ -21,7 +21,8 @@ from knoll.ports import Platform
 from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump, load_outcome, load_progress
 from knoll.settings import Settings
 from knoll.train.graph import run_graph
-from knoll.train.trainer import threads_for, train
+from knoll.train.learning import threads_for
+from knoll.train.trainer import train
 from knoll.versions import load_manifest, load_signature, verify
 
 ROOT = "s3://knoll-models"

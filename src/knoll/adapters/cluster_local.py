@@ -23,6 +23,7 @@ __all__ = ["LocalCluster"]
 _KINDS = {
     "Model": API_VERSION,
     "Job": "batch/v1",
+    "Pod": "v1",
     "InferenceService": "serving.kserve.io/v1beta1",
     "Revision": "serving.knative.dev/v1",
 }

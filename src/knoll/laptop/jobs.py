@@ -180,7 +180,7 @@ class JobRunner:
         spec = job["spec"]
         try:
             if (spec.get("completions", 1), spec.get("parallelism", 1)) != (1, 1):
-                raise Unrunnable("Unsupported", "a laptop runs Jobs with one completion and parallelism 1")
+                raise Unrunnable("Unsupported", "a laptop is one node: it runs Jobs with one completion and parallelism 1")
             container = container_of(spec["template"]["spec"])
             command_of(container, self._entry_points)
             environment_of(container, self._environment, self._secrets, ())

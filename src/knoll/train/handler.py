@@ -5,91 +5,101 @@ the API server decide who creates it. One Job of a model is live at a time, the 
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
-from knoll.errors import AlreadyExists, InvalidEvent, InvalidModel, NotFound, Rejected, act_on_each
+from knoll.errors import AlreadyExists, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
-from knoll.models import Model, parse_model
-from knoll.names import dataset_uri, outcome_uri, outcomes_uri, run_id, run_uri, runs_uri
-from knoll.ports import Document, Platform
-from knoll.runs import Outcome, Run, dump, load_dataset, load_run
+from knoll.models import parse_model
+from knoll.names import outcome_uri, outcomes_uri, runs_uri
+from knoll.ports import Document, ObjectStore, Platform
+from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
+from knoll.train.opening import open_run
+from knoll.train.pods import JOB_LABEL, MODEL_LABEL, last_end
+from knoll.train.waiting import note_obstacle
 
 __all__ = ["handle", "next_run", "sweep"]
 
 _LOG = logging.getLogger(__name__)
+_OURS = {"app.kubernetes.io/managed-by": "knoll"}
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Open the run of a landed dataset; after any event, settle Jobs that have failed and start what waits."""
+    """Open and start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
-        _open_run(event, platform)
-    sweep(event, platform)
+        opened = open_run(event, platform)
+        if opened and not (opened.is_new and _is_started(opened.run, platform)):
+            sweep(event, platform)
+    elif event.extensions.get("kind") == "Pod":
+        note_obstacle(event, platform)
+    elif not _is_of_live_job(event):
+        sweep(event, platform)
     return None
 
 
 def sweep(event: Event, platform: Platform) -> None:
     """Bring the runs without an outcome one step on: an outcome for a failed Job, and for each model a Job for the oldest that waits."""
-    jobs = {job["metadata"]["name"]: job for job in platform.cluster.list("Job", {"app.kubernetes.io/managed-by": "knoll"})}
+    jobs = platform.cluster.list("Job", _OURS)
     runs = list(_open_runs(platform))
 
     def go_on(model: str) -> None:
-        waiting = [run for run in runs if run.model == model and not _settled(run, jobs.get(run.id), platform, event)]
-        run = next_run(waiting, jobs)
+        mine = {job["metadata"]["name"]: job for job in jobs if _labels(job).get(MODEL_LABEL) == model}
+        waiting = [run for run in runs if run.model == model and not _settled(run, mine.get(run.id), platform, event)]
+        run = next_run(waiting, mine)
         if run and _is_wanted(run, platform):
-            with suppress(AlreadyExists):
-                platform.cluster.create(job_document(run, platform.settings))
+            _start(run, platform)
 
     act_on_each(sorted({run.model for run in runs}), go_on)
 
 
-def next_run(waiting: Sequence[Run], jobs: dict[str, Document]) -> Run | None:
-    """Which run of one model is to get its Job: none while a Job of it is live, else the oldest without one."""
-    if any(run.id in jobs and is_live(jobs[run.id]) for run in waiting):
+def next_run(waiting: Sequence[Run], jobs: Mapping[str, Document]) -> Run | None:
+    """Which run of a model is to get its Job, given all Jobs of that model: none while one is live, else the oldest without one."""
+    if any(is_live(job) for job in jobs.values()):
         return None
     without_job = [run for run in waiting if run.id not in jobs]
     return min(without_job, key=lambda run: (run.created_at, run.id), default=None)
 
 
-def _open_run(event: Event, platform: Platform) -> None:
-    name, digest, cause = _claims(event)
-    try:
-        model = parse_model(platform.cluster.get("Model", name))
-    except NotFound:
-        return  # deleted since: nothing wants to be trained
-    dataset = load_dataset(platform.store.get(dataset_uri(platform.settings.model_root, name, digest)))
-    if dataset.digest != digest or dataset.model != name:
-        raise Rejected(f"event {event.id} names dataset {digest[:12]} of {name}, and its snapshot is of another")
+def _is_started(run: Run, platform: Platform) -> bool:
+    """Whether the Job of a new run is created, or has to wait for a live one; the short way for a model that has no other open run.
+
+    The record is there before the lists are asked for, so of two runs that open at once one at least sees the other, and sweeps.
+    """
+    root = platform.settings.model_root
+    with ThreadPoolExecutor(2) as others:
+        runs, ended = (others.submit(_ids, platform.store, uri, run.model) for uri in (runs_uri(root), outcomes_uri(root)))
+        jobs = platform.cluster.list("Job", {**_OURS, MODEL_LABEL: run.model})
+    if any(is_live(job) for job in jobs):
+        return True
+    if runs.result() - ended.result() != {run.id} or any(job["metadata"]["name"] == run.id for job in jobs):
+        return False
+    _start(run, platform)
+    return True
+
+
+def _start(run: Run, platform: Platform) -> None:
     with suppress(AlreadyExists):
-        run = _run(model, digest, event, cause, platform)
-        platform.store.put(run_uri(platform.settings.model_root, run.id), dump(run), if_absent=True, content_type="application/json")
+        platform.cluster.create(job_document(run, platform.settings))
 
 
-def _run(model: Model, digest: str, event: Event, cause: dict[str, Any], platform: Platform) -> Run:
-    return Run(
-        id=run_id(model.name, digest, model.config_digest),
-        model=model.name,
-        family=model.family,
-        dataset_digest=digest,
-        dataset_uri=dataset_uri(platform.settings.model_root, model.name, digest),
-        config=dict(model.training.config),
-        created_at=platform.clock.now().isoformat(),
-        resources=dict(model.training.resources),
-        deadline=model.training.deadline,
-        retries=model.training.retries,
-        cause={**{key: str(value) for key, value in cause.items()}, "correlationid": event.extensions.get("correlationid", event.id)},
-    )
+def _ids(store: ObjectStore, place: str, model: str) -> set[str]:
+    """Ids of a model's records at that place."""
+    record = re.compile(rf"({re.escape(model)}-[0-9a-f]{{20}})\.json")
+    found = (record.fullmatch(one.uri.removeprefix(place)) for one in store.list(f"{place}{model}-"))
+    return {match[1] for match in found if match}
 
 
-def _claims(event: Event) -> tuple[str, str, dict[str, Any]]:
-    data = event.data if isinstance(event.data, dict) else {}
-    name, digest, cause = data.get("model"), data.get("datasetDigest"), data.get("cause") or {}
-    if not isinstance(name, str) or not isinstance(digest, str) or not isinstance(cause, dict):
-        raise InvalidEvent(f"event {event.id} of type {event.type} names no model and dataset")
-    return name, digest, cause
+def _is_of_live_job(event: Event) -> bool:
+    """Whether the event only tells that a Job goes on: nobody's turn comes of it."""
+    return event.extensions.get("kind") == "Job" and isinstance(event.data, dict) and is_live(event.data)
+
+
+def _labels(document: Document) -> Mapping[str, str]:
+    return document["metadata"].get("labels") or {}
 
 
 def _open_runs(platform: Platform) -> Iterable[Run]:
@@ -109,7 +119,7 @@ def _settled(run: Run, job: Document | None, platform: Platform, cause: Event) -
     reason = job_failure(job) if job else ""
     if not reason:
         return job is not None and not is_live(job)
-    outcome = Outcome("failed", platform.clock.now().isoformat(), reason=reason)
+    outcome = Outcome("failed", platform.clock.now().isoformat(), reason="; ".join(filter(None, (reason, _last_words(run, platform)))))
     try:
         platform.store.put(
             outcome_uri(platform.settings.model_root, run.id), dump(outcome), if_absent=True, content_type="application/json"
@@ -121,6 +131,16 @@ def _settled(run: Run, job: Document | None, platform: Platform, cause: Event) -
         new_event(TRAINING_FAILED, source=platform.settings.source, time=platform.clock.now(), subject=run.model, data=data, cause=cause)
     )
     return True
+
+
+def _last_words(run: Run, platform: Platform) -> str:
+    """How the last Pod of a run ended; empty when that cannot be learnt, which must not keep the outcome from being written."""
+    try:
+        end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run.id}))
+    except KnollError as error:
+        _LOG.warning("the Pods of %s cannot be listed: %s", run.id, error)
+        return ""
+    return f"the last Pod: {end}" if end else ""
 
 
 def _is_wanted(run: Run, platform: Platform) -> bool:

@@ -1,7 +1,7 @@
 """The training loop, which hides nothing: batches, losses in turn, gradient steps, checkpoints, progress.
 
-It knows no family and no platform. One process trains; what several would share (the order of the examples, the networks, the
-optimisers) is in plain sight here, to be split among ranks or saved and resumed.
+It knows no family and no platform. Several processes may train together: all take the same steps in the same order, each with its share
+of every batch, and `ranks` makes their gradients one.
 """
 
 import time
@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
+from knoll.train.ranks import ALONE, Ranks
 
 __all__ = ["Diverged", "Report", "Trained", "checkpoint_steps", "choose_device", "train_networks"]
 
@@ -52,17 +53,22 @@ def checkpoint_steps(steps: int) -> set[int]:
     return {steps * one // count for one in range(1, count + 1)}
 
 
-def train_networks(family: Family, examples: Examples, config: Any, *, device: torch.device, report: Report, say: Say) -> Trained:
+def train_networks(
+    family: Family, examples: Examples, config: Any, *, device: torch.device, report: Report, say: Say, ranks: Ranks = ALONE
+) -> Trained:
     """Train fresh networks for `config.epochs`. `report` hears at most once a second and at the end, `say` gets a line per epoch.
 
-    The same seed, data, device and thread count give the same weights. Raises Diverged when a loss is not finite.
+    The same seed, data, device, thread count and number of processes give the same weights, in each process. Raises Diverged when a loss
+    is not finite, Rejected when a batch is too small for so many processes.
     """
     torch.manual_seed(config.seed)
     order = torch.Generator().manual_seed(config.seed)
     count = len(examples.train[0])
     per_epoch = max(1, count // config.batch_size)
     total = per_epoch * config.epochs
+    ranks.check(count // per_epoch)
     networks = family.build(config, examples.about).to(device)
+    ranks.begin(networks, config.seed)
     optimizers = family.optimizers(networks, config)
     schedules = {
         name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config)) for name, optimizer in optimizers.items()
@@ -76,7 +82,8 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
         sums: dict[str, torch.Tensor] = {}
         networks.train()
         for done, rows in enumerate(_shuffled(count, per_epoch, order), start=1):
-            batch = tuple(column[rows].to(device, non_blocking=True) for column in examples.train)
+            mine = ranks.share(rows)
+            batch = tuple(column[mine].to(device, non_blocking=True) for column in examples.train)
             batch = family.augment(batch, config)
             turns = family.losses(networks, batch, config)
             while True:
@@ -87,19 +94,21 @@ def train_networks(family: Family, examples: Examples, config: Any, *, device: t
                 name, loss = turn
                 optimizers[name].zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
+                mean = ranks.average(optimizers[name], loss, len(mine) / len(rows))
                 optimizers[name].step()
                 schedules[name].step()
-                sums[name] = sums.get(name, torch.zeros((), device=device)) + loss.detach()  # no sync: read when reported
+                sums[name] = sums.get(name, torch.zeros((), device=device)) + mean  # no sync: read when reported
             step += 1
             pace.step()
-            if step in checkpoints:
+            if step in checkpoints and ranks.is_first:
                 picture = _picture(family, networks, examples, config)
                 if picture is not None:
                     pictures[step] = picture
-            if step < total and pace.is_due():
+            if step < total and ranks.is_first and pace.is_due():
                 report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
         losses = _means(sums, per_epoch, step)
         say(f"epoch {epoch}/{config.epochs}  " + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items()))
+    ranks.agree(networks)
     report(1.0, 0, losses)
     return Trained(networks.eval(), device, losses, pictures)
 

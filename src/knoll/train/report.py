@@ -64,6 +64,10 @@ class Reporter:
         self._sent: _News | None = None
         self._next_event = 0.0
 
+    def say(self, line: str) -> None:
+        """A line of the run's log."""
+        say(line)
+
     def report(self, state: str, percent: int, seconds_left: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
         """Make this the run's progress, unless a newer one overtakes it. Returns at once."""
         self._latest = _News(state, percent, seconds_left, metrics or {})

@@ -1,46 +1,36 @@
 """One run from its record to its outcome: what happens inside a training Job.
 
 The outcome is written once, after the version, so that a trainer that is killed anywhere can be started again and ends with the same
-version. Its exit code is what the Job's failure policy reads.
+version. Its exit code is what the Job's failure policy reads. Of several processes that train together, the first does what one alone
+would, and the others follow it: they end after it, and as it has ended.
 """
 
 import math
 import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import torch
 
-from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, Unavailable
+from knoll.errors import AlreadyExists, Rejected, Unavailable
 from knoll.events import TRAINING_FAILED, TRAINING_STARTED, TRAINING_SUCCEEDED
-from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.names import outcome_uri, run_uri, version_uri
-from knoll.ports import ObjectStore, Platform
-from knoll.runs import Dataset, Outcome, Run, dump, load_dataset, load_outcome, load_run
-from knoll.train.archives import unpacked
+from knoll.ports import Platform
+from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import REJECTED, UNAVAILABLE
-from knoll.train.loop import Diverged, Trained, choose_device, train_networks
+from knoll.train.launch import PREEMPTED, SUCCEEDED, exit_code, find_outcome
+from knoll.train.learning import DataChanged, Learnt, Quiet, learn
+from knoll.train.loop import Diverged, choose_device
 from knoll.train.publish import publish
+from knoll.train.ranks import Ranks, joined
 from knoll.train.report import Reporter, publish_event, say
 from knoll.train.version_files import Work, draft_version
 
-__all__ = ["PREEMPTED", "SUCCEEDED", "threads_for", "train"]
-
-SUCCEEDED = 0
-PREEMPTED = 143  # 128 + SIGTERM, as a shell reports it
-_READERS = 8
-_TRAINING_PERCENT = (5, 95)  # what comes before is reading, what comes after exporting and publishing
+__all__ = ["PREEMPTED", "SUCCEEDED", "train"]
 
 
 class _Terminated(BaseException):
     """SIGTERM: not an Exception, so that nothing on the way takes it for a fault of its own."""
-
-
-class _DataChanged(KnollError):
-    """The data is no longer what the run was to train on."""
 
 
 def train(run_id: str, platform: Platform) -> int:
@@ -50,8 +40,12 @@ def train(run_id: str, platform: Platform) -> int:
     the main thread, where signals arrive.
     """
     try:
-        with _ends_on_sigterm():
-            return _train(run_id, platform)
+        with _ends_on_sigterm(), joined(choose_device(platform.settings.device)) as ranks:
+            if not ranks.is_first:
+                return _follow(run_id, platform, ranks)
+            code = _train(run_id, platform, ranks)
+            ranks.tell_end(code)
+            return code
     except _Terminated:
         say("terminated: the run has no outcome yet, and may be started again")
         return PREEMPTED
@@ -63,54 +57,45 @@ def train(run_id: str, platform: Platform) -> int:
         return REJECTED
 
 
-def threads_for(resources: Mapping[str, Any]) -> int:
-    """As many threads as the run has cores: more would wait for each other. The number is a Kubernetes quantity, such as 2 or 500m."""
-    cores = str(resources.get("cpu", 1))
-    amount = float(cores[:-1]) / 1000 if cores.endswith("m") else float(cores)
-    return max(1, math.floor(amount))
-
-
-def _train(run_id: str, platform: Platform) -> int:
-    outcome = _find_outcome(run_id, platform)
+def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
+    outcome = find_outcome(run_id, platform)
     if outcome is not None:
         say(f"run {run_id} has ended already: {outcome.state}")
-        return _exit_code(outcome)
+        return exit_code(outcome)
     run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
     say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
     publish_event(TRAINING_STARTED, run, {}, platform)
     reporter = Reporter(run, platform)
     try:
-        outcome = _attempt(run, platform, reporter)
+        outcome = _attempt(run, platform, ranks, reporter)
     finally:
         reporter.close()
     return _end(run, outcome, platform)
 
 
-def _attempt(run: Run, platform: Platform, reporter: Reporter) -> Outcome:
+def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
+    """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as well, and writes down."""
+    run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    with suppress(Rejected, DataChanged):
+        learn(run, platform, ranks, Quiet())
+    return ranks.wait_for_end(run.deadline)
+
+
+def _attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
     try:
-        version, metrics = _make_version(run, platform, reporter)
+        version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
     except Rejected as error:
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
-    except _DataChanged as error:
+    except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error))
     return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)
 
 
-def _make_version(run: Run, platform: Platform, reporter: Reporter) -> tuple[str, Mapping[str, float]]:
-    family = find_family(run.family)
-    config = family.configure(run.config)
-    threads = platform.settings.threads or threads_for(run.resources)
-    torch.set_num_threads(threads)
-    reporter.report("reading", 0)
-    files = unpacked(_read(load_dataset(platform.store.get(run.dataset_uri)), platform.store))
-    say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
-    examples = family.examples(files, config)
-    say(f"{len(examples.train[0])} examples to learn from, {len(examples.held_out[0])} held out")
-    trained = _fit(family, examples, config, platform.settings.device, reporter)
-    metrics = _score(family, trained, examples, config)
+def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> tuple[str, Mapping[str, float]]:
+    metrics = _score(learnt)
     reporter.report("exporting", 96, metrics=metrics)
-    work = Work(run, family, config, examples, trained, metrics)
-    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=threads)
+    work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
+    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report("publishing", 98, metrics=metrics)
     manifest = publish(platform.store, platform.settings.model_root, run.model, run.id, draft)
     reporter.report("published", 100, 0, metrics)
@@ -118,31 +103,9 @@ def _make_version(run: Run, platform: Platform, reporter: Reporter) -> tuple[str
     return manifest.version, manifest.metrics
 
 
-def _read(dataset: Dataset, store: ObjectStore) -> Files:
-    """All objects, by their key relative to the dataset's prefix, each as the dataset has pinned it."""
-    try:
-        with ThreadPoolExecutor(_READERS) as readers:
-            bodies = list(readers.map(lambda one: store.get(one.uri, etag=one.etag), dataset.objects))
-    except (Conflict, NotFound) as error:
-        raise _DataChanged(f"the data changed after it had landed: {error}") from error
-    return {one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)}
-
-
-def _fit(family: Family, examples: Examples, config: FamilyConfig, wanted: str, reporter: Reporter) -> Trained:
-    device = choose_device(wanted)
-    say(f"training on {device} with {torch.get_num_threads()} threads")
-    first, last = _TRAINING_PERCENT
-
-    def report(fraction: float, seconds_left: int | None, losses: Mapping[str, float]) -> None:
-        metrics = {f"{name}_loss": loss for name, loss in losses.items()}
-        reporter.report("training", first + round((last - first) * fraction), seconds_left, metrics)
-
-    return train_networks(family, examples, config, device=device, report=report, say=say)
-
-
 @torch.no_grad()
-def _score(family: Family, trained: Trained, examples: Examples, config: FamilyConfig) -> Mapping[str, float]:
-    metrics = family.score(trained.networks, examples, config)
+def _score(learnt: Learnt) -> Mapping[str, float]:
+    metrics = learnt.family.score(learnt.trained.networks, learnt.examples, learnt.config)
     say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
     if faults:
@@ -156,12 +119,12 @@ def _end(run: Run, outcome: Outcome, platform: Platform) -> int:
         uri = outcome_uri(platform.settings.model_root, run.id)
         platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
     except AlreadyExists:
-        outcome = _find_outcome(run.id, platform) or outcome
+        outcome = find_outcome(run.id, platform) or outcome
         say(f"another attempt has ended this run: {outcome.state}")
-        return _exit_code(outcome)
+        return exit_code(outcome)
     say(f"run {run.id} {outcome.state}" + (f": {outcome.reason}" if outcome.reason else ""))
     _announce(run, outcome, platform)
-    return _exit_code(outcome)
+    return exit_code(outcome)
 
 
 def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
@@ -172,17 +135,6 @@ def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
     else:
         data = {"state": outcome.state, "reason": outcome.reason}
         publish_event(TRAINING_FAILED, run, data, platform, id=f"{run.id}.failed")
-
-
-def _find_outcome(run_id: str, platform: Platform) -> Outcome | None:
-    try:
-        return load_outcome(platform.store.get(outcome_uri(platform.settings.model_root, run_id)))
-    except NotFound:
-        return None
-
-
-def _exit_code(outcome: Outcome) -> int:
-    return SUCCEEDED if outcome.state == "succeeded" else REJECTED
 
 
 @contextmanager

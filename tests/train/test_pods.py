@@ -1,0 +1,56 @@
+"""What Pods tell of themselves, in the words of the kubelet and the scheduler."""
+
+from typing import Any
+
+import pytest
+
+from knoll.train.pods import last_end, obstacle
+
+
+def pod(phase: str, *, state: Any = None, conditions: Any = (), **status: Any) -> dict[str, Any]:
+    containers = [{"name": "trainer", "state": state}] if state else []
+    return {"metadata": {}, "status": {"phase": phase, "containerStatuses": containers, "conditions": list(conditions), **status}}
+
+
+def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str]:
+    return {"type": "PodScheduled", "status": status, "reason": reason, "message": message}
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (pod("Pending", conditions=[scheduled("False", "Unschedulable", "0/3 nodes")]), "Unschedulable: 0/3 nodes"),
+        (
+            pod("Pending", state={"waiting": {"reason": "ImagePullBackOff", "message": "back-off\n pulling"}}),
+            "ImagePullBackOff: back-off pulling",
+        ),
+        (pod("Pending", state={"waiting": {"reason": "ContainerCreating"}}, conditions=[scheduled("True")]), ""),
+        (pod("Pending", conditions=[scheduled("False", "SchedulingGated")]), ""),
+        (pod("Running", state={"running": {}}, conditions=[scheduled("True")]), ""),
+        (pod("Failed", state={"terminated": {"exitCode": 1}}), ""),
+        ({}, ""),
+    ],
+)
+def test_what_keeps_a_pod_from_starting(found: dict[str, Any], why: str) -> None:
+    """Only what does not pass by itself: a Pod that is being created is on its way."""
+    assert obstacle(found) == why
+
+
+def test_an_obstacle_fits_into_a_table() -> None:
+    """However much the scheduler has to say."""
+    assert len(obstacle(pod("Pending", conditions=[scheduled("False", "Unschedulable", "taint " * 100)]))) == 200
+
+
+@pytest.mark.parametrize(
+    ("found", "how"),
+    [
+        (pod("Failed", state={"terminated": {"reason": "OOMKilled", "exitCode": 137}}), "OOMKilled, exit code 137"),
+        (pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 1, "message": "last line"}}), "Error, exit code 1: last line"),
+        (pod("Failed", reason="Evicted", message="low on memory"), "Evicted: low on memory"),
+        (pod("Failed", reason="DeadlineExceeded"), "DeadlineExceeded"),
+        (pod("Succeeded", state={"terminated": {"reason": "Completed", "exitCode": 0}}), ""),
+    ],
+)
+def test_how_a_pod_ended(found: dict[str, Any], how: str) -> None:
+    """The Pod's own reason, then its container's."""
+    assert last_end([found]) == how

@@ -1,0 +1,203 @@
+"""`knoll-trainer` as a Job runs it: real processes, a real S3 server, and every way in which several of them can end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.store_s3 import S3Store
+from knoll.events import DATASET_LANDED
+from knoll.names import dataset_uri, outcome_uri, progress_uri, run_id, run_uri, version_uri
+from knoll.runs import Dataset, DatasetObject, Run, dump, load_outcome, load_progress, load_run
+
+pytestmark = pytest.mark.loop
+
+Until = Callable[..., None]
+CONFIG = {"epochs": 2, "batchSize": 32, "width": 4}
+
+
+@dataclass
+class World:
+    """A bucket with the data of a run, and the trainers that were started for it."""
+
+    store: S3Store
+    bucket: str
+    environment: dict[str, str]
+    folder: Path
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def root(self) -> str:
+        return f"s3://{self.bucket}"
+
+    def land(self, files: dict[str, bytes]) -> Dataset:
+        """Put the files and their snapshot."""
+        prefix = f"{self.root}/data/"
+        for key, body in files.items():
+            self.store.put(prefix + key, body)
+        dataset = Dataset("digits", prefix, tuple(DatasetObject(one.uri, one.etag, one.size) for one in self.store.list(prefix)))
+        self.store.put(dataset_uri(self.root, "digits", dataset.digest), dump(dataset))
+        return dataset
+
+    def run(self, files: dict[str, bytes], config: dict[str, Any] | None = None, **about: int) -> str:
+        """Write the record of a run on these files; its id."""
+        dataset = self.land(files)
+        run = Run(
+            id=run_id("digits", dataset.digest, "config"),
+            model="digits",
+            family="image-classifier",
+            dataset_digest=dataset.digest,
+            dataset_uri=dataset_uri(self.root, "digits", dataset.digest),
+            config=config or CONFIG,
+            created_at="2026-01-01T00:00:00+00:00",
+            **about,
+        )
+        self.store.put(run_uri(self.root, run.id), dump(run))
+        return run.id
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start `knoll-trainer`; its log is the file log-N of the folder."""
+        command = [sys.executable, "-m", "knoll.wiring.trainer", *arguments]
+        with (self.folder / f"log-{len(self.started)}").open("wb") as log:
+            self.started.append(subprocess.Popen(command, env={**self.environment, **environment}, stdout=log, stderr=log))
+        return self.started[-1]
+
+    def log(self) -> str:
+        """What all of them have said."""
+        return "\n".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
+
+    def state(self, run: str) -> str:
+        """What the run's progress says; empty without one."""
+        listed = [one.uri for one in self.store.list(progress_uri(self.root, run))]
+        return load_progress(self.store.get(listed[0])).state if listed else ""
+
+
+@pytest.fixture
+def world(s3: Any, tmp_path: Path) -> Iterator[World]:
+    store, bucket = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1"), f"ranks-{uuid.uuid4().hex[:8]}"
+    store.ensure_bucket(bucket)
+    keys = {"AWS_ENDPOINT_URL": s3.endpoint, "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+    keys |= {"KNOLL_MODEL_BUCKET": bucket, "KNOLL_HOME": str(tmp_path / "home"), "KNOLL_THREADS": "1", "KNOLL_DEVICE": "cpu"}
+    ready = World(store, bucket, {**os.environ, **keys}, tmp_path)
+    yield ready
+    for one in ready.started:
+        if one.poll() is None:
+            one.kill()
+
+
+@pytest.fixture(scope="module")
+def some(digits: dict[str, bytes]) -> dict[str, bytes]:
+    return {key: body for key, body in digits.items() if key[0] in "01"}
+
+
+def ranks_of(trainer: "subprocess.Popen[bytes]") -> list[int]:
+    """Pids of the processes below torchrun, which is the child of the trainer."""
+    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split()
+    parents = dict(zip(map(int, table[::2]), map(int, table[1::2]), strict=True))
+    return [pid for pid, parent in parents.items() if parents.get(parent) == trainer.pid]
+
+
+def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) -> None:
+    """One of them scores, exports and publishes; started again, the run is known to have ended."""
+    run = world.run(some, processes_per_node=2)
+    assert world.start(run).wait(120) == 0, world.log()
+    outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
+    assert (outcome.state, outcome.version) == ("succeeded", "v000001")
+    assert outcome.metrics["accuracy"] > 0.8
+    assert "2 processes" in world.log()
+    assert world.log().count("published digits v000001") == 1
+    assert world.start(run).wait(30) == 0
+
+
+def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> None:
+    """Each node is told by the variables of its Job where the first one is; the last to start is waited for."""
+    run = world.run(some, nodes=2)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_RDZV_ID": run, "PET_RDZV_CONF": "timeout=60"}
+    common |= {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": port}
+    nodes = [world.start(run, **common, PET_NODE_RANK=number) for number in ("1", "0")]
+    assert [one.wait(120) for one in nodes] == [0, 0], world.log()
+    assert world.log().count("published digits v000001") == 1
+
+
+def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[str, bytes]) -> None:
+    """All processes find the fault, one writes it down, and the exit code is that of one process alone."""
+    run = world.run({**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"}, processes_per_node=2)
+    assert world.start(run).wait(120) == 65, world.log()
+    outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
+    assert outcome.state == "rejected"
+    assert "1/broken.png" in outcome.reason
+
+
+@pytest.mark.parametrize("who", ["trainer", "rank"])
+def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_outcome(
+    world: World, some: dict[str, bytes], who: str, until: Until, is_gone: Callable[[int], bool]
+) -> None:
+    """SIGTERM to the trainer is a preemption; a rank that is killed is a failure that may pass. Either is to be tried again."""
+    run = world.run(some, {**CONFIG, "epochs": 100000}, processes_per_node=2)
+    trainer = world.start(run)
+    until(lambda: world.state(run) == "training", 90)
+    ranks = ranks_of(trainer)
+    assert len(ranks) == 2
+    os.kill(trainer.pid if who == "trainer" else ranks[1], signal.SIGTERM if who == "trainer" else signal.SIGKILL)
+    assert trainer.wait(60) == (143 if who == "trainer" else 75), world.log()
+    until(lambda: all(is_gone(pid) for pid in ranks))
+    assert not list(world.store.list(outcome_uri(world.root, run)))
+
+
+def test_no_process_outlives_a_trainer_that_is_killed(
+    world: World, some: dict[str, bytes], until: Until, is_gone: Callable[[int], bool]
+) -> None:
+    """kill -9, which nobody can pass on: the kernel ends the rest."""
+    run = world.run(some, {**CONFIG, "epochs": 100000}, processes_per_node=2)
+    trainer = world.start(run)
+    until(lambda: world.state(run) == "training", 90)
+    ranks = ranks_of(trainer)
+    trainer.kill()
+    until(lambda: all(is_gone(pid) for pid in ranks))
+
+
+def event(path: Path, kind: str, data: Any) -> Path:
+    path.write_text(json.dumps({"specversion": "1.0", "id": "1", "source": "/test", "type": kind, "data": data}))
+    return path
+
+
+def test_the_event_of_a_job_sink_opens_its_run_and_trains_it(world: World, some: dict[str, bytes]) -> None:
+    """The file is what a JobSink mounts; the record is the one that the train function would write."""
+    dataset = world.land(some)
+    cluster = LocalCluster(world.folder / "home" / "knoll.db", "default", SystemClock())
+    spec = {"family": "image-classifier", "dataset": {"uri": dataset.prefix}, "training": {"config": CONFIG}}
+    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+    landed = event(world.folder / "event", DATASET_LANDED, {"model": "digits", "datasetDigest": dataset.digest})
+    assert world.start(K_EVENT_PATH=str(landed), K_EXECUTION_MODE="batch").wait(120) == 0, world.log()
+    (record,) = world.store.list(f"{world.root}/runs/")
+    run = load_run(world.store.get(record.uri))
+    assert run.config == CONFIG
+    assert list(world.store.list(version_uri(world.root, "digits", "v000001") + "manifest.json"))
+    again = event(world.folder / "again", "any.type", {"runId": run.id})
+    assert world.start(K_EVENT_PATH=str(again)).wait(60) == 0
+    assert "has ended already" in world.log()
+
+
+def test_an_event_that_asks_for_no_run_is_refused_for_good(world: World) -> None:
+    """So is a file that is no event, or none at all; the log says what would be right."""
+    wrong = event(world.folder / "wrong", "any.type", {"name": "digits"})
+    torn = world.folder / "torn"
+    torn.write_text("{")
+    for path in (wrong, torn, world.folder / "missing"):
+        assert world.start(K_EVENT_PATH=str(path)).wait(60) == 65
+    assert "asks for no run" in world.log()
+    assert "no event can be read" in world.log()
