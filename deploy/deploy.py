@@ -128,7 +128,9 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
 def kubectl(*arguments: str) -> None:
     """Run kubectl, and end with it."""
     if subprocess.run(["kubectl", *arguments]).returncode:
-        _fail(f"kubectl {shlex.join(arguments)} failed", "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more")
+        _fail(
+            f"kubectl {shlex.join(arguments)} failed", "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more"
+        )
 
 
 def _renamed(name: str, full: str) -> dict[str, str]:

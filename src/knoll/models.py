@@ -34,6 +34,7 @@ __all__ = [
     "RolloutSpec",
     "ServingSpec",
     "TrainingSpec",
+    "owned",
     "parse_model",
 ]
 
@@ -58,7 +59,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _quantity(value: Any) -> Any:
-    if isinstance(value, bool) or not _QUANTITY.fullmatch(str(value)):
+    if isinstance(value, bool) or not isinstance(value, int | str) or not _QUANTITY.fullmatch(str(value)):
         raise ValueError(f"{value!r} is not a quantity such as 2, 500m or 2Gi")
     return str(value)
 
@@ -72,11 +73,11 @@ def _resource(name: str) -> str:
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 SomeSeconds = Annotated[Seconds, Field(gt=0)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
-Resources = Mapping[Annotated[str, AfterValidator(_resource)], Quantity]
+Resources = Annotated[Mapping[Annotated[str, AfterValidator(_resource)], Quantity], Field(max_length=16)]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
 
 class LandedSpec(_Spec):
@@ -170,7 +171,7 @@ class RolloutSpec(_Spec):
     """How a version is tried: the traffic percentages of its steps, the requests that each step needs, and what to do while no
     requests come: `replay` sends the version's own samples to its tagged route, `hold` waits. Times are in seconds."""
 
-    steps: tuple[Annotated[int, Field(ge=1, le=99)], ...] = (5, 25, 50)
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (5, 25, 50)
     min_requests: int = Field(default=50, ge=1)
     bake: Seconds = 300.0
     idle: Literal["replay", "hold"] = "replay"
@@ -202,6 +203,13 @@ class Model(_ModelSpec):
     def config_digest(self) -> str:
         """Identity of what is trained: the family and its config."""
         return digest([self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))])
+
+
+def owned(document: dict[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """The Kubernetes object as a part of the Model with this document: whoever deletes the Model deletes it, too."""
+    metadata = model["metadata"]
+    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata["name"], "uid": metadata["uid"]}
+    return {**document, "metadata": {**document["metadata"], "ownerReferences": [owner]}}
 
 
 def _split_uri_or_fault(uri: str) -> tuple[str, str]:

@@ -117,7 +117,11 @@ class World:
         document = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": {"name": name, "labels": labels}, "spec": {}}
         with suppress(AlreadyExists):
             self.platform.cluster.create(document)
-        ready = {"type": "Ready", "status": "True"} if is_ready else {"type": "Ready", "status": "False", "reason": "ExitCode65", "message": "digest"}
+        ready = (
+            {"type": "Ready", "status": "True"}
+            if is_ready
+            else {"type": "Ready", "status": "False", "reason": "ExitCode65", "message": "digest"}
+        )
         live = self.platform.cluster.get("Revision", name)
         self.platform.cluster.update({**live, "status": {"conditions": [ready]}}, status=True)
 

@@ -102,3 +102,11 @@ def test_only_a_failure_that_stays_ends_the_trial_at_once(reason: str, is_final:
     found = observe(service("one", OLDER), revision(status="False", reason=reason, message="why"), "v000002")
     assert (found.is_ready, found.percent) == (False, 0)
     assert (found.failure, found.trouble) == (f"{reason}: why" if is_final else "", f"{reason}: why")
+
+
+def test_a_server_that_crashes_is_heard_of_before_its_revision_says_so() -> None:
+    """Knative calls a Revision failed only when its progress deadline is over; the Pod knows at once."""
+    ended = {"exitCode": 65, "message": "model.onnx is not what was trained"}
+    pod = {"status": {"containerStatuses": [{"name": "kserve-container", "state": {"waiting": {}}, "lastState": {"terminated": ended}}]}}
+    found = observe(service("one", OLDER), revision(status="Unknown", reason="Deploying"), "v000002", [pod])
+    assert found.failure == "ExitCode65: model.onnx is not what was trained"

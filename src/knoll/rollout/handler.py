@@ -19,7 +19,7 @@ from knoll.events import (
     Event,
     new_event,
 )
-from knoll.models import Model, parse_model
+from knoll.models import Model, owned, parse_model
 from knoll.names import rollout_step_uri
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
@@ -77,7 +77,7 @@ def _advance(name: str, platform: Platform) -> None:
         except InvalidModel:
             return
         slot = slot_from_status(document.get("status") or {})
-        service = _settle(model, slot, platform)
+        service = _settle(document, model, slot, platform)
         after = _decided(model, slot, _observed(slot, service, platform), platform)
         if after == slot:
             return
@@ -85,14 +85,14 @@ def _advance(name: str, platform: Platform) -> None:
             _write(document, after, platform)
 
 
-def _settle(model: Model, slot: Slot, platform: Platform) -> Document | None:
+def _settle(document: Document, model: Model, slot: Slot, platform: Platform) -> Document | None:
     """Make the world what the slot says: its last transition recorded and told, and the InferenceService it asks for."""
     _record(model.name, slot, platform)
     wanted = desired(model, slot, platform.settings)
     try:
         live = platform.cluster.get("InferenceService", model.name)
     except NotFound:
-        return platform.cluster.create(wanted) if wanted else None
+        return platform.cluster.create(owned(wanted, document)) if wanted else None
     if wanted is None:
         platform.cluster.delete("InferenceService", model.name)
         return None
@@ -110,7 +110,8 @@ def _observed(slot: Slot, service: Document | None, platform: Platform) -> Obser
         revision = platform.cluster.get("Revision", name)
     except NotFound:
         return Observed()
-    return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate)
+    pods = platform.cluster.list("Pod", {"serving.knative.dev/revision": name}) if slot.phase == "Deploying" else []
+    return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
 
 
 def _record(model: str, slot: Slot, platform: Platform) -> None:

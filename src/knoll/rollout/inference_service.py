@@ -18,6 +18,7 @@ from knoll.settings import Settings
 __all__ = ["Observed", "desired", "holds", "inference_service", "newest_revision", "observe"]
 
 _VERSION = "knoll.dev/version"
+_CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 _FINALIZER = "inferenceservice.finalizers"  # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
@@ -72,7 +73,7 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
 def _container(model: Model, version: str, settings: Settings) -> Mapping[str, Any]:
     resources = {name: str(amount) for name, amount in {**_RESOURCES, **model.serving.resources}.items()}
     return {
-        "name": "kserve-container",
+        "name": _CONTAINER,
         "image": settings.predictor_image,
         "args": ["--model", model.name, "--version-uri", version_uri(settings.model_root, model.name, version)],
         **({"env": [{"name": "K_SINK", "value": settings.sink}]} if settings.sink else {}),
@@ -120,18 +121,19 @@ def newest_revision(service: Document | None) -> str:
     return str(_predictor(service).get("latestCreatedRevision") or "")
 
 
-def observe(service: Document | None, revision: Document | None, version: str) -> Observed:
-    """Read the InferenceService and its newest Revision.
+def observe(service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()) -> Observed:
+    """Read the InferenceService, its newest Revision, and the Pods of that one.
 
     Right after a write both tell of the version before: only a Revision that is labelled with `version` says anything about it. `Ready` of
-    the InferenceService is not used: it is Unknown in the middle of an update that serves well.
+    the InferenceService is not used: it is Unknown in the middle of an update that serves well. Pods are asked because Knative says that a
+    new Revision keeps crashing only when its progress deadline is over.
     """
     if service is None or revision is None or _version(revision) != version:
         return Observed()
     predictor, created = _predictor(service), newest_revision(service)
     newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
     is_ready = predictor.get("latestReadyRevision") == created
-    failure, trouble = ("", "") if is_ready else _fault(revision)
+    failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
     return Observed(
         is_current=True,
         is_ready=is_ready,
@@ -161,12 +163,27 @@ def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
     return tagged.get("url") or address or predictor.get("url") or ""
 
 
-def _fault(revision: Document) -> tuple[str, str]:
+def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
     """Why the Revision can never serve, and why it does not yet: a process that has ended for a reason that may pass is started again."""
-    for one in (revision.get("status") or {}).get("conditions") or []:
-        if one.get("type") == "Ready" and one.get("status") != "True":
-            reason = one.get("reason", "")
-            text = f"{reason}: {one.get('message', '')}".rstrip(": ")
-            is_final = one.get("status") == "False" and (reason == "ProgressDeadlineExceeded" or reason.startswith("ExitCode"))
-            return (text, text) if is_final and reason not in _MAY_PASS else ("", text)
-    return "", ""
+    if found is None:
+        return "", ""
+    reason, text = found[0], ": ".join(filter(None, found)).strip()
+    is_final = reason == "ProgressDeadlineExceeded" or (reason.startswith("ExitCode") and reason not in _MAY_PASS)
+    return (text, text) if is_final else ("", text)
+
+
+def _not_ready(revision: Document) -> tuple[str, str] | None:
+    """Reason and message of a Revision that has failed."""
+    conditions = (revision.get("status") or {}).get("conditions") or []
+    failed = (one for one in conditions if one.get("type") == "Ready" and one.get("status") == "False")
+    return next(((one.get("reason", ""), one.get("message", "")) for one in failed), None)
+
+
+def _crash(pods: Sequence[Document]) -> tuple[str, str] | None:
+    """The same of the server's last end in any of the Pods."""
+    for container in (one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or []):
+        ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
+        for end in ends if container.get("name") == _CONTAINER else ():
+            if end and end.get("exitCode"):
+                return f"ExitCode{end['exitCode']}", end.get("message", "")
+    return None

@@ -8,17 +8,15 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict
 
 from knoll.errors import AlreadyExists, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
-from knoll.models import parse_model
+from knoll.models import owned, parse_model
 from knoll.names import outcome_uri, outcomes_uri, runs_uri
 from knoll.ports import Document, ObjectStore, Platform
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
-from knoll.train.opening import open_run
+from knoll.train.opening import Opened, open_run
 from knoll.train.pods import JOB_LABEL, MODEL_LABEL, last_end
 from knoll.train.waiting import note_obstacle
 
@@ -32,7 +30,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
     """Open and start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
         opened = open_run(event, platform)
-        if opened and not (opened.is_new and _is_started(opened.run, platform)):
+        if opened and not (opened.is_new and _is_started(opened, event, platform)):
             sweep(event, platform)
     elif event.extensions.get("kind") == "Pod":
         note_obstacle(event, platform)
@@ -50,8 +48,9 @@ def sweep(event: Event, platform: Platform) -> None:
         mine = {job["metadata"]["name"]: job for job in jobs if _labels(job).get(MODEL_LABEL) == model}
         waiting = [run for run in runs if run.model == model and not _settled(run, mine.get(run.id), platform, event)]
         run = next_run(waiting, mine)
-        if run and _is_wanted(run, platform):
-            _start(run, platform)
+        wanted = _wanted_by(run, platform) if run else None
+        if run and wanted:
+            _start(run, wanted, event, platform)
 
     act_on_each(sorted({run.model for run in runs}), go_on)
 
@@ -64,12 +63,12 @@ def next_run(waiting: Sequence[Run], jobs: Mapping[str, Document]) -> Run | None
     return min(without_job, key=lambda run: (run.created_at, run.id), default=None)
 
 
-def _is_started(run: Run, platform: Platform) -> bool:
+def _is_started(opened: Opened, cause: Event, platform: Platform) -> bool:
     """Whether the Job of a new run is created, or has to wait for a live one; the short way for a model that has no other open run.
 
     The record is there before the lists are asked for, so of two runs that open at once one at least sees the other, and sweeps.
     """
-    root = platform.settings.model_root
+    root, run = platform.settings.model_root, opened.run
     with ThreadPoolExecutor(2) as others:
         runs, ended = (others.submit(_ids, platform.store, uri, run.model) for uri in (runs_uri(root), outcomes_uri(root)))
         jobs = platform.cluster.list("Job", {**_OURS, MODEL_LABEL: run.model})
@@ -77,13 +76,18 @@ def _is_started(run: Run, platform: Platform) -> bool:
         return True
     if runs.result() - ended.result() != {run.id} or any(job["metadata"]["name"] == run.id for job in jobs):
         return False
-    _start(run, platform)
+    _start(run, opened.model, cause, platform)
     return True
 
 
-def _start(run: Run, platform: Platform) -> None:
-    with suppress(AlreadyExists):
-        platform.cluster.create(job_document(run, platform.settings))
+def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
+    """Create the Job; one that the cluster will never take ends the run."""
+    try:
+        platform.cluster.create(owned(job_document(run, platform.settings), model))
+    except AlreadyExists:
+        return
+    except Rejected as error:
+        _end(run, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
 
 
 def _ids(store: ObjectStore, place: str, model: str) -> set[str]:
@@ -114,23 +118,28 @@ def _open_runs(platform: Platform) -> Iterable[Run]:
             _LOG.warning("passed over %s: %s", one.uri, error)
 
 
-def _settled(run: Run, job: Document | None, platform: Platform, cause: Event) -> bool:
+def _settled(run: Run, job: Document | None, platform: Platform, event: Event) -> bool:
     """Write the outcome of a run whose Job ended without one: the trainer was killed, or never started."""
     reason = job_failure(job) if job else ""
     if not reason:
         return job is not None and not is_live(job)
-    outcome = Outcome("failed", platform.clock.now().isoformat(), reason="; ".join(filter(None, (reason, _last_words(run, platform)))))
-    try:
-        platform.store.put(
-            outcome_uri(platform.settings.model_root, run.id), dump(outcome), if_absent=True, content_type="application/json"
-        )
-    except AlreadyExists:
-        return True
-    data = {"runId": run.id, "model": run.model, **{key: value for key, value in asdict(outcome).items() if key in ("state", "reason")}}
-    platform.events.publish(
-        new_event(TRAINING_FAILED, source=platform.settings.source, time=platform.clock.now(), subject=run.model, data=data, cause=cause)
-    )
+    words = "; ".join(filter(None, (reason, _last_words(run, platform))))
+    _end(run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
     return True
+
+
+def _end(run: Run, outcome: Outcome, platform: Platform, cause: Event) -> None:
+    """Write the outcome and tell of it, unless the run has ended otherwise."""
+    uri = outcome_uri(platform.settings.model_root, run.id)
+    try:
+        platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
+    except AlreadyExists:
+        return
+    data = {"runId": run.id, "model": run.model, "state": outcome.state, "reason": outcome.reason}
+    time = platform.clock.now()
+    platform.events.publish(
+        new_event(TRAINING_FAILED, source=platform.settings.source, time=time, subject=run.model, data=data, cause=cause)
+    )
 
 
 def _last_words(run: Run, platform: Platform) -> str:
@@ -143,10 +152,11 @@ def _last_words(run: Run, platform: Platform) -> str:
     return f"the last Pod: {end}" if end else ""
 
 
-def _is_wanted(run: Run, platform: Platform) -> bool:
-    """Whether the Model is still declared: the runs of a deleted one wait until it comes back."""
+def _wanted_by(run: Run, platform: Platform) -> Document | None:
+    """The Model, if it is still declared: the runs of a deleted one wait until it comes back."""
     try:
-        parse_model(platform.cluster.get("Model", run.model))
+        document = platform.cluster.get("Model", run.model)
+        parse_model(document)
     except (NotFound, InvalidModel):
-        return False
-    return True
+        return None
+    return document

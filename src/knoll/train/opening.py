@@ -12,7 +12,7 @@ from knoll.errors import AlreadyExists, InvalidEvent, NotFound, Rejected
 from knoll.events import DATASET_LANDED, Event
 from knoll.models import Model, parse_model
 from knoll.names import dataset_uri, run_id, run_uri
-from knoll.ports import Platform
+from knoll.ports import Document, Platform
 from knoll.runs import Run, dump, load_dataset
 
 __all__ = ["Opened", "open_run", "run_asked_for"]
@@ -20,9 +20,11 @@ __all__ = ["Opened", "open_run", "run_asked_for"]
 
 @dataclass(frozen=True)
 class Opened:
-    """The run of a landed dataset; unless it `is_new`, the record that is stored already counts, not this one."""
+    """The run of a landed dataset and the Model that asks for it; unless it `is_new`, the record that is stored already counts, not this
+    one."""
 
     run: Run
+    model: Document
     is_new: bool
 
 
@@ -35,18 +37,18 @@ def open_run(event: Event, platform: Platform) -> Opened | None:
     with ThreadPoolExecutor(1) as other:
         snapshot = other.submit(platform.store.get, dataset_uri(platform.settings.model_root, name, digest))
         try:
-            model = parse_model(platform.cluster.get("Model", name))
+            document = platform.cluster.get("Model", name)
         except NotFound:
             return None  # nothing wants to be trained
     dataset = load_dataset(snapshot.result())
     if dataset.digest != digest or dataset.model != name:
         raise Rejected(f"event {event.id} names dataset {digest[:12]} of {name}, and its snapshot is of another")
-    run = _run(model, digest, event, cause, platform)
+    run = _run(parse_model(document), digest, event, cause, platform)
     try:
         platform.store.put(run_uri(platform.settings.model_root, run.id), dump(run), if_absent=True, content_type="application/json")
     except AlreadyExists:
-        return Opened(run, False)
-    return Opened(run, True)
+        return Opened(run, document, False)
+    return Opened(run, document, True)
 
 
 def run_asked_for(event: Event, platform: Platform) -> str:

@@ -1,0 +1,331 @@
+"""knoll on a real cluster: one installation in a namespace of its own for the whole session, and the hands of a user."""
+
+import importlib.util
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from knoll.adapters.cluster_kubernetes import KubernetesCluster
+from knoll.adapters.store_s3 import S3Store
+from knoll.errors import NotFound
+from knoll.names import claim_uri, join, manifest_uri, rollouts_uri, runs_uri, version_uri, versions_uri
+from knoll.ports import Document
+from knoll.versions import dump_manifest, load_manifest
+
+ROOT = Path(__file__).parents[2]
+Kubectl = Callable[..., str]
+Until = Callable[..., None]
+EVERY_TEN_SECONDS = "*/10 * * * * *"
+ONCE_A_YEAR = "0 0 0 1 1 *"
+NOWHERE = "http://nowhere.invalid/"
+
+
+def load_deploy() -> ModuleType:
+    """deploy/deploy.py, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("deploy", ROOT / "deploy" / "deploy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class Traffic:
+    """What a client got that asked without pause: answers by version, and everything that was no 200 from a known version."""
+
+    versions: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return self.versions.total() + len(self.failures)
+
+
+@dataclass
+class Installation:
+    """knoll in one namespace, its store, and the gateway to its predictors."""
+
+    namespace: str
+    environment: Mapping[str, str]
+    folder: Path
+    kubectl: Kubectl
+    until: Until
+    cluster: KubernetesCluster
+    store: S3Store
+    broker: str
+
+    @property
+    def root(self) -> str:
+        """URI of the model bucket."""
+        return f"s3://{self.environment['KNOLL_MODEL_BUCKET']}"
+
+    @property
+    def datasets(self) -> str:
+        """The bucket for data."""
+        return f"{self.namespace}-data"
+
+    def apply(self, document: Document) -> None:
+        """kubectl apply in the namespace."""
+        self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump(document))
+
+    def declare(self, name: str, **rollout: Any) -> None:
+        """Apply a Model that learns digits from this namespace's bucket, in seconds."""
+        document = yaml.safe_load((ROOT / "examples" / "digits" / "model.yaml").read_text())
+        document["metadata"] = {"name": name}
+        spec = document["spec"]
+        spec["dataset"]["uri"] = f"s3://{self.datasets}/{name}/"
+        spec["training"] |= {"config": {"epochs": 6, "batchSize": 32}, "resources": {"cpu": "200m", "memory": "1Gi"}, "deadline": "10m"}
+        spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
+        spec["serving"] = {"minReplicas": 0, "maxReplicas": 2, "concurrency": 8, "resources": {"cpu": "50m", "memory": "384Mi"}}
+        spec["rollout"] = {"steps": [20, 50], "minRequests": 20, "bake": "3s", "idle": "replay", "progressDeadline": "180s"} | rollout
+        self.apply(document)
+
+    def upload(self, name: str, folder: Path) -> None:
+        """What a user does with boto3: every file, and the marker last."""
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        with ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(lambda path: self.store.put(self.data(name, str(path.relative_to(folder))), path.read_bytes()), files):
+                pass
+        self.store.put(self.data(name, "_SUCCESS"), b"")
+
+    def data(self, name: str, key: str) -> str:
+        """URI of an object of the model's dataset."""
+        return f"s3://{self.datasets}/{name}/{key}"
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Status of a Model."""
+        status: dict[str, Any] = self.cluster.get("Model", name).get("status") or {}
+        return status
+
+    def wait_for_champion(self, name: str, version: str, seconds: float = 240) -> None:
+        """Until the version is the champion and no rollout is in progress."""
+        self.until(lambda: (self.status(name).get("champion"), self.status(name).get("phase")) == (version, "Idle"), seconds)
+
+    def jobs(self, name: str) -> list[str]:
+        """Names of the model's Jobs."""
+        return [one["metadata"]["name"] for one in self.cluster.list("Job", {"knoll.dev/model": name})]
+
+    def runs(self, name: str) -> list[str]:
+        """Ids of the model's runs."""
+        return [one.uri.rpartition("/")[2].removesuffix(".json") for one in self.store.list(runs_uri(self.root) + f"{name}-")]
+
+    def versions(self, name: str) -> list[str]:
+        """The versions that exist: those with a manifest."""
+        listed = self.store.list(versions_uri(self.root, name))
+        return [one.uri.split("/")[-2] for one in listed if one.uri.endswith("/manifest.json")]
+
+    def steps(self, name: str, version: str) -> list[str]:
+        """Actions and percentages of a rollout, from its records."""
+        listed = self.store.list(join(rollouts_uri(self.root, name), version, ""))
+        records = [json.loads(self.store.get(one.uri)) for one in listed]
+        return [f"{one['action']} {one['percent']}" for one in records]
+
+    def service(self, name: str) -> Document:
+        """The model's InferenceService."""
+        return self.cluster.get("InferenceService", name)
+
+    def traffic(self, name: str) -> list[tuple[int, str]]:
+        """Percent and tag of each target, as KServe observes them."""
+        predictor = (self.service(name).get("status") or {}).get("components", {}).get("predictor", {})
+        return [(one.get("percent") or 0, one.get("tag", "")) for one in predictor.get("traffic") or []]
+
+    def predict(self, name: str, body: Any, *, tag: str = "", timeout: float = 90) -> httpx.Response:
+        """A user's request through the gateway, which may wait for a cold start."""
+        host = f"{tag}{name}-predictor.{self.namespace}.{self.environment['GATEWAY_DOMAIN']}"
+        url = f"{self.environment['GATEWAY_URL']}/v1/models/{name}:predict"
+        return httpx.post(url, json=body, headers={"host": host}, timeout=timeout, trust_env=False)
+
+    def publish(self, event: Document, to: str = "") -> int:
+        """Post a structured event to the broker; its answer."""
+        content = json.dumps({"specversion": "1.0", "source": "/test", "time": "2026-01-01T00:00:00Z"} | event)
+        headers = {"content-type": "application/cloudevents+json"}
+        return httpx.post(to or self.broker, content=content, headers=headers, timeout=60, trust_env=False).status_code
+
+    def exists(self, kind: str, name: str) -> bool:
+        """Whether an object is there."""
+        try:
+            self.cluster.get(kind, name)
+        except NotFound:
+            return False
+        return True
+
+    def forget(self, name: str) -> None:
+        """Delete a Model, and with it what belongs to it."""
+        self.kubectl("delete", "model", name, "-n", self.namespace)
+
+    def replicas(self) -> dict[str, int]:
+        """Pods of every function and predictor that are wanted or there."""
+        found = json.loads(self.kubectl("get", "deploy", "-n", self.namespace, "-l", "serving.knative.dev/service", "-o", "json"))
+        return {one["metadata"]["name"]: one["status"].get("replicas", 0) for one in found["items"]}
+
+    @contextmanager
+    def without_notifications(self) -> Iterator[None]:
+        """The store posts its notifications where nobody listens."""
+        self._notify(NOWHERE)
+        try:
+            yield
+        finally:
+            self._notify(load_deploy().notifications_url(self.environment))
+
+    @contextmanager
+    def without_ticks(self) -> Iterator[None]:
+        """Nothing wakes sweep."""
+        self._tick(ONCE_A_YEAR)
+        try:
+            yield
+        finally:
+            self._tick(EVERY_TEN_SECONDS)
+
+    def tick(self) -> None:
+        """Wake sweep once."""
+        assert self.publish({"id": uuid.uuid4().hex, "type": "dev.knoll.tick"}) == 202
+
+    def _notify(self, url: str) -> None:
+        subprocess.run([*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True)
+
+    def _tick(self, schedule: str) -> None:
+        patch = json.dumps({"spec": {"schedule": schedule}})
+        self.kubectl("patch", "pingsource", "knoll-tick", "-n", self.namespace, "--type=merge", "-p", patch)
+
+    def give_version(self, source: tuple[str, str], target: tuple[str, str], *, broken: bool = False) -> None:
+        """A version with the files of another one, announced as a trainer does; a broken one has a bit of its graph flipped."""
+        origin = load_manifest(self.store.get(manifest_uri(self.root, *source)))
+        model, version = target
+        self.store.put(claim_uri(self.root, model, version), b"given", if_absent=True)
+        for file in origin.files:
+            body = self.store.get(join(version_uri(self.root, *source), file))
+            damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body
+            self.store.put(join(version_uri(self.root, *target), file), damaged)
+        manifest = replace(origin, model=model, version=version)
+        self.store.put(manifest_uri(self.root, *target), dump_manifest(manifest), if_absent=True)
+        self.publish({"id": uuid.uuid4().hex, "type": "dev.knoll.training.succeeded", "data": {"model": model, "version": version}})
+
+    @contextmanager
+    def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:
+        """A client that asks without pause until the block is left."""
+        seen, over = Traffic(), threading.Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                try:
+                    answer = self.predict(name, body)
+                    version = answer.headers.get("x-model-version", "")
+                    if answer.status_code == 200 and version:
+                        seen.versions[version] += 1
+                    else:
+                        seen.failures.append(f"{answer.status_code} {answer.text[:200]}")
+                except httpx.HTTPError as error:
+                    seen.failures.append(repr(error))
+                over.wait(every)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            thread.join(120)
+
+
+@contextmanager
+def port_forward(namespace: str, target: str) -> Iterator[int]:
+    """A port of this machine that leads to a Service of the cluster."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = ["kubectl", "port-forward", "-n", namespace, target, f"{port}:80"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert child.poll() is None, child.stderr.read() if child.stderr else ""
+            assert time.monotonic() < deadline, f"no way to {target} in {namespace}"
+            time.sleep(0.1)
+        yield port
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _need(*names: str) -> dict[str, str]:
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        pytest.skip(f"no surroundings: {', '.join(missing)} not set; the README says what they mean")
+    return dict(os.environ)
+
+
+def _empty(store: S3Store, bucket: str) -> None:
+    for one in list(store.list(f"s3://{bucket}/")):
+        store.delete(one.uri)
+
+
+@pytest.fixture(scope="session")
+def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
+    """knoll, installed as `make deploy` does it, with a tick every ten seconds; gone afterwards."""
+    given = _need("GATEWAY_URL", "GATEWAY_DOMAIN", "NOTIFY_COMMAND", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    name = f"knoll-test-{uuid.uuid4().hex[:6]}"
+    environment = given | {"KNOLL_NAMESPACE": name, "KNOLL_MODEL_BUCKET": f"{name}-models"}
+    deploy = load_deploy()
+    store = S3Store(*(environment.get(key, "") for key in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")))
+    store.ensure_bucket(f"{name}-data")
+    ticker = {
+        "target": {"kind": "PingSource"},
+        "patch": json.dumps([{"op": "replace", "path": "/spec/schedule", "value": EVERY_TEN_SECONDS}]),
+    }
+    try:
+        deploy.deploy(environment, patches=[ticker])
+        with port_forward("knative-eventing", "svc/broker-ingress") as port:
+            yield Installation(
+                namespace=name,
+                environment=environment,
+                folder=ROOT / "build" / "deploy" / name,
+                kubectl=kubectl,
+                until=until,
+                cluster=KubernetesCluster(name),
+                store=store,
+                broker=f"http://127.0.0.1:{port}/{name}/default",
+            )
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        subprocess.run([*shlex.split(given["NOTIFY_COMMAND"]), deploy.notifications_url(given)], check=False, capture_output=True)
+        for bucket in (f"{name}-data", f"{name}-models"):
+            _empty(store, bucket)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that makes a folder of real digits: `count` of each class that is asked for, from the `start`th on."""
+    everything = tmp_path_factory.mktemp("digits") / "all"
+    subprocess.run([sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)], check=True, capture_output=True)
+
+    def some(classes: str = "017", start: int = 0, count: int = 30) -> Path:
+        folder = tmp_path_factory.mktemp("some")
+        for label in classes:
+            (folder / label).mkdir(parents=True)
+            for picture in sorted((everything / label).iterdir())[start : start + count]:
+                (folder / label / picture.name).write_bytes(picture.read_bytes())
+        return folder
+
+    return some
