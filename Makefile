@@ -2,13 +2,13 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = src functions images deploy tests examples
+SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit images deploy test-cluster check format clean
+.PHONY: help install develop demo test test-unit images deploy test-cluster bench-cluster check format clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: knoll needs Python 3.11 or newer"; echo "Fix: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
@@ -39,6 +39,9 @@ deploy: install ## put knoll on the cluster of the current kubeconfig
 
 test-cluster: develop ## the tests that need a cluster, in namespaces of their own
 	$(BIN)/python -m pytest -m cluster -v
+
+bench-cluster: develop ## how fast the loop is on a cluster, beside peers, in a namespace of its own
+	$(BIN)/python benchmarks/cluster.py
 
 check: develop ## style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,0 +1,146 @@
+"""From an event to its Job: `dataset.landed` through knoll, the same broker with a Knative JobSink, and a store's notification.
+
+No Job ever runs: each asks for more processors than any node has, and is deleted as soon as it was seen.
+"""
+
+import json
+import queue
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+from lightkube import Client, KubeConfig
+from lightkube.resources.batch_v1 import Job
+from place import Place, until
+
+from knoll.adapters.http_binding import event_to_http
+from knoll.events import DATASET_LANDED, Event
+from knoll.names import dataset_uri, outcome_uri
+from knoll.runs import Dataset, DatasetObject, Outcome, dump
+
+__all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
+
+_NEVER = {"cpu": "1000"}
+_SINK_EVENT = "dev.knoll.bench.asked"
+_JOB = "batch.kubernetes.io/job-name"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A Job, and when the watch showed it."""
+
+    name: str
+    at: float
+
+
+class Jobs:
+    """The Jobs of the namespace as a watch shows them."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._client = Client(KubeConfig.from_env(), namespace=place.namespace, trust_env=False)
+        self._seen: queue.Queue[Seen] = queue.Queue()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def time(self, post: Callable[[], httpx.Response], prefix: str) -> float:
+        """Seconds from a request until a Job with that prefix of its name was there; it is gone afterwards.
+
+        The request is not waited for: a broker may answer before its subscribers have, or after.
+        """
+        with ThreadPoolExecutor(1) as other:
+            started = time.monotonic()
+            answer = other.submit(post)
+            seen = self._next(prefix)
+            answer.result().raise_for_status()
+        self._end(seen.name)
+        return seen.at - started
+
+    def _watch(self) -> None:
+        for change, job in self._client.watch(Job):
+            if change == "ADDED" and job.metadata and job.metadata.name:
+                self._seen.put(Seen(job.metadata.name, time.monotonic()))
+
+    def _next(self, prefix: str) -> Seen:
+        try:
+            while not (seen := self._seen.get(timeout=120)).name.startswith(prefix):
+                pass
+        except queue.Empty:
+            sys.exit(f"Error: no Job {prefix}... came of an event within 120 s; kubectl logs -n {self._place.namespace} says more")
+        return seen
+
+    def _end(self, name: str) -> None:
+        """End the run, if it is one, so that the next of its model need not wait; delete the Job and wait for it."""
+        ended = Outcome("failed", "2026-01-01T00:00:00+00:00", reason="measured")
+        self._place.store.put(outcome_uri(self._place.root, name), dump(ended), content_type="application/json")
+        self._place.cluster.delete("Job", name)
+        until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)
+
+
+def _is_gone(name: str, place: Place) -> bool:
+    return name not in [one["metadata"]["name"] for one in place.cluster.list("Job")] and not place.cluster.list("Pod", {_JOB: name})
+
+
+def declare(name: str, place: Place) -> None:
+    """A Model whose Jobs never run."""
+    spec = {"family": "image-classifier", "dataset": {"uri": f"s3://{place.data}/{name}/"}, "training": {"resources": _NEVER}}
+    document = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}}
+    place.apply(document | {"spec": spec | {"gate": {"metric": "accuracy", "atLeast": 0.5}}})
+
+
+def declare_sink(name: str, image: str, place: Place) -> None:
+    """A JobSink behind a Trigger on the broker of the installation."""
+    kind = {"apiVersion": "sinks.knative.dev/v1alpha1", "kind": "JobSink"}
+    place.apply({**kind, "metadata": {"name": name}, "spec": {"job": {"spec": _never(image)}}})
+    subscriber: Mapping[str, Any] = {"ref": {**kind, "name": name}}
+    spec: Mapping[str, Any] = {"broker": "default", "filter": {"attributes": {"type": _SINK_EVENT}}, "subscriber": subscriber}
+    place.apply({"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": name}, "spec": spec})
+    place.wait_ready("jobsink", name)
+    place.wait_ready("trigger", name)
+
+
+def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
+    """A new state of the Model's data, whose snapshot is stored; what posts its event."""
+    data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
+    dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
+    uri = dataset_uri(place.root, name, dataset.digest)
+    place.store.put(uri, dump(dataset), content_type="application/json")
+    return _event(DATASET_LANDED, {"model": name, "datasetDigest": dataset.digest, "dataset": uri, "objects": 1, "bytes": 1}, place)
+
+
+def asked(place: Place) -> Callable[[], httpx.Response]:
+    """What posts an event for the JobSink."""
+    return _event(_SINK_EVENT, {}, place)
+
+
+def notified(name: str, place: Place) -> Callable[[], httpx.Response]:
+    """New data with its marker; what posts the notification of the store, as versitygw writes it."""
+    place.store.put(f"s3://{place.data}/{name}/data", uuid.uuid4().bytes)
+    etag = place.store.put(f"s3://{place.data}/{name}/_SUCCESS", b"")
+    marker = {"key": f"{name}/_SUCCESS", "size": 0, "eTag": f'"{etag}"', "versionId": "", "sequencer": "1"}
+    record: dict[str, Any] = {"eventVersion": "2.2", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-01-01T00:00:00Z"}
+    record |= {"eventName": "s3:ObjectCreated:Put", "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": place.data}, "object": marker}}
+    content = json.dumps({"Records": [record]})
+    return lambda: place.notifications.post("", content=content, headers={"content-type": "application/json"})
+
+
+def _event(kind: str, data: Mapping[str, Any], place: Place) -> Callable[[], httpx.Response]:
+    headers, body = event_to_http(Event(uuid.uuid4().hex, "/knoll/bench", kind, "2026-01-01T00:00:00Z", data=dict(data)))
+    return lambda: place.broker.post("", content=body, headers=headers)
+
+
+def _never(image: str) -> Mapping[str, Any]:
+    container = {
+        "name": "job",
+        "image": image,
+        "resources": {"requests": _NEVER, "limits": _NEVER},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {"template": {"spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]}}}

@@ -1,0 +1,72 @@
+"""What was measured, and what was to be reached."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Goal", "Measured", "show_json", "show_table"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One thing that was timed again and again; seconds, in the order in which they were taken."""
+
+    what: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Half of them took longer."""
+        return median(self.seconds)
+
+    @property
+    def p95(self) -> float:
+        """The smallest that 95 % did not exceed."""
+        return sorted(self.seconds)[-(-len(self.seconds) * 95 // 100) - 1]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio of two medians, and the most that it may be."""
+
+    goal: str
+    value: float
+    target: float
+
+    def line(self) -> str:
+        """One line of JSON."""
+        value = round(self.value, 3)
+        return json.dumps({"goal": self.goal, "value": value, "target": self.target, "met": value <= self.target})
+
+
+def show_table(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
+    """For people; the goals are lines of JSON all the same."""
+    table = Table("what")
+    for name in ("median", "p95", "least", "most", "times"):
+        table.add_column(name, justify="right")
+    for one in measured:
+        shown = (one.median, one.p95, min(one.seconds), max(one.seconds))
+        table.add_row(one.what, *map(_seconds, shown), str(len(one.seconds)))
+    Console(width=110).print(table)
+    _show_goals(goals)
+
+
+def show_json(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
+    """Lines of JSON: the measurements, and last the goals."""
+    for one in measured:
+        seconds = [round(value, 4) for value in one.seconds]
+        print(json.dumps({"measured": one.what, "median": round(one.median, 4), "p95": round(one.p95, 4), "seconds": seconds}))
+    _show_goals(goals)
+
+
+def _show_goals(goals: Sequence[Goal]) -> None:
+    for goal in goals:
+        print(goal.line())
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
