@@ -1,10 +1,8 @@
 """Build the three images with whatever builds images here, and print their names and sizes.
 
-IMAGES chooses some of function, trainer and predictor.
-
 docker, podman or buildah, whichever is there, or the command in IMAGE_BUILD, called as `$IMAGE_BUILD TAG CONTEXT -f FILE`. Names are
-$IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; without a tag, a digest of what goes in. With --push they are pushed. Nothing but the standard
-library is needed.
+$IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; without a tag, a digest of what goes in. With PUSH=1 they are pushed, and
+IMAGES="function trainer" builds these alone. Nothing but the standard library is needed.
 """
 
 import hashlib
@@ -49,7 +47,9 @@ def command(name: str, environment: Mapping[str, str], available: Iterable[str])
         return [*shlex.split(environment["IMAGE_BUILD"]), built, ".", "-f", file, *options]
     builder = next((one for one in BUILDERS if one in available), None)
     if builder is None:
-        sys.exit("Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD to a command: TAG CONTEXT -f FILE")
+        sys.exit(
+            "Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD to a command: TAG CONTEXT -f FILE"
+        )
     return [*BUILDERS[builder], "-t", built, "-f", file, *options, "."]
 
 
@@ -83,7 +83,7 @@ def main() -> None:
         print(f"[{number}/{len(names)}] {shlex.join(line)}", flush=True)
         if subprocess.run(line, cwd=ROOT).returncode:
             sys.exit(f"Error: knoll-{name} was not built; what failed stands above")
-        if "--push" in sys.argv:
+        if environment.get("PUSH"):
             subprocess.run([available[0] if available else "docker", "push", image(name, environment)], check=True)
     for name in names:
         print(f"{image(name, environment)}  {size(image(name, environment))}")

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import httpx
@@ -88,13 +88,14 @@ class Installation:
         """kubectl apply in the namespace."""
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump(document))
 
-    def declare(self, name: str, **rollout: Any) -> None:
+    def declare(self, name: str, training: Mapping[str, Any] = MappingProxyType({}), marker: str = "_SUCCESS", **rollout: Any) -> None:
         """Apply a Model that learns digits from this namespace's bucket, in seconds."""
         document = yaml.safe_load((ROOT / "examples" / "digits" / "model.yaml").read_text())
         document["metadata"] = {"name": name}
         spec = document["spec"]
-        spec["dataset"]["uri"] = f"s3://{self.datasets}/{name}/"
+        spec["dataset"] = {"uri": f"s3://{self.datasets}/{name}/", "landed": {"when": "marker", "marker": marker}}
         spec["training"] |= {"config": {"epochs": 6, "batchSize": 32}, "resources": {"cpu": "200m", "memory": "1Gi"}, "deadline": "10m"}
+        spec["training"] |= training
         spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
         spec["serving"] = {"minReplicas": 0, "maxReplicas": 2, "concurrency": 8, "resources": {"cpu": "50m", "memory": "384Mi"}}
         spec["rollout"] = {"steps": [20, 50], "minRequests": 20, "bake": "3s", "idle": "replay", "progressDeadline": "180s"} | rollout
@@ -143,6 +144,14 @@ class Installation:
     def service(self, name: str) -> Document:
         """The model's InferenceService."""
         return self.cluster.get("InferenceService", name)
+
+    def record(self, uri: str) -> dict[str, Any]:
+        """A JSON object of the model bucket; empty while it is not there."""
+        try:
+            found: dict[str, Any] = json.loads(self.store.get(uri))
+        except NotFound:
+            return {}
+        return found
 
     def traffic(self, name: str) -> list[tuple[int, str]]:
         """Percent and tag of each target, as KServe observes them."""
@@ -199,6 +208,21 @@ class Installation:
     def tick(self) -> None:
         """Wake sweep once."""
         assert self.publish({"id": uuid.uuid4().hex, "type": "dev.knoll.tick"}) == 202
+
+    @contextmanager
+    def without_trigger(self, name: str) -> Iterator[None]:
+        """One of the Triggers is not there."""
+        self.kubectl("delete", "trigger", name, "-n", self.namespace, "--wait")
+        try:
+            yield
+        finally:
+            self.kubectl("apply", "-k", str(self.folder))
+            self.kubectl("wait", "--for=condition=Ready", f"trigger/{name}", "-n", self.namespace, "--timeout=60s")
+
+    def image(self, name: str) -> str:
+        """Full name of one of our images."""
+        full: str = load_deploy().image(name, self.environment)
+        return full
 
     def _notify(self, url: str) -> None:
         subprocess.run([*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True)
@@ -329,3 +353,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return some
+
+
+@pytest.fixture(scope="session")
+def first(installation: Installation, digits: Callable[..., Path]) -> None:
+    """The first version of the Model digits, made by one upload, is the champion or was."""
+    installation.declare("digits")
+    installation.upload("digits", digits(start=0))
+    installation.wait_for_champion("digits", "v000001")

@@ -63,14 +63,6 @@ def seven(digits: Digits) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def first(installation: Any, digits: Digits) -> None:
-    """The first version of the Model digits, made by one upload."""
-    installation.declare("digits")
-    installation.upload("digits", digits(start=0))
-    installation.wait_for_champion("digits", "v000001")
-
-
-@pytest.fixture(scope="module")
 def second(installation: Any, digits: Digits, seven: dict[str, Any], first: None) -> tuple[Any, Watched]:
     """The second one, while a client asks without pause: what the client and status.traffic saw."""
     with installation.asking("digits", seven) as client, watching(installation, "digits") as watched:

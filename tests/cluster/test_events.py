@@ -1,0 +1,83 @@
+"""Events that go wrong: what nobody can take is kept once, and what the cluster knows of Jobs and Pods comes back without asking."""
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.names import dead_letters_uri, outcome_uri, progress_uri
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+Digits = Callable[..., Path]
+
+
+def test_an_event_that_no_function_can_take_is_a_dead_letter_once(installation: Any) -> None:
+    """train answers 422: no retry, one object in the model bucket, with the reason."""
+    before = letters(installation)
+    poison = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "data": {"model": 7}}
+    assert installation.publish(poison) == 202
+    installation.until(lambda: len(letters(installation)) > len(before), 60)
+    installation.tick()
+    [letter] = [one for one in letters(installation) if one not in before]
+    assert letter["event"]["id"] == poison["id"]
+    assert letter["event"]["knativeerrorcode"] == 422
+    assert "names no model and dataset" in letter["event"]["knativeerrordata"]
+
+
+def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, digits: Digits) -> None:
+    """No node has so many CPUs: the run says why it waits, as soon as the cluster knows."""
+    installation.declare("giant", training={"resources": {"cpu": "64", "memory": "1Gi"}})
+    installation.upload("giant", digits(start=0, count=20))
+    installation.until(lambda: installation.runs("giant"), 60)
+    [run] = installation.runs("giant")
+    with installation.without_ticks():
+        installation.until(lambda: "Unschedulable" in progress(installation, run).get("state", ""), 60)
+    installation.forget("giant")
+
+
+def test_bad_data_fails_the_job_at_once_and_its_file_is_named(installation: Any, digits: Digits) -> None:
+    """One attempt, no retry: the Job's policy knows the exit code."""
+    folder = digits(start=20, count=20)
+    (folder / "7" / "broken.png").write_bytes(b"no picture")
+    installation.declare("spoilt")
+    installation.upload("spoilt", folder)
+    installation.until(lambda: installation.runs("spoilt") and outcome(installation, installation.runs("spoilt")[0]), 180)
+    [run] = installation.runs("spoilt")
+    assert outcome(installation, run)["state"] == "rejected"
+    assert "7/broken.png" in outcome(installation, run)["reason"]
+    installation.until(lambda: installation.cluster.get("Job", run)["status"].get("conditions"), 60)
+    pods = installation.cluster.list("Pod", {"batch.kubernetes.io/job-name": run})
+    assert len(pods) == 1
+    installation.forget("spoilt")
+
+
+def test_a_trainer_that_is_killed_ends_its_run_with_the_reason(installation: Any, digits: Digits) -> None:
+    """Out of memory, so that it cannot speak: the Job's failure comes back as an event, and the outcome names what the Pod died of."""
+    installation.declare("hungry", training={"resources": {"cpu": "200m", "memory": "96Mi"}, "retries": 0})
+    installation.upload("hungry", digits(start=40, count=20))
+    installation.until(lambda: installation.runs("hungry"), 60)
+    [run] = installation.runs("hungry")
+    with installation.without_ticks():
+        installation.until(lambda: outcome(installation, run), 120)
+    assert outcome(installation, run)["state"] == "failed"
+    assert "OOMKilled" in outcome(installation, run)["reason"]
+    installation.forget("hungry")
+
+
+def letters(installation: Any) -> list[dict[str, Any]]:
+    """All dead letters."""
+    return [json.loads(installation.store.get(one.uri)) for one in installation.store.list(dead_letters_uri(installation.root))]
+
+
+def progress(installation: Any, run: str) -> dict[str, Any]:
+    """What is known of a run's progress."""
+    return installation.record(progress_uri(installation.root, run))
+
+
+def outcome(installation: Any, run: str) -> dict[str, Any]:
+    """How a run ended; empty while it has not."""
+    return installation.record(outcome_uri(installation.root, run))

@@ -1,0 +1,72 @@
+"""Trainings of other shapes: several Pods that find each other, and the Job that Knative's JobSink makes."""
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from knoll.names import dataset_uri, manifest_uri
+from knoll.runs import Dataset, DatasetObject, dump
+from knoll.versions import load_manifest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+Digits = Callable[..., Path]
+
+
+def test_two_nodes_train_one_version_together(installation: Any, digits: Digits) -> None:
+    """Indexed Pods behind the headless Service: torchrun's rendezvous, one manifest, and both Pods end well."""
+    installation.declare("pair", training={"nodes": 2, "config": {"epochs": 4, "batchSize": 32}})
+    installation.upload("pair", digits(start=0))
+    installation.until(lambda: installation.versions("pair") == ["v000001"], 240)
+    [run] = installation.runs("pair")
+    installation.until(lambda: "Complete" in conditions(installation, run), 60)
+    job = installation.cluster.get("Job", run)
+    assert (job["spec"]["completions"], job["spec"]["completionMode"]) == (2, "Indexed")
+    assert job["status"].get("failed", 0) == 0
+    manifest = load_manifest(installation.store.get(manifest_uri(installation.root, "pair", "v000001")))
+    assert (manifest.run, manifest.metrics["accuracy"] > 0.6) == (run, True)
+    installation.forget("pair")
+
+
+def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Digits) -> None:
+    """The sample JobSink in place of our train function: an event becomes one Job, and that a version."""
+    installation.declare("sunk", marker="_NEVER", idle="hold")
+    installation.upload("sunk", digits(start=30))
+    sample = (ROOT / "deploy" / "samples" / "jobsink.yaml").read_text()
+    own = (
+        sample.replace("digits", "sunk")
+        .replace("image: knoll-trainer", f"image: {installation.image('trainer')}")
+        .replace('cpu: "1"', "cpu: 200m")
+    )
+    event = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "subject": "sunk"}
+    event["data"] = {"model": "sunk", "datasetDigest": snapshot(installation, "sunk")}
+    with installation.without_trigger("knoll-train"):
+        for document in yaml.safe_load_all(own):
+            installation.apply(document)
+        installation.kubectl("wait", "--for=condition=Ready", "trigger/knoll-job-sink", "-n", installation.namespace, "--timeout=60s")
+        assert installation.publish(event) == 202
+        installation.until(lambda: installation.versions("sunk") == ["v000001"], 180)
+        assert len(installation.jobs("sunk")) == 1
+    assert installation.runs("sunk") != installation.jobs("sunk"), "the JobSink named the Job, not we"
+    installation.kubectl("delete", "trigger/knoll-job-sink", "jobsink/knoll-trainer", "-n", installation.namespace)
+    installation.forget("sunk")
+
+
+def snapshot(installation: Any, name: str) -> str:
+    """What ingest writes when data has landed; its digest."""
+    prefix = f"s3://{installation.datasets}/{name}/"
+    objects = [DatasetObject(one.uri, one.etag, one.size) for one in installation.store.list(prefix) if not one.uri.endswith("_SUCCESS")]
+    dataset = Dataset(name, prefix, tuple(objects))
+    installation.store.put(dataset_uri(installation.root, name, dataset.digest), dump(dataset), if_absent=True)
+    return dataset.digest
+
+
+def conditions(installation: Any, run: str) -> list[str]:
+    """Types of the Job's conditions that are true."""
+    status = installation.cluster.get("Job", run).get("status") or {}
+    return [one["type"] for one in status.get("conditions") or [] if one["status"] == "True"]
