@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, permutations
 
 from answers import Server, first_answer, serve_go, serve_ours, serve_stock, warm_answers
 from images import build_go, build_kserve
@@ -50,8 +51,8 @@ class Warm:
 def main() -> None:
     """Read the command line, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    rounds = int(os.environ.get("ROUNDS") or 5)
-    parser.add_argument("--rounds", type=int, default=rounds, help="starts from zero of each (default: ROUNDS, else 5)")
+    rounds = int(os.environ.get("ROUNDS") or 6)
+    parser.add_argument("--rounds", type=int, default=rounds, help="starts from zero of each (default: ROUNDS, else 6)")
     parser.add_argument("--events", type=int, default=20, help="warm events of each kind (default: 20)")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="json: only lines of JSON (default: table)")
     given = parser.parse_args()
@@ -86,7 +87,7 @@ def _measure(rounds: int, events: int) -> tuple[Sequence[Measured], Sequence[Goa
         declare_sink(_SINK, kserve, place)
         jobs = Jobs(place)
         warm = [*_warm_events(jobs, place, events), *_warm_answers(ours, stock, place)]
-        measured = [*_from_zero(_cold(servers, jobs, place), place, rounds), *warm]
+        measured = [*_from_zero(*_cold(servers, jobs, place), place, rounds), *warm]
     return measured, _goals({one.what: one for one in measured})
 
 
@@ -100,19 +101,18 @@ def _goals(measured: dict[str, Measured]) -> Sequence[Goal]:
     ]
 
 
-def _cold(servers: dict[str, Server], jobs: Jobs, place: Place) -> list[Cold]:
-    """What a predictor has observed wakes rollout."""
-    starts = [Cold(what, partial(first_answer, one, place), "knoll-rollout" if what == _OURS else "") for what, one in servers.items()]
-    return [*starts, Cold(_JOB_COLD, lambda: jobs.time(landed(_EVENTS, place), _EVENTS))]
+def _cold(servers: dict[str, Server], jobs: Jobs, place: Place) -> tuple[list[Cold], Cold]:
+    """The peers, and what has none. What a predictor has observed wakes rollout."""
+    peers = [Cold(what, partial(first_answer, one, place), "knoll-rollout" if what == _OURS else "") for what, one in servers.items()]
+    return peers, Cold(_JOB_COLD, lambda: jobs.time(landed(_EVENTS, place), _EVENTS))
 
 
-def _from_zero(things: Sequence[Cold], place: Place, rounds: int) -> Sequence[Measured]:
-    """Each once in every round, and each as often the first of a round as the others."""
-    seconds: dict[str, list[float]] = {one.what: [] for one in things}
-    for number in range(rounds):
+def _from_zero(peers: Sequence[Cold], last: Cold, place: Place, rounds: int) -> Sequence[Measured]:
+    """Each once in every round. Peers take turns in all orders, because each leaves the machine some work that hits the next."""
+    seconds: dict[str, list[float]] = {one.what: [] for one in (*peers, last)}
+    for number, order in zip(range(rounds), cycle(permutations(peers)), strict=False):
         until(place.is_asleep, 300, "everything is at zero")
-        first = number % len(things)
-        for one in [*things[first:], *things[:first]]:
+        for one in (*order, last):
             seconds[one.what].append(one.time())
             say(f"[{number + 1}/{rounds}] {one.what}: {seconds[one.what][-1]:.2f} s")
             until(partial(_is_over, one, place), 120, "nothing is starting")
