@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import yaml
 
 from knoll.adapters.store_s3 import S3Store
-from knoll.errors import KnollError
+from knoll.errors import Unavailable
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "images"))
@@ -35,6 +36,7 @@ from build import NAMES, image  # noqa: E402 - a script beside the Dockerfiles, 
 
 _NEEDED = ("brokers.eventing.knative.dev", "services.serving.knative.dev", "inferenceservices.serving.kserve.io")
 _WAIT = "300s"
+_PATIENCE = 60.0  # seconds
 _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
 _S3 = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
 _NO_HASH = {"disableNameSuffixHash": True}
@@ -116,13 +118,13 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
     folder = write_overlay(environment, **more)
     _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
     kubectl("apply", "-k", str(folder))
-    _make_bucket(environment)
     _say(f"waiting until everything in {namespace(environment)} is ready")
     for kind in _READY:
         kubectl("wait", "-n", namespace(environment), "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")
     if environment.get("NOTIFY_COMMAND"):
         _say(f"notifications of the store go to {notifications_url(environment)}")
         subprocess.run([*shlex.split(environment["NOTIFY_COMMAND"]), notifications_url(environment)], check=True)
+    _make_bucket(environment)
 
 
 def kubectl(*arguments: str) -> None:
@@ -153,11 +155,16 @@ def _check(environment: Mapping[str, str]) -> None:
 
 
 def _make_bucket(environment: Mapping[str, str]) -> None:
-    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-    try:
-        S3Store(*(environment.get(name, "") for name in names)).ensure_bucket(bucket(environment))
-    except KnollError as error:
-        _fail(str(error), error.fix or "is the S3 server up?")
+    """A store may start again when it is told where to post, so it is given time."""
+    store = S3Store(*(environment.get(name, "") for name in ("AWS_ENDPOINT_URL", *_S3)))
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return store.ensure_bucket(bucket(environment))
+        except Unavailable as error:
+            if time.monotonic() > deadline:
+                _fail(str(error), error.fix or "is the S3 server up?")
+            time.sleep(1)
 
 
 def _say(text: str) -> None:

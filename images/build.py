@@ -47,9 +47,7 @@ def command(name: str, environment: Mapping[str, str], available: Iterable[str])
         return [*shlex.split(environment["IMAGE_BUILD"]), built, ".", "-f", file, *options]
     builder = next((one for one in BUILDERS if one in available), None)
     if builder is None:
-        sys.exit(
-            "Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD to a command: TAG CONTEXT -f FILE"
-        )
+        sys.exit("Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD to a command")
     return [*BUILDERS[builder], "-t", built, "-f", file, *options, "."]
 
 

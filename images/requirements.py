@@ -1,4 +1,4 @@
-"""Print what pyproject.toml requires, with the extras that are named: images install that first, in a layer that changes of code leave alone."""
+"""Print what pyproject.toml requires, with the extras that are named: images install it in a layer that changes of code leave alone."""
 
 import sys
 import tomllib

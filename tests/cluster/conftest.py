@@ -25,7 +25,7 @@ import yaml
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
-from knoll.errors import NotFound
+from knoll.errors import NotFound, StoreUnavailable
 from knoll.names import claim_uri, join, manifest_uri, rollouts_uri, runs_uri, version_uri, versions_uri
 from knoll.ports import Document
 from knoll.versions import dump_manifest, load_manifest
@@ -226,6 +226,15 @@ class Installation:
 
     def _notify(self, url: str) -> None:
         subprocess.run([*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True)
+        self.until(self._store_answers, 60)
+
+    def _store_answers(self) -> bool:
+        """A store may start again when it is told where to post."""
+        try:
+            list(self.store.list(f"s3://{self.datasets}/"))
+        except StoreUnavailable:
+            return False
+        return True
 
     def _tick(self, schedule: str) -> None:
         patch = json.dumps({"spec": {"schedule": schedule}})

@@ -176,13 +176,14 @@ def event(path: Path, kind: str, data: Any) -> Path:
 
 
 def test_the_event_of_a_job_sink_opens_its_run_and_trains_it(world: World, some: dict[str, bytes]) -> None:
-    """The file is what a JobSink mounts; the record is the one that the train function would write."""
+    """The folder is what a JobSink mounts; the record is the one that the train function would write."""
     dataset = world.land(some)
     cluster = LocalCluster(world.folder / "home" / "knoll.db", "default", SystemClock())
     spec = {"family": "image-classifier", "dataset": {"uri": dataset.prefix}, "training": {"config": CONFIG}}
     cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
-    landed = event(world.folder / "event", DATASET_LANDED, {"model": "digits", "datasetDigest": dataset.digest})
-    assert world.start(K_EVENT_PATH=str(landed), K_EXECUTION_MODE="batch").wait(120) == 0, world.log()
+    (world.folder / "jobsink").mkdir()
+    landed = event(world.folder / "jobsink" / "event", DATASET_LANDED, {"model": "digits", "datasetDigest": dataset.digest})
+    assert world.start(K_EVENT_PATH=str(landed.parent), K_EXECUTION_MODE="batch").wait(120) == 0, world.log()
     (record,) = world.store.list(f"{world.root}/runs/")
     run = load_run(world.store.get(record.uri))
     assert run.config == CONFIG

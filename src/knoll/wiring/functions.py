@@ -12,7 +12,7 @@ from flask import Response as FlaskResponse
 
 from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
 from knoll.dead_letters import handler as dead_letters
-from knoll.errors import InvalidEvent, act_on_each
+from knoll.errors import InvalidEvent, Unavailable, act_on_each
 from knoll.events import Event
 from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
@@ -20,7 +20,7 @@ from knoll.ports import Handler, Platform
 from knoll.rollout import handler as rollout
 from knoll.settings import read_settings
 from knoll.train import handler as train
-from knoll.wiring.platform import function_platform
+from knoll.wiring.platform import function_platform, service_platform
 
 __all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
 
@@ -49,7 +49,11 @@ def answer_request(name: str, request: Request) -> FlaskResponse:
         return FlaskResponse(status=200)
     if request.method == "OPTIONS" and name == "ingest":
         return FlaskResponse(status=200, headers=_consent(request.headers.get("WebHook-Request-Origin", "")))
-    answered = answer(name, dict(request.headers), request.get_data(), _platform())
+    try:
+        platform = _platform(name)
+    except Unavailable as error:
+        return FlaskResponse(str(error), 503)
+    answered = answer(name, dict(request.headers), request.get_data(), platform)
     return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
 
 
@@ -69,5 +73,7 @@ def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
 
 
 @cache
-def _platform() -> Platform:
-    return function_platform(read_settings())
+def _platform(name: str) -> Platform:
+    """What the function needs of the world; dead letters need no API server, and must be kept also while there is none."""
+    settings = read_settings()
+    return service_platform(settings) if name == "dead-letters" else function_platform(settings)

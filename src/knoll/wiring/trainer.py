@@ -61,8 +61,9 @@ def _check_nodes(run: Run, settings: Settings) -> None:
 
 
 def _read_event(path: Path) -> Event:
+    """The event in the file, or in the file `event` of the folder: Knative's documents say the one, its JobSink sets the other."""
     try:
-        body = path.read_bytes()
+        body = (path / "event" if path.is_dir() else path).read_bytes()
     except OSError as error:
         raise Rejected(f"no event can be read from {path}: {error}", fix="set K_EVENT_PATH to the file of a CloudEvent") from error
     return event_from_http({"content-type": "application/cloudevents+json"}, body)
