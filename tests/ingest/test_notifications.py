@@ -4,7 +4,7 @@ The bodies of SeaweedFS and versitygw are as they came, the others as their send
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from knoll.events import Event, event_from_json, event_to_json
 from knoll.ingest.handler import handle
 from knoll.ingest.notifications import events_from_event, events_from_notification, is_notification, receive
 from knoll.laptop.eventing import read_eventing
+from knoll.laptop.triggers import Trigger
 from knoll.ports import Platform
 from knoll.settings import Settings
 
@@ -96,11 +97,15 @@ def test_no_body_of_the_table_is_missing() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".event")])
-def test_the_trigger_lets_through_what_stores_send_to_the_broker(name: str) -> None:
-    (trigger,) = [one for one in read_eventing(ROOT / "eventing").triggers if one.name == "knoll-ingest"]
+def test_what_stores_send_to_the_broker_wakes_one_function_and_what_is_made_of_it_ingest(name: str) -> None:
+    triggers = read_eventing(ROOT / "eventing").triggers
     event = event_from_json(json.loads((BODIES / f"{name}.json").read_text()))
-    assert trigger.matches(event)
-    assert all(trigger.matches(one) for one in events_in(name))
+    assert len(woken(triggers, event) & {"knoll-notifications", "knoll-ingest"}) == 1
+    assert all(woken(triggers, one) == {"knoll-ingest"} for one in events_in(name))
+
+
+def woken(triggers: Sequence[Trigger], event: Event) -> set[str]:
+    return {one.subscriber for one in triggers if one.matches(event)}
 
 
 def record(**object_fields: object) -> dict[str, object]:
