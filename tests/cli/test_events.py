@@ -65,10 +65,16 @@ def on_a_cluster(s3, platform, kubeconfig, monkeypatch) -> None:
 
 def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_cluster: None, platform) -> None:
     """Events are shown as they came, with why nobody took them; a body that is no event is shown, too."""
-    dead_letters.handle(Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01", "digits", {}, {"knativeerrorcode": "422"}), platform)
+    dead_letters.handle(
+        Event(
+            "1", "/test", "dev.knoll.dataset.landed", "2026-01-01", "digits", {}, {"knativeerrorcode": "422", "knativeerrordata": "d2h5"}
+        ),
+        platform,
+    )
     dead_letters.keep_body({"content-type": "text/plain"}, b"no event at all", "it is no JSON", platform)
     lines = [json.loads(line) for line in knoll("events", "--dead", "-o", "json").stdout.splitlines()]
     assert [(line["type"], line.get("knativeerrorcode")) for line in lines] == [("dev.knoll.dataset.landed", "422"), ("not-an-event", None)]
+    assert "data=why" in knoll("events", "--dead").stdout
     assert "no event at all" in knoll("events", "--dead").stdout
     assert "no event at all" not in knoll("events", "--dead", "--model", "digits").stdout
 

@@ -1,8 +1,10 @@
 """`knoll events`: what has happened, as the broker keeps it."""
 
+import base64
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,11 +76,22 @@ def _of_cluster(platform: "Platform", *, dead: bool) -> "_Read":
 
 
 def _event_of(letter: "DeadLetter") -> "Event":
-    """The event, or one that says what came in its place."""
+    """The event with its reason in plain words, or one that says what came in its place."""
     from knoll.events import Event
 
-    data = {"reason": letter.body[:500].decode(errors="replace")}
-    return letter.event or Event(letter.headers.get("ce-id", ""), letter.headers.get("ce-source", ""), "not-an-event", letter.at, data=data)
+    if letter.event is None:
+        data = {"reason": letter.body[:500].decode(errors="replace")}
+        return Event(letter.headers.get("ce-id", ""), letter.headers.get("ce-source", ""), "not-an-event", letter.at, data=data)
+    extensions = {name: _plain(value) if name == "knativeerrordata" else value for name, value in letter.event.extensions.items()}
+    return replace(letter.event, time=letter.event.time or letter.at, extensions=extensions)
+
+
+def _plain(text: str) -> str:
+    """What a function answered; Knative's broker puts it in base64."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return text
 
 
 def _stream(read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float) -> "Iterator[Event]":
