@@ -19,9 +19,11 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 import yaml
+from botocore.client import Config
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
@@ -226,15 +228,7 @@ class Installation:
 
     def _notify(self, url: str) -> None:
         subprocess.run([*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True)
-        self.until(self._store_answers, 60)
-
-    def _store_answers(self) -> bool:
-        """A store may start again when it is told where to post."""
-        try:
-            list(self.store.list(f"s3://{self.datasets}/"))
-        except StoreUnavailable:
-            return False
-        return True
+        self.until(lambda: answers(self.store, self.datasets), 60)
 
     def _tick(self, schedule: str) -> None:
         patch = json.dumps({"spec": {"schedule": schedule}})
@@ -280,6 +274,15 @@ class Installation:
             thread.join(120)
 
 
+def answers(store: S3Store, bucket: str) -> bool:
+    """Whether the store is there: one may start again when it is told where to post."""
+    try:
+        list(store.list(f"s3://{bucket}/"))
+    except StoreUnavailable:
+        return False
+    return True
+
+
 @contextmanager
 def port_forward(namespace: str, target: str) -> Iterator[int]:
     """A port of this machine that leads to a Service of the cluster."""
@@ -309,9 +312,10 @@ def _need(*names: str) -> dict[str, str]:
     return dict(os.environ)
 
 
-def _empty(store: S3Store, bucket: str) -> None:
+def _remove(store: S3Store, bucket: str, environment: Mapping[str, str]) -> None:
     for one in list(store.list(f"s3://{bucket}/")):
         store.delete(one.uri)
+    boto3.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], config=Config(proxies={})).delete_bucket(Bucket=bucket)
 
 
 @pytest.fixture(scope="session")
@@ -343,8 +347,9 @@ def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
     finally:
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
         subprocess.run([*shlex.split(given["NOTIFY_COMMAND"]), deploy.notifications_url(given)], check=False, capture_output=True)
+        until(lambda: answers(store, f"{name}-data"), 60)
         for bucket in (f"{name}-data", f"{name}-models"):
-            _empty(store, bucket)
+            _remove(store, bucket, environment)
 
 
 @pytest.fixture(scope="session")

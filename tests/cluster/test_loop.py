@@ -72,13 +72,13 @@ def second(installation: Any, digits: Digits, seven: dict[str, Any], first: None
 
 
 @pytest.fixture(scope="module")
-def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any, Watched]:
-    """The third one cannot be loaded: a bit of its graph is not as its manifest says."""
-    with installation.asking("digits", seven) as client, watching(installation, "digits") as watched:
+def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any, dict[str, Any]]:
+    """The third one cannot be loaded: a bit of its graph is not as its manifest says. What a client got, and what is served afterwards."""
+    with installation.asking("digits", seven) as client:
         installation.give_version(("digits", "v000002"), ("digits", "v000003"), broken=True)
         installation.until(lambda: "v000003" in installation.status("digits").get("quarantine", {}), 180)
         installation.wait_for_champion("digits", "v000002")
-    return client, watched
+    return client, installation.service("digits")["spec"]["predictor"]
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,13 @@ def test_a_second_version_takes_over_in_steps_that_are_seen_and_no_request_fails
     assert (len(installation.runs("digits")), len(installation.jobs("digits"))) == (2, 2)
 
 
-def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(installation: Any, third: tuple[Any, Watched]) -> None:
+def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(
+    installation: Any, third: tuple[Any, dict[str, Any]]
+) -> None:
     """The client hears v2 alone, and afterwards the spec is that of v2 without a canary field."""
-    client, _ = third
+    client, predictor = third
+    assert predictor["containers"][0]["args"][-1].endswith("/v000002/")
+    assert "canaryTrafficPercent" not in predictor
     assert client.failures == []
     assert set(client.versions) == {"v000002"}
     assert installation.steps("digits", "v000003") == ["Start 20", "Rollback 0"]

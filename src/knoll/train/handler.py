@@ -16,7 +16,7 @@ from knoll.names import outcome_uri, outcomes_uri, runs_uri
 from knoll.ports import Document, ObjectStore, Platform
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
-from knoll.train.opening import Opened, open_run
+from knoll.train.opening import model_of, open_run
 from knoll.train.pods import JOB_LABEL, MODEL_LABEL, last_end
 from knoll.train.waiting import note_obstacle
 
@@ -29,8 +29,7 @@ _OURS = {"app.kubernetes.io/managed-by": "knoll"}
 def handle(event: Event, platform: Platform) -> Event | None:
     """Open and start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
-        opened = open_run(event, platform)
-        if opened and not (opened.is_new and _is_started(opened, event, platform)):
+        if not _opened_and_started(event, platform):
             sweep(event, platform)
     elif event.extensions.get("kind") == "Pod":
         note_obstacle(event, platform)
@@ -63,20 +62,28 @@ def next_run(waiting: Sequence[Run], jobs: Mapping[str, Document]) -> Run | None
     return min(without_job, key=lambda run: (run.created_at, run.id), default=None)
 
 
-def _is_started(opened: Opened, cause: Event, platform: Platform) -> bool:
-    """Whether the Job of a new run is created, or has to wait for a live one; the short way for a model that has no other open run.
+def _opened_and_started(event: Event, platform: Platform) -> bool:
+    """The short way, for a model that has no other open run: whether nothing is left to do.
 
-    The record is there before the lists are asked for, so of two runs that open at once one at least sees the other, and sweeps.
+    Jobs and ends are listed beforehand, because what they say of a run stays true; records are listed once our own is there, so of two runs
+    that open at once one at least sees the other, and sweeps.
     """
-    root, run = platform.settings.model_root, opened.run
+    root, model = platform.settings.model_root, model_of(event)
     with ThreadPoolExecutor(2) as others:
-        runs, ended = (others.submit(_ids, platform.store, uri, run.model) for uri in (runs_uri(root), outcomes_uri(root)))
-        jobs = platform.cluster.list("Job", {**_OURS, MODEL_LABEL: run.model})
-    if any(is_live(job) for job in jobs):
+        ended = others.submit(_ids, platform.store, outcomes_uri(root), model)
+        jobs = others.submit(platform.cluster.list, "Job", {**_OURS, MODEL_LABEL: model})
+        opened = open_run(event, platform)
+    if opened is None:
         return True
-    if runs.result() - ended.result() != {run.id} or any(job["metadata"]["name"] == run.id for job in jobs):
+    if not opened.is_new:
         return False
-    _start(run, opened.model, cause, platform)
+    if any(is_live(job) for job in jobs.result()):
+        return True
+    run = opened.run
+    is_alone = _ids(platform.store, runs_uri(root), model) - ended.result() == {run.id}
+    if not is_alone or any(job["metadata"]["name"] == run.id for job in jobs.result()):
+        return False
+    _start(run, opened.model, event, platform)
     return True
 
 

@@ -15,7 +15,7 @@ from knoll.names import dataset_uri, run_id, run_uri
 from knoll.ports import Document, Platform
 from knoll.runs import Run, dump, load_dataset
 
-__all__ = ["Opened", "open_run", "run_asked_for"]
+__all__ = ["Opened", "model_of", "open_run", "run_asked_for"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ def open_run(event: Event, platform: Platform) -> Opened | None:
     except AlreadyExists:
         return Opened(run, document, False)
     return Opened(run, document, True)
+
+
+def model_of(event: Event) -> str:
+    """Name of the Model whose data has landed. Raises InvalidEvent when the event names none."""
+    return _claims(event)[0]
 
 
 def run_asked_for(event: Event, platform: Platform) -> str:
