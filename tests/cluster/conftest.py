@@ -121,8 +121,15 @@ class Installation:
         return status
 
     def wait_for_champion(self, name: str, version: str, seconds: float = 240) -> None:
-        """Until the version is the champion and no rollout is in progress."""
-        self.until(lambda: (self.status(name).get("champion"), self.status(name).get("phase")) == (version, "Idle"), seconds)
+        """Until the version is the champion, no rollout is in progress, and the world is what the slot says."""
+
+        def is_settled() -> bool:
+            status = self.status(name)
+            if (status.get("champion"), status.get("phase")) != (version, "Idle") or not self.exists("InferenceService", name):
+                return False
+            return "canaryTrafficPercent" not in self.service(name)["spec"]["predictor"] and "Promote 100" in self.steps(name, version)
+
+        self.until(is_settled, seconds)
 
     def jobs(self, name: str) -> list[str]:
         """Names of the model's Jobs."""

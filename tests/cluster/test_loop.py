@@ -170,6 +170,7 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(install
     installation.until(lambda: installation.status("steady").get("rollout", {}).get("seen"), 120)
     ask = lambda: installation.predict("steady", seven).status_code  # noqa: E731
     installation.until(lambda: ask() == 200 and installation.status("steady")["champion"] == "v000001", 120)
+    installation.wait_for_champion("steady", "v000001")
     installation.give_version(("digits", "v000001"), ("steady", "v000002"))
     installation.until(lambda: installation.steps("steady", "v000002") == LATER[:2], 120)
     with installation.without_ticks():
@@ -180,6 +181,7 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(install
         installation.kubectl("wait", "--for=condition=Ready", "ksvc/knoll-rollout", "-n", installation.namespace, "--timeout=120s")
         assert installation.status("steady")["rollout"]["percent"] == 20
     installation.until(lambda: ask() == 200 and installation.status("steady")["champion"] == "v000002", 180)
+    installation.wait_for_champion("steady", "v000002")
     assert installation.steps("steady", "v000002") == LATER
     installation.forget("steady")
 
