@@ -56,7 +56,7 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
         demo.stdout.readline()
         found = running(settings)
         demo.send_signal(signal.SIGHUP)
-        assert demo.wait(60)
+        assert demo.wait(120)
     assert found is not None
     assert running(settings) is None
     assert settings.home.stat().st_mode & 0o077 == 0

@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         broker.stop()
 
 
-def _broker(path: Path, subscribers: Mapping[str, Subscriber], keep: int = 1000) -> Broker:
+def _broker(path: Path, subscribers: Mapping[str, Subscriber], keep: int = 10_000) -> Broker:
     filters = {type: (Filter.model_validate({"exact": {"type": type}}),) for type in subscribers}
     triggers = [Trigger(name=type, subscriber=type, filters=filters[type], delivery=_QUICK) for type in subscribers]
     return Broker(path, triggers, subscribers, SystemClock(), keep=keep)
