@@ -1,5 +1,6 @@
 """knoll on a real cluster: one installation in a namespace of its own for the whole session, and the hands of a user."""
 
+import base64
 import importlib.util
 import json
 import os
@@ -377,8 +378,27 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def first(installation: Installation, digits: Callable[..., Path]) -> None:
+def seven(digits: Callable[..., Path]) -> dict[str, Any]:
+    """A request with one picture of a seven."""
+    picture = next(iter(sorted((digits("7", count=1) / "7").iterdir())))
+    return {"instances": [{"b64": base64.b64encode(picture.read_bytes()).decode()}]}
+
+
+@dataclass(frozen=True)
+class First:
+    """What there was when the first version had become the champion, and what it answered."""
+
+    jobs: int
+    runs: int
+    versions: int
+    answer: httpx.Response
+
+
+@pytest.fixture(scope="session")
+def first(installation: Installation, digits: Callable[..., Path], seven: dict[str, Any]) -> First:
     """The first version of the Model digits, made by one upload, is the champion or was."""
     installation.declare("digits")
     installation.upload("digits", digits(start=0))
     installation.wait_for_champion("digits", "v000001")
+    counts = (len(found("digits")) for found in (installation.jobs, installation.runs, installation.versions))
+    return First(*counts, installation.predict("digits", seven))

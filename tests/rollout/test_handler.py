@@ -339,3 +339,54 @@ def _survive(world: World, version: str, requests: int) -> None:
             handler.handle(new_event(type, source="/test", time=world.time.now(), data=data), world.platform)
         mortal.is_armed = False  # type: ignore[attr-defined]
         world.kserve()
+
+
+def test_a_model_that_comes_back_serves_its_champion_and_remembers_what_must_not_return(world: World) -> None:
+    """Its records outlive it: the version that was rolled back is not tried again, though it is the newest."""
+    promote_first(world)
+    world.broken.add("v000002")
+    world.publish("v000002", 0.99)
+    for _ in range(4):
+        world.tell(TRAINING_SUCCEEDED)
+    world.platform.cluster.delete("InferenceService", "digits")
+    world.platform.cluster.delete("Model", "digits")
+    world.platform.cluster.create(MODEL)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+    assert (world.status()["champion"], list(world.status()["quarantine"])) == ("v000001", ["v000002"])
+
+
+def test_a_champion_whose_new_revision_does_not_start_gets_another_one(world: World) -> None:
+    """Else a store that was away for a moment would end all rollouts of the model."""
+    promote_first(world)
+    world.broken |= {"v000001", "v000002"}
+    world.publish("v000002", 0.99)
+    world.tell(TRAINING_SUCCEEDED)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", 0)
+    first = world.service()
+    world.time.pass_(101)
+    world.tell(TRAINING_SUCCEEDED)
+    second = world.service()
+    assert first is not None
+    assert second is not None
+    assert first["spec"] != second["spec"]
+    world.broken.remove("v000001")
+    world.tell(TRAINING_SUCCEEDED)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+    assert world.status()["phase"] == "Idle"
+
+
+def test_somebody_elses_inference_service_of_the_same_name_is_left_alone(world: World) -> None:
+    theirs: Document = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "digits", "labels": {"owner": "somebody-else"}},
+        "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "theirs"}]}},
+    }
+    before = world.platform.cluster.create(theirs)
+    handler.sweep(new_event("dev.knoll.tick", source="/test", time=world.time.now()), world.platform)
+    world.publish("v000001", 0.95)
+    handler.sweep(new_event("dev.knoll.tick", source="/test", time=world.time.now()), world.platform)
+    assert world.platform.cluster.get("InferenceService", "digits") == before

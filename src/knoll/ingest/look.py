@@ -12,7 +12,12 @@ __all__ = ["look"]
 
 
 def look(model: Model, platform: Platform, only: str = "") -> Landed | Waiting:
-    """Whether the model's data is complete; `only` is the URI of one object, with the gate `object`."""
+    """Whether the model's data is complete; `only` is the URI of one object, with the gate `object`.
+
+    The model bucket is no data: what knoll writes there would train the next version, which writes again.
+    """
+    if model.dataset.uri.startswith(join(platform.settings.model_root, "")):
+        return Waiting(f"{platform.settings.model_bucket} is the bucket of models: keep data in another one")
     listing = list(platform.store.list(only or model.dataset.uri))
     snapshots = list(platform.store.list(join(platform.settings.model_root, "datasets", model.name, "")))
     verdict = decide(model, listing, platform.clock.now(), max((one.modified for one in snapshots), default=None))

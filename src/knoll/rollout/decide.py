@@ -14,7 +14,7 @@ from knoll.models import RolloutSpec
 from knoll.rollout.inference_service import Observed
 from knoll.rollout.slot import Slot
 
-__all__ = ["Hold", "Promote", "Replay", "Rollback", "See", "Settle", "Shift", "Step", "next_step"]
+__all__ = ["Hold", "Promote", "Replay", "Restore", "Rollback", "See", "Settle", "Shift", "Step", "next_step"]
 
 ERROR_BUDGET = 0.01  # part of the requests that may fail, taken over at least `min_requests`
 _QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
@@ -68,7 +68,12 @@ class Settle:
     """The champion's new revision is ready: the rollback is complete."""
 
 
-Step = Hold | See | Replay | Shift | Promote | Rollback | Settle
+@dataclass(frozen=True)
+class Restore:
+    """The champion's new revision has not become ready: ask for another one."""
+
+
+Step = Hold | See | Replay | Shift | Promote | Rollback | Settle | Restore
 
 
 def next_step(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
@@ -77,13 +82,21 @@ def next_step(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime
         case "Idle":
             return Hold("no version is on trial")
         case "RollingBack":
-            return Settle() if not slot.champion or observed.is_ready else Hold(f"waiting for {slot.champion} to be ready again")
+            return _rolling_back(slot, policy, observed, now)
         case "Deploying":
             return _deploying(slot, policy, observed, now)
         case "Canary":
             return _failing(slot, policy) or _canary(slot, policy, observed, now)
         case "Baking":
             return _failing(slot, policy) or _baking(slot, policy, now)
+
+
+def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
+    if not slot.champion or observed.is_ready:
+        return Settle()
+    if _age(slot.since, now) > policy.progress_deadline:
+        return Restore()
+    return Hold(f"waiting for {slot.champion} to be ready again{_because(observed)}")
 
 
 def _deploying(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:

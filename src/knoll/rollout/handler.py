@@ -5,6 +5,7 @@ slot with a resourceVersion precondition; until there is nothing to do. A pass t
 """
 
 import json
+import logging
 from contextlib import suppress
 from dataclasses import asdict, replace
 
@@ -23,13 +24,15 @@ from knoll.models import Model, owned, parse_model
 from knoll.names import rollout_step_uri
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
-from knoll.rollout.decide import Promote, Replay, Rollback, See, Settle, Shift, Step, next_step
+from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
 from knoll.rollout.inference_service import Observed, desired, holds, newest_revision, observe
+from knoll.rollout.memory import remembered
 from knoll.rollout.replay import replay
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
 
 __all__ = ["handle", "sweep"]
 
+_LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
 _EVENTS = {
     "Start": ROLLOUT_STARTED,
@@ -78,6 +81,9 @@ def _advance(name: str, platform: Platform) -> None:
             return
         slot = slot_from_status(document.get("status") or {})
         service = _settle(document, model, slot, platform)
+        if service is not None and not _is_ours(service, name):
+            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", name)
+            return
         after = _decided(model, slot, _observed(slot, service, platform), platform)
         if after == slot:
             return
@@ -93,12 +99,20 @@ def _settle(document: Document, model: Model, slot: Slot, platform: Platform) ->
         live = platform.cluster.get("InferenceService", model.name)
     except NotFound:
         return platform.cluster.create(owned(wanted, document)) if wanted else None
+    if not _is_ours(live, model.name):
+        return live
     if wanted is None:
         platform.cluster.delete("InferenceService", model.name)
         return None
     if holds(live["spec"], wanted["spec"]):
         return live
     return platform.cluster.update({**live, "spec": wanted["spec"]})
+
+
+def _is_ours(service: Document, model: str) -> bool:
+    """Whether the InferenceService is this Model's: somebody else's of the same name is theirs, and stays as it is."""
+    labels = service["metadata"].get("labels") or {}
+    return (labels.get("app.kubernetes.io/managed-by"), labels.get("knoll.dev/model")) == ("knoll", model)
 
 
 def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:
@@ -139,6 +153,8 @@ def _decided(model: Model, slot: Slot, observed: Observed, platform: Platform) -
 
 
 def _with_candidate(model: Model, slot: Slot, at: str, platform: Platform) -> Slot:
+    if slot == Slot() and (before := remembered(model.name, platform)) != slot:
+        return before
     version = newest_untried(model, slot, platform)
     if not version:
         return slot
@@ -149,7 +165,7 @@ def _with_candidate(model: Model, slot: Slot, at: str, platform: Platform) -> Sl
         )
     percent = model.rollout.steps[0] if slot.champion and model.rollout.steps else 100
     cleared = replace(slot, evidence=Evidence())
-    return cleared.moved("Start", at, "the gate is passed", candidate=version, phase="Deploying", step=0, percent=percent)
+    return cleared.moved("Start", at, "the gate is passed", candidate=version, phase="Deploying", step=0, percent=percent, attempt=0)
 
 
 def _replayed(model: Model, slot: Slot, step: Replay, observed: Observed, platform: Platform) -> Slot:
@@ -173,6 +189,8 @@ def _after(slot: Slot, step: Step, at: str) -> Slot:
         case Rollback(reason):
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
             return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})
+        case Restore():
+            return replace(slot, attempt=slot.attempt + 1, since=at)
         case Settle():
             return replace(slot, phase="Idle", candidate="", percent=100 if slot.champion else 0, since=at)
     return slot

@@ -37,11 +37,11 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
         return inference_service(model, slot.candidate, None, settings)
     if not slot.champion:
         return None
-    return inference_service(model, slot.champion, 0 if slot.phase == "RollingBack" else None, settings)
+    return inference_service(model, slot.champion, 0 if slot.phase == "RollingBack" else None, settings, slot.attempt)
 
 
-def inference_service(model: Model, version: str, canary_percent: int | None, settings: Settings) -> Document:
-    """The document that serves a version, with `canary_percent` of the traffic while it is on trial."""
+def inference_service(model: Model, version: str, canary_percent: int | None, settings: Settings, attempt: int = 0) -> Document:
+    """The document that serves a version, with `canary_percent` of the traffic on trial; another `attempt` is another Revision."""
     predictor: dict[str, Any] = {
         "labels": {_VERSION: version},
         "annotations": {"serving.knative.dev/progress-deadline": f"{math.ceil(model.rollout.progress_deadline)}s"},
@@ -55,6 +55,8 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
     }
     if settings.predictor_node_selector:
         predictor["nodeSelector"] = dict(settings.predictor_node_selector)
+    if attempt:
+        predictor["annotations"]["knoll.dev/attempt"] = str(attempt)
     if canary_percent is not None:
         predictor["canaryTrafficPercent"] = canary_percent
     return {

@@ -59,7 +59,8 @@ class Transition:
 @dataclass(frozen=True)
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when the phase or step began, and
-    `seen` when its traffic was first observed; `quarantine` says why a version never returns by itself."""
+    `seen` when its traffic was first observed; `attempt` counts how often the champion's revision was asked for again; `quarantine` says
+    why a version never returns by itself."""
 
     champion: str = ""
     previous: str = ""
@@ -69,6 +70,7 @@ class Slot:
     percent: int = 0
     since: str = ""
     seen: str = ""
+    attempt: int = 0
     evidence: Evidence = Evidence()
     quarantine: Mapping[str, str] = field(default_factory=dict)
     transition: Transition | None = None
@@ -96,6 +98,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         percent=rollout.get("percent", 0),
         since=rollout.get("since", ""),
         seen=rollout.get("seen", ""),
+        attempt=rollout.get("attempt", 0),
         evidence=Evidence(
             {name: (counts[0], counts[1]) for name, counts in (evidence.get("instances") or {}).items()},
             (evidence.get("replays", [0, 0])[0], evidence.get("replays", [0, 0])[1]),
@@ -120,6 +123,7 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
             "percent": slot.percent,
             "since": slot.since,
             "seen": slot.seen,
+            "attempt": slot.attempt,
             "evidence": {
                 "instances": {name: list(counts) for name, counts in slot.evidence.instances.items()},
                 "replays": list(slot.evidence.replayed),

@@ -13,10 +13,11 @@ from knoll.ports import Document
 from knoll.runs import Run
 from knoll.settings import Settings
 
-__all__ = ["REJECTED", "UNAVAILABLE", "is_live", "job_document", "job_failure"]
+__all__ = ["PREEMPTED", "REJECTED", "UNAVAILABLE", "is_live", "job_document", "job_failure"]
 
 REJECTED = 65  # EX_DATAERR of sysexits.h: the data or config is wrong and stays wrong
 UNAVAILABLE = 75  # EX_TEMPFAIL of sysexits.h: try again
+PREEMPTED = 143  # 128 + SIGTERM, as a shell reports it: whoever ended the Pod, the run is not to blame
 _ONE_WEEK = 7 * 24 * 3600
 _RESOURCES = {"cpu": "1", "memory": "2Gi"}
 _GPU = "nvidia.com/gpu"
@@ -57,6 +58,7 @@ def _queue(settings: Settings) -> dict[str, str]:
 def _failure_rules() -> list[Mapping[str, Any]]:
     return [
         {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [REJECTED]}},
+        {"action": "Ignore", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [PREEMPTED]}},
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     ]
 

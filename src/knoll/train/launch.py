@@ -14,13 +14,12 @@ from knoll.errors import NotFound, Unavailable
 from knoll.names import outcome_uri
 from knoll.ports import Platform
 from knoll.runs import Outcome, Run, load_outcome
-from knoll.train.job import REJECTED, UNAVAILABLE
+from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
 from knoll.train.report import say
 
-__all__ = ["PREEMPTED", "SUCCEEDED", "die_with_parent", "exit_code", "find_outcome", "launch"]
+__all__ = ["SUCCEEDED", "die_with_parent", "exit_code", "find_outcome", "launch"]
 
 SUCCEEDED = 0
-PREEMPTED = 143  # 128 + SIGTERM, as a shell reports it
 _PR_SET_PDEATHSIG = 1
 
 

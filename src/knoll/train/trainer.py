@@ -17,8 +17,8 @@ from knoll.events import TRAINING_FAILED, TRAINING_STARTED, TRAINING_SUCCEEDED
 from knoll.names import outcome_uri, run_uri, version_uri
 from knoll.ports import Platform
 from knoll.runs import Outcome, Run, dump, load_run
-from knoll.train.job import REJECTED, UNAVAILABLE
-from knoll.train.launch import PREEMPTED, SUCCEEDED, exit_code, find_outcome
+from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
+from knoll.train.launch import SUCCEEDED, exit_code, find_outcome
 from knoll.train.learning import DataChanged, Learnt, Quiet, learn
 from knoll.train.loop import Diverged, choose_device
 from knoll.train.publish import publish
