@@ -18,9 +18,12 @@ from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_from_json, event_to_json
 from knoll.ingest.handler import handle
+from knoll.ingest.landed import Waiting
+from knoll.ingest.look import look
 from knoll.ingest.notifications import events_from_event, events_from_notification, is_notification, receive
 from knoll.laptop.eventing import read_eventing
 from knoll.laptop.triggers import Trigger
+from knoll.models import parse_model
 from knoll.ports import Platform
 from knoll.settings import Settings
 
@@ -220,3 +223,14 @@ def test_what_a_cloud_says_in_its_own_words_comes_back_in_the_one_form(tmp_path:
     event = event_from_json(json.loads((BODIES / "gcs" / "finalized.event.json").read_text()))
     assert handle(event, platform(tmp_path, sink)) is None
     assert [(one.type, one.data["s3"]["object"]["key"]) for one in sink.taken] == [(PUT, ODD)]
+
+
+def test_the_model_bucket_is_no_dataset(tmp_path: Path) -> None:
+    """What knoll writes there would train a version, which writes again, without end."""
+    world = platform(tmp_path, Sink())
+    spec = {"family": "image-classifier", "dataset": {"uri": "s3://knoll-models/", "landed": {"when": "object"}}}
+    model = parse_model({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "loop"}, "spec": spec})
+    world.store.put("s3://knoll-models/models/digits/v000001/README.md", b"written by knoll")
+    seen = look(model, world)
+    assert isinstance(seen, Waiting)
+    assert "is the bucket of models" in seen.reason
