@@ -10,6 +10,7 @@ deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running i
     AWS_ENDPOINT_URL          the S3 server, as it is reached from here; empty for AWS
     S3_ENDPOINT_IN_CLUSTER    the same from inside, where that differs
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
+                              lasting keys; with OVERLAY=aws roles take their place, and only the region goes to the cluster
     KNOLL_MODEL_BUCKET        default knoll-models; made if it is not there
     NOTIFY_COMMAND            called with the URL to which the store must post its notifications
 """
@@ -38,7 +39,7 @@ _NEEDED = ("brokers.eventing.knative.dev", "services.serving.knative.dev", "infe
 _WAIT = "300s"
 _PATIENCE = 60.0  # seconds
 _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
-_S3 = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _NO_HASH = {"disableNameSuffixHash": True}
 
 
@@ -54,7 +55,7 @@ def bucket(environment: Mapping[str, str]) -> str:
 
 def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> dict[str, Any]:
     """The overlay for these surroundings, to lie in `folder`; `more` are fields of a kustomization, such as patches."""
-    overlay = ROOT / "deploy" / "overlays" / (environment.get("OVERLAY") or "cluster")
+    overlay = ROOT / "deploy" / "overlays" / _overlay(environment)
     images = {name: image(name, environment) for name in NAMES}
     config = {
         "KNOLL_MODEL_BUCKET": bucket(environment),
@@ -70,18 +71,40 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
         "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
         "configMapGenerator": [{"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}],
     }
-    if environment.get("AWS_ACCESS_KEY_ID"):
-        annotations = store_annotations(environment)
-        document["secretGenerator"] = [{"name": "knoll-s3", "options": _NO_HASH | {"annotations": annotations}, "envs": ["s3.env"]}]
-    return document | more
+    return document | secret_generator(environment) | more
+
+
+def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The field of that name: the keys from s3.env or, with roles in their place, the region; {} where neither is known."""
+    if has_roles(environment) and region(environment):
+        ours = {"behavior": "merge", "options": _NO_HASH, "literals": [f"AWS_REGION={region(environment)}"]}
+    elif has_keys(environment):
+        ours = {"options": _NO_HASH | {"annotations": store_annotations(environment)}, "envs": ["s3.env"]}
+    else:
+        return {}
+    return {"secretGenerator": [{"name": "knoll-s3"} | ours]}
+
+
+def has_roles(environment: Mapping[str, str]) -> bool:
+    """Whether roles give access to the store, so that no keys go to the cluster."""
+    return _overlay(environment) == "aws"
+
+
+def has_keys(environment: Mapping[str, str]) -> bool:
+    """Whether there are keys to go to the cluster."""
+    return not has_roles(environment) and bool(environment.get("AWS_ACCESS_KEY_ID"))
+
+
+def region(environment: Mapping[str, str]) -> str:
+    """The region of the store; "" where the environment names none."""
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
 
 
 def store_access(environment: Mapping[str, str]) -> dict[str, str]:
-    """How the store is reached from inside the cluster."""
+    """How the store is reached from inside the cluster, with keys."""
     endpoint = environment.get("S3_ENDPOINT_IN_CLUSTER") or environment.get("AWS_ENDPOINT_URL") or ""
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
-    keys = {name: environment[name] for name in _S3[:2]}
-    return keys | {"AWS_REGION": region} | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+    keys = {name: environment[name] for name in _KEYS}
+    return keys | {"AWS_REGION": region(environment) or "us-east-1"} | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
 
 
 def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
@@ -95,11 +118,15 @@ def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def write_overlay(environment: Mapping[str, str], **more: Any) -> Path:
-    """Write the overlay below build/, its keys readable by their owner only, and give its folder."""
-    folder = ROOT / "build" / "deploy" / namespace(environment)
+def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: Any) -> Path:
+    """Write the overlay below build/ in `root`, its keys readable by their owner only, and give its folder.
+
+    Raises SystemExit for keys that would not do on the cluster.
+    """
+    _check_keys(environment)
+    folder = root / "build" / "deploy" / namespace(environment)
     folder.mkdir(parents=True, exist_ok=True)
-    if environment.get("AWS_ACCESS_KEY_ID"):
+    if has_keys(environment):
         keys = folder / "s3.env"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
@@ -140,7 +167,14 @@ def _renamed(name: str, full: str) -> dict[str, str]:
     return {"name": name, "newName": new, "newTag": tag}
 
 
+def _overlay(environment: Mapping[str, str]) -> str:
+    return environment.get("OVERLAY") or "cluster"
+
+
 def _check(environment: Mapping[str, str]) -> None:
+    _check_keys(environment)
+    if not has_roles(environment) and not has_keys(environment):
+        _fail("there are no keys of the S3 server", "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     if shutil.which("kubectl") is None:
         _fail("kubectl is not on the PATH", "install it: https://kubernetes.io/docs/tasks/tools/")
     found = subprocess.run(["kubectl", "get", "crd", "-o", "name"], capture_output=True, text=True)
@@ -149,14 +183,28 @@ def _check(environment: Mapping[str, str]) -> None:
     missing = [name for name in _NEEDED if f"/{name}" not in found.stdout]
     if missing:
         _fail(f"the cluster lacks {', '.join(missing)}", "install Knative Serving, Knative Eventing and KServe first: see their sites")
-    overlay = environment.get("OVERLAY") or "cluster"
-    if overlay != "aws" and not environment.get("AWS_ACCESS_KEY_ID"):
-        _fail("there are no keys of the S3 server", "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+
+
+def _check_keys(environment: Mapping[str, str]) -> None:
+    """Keys come in pairs, and last: what runs on the cluster takes no session token, and would outlive one."""
+    if has_keys(environment) and not environment.get("AWS_SECRET_ACCESS_KEY"):
+        _fail("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not", "set both")
+    if has_keys(environment) and environment.get("AWS_SESSION_TOKEN"):
+        _fail(
+            "the keys are temporary (AWS_SESSION_TOKEN is set), and would expire on the cluster",
+            "set lasting keys and unset AWS_SESSION_TOKEN, or let roles give access: OVERLAY=aws",
+        )
+
+
+def _store(environment: Mapping[str, str]) -> S3Store:
+    """The store as it is reached from here; with roles on the cluster, boto3 looks for our own access, temporary keys included."""
+    keys = ("", "") if has_roles(environment) else (environment[name] for name in _KEYS)
+    return S3Store(environment.get("AWS_ENDPOINT_URL", ""), *keys, region(environment))
 
 
 def _make_bucket(environment: Mapping[str, str]) -> None:
     """A store may start again when it is told where to post, so it is given time."""
-    store = S3Store(*(environment.get(name, "") for name in ("AWS_ENDPOINT_URL", *_S3)))
+    store = _store(environment)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -1,7 +1,11 @@
 """`make images` and `make deploy` learn their surroundings from the environment: what they make of it, without a cluster or a builder."""
 
 import importlib.util
+import re
+import shutil
 import stat
+import subprocess
+from base64 import b64decode
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +16,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TOPS = ("deploy", "eventing", "functions", "kserve")
 KUSTOMIZATIONS = sorted(str(one.relative_to(ROOT)) for top in TOPS for one in (ROOT / top).rglob("kustomization.yaml"))
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1"}
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "ap-south-1"}
 
 
 def load(path: str) -> ModuleType:
@@ -30,11 +34,24 @@ def build() -> ModuleType:
     return load("images/build.py")
 
 
-@pytest.fixture
-def deploy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    module = load("deploy/deploy.py")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    return module
+@pytest.fixture(scope="module")
+def deploy() -> ModuleType:
+    return load("deploy/deploy.py")
+
+
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    """What kubectl would apply, after it has complained of nothing; skips where there is no kubectl."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not on the PATH")
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def data_of(documents: list[dict[str, Any]], kind: str, name: str) -> list[dict[str, str]]:
+    """The data of each object of that kind and name, those of Secrets decoded."""
+    found = [one["data"] for one in documents if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return [{key: b64decode(text).decode() for key, text in one.items()} for one in found] if kind == "Secret" else found
 
 
 @pytest.mark.parametrize(
@@ -75,25 +92,76 @@ def test_the_overlay_has_the_images_and_the_store_of_its_surroundings(deploy: Mo
         "KNOLL_NAMESPACE": "ours",
         "AWS_ENDPOINT_URL": "http://s3:80",
     }
-    folder = deploy.write_overlay(environment, patches=["more"])
+    folder = deploy.write_overlay(environment, root=tmp_path, patches=["more"])
     written: dict[str, Any] = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert (written["namespace"], written["patches"]) == ("ours", ["more"])
     assert {"name": "knoll-function", "newName": "here:5000/team/knoll-function", "newTag": "1"} in written["images"]
     assert "KNOLL_PREDICTOR_IMAGE=here:5000/team/knoll-predictor:1" in written["configMapGenerator"][0]["literals"]
     assert written["secretGenerator"][0]["options"]["annotations"]["serving.kserve.io/s3-endpoint"] == "s3:80"
-    assert (folder / written["resources"][0]).resolve() == (tmp_path / "deploy" / "overlays" / "cluster").resolve()
+    assert (folder / written["resources"][0]).resolve() == ROOT / "deploy" / "overlays" / "cluster"
 
 
-def test_keys_are_written_for_their_owner_alone_with_the_endpoint_of_the_inside(deploy: ModuleType) -> None:
-    folder = deploy.write_overlay(KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "S3_ENDPOINT_IN_CLUSTER": "http://s3.storage"})
+def test_keys_are_written_for_their_owner_alone_with_the_endpoint_of_the_inside(deploy: ModuleType, tmp_path: Path) -> None:
+    environment = KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "S3_ENDPOINT_IN_CLUSTER": "http://s3.storage"}
+    folder = deploy.write_overlay(environment, root=tmp_path)
     assert "AWS_ENDPOINT_URL=http://s3.storage\n" in (folder / "s3.env").read_text()
     assert stat.S_IMODE((folder / "s3.env").stat().st_mode) == 0o600
 
 
-def test_with_roles_in_place_of_keys_there_is_no_secret_of_ours(deploy: ModuleType) -> None:
-    written = yaml.safe_load((deploy.write_overlay({"OVERLAY": "aws"}) / "kustomization.yaml").read_text())
-    assert "secretGenerator" not in written
-    assert written["resources"][0].endswith("deploy/overlays/aws")
+@pytest.mark.parametrize(
+    ("overlay", "given", "secrets"),
+    [
+        ("cluster", {}, []),
+        ("cluster", KEYS, [KEYS]),
+        ("gpu", {}, []),
+        ("gpu", {**KEYS, "AWS_REGION": ""}, [{**KEYS, "AWS_REGION": "us-east-1"}]),
+        ("aws", {}, [{"AWS_REGION": "eu-central-1"}]),
+        ("aws", {"AWS_DEFAULT_REGION": "eu-west-3"}, [{"AWS_REGION": "eu-west-3"}]),
+        ("aws", {**KEYS, "AWS_SESSION_TOKEN": "token"}, [{"AWS_REGION": "ap-south-1"}]),
+    ],
+)
+def test_every_overlay_renders_with_the_secret_of_its_surroundings(
+    deploy: ModuleType, tmp_path: Path, overlay: str, given: dict[str, str], secrets: list[dict[str, str]]
+) -> None:
+    """Keys go to the cluster where no role takes their place, and the region of the environment wins."""
+    environment = {"OVERLAY": overlay, "KNOLL_NAMESPACE": "ours", "IMAGE_TAG": "1", **given}
+    folder = deploy.write_overlay(environment, root=tmp_path)
+    assert (folder / "s3.env").exists() == (overlay != "aws" and bool(given))
+    documents = rendered(folder)
+    assert data_of(documents, "Secret", "knoll-s3") == secrets
+    assert {one["metadata"].get("namespace", "ours") for one in documents} == {"ours"}
+    (config,) = data_of(documents, "ConfigMap", "knoll")
+    assert config["KNOLL_TRAINER_IMAGE"] == "knoll-trainer:1"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [({"AWS_SESSION_TOKEN": "token"}, "temporary.*\nFix: .*OVERLAY=aws"), ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY is not")],
+)
+def test_keys_that_would_not_do_on_the_cluster_are_refused_before_they_are_written(
+    deploy: ModuleType, tmp_path: Path, more: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(SystemExit, match=reason):
+        deploy.write_overlay({**KEYS, **more}, root=tmp_path)
+    with pytest.raises(SystemExit, match=reason):
+        deploy.deploy({**KEYS, **more})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_sample_overlay_is_in_the_readme_and_its_images_go_everywhere() -> None:
+    """`images:` reaches functions and the ServingRuntime, the ConfigMap has the images of Jobs and predictors."""
+    sample = ROOT / "deploy" / "samples" / "overlay"
+    assert (sample / "kustomization.yaml").read_text() in (ROOT / "README.md").read_text()
+    documents = rendered(sample)
+    (config,), (secret,) = data_of(documents, "ConfigMap", "knoll"), data_of(documents, "Secret", "knoll-s3")
+    assert set(secret) == {"AWS_ENDPOINT_URL", *KEYS}
+    wanted = {name: f"registry.example.com/team/knoll-{name}:1.0.0" for name in ("function", "trainer", "predictor")}
+    assert (config["KNOLL_TRAINER_IMAGE"], config["KNOLL_PREDICTOR_IMAGE"]) == (wanted["trainer"], wanted["predictor"])
+    assert set(re.findall(r"^ +(?:- )?image: (\S+)$", yaml.safe_dump_all(documents), re.MULTILINE)) == {
+        wanted["function"],
+        wanted["predictor"],
+    }
+    assert config["KNOLL_MODEL_BUCKET"] == "team-knoll-models"
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS)
