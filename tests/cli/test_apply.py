@@ -71,11 +71,9 @@ def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path,
     """Without a yes nothing is deleted; with one, Model, InferenceService and the model's own Jobs go, and versions stay."""
     knoll("apply", "-f", model_file)
     records.version(records.run())
-    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
-    platform.cluster.create(service)
+    platform.cluster.create(labelled("InferenceService", "digits", "knoll", "digits"))
     for run, model in (("digits-1", "digits"), ("faces-1", "faces")):
-        metadata = {"name": run, "labels": {"knoll.dev/model": model}}
-        platform.cluster.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}})
+        platform.cluster.create(labelled("Job", run, "knoll", model))
     assert knoll("delete", "digits", stdin="n\n").exit_code == 1
     assert platform.cluster.get("Model", "digits")
     assert knoll("delete", "digits", "--yes").exit_code == 0
@@ -85,3 +83,21 @@ def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path,
     again = knoll("delete", "digits", "--yes")
     assert again.exit_code == 4
     assert "Fix: knoll models lists them" in again.stderr
+
+
+@pytest.mark.parametrize(("manager", "model"), [("helm", "digits"), ("knoll", "faces"), ("", "")])
+def test_delete_leaves_what_is_not_knolls(knoll, platform, model_file: Path, manager: str, model: str) -> None:
+    """Somebody else's InferenceService of the model's name stays, as does a Job that says it is the model's and not knoll's."""
+    knoll("apply", "-f", model_file)
+    platform.cluster.create(labelled("InferenceService", "digits", manager, model))
+    platform.cluster.create(labelled("Job", "digits-1", manager, model))
+    assert knoll("delete", "digits", "--yes").exit_code == 0
+    assert platform.cluster.list("Model") == []
+    assert platform.cluster.get("InferenceService", "digits")
+    assert platform.cluster.get("Job", "digits-1")
+
+
+def labelled(kind: str, name: str, manager: str, model: str) -> dict:
+    labels = {"app.kubernetes.io/managed-by": manager, "knoll.dev/model": model} if manager else {}
+    group = "batch/v1" if kind == "Job" else "serving.kserve.io/v1beta1"
+    return {"apiVersion": group, "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {}}

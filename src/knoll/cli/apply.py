@@ -1,6 +1,7 @@
 """`knoll apply` and `knoll delete`: declare models, and take them back."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,17 +74,19 @@ def delete(
     find_model(platform, model)
     if not yes:
         typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
-    jobs = [job["metadata"]["name"] for job in platform.cluster.list("Job", {"knoll.dev/model": model})]
-    things = [("Model", model), ("InferenceService", model), *(("Job", name) for name in jobs)]
-    for kind, name in things:  # in this order: a Model that is still there would have the others made again
-        try:
-            platform.cluster.delete(kind, name)
-        except NotFound:
-            continue
+    _delete(platform, "Model", model)  # first: a Model that is still there would have the others made again
+    for kind in ("InferenceService", "Job"):
+        for one in platform.cluster.list(kind, {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": model}):
+            _delete(platform, kind, one["metadata"]["name"])
     if output is Output.json:
         print_json({"deleted": model})
     else:
         typer.echo(f"model/{model} deleted")
+
+
+def _delete(platform: "Platform", kind: str, name: str) -> None:
+    with suppress(NotFound):
+        platform.cluster.delete(kind, name)
 
 
 def _stored(platform: "Platform", document: "Document", *, dry_run: bool) -> str:
