@@ -148,7 +148,7 @@ class S3Store:
         return self._unavailable(uri, f"{status} {code}")
 
     def _unavailable(self, uri: str, reason: str) -> StoreUnavailable:
-        fix = f"is {self._place()} up, and are its keys right? KNOLL_S3_ENDPOINT names another server, knoll up starts one"
+        fix = f"is {self._place()} up, and are its keys right? KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL names another server"
         return StoreUnavailable(f"S3 at {self._place()} did not serve {uri}: {reason}", fix=fix)
 
     def _place(self) -> str:
