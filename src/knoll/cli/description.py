@@ -14,7 +14,7 @@ from knoll.cli.tables import plain_table
 from knoll.cli.units import age
 from knoll.ports import Document, Platform
 
-__all__ = ["Description", "RevisionView", "description_document", "description_picture", "read_description", "revision_view"]
+__all__ = ["Description", "RevisionView", "description_document", "description_picture", "read_description", "read_revisions"]
 
 _SERVICE = "serving.kserve.io/inferenceservice"
 _GENERATION = "serving.knative.dev/configurationGeneration"
@@ -49,13 +49,17 @@ class Description:
 def read_description(platform: Platform, model: str) -> Description:
     """Everything about one model. Raises NotFound."""
     view = find_model(platform, model)
-    found = [revision_view(one, view) for one in platform.cluster.list("Revision", {_SERVICE: model})]
-    newest = sorted(found, key=lambda one: int(one.generation or 0), reverse=True)
+    newest = sorted(read_revisions(platform, view), key=lambda one: int(one.generation or 0), reverse=True)
     shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
     return Description(view, next(iter(read_runs(platform, model, 1)), None), shown)
 
 
-def revision_view(revision: Document, view: ModelView) -> RevisionView:
+def read_revisions(platform: Platform, view: ModelView) -> list[RevisionView]:
+    """All Revisions of a model that there still are."""
+    return [_revision_view(one, view) for one in platform.cluster.list("Revision", {_SERVICE: view.model["metadata"]["name"]})]
+
+
+def _revision_view(revision: Document, view: ModelView) -> RevisionView:
     """A Revision, with its part of the model's traffic and its version's role."""
     metadata = revision["metadata"]
     labels = metadata.get("labels") or {}

@@ -6,8 +6,20 @@ from typing import Any
 
 from knoll.errors import NotFound
 from knoll.ports import Document, Platform
+from knoll.settings import Settings
 
-__all__ = ["MODEL_HEADINGS", "ModelView", "base_url", "data_words", "find_model", "model_document", "model_row", "read_models", "serves"]
+__all__ = [
+    "MODEL_HEADINGS",
+    "ModelView",
+    "base_url",
+    "data_words",
+    "find_model",
+    "model_document",
+    "model_row",
+    "place_words",
+    "read_models",
+    "serves",
+]
 
 MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
 
@@ -48,11 +60,17 @@ def find_model(platform: Platform, name: str) -> ModelView:
         document = platform.cluster.get("Model", name)
     except NotFound as error:
         known = ", ".join(one["metadata"]["name"] for one in platform.cluster.list("Model")) or "none yet: knoll apply -f FILE adds one"
-        raise NotFound(f"model {name}: there is none of that name", fix=f"knoll models lists them ({known})") from error
+        where = place_words(platform.settings)
+        raise NotFound(f"model {name}: there is none of that name{where}", fix=f"knoll models lists them ({known})") from error
     try:
         return ModelView(document, platform.cluster.get("InferenceService", name))
     except NotFound:
         return ModelView(document, None)
+
+
+def place_words(settings: Settings) -> str:
+    """Where on a cluster is looked, to stand behind a sentence; "" on this machine, which has one place only."""
+    return f" in the namespace {settings.namespace}" if settings.cluster == "kubernetes" else ""
 
 
 def base_url(service: Document | None) -> str:

@@ -21,7 +21,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason}, quarantine, traffic, url}]}.
     Next: knoll versions MODEL, knoll predict MODEL FILE
     """
-    from knoll.cli.model_view import MODEL_HEADINGS, model_document, model_row, read_models
+    from knoll.cli.model_view import MODEL_HEADINGS, model_document, model_row, place_words, read_models
 
     platform = platform_of(ctx)
     views = read_models(platform)
@@ -30,8 +30,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     elif views:
         stdout().print(plain_table(MODEL_HEADINGS, (model_row(view) for view in views)))
     else:
-        where = f" in the namespace {platform.settings.namespace}" if platform.settings.cluster == "kubernetes" else ""
-        say(ctx, f"No models yet{where}. Next: knoll apply -f FILE")
+        say(ctx, f"No models yet{place_words(platform.settings)}. Next: knoll apply -f FILE")
 
 
 def versions(

@@ -28,7 +28,8 @@ def status(
     Example: knoll rollout status digits -w --timeout 600
 
     -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back or rejected, 3 if time ran out.
-    JSON: {model, version, phase, champion, step, percent, evidence: {requests, errors, replayed}, waiting, records: [...]}.
+    JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors, replayed}, waiting,
+    records: [...]}.
     Next: knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.rollout_view import is_bad

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from knoll.cli.description import read_revisions
 from knoll.cli.gate_view import expected_runs, readable_models
 from knoll.cli.model_view import ModelView, find_model
 from knoll.cli.run_view import read_run
@@ -28,10 +29,13 @@ _ENDS = ("Promote", *_BAD)
 
 @dataclass(frozen=True)
 class RolloutView:
-    """The newest rollout of a model. `coming` says what a rollout that is not there yet waits for; "" when none is to be expected."""
+    """The newest rollout of a model. `percent` of the traffic goes to `receiver`: while a rollout goes on the candidate, else the champion,
+    and "" when nothing serves. `coming` says what a rollout that is not there yet waits for; "" when none is to be expected."""
 
     model: ModelView
     version: str
+    receiver: str
+    percent: int
     records: Sequence[Record]
     coming: str
 
@@ -47,7 +51,9 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
     view = find_model(platform, model)
     records = read_records(platform, model)
     version = view.status.get("candidate") or (records[-1]["version"] if records else "")
-    return RolloutView(view, version, [one for one in records if one["version"] == version], _coming(platform, view))
+    receiver, percent = _traffic(platform, view)
+    of_version = [one for one in records if one["version"] == version]
+    return RolloutView(view, version, receiver, percent, of_version, _coming(platform, view))
 
 
 def read_records(platform: Platform, model: str, version: str = "") -> list[Record]:
@@ -80,7 +86,8 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "phase": status.get("phase", "Idle"),
         "champion": status.get("champion", ""),
         "step": slot.get("step", 0),
-        "percent": slot.get("percent", 0),
+        "percent": view.percent,
+        "percentTo": view.receiver,
         "evidence": {key: evidence.get(key, 0) for key in ("requests", "errors", "replayed")},
         "waiting": view.coming,
         "records": list(view.records),
@@ -95,14 +102,13 @@ def rollout_picture(view: RolloutView) -> RenderableType:
     counts = shown["evidence"]
     evidence = f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed"
     facts = Table.grid(padding=(0, 2))
-    percent = int(shown["percent"])
     for name, fact in (
         ("Model", shown["model"]),
         ("On trial", view.version if view.model.status.get("candidate") else f"nothing ({view.version} was the last)"),
         ("Champion", shown["champion"] or "none"),
         ("Phase", shown["phase"]),
-        ("Traffic", f"{percent} % to {view.version}"),
-        ("", ProgressBar(total=100, completed=percent, width=40)),
+        ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
+        ("", ProgressBar(total=100, completed=view.percent, width=40)),
         ("Evidence", evidence),
         ("Next", view.coming),
     ):
@@ -110,6 +116,14 @@ def rollout_picture(view: RolloutView) -> RenderableType:
             facts.add_row(name, fact)
     rows = ((one["at"][11:19], one["action"], f"{one['percent']} %", str(one.get("reason", ""))) for one in view.records)
     return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
+
+
+def _traffic(platform: Platform, view: ModelView) -> tuple[str, int]:
+    """Whose part of the traffic tells how far the rollout is, and that part as it is observed, whatever the slot asks for."""
+    champion, candidate = view.status.get("champion") or "", view.status.get("candidate") or ""
+    if view.status.get("phase", "Idle") == "Idle":
+        return champion, 100 if champion else 0
+    return candidate, sum(one.percent for one in read_revisions(platform, view) if candidate and one.version == candidate)
 
 
 def _coming(platform: Platform, view: ModelView) -> str:

@@ -28,7 +28,7 @@ __all__ = [
     "run_state",
 ]
 
-RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE")
+RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
 _RUN_ID = re.compile(r"(.+)-[0-9a-f]{20}")
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed"}
 _WAITING = "waiting: "  # so the progress of a run begins whose Pod cannot start
@@ -119,9 +119,10 @@ def find_run(platform: Platform, wanted: str) -> str:
 
 def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
     """The cells under RUN_HEADINGS."""
-    state = f"{view.state} ({view.reason})" if view.reason and view.state != "Succeeded" else view.state
+    reason = view.reason if view.state != "Succeeded" else ""
     version = view.outcome.version if view.outcome else ""
-    return (view.run.id, view.run.model, state, _percent(view), _eta(view), numbers(view.metrics), version, age(view.run.created_at, now))
+    told = (_percent(view), _eta(view), numbers(view.metrics), version)
+    return (view.run.id, view.run.model, view.state, *told, age(view.run.created_at, now), reason)
 
 
 def run_line(view: RunView) -> str:

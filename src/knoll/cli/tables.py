@@ -1,11 +1,14 @@
 """Tables as kubectl and kn print them: capital headings, no borders, so that grep and awk work on them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["STYLES", "plain_table"]
+__all__ = ["STYLES", "PlainTable", "plain_table"]
 
 STYLES = {
     "Succeeded": "green",
@@ -23,11 +26,53 @@ STYLES = {
 }
 
 
-def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose cells are plain text, coloured by the state that they begin with."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading in ("RUN", "NAME", "VERSION", "STATE", "AGE"))
-    for row in rows:
-        table.add_row(*(Text(cell, style=STYLES.get(cell.split(" ")[0], "")) for cell in row))
-    return table
+_KEYS = ("RUN", "NAME", "VERSION")  # what the next command wants to be given: never shrunk
+_WHOLE = (*_KEYS, "STATE", "PROGRESS", "ETA", "AGE")
+_SPARE = ("MODEL", "FAMILY", "DATA", "METRICS")  # what a narrow terminal does without, in this order
+_WRAPPED = 12  # columns that a cell which wraps gets at least
+
+
+@dataclass(frozen=True)
+class PlainTable:
+    """A table whose cells are plain text, coloured by the state that they begin with.
+
+    Where it is too wide, its columns move together; then it leaves out those that are empty, and then those that others can tell.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The first layout that fits, else the last."""
+        layouts = self._layouts()
+        gap, shown = next((one for one in layouts if self._least_width(*one) <= options.max_width), layouts[-1])
+        yield self._table(gap, shown)
+
+    def _layouts(self) -> list[tuple[int, Sequence[int]]]:
+        """Gap between columns, and the numbers of the columns that are shown, the widest layout first."""
+        every = range(len(self.headings))
+        shown = [number for number in every if any(row[number] for row in self.rows)]
+        spared = [[one for one in shown if self.headings[one] not in _SPARE[:end]] for end in range(len(_SPARE) + 1)]
+        return [(3, every), (1, every), *((1, one) for one in spared)]
+
+    def _least_width(self, gap: int, shown: Sequence[int]) -> int:
+        widths = [self._width(one) if self.headings[one] in _WHOLE else min(self._width(one), _WRAPPED) for one in shown]
+        return sum(widths) + gap * (len(widths) - 1)
+
+    def _width(self, number: int) -> int:
+        return max(cell_len(cell) for cell in (self.headings[number], *(row[number] for row in self.rows)))
+
+    def _table(self, gap: int, shown: Sequence[int]) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+        for number in shown:
+            heading = self.headings[number]
+            least = self._width(number) if heading in _KEYS else None
+            table.add_column(heading, no_wrap=heading in _WHOLE, min_width=least, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(row[one], style=STYLES.get(row[one].split(" ")[0], "")) for one in shown))
+        return table
+
+
+def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> PlainTable:
+    """The table of these rows, each with a cell for every heading."""
+    return PlainTable(headings, list(rows))

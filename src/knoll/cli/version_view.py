@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from knoll.cli.model_view import place_words
 from knoll.cli.units import age, numbers, short_digest
 from knoll.errors import NotFound
 from knoll.names import manifest_uri, version_uri, versions_uri
@@ -22,7 +23,7 @@ __all__ = [
     "version_row",
 ]
 
-VERSION_HEADINGS = ("VERSION", "STATE", "METRICS", "DATA", "RUN", "AGE")
+VERSION_HEADINGS = ("VERSION", "STATE", "METRICS", "DATA", "RUN", "AGE", "WHY")
 _MANIFEST = "/manifest.json"
 
 
@@ -66,8 +67,8 @@ def pictures(platform: Platform, manifest: Manifest) -> dict[str, bytes]:
 def version_row(view: VersionView, now: datetime) -> tuple[str, ...]:
     """The cells under VERSION_HEADINGS."""
     one = view.manifest
-    state = f"{view.state} ({view.reason})" if view.reason else view.state
-    return (one.version, state, numbers(one.metrics), short_digest(one.dataset_digest), one.run, age(one.created_at, now))
+    data = short_digest(one.dataset_digest)
+    return (one.version, view.state, numbers(one.metrics), data, one.run, age(one.created_at, now), view.reason)
 
 
 def version_document(view: VersionView) -> dict[str, Any]:
@@ -109,4 +110,5 @@ def _status(platform: Platform, model: str, *, is_known: bool) -> Mapping[str, A
     except NotFound as error:
         if is_known:
             return {}
-        raise NotFound(f"model {model}: there is none of that name", fix="knoll models lists them; knoll apply -f FILE adds one") from error
+        told = f"model {model}: there is none of that name{place_words(platform.settings)}"
+        raise NotFound(told, fix="knoll models lists them; knoll apply -f FILE adds one") from error

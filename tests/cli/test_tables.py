@@ -1,0 +1,60 @@
+from io import StringIO
+
+from rich.console import Console
+
+from knoll.cli.run_view import RUN_HEADINGS
+from knoll.cli.tables import plain_table
+from knoll.cli.version_view import VERSION_HEADINGS
+
+OLD, NEW = "digits-0123456789abcdef0123", "digits-fedcba98765432100123"
+REASON = "ErrImagePull: failed to pull registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more: not found"
+
+
+def lines(headings: tuple[str, ...], rows: list[tuple[str, ...]], width: int) -> list[str]:
+    console = Console(file=StringIO(), width=width)
+    console.print(plain_table(headings, rows))
+    found = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert all(len(line) <= width for line in found)
+    return found
+
+
+def column(found: list[str], heading: str) -> str:
+    """All that stands under the last heading, without the breaks."""
+    start = found[0].index(heading)
+    return "".join(line[start:] for line in found[1:]).replace(" ", "")
+
+
+def test_80_columns_keep_the_run_its_state_and_its_progress() -> None:
+    """A long reason wraps in the last column, beside a run that has everything else."""
+    waiting = (NEW, "digits", "Pending", "0 %", "0s", "", "", "4s", REASON)
+    done = (OLD, "digits", "Succeeded", "100 %", "", "accuracy 0.98", "v000001", "2m", "")
+    for rows in ([waiting], [waiting, done]):
+        found = lines(RUN_HEADINGS, rows, 80)
+        assert {"RUN", "STATE", "PROGRESS", "ETA", "AGE", "WHY"} <= set(found[0].split())
+        assert all(part in next(line for line in found if line.startswith(NEW)) for part in ("Pending", "0 %", "0s", "4s"))
+        assert column(found, "WHY") == REASON.replace(" ", "")
+    assert all(part in next(line for line in found if OLD in line) for part in ("Succeeded", "100 %", "v000001", "2m"))
+
+
+def test_80_columns_keep_the_version_and_its_run() -> None:
+    """A version that was rolled back shows why, and does not push the others out."""
+    bad = ("v000003", "quarantined", "accuracy 0.97", "0123456789ab", NEW, "4s", "12 of 50 requests failed, at most 1 % may fail")
+    good = ("v000002", "champion", "accuracy 0.98", "ba9876543210", OLD, "2m", "")
+    found = lines(VERSION_HEADINGS, [bad, good], 80)
+    assert all(part in next(line for line in found if line.startswith("v000003")) for part in ("quarantined", NEW, "4s"))
+    assert all(part in next(line for line in found if line.startswith("v000002")) for part in ("champion", OLD, "2m"))
+    assert column(found, "WHY") == bad[-1].replace(" ", "")
+
+
+def test_a_wide_table_has_every_column_on_one_line() -> None:
+    """Pipes get all columns, empty ones as well, so that awk counts the same columns each time."""
+    found = lines(RUN_HEADINGS, [(NEW, "digits", "Pending", "0 %", "0s", "", "", "4s", REASON)], 240)
+    assert found[0].split() == list(RUN_HEADINGS)
+    assert len(found) == 2
+    assert REASON in found[1]
+
+
+def test_a_key_is_never_cut() -> None:
+    """Also where nothing else has room."""
+    row = (NEW, "digits", "Pending", "0 %", "0s", "", "", "4s", REASON)
+    assert any(line.startswith(NEW) for line in lines(RUN_HEADINGS, [row], 40))
