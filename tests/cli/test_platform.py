@@ -48,7 +48,8 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     """SIGHUP reaches the demo alone, which stops what it has started."""
     settings = read_settings(home=tmp_path / "home", port=0)
     program = (
-        "import sys, time\nfrom knoll.cli.child import platform_child\nfrom knoll.settings import read_settings\n"
+        "import signal, sys, time\nfrom knoll.cli.child import platform_child\nfrom knoll.settings import read_settings\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whatever runs the tests: nohup would have the demo stay
         "with platform_child(read_settings(home=sys.argv[1], port=0)):\n    print(flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
