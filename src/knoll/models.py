@@ -34,7 +34,6 @@ __all__ = [
     "RolloutSpec",
     "ServingSpec",
     "TrainingSpec",
-    "owned",
     "parse_model",
 ]
 
@@ -203,13 +202,6 @@ class Model(_ModelSpec):
     def config_digest(self) -> str:
         """Identity of what is trained: the family and its config."""
         return digest([self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))])
-
-
-def owned(document: dict[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """The Kubernetes object as a part of the Model with this document: whoever deletes the Model deletes it, too."""
-    metadata = model["metadata"]
-    owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata["name"], "uid": metadata["uid"]}
-    return {**document, "metadata": {**document["metadata"], "ownerReferences": [owner]}}
 
 
 def _split_uri_or_fault(uri: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections import Counter
@@ -28,6 +27,7 @@ from botocore.client import Config
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
+from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
 from knoll.names import claim_uri, join, manifest_uri, rollouts_uri, runs_uri, version_uri, versions_uri
 from knoll.ports import Document
@@ -258,28 +258,22 @@ class Installation:
     @contextmanager
     def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:
         """A client that asks without pause until the block is left."""
-        seen, over = Traffic(), threading.Event()
+        seen = Traffic()
 
         def ask() -> None:
-            while not over.is_set():
-                try:
-                    answer = self.predict(name, body)
-                    version = answer.headers.get("x-model-version", "")
-                    if answer.status_code == 200 and version:
-                        seen.versions[version] += 1
-                    else:
-                        seen.failures.append(f"{answer.status_code} {answer.text[:200]}")
-                except httpx.HTTPError as error:
-                    seen.failures.append(repr(error))
-                over.wait(every)
+            try:
+                answer = self.predict(name, body)
+            except httpx.HTTPError as error:
+                seen.failures.append(repr(error))
+                return
+            version = answer.headers.get("x-model-version", "")
+            if answer.status_code == 200 and version:
+                seen.versions[version] += 1
+            else:
+                seen.failures.append(f"{answer.status_code} {answer.text[:200]}")
 
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
-        try:
+        with repeating(ask, every, 120):
             yield seen
-        finally:
-            over.set()
-            thread.join(120)
 
 
 def answers(store: S3Store, bucket: str) -> bool:

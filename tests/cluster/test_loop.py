@@ -7,7 +7,6 @@ Must         exact counts of Jobs, versions, records and failed requests
 upload ─▶ v1 ─▶ upload ─▶ v2, asked meanwhile ─▶ v3 is broken, asked meanwhile ─▶ v4
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from knoll.cli.traffic import repeating
 from knoll.errors import KnollError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -36,22 +36,16 @@ class Watched:
 @contextmanager
 def watching(installation: Any, name: str) -> Iterator[Watched]:
     """Look at the InferenceService until the block is left."""
-    seen, over = Watched(), threading.Event()
+    seen = Watched()
 
     def look() -> None:
-        while not over.wait(0.1):
-            with suppress(KnollError):
-                part = next((percent for percent, tag in installation.traffic(name) if tag == "latest"), None)
-                if part is not None and seen.parts[-1:] != [part]:
-                    seen.parts.append(part)
+        with suppress(KnollError):
+            part = next((percent for percent, tag in installation.traffic(name) if tag == "latest"), None)
+            if part is not None and seen.parts[-1:] != [part]:
+                seen.parts.append(part)
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    with repeating(look, 0.1):
         yield seen
-    finally:
-        over.set()
-        thread.join(30)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from knoll.versions import Manifest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RolloutSpec(steps=(20, 50), minRequests=20, bake="60s", progressDeadline="100s")
-READY = Observed(is_current=True, is_ready=True, percent=20)
+READY = Observed(is_ready=True, percent=20)
 
 
 def ago(seconds: float) -> str:
@@ -35,9 +35,9 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
     ("name", "slot", "observed", "step"),
     [
         ("idle has nothing to do", Slot(), Observed(), Hold),
-        ("a candidate that loads is waited for", DEPLOYING, Observed(is_current=True), Hold),
-        ("a candidate that cannot load is rolled back", DEPLOYING, Observed(is_current=True, failure="digest"), Rollback),
-        ("a candidate that takes too long is rolled back", replace(DEPLOYING, since=ago(101)), Observed(is_current=True), Rollback),
+        ("a candidate that loads is waited for", DEPLOYING, Observed(), Hold),
+        ("a candidate that cannot load is rolled back", DEPLOYING, Observed(failure="digest"), Rollback),
+        ("a candidate that takes too long is rolled back", replace(DEPLOYING, since=ago(101)), Observed(), Rollback),
         ("a ready candidate gets its first traffic", DEPLOYING, READY, Shift),
         ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, See),
         ("traffic that is not seen is waited for", replace(CANARY, seen=""), replace(READY, percent=0), Hold),

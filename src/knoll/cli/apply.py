@@ -69,6 +69,7 @@ def delete(
     Next: knoll apply -f FILE brings it back
     """
     from knoll.cli.model_view import find_model
+    from knoll.parts import part_labels
 
     platform = platform_of(ctx)
     find_model(platform, model)
@@ -76,7 +77,7 @@ def delete(
         typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
     _delete(platform, "Model", model)  # first: a Model that is still there would have the others made again
     for kind in ("InferenceService", "Job"):
-        for one in platform.cluster.list(kind, {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": model}):
+        for one in platform.cluster.list(kind, part_labels(model)):
             _delete(platform, kind, one["metadata"]["name"])
     if output is Output.json:
         print_json({"deleted": model})

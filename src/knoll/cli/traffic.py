@@ -12,7 +12,7 @@ from knoll.errors import KnollError
 if TYPE_CHECKING:
     from knoll.ports import Answer
 
-__all__ = ["Traffic", "traffic"]
+__all__ = ["Traffic", "repeating", "traffic"]
 
 
 @dataclass
@@ -27,20 +27,31 @@ class Traffic:
 def traffic(predict: Callable[[], "Answer"], *, every: float = 0.05) -> Iterator[Traffic]:
     """Call `predict` every `every` seconds in a thread until the block is left."""
     seen = Traffic()
+
+    def ask() -> None:
+        try:
+            seen.versions[predict().version] += 1
+        except KnollError as error:
+            seen.errors.append(str(error))
+
+    with repeating(ask, every):
+        yield seen
+
+
+@contextmanager
+def repeating(act: Callable[[], object], every: float, patience: float = 30) -> Iterator[None]:
+    """Call `act` every `every` seconds in a thread until the block is left, and then wait `patience` seconds for the call in progress."""
     over = threading.Event()
 
     def flow() -> None:
         while not over.is_set():
-            try:
-                seen.versions[predict().version] += 1
-            except KnollError as error:
-                seen.errors.append(str(error))
+            act()
             over.wait(every)
 
     thread = threading.Thread(target=flow, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield
     finally:
         over.set()
-        thread.join(30)
+        thread.join(patience)

@@ -20,8 +20,9 @@ from knoll.events import (
     Event,
     new_event,
 )
-from knoll.models import Model, owned, parse_model
+from knoll.models import Model, parse_model
 from knoll.names import rollout_step_uri
+from knoll.parts import is_part, owned
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
@@ -81,7 +82,7 @@ def _advance(name: str, platform: Platform) -> None:
             return
         slot = slot_from_status(document.get("status") or {})
         service = _settle(document, model, slot, platform)
-        if service is not None and not _is_ours(service, name):
+        if service is not None and not is_part(service, name):
             _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", name)
             return
         after = _decided(model, slot, _observed(slot, service, platform), platform)
@@ -99,7 +100,7 @@ def _settle(document: Document, model: Model, slot: Slot, platform: Platform) ->
         live = platform.cluster.get("InferenceService", model.name)
     except NotFound:
         return platform.cluster.create(owned(wanted, document)) if wanted else None
-    if not _is_ours(live, model.name):
+    if not is_part(live, model.name):
         return live
     if wanted is None:
         platform.cluster.delete("InferenceService", model.name)
@@ -107,12 +108,6 @@ def _settle(document: Document, model: Model, slot: Slot, platform: Platform) ->
     if holds(live["spec"], wanted["spec"]):
         return live
     return platform.cluster.update({**live, "spec": wanted["spec"]})
-
-
-def _is_ours(service: Document, model: str) -> bool:
-    """Whether the InferenceService is this Model's: somebody else's of the same name is theirs, and stays as it is."""
-    labels = service["metadata"].get("labels") or {}
-    return (labels.get("app.kubernetes.io/managed-by"), labels.get("knoll.dev/model")) == ("knoll", model)
 
 
 def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:

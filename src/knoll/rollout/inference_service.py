@@ -11,6 +11,7 @@ from typing import Any
 
 from knoll.models import Model
 from knoll.names import version_uri
+from knoll.parts import part_labels
 from knoll.ports import Document
 from knoll.rollout.slot import Slot
 from knoll.settings import Settings
@@ -64,7 +65,7 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
         "kind": "InferenceService",
         "metadata": {
             "name": model.name,
-            "labels": {"app.kubernetes.io/managed-by": "knoll", "app.kubernetes.io/component": "predictor", "knoll.dev/model": model.name},
+            "labels": {**part_labels(model.name), "app.kubernetes.io/component": "predictor"},
             "annotations": {"serving.kserve.io/deploymentMode": "Knative", "serving.kserve.io/enable-tag-routing": "true"},
             "finalizers": [_FINALIZER],
         },
@@ -110,7 +111,6 @@ class Observed:
     """What is seen of the version that is wanted: is its revision the newest one and ready, what part of the traffic does it get, and at
     which URL can it be reached past the traffic split. `failure` says why it can never serve, `trouble` why it does not serve yet."""
 
-    is_current: bool = False
     is_ready: bool = False
     percent: int = 0
     tagged_url: str = ""
@@ -137,7 +137,6 @@ def observe(service: Document | None, revision: Document | None, version: str, p
     is_ready = predictor.get("latestReadyRevision") == created
     failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
     return Observed(
-        is_current=True,
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
         tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),

@@ -11,19 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from knoll.errors import AlreadyExists, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
-from knoll.models import owned, parse_model
+from knoll.models import parse_model
 from knoll.names import outcome_uri, outcomes_uri, runs_uri
+from knoll.parts import MANAGED, MODEL_LABEL, owned, part_labels
 from knoll.ports import Document, ObjectStore, Platform
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
 from knoll.train.opening import model_of, open_run
-from knoll.train.pods import JOB_LABEL, MODEL_LABEL, last_end
+from knoll.train.pods import JOB_LABEL, last_end
 from knoll.train.waiting import note_obstacle
 
 __all__ = ["handle", "next_run", "sweep"]
 
 _LOG = logging.getLogger(__name__)
-_OURS = {"app.kubernetes.io/managed-by": "knoll"}
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
@@ -40,7 +40,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:
     """Bring the runs without an outcome one step on: an outcome for a failed Job, and for each model a Job for the oldest that waits."""
-    jobs = platform.cluster.list("Job", _OURS)
+    jobs = platform.cluster.list("Job", MANAGED)
     runs = list(_open_runs(platform))
 
     def go_on(model: str) -> None:
@@ -71,7 +71,7 @@ def _opened_and_started(event: Event, platform: Platform) -> bool:
     root, model = platform.settings.model_root, model_of(event)
     with ThreadPoolExecutor(2) as others:
         ended = others.submit(_ids, platform.store, outcomes_uri(root), model)
-        jobs = others.submit(platform.cluster.list, "Job", {**_OURS, MODEL_LABEL: model})
+        jobs = others.submit(platform.cluster.list, "Job", part_labels(model))
         opened = open_run(event, platform)
     if opened is None:
         return True

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from knoll.parts import part_labels
 from knoll.ports import Document
 from knoll.runs import Run
 from knoll.settings import Settings
@@ -29,7 +30,7 @@ _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
 def job_document(run: Run, settings: Settings) -> Document:
     """The Job of a run. Its name is the run id, so the API server decides who creates it."""
-    labels = {"app.kubernetes.io/managed-by": "knoll", "app.kubernetes.io/component": "trainer", "knoll.dev/model": run.model}
+    labels = {**part_labels(run.model), "app.kubernetes.io/component": "trainer"}
     success = {"successPolicy": {"rules": [{"succeededIndexes": "0"}]}} if run.nodes > 1 else {}
     return {
         "apiVersion": "batch/v1",

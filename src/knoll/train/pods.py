@@ -8,10 +8,9 @@ from typing import Any
 
 from knoll.ports import Document
 
-__all__ = ["JOB_LABEL", "MODEL_LABEL", "last_end", "obstacle"]
+__all__ = ["JOB_LABEL", "last_end", "obstacle"]
 
 JOB_LABEL = "batch.kubernetes.io/job-name"
-MODEL_LABEL = "knoll.dev/model"
 _STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"}
 _LONGEST = 200  # characters of what a table shows
 _LONGEST_END = 1000

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from knoll.errors import NotFound
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.names import progress_uri
+from knoll.parts import MODEL_LABEL
 from knoll.ports import Platform
 from knoll.runs import Progress, dump, load_progress
-from knoll.train.pods import JOB_LABEL, MODEL_LABEL, obstacle
+from knoll.train.pods import JOB_LABEL, obstacle
 
 __all__ = ["note_obstacle"]
 
