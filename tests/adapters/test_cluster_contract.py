@@ -11,17 +11,20 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected
 from knoll.ports import Cluster, Document
 
 _LABELS = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits"}
 
 
-@pytest.fixture(params=["local", pytest.param("kubernetes", marks=pytest.mark.cluster)])
+@pytest.fixture(params=["memory", "local", pytest.param("kubernetes", marks=pytest.mark.cluster)])
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     """Each adapter, empty."""
     if request.param == "kubernetes":
         return KubernetesCluster(request.getfixturevalue("namespace"))
+    if request.param == "memory":
+        return MemoryCluster("default", SystemClock())
     return LocalCluster(request.getfixturevalue("tmp_path") / "knoll.db", "default", SystemClock())
 
 

@@ -56,6 +56,28 @@ def test_a_listing_goes_beyond_a_page_and_is_in_order(store: ObjectStore, bucket
     assert len(list(store.list(f"{bucket}/"))) == 1005
 
 
+def test_keys_are_in_the_order_of_their_bytes_and_a_prefix_is_no_folder(store: ObjectStore, bucket: str) -> None:
+    """Capitals come before small letters, other letters after them, and what begins alike is listed alike."""
+    keys = ["a", "Z", "a/1", "a0", "é", "\uffee", "😀", "z"]
+    for key in keys:
+        store.put(f"{bucket}/{key}", b"")
+    assert [info.uri.removeprefix(f"{bucket}/") for info in store.list(f"{bucket}/")] == sorted(keys, key=str.encode)
+    assert [info.uri.removeprefix(f"{bucket}/") for info in store.list(f"{bucket}/a")] == ["a", "a/1", "a0"]
+
+
+def test_a_removed_object_can_be_created_again(store: ObjectStore, bucket: str) -> None:
+    """A conditional write asks what is there now, and not what has ever been; whoever loses changes nothing, the time included."""
+    uri = f"{bucket}/key"
+    store.put(uri, b"first", if_absent=True)
+    store.delete(uri)
+    etag = store.put(uri, b"second", if_absent=True)
+    before = list(store.list(uri))
+    with pytest.raises(AlreadyExists):
+        store.put(uri, b"third", if_absent=True)
+    assert list(store.list(uri)) == before
+    assert store.get(uri, etag=etag) == b"second"
+
+
 def test_a_missing_bucket_or_object_is_told_apart_from_a_broken_store(store: ObjectStore, bucket: str) -> None:
     """Nothing there is an empty listing and NotFound, and deleting it is no fault."""
     assert list(store.list("s3://no-such-bucket/some/")) == []

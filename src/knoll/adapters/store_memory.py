@@ -5,7 +5,8 @@ It keeps the whole contract of `ObjectStore`: conditional writes with one winner
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -34,13 +35,14 @@ class MemoryStore:
         self._now = now
         self._lock = threading.Lock()
         self._objects: dict[str, _Stored] = {}
+        self._order: list[str] = []  # by code points, which is the order of their UTF-8 bytes
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects under `prefix`, as they are at the moment of the call."""
         split_uri(prefix)
         with self._lock:
-            found = [stored.info for uri, stored in self._objects.items() if uri.startswith(prefix)]
-        return iter(sorted(found, key=lambda info: info.uri.encode()))
+            found = [self._objects[uri].info for uri in self._under(prefix)]
+        return iter(found)
 
     def get(self, uri: str, *, etag: str = "") -> bytes:
         """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`."""
@@ -62,10 +64,18 @@ class MemoryStore:
         with self._lock:
             if if_absent and uri in self._objects:
                 raise AlreadyExists(f"{uri} exists")
+            if uri not in self._objects:
+                insort(self._order, uri)
             self._objects[uri] = _Stored(content, info)
         return info.etag
 
     def delete(self, uri: str) -> None:
         """Remove the object if it is there."""
         with self._lock:
-            self._objects.pop(uri, None)
+            if self._objects.pop(uri, None) is not None:
+                del self._order[bisect_left(self._order, uri)]
+
+    def _under(self, prefix: str) -> Sequence[str]:
+        """The URIs that start with `prefix`: they stand next to each other."""
+        first = bisect_left(self._order, prefix)
+        return self._order[first : bisect_right(self._order, prefix, first, key=lambda uri: uri[: len(prefix)])]
