@@ -22,8 +22,9 @@ from place import Place, until
 
 from knoll.adapters.http_binding import event_to_http
 from knoll.events import DATASET_LANDED, Event
-from knoll.names import dataset_uri, outcome_uri
-from knoll.runs import Dataset, DatasetObject, Outcome, dump
+from knoll.ingest.opening import record_run
+from knoll.names import dataset_uri, inbox_uri, outcome_uri, run_id
+from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump
 
 __all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
 
@@ -76,10 +77,11 @@ class Jobs:
         return seen
 
     def _end(self, name: str) -> None:
-        """End the run, if it is one, so that the next of its model need not wait; delete the Job and wait for it."""
+        """Settle the run, if it is one, so that the next of its model need not wait; delete the Job and wait for it."""
         ended = Outcome("failed", "2026-01-01T00:00:00+00:00", reason="measured")
         self._place.store.put(outcome_uri(self._place.root, name), dump(ended), content_type="application/json")
         self._place.cluster.delete("Job", name)
+        self._place.store.delete(inbox_uri(self._place.root, name))
         until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)
 
 
@@ -106,12 +108,14 @@ def declare_sink(name: str, image: str, place: Place) -> None:
 
 
 def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
-    """A new state of the Model's data, whose snapshot is stored; what posts its event."""
+    """A new state of the Model's data, whose run is open; what posts its event."""
     data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
     dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
     uri = dataset_uri(place.root, name, dataset.digest)
-    place.store.put(uri, dump(dataset), content_type="application/json")
-    return _event(DATASET_LANDED, {"model": name, "datasetDigest": dataset.digest, "dataset": uri, "objects": 1, "bytes": 1}, place)
+    now, resources = "2026-01-01T00:00:00+00:00", _NEVER
+    run = Run(run_id(name, dataset.digest, "bench"), name, "image-classifier", dataset.digest, uri, {}, now, resources)
+    record_run(run, dataset, place.store, place.root)
+    return _event(DATASET_LANDED, {"model": name, "runId": run.id, "dataset": uri, "objects": 1, "bytes": 1}, place)
 
 
 def asked(place: Place) -> Callable[[], httpx.Response]:

@@ -18,8 +18,11 @@ __all__ = [
     "dead_letter_uri",
     "dead_letters_uri",
     "digest",
+    "inbox",
+    "inbox_uri",
     "join",
     "manifest_uri",
+    "model_of_run",
     "outcome_uri",
     "outcomes_uri",
     "progress_uri",
@@ -36,6 +39,7 @@ __all__ = [
 ]
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
 _VERSION_NAME = re.compile(r"v(\d{6,})")
 
 
@@ -52,6 +56,14 @@ def digest(parts: Iterable[str | bytes]) -> str:
 def run_id(model: str, dataset_digest: str, config_digest: str) -> str:
     """Name of a run, its Job and its record: at most 61 characters, a valid Kubernetes name."""
     return f"{model}-{digest([model, dataset_digest, config_digest])[:20]}"
+
+
+def model_of_run(run: str) -> str:
+    """ "digits-0123456789abcdef0123" -> "digits". Raises Rejected for what is no run id."""
+    match = _RUN_ID.fullmatch(run)
+    if not match:
+        raise Rejected(f"{run!r} is no run id", fix="knoll runs lists them")
+    return match[1]
 
 
 def version_name(number: int) -> str:
@@ -96,6 +108,16 @@ def runs_uri(root: str) -> str:
 def run_uri(root: str, run: str) -> str:
     """Record of a run, written once."""
     return join(root, "runs", f"{run}.json")
+
+
+def inbox(root: str) -> str:
+    """Where the entries of all runs lie that are not settled."""
+    return join(root, "inbox", "")
+
+
+def inbox_uri(root: str, run: str) -> str:
+    """Entry of a run that is not settled: its record, written before that, removed when nothing is left to do for the run."""
+    return join(root, "inbox", f"{run}.json")
 
 
 def outcome_uri(root: str, run: str) -> str:

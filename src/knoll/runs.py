@@ -90,9 +90,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled."""
+    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled;
+    skipped: the Model's concurrency gave its turn to another."""
 
-    state: Literal["succeeded", "rejected", "failed"]
+    state: Literal["succeeded", "rejected", "failed", "skipped"]
     ended_at: str
     version: str = ""
     reason: str = ""

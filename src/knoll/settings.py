@@ -90,6 +90,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="cluster: labels of nodes for training Jobs, as JSON"
     )
     predictor_node_selector: Mapping[str, str] = Field(default_factory=dict, description="cluster: labels of nodes for predictors, as JSON")
+    quota: int = Field(default=16, ge=1, description="how many training Jobs may be live at once in the namespace; the others wait")
     queue_name: str = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
     priority_class: str = Field(default="", description="cluster: Kueue WorkloadPriorityClass of training Jobs")
     threads: int = Field(

@@ -30,7 +30,7 @@ __all__ = [
 
 RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
 _RUN_ID = re.compile(r"(.+)-[0-9a-f]{20}")
-_ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed"}
+_ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
 _WAITING = "waiting: "  # so the progress of a run begins whose Pod cannot start
 _Record = TypeVar("_Record")
 

@@ -1,20 +1,22 @@
 """The ingest function: an object has been created, or a tick has passed; is a dataset complete?
 
-When one is, its listing is kept as a snapshot under its digest, and `dataset.landed` goes out unless the run exists already. A lost event
-costs nothing but time: `sweep` asks the same question of every Model.
+When one is, its run is opened unless it exists already, and `dataset.landed` goes out. A lost event costs nothing but time: `sweep` asks
+the same question of every Model.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
-from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
-from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
+from knoll.errors import Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
+from knoll.events import OBJECT_CREATED, Event
 from knoll.ingest.landed import Landed, Waiting, may_land
 from knoll.ingest.look import look
 from knoll.ingest.notifications import is_notification, receive_event
+from knoll.ingest.opening import asked_run, open_run
 from knoll.models import Model, parse_model
-from knoll.names import dataset_uri, run_id, run_uri, runs_uri
+from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
-from knoll.runs import Dataset, dump
+from knoll.runs import Dataset
 
 __all__ = ["handle", "sweep"]
 
@@ -54,29 +56,17 @@ def _look(document: Document, model: Model, platform: Platform, cause: Event, on
     _show(document, verdict, platform)
     if isinstance(verdict, Waiting):
         return []
-    known = {one.uri for one in platform.store.list(runs_uri(platform.settings.model_root) + f"{model.name}-")}
-    return [_landed(dataset, platform, cause) for dataset in verdict.datasets if _record(model, dataset, platform) not in known]
+    new = _without_run(model, verdict.datasets, platform)
+    return [event for dataset in new if (event := open_run(model, dataset, platform, cause))]
 
 
-def _record(model: Model, dataset: Dataset, platform: Platform) -> str:
-    return run_uri(platform.settings.model_root, run_id(model.name, dataset.digest, model.config_digest))
-
-
-def _landed(dataset: Dataset, platform: Platform, cause: Event) -> Event:
-    snapshot = dataset_uri(platform.settings.model_root, dataset.model, dataset.digest)
-    with suppress(AlreadyExists):
-        platform.store.put(snapshot, dump(dataset), if_absent=True, content_type="application/json")
-    data = {
-        "model": dataset.model,
-        "datasetDigest": dataset.digest,
-        "dataset": snapshot,
-        "objects": len(dataset.objects),
-        "bytes": sum(one.size for one in dataset.objects),
-        "cause": {"id": cause.id, "type": cause.type, "subject": cause.subject, "time": cause.time},
-    }
-    return new_event(
-        DATASET_LANDED, source=platform.settings.source, time=platform.clock.now(), subject=dataset.model, data=data, cause=cause
-    )
+def _without_run(model: Model, datasets: Sequence[Dataset], platform: Platform) -> list[Dataset]:
+    """The datasets that have no run yet. For one, its own record is looked for: a model has many."""
+    root = platform.settings.model_root
+    records = {dataset: run_uri(root, asked_run(model, dataset)) for dataset in datasets}
+    place = next(iter(records.values())) if len(records) == 1 else f"{runs_uri(root)}{model.name}-"
+    known = {one.uri for one in platform.store.list(place)}
+    return [dataset for dataset, record in records.items() if record not in known]
 
 
 def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> None:

@@ -1,35 +1,36 @@
-"""The train function: exactly one Job for each dataset digest and config.
+"""The train function: exactly one Job for each run that ingest has opened.
 
 Two arbiters, never one: the run record, put on condition that there is none, outlives the Job; the Job's name, which is the run id, lets
-the API server decide who creates it. One Job of a model is live at a time, the next waits as a record without a Job.
+the API server decide who creates it. The inbox holds the runs that are not settled, and nothing else is ever listed, so that it does not
+matter how many there have been. An entry leaves it when its run has an outcome and no live Job.
 """
 
 import logging
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from knoll.errors import AlreadyExists, InvalidModel, KnollError, NotFound, Rejected, act_on_each
+from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
 from knoll.models import parse_model
-from knoll.names import outcome_uri, outcomes_uri, runs_uri
-from knoll.parts import MANAGED, MODEL_LABEL, owned, part_labels
-from knoll.ports import Document, ObjectStore, Platform
+from knoll.names import inbox, inbox_uri, model_of_run, outcome_uri, run_uri
+from knoll.parts import MANAGED, owned
+from knoll.ports import Document, Platform
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
-from knoll.train.opening import model_of, open_run
 from knoll.train.pods import JOB_LABEL, last_end
-from knoll.train.waiting import note_obstacle
+from knoll.train.turns import Concurrency, Entry, Plan, plan_turns, surplus
+from knoll.train.waiting import note_obstacle, note_waiting
 
-__all__ = ["handle", "next_run", "sweep"]
+__all__ = ["handle", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Open and start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
+    """Start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
-        if not _opened_and_started(event, platform):
+        if not _started_alone(_run_of(event), event, platform):
             sweep(event, platform)
     elif event.extensions.get("kind") == "Pod":
         note_obstacle(event, platform)
@@ -39,69 +40,149 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 
 def sweep(event: Event, platform: Platform) -> None:
-    """Bring the runs without an outcome one step on: an outcome for a failed Job, and for each model a Job for the oldest that waits."""
+    """Settle the runs that have ended, and give Jobs to those whose turn it is."""
     jobs = platform.cluster.list("Job", MANAGED)
-    runs = list(_open_runs(platform))
+    entries = _entries(platform)
+    mine = {job["metadata"]["name"]: job for job in jobs}
+    left: list[Entry] = []
 
-    def go_on(model: str) -> None:
-        mine = {job["metadata"]["name"]: job for job in jobs if _labels(job).get(MODEL_LABEL) == model}
-        waiting = [run for run in runs if run.model == model and not _settled(run, mine.get(run.id), platform, event)]
-        run = next_run(waiting, mine)
-        wanted = _wanted_by(run, platform) if run else None
-        if run and wanted:
-            _start(run, wanted, event, platform)
+    def settle(entry: Entry) -> None:
+        if not _settled(entry, mine.get(entry.run), platform, event):
+            left.append(entry)
 
-    act_on_each(sorted({run.model for run in runs}), go_on)
+    _carry_out(lambda: act_on_each(entries, settle), lambda: _take_turns(left, jobs, event, platform))
 
 
-def next_run(waiting: Sequence[Run], jobs: Mapping[str, Document]) -> Run | None:
-    """Which run of a model is to get its Job, given all Jobs of that model: none while one is live, else the oldest without one."""
-    if any(is_live(job) for job in jobs.values()):
-        return None
-    without_job = [run for run in waiting if run.id not in jobs]
-    return min(without_job, key=lambda run: (run.created_at, run.id), default=None)
+def _carry_out(*steps: Callable[[], None]) -> None:
+    """All steps, also when one fails."""
+
+    def call(step: Callable[[], None]) -> None:
+        step()
+
+    act_on_each(steps, call)
 
 
-def _opened_and_started(event: Event, platform: Platform) -> bool:
-    """The short way, for a model that has no other open run: whether nothing is left to do.
+def _run_of(event: Event) -> str:
+    """Id of the run that the event tells of. Raises Rejected when it tells of none."""
+    run = event.data.get("runId") if isinstance(event.data, dict) else None
+    if not isinstance(run, str):
+        raise InvalidEvent(f"event {event.id} of type {event.type} names no run")
+    model_of_run(run)
+    return run
 
-    Jobs and ends are listed beforehand, because what they say of a run stays true; records are listed once our own is there, so of two runs
-    that open at once one at least sees the other, and sweeps.
+
+def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
+    """The short way, for a run that is the only open one of its model: whether nothing is left to do.
+
+    A run is in the inbox before anybody is told of it, so of two runs that open at once one at least sees the other, and sweeps.
     """
-    root, model = platform.settings.model_root, model_of(event)
     with ThreadPoolExecutor(2) as others:
-        ended = others.submit(_ids, platform.store, outcomes_uri(root), model)
-        jobs = others.submit(platform.cluster.list, "Job", part_labels(model))
-        opened = open_run(event, platform)
-    if opened is None:
+        listed = others.submit(_entries, platform)
+        record = others.submit(platform.store.get, run_uri(platform.settings.model_root, run_id))
+        try:
+            model = platform.cluster.get("Model", model_of_run(run_id))
+        except NotFound:
+            return True  # nothing wants to be trained
+    try:
+        run = load_run(record.result())
+    except NotFound as error:
+        raise Rejected(f"event {event.id} names run {run_id}, which nobody has opened") from error
+    entries = listed.result()
+    if run_id not in {entry.run for entry in entries}:
         return True
-    if not opened.is_new:
+    if len(entries) > platform.settings.quota or [entry.run for entry in entries if entry.model == run.model] != [run_id]:
         return False
-    if any(is_live(job) for job in jobs.result()):
-        return True
-    run = opened.run
-    is_alone = _ids(platform.store, runs_uri(root), model) - ended.result() == {run.id}
-    if not is_alone or any(job["metadata"]["name"] == run.id for job in jobs.result()):
-        return False
-    _start(run, opened.model, event, platform)
+    _start(run, model, event, platform)
+    _yield(platform)
     return True
 
 
+def _entries(platform: Platform) -> list[Entry]:
+    """The inbox, oldest first."""
+    place = inbox(platform.settings.model_root)
+    found = []
+    for one in platform.store.list(place):
+        run = one.uri.removeprefix(place).removesuffix(".json")
+        with suppress(Rejected):  # somebody else's file
+            found.append(Entry(one.modified, run, model_of_run(run)))
+    return sorted(found)
+
+
+def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, platform: Platform) -> None:
+    if not entries:
+        return
+    models = {document["metadata"]["name"]: document for document in platform.cluster.list("Model")}
+    plan = _plan(entries, jobs, _policies(models), platform)
+
+    def skip(entry: Entry) -> None:
+        _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=plan.skip[entry]), platform, event)
+        with suppress(NotFound):
+            platform.cluster.delete("Job", entry.run)
+        platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
+
+    def start(entry: Entry) -> None:
+        _start(_record(entry, platform), models[entry.model], event, platform)
+
+    def block(entry: Entry) -> None:
+        note_waiting(entry.run, entry.model, f"blocked: all {platform.settings.quota} Jobs of the quota are live", platform, event)
+
+    _carry_out(lambda: act_on_each(plan.skip, skip), lambda: act_on_each(plan.start, start), lambda: act_on_each(plan.blocked, block))
+    if plan.start:
+        _yield(platform)
+
+
+def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform) -> Plan:
+    """The turns, when all have left that had their outcome long ago, and came back to the inbox by an event that was late."""
+    left = set(entries)
+    while True:
+        plan = plan_turns(left, jobs, policies, platform.settings.quota)
+        ended = [entry for entry in plan.start if _has_ended(entry, platform)]
+        if not ended:
+            return plan
+        for entry in ended:
+            platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
+        left -= set(ended)
+
+
+def _policies(models: Mapping[str, Document]) -> Mapping[str, Concurrency]:
+    """Of the Models that are declared and sound: the runs of others wait."""
+    policies: dict[str, Concurrency] = {}
+    for name, document in models.items():
+        with suppress(InvalidModel):
+            policies[name] = parse_model(document).training.concurrency
+    return policies
+
+
+def _record(entry: Entry, platform: Platform) -> Run:
+    """The run's record; whoever opened the run may have been killed before it was written, and its entry is the same."""
+    root = platform.settings.model_root
+    try:
+        return load_run(platform.store.get(run_uri(root, entry.run)))
+    except NotFound:
+        run = load_run(platform.store.get(inbox_uri(root, entry.run)))
+    with suppress(AlreadyExists):
+        platform.store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
+    return run
+
+
 def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
-    """Create the Job; one that the cluster will never take ends the run."""
+    """Create the Job; one that the cluster will never take ends the run, one that it does not take now is tried again by sweep."""
     try:
         platform.cluster.create(owned(job_document(run, platform.settings), model))
     except AlreadyExists:
         return
+    except Forbidden as error:
+        note_waiting(run.id, run.model, f"blocked: {error}", platform, cause)
     except Rejected as error:
-        _end(run, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
+        _end(run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
+        platform.store.delete(inbox_uri(platform.settings.model_root, run.id))
 
 
-def _ids(store: ObjectStore, place: str, model: str) -> set[str]:
-    """Ids of a model's records at that place."""
-    record = re.compile(rf"({re.escape(model)}-[0-9a-f]{{20}})\.json")
-    found = (record.fullmatch(one.uri.removeprefix(place)) for one in store.list(f"{place}{model}-"))
-    return {match[1] for match in found if match}
+def _yield(platform: Platform) -> None:
+    """Let the later of two Jobs of one model wait again, which others may have started meanwhile."""
+    for name in surplus(platform.cluster.list("Job", MANAGED)):
+        with suppress(NotFound):
+            platform.cluster.delete("Job", name)
 
 
 def _is_of_live_job(event: Event) -> bool:
@@ -109,61 +190,40 @@ def _is_of_live_job(event: Event) -> bool:
     return event.extensions.get("kind") == "Job" and isinstance(event.data, dict) and is_live(event.data)
 
 
-def _labels(document: Document) -> Mapping[str, str]:
-    return document["metadata"].get("labels") or {}
-
-
-def _open_runs(platform: Platform) -> Iterable[Run]:
-    root = platform.settings.model_root
-    ended = {one.uri.rpartition("/")[2] for one in platform.store.list(outcomes_uri(root))}
-    for one in platform.store.list(runs_uri(root)):
-        if one.uri.rpartition("/")[2] in ended:
-            continue
-        try:
-            yield load_run(platform.store.get(one.uri))
-        except Rejected as error:
-            _LOG.warning("passed over %s: %s", one.uri, error)
-
-
-def _settled(run: Run, job: Document | None, platform: Platform, event: Event) -> bool:
-    """Write the outcome of a run whose Job ended without one: the trainer was killed, or never started."""
-    reason = job_failure(job) if job else ""
-    if not reason:
-        return job is not None and not is_live(job)
-    words = "; ".join(filter(None, (reason, _last_words(run, platform))))
-    _end(run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
+def _settled(entry: Entry, job: Document | None, platform: Platform, event: Event) -> bool:
+    """Take the run of an ended Job out of the inbox, with an outcome if it has none: the trainer was killed, or never started."""
+    if job is None or is_live(job):
+        return False
+    if not _has_ended(entry, platform):
+        reason = job_failure(job) or "the Job has completed and left no outcome"
+        words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
+        _end(entry.run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
+    platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
     return True
 
 
-def _end(run: Run, outcome: Outcome, platform: Platform, cause: Event) -> None:
+def _has_ended(entry: Entry, platform: Platform) -> bool:
+    return any(platform.store.list(outcome_uri(platform.settings.model_root, entry.run)))
+
+
+def _end(run: str, outcome: Outcome, platform: Platform, cause: Event) -> None:
     """Write the outcome and tell of it, unless the run has ended otherwise."""
-    uri = outcome_uri(platform.settings.model_root, run.id)
+    uri = outcome_uri(platform.settings.model_root, run)
     try:
         platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
     except AlreadyExists:
         return
-    data = {"runId": run.id, "model": run.model, "state": outcome.state, "reason": outcome.reason}
+    model = model_of_run(run)
+    data = {"runId": run, "model": model, "state": outcome.state, "reason": outcome.reason}
     time = platform.clock.now()
-    platform.events.publish(
-        new_event(TRAINING_FAILED, source=platform.settings.source, time=time, subject=run.model, data=data, cause=cause)
-    )
+    platform.events.publish(new_event(TRAINING_FAILED, source=platform.settings.source, time=time, subject=model, data=data, cause=cause))
 
 
-def _last_words(run: Run, platform: Platform) -> str:
+def _last_words(run: str, platform: Platform) -> str:
     """How the last Pod of a run ended; empty when that cannot be learnt, which must not keep the outcome from being written."""
     try:
-        end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run.id}))
+        end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run}))
     except KnollError as error:
-        _LOG.warning("the Pods of %s cannot be listed: %s", run.id, error)
+        _LOG.warning("the Pods of %s cannot be listed: %s", run, error)
         return ""
     return f"the last Pod: {end}" if end else ""
-
-
-def _wanted_by(run: Run, platform: Platform) -> Document | None:
-    """The Model, if it is still declared: the runs of a deleted one wait until it comes back."""
-    try:
-        document = platform.cluster.get("Model", run.model)
-        parse_model(document)
-    except (NotFound, InvalidModel):
-        return None
-    return document

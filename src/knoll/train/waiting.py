@@ -10,7 +10,7 @@ from knoll.ports import Platform
 from knoll.runs import Progress, dump, load_progress
 from knoll.train.pods import JOB_LABEL, obstacle
 
-__all__ = ["note_obstacle"]
+__all__ = ["note_obstacle", "note_waiting"]
 
 
 def note_obstacle(event: Event, platform: Platform) -> None:
@@ -20,7 +20,12 @@ def note_obstacle(event: Event, platform: Platform) -> None:
     run, model, reason = labels.get(JOB_LABEL), labels.get(MODEL_LABEL), obstacle(pod)
     if not (run and model and reason):
         return
-    uri, state = progress_uri(platform.settings.model_root, run), f"waiting: {reason}"
+    note_waiting(run, model, f"waiting: {reason}", platform, event)
+
+
+def note_waiting(run: str, model: str, state: str, platform: Platform, event: Event) -> None:
+    """Write and publish why a run does not go on, unless that is known, or the trainer has spoken since."""
+    uri = progress_uri(platform.settings.model_root, run)
     if not _is_news(state, event, _known(uri, platform)):
         return
     progress = Progress(state, 0, None, {}, platform.clock.now().isoformat())

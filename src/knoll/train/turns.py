@@ -1,0 +1,93 @@
+"""Whose turn it is: which runs of the inbox get their Job now, and which never will. Pure.
+
+One Job of a model is live at a time, and no more Jobs in all than the quota. Two deciders may see different worlds and start two; whoever
+comes later sees both, so `surplus` after each start makes one of them wait again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from knoll.errors import Rejected
+from knoll.names import model_of_run
+from knoll.parts import MODEL_LABEL
+from knoll.ports import Document
+from knoll.train.job import is_live
+
+__all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
+
+Concurrency = Literal["Queue", "Replace", "Forbid"]
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A run that is not settled; entries are in order of their age, by the store's clock."""
+
+    since: datetime
+    run: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done: runs to start, oldest first; runs whose turn it were, but for the quota; runs that end untrained, and why."""
+
+    start: Sequence[Entry]
+    blocked: Sequence[Entry]
+    skip: Mapping[Entry, str]
+
+
+def plan_turns(entries: Iterable[Entry], jobs: Sequence[Document], policies: Mapping[str, Concurrency], quota: int) -> Plan:
+    """The turns of all models in `policies`; entries of others, and those that have an ended Job, wait."""
+    live = [job for job in jobs if is_live(job)]
+    ended = {_name(job) for job in jobs} - {_name(job) for job in live}
+    open_entries = sorted(entry for entry in entries if entry.model in policies and entry.run not in ended)
+    skip: dict[Entry, str] = {}
+    first: list[Entry] = []
+    for model, policy in policies.items():
+        mine = [entry for entry in open_entries if entry.model == model]
+        running = {_name(job) for job in live if _model(job) == model}
+        skip |= _skipped(mine, running, policy)
+        first += _next([entry for entry in mine if entry not in skip], running - {entry.run for entry in skip})
+    room = max(0, quota - len({_name(job) for job in live} - {entry.run for entry in skip}))
+    return Plan(sorted(first)[:room], sorted(first)[room:], skip)
+
+
+def surplus(jobs: Iterable[Document]) -> list[str]:
+    """Names of the Jobs of runs that are live beside an older Job of their model."""
+    live = [job for job in jobs if is_live(job) and "deletionTimestamp" not in job["metadata"]]
+    first: dict[str, str] = {}
+    late: list[str] = []
+    for job in sorted(live, key=lambda job: (_is_run(job), job["metadata"].get("creationTimestamp", ""), _name(job))):
+        if first.setdefault(_model(job), _name(job)) != _name(job) and _is_run(job):
+            late.append(_name(job))
+    return late
+
+
+def _skipped(mine: Sequence[Entry], running: set[str], policy: Concurrency) -> dict[Entry, str]:
+    if policy == "Replace" and mine:
+        return dict.fromkeys(mine[:-1], f"replaced by {mine[-1].run}: the Model's concurrency is Replace")
+    if policy == "Forbid" and running:
+        reason = f"it landed while {min(running)} was live: the Model's concurrency is Forbid"
+        return {entry: reason for entry in mine if entry.run not in running}
+    return {}
+
+
+def _next(mine: Sequence[Entry], running: set[str]) -> Sequence[Entry]:
+    return () if running else mine[:1]
+
+
+def _is_run(job: Document) -> bool:
+    try:
+        return model_of_run(_name(job)) == _model(job)
+    except Rejected:
+        return False
+
+
+def _name(job: Document) -> str:
+    return str(job["metadata"]["name"])
+
+
+def _model(job: Document) -> str:
+    return str((job["metadata"].get("labels") or {}).get(MODEL_LABEL, ""))
