@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from knoll.errors import AlreadyExists, Rejected, Unavailable
-from knoll.events import TRAINING_FAILED, TRAINING_STARTED, TRAINING_SUCCEEDED
-from knoll.names import outcome_uri, run_uri, version_uri
+from knoll.errors import Rejected, Unavailable
+from knoll.events import TRAINING_STARTED
+from knoll.names import run_uri
 from knoll.ports import Platform
-from knoll.runs import Outcome, Run, dump, load_run
+from knoll.runs import Outcome, Run, load_run
+from knoll.train.ending import end_run
 from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
 from knoll.train.launch import SUCCEEDED, exit_code, find_outcome
 from knoll.train.learning import DataChanged, Learnt, Quiet, learn
@@ -70,7 +71,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
         outcome = _attempt(run, platform, ranks, reporter)
     finally:
         reporter.close()
-    return _end(run, outcome, platform)
+    return end_run(run, outcome, platform)
 
 
 def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
@@ -111,30 +112,6 @@ def _score(learnt: Learnt) -> Mapping[str, float]:
     if faults:
         raise Diverged("training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data")
     return metrics
-
-
-def _end(run: Run, outcome: Outcome, platform: Platform) -> int:
-    """Write the outcome and announce it, unless another attempt was first: then that one counts."""
-    try:
-        uri = outcome_uri(platform.settings.model_root, run.id)
-        platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
-    except AlreadyExists:
-        outcome = find_outcome(run.id, platform) or outcome
-        say(f"another attempt has ended this run: {outcome.state}")
-        return exit_code(outcome)
-    say(f"run {run.id} {outcome.state}" + (f": {outcome.reason}" if outcome.reason else ""))
-    _announce(run, outcome, platform)
-    return exit_code(outcome)
-
-
-def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
-    if outcome.state == "succeeded":
-        uri = version_uri(platform.settings.model_root, run.model, outcome.version)
-        data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics)}
-        publish_event(TRAINING_SUCCEEDED, run, data, platform, id=f"{run.id}.succeeded")
-    else:
-        data = {"state": outcome.state, "reason": outcome.reason}
-        publish_event(TRAINING_FAILED, run, data, platform, id=f"{run.id}.failed")
 
 
 @contextmanager
