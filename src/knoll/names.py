@@ -12,6 +12,7 @@ from knoll.errors import Rejected
 
 __all__ = [
     "MODEL_NAME",
+    "checksums_uri",
     "claim_uri",
     "claims_uri",
     "dataset_uri",
@@ -32,6 +33,8 @@ __all__ = [
     "run_uri",
     "runs_uri",
     "split_uri",
+    "superseded_prefix",
+    "superseded_uri",
     "version_name",
     "version_number",
     "version_uri",
@@ -53,9 +56,12 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return state.hexdigest()
 
 
-def run_id(model: str, dataset_digest: str, config_digest: str) -> str:
-    """Name of a run, its Job and its record: at most 61 characters, a valid Kubernetes name."""
-    return f"{model}-{digest([model, dataset_digest, config_digest])[:20]}"
+def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:
+    """Name of a run, its Job and its record: at most 61 characters, a valid Kubernetes name.
+
+    `again` counts how often the same data has been superseded before it was trained.
+    """
+    return f"{model}-{digest([model, dataset_digest, config_digest, *([str(again)] if again else [])])[:20]}"
 
 
 def model_of_run(run: str) -> str:
@@ -100,6 +106,11 @@ def dataset_uri(root: str, model: str, dataset_digest: str) -> str:
     return join(root, "datasets", model, f"{dataset_digest}.json")
 
 
+def checksums_uri(root: str, model: str) -> str:
+    """What has been read of the sha256 of a model's data; overwritten by whoever has read more."""
+    return join(root, "checksums", f"{model}.json")
+
+
 def runs_uri(root: str) -> str:
     """Where all run records lie."""
     return join(root, "runs", "")
@@ -128,6 +139,16 @@ def outcome_uri(root: str, run: str) -> str:
 def outcomes_uri(root: str) -> str:
     """Where all outcomes lie."""
     return join(root, "outcomes", "")
+
+
+def superseded_uri(root: str, run: str) -> str:
+    """Hint that a run may end as superseded: written before such an outcome, so that nobody reads all outcomes to find them."""
+    return join(root, "superseded", f"{run}.json")
+
+
+def superseded_prefix(root: str, model: str) -> str:
+    """How the hints of a model begin, and those of models whose names go on with a dash."""
+    return join(root, "superseded", f"{model}-")
 
 
 def progress_uri(root: str, run: str) -> str:

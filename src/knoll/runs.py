@@ -28,11 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DatasetObject:
-    """One object of a dataset, pinned by its etag; `size` is in bytes."""
+    """One object of a dataset, pinned by its etag; `size` is in bytes, and `sha256` in hex where the user has said what it must be."""
 
     uri: str
     etag: str
     size: int
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,21 +92,26 @@ class Progress:
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled;
-    skipped: the Model's concurrency gave its turn to another."""
+    skipped: the Model's concurrency gave its turn to another. With `superseded` its data had been replaced before it was trained: when the
+    same data lands again, it has a new run."""
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
     ended_at: str
     version: str = ""
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    superseded: bool = False
 
 
 _Record = TypeVar("_Record")
 
 
 def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
-    """A record as JSON with sorted keys, so that equal records are equal bytes."""
-    return json.dumps(asdict(record), sort_keys=True, indent=1).encode()
+    """A record as JSON with sorted keys, so that equal records are equal bytes; a sha256 that nobody has said is left out."""
+    fields = asdict(record)
+    if isinstance(record, Dataset):
+        fields["objects"] = [{name: value for name, value in one.items() if name != "sha256" or value} for one in fields["objects"]]
+    return json.dumps(fields, sort_keys=True, indent=1).encode()
 
 
 def load_dataset(body: bytes) -> Dataset:

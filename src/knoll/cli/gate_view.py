@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from knoll.errors import InvalidModel
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look
+from knoll.ingest.opening import asked_runs
 from knoll.models import Model, parse_model
-from knoll.names import run_id
 from knoll.ports import Document, Platform
 
 __all__ = ["Expected", "expected_runs", "readable_models"]
@@ -47,4 +47,5 @@ def _expected(platform: Platform, model: Model) -> Expected:
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.reason)
     newest = verdict.datasets[-1]
-    return Expected(model.name, run_id(model.name, newest.digest, model.config_digest), "the data is complete; its run is about to start")
+    run = asked_runs(model, [newest], platform)[newest]
+    return Expected(model.name, run, "the data is complete; its run is about to start")

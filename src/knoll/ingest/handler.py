@@ -4,7 +4,7 @@ When one is, its run is opened unless it exists already, and `dataset.landed` go
 the same question of every Model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 from knoll.errors import Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
@@ -12,7 +12,7 @@ from knoll.events import OBJECT_CREATED, Event
 from knoll.ingest.landed import Landed, Waiting, may_land
 from knoll.ingest.look import look
 from knoll.ingest.notifications import is_notification, receive_event
-from knoll.ingest.opening import asked_run, open_run
+from knoll.ingest.opening import asked_runs, open_run
 from knoll.models import Model, parse_model
 from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
@@ -56,17 +56,16 @@ def _look(document: Document, model: Model, platform: Platform, cause: Event, on
     _show(document, verdict, platform)
     if isinstance(verdict, Waiting):
         return []
-    new = _without_run(model, verdict.datasets, platform)
-    return [event for dataset in new if (event := open_run(model, dataset, platform, cause))]
+    new = _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
+    return [event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))]
 
 
-def _without_run(model: Model, datasets: Sequence[Dataset], platform: Platform) -> list[Dataset]:
-    """The datasets that have no run yet. For one, its own record is looked for: a model has many."""
+def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform) -> dict[Dataset, str]:
+    """The runs that nobody has opened yet. Of one, its own record is looked for: a model has many."""
     root = platform.settings.model_root
-    records = {dataset: run_uri(root, asked_run(model, dataset)) for dataset in datasets}
-    place = next(iter(records.values())) if len(records) == 1 else f"{runs_uri(root)}{model.name}-"
-    known = {one.uri for one in platform.store.list(place)}
-    return [dataset for dataset, record in records.items() if record not in known]
+    (only,) = runs.values() if len(runs) == 1 else ("",)
+    known = {one.uri for one in platform.store.list(run_uri(root, only) if only else f"{runs_uri(root)}{model}-")}
+    return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
 
 
 def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> None:

@@ -4,28 +4,51 @@ The snapshot comes first, because the run reads it. Then the run's entry in the 
 from there. Last the record itself, on condition that there is none: it outlives everything, so the same data has no second run.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 
-from knoll.errors import AlreadyExists
+from knoll.errors import AlreadyExists, NotFound
 from knoll.events import DATASET_LANDED, Event, new_event
 from knoll.models import Model
-from knoll.names import dataset_uri, inbox_uri, run_id, run_uri
+from knoll.names import dataset_uri, inbox_uri, outcome_uri, run_id, run_uri, superseded_prefix
 from knoll.ports import ObjectStore, Platform
-from knoll.runs import Dataset, Run, dump
+from knoll.runs import Dataset, Run, dump, load_outcome
 
-__all__ = ["asked_run", "open_run", "record_run"]
-
-
-def asked_run(model: Model, dataset: Dataset) -> str:
-    """Id of the run that the dataset asks for, with the config that the Model has now."""
-    return run_id(model.name, dataset.digest, model.config_digest)
+__all__ = ["asked_runs", "open_run", "record_run"]
 
 
-def open_run(model: Model, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:
-    """Open the run that the dataset asks for; the event that tells of it, or None when somebody else was first and tells."""
+def asked_runs(model: Model, datasets: Iterable[Dataset], platform: Platform) -> dict[Dataset, str]:
+    """Id of the run that each dataset asks for, with the config that the Model has now.
+
+    Data that was superseded before it was trained, and has landed again, asks for another run than before.
+    """
+    place = superseded_prefix(platform.settings.model_root, model.name)
+    hints = {one.uri.rpartition("/")[2].removesuffix(".json") for one in platform.store.list(place)}
+    return {dataset: _asked_run(model, dataset, hints, platform) for dataset in datasets}
+
+
+def _asked_run(model: Model, dataset: Dataset, hints: set[str], platform: Platform) -> str:
+    for again in count():
+        run = run_id(model.name, dataset.digest, model.config_digest, again)
+        if run not in hints or not _is_superseded(run, platform):
+            break
+    return run
+
+
+def _is_superseded(run: str, platform: Platform) -> bool:
+    """Whether the hint came true: who wrote it may have been killed, and the run have ended otherwise."""
+    try:
+        return load_outcome(platform.store.get(outcome_uri(platform.settings.model_root, run))).superseded
+    except NotFound:
+        return False
+
+
+def open_run(id: str, model: Model, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:
+    """Open the run with that id on the dataset; the event that tells of it, or None when somebody else was first and tells."""
     root = platform.settings.model_root
-    run = _run(model, dataset, platform.clock.now(), root, cause)
+    run = _run(id, model, dataset, platform.clock.now(), root, cause)
     return _landed(dataset, run, platform, cause) if record_run(run, dataset, platform.store, root) else None
 
 
@@ -42,9 +65,9 @@ def record_run(run: Run, dataset: Dataset, store: ObjectStore, root: str) -> boo
     return True
 
 
-def _run(model: Model, dataset: Dataset, now: datetime, root: str, cause: Event) -> Run:
+def _run(id: str, model: Model, dataset: Dataset, now: datetime, root: str, cause: Event) -> Run:
     return Run(
-        id=asked_run(model, dataset),
+        id=id,
         model=model.name,
         family=model.family,
         dataset_digest=dataset.digest,

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
-from knoll.models import parse_model
-from knoll.names import inbox, inbox_uri, model_of_run, outcome_uri, run_uri
+from knoll.models import Model, parse_model
+from knoll.names import inbox, inbox_uri, model_of_run, outcome_uri, run_uri, superseded_uri
 from knoll.parts import MANAGED, owned
 from knoll.ports import Document, Platform
 from knoll.runs import Outcome, Run, dump, load_run
@@ -111,20 +111,19 @@ def _entries(platform: Platform) -> list[Entry]:
 def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, platform: Platform) -> None:
     if not entries:
         return
-    models = {document["metadata"]["name"]: document for document in platform.cluster.list("Model")}
-    plan = _plan(entries, jobs, _policies(models), platform)
+    documents = {document["metadata"]["name"]: document for document in platform.cluster.list("Model")}
+    models = _readable(documents)
+    plan = _plan(entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform)
 
     def skip(entry: Entry) -> None:
-        _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=plan.skip[entry]), platform, event)
-        with suppress(NotFound):
-            platform.cluster.delete("Job", entry.run)
-        platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
+        _skip(entry, models[entry.model], plan.skip[entry], platform, event)
 
     def start(entry: Entry) -> None:
-        _start(_record(entry, platform), models[entry.model], event, platform)
+        _start(_record(entry, platform), documents[entry.model], event, platform)
 
     def block(entry: Entry) -> None:
-        note_waiting(entry.run, entry.model, f"blocked: all {platform.settings.quota} Jobs of the quota are live", platform, event)
+        state = f"blocked: all {platform.settings.quota} Jobs of the quota are live"
+        note_waiting(entry.run, entry.model, state, platform, event)
 
     _carry_out(lambda: act_on_each(plan.skip, skip), lambda: act_on_each(plan.start, start), lambda: act_on_each(plan.blocked, block))
     if plan.start:
@@ -144,13 +143,13 @@ def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str,
         left -= set(ended)
 
 
-def _policies(models: Mapping[str, Document]) -> Mapping[str, Concurrency]:
-    """Of the Models that are declared and sound: the runs of others wait."""
-    policies: dict[str, Concurrency] = {}
-    for name, document in models.items():
+def _readable(documents: Mapping[str, Document]) -> Mapping[str, Model]:
+    """The Models that are sound: the runs of others wait."""
+    models: dict[str, Model] = {}
+    for name, document in documents.items():
         with suppress(InvalidModel):
-            policies[name] = parse_model(document).training.concurrency
-    return policies
+            models[name] = parse_model(document)
+    return models
 
 
 def _record(entry: Entry, platform: Platform) -> Run:
@@ -176,6 +175,18 @@ def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
     except Rejected as error:
         _end(run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
         platform.store.delete(inbox_uri(platform.settings.model_root, run.id))
+
+
+def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Event) -> None:
+    """End a run untrained; if its data lands again it has a new run, but where each object is a dataset, all stay landed."""
+    root = platform.settings.model_root
+    superseded = model.training.concurrency == "Replace" and model.dataset.landed.when != "object"
+    if superseded:
+        platform.store.put(superseded_uri(root, entry.run), b"{}", content_type="application/json")
+    _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded), platform, cause)
+    with suppress(NotFound):
+        platform.cluster.delete("Job", entry.run)
+    platform.store.delete(inbox_uri(root, entry.run))
 
 
 def _yield(platform: Platform) -> None:
