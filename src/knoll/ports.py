@@ -33,8 +33,12 @@ class ObjectStore(Protocol):
     Every method raises StoreUnavailable when the store does not answer, with the original error as its cause.
     """
 
-    def list(self, prefix: str) -> Iterable[ObjectInfo]:
-        """All objects whose URI starts with `prefix`, in order of their keys. An empty or missing bucket yields nothing."""
+    def list(self, prefix: str, *, after: str = "") -> Iterable[ObjectInfo]:
+        """All objects whose URI starts with `prefix`, in order of their keys. An empty or missing bucket yields nothing.
+
+        `after` is a URI in the same bucket, of an object or not: only what sorts behind it is listed. If it ends with a slash, what sorts
+        before it costs nothing.
+        """
 
     def get(self, uri: str, *, etag: str = "") -> bytes:
         """The whole object. Raises NotFound, or Conflict when `etag` is given and the object has another one."""

@@ -290,8 +290,8 @@ class Mortal:
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
 
-    def list(self, place: str, labels: Any = None) -> Any:
-        return self._behind[0].list(place) if "://" in place else self._behind[1].list(place, labels)
+    def list(self, place: str, labels: Any = None, after: str = "") -> Any:
+        return self._behind[0].list(place, after=after) if "://" in place else self._behind[1].list(place, labels)
 
     def get(self, place: str, name: str = "") -> Any:
         return self._behind[1].get(place, name) if name else self._behind[0].get(place)

@@ -37,11 +37,11 @@ class MemoryStore:
         self._objects: dict[str, _Stored] = {}
         self._order: list[str] = []  # by code points, which is the order of their UTF-8 bytes
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """All objects under `prefix`, as they are at the moment of the call."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """All objects under `prefix` and behind `after`, as they are at the moment of the call."""
         split_uri(prefix)
         with self._lock:
-            found = [self._objects[uri].info for uri in self._under(prefix)]
+            found = [self._objects[uri].info for uri in self._under(prefix, after)]
         return iter(found)
 
     def get(self, uri: str, *, etag: str = "") -> bytes:
@@ -75,7 +75,7 @@ class MemoryStore:
             if self._objects.pop(uri, None) is not None:
                 del self._order[bisect_left(self._order, uri)]
 
-    def _under(self, prefix: str) -> Sequence[str]:
+    def _under(self, prefix: str, after: str) -> Sequence[str]:
         """The URIs that start with `prefix`: they stand next to each other."""
-        first = bisect_left(self._order, prefix)
+        first = max(bisect_left(self._order, prefix), bisect_right(self._order, after))
         return self._order[first : bisect_right(self._order, prefix, first, key=lambda uri: uri[: len(prefix)])]

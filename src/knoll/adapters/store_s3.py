@@ -45,16 +45,17 @@ class S3Store:
         self._lock = threading.Lock()
         self._built: S3Client | None = None
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See `ports.ObjectStore.list`; pages are fetched as they are needed."""
         bucket, key = split_uri(prefix)
+        start: Any = {"StartAfter": _folder(split_uri(after)[1])} if after else {}
         try:
             with self._errors(prefix):
-                for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **start):
                     for one in page.get("Contents", []):
-                        yield ObjectInfo(
-                            f"s3://{bucket}/{one['Key']}", _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
-                        )
+                        uri = f"s3://{bucket}/{one['Key']}"
+                        if uri > after:
+                            yield ObjectInfo(uri, _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC))
         except NotFound:
             return
 
@@ -186,6 +187,11 @@ def _split_object(uri: str) -> tuple[str, str]:
     if not key:
         raise Rejected(f"{uri} names a bucket, not an object")
     return bucket, key
+
+
+def _folder(key: str) -> str:
+    """Where listings begin for a key: some servers (SeaweedFS 4.48) do not list what is below a folder that they are to begin behind."""
+    return key[: key.rfind("/") + 1]
 
 
 def _bare(etag: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from knoll.errors import InvalidVersion
 from knoll.models import Model
-from knoll.names import manifest_uri, version_name, version_number, versions_uri
+from knoll.names import manifest_uri, version_name, version_number, version_uri, versions_uri
 from knoll.ports import Platform
 from knoll.rollout.gate import why_not
 from knoll.rollout.slot import Slot
@@ -13,12 +13,13 @@ from knoll.versions import Manifest, load_manifest
 __all__ = ["newest_untried", "read_manifest", "why_rejected"]
 
 _MANIFEST = "/manifest.json"
+_SORTED = 999_999  # up to here names sort as numbers
 
 
 def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
     """The newest version that is newer than the champion and every quarantined one; "" when there is none. Older ones are passed over."""
     tried = max((version_number(name) for name in (slot.champion, *slot.quarantine) if name), default=0)
-    newest = max((version_number(name) for name in _versions(model.name, platform)), default=0)
+    newest = max((version_number(name) for name in _versions(model.name, tried, platform)), default=0)
     return version_name(newest) if newest > tried else ""
 
 
@@ -40,7 +41,10 @@ def read_manifest(model: str, version: str, platform: Platform) -> Manifest:
     return manifest
 
 
-def _versions(model: str, platform: Platform) -> Iterable[str]:
-    for one in platform.store.list(versions_uri(platform.settings.model_root, model)):
+def _versions(model: str, tried: int, platform: Platform) -> Iterable[str]:
+    """The versions, those before the one that was tried left out as far as their names tell: a model has more of them every day."""
+    root = platform.settings.model_root
+    after = version_uri(root, model, version_name(tried)) if 0 < tried < _SORTED else ""
+    for one in platform.store.list(versions_uri(root, model), after=after):
         if one.uri.endswith(_MANIFEST):
             yield one.uri.removesuffix(_MANIFEST).rpartition("/")[2]
