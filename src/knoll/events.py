@@ -4,6 +4,8 @@ The wire format lives in `knoll.adapters.http_binding`; here is only what an eve
 because not every broker percent-encodes headers; keys and names travel in `data`.
 """
 
+import json
+import math
 import re
 import uuid
 from collections.abc import Mapping
@@ -31,8 +33,10 @@ __all__ = [
     "Event",
     "event_from_json",
     "event_to_json",
+    "is_timestamp",
     "new_event",
     "object_changed",
+    "read_json",
 ]
 
 OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
@@ -53,6 +57,9 @@ TICK = "dev.knoll.tick"
 _CORE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"}
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_MOST_DIGITS = 20  # of an integer: the largest of 64 bits has as many
 
 
 @dataclass(frozen=True)
@@ -127,9 +134,11 @@ def event_from_json(document: Any) -> Event:
     if document.get("specversion") != "1.0":
         faults.append('specversion must be "1.0"')
     faults += [f"{name} must be a string" for name in ("subject", "time") if not isinstance(document.get(name, ""), str)]
+    if isinstance(document.get("time"), str) and document["time"] and not is_timestamp(document["time"]):
+        faults.append("time must be a timestamp of RFC 3339")
     extensions = {name: value for name, value in document.items() if name not in _CORE}
-    faults += [f"extension name {name!r} is not lower-case alphanumeric" for name in extensions if not _EXTENSION.fullmatch(name)]
-    faults += [f"extension {name} is not a scalar" for name, value in extensions.items() if isinstance(value, dict | list | None)]
+    faults += [f"extension name {name!a:.99} is not lower-case alphanumeric" for name in extensions if not _EXTENSION.fullmatch(name)]
+    faults += [f"extension {name!a:.99} is not a scalar" for name, value in extensions.items() if isinstance(value, dict | list | None)]
     for name in ("id", "source", "type"):
         if _is_text(document.get(name)) and not _VISIBLE.fullmatch(document[name]):
             faults.append(f"{name} must be printable ASCII without spaces")
@@ -146,5 +155,55 @@ def event_from_json(document: Any) -> Event:
     )
 
 
+def read_json(text: bytes | str, what: str) -> Any:
+    """JSON that every reader understands in the same way, as RFC 7493 asks for. Raises InvalidEvent, which names `what` was read.
+
+    UTF-8, no name twice, no half of a surrogate pair, no NaN, no number that a float or 64 bits cannot hold.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode()
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite, parse_int=_bounded)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
+    return value
+
+
+def is_timestamp(text: str) -> bool:
+    """Whether the text is a time as RFC 3339 writes it; what is none, some brokers refuse for ever."""
+    if not _TIMESTAMP.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise ValueError("a name is given twice")
+    return unique
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MOST_DIGITS:
+        raise ValueError("a number is out of range")
+    return int(digits)

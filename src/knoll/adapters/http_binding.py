@@ -18,7 +18,7 @@ from cloudevents.conversion import to_structured
 from cloudevents.http import CloudEvent
 
 from knoll.errors import InvalidEvent, Rejected, Unavailable
-from knoll.events import Event, event_from_json, event_to_json
+from knoll.events import Event, event_from_json, event_to_json, read_json
 
 __all__ = ["Response", "event_from_http", "event_to_http", "is_event", "respond"]
 
@@ -53,13 +53,14 @@ def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
     if media_type == _STRUCTURED:
         document = _from_structured(body)
     elif media_type.startswith("application/cloudevents"):
-        raise InvalidEvent(f"knoll reads no {media_type}", fix=f"send one event at a time, binary or as {_STRUCTURED}")
+        raise InvalidEvent(f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {_STRUCTURED}")
     else:
         document = _from_binary(headers, media_type, body)
+    event = event_from_json(document)
     odd = [name for name, value in document.items() if name != "data" and isinstance(value, str) and _CONTROL.search(value)]
     if odd:
         raise InvalidEvent("control characters in " + ", ".join(sorted(odd)))
-    return event_from_json(document)
+    return event
 
 
 def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
@@ -72,28 +73,33 @@ def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
 def respond(act: Callable[[], Event | None]) -> Response:
     """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never, 503 for later.
 
-    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body or a stack trace.
+    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body, a stack trace or control characters.
     """
     try:
         reply = act()
+        return Response(204, {}, b"") if reply is None else Response(200, *event_to_http(reply))
     except Rejected as error:
-        _log.warning("rejected: %s", error)
-        return _refuse(422, f"rejected: {type(error).__name__}: {error}")
+        _log.warning("rejected: %s", _plain(error))
+        return _refuse(422, f"rejected: {type(error).__name__}: {_plain(error)}")
     except Unavailable as error:
-        _log.warning("unavailable: %s", error)
+        _log.warning("unavailable: %s", _plain(error))
         return _refuse(503, f"unavailable: {type(error).__name__}; try again later")
     except Exception as error:
         _log.exception("the handler failed")
         return _refuse(503, f"failed: {type(error).__name__}; the log of the function says why")
-    return Response(204, {}, b"") if reply is None else Response(200, *event_to_http(reply))
 
 
 def _refuse(status: int, text: str) -> Response:
     return Response(status, {"content-type": "text/plain; charset=utf-8"}, text[:_LONGEST_TEXT].encode(errors="replace"))
 
 
+def _plain(error: Exception) -> str:
+    """The error's text, short enough for a log, and unable to write lines of its own there."""
+    return _CONTROL.sub("?", str(error)[:_LONGEST_TEXT])
+
+
 def _from_structured(body: bytes) -> dict[str, Any]:
-    document = _read_json(body, "the body")
+    document = read_json(body, "the body")
     if not isinstance(document, dict):
         raise InvalidEvent("a CloudEvent is a JSON object")
     if "data_base64" in document and "data" in document:
@@ -141,26 +147,7 @@ def _from_base64(value: Any, content_type: Any) -> Any:
 def _read_data(body: bytes, media_type: str) -> Any:
     if media_type and not _JSON.fullmatch(media_type):
         raise InvalidEvent("the data is not JSON", fix="send data with content type application/json")
-    return _read_json(body, "the data")
-
-
-def _read_json(body: bytes, what: str) -> Any:
-    """Strict JSON: UTF-8, no name twice, no NaN."""
-    try:
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a name is given twice")
-    return unique
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    return read_json(body, "the data")
 
 
 def _scalar(value: Any) -> Any:

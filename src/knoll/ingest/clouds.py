@@ -1,38 +1,38 @@
-"""What Google and Azure say of a created object, in their own words. Keys come as they are.
+"""What Google and Azure say of a created object, in their own words.
+
+Names come as they are. Azure's `url` has the name percent-encoded, and is not read.
 
 Their buckets and containers are read through endpoints that speak S3: bucket or container, and name, are those of s3://bucket/key.
 """
 
 import base64
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from knoll.events import Event
+from knoll.events import Event, read_json
 from knoll.ingest.created import created
 
-__all__ = ["AZURE_CREATED", "GOOGLE_FINALIZED", "from_azure", "from_google", "from_pubsub"]
+__all__ = ["AZURE_CREATED", "GOOGLE_FINALIZED", "from_azure", "from_event_grid", "from_google", "from_pubsub"]
 
 AZURE_CREATED = "Microsoft.Storage.BlobCreated"
 GOOGLE_FINALIZED = "google.cloud.storage.object.v1.finalized"
 
-_BLOB = re.compile(r"(?:.*)/blobServices/default/containers/([^/]+)/blobs/(.*[^/])", re.DOTALL)
+_CONTAINERS, _BLOBS = "/blobServices/default/containers/", "/blobs/"
 _BY_API = {"CopyBlob": "Copy", "PutBlockList": "CompleteMultipartUpload"}
 _ONLY_BEGUN = "CreateFile"  # Data Lake Storage makes an empty file first; FlushWithClose tells of the whole one
 
 
 def from_google(thing: Mapping[str, Any], received_at: str) -> Iterator[Event]:
     """The created object of StorageObjectData, whose `generation` tells each write of a name apart; `size` is a string."""
-    bucket, name = str(thing["bucket"]), str(thing["name"])
-    if not name.endswith("/"):
+    bucket, name = thing["bucket"], thing["name"]
+    if not str(name).endswith("/"):
         yield created(
             bucket,
             name,
             source=f"//storage.googleapis.com/projects/_/buckets/{bucket}",
-            time=str(thing.get("updated") or received_at),
+            times=(thing.get("updated"), received_at),
             etag=base64.b64decode(thing.get("md5Hash") or "").hex(),  # as the S3-compatible endpoint gives it
-            size=int(thing.get("size") or 0),
+            size=thing.get("size"),
             seal=str(thing.get("generation") or ""),
         )
 
@@ -42,22 +42,33 @@ def from_pubsub(message: Mapping[str, Any], received_at: str) -> Iterator[Event]
     attributes = message["attributes"]
     if attributes["eventType"] == "OBJECT_FINALIZE":
         named = {"bucket": attributes["bucketId"], "name": attributes["objectId"], "generation": attributes.get("objectGeneration")}
-        yield from from_google(json.loads(base64.b64decode(message.get("data") or "") or "{}") | named, received_at)
+        yield from from_google(read_json(base64.b64decode(message.get("data") or "") or "{}", "the payload") | named, received_at)
 
 
 def from_azure(event: Event, received_at: str) -> Iterator[Event]:
     """The created blob of an Event Grid event in CloudEvents form."""
-    found = _BLOB.fullmatch(event.subject)
-    if found is None:
+    return _from_blob(event.subject, event.data, received_at, source=event.source, time=event.time, id=event.id)
+
+
+def from_event_grid(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
+    """The created blob of an event in Event Grid's own form; its other events tell of nothing."""
+    if message["eventType"] == AZURE_CREATED:
+        topic, id = str(message.get("topic") or ""), str(message.get("id") or "")
+        yield from _from_blob(message["subject"], message["data"], received_at, source=topic, time=message.get("eventTime"), id=id)
+
+
+def _from_blob(subject: str, thing: Mapping[str, Any], received_at: str, *, source: str, time: Any, id: str) -> Iterator[Event]:
+    container, blobs, name = subject.partition(_CONTAINERS)[2].partition(_BLOBS)
+    if not blobs:
         raise ValueError("the subject names no blob")
-    if event.data["api"] != _ONLY_BEGUN:
+    if thing["api"] != _ONLY_BEGUN and not name.endswith("/"):
         yield created(
-            found[1],
-            found[2],
-            source=event.source,
-            time=event.time or received_at,
-            how=_BY_API.get(event.data["api"], "Put"),
-            etag=str(event.data.get("eTag") or ""),
-            size=int(event.data.get("contentLength") or 0),
-            id=event.id,
+            container,
+            name,
+            source=source,
+            times=(time, received_at),
+            how=_BY_API.get(thing["api"], "Put"),
+            etag=thing.get("eTag"),
+            size=thing.get("contentLength"),
+            id=id,
         )

@@ -3,34 +3,60 @@
 Attributes follow the CloudEvents adapter for S3. Keys are decoded in `data`; `subject` keeps them percent-encoded, safe in any header.
 """
 
+import re
 import string
+from typing import Any
 from urllib.parse import quote
 
-from knoll.events import OBJECT_CREATED, Event
+from knoll.events import OBJECT_CREATED, Event, is_timestamp
 from knoll.names import digest
 
 __all__ = ["created"]
 
 
+_ABSOLUTE = re.compile(r"[A-Za-z][-+.A-Za-z0-9]*:|//storage\.googleapis\.com/|/(?!/)")
+
+
 def created(
-    bucket: str, key: str, *, source: str, time: str, how: str = "Put", etag: str = "", size: int = 0, seal: str = "", id: str = ""
+    bucket: Any,
+    key: Any,
+    *,
+    source: str,
+    times: tuple[Any, ...],
+    how: str = "Put",
+    etag: Any = "",
+    size: Any = 0,
+    seal: str = "",
+    id: str = "",
 ) -> Event:
     """The event of one created object.
 
-    `how` is Put, Post, Copy or CompleteMultipartUpload. Without an `id` of the sender it comes from the content, where `seal` tells two
-    writes of the same bytes apart: so a notification that comes twice is the same event.
+    `times` are when it happened by several clocks, the best first: the first that is a timestamp counts. `how` is Put, Post, Copy or
+    CompleteMultipartUpload. Without an `id` of the sender it comes from the content, where `seal` tells two writes of the same bytes
+    apart: so a notification that comes twice is the same event. Raises ValueError when bucket or key name nothing.
     """
-    etag = etag.strip('"')
+    if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key or "/" in bucket:
+        raise ValueError("bucket and key must be names")
+    etag = str(etag or "").strip('"')
     return Event(
         id=_visible(id) or digest([bucket, key, etag, seal, how]),
-        source=_visible(source),
+        source=_reference(source),
         type=OBJECT_CREATED + _visible(how),
-        time=time,
+        time=next((time for time in times if isinstance(time, str) and is_timestamp(time)), ""),
         subject=quote(key, safe="/-_.~"),
-        data={"eventName": f"ObjectCreated:{how}", "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": size, "eTag": etag}}},
+        data={
+            "eventName": f"ObjectCreated:{how}",
+            "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": int(size or 0), "eTag": etag}},
+        },
     )
 
 
 def _visible(text: str) -> str:
     """Attributes are printable ASCII without spaces: anything else in them, a broker would refuse for ever."""
     return quote(text, safe=string.punctuation)
+
+
+def _reference(text: str) -> str:
+    """A URI reference that every parser takes, whatever a sender calls itself."""
+    plain = quote(text, safe=":/+@")
+    return plain if _ABSOLUTE.match(plain) else "/" + plain.lstrip("/")

@@ -14,28 +14,49 @@ _ROOT = "/buckets/"
 
 
 def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object, if it is one: folders, deletions and the parts of an upload are none."""
-    entry = (message.get("message") or {}).get("new_entry")
-    bucket, _, key = str(message["key"]).removeprefix(_ROOT).partition("/")
+    """The created object, if it is one: folders, deletions, the parts of an upload, new tags and new rights are none."""
+    told = message.get("message") or {}
+    entry, path = told.get("new_entry"), _path(message, told)
+    bucket, _, key = path.removeprefix(_ROOT).partition("/")
     is_internal = bucket.startswith(".") or key.startswith(".uploads/")
-    if not entry or entry.get("is_directory") or is_internal or not key or not str(message["key"]).startswith(_ROOT):
+    if not entry or entry.get("is_directory") or is_internal or not key or not path.startswith(_ROOT) or _is_only_marked(message, told):
         return
-    attributes, extended = entry.get("attributes") or {}, entry.get("extended") or {}
-    stamps = [str(chunk.get("modified_ts_ns")) for chunk in entry.get("chunks") or []]
+    extended = entry.get("extended") or {}
     yield created(
         bucket,
         key,
         source=f"seaweedfs:s3.us-east-1.{bucket}",
-        time=received_at,
+        times=(received_at,),
         how="CompleteMultipartUpload" if "X-Seaweedfs-Upload-Id" in extended else "Put",
         etag=_text(extended.get("Seaweed-X-Amz-ETag") or ""),
-        size=int(attributes.get("file_size") or 0),
-        seal=".".join([str(attributes.get("mtime")), *stamps]),
+        size=(entry.get("attributes") or {}).get("file_size"),
+        seal=_seal(entry),
     )
+
+
+def _path(message: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    """Where the entry lies now; what was renamed has its old place as the key."""
+    if message["event_type"] == "rename":
+        return f"{told['new_parent_path']}/{told['new_entry']['name']}"
+    return str(message["key"])
+
+
+def _is_only_marked(message: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether an update leaves the content alone, and changes tags or rights."""
+    old, new = told.get("old_entry"), told["new_entry"]
+    if message["event_type"] != "update" or not old:
+        return False
+    return _seal(old) == _seal(new) and old.get("extended") != new.get("extended")
+
+
+def _seal(entry: Mapping[str, Any]) -> str:
+    """What tells two writes apart: when the entry and its chunks were written."""
+    stamps = [str(chunk.get("modified_ts_ns")) for chunk in entry.get("chunks") or []]
+    return ".".join([str((entry.get("attributes") or {}).get("mtime")), *stamps])
 
 
 def _text(encoded: str) -> str:
     try:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{encoded!r} is not base64 text") from error
+        raise ValueError("an etag is not base64 text") from error

@@ -1,17 +1,17 @@
 """What stores, queues and clouds send when an object lands, as events of one form: see `knoll.ingest.created`.
 
-A message may lie in others: S3's in SNS's in SQS's. It is recognised by its fields, because senders set no header that would tell.
+A message may lie in others: S3's in SNS's in SQS's, as a queue or Lambda hands them on. It is recognised by its fields, because senders set
+no header that would tell.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from knoll.errors import InvalidEvent
-from knoll.events import OBJECT_CREATED, Event
-from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_google, from_pubsub
+from knoll.events import OBJECT_CREATED, Event, read_json
+from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_event_grid, from_google, from_pubsub
 from knoll.ingest.filer import from_filer
 from knoll.ingest.records import from_event_bridge, from_records
 from knoll.ports import Platform
@@ -21,6 +21,8 @@ __all__ = ["events_from_event", "events_from_notification", "is_notification", "
 _log = logging.getLogger(__name__)
 
 _QUEUED = "dev.knative.eventing.aws-sqs"  # of Knative's IntegrationSource: the body of a message in SQS
+_LONGEST_URL = 2000  # characters that the log shows
+_DEEPEST = 8  # envelopes around a message; those in use make three
 _CEPH = ("com.amazonaws.ObjectCreated:", "com.amazonaws.s3:ObjectCreated:")  # of its topics with cloudevents=true
 
 
@@ -47,7 +49,7 @@ def is_notification(event: Event) -> bool:
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:
     """The created objects of a notification; deletions, folders and test messages have none. Raises InvalidEvent for other bodies."""
     with _reading():
-        return list(_told(json.loads(body), received_at))
+        return list(_told(read_json(body, "the notification"), received_at))
 
 
 def events_from_event(event: Event, received_at: str) -> list[Event]:
@@ -67,17 +69,38 @@ def _publish(events: Iterable[Event], platform: Platform) -> None:
             platform.events.publish(event)
 
 
-def _told(message: Any, received_at: str) -> Iterable[Event]:
+def _told(message: Any, received_at: str, depth: int = 0) -> Iterator[Event]:
+    """What a message tells of, and the messages that lie in it."""
+    inner = _inner(message)
+    if inner is None:
+        yield from _told_by_store(message, received_at)
+    elif depth == _DEEPEST:
+        raise ValueError(f"more than {_DEEPEST} envelopes around a message")
+    for one in inner or ():
+        yield from _told(one, received_at, depth + 1)
+
+
+def _inner(message: Any) -> list[Any] | None:
+    """The messages in an envelope; None when it is none."""
     match message:
-        case str() | {"Type": "Notification", "Message": str()}:
-            text = message if isinstance(message, str) else message["Message"]
-            return _told(json.loads(text), received_at)
-        case {"Type": "SubscriptionConfirmation", "SubscribeURL": url}:
-            _log.warning("SNS asks to confirm a subscription; if it is yours, open %r", url)
-            return []
-        case {"Records": list(records)}:
-            return from_records(records, received_at)
-        case {"eventSource": _, "s3": _}:
+        case [first, *others]:
+            return [first, *others]
+        case (
+            str(text)
+            | {"Type": "Notification", "Message": str(text)}  # SNS
+            | {"Sns": {"Message": str(text)}}
+            | {"eventSource": "aws:sqs", "body": str(text)}
+            | {"MessageId": _, "Body": str(text)}  # SQS, as its API gives it
+        ):
+            return [read_json(text, "the message in the notification")]
+        case {"Records": list(messages)} | {"Messages": list(messages)}:
+            return messages
+    return None
+
+
+def _told_by_store(message: Any, received_at: str) -> Iterable[Event]:
+    match message:
+        case {"eventName": _, "s3": _}:
             return from_records([message], received_at)
         case {"detail-type": _}:
             return from_event_bridge(message, received_at)
@@ -87,7 +110,12 @@ def _told(message: Any, received_at: str) -> Iterable[Event]:
             return from_pubsub(pushed, received_at)
         case {"Event": "s3:TestEvent"}:
             return []
-    raise InvalidEvent("the notification is of no form that is known: S3, SNS, EventBridge, SeaweedFS, Pub/Sub")
+        case {"Type": "SubscriptionConfirmation", "SubscribeURL": url} | {"eventType": _, "data": {"validationUrl": url}}:
+            _log.warning("somebody asks to confirm a subscription; if it is yours, open %r", str(url)[:_LONGEST_URL])
+            return []
+        case {"eventType": _, "subject": _, "data": _}:
+            return from_event_grid(message, received_at)
+    raise InvalidEvent("the notification is of no form that is known: S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, Event Grid")
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Notifications of AWS S3, and of the stores that follow it: one record for each object.
 
-Keys come form-encoded (AWS, MinIO, StorageGRID, moto) or as they are (Ceph, versitygw, EventBridge), and only the sender's name and habits
-tell which. An unknown sender is read as AWS. If that is wrong, an odd key lands with the next sweep, because the listing is the truth.
+Keys come form-encoded, with slashes as they are (AWS) or encoded, too (MinIO, moto), or as they are (Ceph, versitygw, EventBridge), and
+only the sender's name and habits tell which. An unknown sender is read as AWS. If that is wrong, an odd key lands with the next sweep,
+because the listing is the truth.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from knoll.ingest.created import created
 __all__ = ["from_event_bridge", "from_records"]
 
 _CEPH = "ceph:s3"
+_ONLY_MARKED = ("Tagging", "Retention", "LegalHold", "Acl")
 _BY_REASON = {"CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload", "POST Object": "Post"}
 
 
@@ -22,47 +24,53 @@ def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iter
     for record in records:
         name = str(record["eventName"]).removeprefix("s3:")
         key = _key(record)
-        if name.startswith("ObjectCreated:") and not key.endswith("/") and not _is_only_begun(record, name):
+        if _is_creation(record, name) and not key.endswith("/"):
             yield _from_record(record, name.removeprefix("ObjectCreated:"), key, received_at)
 
 
 def from_event_bridge(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing."""
+    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing. moto says eTag, AWS etag."""
     if message["source"] != "aws.s3" or message["detail-type"] != "Object Created":
         return
-    bucket, thing = str(message["detail"]["bucket"]["name"]), message["detail"]["object"]
+    bucket, thing = message["detail"]["bucket"]["name"], message["detail"]["object"]
     if not str(thing["key"]).endswith("/"):
         yield created(
             bucket,
-            str(thing["key"]),
+            thing["key"],
             source=f"aws:s3.{message['region']}.{bucket}",
-            time=str(message.get("time") or received_at),
+            times=(message.get("time"), received_at),
             how=_BY_REASON.get(str(message["detail"].get("reason")), "Put"),
-            etag=str(thing.get("etag") or ""),
-            size=int(thing.get("size") or 0),
-            id=str(message.get("id") or ""),
+            etag=thing.get("etag") or thing.get("eTag"),
+            size=thing.get("size"),
+            seal=_seal(message.get("id"), message.get("time"), thing.get("sequencer")),
         )
 
 
 def _from_record(record: Mapping[str, Any], how: str, key: str, received_at: str) -> Event:
-    bucket, thing = str(record["s3"]["bucket"]["name"]), record["s3"]["object"]
+    bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
     answered = record.get("responseElements") or {}
     ids = [str(answered.get(header) or "") for header in ("x-amz-request-id", "x-amz-id-2")]
     return created(
         bucket,
         key,
         source=f"{record.get('eventSource') or 'aws:s3'}.{record.get('awsRegion') or 'us-east-1'}.{bucket}",
-        time=str(record.get("eventTime") or received_at),
+        times=(record.get("eventTime"), received_at),
         how=how,
-        etag=str(thing.get("eTag") or ""),
-        size=int(thing.get("size") or 0),
-        seal=".".join(str(part or "") for part in (thing.get("versionId"), thing.get("sequencer"), record.get("eventTime"))),
+        etag=thing.get("eTag"),
+        size=thing.get("size"),
+        seal=_seal(thing.get("versionId"), thing.get("sequencer"), record.get("eventTime")),
         id=".".join(ids) if all(ids) else "",
     )
 
 
+def _seal(*marks: Any) -> str:
+    return ".".join(str(mark or "") for mark in marks)
+
+
 def _key(record: Mapping[str, Any]) -> str:
-    key = str(record["s3"]["object"]["key"])
+    key = record["s3"]["object"]["key"]
+    if not isinstance(key, str):
+        raise TypeError("a key is a text")
     return key if record.get("eventSource") == _CEPH or _is_from_versitygw(record) else unquote_plus(key)
 
 
@@ -71,6 +79,7 @@ def _is_from_versitygw(record: Mapping[str, Any]) -> bool:
     return "PrincipalId" in (record.get("userIdentity") or {})
 
 
-def _is_only_begun(record: Mapping[str, Any], name: str) -> bool:
-    """Ceph says Post when a multipart upload begins."""
-    return record.get("eventSource") == _CEPH and name == "ObjectCreated:Post"
+def _is_creation(record: Mapping[str, Any], name: str) -> bool:
+    """Ceph says Post when a multipart upload begins; MinIO calls new tags and locks creations, too."""
+    is_only_begun = record.get("eventSource") == _CEPH and name == "ObjectCreated:Post"
+    return name.startswith("ObjectCreated:") and not name.endswith(_ONLY_MARKED) and not is_only_begun

@@ -20,9 +20,11 @@ from knoll.ports import Handler, Platform
 from knoll.rollout import handler as rollout
 from knoll.settings import read_settings
 from knoll.train import handler as train
-from knoll.wiring.platform import function_platform, service_platform
+from knoll.wiring.platform import function_platform, probe_store, service_platform
 
 __all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
+
+_ARRIVAL = "knativearrivaltime"
 
 
 def sweep(event: Event, platform: Platform) -> Event | None:
@@ -38,8 +40,8 @@ def answer(name: str, headers: Mapping[str, str], body: bytes, platform: Platfor
     """What the function `name` answers to one POST."""
     if name == "dead-letters":
         return respond(lambda: _keep(headers, body, platform))
-    if name == "ingest" and not is_event(headers):
-        return respond(lambda: receive(body, platform))
+    if name == "ingest":
+        return respond(lambda: _ingest(headers, body, platform))
     return respond(lambda: HANDLERS[name](event_from_http(headers, body), platform))
 
 
@@ -62,6 +64,24 @@ def _consent(origin: str) -> Mapping[str, str]:
     return {"Allow": "POST", **({"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {})}
 
 
+def _ingest(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    """Read a notification or an event; one that is refused becomes a dead letter here, unless a broker brought it, which sees to that."""
+    try:
+        if is_event(headers):
+            return HANDLERS["ingest"](event_from_http(headers, body), platform)
+        receive(body, platform)
+    except InvalidEvent as error:
+        if not _came_through_broker(headers, body):
+            dead_letters.keep_body(headers, body, str(error), platform)
+        raise
+    return None
+
+
+def _came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the event carries the time at which a broker of Knative took it in; stores and clouds have no dead-letter sink."""
+    return is_event(headers) and (any(name.lower() == f"ce-{_ARRIVAL}" for name in headers) or f'"{_ARRIVAL}"'.encode() in body)
+
+
 def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
     """Keep a dead letter, be it an event or not."""
     try:
@@ -76,4 +96,6 @@ def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
 def _platform(name: str) -> Platform:
     """What the function needs of the world; dead letters need no API server, and must be kept also while there is none."""
     settings = read_settings()
+    if name == "sweep":
+        probe_store(settings)
     return service_platform(settings) if name == "dead-letters" else function_platform(settings)
