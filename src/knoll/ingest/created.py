@@ -22,7 +22,8 @@ def created(
     key: Any,
     *,
     source: str,
-    times: tuple[Any, ...],
+    time: Any,
+    received_at: str = "",
     how: str = "Put",
     etag: Any = "",
     size: Any = 0,
@@ -31,9 +32,9 @@ def created(
 ) -> Event:
     """The event of one created object.
 
-    `times` are when it happened by several clocks, the best first: the first that is a timestamp counts. `how` is Put, Post, Copy or
-    CompleteMultipartUpload. Without an `id` of the sender it comes from the content, where `seal` tells two writes of the same bytes
-    apart: so a notification that comes twice is the same event. Raises ValueError when bucket or key name nothing.
+    `received_at` stands in for a `time` that is no timestamp. `how` is Put, Post, Copy or CompleteMultipartUpload. Without an `id` of the
+    sender it comes from the content, where `seal` tells two writes of the same bytes apart: so a notification that comes twice is the same
+    event. Raises ValueError when bucket or key name nothing.
     """
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key or "/" in bucket:
         raise ValueError("bucket and key must be names")
@@ -42,7 +43,7 @@ def created(
         id=_visible(id) or digest([bucket, key, etag, seal, how]),
         source=_reference(source),
         type=OBJECT_CREATED + _visible(how),
-        time=next((time for time in times if isinstance(time, str) and is_timestamp(time)), ""),
+        time=time if isinstance(time, str) and is_timestamp(time) else received_at,
         subject=quote(key, safe="/-_.~"),
         data={
             "eventName": f"ObjectCreated:{how}",

@@ -26,7 +26,7 @@ def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
         bucket,
         key,
         source=f"seaweedfs:s3.us-east-1.{bucket}",
-        times=(received_at,),
+        time=received_at,
         how="CompleteMultipartUpload" if "X-Seaweedfs-Upload-Id" in extended else "Put",
         etag=_text(extended.get("Seaweed-X-Amz-ETag") or ""),
         size=(entry.get("attributes") or {}).get("file_size"),
