@@ -24,8 +24,11 @@ __all__ = [
     "join",
     "manifest_uri",
     "model_of_run",
+    "models_uri",
     "outcome_uri",
     "outcomes_uri",
+    "progress_of_all_uri",
+    "probe_uri",
     "progress_uri",
     "rollout_step_uri",
     "rollouts_uri",
@@ -156,6 +159,16 @@ def progress_uri(root: str, run: str) -> str:
     return join(root, "progress", f"{run}.json")
 
 
+def progress_of_all_uri(root: str) -> str:
+    """Where the progress of all runs lies."""
+    return join(root, "progress", "")
+
+
+def models_uri(root: str) -> str:
+    """Where the versions of all models lie."""
+    return join(root, "models", "")
+
+
 def versions_uri(root: str, model: str) -> str:
     """Where all versions of a model lie."""
     return join(root, "models", model, "")
@@ -179,6 +192,11 @@ def claims_uri(root: str, model: str) -> str:
 def claim_uri(root: str, model: str, version: str) -> str:
     """Which run has that version number: its id, written once."""
     return join(root, "claims", model, version)
+
+
+def probe_uri(root: str) -> str:
+    """What was found out about the store's conditional writes."""
+    return join(root, "probe.json")
 
 
 def rollouts_uri(root: str, model: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.store_arbitrated import ArbitratedStore
 from knoll.adapters.store_memory import MemoryStore
 from knoll.adapters.store_s3 import PART_SIZE, S3Store
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
@@ -17,9 +18,11 @@ from knoll.ports import ObjectStore
 _buckets = count(1)
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", "s3", "arbitrated"])
 def store(request: pytest.FixtureRequest) -> ObjectStore:
-    """One adapter after the other."""
+    """One adapter after the other; the last reads back what it has written on a condition."""
+    if request.param == "arbitrated":
+        return ArbitratedStore(MemoryStore(), "s3://models")
     return MemoryStore() if request.param == "memory" else s3_store(request.getfixturevalue("s3"))
 
 

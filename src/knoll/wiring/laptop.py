@@ -38,7 +38,7 @@ from knoll.laptop.ticker import Ticker
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import HANDLERS, answer
-from knoll.wiring.platform import DATABASE, build_platform, documents, object_store
+from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, keep, only_one, running
 
 __all__ = ["Running", "history", "run", "running"]
@@ -103,6 +103,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     eventing = read_eventing(settings.eventing or _eventing_folder())
     clock, cluster = SystemClock(), documents(settings)
     object_store(settings).ensure_bucket(settings.model_bucket)
+    probe_store(settings)
 
     def subscriber(name: str) -> Callable[[Event], Event | None]:
         return lambda event: HANDLERS[name](event, platform)

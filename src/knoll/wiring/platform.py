@@ -4,13 +4,23 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
 from knoll.adapters.store_s3 import S3Store
 from knoll.ports import Cluster, Events, Platform
 from knoll.settings import Settings
 from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
 from knoll.wiring.running import settings_of_running
 
-__all__ = ["DATABASE", "build_platform", "documents", "function_platform", "object_store", "service_platform", "user_platform"]
+__all__ = [
+    "DATABASE",
+    "build_platform",
+    "documents",
+    "function_platform",
+    "object_store",
+    "probe_store",
+    "service_platform",
+    "user_platform",
+]
 
 DATABASE = "knoll.db"
 
@@ -18,6 +28,11 @@ DATABASE = "knoll.db"
 def function_platform(settings: Settings) -> Platform:
     """The platform of a function: what its environment says, and on a cluster what its namespace has."""
     return service_platform(settings_of_function(settings) if settings.cluster == "kubernetes" else settings)
+
+
+def probe_store(settings: Settings) -> None:
+    """Find out, once for each model bucket, whether the store's conditional writes are atomic. Raises StoreUnavailable."""
+    probe_once(object_store(settings), settings.model_root, SystemClock().now())
 
 
 def service_platform(settings: Settings) -> Platform:
@@ -36,7 +51,7 @@ def user_platform(settings: Settings) -> Platform:
 def build_platform(settings: Settings, events: Events) -> Platform:
     """Adapters for these settings, with a broker to publish to."""
     return Platform(
-        store=object_store(settings),
+        store=ArbitratedStore(object_store(settings), settings.model_root),
         cluster=_cluster(settings),
         events=events,
         predictors=HttpPredictors(settings.gateway_url),
