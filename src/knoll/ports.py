@@ -40,8 +40,12 @@ class ObjectStore(Protocol):
         before it costs nothing.
         """
 
-    def get(self, uri: str, *, etag: str = "") -> bytes:
-        """The whole object. Raises NotFound, or Conflict when `etag` is given and the object has another one."""
+    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
+        """The object, or those of its bytes that are in `part`. Raises NotFound, or Conflict when `etag` is given and it has another one.
+
+        With `at`, a bucket that keeps versions also gives the one that was the object at that time, by the store's clock, if its etag is
+        `etag`. Where two were written in one tick of that clock only the later one was.
+        """
 
     def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
         """Write the object and return its etag. With `if_absent` exactly one of many writers wins, the others get AlreadyExists."""

@@ -29,10 +29,12 @@ def _utc_now() -> datetime:
 
 
 class MemoryStore:
-    """Objects in a dict; safe to use from several threads. `now` is the store's clock."""
+    """Objects in a dict; safe to use from several threads. `now` is the store's clock; with `keeps_versions` nothing is ever lost."""
 
-    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, now: Callable[[], datetime] = _utc_now, *, keeps_versions: bool = False) -> None:
         self._now = now
+        self._keeps_versions = keeps_versions
+        self._past: dict[str, list[tuple[_Stored, datetime]]] = {}  # with the time of their end
         self._lock = threading.Lock()
         self._objects: dict[str, _Stored] = {}
         self._order: list[str] = []  # by code points, which is the order of their UTF-8 bytes
@@ -44,15 +46,17 @@ class MemoryStore:
             found = [self._objects[uri].info for uri in self._under(prefix, after)]
         return iter(found)
 
-    def get(self, uri: str, *, etag: str = "") -> bytes:
-        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`."""
+    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
+        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`, nor was at that time."""
         with self._lock:
             stored = self._objects.get(uri)
+            if etag and at and (stored is None or stored.info.etag != etag):
+                stored = self._was(uri, etag, at) or stored
         if stored is None:
             raise NotFound(f"{uri} does not exist")
         if etag and stored.info.etag != etag:
             raise Conflict(f"{uri} has etag {stored.info.etag}, not {etag}")
-        return stored.body
+        return stored.body[part.start : part.stop] if part else stored.body
 
     def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:  # noqa: ARG002
         """Write the object. Raises AlreadyExists with `if_absent` when it is there."""
@@ -66,14 +70,24 @@ class MemoryStore:
                 raise AlreadyExists(f"{uri} exists")
             if uri not in self._objects:
                 insort(self._order, uri)
+            self._remember(uri)
             self._objects[uri] = _Stored(content, info)
         return info.etag
 
     def delete(self, uri: str) -> None:
         """Remove the object if it is there."""
         with self._lock:
+            self._remember(uri)
             if self._objects.pop(uri, None) is not None:
                 del self._order[bisect_left(self._order, uri)]
+
+    def _remember(self, uri: str) -> None:
+        if self._keeps_versions and uri in self._objects:
+            self._past.setdefault(uri, []).append((self._objects[uri], self._now()))
+
+    def _was(self, uri: str, etag: str, at: datetime) -> _Stored | None:
+        past = self._past.get(uri, [])
+        return next((one for one, end in past if one.info.etag == etag and one.info.modified <= at < end), None)
 
     def _under(self, prefix: str, after: str) -> Sequence[str]:
         """The URIs that start with `prefix`: they stand next to each other."""

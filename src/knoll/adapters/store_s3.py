@@ -5,9 +5,9 @@ made of etags. Checksums beyond what S3 requires stay off: not every server know
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # no proxy of the environment leads there
+_NOT_FOR_US = (403, 405, 501)  # answers of stores that keep no versions, or show them to others
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
 
@@ -59,12 +60,16 @@ class S3Store:
         except NotFound:
             return
 
-    def get(self, uri: str, *, etag: str = "") -> bytes:
+    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
         """See `ports.ObjectStore.get`."""
-        bucket, key = _split_object(uri)
-        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
-        with self._errors(uri):
-            return self._client().get_object(Bucket=bucket, Key=key, **condition)["Body"].read()
+        bytes_only: dict[str, Any] = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
+        try:
+            return self._get(uri, bytes_only | ({"IfMatch": f'"{etag}"'} if etag else {}))
+        except (Conflict, NotFound):
+            version = self._version(uri, etag, at) if etag and at else ""
+            if not version:
+                raise
+        return self._get(uri, bytes_only | {"VersionId": version})
 
     def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
         """See `ports.ObjectStore.put`; a file object is read from where it stands.
@@ -102,6 +107,37 @@ class S3Store:
             except AlreadyExists:
                 return
 
+    def _get(self, uri: str, options: dict[str, Any]) -> bytes:
+        bucket, key = _split_object(uri)
+        with self._errors(uri):
+            return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
+
+    def _version(self, uri: str, etag: str, at: datetime) -> str:
+        """Id of the version that was the object at that time, if it has that etag; "" if not, and where nobody may ask."""
+        try:
+            with self._errors(uri):
+                written, deleted = self._versions(*_split_object(uri))
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, ClientError) and _status(error.__cause__) in _NOT_FOR_US:
+                return ""
+            raise
+        before = [one for one in written if one["LastModified"] <= at]  # the newest comes first
+        if not before or _bare(before[0]["ETag"]) != etag:
+            return ""
+        is_gone = any(before[0]["LastModified"] <= one["LastModified"] <= at for one in deleted)
+        return "" if is_gone else str(before[0]["VersionId"])
+
+    def _versions(self, bucket: str, key: str) -> tuple[Sequence[Any], Sequence[Any]]:
+        """All versions of an object, and all marks of its deletion, each the newest first."""
+        written: Sequence[Any] = []
+        deleted: Sequence[Any] = []
+        for page in self._client().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+            written = [*written, *_of(key, page.get("Versions", []))]
+            deleted = [*deleted, *_of(key, page.get("DeleteMarkers", []))]
+            if page.get("NextKeyMarker") != key:  # the rest is of keys that only begin like this one
+                break
+        return written, deleted
+
     def _put_bytes(self, uri: str, body: bytes, options: dict[str, Any]) -> str:
         bucket, key = _split_object(uri)
         with self._errors(uri):
@@ -135,7 +171,7 @@ class S3Store:
     def _refusal(self, uri: str, error: ClientError) -> KnollError:
         bucket, key = split_uri(uri)
         code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        status = _status(error)
         if code == "NoSuchBucket" or (status == 404 and not key):
             return NotFound(f"there is no bucket {bucket} on {self._place()}", fix=f"create it: aws s3 mb s3://{bucket}")
         if status == 404:
@@ -192,6 +228,14 @@ def _split_object(uri: str) -> tuple[str, str]:
 def _folder(key: str) -> str:
     """Where listings begin for a key: some servers (SeaweedFS 4.48) do not list what is below a folder that they are to begin behind."""
     return key[: key.rfind("/") + 1]
+
+
+def _of(key: str, versions: Iterable[Any]) -> list[Any]:
+    return [one for one in versions if one["Key"] == key]
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def _bare(etag: str) -> str:
