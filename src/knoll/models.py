@@ -82,21 +82,29 @@ class _Spec(BaseModel):
 class LandedSpec(_Spec):
     """When a dataset is complete.
 
-    marker: the object `marker` lies under the prefix and nothing there is newer. quiet: nothing has changed for `quiet` seconds, or the
-    first change is `max_wait` seconds old. object: each object is a dataset of its own.
+    marker: the object `marker` lies under the prefix and nothing there is newer. manifest: all objects that the object `manifest` lists are
+    there, each with its sha256. quiet: nothing has changed for `quiet` seconds, or the first change is `max_wait` seconds old, or
+    `max_objects` have changed. object: each object is a dataset of its own.
     """
 
-    when: Literal["marker", "quiet", "object"] = "marker"
+    when: Literal["marker", "manifest", "quiet", "object"] = "marker"
     marker: str = "_SUCCESS"
+    manifest: str = "manifest.json"
     quiet: Seconds = 30.0
     max_wait: Seconds = 600.0
+    max_objects: int | None = Field(default=None, ge=1)
 
-    @field_validator("marker")
+    @property
+    def last(self) -> str:
+        """Name of the object that is written last, and is no data itself; empty where no object says that the data is complete."""
+        return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
+
+    @field_validator("marker", "manifest")
     @classmethod
-    def _is_right_under_the_prefix(cls, marker: str) -> str:
-        if not marker or "/" in marker:
-            raise ValueError("name one object right under the prefix, such as _SUCCESS, without a slash")
-        return marker
+    def _is_right_under_the_prefix(cls, name: str) -> str:
+        if not name or "/" in name:
+            raise ValueError("name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash")
+        return name
 
 
 class DatasetSpec(_Spec):
@@ -117,7 +125,10 @@ class DatasetSpec(_Spec):
 
 
 class TrainingSpec(_Spec):
-    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities of one node, used as request and limit."""
+    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities of one node, used as request and limit.
+
+    `concurrency` is what a new run does while another one of the Model trains: Queue waits, Replace ends the other, Forbid gives up.
+    """
 
     config: Mapping[str, Any] = Field(default_factory=dict)
     nodes: int = Field(default=1, ge=1, le=64)
@@ -125,7 +136,7 @@ class TrainingSpec(_Spec):
     resources: Resources = Field(default_factory=dict)
     deadline: SomeSeconds = 7200.0
     retries: int = Field(default=2, ge=0, le=10)
-    concurrency: Literal["Queue"] = "Queue"
+    concurrency: Literal["Queue", "Replace", "Forbid"] = "Queue"
 
     @model_validator(mode="after")
     def _a_gpu_for_each_process(self) -> "TrainingSpec":

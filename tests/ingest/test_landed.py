@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from knoll.ingest.landed import Landed, Waiting, decide, may_land
+from knoll.ingest.landed import Known, Landed, Waiting, decide, may_land
 from knoll.models import Model, parse_model
 from knoll.ports import ObjectInfo
+from knoll.runs import Dataset, DatasetObject
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def model(**landed: str) -> Model:
+def model(**landed: object) -> Model:
     return parse_model(
         {
             "apiVersion": "knoll.dev/v1alpha1",
@@ -26,6 +27,11 @@ def listing(**seconds: float) -> list[ObjectInfo]:
     """Objects under the prefix by name, with when they were written; `__` stands for a slash and `_dot_` for a dot."""
     names = {name: name.replace("__", "/").replace("_dot_", ".") for name in seconds}
     return [ObjectInfo(f"s3://data/digits/{names[name]}", f"etag-{name}", 1, START + timedelta(seconds=at)) for name, at in seconds.items()]
+
+
+def dataset(names: str) -> Dataset:
+    """What has landed before: the objects with these one-letter names."""
+    return Dataset("digits", "s3://data/digits/", tuple(DatasetObject(f"s3://data/digits/{name}", f"etag-{name}", 1) for name in names))
 
 
 def later(seconds: float) -> datetime:
@@ -44,50 +50,61 @@ def later(seconds: float) -> datetime:
     ],
 )
 def test_a_marker_lands_the_data_only_if_nothing_is_newer(objects: dict[str, float], landed: bool) -> None:
-    verdict = decide(model(when="marker"), listing(**objects), later(10), None)
+    verdict = decide(model(when="marker"), listing(**objects), later(10), Known())
     assert isinstance(verdict, Landed if landed else Waiting), verdict
 
 
 def test_a_second_upload_in_progress_waits_and_names_the_file_that_is_newer_than_the_marker() -> None:
-    verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), None)
+    verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), Known())
     assert isinstance(verdict, Waiting)
     assert "s3://data/digits/b is newer than the marker" in verdict.reason
 
 
 def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> None:
-    verdict = decide(model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), None)
+    verdict = decide(model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), Known())
     assert isinstance(verdict, Landed)
     assert [one.uri for one in verdict.datasets[0].objects] == ["s3://data/digits/a", "s3://data/digits/sub/b"]
 
 
 @pytest.mark.parametrize(
-    ("objects", "now", "landed_before", "landed"),
+    ("objects", "now", "before", "landed"),
     [
-        ({"a": 0}, 29, None, False),
-        ({"a": 0}, 30, None, True),
-        ({"a": 0, "b": 20}, 45, None, False),
-        ({"a": 0, "b": 590}, 601, None, True),  # the first change has waited long enough
-        ({"a": 0, "b": 590}, 601, 300, False),  # only b is new since the last landing
+        ({"a": 0}, 29, "", False),
+        ({"a": 0}, 30, "", True),
+        ({"a": 0, "b": 20}, 45, "", False),
+        ({"a": 0, "b": 590}, 601, "", True),  # the first change has waited long enough
+        ({"a": 0, "b": 590}, 601, "a", False),  # only b is new since the last landing
+        ({"a": 590, "b": 0}, 601, "ab", False),  # the same bytes again are no change
     ],
 )
-def test_quiet_lands_after_a_pause_or_the_longest_wait(
-    objects: dict[str, float], now: float, landed_before: float | None, landed: bool
-) -> None:
-    before = None if landed_before is None else later(landed_before)
-    verdict = decide(model(when="quiet", quiet="30s", maxWait="10m"), listing(**objects), later(now), before)
+def test_quiet_lands_after_a_pause_or_the_longest_wait(objects: dict[str, float], now: float, before: str, landed: bool) -> None:
+    verdict = decide(model(when="quiet", quiet="30s", maxWait="10m"), listing(**objects), later(now), Known(landed=dataset(before)))
     assert isinstance(verdict, Landed if landed else Waiting), verdict
 
 
+@pytest.mark.parametrize(("before", "landed"), [("", True), ("ab", True), ("abc", False), ("abcde", False)])
+def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: str, landed: bool) -> None:
+    """One run gets all objects, those included that had landed before; what it waits for is said."""
+    rule = model(when="quiet", quiet="30s", maxObjects=3)
+    verdict = decide(rule, listing(a=0, b=1, c=2, d=3, e=4), later(5), Known(landed=dataset(before)))
+    if landed:
+        assert isinstance(verdict, Landed)
+        assert len(verdict.datasets[0].objects) == 5
+    else:
+        assert isinstance(verdict, Waiting)
+        assert f"{5 - len(before)} changed; waiting for 30 s without a change or 3 changed objects" in verdict.reason
+
+
 def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:
-    verdict = decide(model(when="object"), listing(b=1, a=2), later(10), None)
+    verdict = decide(model(when="object"), listing(b=1, a=2), later(10), Known())
     assert isinstance(verdict, Landed)
     assert [[one.uri[-1] for one in dataset.objects] for dataset in verdict.datasets] == [["b"], ["a"]]
 
 
 def test_the_digest_is_of_the_data_and_not_of_the_time_it_came() -> None:
-    first = decide(model(when="quiet"), listing(a=0, b=1), later(100), None)
-    again = decide(model(when="quiet"), list(reversed(listing(a=50, b=60))), later(200), None)
-    other = decide(model(when="quiet"), listing(a=0, c=1), later(100), None)
+    first = decide(model(when="quiet"), listing(a=0, b=1), later(100), Known())
+    again = decide(model(when="quiet"), list(reversed(listing(a=50, b=60))), later(200), Known())
+    other = decide(model(when="quiet"), listing(a=0, c=1), later(100), Known())
     assert isinstance(first, Landed)
     assert isinstance(again, Landed)
     assert isinstance(other, Landed)
@@ -103,6 +120,9 @@ def test_the_digest_is_of_the_data_and_not_of_the_time_it_came() -> None:
         ("object", "s3://data/digits/a.npz", True),
         ("object", "s3://data/digits/.a", False),
         ("quiet", "s3://data/digits/a.png", False),
+        ("manifest", "s3://data/digits/manifest.json", True),
+        ("manifest", "s3://data/digits/a.png", False),
+        ("manifest", "s3://data/digits/sub/manifest.json", False),
     ],
 )
 def test_only_an_object_that_can_complete_a_dataset_is_worth_a_look(when: str, uri: str, looks: bool) -> None:

@@ -4,95 +4,92 @@ The listing is the truth: an event only says when to look. A marker that is olde
 second upload in progress does not count as landed. What is decided here can be decided again at any time, by anybody, with no event.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from knoll.ingest.manifest import by_manifest
+from knoll.ingest.verdict import Landed, Waiting, pinned
 from knoll.models import Model
 from knoll.ports import ObjectInfo
-from knoll.runs import Dataset, DatasetObject
+from knoll.runs import Dataset
 
-__all__ = ["Landed", "Waiting", "decide", "is_data", "marked_at", "may_land", "only_lost"]
-
-
-@dataclass(frozen=True)
-class Landed:
-    """The data is complete: one dataset, or with the gate `object` one for each object, oldest first."""
-
-    datasets: tuple[Dataset, ...]
+__all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_land", "only_lost"]
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The data is not complete, and why."""
+class Known:
+    """What else there is to know than the listing: what has landed last, the manifest's bytes, sha256 by URI and etag as far as read."""
 
-    reason: str
+    landed: Dataset | None = None
+    manifest: bytes = b""
+    sha256: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def is_data(model: Model, uri: str) -> bool:
-    """Whether an object belongs to the dataset: folder keys, hidden files and the marker do not."""
+    """Whether an object belongs to the dataset: folder keys, hidden files, the marker and the manifest do not."""
     name = uri.rpartition("/")[2]
-    return bool(name) and not name.startswith(".") and uri != _marker_uri(model)
+    return bool(name) and not name.startswith(".") and uri != last_uri(model)
 
 
 def may_land(model: Model, uri: str) -> bool:
     """Whether a new object at this URI can complete a dataset of the model, so that looking at the bucket is worth it."""
     if not uri.startswith(model.dataset.uri):
         return False
-    if model.dataset.landed.when == "marker":
-        return uri == _marker_uri(model)
-    return model.dataset.landed.when == "object" and is_data(model, uri)
+    return uri == last_uri(model) or (model.dataset.landed.when == "object" and is_data(model, uri))
 
 
-def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, landed_before: datetime | None) -> Landed | Waiting:
-    """Decide over everything under the dataset's prefix; `landed_before` is when the last dataset of this model landed."""
+def last_uri(model: Model) -> str:
+    """The object that is written last, marker or manifest; "" where none is."""
+    return model.dataset.uri + model.dataset.landed.last if model.dataset.landed.last else ""
+
+
+def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Known) -> Landed | Waiting:
+    """Decide over everything under the dataset's prefix, at a time."""
+    if model.dataset.landed.when == "manifest":
+        return by_manifest(model, listing, known.manifest, known.sha256, now)
     data = [one for one in listing if is_data(model, one.uri)]
     if not data:
         return Waiting(f"no data under {model.dataset.uri}")
     match model.dataset.landed.when:
         case "object":
             oldest_first = sorted(data, key=lambda one: (one.modified, one.uri))
-            return Landed(tuple(_dataset(model, [one], now) for one in oldest_first))
+            return Landed(tuple(pinned(model, [one], now) for one in oldest_first))
         case "marker":
             return _by_marker(model, listing, data, now)
         case "quiet":
-            return _by_quiet(model, data, now, landed_before)
+            return _by_quiet(model, data, now, known.landed)
 
 
 def only_lost(dataset: Dataset, before: Dataset) -> bool:
     """Whether the dataset is what landed before, less some objects: data that is being deleted, not data that has come."""
-    return set(dataset.objects) < set(before.objects)
-
-
-def marked_at(model: Model, listing: Sequence[ObjectInfo]) -> datetime | None:
-    """When the marker was written; None without one."""
-    return next((one.modified for one in listing if one.uri == _marker_uri(model)), None)
+    return _states(dataset) < _states(before)
 
 
 def _by_marker(model: Model, listing: Sequence[ObjectInfo], data: Sequence[ObjectInfo], now: datetime) -> Landed | Waiting:
-    marked = marked_at(model, listing)
+    marker = last_uri(model)
+    marked = next((one.modified for one in listing if one.uri == marker), None)
     if marked is None:
-        return Waiting(f"{len(data)} objects are there, the marker {_marker_uri(model)} is not")
+        return Waiting(f"{len(data)} objects are there, the marker {marker} is not")
     newest = max(data, key=lambda one: one.modified)
     if newest.modified > marked:
         return Waiting(f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all is uploaded")
-    return Landed((_dataset(model, data, now),))
+    return Landed((pinned(model, data, now),), marked.isoformat())
 
 
-def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed_before: datetime | None) -> Landed | Waiting:
+def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None) -> Landed | Waiting:
+    """All of the data, when it is quiet, or when what has changed since the last landing is old enough or enough."""
     rule = model.dataset.landed
     quiet_for = (now - max(one.modified for one in data)).total_seconds()
-    changed = [one.modified for one in data if landed_before is None or one.modified > landed_before]
-    waited = (now - min(changed)).total_seconds() if changed else 0.0
-    if quiet_for < rule.quiet and waited < rule.max_wait:
-        return Waiting(f"{len(data)} objects are there; waiting for {rule.quiet:g} s without a change")
-    return Landed((_dataset(model, data, now),))
+    before = _states(landed) if landed else frozenset()
+    changed = [one for one in data if (one.uri, one.etag) not in before]
+    waited = (now - min((one.modified for one in changed), default=now)).total_seconds()
+    is_enough = bool(changed) and (waited >= rule.max_wait or len(changed) >= (rule.max_objects or len(data) + 1))
+    if quiet_for < rule.quiet and not is_enough:
+        most = f" or {rule.max_objects} changed objects" if rule.max_objects else ""
+        return Waiting(f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s without a change{most}")
+    return Landed((pinned(model, data, now),))
 
 
-def _dataset(model: Model, objects: Sequence[ObjectInfo], now: datetime) -> Dataset:
-    pinned = tuple(DatasetObject(one.uri, one.etag, one.size) for one in sorted(objects, key=lambda one: one.uri))
-    return Dataset(model.name, model.dataset.uri, pinned, now.isoformat())
-
-
-def _marker_uri(model: Model) -> str:
-    return model.dataset.uri + model.dataset.landed.marker if model.dataset.landed.when == "marker" else ""
+def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:
+    return frozenset((one.uri, one.etag) for one in dataset.objects)

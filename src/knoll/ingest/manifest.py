@@ -1,0 +1,121 @@
+"""The gate `manifest`: one object, written last, lists every object of the dataset with its sha256.
+
+It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is relative to the prefix, and
+`size`, in bytes, may be left out. Until all are there as they are listed the dataset waits, whatever the fault, because the next upload
+may mend it. Objects that are not listed are not part of the dataset.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from knoll.errors import InvalidData
+from knoll.ingest.verdict import Landed, Waiting, pinned
+from knoll.models import Model
+from knoll.ports import ObjectInfo
+
+__all__ = ["MOST_BYTES", "ManifestEntry", "by_manifest", "dump_manifest", "read_manifest"]
+
+MOST_BYTES = 16 * 2**20  # of a manifest: a hundred thousand files, which ingest can hold
+
+
+def _right_path(path: str) -> str:
+    if not all(part not in ("", ".", "..") for part in path.split("/")):
+        raise ValueError("write a path under the prefix, such as 1/a.png, without . or .. and without a slash at its ends")
+    return path
+
+
+class ManifestEntry(BaseModel):
+    """One object of the dataset: its path under the prefix, the sha256 of its bytes in lower-case hex, and their number, if it is known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    path: Annotated[str, AfterValidator(_right_path)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)] | None = None
+
+
+_ENTRIES = TypeAdapter(list[ManifestEntry])
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """An entry, and the object in its place, if there is one."""
+
+    entry: ManifestEntry
+    uri: str
+    info: ObjectInfo | None
+
+
+def read_manifest(body: bytes) -> Sequence[ManifestEntry]:
+    """The entries of a manifest. Raises InvalidData that says what is wrong with it."""
+    try:
+        entries = _ENTRIES.validate_json(body)
+    except ValidationError as error:
+        raise InvalidData(_fault(error)) from error
+    twice = [path for path, count in Counter(one.path for one in entries).items() if count > 1]
+    if twice or not entries:
+        raise InvalidData(f"it lists {twice[0]!r} twice" if twice else "it lists nothing")
+    return entries
+
+
+def dump_manifest(entries: Sequence[ManifestEntry]) -> bytes:
+    """The manifest of these entries."""
+    return _ENTRIES.dump_json(list(entries), indent=1, exclude_none=True)
+
+
+def by_manifest(
+    model: Model, listing: Sequence[ObjectInfo], body: bytes, sha256: Mapping[tuple[str, str], str], now: datetime
+) -> Landed | Waiting:
+    """Decide over the manifest's bytes; `sha256` of objects by URI and etag, as far as they have been read."""
+    uri = model.dataset.uri + model.dataset.landed.manifest
+    if not listing:
+        return Waiting(f"no data under {model.dataset.uri}")
+    there = {one.uri: one for one in listing}
+    if uri not in there:
+        return Waiting(f"{len(listing)} objects are there, the manifest {uri} is not: write it last")
+    if there[uri].size > MOST_BYTES:
+        return Waiting(f"the manifest {uri} is larger than {MOST_BYTES} bytes: list fewer, larger files")
+    try:
+        entries = read_manifest(body)
+    except InvalidData as error:
+        return Waiting(f"the manifest {uri} is wrong: {error}; mend it and write it again")
+    listed = [_Listed(one, model.dataset.uri + one.path, there.get(model.dataset.uri + one.path)) for one in entries]
+    faults = [fault for one in listed if (fault := _difference(one, uri, sha256))]
+    if faults:
+        more = f"; {len(faults) - 1} more differ" if len(faults) > 1 else ""
+        return Waiting(f"{faults[0]}{more}: upload what the manifest lists, or write the manifest again")
+    objects = [one.info for one in listed if one.info]
+    unread = tuple(one for one in objects if (one.uri, one.etag) not in sha256)
+    if unread:
+        return Waiting(f"all {len(objects)} objects of the manifest are there; the sha256 of {len(unread)} is still to be read", unread)
+    return Landed((pinned(model, objects, now, {one.uri: one.entry.sha256 for one in listed}),))
+
+
+def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], str]) -> str:
+    """How the object is not as it is listed; "" as far as is known when it is."""
+    if one.uri == manifest:
+        return "the manifest lists itself"
+    if one.info is None:
+        return f"{one.uri} is in the manifest and not in the bucket"
+    if one.entry.size not in (None, one.info.size):
+        return f"{one.uri} has {one.info.size} bytes, and {one.entry.size} in the manifest"
+    found = sha256.get((one.uri, one.info.etag), one.entry.sha256)
+    return "" if found == one.entry.sha256 else f"{one.uri} has sha256 {found}, and {one.entry.sha256} in the manifest"
+
+
+def _fault(error: ValidationError) -> str:
+    """The first fault, with its place, in words."""
+    first = error.errors()[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    words = {
+        "json_invalid": "it is not JSON",
+        "string_pattern_mismatch": "write 64 lower-case hex digits, as sha256sum prints them",
+        "extra_forbidden": "there is no such field: write path, sha256 and size",
+        "list_type": 'write a list: [{"path": "1/a.png", "sha256": "…"}]',
+    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{place}: {words}" if place else words
