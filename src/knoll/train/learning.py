@@ -2,29 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
-from knoll.errors import Conflict, KnollError, NotFound
 from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig, Files
-from knoll.ports import ObjectStore, Platform
-from knoll.runs import Dataset, Run, load_dataset
+from knoll.families.base import Examples, Family, FamilyConfig
+from knoll.ports import Platform
+from knoll.runs import Run
 from knoll.train.archives import unpacked
 from knoll.train.loop import Trained, choose_device, train_networks
 from knoll.train.ranks import Ranks
+from knoll.train.reading import read_data
 
-__all__ = ["DataChanged", "Learnt", "Quiet", "Telling", "learn", "threads_for"]
+__all__ = ["Learnt", "Quiet", "Telling", "learn", "threads_for"]
 
-_READERS = 8
 _TRAINING_PERCENT = (5, 95)  # what comes before is reading, what comes after exporting and publishing
-
-
-class DataChanged(KnollError):
-    """The data is no longer what the run was to train on."""
 
 
 class Telling(Protocol):
@@ -65,7 +59,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, telling: Telling) -> Learn
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
     torch.set_num_threads(threads)
     telling.report("reading", 0)
-    files = unpacked(_read(load_dataset(platform.store.get(run.dataset_uri)), platform.store))
+    files = unpacked(read_data(run, platform))
     telling.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
     examples = family.examples(files, config)
     telling.say(f"{len(examples.train[0])} examples to learn from, {len(examples.held_out[0])} held out")
@@ -78,16 +72,6 @@ def threads_for(resources: Mapping[str, Any]) -> int:
     cores = str(resources.get("cpu", 1))
     amount = float(cores[:-1]) / 1000 if cores.endswith("m") else float(cores)
     return max(1, math.floor(amount))
-
-
-def _read(dataset: Dataset, store: ObjectStore) -> Files:
-    """All objects, by their key relative to the dataset's prefix, each as the dataset has pinned it."""
-    try:
-        with ThreadPoolExecutor(_READERS) as readers:
-            bodies = list(readers.map(lambda one: store.get(one.uri, etag=one.etag), dataset.objects))
-    except (Conflict, NotFound) as error:
-        raise DataChanged(f"the data changed after it had landed: {error}") from error
-    return {one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)}
 
 
 def _fit(family: Family, examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, telling: Telling) -> Trained:

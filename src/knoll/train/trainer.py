@@ -20,10 +20,11 @@ from knoll.runs import Outcome, Run, load_run
 from knoll.train.ending import end_run
 from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
 from knoll.train.launch import SUCCEEDED, exit_code, find_outcome
-from knoll.train.learning import DataChanged, Learnt, Quiet, learn
+from knoll.train.learning import Learnt, Quiet, learn
 from knoll.train.loop import Diverged, choose_device
 from knoll.train.publish import publish
 from knoll.train.ranks import Ranks, joined
+from knoll.train.reading import DataChanged
 from knoll.train.report import Reporter, publish_event, say
 from knoll.train.version_files import Work, draft_version
 
@@ -88,7 +89,7 @@ def _attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> 
     except Rejected as error:
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
     except DataChanged as error:
-        return Outcome("failed", platform.clock.now().isoformat(), reason=str(error))
+        return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)
 
 
