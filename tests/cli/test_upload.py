@@ -9,6 +9,9 @@ from threading import Barrier
 import pytest
 
 from knoll.cli.upload import tenths
+from knoll.ingest.look import look
+from knoll.ingest.verdict import Landed
+from knoll.models import parse_model
 
 
 @pytest.fixture
@@ -57,6 +60,34 @@ def test_replace_deletes_what_is_not_uploaded_after_a_yes(knoll, platform, model
     assert shown["objects"] == 2
     assert shown["deleted"] == 1
     assert keys(platform, f"s3://{bucket}/digits/") == ["0/c.png", "1/b.png", "_SUCCESS"]
+
+
+def test_a_manifest_lists_what_is_uploaded_and_what_stays_of_what_it_listed(
+    knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
+) -> None:
+    """So the data lands as it is: after a first upload, after more files, and after --replace."""
+    model_file.write_text(model_file.read_text().replace("{uri:", "{landed: {when: manifest}, uri:"))
+    knoll("apply", "-f", model_file)
+    model, uri = parse_model(platform.cluster.get("Model", "digits")), f"s3://{bucket}/digits/"
+    platform.store.put(f"{uri}2/stray.png", b"nobody lists it")
+    more = tmp_path / "more" / "1"
+    more.mkdir(parents=True)
+    (more / "b.png").write_bytes(b"other")
+    (more / "c.png").write_bytes(b"new")
+    for paths, landed in (
+        ([data], "0/a.png 1/b.png"),
+        ([more.parent], "0/a.png 1/b.png 1/c.png"),
+        ([data, "--replace"], "0/a.png 1/b.png"),
+    ):
+        result = knoll("upload", "digits", *paths, "--yes")
+        assert result.exit_code == 0, result.output
+        assert "The manifest manifest.json is written" in result.stdout
+        verdict = look(model, platform)
+        assert isinstance(verdict, Landed), verdict
+        assert " ".join(one.uri.removeprefix(uri) for one in verdict.datasets[0].objects) == landed
+    platform.store.put(f"{uri}manifest.json", b"no manifest")
+    platform.store.put(f"{uri}2/stray.png", b"nobody lists it")
+    assert "upload MODEL PATH --replace" in knoll("upload", "digits", data).stderr
 
 
 def test_a_dry_run_sends_nothing(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:

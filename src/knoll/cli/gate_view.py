@@ -43,7 +43,7 @@ def readable_models(documents: Sequence[Document]) -> list[Model]:
 
 
 def _expected(platform: Platform, model: Model) -> Expected:
-    verdict = look(model, platform)
+    verdict = look(model, platform, may_read=False)
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.reason)
     newest = verdict.datasets[-1]

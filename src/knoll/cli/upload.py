@@ -38,7 +38,7 @@ def upload(
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Upload a model's data; with a marker dataset the marker goes last, so that training starts on whole data.
+    """Upload a model's data; where the dataset has a marker or a manifest that goes last, so that training starts on whole data.
 
     Example: knoll upload digits path/to/data --replace
 
@@ -63,20 +63,27 @@ def upload(
 
 
 def send(platform: "Platform", model: "Model", plan: "Plan") -> None:
-    """Carry out the plan: the old marker away, the files in parallel, what is stale away, the new marker last."""
+    """Carry out the plan: the old marker away, the files in parallel, what is stale away, the new marker last.
+
+    An old manifest stays until there is a new one: what it lists of what stays would be lost with it.
+    """
+    from knoll.cli.upload_manifest import entries_that_stay, manifest_of
     from knoll.names import split_uri
+
+    has_manifest = model.dataset.landed.when == "manifest"
+    stay = entries_that_stay(platform.store, model, plan) if has_manifest else ()
 
     ensure_bucket = getattr(platform.store, "ensure_bucket", None)
     if ensure_bucket is not None:
         ensure_bucket(split_uri(model.dataset.uri)[0])
-    if plan.marker:
+    if plan.marker and not has_manifest:
         platform.store.delete(plan.marker)
     with _progress(plan.total) as advance:
         _send_all(platform, plan, advance)
     for uri in plan.stale:
         platform.store.delete(uri)
     if plan.marker:
-        platform.store.put(plan.marker, b"")
+        platform.store.put(plan.marker, manifest_of(model, plan, stay) if has_manifest else b"")
 
 
 def _send_all(platform: "Platform", plan: "Plan", advance: _Advance) -> None:
@@ -166,6 +173,7 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
     typer.echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
     consequence = {
         "marker": "The marker is written: the data has landed. If it is new, training starts at once.",
+        "manifest": f"The manifest {model.dataset.landed.manifest} is written: when every sha256 is checked, the data has landed.",
         "quiet": f"Training starts when nothing has changed for {model.dataset.landed.quiet:g} s.",
         "object": "Each file that is new is trained on as a dataset of its own.",
     }

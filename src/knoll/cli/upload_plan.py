@@ -28,11 +28,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent, the marker that is written last ("" for none), and the URIs that are deleted."""
+    """What is sent, the marker or manifest that is written last ("" for none), and the URIs that are deleted, and those that stay."""
 
     items: tuple[Item, ...]
     marker: str
     stale: tuple[str, ...]
+    kept: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -42,7 +43,7 @@ class Plan:
 
 def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
     """Decide what is sent. Raises InvalidData when there is nothing to send or two files claim one place, NotFound for a missing path."""
-    marker = join(model.dataset.uri, model.dataset.landed.marker) if model.dataset.landed.when == "marker" else ""
+    marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
     items = [Item(path, join(model.dataset.uri, name), _size(path)) for path, name in _files(paths)]
     items = [item for item in items if item.uri != marker]
     if not items:
@@ -52,9 +53,9 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
     twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
     if twice:
         raise InvalidData(f"{twice[0]}: two of the files would go there", fix="upload one folder that holds both, under different names")
-    kept = {item.uri for item in items} | {marker}
-    stale = tuple(one.uri for one in listing if one.uri not in kept) if replace else ()
-    return Plan(tuple(items), marker, stale)
+    written = {item.uri for item in items} | {marker}
+    others = [one.uri for one in listing if one.uri not in written]
+    return Plan(tuple(items), marker, *((tuple(others), frozenset()) if replace else ((), frozenset(others))))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
