@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli import apply, describe, events, models, predict, rollout, runs, upload, why
+from knoll.cli import apply, describe, events, gc, models, predict, rollout, runs, upload, why
 from knoll.cli.grammar import PROGRAM, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.session import Output, output_of, program_of
@@ -74,6 +74,7 @@ def add_commands(app: typer.Typer, program: str) -> None:
     add(app, apply.apply, panel=_LOOP)
     add(app, upload.upload, panel=_LOOP)
     add(app, apply.delete, panel=_LOOP)
+    add(app, gc.gc, panel=_LOOP)
     app.add_typer(groups["runs"], name="runs", rich_help_panel=_LOOK)
     add(app, models.models, "models", _LOOK, hidden=program != PROGRAM)
     add(app, models.models, "list", _LOOK, hidden=program == PROGRAM)

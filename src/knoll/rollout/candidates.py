@@ -10,15 +10,20 @@ from knoll.rollout.gate import why_not
 from knoll.rollout.slot import Slot
 from knoll.versions import Manifest, load_manifest
 
-__all__ = ["newest_untried", "read_manifest", "why_rejected"]
+__all__ = ["newest_tried", "newest_untried", "read_manifest", "why_rejected"]
 
 _MANIFEST = "/manifest.json"
 _SORTED = 999_999  # up to here names sort as numbers
 
 
+def newest_tried(slot: Slot) -> int:
+    """Number of the newest version that serves, or was refused or rolled back; 0 when there is none. Older ones are never tried."""
+    return max((version_number(name) for name in (slot.champion, *slot.quarantine) if name), default=0)
+
+
 def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
     """The newest version that is newer than the champion and every quarantined one; "" when there is none. Older ones are passed over."""
-    tried = max((version_number(name) for name in (slot.champion, *slot.quarantine) if name), default=0)
+    tried = newest_tried(slot)
     newest = max((version_number(name) for name in _versions(model.name, tried, platform)), default=0)
     return version_name(newest) if newest > tried else ""
 

@@ -1,0 +1,82 @@
+"""What is to be removed from the model bucket, and what is not, with the reason of each: read, decided, and nothing done."""
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+from knoll.errors import NotFound
+from knoll.names import claim_uri
+from knoll.ports import Platform
+from knoll.retention.decide import Verdict, to_remove
+from knoll.retention.folders import Folder, read_folders
+from knoll.retention.leftovers import Leftover, Runs, read_leftovers, read_runs
+from knoll.retention.uses import read_uses
+
+__all__ = ["Plan", "make_plan"]
+
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A verdict on every folder of a version, and the records that are superfluous."""
+
+    verdicts: Sequence[Verdict]
+    leftovers: Sequence[Leftover]
+
+    @property
+    def folders(self) -> list[Folder]:
+        """Those that are to be removed."""
+        return [one.folder for one in self.verdicts if one.is_removed]
+
+    @property
+    def bytes(self) -> int:
+        """How much room there will be."""
+        return sum(one.size for one in self.folders) + sum(one.size for one in self.leftovers)
+
+    @property
+    def objects(self) -> int:
+        """How many objects are to be removed."""
+        return sum(one.files for one in self.folders) + len(self.leftovers)
+
+
+def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
+    """Judge these models, or all. Raises NotFound when one of them has neither a Model nor a version."""
+    folders = read_folders(platform, models)
+    for model in models:
+        if model not in {one.model for one in folders}:
+            _check_declared(model, platform)
+    runs = read_runs(platform, models)
+    verdicts = [
+        verdict for model, mine in groupby(folders, lambda one: one.model) for verdict in _judged(model, list(mine), runs, keep, platform)
+    ]
+    return Plan(verdicts, read_leftovers(platform, runs, models))
+
+
+def _check_declared(model: str, platform: Platform) -> None:
+    try:
+        platform.cluster.get("Model", model)
+    except NotFound as error:
+        raise NotFound(f"model {model}: there is no Model and no version of that name", fix="knoll models lists them") from error
+
+
+def _judged(model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform) -> list[Verdict]:
+    """Claims are read of those alone that would go: each is a request."""
+    uses, now = read_uses(model, platform), platform.clock.now()
+    going = [one.folder.version for one in to_remove(folders, uses, {}, keep, now) if one.is_removed]
+    return to_remove(folders, uses, _unsettled(model, going, runs, platform), keep, now)
+
+
+def _unsettled(model: str, versions: Sequence[str], runs: Runs, platform: Platform) -> Mapping[str, str]:
+    """The runs that are not settled, by the versions which they have claimed."""
+
+    def claimed(version: str) -> str:
+        try:
+            return platform.store.get(claim_uri(platform.settings.model_root, model, version)).decode(errors="replace")
+        except NotFound:  # nobody publishes without a claim
+            return ""
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = dict(zip(versions, pool.map(claimed, versions), strict=True))
+    return {version: run for version, run in found.items() if run and not runs.is_settled(run)}

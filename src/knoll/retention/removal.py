@@ -1,0 +1,99 @@
+"""Removing what a plan says, in an order in which nothing that is served can be removed, and a kill on any line does no harm.
+
+    look again ─▶ take the manifest away ─▶ look again ─▶ remove the files
+                                                └─ it is used after all: put the manifest back
+
+A version without a manifest does not exist: no predictor loads it, and what has no manifest and whose run has ended is removed by the next
+pass, wherever this one was killed. Whoever chooses a version names it first, in the slot or in an InferenceService, and only then a
+predictor reads the manifest. So a version that was named before the second look is seen there, and gets its manifest back, with all of its
+files untouched; a predictor that missed it meanwhile is started again, and finds it. A version that is named after the second look has had
+no manifest since before that: its predictor never becomes ready, its trial fails, and the champion, which was named all the time, serves
+on. Where a manifest lies when it is the files' turn, somebody else has made a version of them, or has put it back: they stay.
+
+Claims stay: they are what keeps a number from being given to other bytes, under which it is still known in records and in quarantine.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import groupby
+
+from knoll.errors import AlreadyExists, NotFound
+from knoll.names import manifest_uri, version_uri
+from knoll.ports import Platform
+from knoll.retention.folders import Folder
+from knoll.retention.plan import Plan
+from knoll.retention.uses import read_uses
+
+__all__ = ["remove"]
+
+_AT_ONCE = 128  # versions whose manifests are away while it is looked again
+_THREADS = 8
+
+
+def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lambda _: None) -> list[Folder]:
+    """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay, since they are used now."""
+    kept: list[Folder] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for folders in _lots(plan.folders):
+            free = _set_free(folders, platform, pool)
+            gone = {one for one, is_gone in zip(free, pool.map(lambda one: _remove_files(one, platform), free), strict=True) if is_gone}
+            kept += [one for one in folders if one not in gone]
+            removed(sum(one.files for one in folders))
+        for _ in pool.map(lambda one: platform.store.delete(one.uri), plan.leftovers):
+            removed(1)
+    return kept
+
+
+def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
+    """A few folders of one model at a time."""
+    for _, group in groupby(folders, lambda one: one.model):
+        mine = list(group)
+        yield from (mine[start : start + _AT_ONCE] for start in range(0, len(mine), _AT_ONCE))
+
+
+def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExecutor) -> list[Folder]:
+    """Take the manifests away, except of what is used by now; the folders that nothing uses."""
+    model = folders[0].model
+    unused = _unused(folders, model, platform)
+    manifests = dict(zip(unused, pool.map(lambda one: _take_manifest(one, platform), unused), strict=True))
+    free = _unused(unused, model, platform)
+    for folder in set(unused) - set(free):
+        _put_back(folder, manifests[folder], platform)
+    return free
+
+
+def _unused(folders: Sequence[Folder], model: str, platform: Platform) -> list[Folder]:
+    used = read_uses(model, platform).reasons
+    return [one for one in folders if one.version not in used]
+
+
+def _take_manifest(folder: Folder, platform: Platform) -> bytes | None:
+    """The manifest, which is away then; None where there is none."""
+    uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
+    if not folder.is_version:
+        return None
+    try:
+        body = platform.store.get(uri)
+    except NotFound:
+        return None
+    platform.store.delete(uri)
+    return body
+
+
+def _put_back(folder: Folder, manifest: bytes | None, platform: Platform) -> None:
+    uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
+    if manifest is not None:
+        with suppress(AlreadyExists):
+            platform.store.put(uri, manifest, if_absent=True, content_type="application/json")
+
+
+def _remove_files(folder: Folder, platform: Platform) -> bool:
+    """Remove all files, unless there is a manifest again; whether they are gone."""
+    root = platform.settings.model_root
+    uris = [one.uri for one in platform.store.list(version_uri(root, folder.model, folder.version))]
+    if manifest_uri(root, folder.model, folder.version) in uris:
+        return False
+    for uri in uris:
+        platform.store.delete(uri)
+    return True

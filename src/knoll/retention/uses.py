@@ -1,0 +1,83 @@
+"""Which versions of a model are used, and by what: read from the Model and from what serves, never from the bucket alone.
+
+A Model uses whatever version it names, in its slot or in any other field: `kubectl annotate model.knoll.dev digits pin=v000007` is an alias
+that keeps a version. An InferenceService or a Revision uses the version whose URI stands anywhere in it, whoever made it; a Revision to
+which nothing routes does not.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.names import versions_uri
+from knoll.ports import Document, Platform
+from knoll.rollout.candidates import newest_tried
+from knoll.rollout.memory import remembered
+from knoll.rollout.slot import Slot, slot_from_status
+
+__all__ = ["Uses", "find_uses", "read_uses"]
+
+_NAMES = re.compile(r"v\d{6,}(?:[\s,]+v\d{6,})*")
+_NAME = re.compile(r"v\d{6,}")
+_STATE = "serving.knative.dev/routingState"
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Why each used version is used, by its name; and the number of the newest version that was tried: newer ones wait for their turn."""
+
+    reasons: Mapping[str, str]
+    tried: int
+
+
+def read_uses(model: str, platform: Platform) -> Uses:
+    """What uses the versions of a model now. The slot of a Model that is gone, or has come back, is what its rollouts have left."""
+    document = _declared(model, platform)
+    slot = slot_from_status(document.get("status") or {})
+    if slot == Slot():
+        slot = remembered(model, platform)
+    serving = [*platform.cluster.list("InferenceService"), *platform.cluster.list("Revision")]
+    return find_uses(document, slot, serving, versions_uri(platform.settings.model_root, model))
+
+
+def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:
+    """The same of values: `serving` are InferenceServices and Revisions, `place` is where the versions of the model lie. Pure."""
+    named = {version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)}
+    pattern = re.compile(re.escape(place) + r"(v\d{6,})")
+    services = "".join(json.dumps(one) for one in serving if one["kind"] == "InferenceService")
+    live = [one for one in serving if _is_live(one, services)]
+    served = {name: f"used by {one['kind']} {one['metadata']['name']}" for one in live for name in pattern.findall(json.dumps(one))}
+    roles = {slot.previous: "previous", slot.candidate: "candidate", slot.champion: "champion"}
+    return Uses({**named, **served, **{version: role for version, role in roles.items() if version}}, newest_tried(slot))
+
+
+def _declared(model: str, platform: Platform) -> Document:
+    try:
+        return platform.cluster.get("Model", model)
+    except NotFound:
+        return {}
+
+
+def _is_live(document: Document, services: str) -> bool:
+    """Whether requests can reach it: a Revision in reserve has no route, unless an InferenceService still speaks of it."""
+    is_reserve = (document["metadata"].get("labels") or {}).get(_STATE) == "reserve"
+    return not is_reserve or json.dumps(document["metadata"]["name"]) in services
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a document, with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _texts(one, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, path)
+
+
+def _names(text: str) -> list[str]:
+    return _NAME.findall(text) if _NAMES.fullmatch(text.strip()) else []

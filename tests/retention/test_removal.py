@@ -1,0 +1,244 @@
+"""Removal in a whole bucket: killed on any line, and while somebody chooses a version, on any line, too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import NotFound
+from knoll.names import (
+    claim_uri,
+    inbox_uri,
+    join,
+    manifest_uri,
+    outcome_uri,
+    progress_uri,
+    rollout_step_uri,
+    run_id,
+    version_name,
+    version_uri,
+)
+from knoll.ports import Document, Platform
+from knoll.retention.plan import make_plan
+from knoll.retention.removal import remove
+from knoll.runs import Outcome, dump
+from knoll.settings import Settings
+from knoll.versions import Manifest, dump_manifest, entry_of
+
+ROOT = "s3://knoll-models"
+FILES = ("model.onnx", "signature.json", "samples.json")
+MODEL: Document = {
+    "apiVersion": "knoll.dev/v1alpha1",
+    "kind": "Model",
+    "metadata": {"name": "digits"},
+    "spec": {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}},
+}
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Time:
+    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.present
+
+
+@dataclass
+class World:
+    """A store and a cluster, and what happens beside: `before` is called before each of their calls, with its number."""
+
+    time: Time = field(default_factory=Time)
+    before: Callable[[int], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.calls = count()
+        self.store = MemoryStore(self.time.now)
+        self.cluster = MemoryCluster("default", self.time)
+        nothing: Any = None
+        watched: list[Any] = [Watched(one, self) for one in (self.store, self.cluster)]
+        self.platform = Platform(watched[0], watched[1], nothing, nothing, self.time, Settings(home=Path()))
+
+    def run(self, number: int) -> str:
+        return run_id("digits", str(number), "")
+
+    def publish(self, number: int, *, ended: bool = True, sealed: bool = True) -> None:
+        version, run = version_name(number), self.run(number)
+        self.store.put(claim_uri(ROOT, "digits", version), run.encode())
+        files = {name: f"{name} of {version}".encode() for name in FILES}
+        for name, body in files.items():
+            self.store.put(join(version_uri(ROOT, "digits", version), name), body)
+        if sealed:
+            entries = {name: entry_of(body) for name, body in files.items()}
+            manifest = Manifest("digits", version, "image-classifier", run, "d", {}, {}, "now", "0", entries)
+            self.store.put(manifest_uri(ROOT, "digits", version), dump_manifest(manifest))
+        if ended:
+            self.store.put(outcome_uri(ROOT, run), dump(Outcome("succeeded", "now", version)))
+            self.store.put(progress_uri(ROOT, run), b"{}")
+
+    def slot(self, **status: str) -> None:
+        document = self.cluster.get("Model", "digits")
+        self.cluster.update({**document, "status": {**(document.get("status") or {}), **status}}, status=True)
+
+    def is_whole(self, version: str) -> bool:
+        """Whether a predictor could load the version now."""
+        place = version_uri(ROOT, "digits", version)
+        return {one.uri.removeprefix(place) for one in self.store.list(place)} == {*FILES, "manifest.json"}
+
+    def has_files(self) -> list[int]:
+        return sorted({int(one.uri.split("/")[5][1:]) for one in self.store.list(f"{ROOT}/models/")})
+
+    def collect(self, keep: int = 2) -> list[str]:
+        return [one.version for one in remove(make_plan(self.platform, ["digits"], keep), self.platform)]
+
+
+class Watched:
+    """Tells the world of each call."""
+
+    def __init__(self, behind: Any, world: World) -> None:
+        self._behind, self._world = behind, world
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **options: Any) -> Any:
+            self._world.before(next(self._world.calls))
+            return getattr(self._behind, name)(*given, **options)
+
+        return call
+
+
+def make_world() -> World:
+    """Six versions, tried but for the last; the rest of a killed run, and of one that still runs. Nothing is younger than two days."""
+    world = World()
+    world.cluster.create(MODEL)
+    for number in range(1, 7):
+        world.publish(number)
+    world.publish(7, sealed=False)
+    world.publish(8, ended=False, sealed=False)
+    world.slot(champion="v000005", previous="v000002")
+    world.time.present += timedelta(days=2)
+    return world
+
+
+def test_what_is_superfluous_goes_and_all_else_stays() -> None:
+    """Claims, outcomes and what is used stay, with every byte; the next pass finds nothing to do."""
+    world = make_world()
+    world.store.put(inbox_uri(ROOT, world.run(8)), b"{}")
+    assert world.collect() == []
+    assert world.has_files() == [2, 5, 6, 8]
+    assert all(world.is_whole(version_name(number)) for number in (2, 5, 6))
+    assert [len(list(world.store.list(f"{ROOT}/{place}/"))) for place in ("claims", "outcomes", "progress", "inbox")] == [8, 7, 0, 1]
+    assert make_plan(world.platform, [], 2).objects == 0
+
+
+def test_a_clock_that_runs_years_ahead_changes_nothing_of_that() -> None:
+    world = make_world()
+    world.time.present += timedelta(days=4000)
+    world.collect()
+    assert world.has_files() == [2, 5, 6, 8]
+
+
+def test_a_dry_run_writes_nothing() -> None:
+    world = make_world()
+    before = list(world.store.list(f"{ROOT}/"))
+    plan = make_plan(world.platform, [], 2)
+    assert [one.number for one in plan.folders] == [1, 3, 4, 7]
+    assert (len(plan.leftovers), plan.objects) == (7, 3 * 4 + 3 + 7)
+    assert list(world.store.list(f"{ROOT}/")) == before
+
+
+def test_a_model_that_is_gone_keeps_what_its_rollouts_say_it_served() -> None:
+    """It may come back, and then its champion serves again."""
+    world = make_world()
+    for at, version in enumerate(("v000002", "v000005")):
+        record = (
+            f'{{"action": "Promote", "version": "{version}", "at": "{at}", "number": 1, "percent": 100, "reason": "", "evidence": {{}}}}'
+        )
+        world.store.put(rollout_step_uri(ROOT, "digits", version, 1), record.encode())
+    world.cluster.delete("Model", "digits")
+    world.collect(keep=1)
+    assert world.has_files() == [2, 5, 6, 8]
+
+
+def test_a_model_of_which_nothing_is_known_is_told() -> None:
+    with pytest.raises(NotFound, match="cats"):
+        make_plan(make_world().platform, ["cats"], 2)
+
+
+def test_a_kill_before_any_call_leaves_no_broken_version_and_the_next_pass_ends_it() -> None:
+    """At each moment a version that has a manifest has all its files."""
+    calls = total_calls()
+    for fatal in range(calls):
+        world = make_world()
+
+        def kill(number: int, fatal: int = fatal) -> None:
+            if number >= fatal:
+                raise Killed
+
+        world.before = kill
+        with pytest.raises(Killed):
+            world.collect()
+        world.before = lambda _: None
+        for number in world.has_files():
+            assert world.is_whole(version_name(number)) or not has_manifest(world, number), fatal
+        world.collect()
+        assert world.has_files() == [2, 5, 6, 8], fatal
+
+
+@pytest.mark.parametrize("version", ["v000001", "v000003", "v000004"])
+def test_a_version_that_is_chosen_before_any_call_is_whole_or_can_never_be_loaded(version: str) -> None:
+    """A predictor that is started when the version is named, and tries ever again, either never loads it or serves what stays."""
+    stayed = set()
+    for moment in range(total_calls() + 1):
+        world, loaded = make_world(), []
+
+        def choose(number: int, world: World = world, loaded: list[bool] = loaded, moment: int = moment) -> None:
+            if number == moment:
+                world.slot(candidate=version)
+            if number >= moment:
+                loaded.append(world.is_whole(version))
+
+        world.before = choose
+        world.collect()
+        assert world.is_whole("v000005")
+        assert world.is_whole(version) or not any(loaded), f"named before call {moment}: it was loaded, and has gone"
+        stayed.add(world.is_whole(version))
+    assert stayed == {True, False}, "some moments are early enough, and some too late"
+
+
+def test_a_version_that_is_chosen_while_somebody_still_reads_the_plan_is_not_touched() -> None:
+    world = make_world()
+    plan = make_plan(world.platform, [], 2)
+    world.time.present += timedelta(hours=1)
+    world.slot(candidate="v000003")
+    before = list(world.store.list(version_uri(ROOT, "digits", "v000003")))
+    assert [one.version for one in remove(plan, world.platform)] == ["v000003"]
+    assert list(world.store.list(version_uri(ROOT, "digits", "v000003"))) == before
+
+
+def test_a_version_that_somebody_completes_meanwhile_stays() -> None:
+    """A trainer that was long believed dead seals its version when its files are about to go."""
+    world = make_world()
+    plan = make_plan(world.platform, [], 2)
+    world.publish(7)
+    assert [one.version for one in remove(plan, world.platform)] == ["v000007"]
+    assert world.is_whole("v000007")
+
+
+def has_manifest(world: World, number: int) -> bool:
+    return any(world.store.list(manifest_uri(ROOT, "digits", version_name(number))))
+
+
+def total_calls() -> int:
+    """How many calls a pass makes that nothing disturbs."""
+    world = make_world()
+    world.collect()
+    return next(world.calls)
