@@ -51,6 +51,12 @@ class ArbitratedStore:
         """See `ports.ObjectStore.delete`."""
         self._store.delete(uri)
 
+    def ensure_bucket(self, name: str) -> None:
+        """Create the bucket, where the store behind this one has buckets."""
+        ensure = getattr(self._store, "ensure_bucket", None)
+        if ensure is not None:
+            ensure(name)
+
     def _trusts(self) -> bool:
         """Whether the store has been found to let one writer win; asked again until there is a verdict."""
         if self._is_atomic is None:
