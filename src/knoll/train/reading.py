@@ -55,5 +55,4 @@ def _read(one: DatasetObject, opened: datetime | None, store: ObjectStore) -> by
 
 def _is_listed(one: DatasetObject, store: ObjectStore) -> bool:
     """Whether the object is there as it was pinned: it has come back meanwhile. What is not listed is gone, and the next look agrees."""
-    shown = next(iter(store.list(one.uri)), None)
-    return shown is not None and (shown.uri, shown.etag) == (one.uri, one.etag)
+    return any((shown.uri, shown.etag) == (one.uri, one.etag) for shown in store.list(one.uri))
