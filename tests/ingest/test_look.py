@@ -90,7 +90,7 @@ class World:
         self.store.read.clear()
         self.store.listed.clear()
         verdict = look(self.model, self.platform, before=self.status, may_read=may_read)
-        self.status = dataset_status(verdict, self.status)
+        self.status = dataset_status(self.model, verdict, self.status)
         for one in verdict.datasets if isinstance(verdict, Landed) else ():
             if not list(MemoryStore.list(self.store, dataset_uri(ROOT, "digits", one.digest))):
                 self.store.put(dataset_uri(ROOT, "digits", one.digest), dump(one))
@@ -234,3 +234,13 @@ def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_lande
     assert "2 objects are there, 1 changed" in reason(here.look())
     here.upload(c="new")
     assert names(here.look()) == "abc"
+
+
+def test_the_status_stays_while_one_object_after_the_other_lands(tmp_path: Path) -> None:
+    """Where each object is a dataset, ten thousand of them must not be ten thousand writes of the Model."""
+    here = world(tmp_path, when="object")
+    shown = []
+    for name in "ab":
+        here.upload(**{name: name})
+        shown.append(dataset_status(here.model, look(here.model, here.platform, PREFIX + name), {}))
+    assert shown[0] == shown[1] == {"state": "Landed", "reason": "1 objects"}

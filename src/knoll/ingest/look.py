@@ -40,14 +40,19 @@ def look(
     return verdict
 
 
-def dataset_status(verdict: Landed | Waiting, before: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Model's status is to say of its dataset: the verdict, for people, and what has landed last, for the next look."""
+def dataset_status(model: Model, verdict: Landed | Waiting, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the Model's status is to say of its dataset: the verdict, for people, and what has landed last, for the next look.
+
+    Where each object is a dataset no look asks for that, and a status that named the newest would be written for each object.
+    """
     if isinstance(verdict, Waiting):
         kept = {key: before[key] for key in ("digest", "marked") if key in before}
         return {"state": "Waiting", "reason": verdict.reason, **kept}
     objects = sum(len(one.objects) for one in verdict.datasets)
-    landed = {"digest": verdict.datasets[-1].digest, **({"marked": verdict.marked} if verdict.marked else {})}
-    return {"state": "Landed", "reason": f"{objects} objects", **landed}
+    shown = {"state": "Landed", "reason": f"{objects} objects"}
+    if model.dataset.landed.when == "object":
+        return shown
+    return {**shown, "digest": verdict.datasets[0].digest, **({"marked": verdict.marked} if verdict.marked else {})}
 
 
 def _known(model: Model, listing: Sequence[ObjectInfo], platform: Platform, before: Mapping[str, Any]) -> Known:
