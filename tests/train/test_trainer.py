@@ -16,7 +16,7 @@ from knoll.adapters.store_memory import MemoryStore
 from knoll.codecs import decode, encode
 from knoll.errors import ClusterUnavailable
 from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED, TRAINING_SUCCEEDED, Event
-from knoll.names import dataset_uri, outcome_uri, progress_uri, run_uri, version_uri
+from knoll.names import dataset_uri, outcome_uri, progress_uri, run_uri, superseded_uri, version_uri
 from knoll.ports import Platform
 from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump, load_outcome, load_progress
 from knoll.settings import Settings
@@ -180,6 +180,8 @@ def test_data_that_changed_since_it_landed_fails_the_run(some: dict[str, bytes],
     assert ready.outcome().state == "failed"
     assert "the data changed" in ready.outcome().reason
     assert key in ready.outcome().reason
+    assert ready.outcome().superseded  # so that the same data has another run when it comes back
+    assert list(ready.store.list(superseded_uri(ROOT, RUN)))
 
 
 def test_a_config_that_the_family_does_not_know_rejects_the_run(some: dict[str, bytes], tmp_path: Path) -> None:
