@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit images deploy test-cluster bench-cluster check format clean
+.PHONY: help install develop demo test test-unit fuzz images deploy test-cluster bench-cluster check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: develop ## every test that needs no cluster, the loop with real parts incl
 
 test-unit: develop ## the tests that need seconds
 	$(BIN)/python -m pytest -m "not loop and not cluster"
+
+fuzz: develop ## a million odd inputs to the functions, in 10 minutes at most; SEED=… does it again
+	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 images: ## build the images with docker, podman, buildah or $$IMAGE_BUILD, and print their sizes
 	$(PYTHON) images/build.py

@@ -8,7 +8,8 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ __all__ = [
     "new_event",
     "object_changed",
     "read_json",
+    "reading",
 ]
 
 OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
@@ -168,6 +170,15 @@ def read_json(text: bytes | str, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
     return value
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read fields of foreign JSON: whatever is not where or what it should be raises InvalidEvent, which names `what` was read."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+        raise InvalidEvent(f"{what} lacks or misplaces a field: {type(error).__name__} {error}") from error
 
 
 def is_timestamp(text: str) -> bool:

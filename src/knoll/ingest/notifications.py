@@ -6,11 +6,10 @@ no header that would tell.
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from knoll.errors import InvalidEvent
-from knoll.events import OBJECT_CREATED, Event, read_json
+from knoll.events import OBJECT_CREATED, Event, read_json, reading
 from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_event_grid, from_google, from_pubsub
 from knoll.ingest.filer import from_filer
 from knoll.ingest.records import from_event_bridge, from_records
@@ -48,13 +47,13 @@ def is_notification(event: Event) -> bool:
 
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:
     """The created objects of a notification; deletions, folders and test messages have none. Raises InvalidEvent for other bodies."""
-    with _reading():
+    with reading("the notification"):
         return list(_told(read_json(body, "the notification"), received_at))
 
 
 def events_from_event(event: Event, received_at: str) -> list[Event]:
     """The created objects of an event for which `is_notification` is true. Raises InvalidEvent when a field is not as it should be."""
-    with _reading():
+    with reading("the notification"):
         if event.type == AZURE_CREATED:
             return list(from_azure(event, received_at))
         if event.type == GOOGLE_FINALIZED:
@@ -116,11 +115,3 @@ def _told_by_store(message: Any, received_at: str) -> Iterable[Event]:
         case {"eventType": _, "subject": _, "data": _}:
             return from_event_grid(message, received_at)
     raise InvalidEvent("the notification is of no form that is known: S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, Event Grid")
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise InvalidEvent(f"the notification is not JSON, or lacks or misplaces a field: {type(error).__name__} {error}") from error

@@ -19,6 +19,7 @@ from knoll.events import (
     ROLLOUT_STARTED,
     Event,
     new_event,
+    reading,
 )
 from knoll.models import Model, parse_model
 from knoll.names import rollout_step_uri
@@ -68,8 +69,8 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
 def _model_of(event: Event) -> str:
     data = event.data if isinstance(event.data, dict) else {}
     if "kind" in event.extensions:
-        metadata = data.get("metadata") or {}
-        return str((metadata.get("labels") or {}).get("knoll.dev/model", ""))
+        with reading(f"the object in event {event.id}"):
+            return str(((data.get("metadata") or {}).get("labels") or {}).get("knoll.dev/model", ""))
     return str(data.get("model", ""))
 
 

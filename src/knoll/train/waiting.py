@@ -1,9 +1,10 @@
 """Why a run does not start, written where its progress is: the trainer itself cannot tell before it runs."""
 
+import re
 from datetime import UTC, datetime
 
-from knoll.errors import NotFound
-from knoll.events import TRAINING_PROGRESSED, Event, new_event
+from knoll.errors import InvalidEvent, NotFound
+from knoll.events import TRAINING_PROGRESSED, Event, new_event, reading
 from knoll.names import progress_uri
 from knoll.parts import MODEL_LABEL
 from knoll.ports import Platform
@@ -12,14 +13,22 @@ from knoll.train.pods import JOB_LABEL, obstacle
 
 __all__ = ["note_obstacle", "note_waiting"]
 
+_JOB_NAME = re.compile(r"[-a-z0-9]{1,63}")
+
 
 def note_obstacle(event: Event, platform: Platform) -> None:
-    """Write and publish what keeps the Pod of this event from starting, unless that is known, or the trainer has spoken since."""
+    """Write and publish what keeps the Pod of this event from starting, unless that is known, or the trainer has spoken since.
+
+    Raises Rejected when the Pod is of no form that Kubernetes knows, or claims to be of a run that cannot be.
+    """
     pod = event.data if isinstance(event.data, dict) else {}
-    labels = (pod.get("metadata") or {}).get("labels") or {}
-    run, model, reason = labels.get(JOB_LABEL), labels.get(MODEL_LABEL), obstacle(pod)
+    with reading(f"the Pod in event {event.id}"):
+        labels = (pod.get("metadata") or {}).get("labels") or {}
+        run, model, reason = labels.get(JOB_LABEL), labels.get(MODEL_LABEL), obstacle(pod)
     if not (run and model and reason):
         return
+    if not isinstance(run, str) or not _JOB_NAME.fullmatch(run) or not run.startswith(f"{model}-"):
+        raise InvalidEvent(f"event {event.id} is of a Pod whose labels name no run of a model")
     note_waiting(run, model, f"waiting: {reason}", platform, event)
 
 

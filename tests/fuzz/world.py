@@ -1,0 +1,381 @@
+"""A small installation in memory that watches what is done to it, and the judgement over what a function answered.
+
+Stores and documents are those that pass the contract suites, and note what is written. Whatever the input, nothing may be written but
+what a valid one can lead to: the runs that the data in the bucket asks for, their Jobs, the records of rollouts and dead letters.
+"""
+
+import json
+import logging
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fuzz.inputs import Input, Seed, raw_seeds
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.http_binding import Response, event_from_http
+from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import Rejected
+from knoll.events import (
+    DATASET_LANDED,
+    PREDICTOR_OBSERVED,
+    TICK,
+    TRAINING_FAILED,
+    TRAINING_STARTED,
+    TRAINING_SUCCEEDED,
+    Event,
+    event_from_json,
+    event_to_json,
+    new_event,
+    object_changed,
+)
+from knoll.ingest.created import created
+from knoll.names import join, manifest_uri, version_uri
+from knoll.ports import Answer, Document, Platform
+from knoll.settings import Settings
+from knoll.versions import Manifest, dump_manifest
+from knoll.wiring.functions import HANDLERS, answer
+
+__all__ = ["World", "listening", "new_world", "seeds"]
+
+_ROOT = "s3://knoll-models"
+_MODELS = {"digits": {"when": "marker"}, "tiny": {"when": "object"}}
+_DATA = ("digits/1.txt", "digits/2.txt", "digits/_SUCCESS", "tiny/1.txt", "tiny/2.txt")
+_OWED = re.compile(r"s3://knoll-models/(datasets|inbox|runs)/[-a-z0-9/]+\.json")  # what the data in the bucket asks for
+_FREE = re.compile(
+    r"s3://knoll-models/(dead-letters/[-./a-z0-9]+"
+    r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
+    r"|rollouts/(digits|tiny)/v\d{6}/\d{6}\.json)"
+)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LETTERS = "s3://knoll-models/dead-letters/"
+_SOURCE = re.compile(r"([A-Za-z][-+.A-Za-z0-9]*:|/)([-A-Za-z0-9:/+@._~]|%[0-9A-F]{2})*")  # a URI reference for any parser
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_SLOW = 2.0  # seconds
+
+
+@dataclass
+class Notes:
+    """What has been written since the last look, and what of it must not be."""
+
+    effects: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def note(self, effect: str, *, is_right: bool) -> None:
+        """Remember an effect."""
+        self.effects.append(effect)
+        if not is_right:
+            self.wrong.append(effect)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.effects, self.wrong = [], []
+
+
+class Clock:
+    """`ports.Clock`: each look at it is a second later."""
+
+    def __init__(self) -> None:
+        self._seconds = 0
+
+    def now(self) -> datetime:
+        """A second after the last time."""
+        self._seconds += 1
+        return datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self._seconds)
+
+
+class WatchedStore(MemoryStore):
+    """The store; `owed` are the objects that the data asks for, None while that is found out."""
+
+    def __init__(self, clock: Clock, notes: Notes, owed: frozenset[str] | None) -> None:
+        super().__init__(clock.now)
+        self._notes, self._owed = notes, owed
+
+    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+        """See `MemoryStore.put`."""
+        is_owed = self._owed is None or (uri in self._owed and bool(_OWED.fullmatch(uri)))
+        self._notes.note(f"put {uri}", is_right=is_owed or bool(_FREE.fullmatch(uri)))
+        return super().put(uri, body, if_absent=if_absent, content_type=content_type)
+
+    def delete(self, uri: str) -> None:
+        """See `MemoryStore.delete`."""
+        self._notes.note(f"delete {uri}", is_right=uri.startswith(f"{_ROOT}/inbox/"))
+        super().delete(uri)
+
+
+class WatchedCluster(MemoryCluster):
+    """The document store."""
+
+    def __init__(self, clock: Clock, notes: Notes, owed: frozenset[str] | None) -> None:
+        super().__init__("default", clock)
+        self._notes, self._owed = notes, owed
+
+    def create(self, document: Document) -> Document:
+        """See `MemoryCluster.create`."""
+        kind, name = document["kind"], document["metadata"]["name"]
+        is_right = name in _MODELS if kind == "InferenceService" else kind == "Job" and f"{_ROOT}/runs/{name}.json" in (self._owed or ())
+        self._notes.note(f"create {kind} {name}", is_right=is_right or self._owed is None)
+        return super().create(document)
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `MemoryCluster.update`."""
+        kind, name = document["kind"], document["metadata"]["name"]
+        is_right = (kind, status) in (("Model", True), ("InferenceService", False), ("Job", False))
+        self._notes.note(f"update {kind} {name}, status: {status}", is_right=is_right)
+        return super().update(document, status=status)
+
+    def delete(self, kind: str, name: str) -> None:
+        """See `MemoryCluster.delete`."""
+        self._notes.note(f"delete {kind} {name}", is_right=kind in ("Job", "InferenceService"))
+        super().delete(kind, name)
+
+
+@dataclass
+class Broker:
+    """`ports.Events`: keeps what is published."""
+
+    notes: Notes
+    taken: list[Event] = field(default_factory=list)
+
+    def publish(self, event: Event) -> None:
+        """Take the event; one that a real broker would refuse is wrong."""
+        self.notes.note(f"publish {event.type} {event.id}", is_right=_is_acceptable(event))
+        self.taken.append(event)
+
+
+class Nobody:
+    """`ports.Predictors` without a server behind it."""
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+        """No answer."""
+        return Answer(0, 0.0, b"", accept, "")
+
+
+class World:
+    """Two Models whose data is there, a run that waits for its Job, and a version that is tried on a part of the traffic."""
+
+    def __init__(self, owed: frozenset[str] | None) -> None:
+        clock, self.notes = Clock(), Notes()
+        self.store, self.cluster = WatchedStore(clock, self.notes, owed), WatchedCluster(clock, self.notes, owed)
+        self.broker = Broker(self.notes)
+        self.platform = Platform(self.store, self.cluster, self.broker, Nobody(), clock, _settings())
+        for key in _DATA:
+            self.store.put(f"s3://datasets/{key}", key.encode())
+        for name, rule in _MODELS.items():
+            self.cluster.create(_model(name, rule))
+        self._publish_version()
+        self.landed = HANDLERS["ingest"](_uploaded("digits/_SUCCESS"), self.platform)
+        self._try_version()
+        self.notes.clear()
+        self.status = 0  # of the last answer
+
+    def wrong_with(self, given: Input) -> str:
+        """Give the input to its function; what is wrong with the answer or its effects, "" if nothing is."""
+        self.notes.clear()
+        _EAR.heard, self.status = "", 0
+        started = time.process_time()
+        try:
+            answered = answer(given.function, given.headers, given.body, self.platform)
+        except Exception as error:
+            return f"crash: {type(error).__name__}: {error!a:.300}"
+        self.status = answered.status
+        if time.process_time() - started > _SLOW:
+            return f"slow: {time.process_time() - started:.1f} s"
+        return _wrong_answer(given, answered) or self._wrong_effects(answered)
+
+    def _wrong_effects(self, answered: Response) -> str:
+        if self.notes.wrong:
+            return f"effect: {self.notes.wrong[0]!a:.300}"
+        done = [effect for effect in self.notes.effects if not effect.startswith(f"put {_LETTERS}")]
+        return f"effect: refused, but {done[0]!a:.300}" if answered.status == 422 and done else ""
+
+    def _try_version(self) -> None:
+        """Begin the rollout, do KServe's part, and let the rollout see it."""
+        told = _event(TRAINING_SUCCEEDED)
+        HANDLERS["rollout"](told, self.platform)
+        labels = {"knoll.dev/version": "v000001"}
+        revision = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Revision",
+            "metadata": {"name": "digits-1", "labels": labels},
+            "spec": {},
+        }
+        MemoryCluster.create(self.cluster, revision)
+        ready = {**self.cluster.get("Revision", "digits-1"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        traffic = [{"revisionName": "digits-1", "percent": 20, "tag": "latest", "url": "http://tagged"}]
+        predictor = {"latestCreatedRevision": "digits-1", "latestReadyRevision": "digits-1", "traffic": traffic}
+        service = {**self.cluster.get("InferenceService", "digits"), "status": {"components": {"predictor": predictor}}}
+        for document in (ready, service):
+            MemoryCluster.update(self.cluster, document, status=True)
+        HANDLERS["rollout"](told, self.platform)
+
+    def _publish_version(self) -> None:
+        folder = version_uri(_ROOT, "digits", "v000001")
+        manifest = Manifest("digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.99}, "now", "0", {})
+        self.store.put(join(folder, "samples.json"), json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode())
+        self.store.put(manifest_uri(_ROOT, "digits", "v000001"), dump_manifest(manifest))
+
+
+class _Ear(logging.Handler):
+    """Hears why a function failed, which it tells its log alone."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember where an exception came from, in our own code."""
+        error = record.exc_info[1] if record.exc_info else None
+        places = [
+            f"{Path(one.filename).name}:{one.name}"
+            for one in traceback.extract_tb(error and error.__traceback__)
+            if "knoll" in one.filename
+        ]
+        self.heard = f"{type(error).__name__}: {error!a:.120} in {' > '.join(places[-2:])}"
+
+
+_EAR = _Ear()
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Keep the log of refusals quiet, and hear why a function failed."""
+    log = logging.getLogger("knoll")
+    before = log.level, log.propagate
+    log.addHandler(_EAR)
+    log.setLevel(logging.ERROR)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(_EAR)
+        log.level, log.propagate = before
+
+
+def new_world() -> World:
+    """A world that knows what its data asks for."""
+    return World(_owed())
+
+
+@cache
+def seeds() -> tuple[Seed, ...]:
+    """All true bodies: what stores send, and what knoll and Kubernetes say; each kind as often as the other."""
+    told, raw = event_seeds(), raw_seeds()
+    return raw + told * max(1, len(raw) // len(told))
+
+
+@cache
+def event_seeds() -> tuple[Seed, ...]:
+    """What the functions tell each other in a world where all goes on, and what they hear from Kubernetes and predictors."""
+    world = World(None)
+    assert world.landed is not None
+    _go_on(world)
+    run, now = world.landed.data["runId"], world.platform.clock.now()
+    told = {
+        DATASET_LANDED: [world.landed],
+        TRAINING_STARTED: [_event(TRAINING_STARTED, runId=run)],
+        TRAINING_SUCCEEDED: [
+            _event(TRAINING_SUCCEEDED, runId=run, version="v000001", uri=version_uri(_ROOT, "digits", "v000001"), metrics={})
+        ],
+        TRAINING_FAILED: [_event(TRAINING_FAILED, runId=run, state="failed", reason="DeadlineExceeded")],
+        PREDICTOR_OBSERVED: [_observed()],
+    }
+    seeds = [_seed(event, _function_for(type)) for type, events in told.items() for event in events]
+    for kind in ("Job", "InferenceService"):
+        seeds += [_seed(object_changed(one, source="/objects", time=now), _function_for(kind)) for one in world.cluster.list(kind)]
+    seeds.append(_seed(object_changed(_pod(run), source="/objects", time=now), "train"))
+    seeds += [_seed(_event(type), "sweep") for type in (TICK, "dev.knative.sources.ping")]
+    seeds += [_seed(_uploaded(key), "ingest") for key in _DATA]
+    return (*seeds, *(_seed(_dead(event), "dead-letters") for event in (_observed(), told[DATASET_LANDED][0])))
+
+
+@cache
+def _owed() -> frozenset[str]:
+    """All that the data in the bucket asks for: what the sweep alone makes of it."""
+    world = World(None)
+    _go_on(world)
+    return frozenset(one.uri for one in world.store.list(f"{_ROOT}/") if _OWED.fullmatch(one.uri))
+
+
+def _go_on(world: World) -> None:
+    for _ in range(3):
+        HANDLERS["sweep"](_event(TICK), world.platform)
+
+
+@cache
+def _settings() -> Settings:
+    return Settings(home=Path("/nonexistent"))
+
+
+def _model(name: str, rule: dict[str, str]) -> Document:
+    spec = {
+        "family": "image-classifier",
+        "dataset": {"uri": f"s3://datasets/{name}/", "landed": rule},
+        "gate": {"metric": "accuracy", "atLeast": 0.9},
+        "rollout": {"steps": [20, 50], "minRequests": 20, "bake": "60s", "progressDeadline": "100s"},
+    }
+    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+
+
+def _pod(run: str) -> Document:
+    waiting = {"name": "trainer", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    labels = {"batch.kubernetes.io/job-name": run, "knoll.dev/model": "digits", "app.kubernetes.io/managed-by": "knoll"}
+    metadata = {"name": f"{run}-0", "namespace": "default", "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": "Pending", "containerStatuses": [waiting]}}
+
+
+def _event(type: str, **data: Any) -> Event:
+    time = datetime(2026, 1, 3, tzinfo=UTC)
+    return new_event(type, source="/fuzz", time=time, subject="digits", data={"model": "digits", **data}, id="1")
+
+
+def _uploaded(key: str) -> Event:
+    return created("datasets", key, source="aws:s3.eu.datasets", time="2026-01-02T00:00:00Z")
+
+
+def _observed() -> Event:
+    latency = {"bucketsSeconds": [0.01, 0.1, 1.0], "counts": [1, 5, 30, 0]}
+    counts = {"requests": 36, "errors": 0, "coldStarts": 1, "latency": latency}
+    return _event(PREDICTOR_OBSERVED, version="v000001", revision="digits-predictor-00001", instance="pod-1", **counts)
+
+
+def _dead(event: Event) -> Event:
+    why = {"knativeerrordest": "http://knoll-train", "knativeerrorcode": "422", "knativeerrordata": "bm90IHJpZ2h0"}
+    return Event(event.id, event.source, event.type, event.time, event.subject, event.data, {**event.extensions, **why})
+
+
+def _function_for(what: str) -> str:
+    return "rollout" if what in (PREDICTOR_OBSERVED, "InferenceService") else "train"
+
+
+def _seed(event: Event, function: str) -> Seed:
+    """The event, without what chance has put into it: a seed must lead to the same inputs in every process."""
+    return Seed(_UUID.sub("00000000-0000-4000-8000-000000000000", json.dumps(event_to_json(event))), True, function)
+
+
+def _wrong_answer(given: Input, answered: Response) -> str:
+    """204, or 200 with an event, or 422 with a line of text, and nothing else; what is to be kept is never refused."""
+    if answered.status >= 500:
+        return f"5xx: {_EAR.heard or answered.body!a}"
+    if answered.status == 422 and given.function != "dead-letters":
+        return f"text: {answered.body!a:.300}" if _CONTROL.search(answered.body) or len(answered.body) > 4100 else ""
+    if answered.status == 204:
+        return "text: a 204 with a body" if answered.body else ""
+    if answered.status == 200:
+        return "" if _is_acceptable(event_from_http(answered.headers, answered.body)) else "text: a reply that a broker refuses"
+    return f"status: {answered.status}"
+
+
+def _is_acceptable(event: Event) -> bool:
+    """Whether every broker takes the event: its attributes in their forms, and JSON that comes back as it went."""
+    try:
+        is_same = event_from_json(event_to_json(event)) == event and json.loads(json.dumps(event.data, allow_nan=False)) == event.data
+    except (Rejected, ValueError):
+        return False
+    return is_same and bool(_SOURCE.fullmatch(event.source))
