@@ -39,6 +39,12 @@ def test_broker_and_functions_get_headers_and_body_and_answer_for_themselves(fro
         assert http.get("/broker").status_code == 405
 
 
+def test_a_header_that_comes_twice_has_both_values(front):
+    """An event with two ids is refused, and not taken for the first or the second."""
+    answer = httpx.post(f"{front.url}/broker", headers=[("ce-id", "1"), ("ce-id", "2")], trust_env=False)
+    assert answer.headers["x-seen"] == "1, 2"
+
+
 def test_a_web_page_cannot_use_the_platform_under_a_name_of_its_own(front):
     """A foreign Host header is refused: a name may lead to 127.0.0.1, and a browser would let its page read the answers."""
     assert httpx.get(f"{front.url}/healthz", headers={"host": "example.test"}, trust_env=False).status_code == 400

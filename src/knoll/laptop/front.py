@@ -124,8 +124,16 @@ async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimit
         body = await read_body(request)
     except BodyTooLarge:
         return JSONResponse({"error": f"the body is longer than {BODY_LIMIT} bytes"}, 413)
-    status, headers, content = await to_thread.run_sync(subscriber, dict(request.headers), body, limiter=limiter)
+    status, headers, content = await to_thread.run_sync(subscriber, _headers(request), body, limiter=limiter)
     return Response(content, status, dict(headers))
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    """Each header once. One that came twice has both values, so that nobody checks the first and acts on the second."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 async def _healthz(_: Request) -> Response:
