@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit fuzz images deploy test-cluster bench-cluster check format clean
+.PHONY: help install develop demo test test-unit fuzz images deploy test-cluster bench-cluster bench-sweep check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-cluster: develop ## the tests that need a cluster, in namespaces of their o
 
 bench-cluster: develop ## how fast the loop is on a cluster, beside peers, in a namespace of its own
 	$(BIN)/python benchmarks/cluster.py
+
+bench-sweep: develop ## what a tick costs when there have been 100,000 runs
+	$(BIN)/python benchmarks/sweep.py
 
 check: develop ## style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,0 +1,229 @@
+"""What a tick costs when there have been 100,000 runs: requests, seconds and memory of one sweep over all stages.
+
+The store and the cluster are in memory and keep the rules of the real ones; each request takes as long as one to a server nearby, and a
+listing one for each thousand objects. The memory is what the sweep itself needs, not what the pretended bucket does.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from results import Goal
+from rich.console import Console
+from rich.table import Table
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import NotFound
+from knoll.events import TICK, Event, new_event
+from knoll.ingest import handler as ingest
+from knoll.models import parse_model
+from knoll.names import claim_uri, inbox, manifest_uri, outcome_uri, rollout_step_uri, run_uri, version_name, version_uri
+from knoll.parts import owned
+from knoll.ports import Document, Platform
+from knoll.rollout.inference_service import desired
+from knoll.rollout.slot import Slot, Transition, slot_to_status
+from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump
+from knoll.settings import Settings
+from knoll.train.job import job_document
+from knoll.wiring.functions import sweep
+
+_PAGE = 1000  # objects of a listing that come with one request
+_SECONDS, _MEGABYTES, _REQUESTS = 5.0, 200.0, 12.0  # the goals; requests are those for each model
+_ROUNDS = 3
+_DATA = "s3://data"
+_VERSION_FILES = ("README.md", "model.onnx", "model.safetensors", "samples.json", "signature.json")
+
+
+@dataclass
+class Time:
+    """A clock that stands, so that all is long over."""
+
+    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The present."""
+        return self.present
+
+
+class Counted:
+    """A store or cluster whose requests are counted, and take their time."""
+
+    def __init__(self, behind: Any, latency: float = 0.0, page: int = _PAGE) -> None:
+        self._behind, self._latency, self._page = behind, latency, page
+        self.requests: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **options: Any) -> Any:
+            is_listing_of_store = name == "list" and isinstance(self._behind, MemoryStore)
+            if not is_listing_of_store:
+                self._count(name)
+            answer = getattr(self._behind, name)(*given, **options)
+            return self._pages(answer) if is_listing_of_store else answer
+
+        return call
+
+    def _pages(self, found: Iterator[Any]) -> Iterator[Any]:
+        self._count("list")
+        for number, one in enumerate(found, 1):
+            if number % self._page == 0:
+                self._count("list")
+            yield one
+
+    def _count(self, name: str) -> None:
+        self.requests[name] += 1
+        time.sleep(self._latency)
+
+
+class Nobody:
+    """Takes events."""
+
+    def publish(self, event: Event) -> None:
+        """There is nobody to tell."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A platform whose models have all been trained and rolled out, often."""
+
+    platform: Platform
+    store: Counted
+    cluster: Counted
+
+
+def main() -> None:
+    """Build the world, sweep, and say what it took."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--runs", type=int, default=100_000)
+    asked.add_argument("--models", type=int, default=100)
+    asked.add_argument("--latency", type=float, default=2.0, help="milliseconds of each request")
+    options = asked.parse_args()
+    rows, goals = [], []
+    for gate in ("marker", "quiet", "object"):
+        print(f"{gate}: writing {options.runs} runs of {options.models} models", file=sys.stderr, flush=True)
+        took, peak, requests = measure(make_world(options.models, options.runs // options.models, gate, options.latency / 1000))
+        rows.append((gate, f"{took:.2f} s", f"{peak:.1f} MB", ", ".join(f"{count} {name}" for name, count in sorted(requests.items()))))
+        goals.append(Goal(f"seconds of a tick, {options.runs} runs, landed: {gate}", took, _SECONDS))
+        goals.append(Goal(f"megabytes of a tick, {options.runs} runs, landed: {gate}", peak, _MEGABYTES))
+        if gate != "object":  # each of whose objects is listed, because each is a dataset
+            goals.append(
+                Goal(f"requests for each model, {options.runs} runs, landed: {gate}", requests.total() / options.models, _REQUESTS)
+            )
+    table = Table("landed", "time", "memory", "requests")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=140).print(table)
+    for goal in goals:
+        print(goal.line())
+
+
+def measure(world: World) -> tuple[float, float, Counter[str]]:
+    """Seconds of a tick, the best of some; megabytes at its peak; its requests."""
+    tick(world)
+    took = min(_timed(world) for _ in range(_ROUNDS))
+    tracemalloc.start()
+    requests = tick(world)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return took, peak / 1e6, requests
+
+
+def _timed(world: World) -> float:
+    started = time.perf_counter()
+    tick(world)
+    return time.perf_counter() - started
+
+
+def tick(world: World) -> Counter[str]:
+    """One sweep over all stages; its requests."""
+    named = {"store": world.store, "cluster": world.cluster}
+    for one in named.values():
+        one.requests.clear()
+    sweep(new_event(TICK, source="/bench", time=world.platform.clock.now()), world.platform)
+    return Counter({f"{place}.{name}": count for place, one in named.items() for name, count in one.requests.items()})
+
+
+def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: int = _PAGE) -> World:
+    """Models with so many runs each, all of which have ended; what is true now was made by the stages themselves."""
+    clock, nobody = Time(), Nobody()
+    store, cluster = MemoryStore(clock.now), MemoryCluster("default", clock)
+    names = [f"model-{number:03d}" for number in range(models)]
+    settings, nothing = Settings(home=Path()), None
+    platform = Platform(store, cluster, nobody, nothing, clock, settings)  # type: ignore[arg-type]
+    before = dump(Dataset("model", f"{_DATA}/model/", (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),)))
+    for uri in sorted(_history(names, runs, settings.model_root)):
+        store.put(uri, before if "/datasets/" in uri else b"{}")
+    for name in names:
+        cluster.create(_model(name, gate))
+        for number in range(runs if gate == "object" else 1):
+            store.put(f"{_DATA}/{name}/{number:04d}.zip", f"{name} {number}".encode())
+    clock.present += timedelta(hours=1)
+    for name in names:
+        store.put(f"{_DATA}/{name}/_SUCCESS", b"")
+    _train_and_roll_out(platform, names, runs)
+    clock.present += timedelta(days=3)
+    counted = Counted(store, latency, page), Counted(cluster, latency)
+    return World(Platform(counted[0], counted[1], nobody, nothing, clock, settings), *counted)  # type: ignore[arg-type]
+
+
+def _history(names: list[str], runs: int, root: str) -> Iterator[str]:
+    """All objects of the runs but the last of each model, by their places."""
+    for name in names:
+        for number in range(1, runs):
+            digest = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
+            run, version = f"{name}-{digest[:20]}", version_name(number)
+            yield from (run_uri(root, run), outcome_uri(root, run), claim_uri(root, name, version))
+            yield from (f"{root}/datasets/{name}/{digest}.json", manifest_uri(root, name, version))
+            yield from (version_uri(root, name, version) + file for file in _VERSION_FILES)
+            yield from (rollout_step_uri(root, name, version, step) for step in (1, 2))
+
+
+def _model(name: str, gate: str) -> Document:
+    spec = {"family": "image-classifier", "dataset": {"uri": f"{_DATA}/{name}/", "landed": {"when": gate}}}
+    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+
+
+def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None:
+    """What the last tick has opened ends well, and the last version of each model serves."""
+    root, store, now = platform.settings.model_root, platform.store, platform.clock.now().isoformat()
+    ingest.sweep(new_event(TICK, source="/bench", time=platform.clock.now()), platform)
+    for one in list(store.list(inbox(root))):
+        run = one.uri.removeprefix(inbox(root)).partition(".")[0]
+        store.put(outcome_uri(root, run), dump(Outcome("succeeded", now, version_name(runs))))
+        with suppress(NotFound):
+            store.delete(one.uri)
+    champion, before = version_name(runs), version_name(runs - 1)
+    last = Transition(2, "Promote", now, champion, 100, "baked")
+    slot = Slot(champion=champion, previous=before, percent=100, since=now, transition=last)
+    for name in names:
+        store.put(manifest_uri(root, name, champion), b"{}")
+        store.put(rollout_step_uri(root, name, champion, 2), json.dumps({}).encode())
+        document = platform.cluster.get("Model", name)
+        document = platform.cluster.update({**document, "status": dict(slot_to_status(slot, document["status"]))}, status=True)
+        service = desired(parse_model(document), slot, platform.settings)
+        if service:
+            platform.cluster.create(owned(service, document))
+    _keep_jobs(platform, names)
+
+
+def _keep_jobs(platform: Platform, names: list[str]) -> None:
+    """The Jobs of the last week: one of each model, complete."""
+    for name in names:
+        run = Run(f"{name}-{'0' * 20}", name, "image-classifier", "", "", {}, "")
+        job = platform.cluster.create(job_document(run, platform.settings))
+        done = {"conditions": [{"type": "Complete", "status": "True"}]}
+        platform.cluster.update({**job, "status": done}, status=True)
+
+
+if __name__ == "__main__":
+    main()
