@@ -30,6 +30,7 @@ __all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
 
 _NEVER = {"cpu": "1000"}
 _SINK_EVENT = "dev.knoll.bench.asked"
+_NOW = "2026-01-01T00:00:00+00:00"
 _JOB = "batch.kubernetes.io/job-name"
 
 
@@ -78,10 +79,10 @@ class Jobs:
 
     def _end(self, name: str) -> None:
         """Settle the run, if it is one, so that the next of its model need not wait; delete the Job and wait for it."""
-        ended = Outcome("failed", "2026-01-01T00:00:00+00:00", reason="measured")
+        ended = Outcome("failed", _NOW, reason="measured")
         self._place.store.put(outcome_uri(self._place.root, name), dump(ended), content_type="application/json")
         self._place.cluster.delete("Job", name)
-        self._place.store.delete(inbox_uri(self._place.root, name))
+        self._place.store.delete(inbox_uri(self._place.root, name, _NOW))
         until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)
 
 
@@ -112,8 +113,7 @@ def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
     data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
     dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
     uri = dataset_uri(place.root, name, dataset.digest)
-    now, resources = "2026-01-01T00:00:00+00:00", _NEVER
-    run = Run(run_id(name, dataset.digest, "bench"), name, "image-classifier", dataset.digest, uri, {}, now, resources)
+    run = Run(run_id(name, dataset.digest, "bench"), name, "image-classifier", dataset.digest, uri, {}, _NOW, _NEVER, data_at=_NOW)
     record_run(run, dataset, place.store, place.root)
     return _event(DATASET_LANDED, {"model": name, "runId": run.id, "dataset": uri, "objects": 1, "bytes": 1}, place)
 

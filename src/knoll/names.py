@@ -7,6 +7,7 @@ length-prefixed parts, so that no two lists of parts share an encoding.
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from knoll.errors import Rejected
 
@@ -20,6 +21,7 @@ __all__ = [
     "dead_letters_uri",
     "digest",
     "inbox",
+    "inbox_entry",
     "inbox_uri",
     "join",
     "manifest_uri",
@@ -27,14 +29,15 @@ __all__ = [
     "models_uri",
     "outcome_uri",
     "outcomes_uri",
-    "progress_of_all_uri",
     "probe_uri",
+    "progress_of_all_uri",
     "progress_uri",
     "rollout_step_uri",
     "rollouts_uri",
     "run_id",
     "run_uri",
     "runs_uri",
+    "seal_uri",
     "split_uri",
     "superseded_prefix",
     "superseded_uri",
@@ -46,6 +49,7 @@ __all__ = [
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
+_ENTRY = re.compile(rf"({_RUN_ID.pattern})\.(\d{{8}}T\d{{12}}Z)\.json")
 _VERSION_NAME = re.compile(r"v(\d{6,})")
 
 
@@ -129,9 +133,20 @@ def inbox(root: str) -> str:
     return join(root, "inbox", "")
 
 
-def inbox_uri(root: str, run: str) -> str:
-    """Entry of a run that is not settled: its record, written before that, removed when nothing is left to do for the run."""
-    return join(root, "inbox", f"{run}.json")
+def inbox_uri(root: str, run: str, data_at: str) -> str:
+    """Entry of a run that is not settled: its record, written before that, removed when nothing is left to do for the run.
+
+    Its name says how old the run's data is, an ISO time, so that a listing tells whose turn it is.
+    """
+    return join(root, "inbox", f"{run}.{datetime.fromisoformat(data_at).astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json")
+
+
+def inbox_entry(uri: str) -> tuple[str, str]:
+    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id and time. Raises Rejected for what is no entry."""
+    match = _ENTRY.fullmatch(uri.rpartition("/")[2])
+    if not match:
+        raise Rejected(f"{uri} is no entry of an inbox")
+    return match[1], match[3]
 
 
 def outcome_uri(root: str, run: str) -> str:
@@ -167,6 +182,11 @@ def progress_of_all_uri(root: str) -> str:
 def models_uri(root: str) -> str:
     """Where the versions of all models lie."""
     return join(root, "models", "")
+
+
+def seal_uri(root: str, run: str) -> str:
+    """The manifest of the one version that a run publishes, or nothing when it shall publish none; written once."""
+    return join(root, "seals", f"{run}.json")
 
 
 def versions_uri(root: str, model: str) -> str:

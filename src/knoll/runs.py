@@ -38,12 +38,13 @@ class DatasetObject:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The state of the data under a prefix: what one run trains on."""
+    """The state of the data under a prefix: what one run trains on. `data_at` is when its newest object was written, as the store says."""
 
     model: str
     prefix: str
     objects: tuple[DatasetObject, ...]
     landed_at: str = ""
+    data_at: str = ""
 
     @property
     def digest(self) -> str:
@@ -55,7 +56,7 @@ class Dataset:
 class Run:
     """What is to be trained, and on what: `resources` are those of one node, which trains in `processes_per_node` processes.
 
-    `cause` names the event that brought the data: id, type, subject, time, correlationid.
+    `cause` names the event that brought the data: id, type, subject, time, correlationid. `data_at` is as in `Dataset`.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Run:
     cause: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
     processes_per_node: int = 1
+    data_at: str = ""
 
     @property
     def processes(self) -> int:

@@ -131,7 +131,7 @@ def make_world() -> World:
 def test_what_is_superfluous_goes_and_all_else_stays() -> None:
     """Claims, outcomes and what is used stay, with every byte; the next pass finds nothing to do."""
     world = make_world()
-    world.store.put(inbox_uri(ROOT, world.run(8)), b"{}")
+    world.store.put(inbox_uri(ROOT, world.run(8), "2026-01-01T00:00:00+00:00"), b"{}")
     assert world.collect() == []
     assert world.has_files() == [2, 5, 6, 8]
     assert all(world.is_whole(version_name(number)) for number in (2, 5, 6))

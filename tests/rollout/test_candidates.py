@@ -8,11 +8,13 @@ import pytest
 
 from knoll.adapters.store_memory import MemoryStore
 from knoll.models import Model, parse_model
-from knoll.names import manifest_uri, version_name, version_uri
+from knoll.names import manifest_uri, outcome_uri, run_uri, version_name, version_uri
 from knoll.ports import ObjectInfo, Platform
-from knoll.rollout.candidates import newest_untried
+from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.slot import Slot
+from knoll.runs import Outcome, Run, dump
 from knoll.settings import Settings
+from knoll.versions import Manifest, dump_manifest
 
 ROOT = "s3://knoll-models"
 
@@ -35,11 +37,18 @@ def model() -> Model:
     return parse_model({**document, "spec": {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}}})
 
 
+def manifest(number: int, accuracy: float = 1.0) -> Manifest:
+    name = version_name(number)
+    return Manifest("digits", name, "image-classifier", f"run-{number}", "d", {}, {"accuracy": accuracy}, "now", "0", {})
+
+
 def platform_with(*numbers: int) -> tuple[Platform, Counting]:
+    """A platform where these versions are, each of a run that has ended with it."""
     store = Counting(lambda: datetime(2026, 1, 1, tzinfo=UTC))
     for number in numbers:
         store.put(version_uri(ROOT, "digits", version_name(number)) + "model.onnx", b"")
-        store.put(manifest_uri(ROOT, "digits", version_name(number)), b"{}")
+        store.put(manifest_uri(ROOT, "digits", version_name(number)), dump_manifest(manifest(number)))
+        store.put(outcome_uri(ROOT, f"run-{number}"), dump(Outcome("succeeded", "now", version_name(number))))
     nothing: Any = None
     return Platform(store, nothing, nothing, nothing, nothing, Settings(home=Path())), store
 
@@ -50,16 +59,17 @@ def platform_with(*numbers: int) -> tuple[Platform, Counting]:
         ((), "", (), ""),
         ((1, 2), "", (), "v000002"),
         ((1, 2), "v000002", (), ""),
-        ((1, 2, 3), "v000001", ("v000003",), ""),
+        ((1, 2, 3), "v000001", ("v000003",), "v000002"),
+        ((1, 2, 3), "v000001", ("v000002", "v000003"), ""),
         ((1, 2, 3, 4), "v000001", ("v000003",), "v000004"),
         ((2, 3), "v000001", (), "v000003"),
-        ((5,), "", ("v000009",), ""),
+        ((5,), "", ("v000009",), "v000005"),
         ((999_998, 999_999, 1_000_000), "v999998", (), "v999999"),
         ((999_998, 999_999, 1_000_000), "v999999", (), "v1000000"),
         ((999_999, 1_000_000, 1_000_001), "v1000000", (), "v1000001"),
     ],
 )
-def test_the_newest_version_is_tried_unless_it_or_a_newer_one_was(
+def test_the_newest_version_is_tried_unless_it_was_or_a_newer_one_serves(
     model: Model, numbers: tuple[int, ...], champion: str, quarantined: tuple[str, ...], wanted: str
 ) -> None:
     """Also where those that were tried are gone, and where numbers outgrow their six digits."""
@@ -72,3 +82,30 @@ def test_versions_from_before_the_champion_are_not_listed(model: Model) -> None:
     platform, store = platform_with(*range(1, 1001))
     assert newest_untried(model, Slot(champion="v000999"), platform) == "v001000"
     assert store.listed <= 4
+
+
+def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:
+    """The manifest is sealed before, by a trainer that may still turn out to be a zombie."""
+    platform, store = platform_with(1, 2)
+    store.delete(outcome_uri(ROOT, "run-2"))
+    assert newest_untried(model, Slot(), platform) == "v000001"
+
+
+@pytest.mark.parametrize("outcome", [Outcome("succeeded", "now", "v000003"), Outcome("skipped", "now"), Outcome("failed", "now")])
+def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outcome: Outcome) -> None:
+    """A zombie published it when its run had gone to somebody else; or somebody has put it there."""
+    platform, store = platform_with(1, 2)
+    store.put(outcome_uri(ROOT, "run-2"), dump(outcome))
+    assert newest_untried(model, Slot(), platform) == "v000002"
+    assert "run-2 has not ended with this version" in why_rejected(model, Slot(), "v000002", platform)
+    assert why_rejected(model, Slot(), "v000001", platform) == ""
+
+
+def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
+    """Events come in any order, so the older data may be trained last."""
+    platform, store = platform_with(1, 2)
+    for number, data_at in ((1, "2026-01-02T00:00:00+00:00"), (2, "2026-01-01T00:00:00+00:00")):
+        run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now", data_at=data_at)
+        store.put(run_uri(ROOT, run.id), dump(run))
+    assert "older than that of v000001" in why_rejected(model, Slot(champion="v000001"), "v000002", platform)
+    assert why_rejected(model, Slot(champion="v000002"), "v000001", platform) == ""

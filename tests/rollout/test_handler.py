@@ -13,9 +13,10 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
-from knoll.names import join, manifest_uri, rollouts_uri, version_uri
+from knoll.names import join, manifest_uri, outcome_uri, rollouts_uri, version_uri
 from knoll.ports import Answer, Document, Platform
 from knoll.rollout import handler
+from knoll.runs import Outcome, dump
 from knoll.settings import Settings
 from knoll.versions import Manifest, dump_manifest
 
@@ -73,11 +74,13 @@ class World:
     broken: set[str] = field(default_factory=set)
 
     def publish(self, version: str, accuracy: float) -> None:
-        manifest = Manifest("digits", version, "image-classifier", "run", "d", {}, {"accuracy": accuracy}, "now", "0", {})
+        """A version, and the outcome of its run, which is of the same name."""
+        manifest = Manifest("digits", version, "image-classifier", version, "d", {}, {"accuracy": accuracy}, "now", "0", {})
         samples = [{"instance": {"b64": ""}, "prediction": {"label": "3"}}]
         folder = version_uri("s3://knoll-models", "digits", version)
         self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
         self.platform.store.put(manifest_uri("s3://knoll-models", "digits", version), dump_manifest(manifest), if_absent=True)
+        self.platform.store.put(outcome_uri("s3://knoll-models", version), dump(Outcome("succeeded", "now", version)))
 
     def tell(self, type: str, **data: Any) -> None:
         event = new_event(type, source="/test", time=self.time.now(), data={"model": "digits", **data})

@@ -15,7 +15,7 @@ from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Rejected, StoreUnavailable
 from knoll.events import TICK, Event, new_event
 from knoll.ingest import handler as ingest
-from knoll.names import inbox, outcome_uri, run_uri, runs_uri, superseded_uri
+from knoll.names import inbox, inbox_entry, outcome_uri, run_uri, runs_uri, superseded_uri
 from knoll.ports import Platform
 from knoll.runs import Dataset, Outcome, Run, dump, load_dataset, load_outcome, load_run
 from knoll.settings import Settings
@@ -223,7 +223,7 @@ def test_from_a_to_b_and_back_to_a_the_data_that_stays_is_trained(tmp_path: Path
     here.upload(a=b"new")
     assert here.tick() is None  # it has been trained
     assert len(here.runs()) == len(set(here.runs())) == 5
-    assert {one.uri.removeprefix(inbox(ROOT)).removesuffix(".json") for one in here.store.list(inbox(ROOT))} == set(here.runs())
+    assert {inbox_entry(one.uri)[0] for one in here.store.list(inbox(ROOT))} == set(here.runs())
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome("succeeded", "", version="v000001"), Outcome("failed", "", reason="killed")])

@@ -1,6 +1,5 @@
 """Whose turn it is, decided over the inbox and the Jobs."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from knoll.parts import part_labels
 from knoll.ports import Document
 from knoll.train.turns import Concurrency, Entry, plan_turns, surplus
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUE: dict[str, Concurrency] = {"digits": "Queue", "faces": "Queue", "words": "Queue"}
 
 
@@ -18,7 +16,7 @@ def run(model: str, number: int) -> str:
 
 
 def entry(model: str, number: int) -> Entry:
-    return Entry(NOW + timedelta(seconds=number), run(model, number), model)
+    return Entry(f"20260101T{number:012d}Z", run(model, number), model, f"s3://models/inbox/{number}")
 
 
 def job(model: str, number: int, *, ended: str = "", created: str = "", **metadata: Any) -> Document:

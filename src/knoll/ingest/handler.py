@@ -6,11 +6,12 @@ the same question of every Model.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from knoll.errors import Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, Event
-from knoll.ingest.landed import Landed, Waiting, may_land
-from knoll.ingest.look import look
+from knoll.ingest.landed import Waiting, may_land
+from knoll.ingest.look import dataset_status, look
 from knoll.ingest.notifications import is_notification, receive_event
 from knoll.ingest.opening import asked_runs, open_run
 from knoll.models import Model, parse_model
@@ -52,8 +53,9 @@ def sweep(event: Event, platform: Platform) -> None:
 
 
 def _look(document: Document, model: Model, platform: Platform, cause: Event, only: str = "") -> list[Event]:
-    verdict = look(model, platform, only)
-    _show(document, verdict, platform)
+    before = (document.get("status") or {}).get("dataset") or {}
+    verdict = look(model, platform, only, before=before)
+    _show(document, dataset_status(model, verdict, before), platform)
     if isinstance(verdict, Waiting):
         return []
     new = _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
@@ -68,12 +70,8 @@ def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform)
     return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
 
 
-def _show(document: Document, verdict: Landed | Waiting, platform: Platform) -> None:
-    """Keep the verdict in the Model's status, for people; whoever loses the race lets the next tick say it."""
-    if isinstance(verdict, Waiting):
-        shown = {"state": "Waiting", "reason": verdict.reason}
-    else:
-        shown = {"state": "Landed", "reason": f"{sum(len(one.objects) for one in verdict.datasets)} objects"}
+def _show(document: Document, shown: Mapping[str, Any], platform: Platform) -> None:
+    """Keep what the look has found in the Model's status; whoever loses the race lets the next tick say it."""
     status = document.get("status") or {}
     if shown != status.get("dataset"):
         with suppress(Conflict, NotFound):

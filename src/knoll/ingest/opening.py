@@ -57,7 +57,7 @@ def record_run(run: Run, dataset: Dataset, store: ObjectStore, root: str) -> boo
     with suppress(AlreadyExists):
         store.put(run.dataset_uri, dump(dataset), if_absent=True, content_type="application/json")
     with suppress(AlreadyExists):
-        store.put(inbox_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
+        store.put(inbox_uri(root, run.id, run.data_at), dump(run), if_absent=True, content_type="application/json")
     try:
         store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
     except AlreadyExists:
@@ -80,6 +80,7 @@ def _run(id: str, model: Model, dataset: Dataset, now: datetime, root: str, caus
         cause={**_told(cause), "correlationid": cause.extensions.get("correlationid", cause.id)},
         nodes=model.training.nodes,
         processes_per_node=model.training.processes_per_node,
+        data_at=dataset.data_at or now.isoformat(),
     )
 
 

@@ -39,4 +39,5 @@ def pinned(model: Model, objects: Iterable[ObjectInfo], now: datetime, sha256: M
         model.dataset.uri,
         tuple(DatasetObject(one.uri, one.etag, one.size, known.get(one.uri, "")) for one in in_order),
         now.isoformat(),
+        max(one.modified for one in in_order).isoformat() if in_order else "",
     )

@@ -37,7 +37,7 @@ def to_remove(folders: Sequence[Folder], uses: Uses, unsettled: Mapping[str, str
         if not folder.is_version:
             is_left = now - folder.newest > DAY
             return Verdict(folder, is_left, "left by a run that has ended: no manifest" if is_left else "no manifest, for less than a day")
-        if folder.number > uses.tried:
+        if folder.number > uses.tried and folder.version not in uses.refused:
             return Verdict(folder, False, "not tried yet")
         if folder.number in newest:
             return Verdict(folder, False, f"one of the newest {keep}")

@@ -79,7 +79,7 @@ def _leftover(kind: Literal["inbox", "progress"], run: str, one: ObjectInfo, rea
 def _by_run(platform: Platform, place: str, models: Collection[str]) -> dict[str, ObjectInfo]:
     """The records at a place by their runs; a model's name may be how another one's begins."""
     listings = [platform.store.list(f"{place}{model}-") for model in models] or [platform.store.list(place)]
-    found = [(one.uri.removeprefix(place).removesuffix(".json"), one) for listing in listings for one in listing]
+    found = [(one.uri.removeprefix(place).partition(".")[0], one) for listing in listings for one in listing]
     return {run: one for run, one in found if _is_run_of(run, models)}
 
 

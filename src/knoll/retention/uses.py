@@ -14,7 +14,7 @@ from typing import Any
 from knoll.errors import NotFound
 from knoll.names import versions_uri
 from knoll.ports import Document, Platform
-from knoll.rollout.candidates import newest_tried
+from knoll.rollout.candidates import champion_number
 from knoll.rollout.memory import remembered
 from knoll.rollout.slot import Slot, slot_from_status
 
@@ -27,10 +27,12 @@ _STATE = "serving.knative.dev/routingState"
 
 @dataclass(frozen=True)
 class Uses:
-    """Why each used version is used, by its name; and the number of the newest version that was tried: newer ones wait for their turn."""
+    """Why each used version is used, by its name; the number of the one that serves, and those that were refused: other newer ones may yet
+    be tried."""
 
     reasons: Mapping[str, str]
     tried: int
+    refused: frozenset[str] = frozenset()
 
 
 def read_uses(model: str, platform: Platform) -> Uses:
@@ -51,7 +53,8 @@ def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: s
     live = [one for one in serving if _is_live(one, services)]
     served = {name: f"used by {one['kind']} {one['metadata']['name']}" for one in live for name in pattern.findall(json.dumps(one))}
     roles = {slot.previous: "previous", slot.candidate: "candidate", slot.champion: "champion"}
-    return Uses({**named, **served, **{version: role for version, role in roles.items() if version}}, newest_tried(slot))
+    reasons = {**named, **served, **{version: role for version, role in roles.items() if version}}
+    return Uses(reasons, champion_number(slot), frozenset(slot.quarantine))
 
 
 def _declared(model: str, platform: Platform) -> Document:

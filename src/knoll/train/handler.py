@@ -13,7 +13,7 @@ from contextlib import suppress
 from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, InvalidModel, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
 from knoll.models import Model, parse_model
-from knoll.names import inbox, inbox_uri, model_of_run, outcome_uri, run_uri, superseded_uri
+from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri, superseded_uri
 from knoll.parts import MANAGED, owned
 from knoll.ports import Document, Platform
 from knoll.runs import Outcome, Run, dump, load_run
@@ -99,12 +99,11 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
 
 def _entries(platform: Platform) -> list[Entry]:
     """The inbox, oldest first."""
-    place = inbox(platform.settings.model_root)
     found = []
-    for one in platform.store.list(place):
-        run = one.uri.removeprefix(place).removesuffix(".json")
+    for one in platform.store.list(inbox(platform.settings.model_root)):
         with suppress(Rejected):  # somebody else's file
-            found.append(Entry(one.modified, run, model_of_run(run)))
+            run, data_at = inbox_entry(one.uri)
+            found.append(Entry(data_at, run, model_of_run(run), one.uri))
     return sorted(found)
 
 
@@ -139,7 +138,7 @@ def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str,
         if not ended:
             return plan
         for entry in ended:
-            platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
+            platform.store.delete(entry.uri)
         left -= set(ended)
 
 
@@ -158,7 +157,7 @@ def _record(entry: Entry, platform: Platform) -> Run:
     try:
         return load_run(platform.store.get(run_uri(root, entry.run)))
     except NotFound:
-        run = load_run(platform.store.get(inbox_uri(root, entry.run)))
+        run = load_run(platform.store.get(entry.uri))
     with suppress(AlreadyExists):
         platform.store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
     return run
@@ -174,7 +173,6 @@ def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
         note_waiting(run.id, run.model, f"blocked: {error}", platform, cause)
     except Rejected as error:
         _end(run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
-        platform.store.delete(inbox_uri(platform.settings.model_root, run.id))
 
 
 def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Event) -> None:
@@ -186,7 +184,7 @@ def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Ev
     _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded), platform, cause)
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
-    platform.store.delete(inbox_uri(root, entry.run))
+    platform.store.delete(entry.uri)
 
 
 def _yield(platform: Platform) -> None:
@@ -209,7 +207,7 @@ def _settled(entry: Entry, job: Document | None, platform: Platform, event: Even
         reason = job_failure(job) or "the Job has completed and left no outcome"
         words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
         _end(entry.run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
-    platform.store.delete(inbox_uri(platform.settings.model_root, entry.run))
+    platform.store.delete(entry.uri)
     return True
 
 

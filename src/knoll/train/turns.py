@@ -6,7 +6,6 @@ comes later sees both, so `surplus` after each start makes one of them wait agai
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from knoll.errors import Rejected
@@ -22,11 +21,12 @@ Concurrency = Literal["Queue", "Replace", "Forbid"]
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A run that is not settled; entries are in order of their age, by the store's clock."""
+    """A run that is not settled, in the inbox as `uri`; entries are in the order of their data's age, by the store's clock."""
 
-    since: datetime
+    data_at: str
     run: str
     model: str
+    uri: str
 
 
 @dataclass(frozen=True)
