@@ -37,7 +37,6 @@ __all__ = [
     "run_id",
     "run_uri",
     "runs_uri",
-    "seal_uri",
     "split_uri",
     "superseded_prefix",
     "superseded_uri",
@@ -182,11 +181,6 @@ def progress_of_all_uri(root: str) -> str:
 def models_uri(root: str) -> str:
     """Where the versions of all models lie."""
     return join(root, "models", "")
-
-
-def seal_uri(root: str, run: str) -> str:
-    """The manifest of the one version that a run publishes, or nothing when it shall publish none; written once."""
-    return join(root, "seals", f"{run}.json")
 
 
 def versions_uri(root: str, model: str) -> str:
