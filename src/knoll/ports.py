@@ -80,8 +80,8 @@ class Cluster(Protocol):
         spec raises metadata.generation by one; a write that changes nothing keeps the resourceVersion.
         """
 
-    def delete(self, kind: str, name: str) -> None:
-        """Remove the object. Raises NotFound."""
+    def delete(self, kind: str, name: str, *, version: str = "") -> None:
+        """Remove the object. Raises NotFound, or Conflict when its resourceVersion is not `version`, if that is given."""
 
 
 class Events(Protocol):

@@ -74,6 +74,16 @@ def test_an_object_comes_back_as_it_was_created_with_what_the_server_adds(cluste
     assert (found["metadata"]["uid"], found["spec"]) == (metadata["uid"], created["spec"])
 
 
+def test_an_object_that_has_changed_is_not_deleted_by_who_has_read_it_before(cluster: Cluster) -> None:
+    read = cluster.create(model("digits"))
+    changed = cluster.update({**read, "status": {"phase": "Idle"}}, status=True)
+    with pytest.raises(Conflict):
+        cluster.delete("Model", "digits", version=read["metadata"]["resourceVersion"])
+    cluster.delete("Model", "digits", version=changed["metadata"]["resourceVersion"])
+    with pytest.raises(NotFound):
+        cluster.delete("Model", "digits", version=changed["metadata"]["resourceVersion"])
+
+
 def test_a_name_is_taken_until_its_object_is_deleted(cluster: Cluster) -> None:
     """A second create raises AlreadyExists; after the deletion the name is free, and another object has another uid."""
     first = cluster.create(model())

@@ -77,10 +77,17 @@ class KubernetesCluster:
         with self._errors(document["kind"], name):
             return dict(self._client().replace((resource.Status if status else resource).from_dict(document), name))
 
-    def delete(self, kind: str, name: str) -> None:
+    def delete(self, kind: str, name: str, *, version: str = "") -> None:
         """See `ports.Cluster.delete`. What the object owns goes with it: a Job's Pods would be orphaned by default."""
+        options = {
+            "propagationPolicy": CascadeType.BACKGROUND.value,
+            **({"preconditions": {"resourceVersion": version}} if version else {}),
+        }
+        core = self._client()._client  # lightkube's own delete sends no preconditions
+        request = core.prepare_request("delete", _resource(kind), name=name)
+        request.data = options
         with self._errors(kind, name):
-            self._client().delete(_resource(kind), name, cascade=CascadeType.BACKGROUND)
+            core.handle_response("delete", core.send(core.build_adapter_request(request)), request)
 
     def log(self, pod: str, *, follow: bool = False) -> Iterator[str]:
         """The lines of a Pod's log, their ends included; with `follow` until the Pod has ended.

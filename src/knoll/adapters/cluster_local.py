@@ -92,9 +92,12 @@ class LocalCluster:
             written = _with_status(stored, document) if status else _with_spec(stored, document)
             return stored if written == stored else self._store(file, written)
 
-    def delete(self, kind: str, name: str) -> None:
+    def delete(self, kind: str, name: str, *, version: str = "") -> None:
         """See `ports.Cluster.delete`."""
         with self._transaction() as file:
+            stored = self._find(file, _known(kind), name)
+            if version and stored is not None and stored["metadata"]["resourceVersion"] != version:
+                raise Conflict(f"{kind} {name} has changed since it was read", fix="read it again and decide again")
             query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
             if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
                 raise NotFound(f"there is no {kind} {name}")

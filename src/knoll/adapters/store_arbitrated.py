@@ -7,10 +7,12 @@ only that one has won. A probe finds out which kind a store is; until it has, wr
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, BinaryIO
 
 from knoll.errors import AlreadyExists, NotFound
@@ -20,6 +22,7 @@ from knoll.ports import ObjectInfo, ObjectStore
 __all__ = ["ArbitratedStore", "probe", "probe_once"]
 
 _WRITERS, _KEYS = 16, 50
+_PATIENCE = 5.0  # seconds; SeaweedFS lets writers of one key wait a second for each other
 
 
 class ArbitratedStore:
@@ -76,7 +79,9 @@ def probe_once(store: ObjectStore, root: str, now: datetime) -> bool:
 
 
 def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _KEYS) -> bool:
-    """Whether, of so many writers at once, one wins each of so many keys. Ends at the first key that has none or several winners."""
+    """Whether, of so many writers at once, one wins each of so many keys. Ends at the first key that has none or several winners, or after
+    some seconds: then the keys so far count."""
+    until = time.monotonic() + _PATIENCE
     place = join(root, "probes", uuid.uuid4().hex)
     start = threading.Barrier(writers)
 
@@ -90,7 +95,7 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
 
     with ThreadPoolExecutor(writers) as pool:
         try:
-            uris = (join(place, str(key)) for key in range(keys))
+            uris = takewhile(lambda _: time.monotonic() < until, (join(place, str(key)) for key in range(keys)))
             return all(sum(pool.map(wins, [uri] * writers, range(writers))) == 1 for uri in uris)
         finally:
             list(pool.map(store.delete, [one.uri for one in store.list(join(place, ""))]))

@@ -6,10 +6,11 @@ slot with a resourceVersion precondition; until there is nothing to do. A pass t
 
 import json
 import logging
+import re
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from knoll.errors import AlreadyExists, Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
+from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
 from knoll.events import (
     PREDICTOR_OBSERVED,
     ROLLOUT_HELD,
@@ -36,6 +37,8 @@ __all__ = ["handle", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
+_INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
+_MOST_REQUESTS = 2**53
 _EVENTS = {
     "Start": ROLLOUT_STARTED,
     "Shift": ROLLOUT_SHIFTED,
@@ -76,13 +79,17 @@ def _model_of(event: Event) -> str:
 
 def _advance(name: str, platform: Platform) -> None:
     for _ in range(_MOST_STEPS):
+        before = _service(name, platform)  # read before the slot, or an old slot could be written over what a newer one has asked for
         document = platform.cluster.get("Model", name)
         try:
             model = parse_model(document)
         except InvalidModel:
             return
         slot = slot_from_status(document.get("status") or {})
-        service = _settle(document, model, slot, platform)
+        try:
+            service = _settle(document, model, slot, before, platform)
+        except (AlreadyExists, Conflict):
+            continue
         if service is not None and not is_part(service, name):
             _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", name)
             return
@@ -93,18 +100,27 @@ def _advance(name: str, platform: Platform) -> None:
             _write(document, after, platform)
 
 
-def _settle(document: Document, model: Model, slot: Slot, platform: Platform) -> Document | None:
-    """Make the world what the slot says: its last transition recorded and told, and the InferenceService it asks for."""
+def _service(name: str, platform: Platform) -> Document | None:
+    try:
+        return platform.cluster.get("InferenceService", name)
+    except NotFound:
+        return None
+
+
+def _settle(document: Document, model: Model, slot: Slot, live: Document | None, platform: Platform) -> Document | None:
+    """Make the world what the slot says: its last transition recorded and told, and the InferenceService it asks for.
+
+    Raises AlreadyExists or Conflict when somebody else has changed the InferenceService since it was `live`.
+    """
     _record(model.name, slot, platform)
     wanted = desired(model, slot, platform.settings)
-    try:
-        live = platform.cluster.get("InferenceService", model.name)
-    except NotFound:
+    if live is None:
         return platform.cluster.create(owned(wanted, document)) if wanted else None
     if not is_part(live, model.name):
         return live
     if wanted is None:
-        platform.cluster.delete("InferenceService", model.name)
+        with suppress(NotFound):
+            platform.cluster.delete("InferenceService", model.name, version=live["metadata"]["resourceVersion"])
         return None
     if holds(live["spec"], wanted["spec"]):
         return live
@@ -211,11 +227,15 @@ def _count(name: str, event: Event, platform: Platform) -> bool:
 
 
 def _reported(event: Event) -> tuple[str, str, tuple[int, int]]:
-    try:
+    """What a predictor reports. All of it stays in the slot, so what cannot be a count or a name there would stop the rollout for ever."""
+    with reading(f"the report in event {event.id}"):
         data = event.data
-        return str(data["version"]), str(data["instance"]), (int(data["requests"]), int(data["errors"]))
-    except (TypeError, KeyError, ValueError) as error:
-        raise InvalidEvent(f"event {event.id} of type {event.type} has no version, instance, requests and errors") from error
+        version, instance, requests, errors = (data[name] for name in ("version", "instance", "requests", "errors"))
+        if not (isinstance(instance, str) and _INSTANCE.fullmatch(instance)):
+            raise ValueError("instance is no name of a process")
+        if not (type(requests) is int and type(errors) is int and 0 <= errors <= requests <= _MOST_REQUESTS):
+            raise ValueError("requests and errors are no counts")
+        return str(version), instance, (requests, errors)
 
 
 def _write(document: Document, slot: Slot, platform: Platform) -> None:

@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from socket import socket
@@ -103,7 +103,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     eventing = read_eventing(settings.eventing or _eventing_folder())
     clock, cluster = SystemClock(), documents(settings)
     object_store(settings).ensure_bucket(settings.model_bucket)
-    probe_store(settings)
+    threading.Thread(target=_probe, args=(settings,), name="probe", daemon=True).start()
 
     def subscriber(name: str) -> Callable[[Event], Event | None]:
         return lambda event: HANDLERS[name](event, platform)
@@ -122,6 +122,12 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     for part in parts:
         part.start()
         stack.callback(part.stop)
+
+
+def _probe(settings: Settings) -> None:
+    """Until it is known what the store's conditional writes are worth, they are read back: nothing waits for this."""
+    with suppress(Unavailable):
+        probe_store(settings)
 
 
 def _take(broker: Broker, headers: Mapping[str, str], body: bytes) -> Reply:
