@@ -9,7 +9,7 @@ import pytest
 
 from knoll.errors import InvalidModel, InvalidVersion, Rejected
 from knoll.models import parse_model
-from knoll.names import digest, run_id, split_uri, version_name, version_number
+from knoll.names import digest, inbox_entry, inbox_uri, run_id, split_uri, version_name, version_number
 from knoll.runs import Dataset, DatasetObject, dump, load_dataset
 from knoll.versions import Manifest, dump_manifest, entry_of, load_manifest, verify
 
@@ -106,6 +106,15 @@ def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     assert first.digest == again.digest
     assert first.digest != replace(first, objects=first.objects[1:]).digest
     assert load_dataset(dump(first)) == first
+
+
+def test_the_entries_of_an_inbox_are_told_apart_by_run_and_age_of_the_data() -> None:
+    """Any zone is read as UTC, and what comes back sorts as time does."""
+    run = run_id("digits", "d" * 64, "c")
+    times = ["2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:01.000001+00:00"]
+    entries = [inbox_entry(inbox_uri("s3://models", run, time)) for time in times]
+    assert entries[0] == (run, "20260101T000000500000Z")
+    assert sorted(entries) == entries
 
 
 @pytest.mark.parametrize("name", ["v1", "000001", "v00000x", "v000001/", ""])

@@ -48,7 +48,7 @@ __all__ = [
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
-_ENTRY = re.compile(rf"({_RUN_ID.pattern})\.(\d{{8}}T\d{{12}}Z)\.json")
+_ENTRY = re.compile(rf"(?P<run>{_RUN_ID.pattern})\.(?P<data_at>\d{{8}}T\d{{12}}Z)\.json")
 _VERSION_NAME = re.compile(r"v(\d{6,})")
 
 
@@ -145,7 +145,7 @@ def inbox_entry(uri: str) -> tuple[str, str]:
     match = _ENTRY.fullmatch(uri.rpartition("/")[2])
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
-    return match[1], match[3]
+    return match["run"], match["data_at"]
 
 
 def outcome_uri(root: str, run: str) -> str:
