@@ -36,8 +36,9 @@ from knoll.events import (
     object_changed,
 )
 from knoll.ingest.created import created
-from knoll.names import join, manifest_uri, version_uri
+from knoll.names import join, manifest_uri, outcome_uri, version_uri
 from knoll.ports import Answer, Document, Platform
+from knoll.runs import Outcome, dump
 from knoll.settings import Settings
 from knoll.versions import Manifest, dump_manifest
 from knoll.wiring.functions import HANDLERS, answer
@@ -47,7 +48,7 @@ __all__ = ["World", "listening", "new_world", "seeds"]
 _ROOT = "s3://knoll-models"
 _MODELS = {"digits": {"when": "marker"}, "tiny": {"when": "object"}}
 _DATA = ("digits/1.txt", "digits/2.txt", "digits/_SUCCESS", "tiny/1.txt", "tiny/2.txt")
-_OWED = re.compile(r"s3://knoll-models/(datasets|inbox|runs)/[-a-z0-9/]+\.json")  # what the data in the bucket asks for
+_OWED = re.compile(r"s3://knoll-models/(datasets|inbox|runs)/[-.A-Za-z0-9/]+\.json")  # what the data in the bucket asks for
 _FREE = re.compile(
     r"s3://knoll-models/(dead-letters/[-./a-z0-9]+"
     r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
@@ -97,11 +98,11 @@ class WatchedStore(MemoryStore):
         super().__init__(clock.now)
         self._notes, self._owed = notes, owed
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(self, uri: str, body: bytes | BinaryIO, **options: Any) -> str:
         """See `MemoryStore.put`."""
         is_owed = self._owed is None or (uri in self._owed and bool(_OWED.fullmatch(uri)))
         self._notes.note(f"put {uri}", is_right=is_owed or bool(_FREE.fullmatch(uri)))
-        return super().put(uri, body, if_absent=if_absent, content_type=content_type)
+        return super().put(uri, body, **options)
 
     def delete(self, uri: str) -> None:
         """See `MemoryStore.delete`."""
@@ -130,10 +131,10 @@ class WatchedCluster(MemoryCluster):
         self._notes.note(f"update {kind} {name}, status: {status}", is_right=is_right)
         return super().update(document, status=status)
 
-    def delete(self, kind: str, name: str) -> None:
+    def delete(self, kind: str, name: str, **options: Any) -> None:
         """See `MemoryCluster.delete`."""
         self._notes.note(f"delete {kind} {name}", is_right=kind in ("Job", "InferenceService"))
-        super().delete(kind, name)
+        super().delete(kind, name, **options)
 
 
 @dataclass
@@ -220,6 +221,7 @@ class World:
         manifest = Manifest("digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.99}, "now", "0", {})
         self.store.put(join(folder, "samples.json"), json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode())
         self.store.put(manifest_uri(_ROOT, "digits", "v000001"), dump_manifest(manifest))
+        self.store.put(outcome_uri(_ROOT, "run"), dump(Outcome("succeeded", "now", "v000001")))
 
 
 class _Ear(logging.Handler):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, InvalidModel, KnollError, NotFound, Rejected, act_on_each
-from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event
+from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading
 from knoll.models import Model, parse_model
 from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri, superseded_uri
 from knoll.parts import MANAGED, owned
@@ -196,7 +196,8 @@ def _yield(platform: Platform) -> None:
 
 def _is_of_live_job(event: Event) -> bool:
     """Whether the event only tells that a Job goes on: nobody's turn comes of it."""
-    return event.extensions.get("kind") == "Job" and isinstance(event.data, dict) and is_live(event.data)
+    with reading(f"the Job in event {event.id}"):
+        return event.extensions.get("kind") == "Job" and isinstance(event.data, dict) and is_live(event.data)
 
 
 def _settled(entry: Entry, job: Document | None, platform: Platform, event: Event) -> bool:
