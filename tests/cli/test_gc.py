@@ -12,13 +12,13 @@ from knoll.ports import Platform
 
 @pytest.fixture
 def digits(knoll: Any, records: Any, model_file: Path) -> Any:
-    """Four versions of a model, the second of which serves, and one that waits to be tried."""
+    """Five versions of a model: the third serves, the fourth was refused, and the last waits to be tried."""
     assert knoll("apply", "-f", model_file).exit_code == 0
     for number in range(1, 6):
         run = records.run(number)
         records.outcome(run, version=version_name(number))
         records.version(run, version_name(number))
-    records.status(champion="v000002", quarantine={"v000004": "failed"}, phase="Idle")
+    records.status(champion="v000003", quarantine={"v000004": "failed"}, phase="Idle")
     return records
 
 
@@ -31,15 +31,15 @@ def test_a_dry_run_says_what_would_go_and_why(knoll: Any, kn_model: Any, digits:
     shown = knoll("gc", "digits", "--keep", "2", "--dry-run")
     assert shown.exit_code == 0, shown.output
     rows = [line.split() for line in shown.stdout.splitlines()]
-    assert [row[:3] for row in rows] == [["KIND", "MODEL", "NAME"], ["version", "digits", "v000001"], ["version", "digits", "v000003"]]
+    assert [row[:3] for row in rows] == [["KIND", "MODEL", "NAME"], ["version", "digits", "v000001"], ["version", "digits", "v000002"]]
     assert "older than the newest 2" in shown.stdout
     assert "Would remove 2 objects" in shown.stderr
     assert "Kept 1 × champion, 1 × one of the newest 2, 1 × not tried yet." in shown.stderr
     told = json.loads(knoll("gc", "--keep", "2", "--dry-run", "-o", "json").stdout)
-    assert (told["dryRun"], told["objects"], [one["name"] for one in told["removed"]]) == (True, 2, ["v000001", "v000003"])
+    assert (told["dryRun"], told["objects"], [one["name"] for one in told["removed"]]) == (True, 2, ["v000001", "v000002"])
     assert told["bytes"] == sum(one["bytes"] for one in told["removed"]) > 0
     assert {one["name"]: one["reason"] for one in told["kept"]} == {
-        "v000002": "champion",
+        "v000003": "champion",
         "v000004": "one of the newest 2",
         "v000005": "not tried yet",
     }
@@ -52,14 +52,14 @@ def test_it_asks_and_removes_only_when_it_is_told_to(knoll: Any, digits: Any, pl
     asked = knoll("gc", "--keep", "1", stdin="y\n")
     assert asked.exit_code == 0
     assert "Remove 3 objects" in asked.stderr
-    assert versions(platform) == ["v000002", "v000005"]
+    assert versions(platform) == ["v000003", "v000005"]
     again = knoll("gc", "--keep", "1")
     assert (again.exit_code, again.stdout) == (0, "")
     assert "Nothing is superfluous" in again.stderr
 
 
 def test_the_removed_are_told_as_json_and_the_others_can_still_be_explained(knoll: Any, digits: Any, platform: Platform) -> None:
-    done = json.loads(knoll("gc", "digits", "--keep", "3", "--yes", "-o", "json").stdout)
+    done = json.loads(knoll("gc", "digits", "--keep", "4", "--yes", "-o", "json").stdout)
     assert (done["dryRun"], [one["name"] for one in done["removed"]]) == (False, ["v000001"])
     listed = json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"]
     assert [one["version"] for one in listed] == ["v000005", "v000004", "v000003", "v000002"]

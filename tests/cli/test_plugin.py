@@ -15,7 +15,7 @@ CLOSED = 9  # nobody listens there
 
 def test_has_the_verbs_of_a_cluster() -> None:
     """What concerns one machine only is not there."""
-    assert {*VERBS} == {"apply", "delete", "describe", "events", "list", "predict", "rollout", "runs", "upload", "versions", "why"}
+    assert {*VERBS} == {"apply", "delete", "describe", "events", "gc", "list", "predict", "rollout", "runs", "upload", "versions", "why"}
 
 
 @pytest.mark.parametrize("words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], []])
