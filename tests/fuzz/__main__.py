@@ -95,6 +95,7 @@ def _tried(run: str, numbers: range) -> Told:
             why = world.wrong_with(given)
         except Hung:
             why = "crash: it does not end"
+            signal.alarm(_HUNG)
         if why:
             failures.append((number, given, why))
     signal.alarm(0)
