@@ -67,7 +67,13 @@ def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_clus
     """Events are shown as they came, with why nobody took them; a body that is no event is shown, too."""
     dead_letters.handle(
         Event(
-            "1", "/test", "dev.knoll.dataset.landed", "2026-01-01", "digits", {}, {"knativeerrorcode": "422", "knativeerrordata": "d2h5"}
+            "1",
+            "/test",
+            "dev.knoll.dataset.landed",
+            "2026-01-01T00:00:00Z",
+            "digits",
+            {},
+            {"knativeerrorcode": "422", "knativeerrordata": "d2h5"},
         ),
         platform,
     )

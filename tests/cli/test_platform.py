@@ -80,4 +80,4 @@ def test_an_event_that_a_function_refuses_is_shown_as_a_dead_letter(knoll, tmp_p
         until(dead)
         (letter,) = dead()
         assert (letter["id"], letter["knativeerrorcode"]) == ("1", "422")
-        assert "names no model" in knoll("--home", settings.home, "events", "--dead").stdout
+        assert "names no run" in knoll("--home", settings.home, "events", "--dead").stdout

@@ -11,7 +11,7 @@ from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
-from knoll.dead_letters.handler import read_dead_letters
+from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import Event
 from knoll.ports import Platform
 from knoll.settings import Settings
@@ -47,8 +47,8 @@ def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platf
     """Whole, with the reason that Knative gives, and oldest first."""
     assert [deliver(event, platform) for event in (EVENT, replace(EVENT, extensions=ROLLOUT), EVENT)] == [204, 204, 204]
     letters = read_dead_letters(platform.store, platform.settings.model_root)
-    assert [letter.event for letter in letters] == [EVENT, replace(EVENT, extensions=ROLLOUT)]
-    assert letters[0].at == "2026-01-01T00:01:00+00:00"
+    assert [[one.event for one in letter.deaths] for letter in letters] == [[EVENT], [replace(EVENT, extensions=ROLLOUT)]]
+    assert letters[0].last.at == "2026-01-01T00:01:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_what_is_no_event_is_kept_as_it_came(headers: dict[str, str], body: byte
     sent = {**headers, "Authorization": "Bearer secret"}
     assert [answer("dead-letters", sent, body, platform).status for _ in range(2)] == [204, 204]
     (letter,) = read_dead_letters(platform.store, platform.settings.model_root)
-    assert (letter.event, letter.body) == (None, body)
-    assert letter.headers == {name.lower(): value for name, value in headers.items()}
+    assert (len(letter.deaths), letter.last.event, letter.last.body) == (1, None, body)
+    assert letter.last.headers == {name.lower(): value for name, value in headers.items()}

@@ -17,7 +17,7 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
-from knoll.dead_letters.handler import read_dead_letters
+from knoll.dead_letters.letters import read_dead_letters
 
 ROOT = Path(__file__).parents[2]
 NOTIFICATION = (ROOT / "tests/events/seaweedfs/put-empty.json").read_bytes()
@@ -138,7 +138,7 @@ def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_stor
     with deployed("dead-letters", {**environment, "KNOLL_MODEL_BUCKET": "dead-letters-test"}) as function:
         assert [post(function, body).status_code for body in (large, large, b"rubbish")] == [204, 204, 204]
     kept = read_dead_letters(store, "s3://dead-letters-test")
-    assert [letter.event.data if letter.event else letter.body for letter in kept] == [large["data"], b"rubbish"]
+    assert [one.last.event.data if one.last.event else one.last.body for one in kept] == [large["data"], b"rubbish"]
     with deployed("dead-letters", {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}) as function:
         assert post(function, event("com.example.unrelated", None)).status_code == 503
 

@@ -19,7 +19,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
-from knoll.dead_letters.handler import read_dead_letters
+from knoll.dead_letters.letters import read_dead_letters
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_from_json, event_to_json
 from knoll.ingest.handler import handle
@@ -307,7 +307,7 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(tmp_path: 
     world = platform(tmp_path, Sink())
     assert [answer("ingest", headers, b'{"Records": [{}]}', world).status for _ in range(2)] == [422, 422]
     (letter,) = read_dead_letters(world.store, world.settings.model_root)
-    assert letter.body == b'{"Records": [{}]}'
+    assert letter.last.body == b'{"Records": [{}]}'
 
 
 def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """`knoll events`: what has happened, as the broker keeps it."""
 
-import base64
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from knoll.cli.session import Output, OutputOption, platform_of, print_json
 from knoll.errors import KnollError
 
 if TYPE_CHECKING:
-    from knoll.dead_letters.handler import DeadLetter
+    from knoll.dead_letters.letters import Death
     from knoll.events import Event
     from knoll.ports import Platform
 
@@ -39,13 +38,12 @@ def events(
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
     JSON: one CloudEvent in structured form on each line; dead letters have the extensions knativeerrordest, -code and -data.
-    Next: knoll why MODEL
+    Next: knoll why MODEL, knoll dlq list
     """
     from knoll.events import event_to_json
 
     platform = platform_of(ctx)
-    is_remote = platform.settings.cluster == "kubernetes"
-    read, every = (_of_cluster(platform, dead=dead), 5.0) if is_remote else (_of_laptop(platform, dead=dead), 0.3)
+    read, every = (_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
     show: Callable[[Event], None] = (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
     for event in _stream(
         read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, every if follow else 0
@@ -53,45 +51,41 @@ def events(
         show(event)
 
 
-def _of_laptop(platform: "Platform", *, dead: bool) -> "_Read":
-    from knoll.wiring import laptop
-
-    log = laptop.history(platform.settings)
-    return (lambda after: [(one.number, one.event) for one in log.dead_letters(after)]) if dead else log.history
-
-
-def _of_cluster(platform: "Platform", *, dead: bool) -> "_Read":
-    """The dead letters that the function knoll-dead-letters keeps. Raises KnollError for events, which no broker there keeps."""
-    from knoll.dead_letters.handler import read_dead_letters
-
-    if not dead:
+def _history(platform: "Platform") -> "_Read":
+    """What the broker has taken. Raises KnollError on a cluster, where no broker keeps it."""
+    if platform.settings.cluster == "kubernetes":
         fix = "knoll events --dead shows what nobody took; knoll why MODEL and knoll runs tell from records what has happened"
         raise KnollError("the Broker of a cluster keeps no history of its events", fix=fix)
+    from knoll.wiring import laptop
+
+    return laptop.history(platform.settings).history
+
+
+def _deaths(platform: "Platform") -> "_Read":
+    """Each time that nobody took an event, as the dead-letters function keeps it, oldest first."""
+    from knoll.dead_letters.letters import read_dead_letters
+
+    seen: set[tuple[str, str]] = set()
 
     def read(after: int) -> "list[tuple[int, Event]]":
-        found = enumerate(read_dead_letters(platform.store, platform.settings.model_root), 1)
-        return [(number, _event_of(letter)) for number, letter in found if number > after]
+        letters = read_dead_letters(platform.store, platform.settings.model_root)
+        found = {(letter.id, death.name): death for letter in letters for death in letter.deaths}
+        new = sorted((name for name in found if name not in seen), key=lambda name: (found[name].at, name))
+        seen.update(new)
+        return [(after + number, _event_of(found[name])) for number, name in enumerate(new, 1)]
 
     return read
 
 
-def _event_of(letter: "DeadLetter") -> "Event":
+def _event_of(death: "Death") -> "Event":
     """The event with its reason in plain words, or one that says what came in its place."""
     from knoll.events import Event
 
-    if letter.event is None:
-        data = {"reason": letter.body[:500].decode(errors="replace")}
-        return Event(letter.headers.get("ce-id", ""), letter.headers.get("ce-source", ""), "not-an-event", letter.at, data=data)
-    extensions = {name: _plain(value) if name == "knativeerrordata" else value for name, value in letter.event.extensions.items()}
-    return replace(letter.event, time=letter.event.time or letter.at, extensions=extensions)
-
-
-def _plain(text: str) -> str:
-    """What a function answered; Knative's broker puts it in base64."""
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except ValueError:
-        return text
+    if death.event is None:
+        data = {"reason": death.body[:500].decode(errors="replace")}
+        return Event(death.headers.get("ce-id", ""), death.headers.get("ce-source", ""), "not-an-event", death.at, data=data)
+    told = {"knativeerrordata": death.reason} if death.reason else {}
+    return replace(death.event, time=death.event.time or death.at, extensions={**death.event.extensions, **told})
 
 
 def _stream(read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float) -> "Iterator[Event]":

@@ -1,62 +1,76 @@
-"""The dead-letters function: what nobody could take is kept in the model bucket, one object for each dead letter.
+"""The dead-letters function: what nobody could take is kept in the model bucket, one object for each time that it died.
 
-Nothing is refused here, because a dead letter that is refused is lost: what cannot be read as an event is kept as it came. The same dead
-letter twice is one object.
+Nothing is refused here, because a dead letter that is refused is lost: what cannot be read as an event is kept as it came. Objects are
+added and never changed, so a letter that dies again after a replay keeps its whole history.
+
+A death that is delivered twice is one object. It is known by the replay that led to it, else by the time at which a broker took the event
+in, and by the reason. Where no broker has set that time, deaths for one reason count as one until the letter is replayed.
 """
 
 import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from knoll.errors import AlreadyExists
-from knoll.events import Event, event_from_json, event_to_json
-from knoll.names import dead_letter_uri, dead_letters_uri, digest
-from knoll.ports import ObjectStore, Platform
+from knoll.events import Event, event_to_json
+from knoll.names import dead_letter_id, dead_letter_uri, death_uri, digest, join
+from knoll.ports import Platform
 
-__all__ = ["DeadLetter", "handle", "keep_body", "read_dead_letters"]
+__all__ = ["REPLAY", "handle", "keep_body", "without_trace"]
 
-_DESTINATION = "knativeerrordest"  # who did not take it; Knative adds knativeerrorcode and knativeerrordata
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """An event that nobody took, and when it came here; without an event there are its headers and body."""
-
-    at: str
-    event: Event | None
-    headers: Mapping[str, str]
-    body: bytes
+REPLAY = "knollreplay"  # extension of an event that is replayed: which replay it is, so that its next death is told from the last
+_OF_THE_BROKER = "knative"  # so begin the extensions that brokers add: why nobody took it, when it arrived, how far it may go
+_WHERE = "knativeerrordest"
+_WHEN = "knativearrivaltime"
+_WHY = ("knativeerrorcode", "knativeerrordata")
 
 
 def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable."""
-    uri = dead_letter_uri(platform.settings.model_root, event.source, event.id, event.extensions.get(_DESTINATION, ""))
-    _keep(uri, {"event": event_to_json(event)}, platform)
+    who = _trigger(event.extensions.get(_WHERE, ""))
+    letter = dead_letter_id(json.dumps([who, event_to_json(without_trace(event))], sort_keys=True))
+    replayed = event.extensions.get(REPLAY, "")
+    _keep(letter, event.extensions, {"event": event_to_json(event), "replay": replayed}, platform)
 
 
-def keep_body(headers: Mapping[str, str], body: bytes, reason: str, platform: Platform) -> None:
-    """Keep what cannot be read as an event, for the given reason, with the headers that tell of it. Raises StoreUnavailable."""
+def keep_body(headers: Mapping[str, str], body: bytes, reason: str, platform: Platform, *, meant_for: str = "", replayed: str = "") -> None:
+    """Keep what cannot be read as an event, for the given reason, with the headers that tell of it. Raises StoreUnavailable.
+
+    `meant_for` names the function that can be given it again, `replayed` the replay that led to this.
+    """
     told = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-") or name.lower() == "content-type"}
-    identity = [told.get("ce-source", ""), told.get("ce-id", ""), told.get(f"ce-{_DESTINATION}", ""), digest([body])]
-    document = {"reason": reason, "headers": told, "body": base64.b64encode(body).decode()}
-    _keep(dead_letter_uri(platform.settings.model_root, *identity), document, platform)
+    own = {name: value for name, value in told.items() if not name.startswith(f"ce-{_OF_THE_BROKER}")}
+    letter = dead_letter_id(json.dumps([_trigger(told.get(f"ce-{_WHERE}", "")), meant_for, own], sort_keys=True), body)
+    extensions = {name.removeprefix("ce-"): value for name, value in told.items()}
+    document = {"reason": reason, "headers": told, "body": base64.b64encode(body).decode(), "meantFor": meant_for, "replay": replayed}
+    _keep(letter, {**extensions, _WHY[1]: reason}, document, platform)
 
 
-def read_dead_letters(store: ObjectStore, root: str) -> list[DeadLetter]:
-    """All dead letters of the model bucket, oldest first."""
-    letters = [_read(json.loads(store.get(one.uri))) for one in store.list(dead_letters_uri(root))]
-    return sorted(letters, key=lambda letter: letter.at)
+def without_trace(event: Event) -> Event:
+    """The event as its sender published it, without what brokers and replays have added."""
+    own = {name: value for name, value in event.extensions.items() if name != REPLAY and not name.startswith(_OF_THE_BROKER)}
+    return replace(event, extensions=own)
 
 
-def _keep(uri: str, document: Mapping[str, Any], platform: Platform) -> None:
+def _trigger(destination: str) -> str:
+    """Who did not take it, whatever UID its Trigger has: a broker names it by that, and a Trigger that was installed anew is the same."""
+    host, slash, path = destination.partition("/triggers/")
+    return host + slash + "/".join(path.split("/")[:2])
+
+
+def _keep(letter: str, extensions: Mapping[str, str], document: Mapping[str, Any], platform: Platform) -> None:
+    root = platform.settings.model_root
+    when = document["replay"] or extensions.get(_WHEN) or _replays(letter, platform)
+    death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
     content = json.dumps({"at": platform.clock.now().isoformat(), **document}, indent=1)
     with suppress(AlreadyExists):
-        platform.store.put(uri, content.encode(), if_absent=True, content_type="application/json")
+        platform.store.put(death_uri(root, letter, death), content.encode(), if_absent=True, content_type="application/json")
 
 
-def _read(document: Mapping[str, Any]) -> DeadLetter:
-    event = event_from_json(document["event"]) if "event" in document else None
-    return DeadLetter(document["at"], event, document.get("headers", {}), base64.b64decode(document.get("body", "")))
+def _replays(letter: str, platform: Platform) -> int:
+    """How often the letter was replayed."""
+    root = platform.settings.model_root
+    return sum(1 for _ in platform.store.list(join(dead_letter_uri(root, letter), "replay-")))

@@ -4,6 +4,7 @@ What Knative's broker does on a cluster, in one process: the event log is the tr
 start. Each Trigger has workers of its own, so a slow subscriber delays nobody else. Workers sleep until an event comes or a retry is due.
 
 A dead-letter sink that is a subscriber here has a queue as a Trigger has one, which no event matches and no dead letter leaves for another.
+What a sink did not take is brought to it again at the next start.
 """
 
 import heapq
@@ -36,8 +37,8 @@ class Broker:
 
     A subscriber's reply is published in the transaction that ends the delivery. Rejected makes a dead letter at once; any other
     exception is tried again by the Trigger's delivery. A dead letter is brought to its sink by `DEFAULT_DELIVERY` when that is one of
-    `subscribers`; it is kept when it is none, or refuses it, and a sink's reply is dropped, as Knative does. Raises Rejected when a
-    Trigger's subscriber is not there.
+    `subscribers`, else to `last_sink`; it is kept when that is none either, or refuses it, and a sink's reply is dropped, as Knative does.
+    Raises Rejected when a Trigger's subscriber is not there.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class Broker:
         subscribers: Mapping[str, Subscriber],
         clock: Clock,
         *,
+        last_sink: str = "",
         workers: int = 2,
         keep: int = 50_000,
     ) -> None:
-        self._triggers = tuple(triggers)
-        sinks = sorted({trigger.delivery.sink for trigger in self._triggers} & set(subscribers))
+        self._triggers, self._last_sink = tuple(triggers), last_sink
+        sinks = sorted({last_sink, *(trigger.delivery.sink for trigger in self._triggers)} & set(subscribers))
         routes = (*self._triggers, *(Trigger(name=_to_sink(sink), subscriber=sink) for sink in sinks))
         self._queues = {route.name: _Queue(route, clock) for route in routes}
         missing = {route.subscriber for route in routes} - set(subscribers)
@@ -71,6 +73,9 @@ class Broker:
         """Deliver what the log holds, and from then on what is published."""
         for queue in self._queues.values():
             queue.open()
+        for seq, sink in self._log.stranded():
+            for name in self._ways(sink):
+                self._log.bring(seq, name)
         for name, deliveries in self._log.open().items():
             for delivery in deliveries:
                 self._resume(name, delivery)
@@ -148,8 +153,12 @@ class Broker:
             return
         event = self._log.event(delivery.seq)
         letter = replace(event, extensions={**event.extensions, **_error_extensions(subscriber, error)})
-        names = [name for name in self._queues if name == _to_sink(sink)]
+        names = self._ways(sink)
         self._enqueue(self._log.bury(delivery.seq, trigger, sink, letter, self._clock.now().isoformat(), names), names)
+
+    def _ways(self, sink: str) -> list[str]:
+        """Names of the queues of a dead letter with this sink: one, or none."""
+        return [name for name in (_to_sink(sink), _to_sink(self._last_sink)) if name in self._queues][:1]
 
     def _resume(self, name: str, delivery: Open) -> None:
         if name in self._queues:

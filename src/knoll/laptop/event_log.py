@@ -5,7 +5,7 @@ process, the row is there at the next start. Nothing is marked as being in fligh
 reaches the disk, so that the event also survives a power failure; one that only ends a delivery need not: it is done again then.
 
 A dead letter on its way to a sink is a delivery too, so all of that holds for it. Its number is negative: minus that of the dead letter,
-which is no event and hence in no history. The letter is kept until the sink has taken it, and for good when the sink refuses it.
+which is no event and hence in no history. The letter is kept until the sink has taken it; one that the sink did not take is stranded.
 
 The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise more, handlers must bear it
 anyway, and the history shows what really arrived.
@@ -110,9 +110,19 @@ class EventLog:
             return -number
 
     def leave(self, seq: int, queue: str) -> None:
-        """A dead letter will never be taken by its sink: it stays here."""
+        """A dead letter was not taken by its sink: it stays here."""
         with self._transaction(is_synced=False):
             self._forget(seq, queue)
+
+    def stranded(self) -> list[tuple[int, str]]:
+        """The dead letters that nobody is to take: the number that a delivery of each has, and its sink."""
+        query = "SELECT -number, sink FROM dead_letters WHERE -number NOT IN (SELECT seq FROM deliveries WHERE seq < 0) ORDER BY number"
+        return [(seq, sink) for seq, sink in self._read(query)]
+
+    def bring(self, seq: int, queue: str) -> None:
+        """A stranded dead letter is to be delivered."""
+        with self._transaction(is_synced=False):
+            self._open(seq, [queue])
 
     def event(self, seq: int) -> Event:
         """The event, or the dead letter, of a delivery's number."""

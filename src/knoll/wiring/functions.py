@@ -12,6 +12,7 @@ from flask import Response as FlaskResponse
 
 from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
 from knoll.dead_letters import handler as dead_letters
+from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import InvalidEvent, Unavailable, act_on_each
 from knoll.events import Event
 from knoll.ingest import handler as ingest
@@ -29,8 +30,13 @@ _ARRIVAL = "knativearrivaltime"
 
 def sweep(event: Event, platform: Platform) -> Event | None:
     """Ask every stage to do what a lost event left undone; a stage that cannot now does not stop the others."""
-    act_on_each((ingest.sweep, train.sweep, rollout.sweep), lambda stage: stage(event, platform))
+    act_on_each((ingest.sweep, train.sweep, rollout.sweep, _replay), lambda stage: stage(event, platform))
     return None
+
+
+def _replay(_: Event, platform: Platform) -> None:
+    """Publish the dead letters that somebody wants replayed; only ingest takes what is no event."""
+    replay_wanted(platform, lambda headers, body: _read(headers, body, platform))
 
 
 HANDLERS: Mapping[str, Handler] = {"ingest": ingest.handle, "train": train.handle, "rollout": rollout.handle, "sweep": sweep}
@@ -67,13 +73,17 @@ def _consent(origin: str) -> Mapping[str, str]:
 def _ingest(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
     """Read a notification or an event; one that is refused becomes a dead letter here, unless a broker brought it, which sees to that."""
     try:
-        if is_event(headers):
-            return HANDLERS["ingest"](event_from_http(headers, body), platform)
-        receive(body, platform)
+        return _read(headers, body, platform)
     except InvalidEvent as error:
         if not _came_through_broker(headers, body):
-            dead_letters.keep_body(headers, body, str(error), platform)
+            dead_letters.keep_body(headers, body, str(error), platform, meant_for="ingest")
         raise
+
+
+def _read(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    if is_event(headers):
+        return HANDLERS["ingest"](event_from_http(headers, body), platform)
+    receive(body, platform)
     return None
 
 

@@ -23,6 +23,7 @@ from socket import socket
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.http_binding import event_from_http, respond
+from knoll.dead_letters import handler as dead_letters
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.laptop.broker import Broker
@@ -47,6 +48,7 @@ ENTRY_POINTS = {
     "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
     "knoll-predictor": [sys.executable, "-m", "knoll.wiring.predictor"],
 }
+_DEAD_LETTERS = "knoll-dead-letters"  # also for letters whose Trigger or sink is not there
 
 
 def run(settings: Settings, ready: Callable[[Running], None]) -> None:
@@ -109,7 +111,8 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
         return lambda event: HANDLERS[name](event, platform)
 
     subscribers = {f"knoll-{name}": subscriber(name) for name in HANDLERS} | {"knoll-notifications": subscriber("ingest")}
-    broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock)
+    subscribers[_DEAD_LETTERS] = lambda event: dead_letters.handle(event, platform)
+    broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
     platform = build_platform(settings.model_copy(update={"sink": ""}), broker)  # documents outlive this port: children hear of it here
     servers = Servers(Services(cluster, broker, clock), _hosting(settings))
     front = Front(

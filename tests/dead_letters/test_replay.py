@@ -1,0 +1,267 @@
+"""A replay causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole history."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
+from knoll.dead_letters import handler
+from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
+from knoll.dead_letters.replay import drop, replay_wanted, want_replay
+from knoll.errors import NotFound, Rejected, StoreUnavailable, Unavailable
+from knoll.events import Event
+from knoll.ports import Platform
+from knoll.settings import Settings
+from knoll.wiring.functions import answer, sweep
+
+WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
+EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits"}, {"correlationid": "c"})
+DEAD = replace(EVENT, extensions={**EVENT.extensions, **WHY, "knativearrivaltime": "2026-01-01T00:00:01Z"})
+NOTIFICATION = json.dumps(
+    {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "data"}, "object": {"key": "digits/1.png"}}}]}
+).encode()
+
+
+class Clock:
+    """Each look at it is a second later."""
+
+    def __init__(self) -> None:
+        self._seconds = 0
+
+    def now(self) -> datetime:
+        self._seconds += 1
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._seconds)
+
+
+@dataclass
+class Broker:
+    """Takes events, and lets them die as often as it is told to."""
+
+    taken: list[Event] = field(default_factory=list)
+
+    def publish(self, event: Event) -> None:
+        self.taken.append(event)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def platform(broker: Broker) -> Platform:
+    return Platform(MemoryStore(), MemoryCluster("default", Clock()), broker, HttpPredictors(), Clock(), Settings(home=Path("/nowhere")))
+
+
+def letters(platform: Platform) -> list[Letter]:
+    return read_dead_letters(platform.store, platform.settings.model_root)
+
+
+def only(platform: Platform) -> Letter:
+    (letter,) = letters(platform)
+    return letter
+
+
+def tick(platform: Platform) -> None:
+    replay_wanted(platform, _no_body)
+
+
+def _no_body(headers: Mapping[str, str], body: bytes) -> None:
+    raise AssertionError(f"{headers} {body!r} is no event")
+
+
+def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: Broker) -> None:
+    """With its id and source, so that handlers know it, and without what the broker has added; asked for twice it is one replay."""
+    handler.handle(DEAD, platform)
+    asked = [want_replay(only(platform), "alice", platform) for _ in range(2)]
+    assert (asked, only(platform).state) == ([True, False], "Wanted")
+    tick(platform)
+    tick(platform)
+    letter = only(platform)
+    assert broker.taken == [replace(EVENT, extensions={"correlationid": "c", "knollreplay": f"{letter.id}.1"})]
+    assert (letter.state, [(one.number, one.by) for one in letter.replays]) == ("Replayed", [(1, "alice")])
+
+
+def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(platform: Platform, broker: Broker) -> None:
+    """The same death delivered again counts once, in the order of the deaths; the letter is dead until a replay is taken for good."""
+    handler.handle(DEAD, platform)
+    handler.handle(DEAD, platform)
+    for _ in range(2):
+        want_replay(only(platform), "alice", platform)
+        tick(platform)
+        again = replace(broker.taken[-1], extensions={**broker.taken[-1].extensions, **WHY})
+        for arrived in ("2026-01-01T00:01:00Z", "2026-01-01T00:01:01Z"):  # published twice, because the sweep was killed in between
+            handler.handle(replace(again, extensions={**again.extensions, "knativearrivaltime": arrived}), platform)
+        assert only(platform).state == "Dead"
+    letter = only(platform)
+    assert [one.replay for one in letter.deaths] == ["", f"{letter.id}.1", f"{letter.id}.2"]
+    assert {(one.reason, one.code, one.destination) for one in letter.deaths} == {("why", "422", "knoll-train")}
+    want_replay(letter, "alice", platform)
+    tick(platform)
+    assert (only(platform).state, len(only(platform).replays)) == ("Replayed", 3)
+
+
+@pytest.mark.parametrize("arrived", [{}, {"knativearrivaltime": "2026-01-01T00:09:00Z"}])
+def test_an_event_that_is_sent_and_dies_anew_after_a_replay_is_dead(platform: Platform, arrived: dict[str, str]) -> None:
+    """Also when no broker tells when it arrived."""
+    dead = replace(EVENT, extensions={**WHY, **arrived})
+    handler.handle(dead, platform)
+    want_replay(only(platform), "alice", platform)
+    tick(platform)
+    handler.handle(replace(EVENT, extensions={**WHY, **(arrived and {"knativearrivaltime": "2026-01-01T00:10:00Z"})}), platform)
+    assert (only(platform).state, len(only(platform).deaths)) == ("Dead", 2)
+
+
+def test_the_same_letter_is_one_whatever_the_uid_of_its_trigger(platform: Platform) -> None:
+    """And two events that share an id by mistake are two letters: nothing is lost."""
+    for uid in ("0b0e", "1c1f"):
+        url = f"http://broker-filter.knative-eventing.svc.cluster.local/triggers/knoll/knoll-train/{uid}"
+        handler.handle(replace(DEAD, extensions={**WHY, "knativeerrordest": url}), platform)
+    handler.handle(replace(DEAD, data={"model": "cats"}), platform)
+    assert [(len(one.deaths), one.last.destination) for one in letters(platform)] == [(1, "knoll-train"), (1, "knoll-train")]
+
+
+def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: Broker) -> None:
+    """Refused again it is one more death; what then comes of it is published."""
+    for _ in range(2):
+        assert answer("ingest", {}, b'{"Records": [{}]}', platform).status == 422
+    assert len(only(platform).deaths) == 1
+    want_replay(only(platform), "alice", platform)
+    sweep(EVENT, platform)
+    assert ([one.replay for one in only(platform).deaths], broker.taken) == (["", f"{only(platform).id}.1"], [])
+    handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
+    want_replay(letters(platform)[-1], "alice", platform)
+    sweep(EVENT, platform)
+    sweep(EVENT, platform)
+    assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/1.png"]
+
+
+def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> None:
+    """The error names the way out."""
+    handler.keep_body({"content-type": "text/plain"}, b"hello", "the data is not JSON", platform)
+    with pytest.raises(Rejected, match="is no event") as error:
+        want_replay(only(platform), "alice", platform)
+    assert "knoll dlq show" in error.value.fix
+
+
+def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, broker: Broker) -> None:
+    """What is wanted stays so, until the broker takes it."""
+    handler.handle(DEAD, platform)
+    handler.handle(replace(DEAD, id="2"), platform)
+    first, second = letters(platform)
+    for one in (first, second):
+        want_replay(one, "alice", platform)
+
+    class Picky(Broker):
+        def publish(self, event: Event) -> None:
+            if event.id == "1":
+                raise Unavailable("later")
+            broker.publish(event)
+
+    with pytest.raises(Unavailable):
+        tick(replace(platform, events=Picky()))
+    assert [(one.last.event and one.last.event.id, one.state) for one in letters(platform)] == [("1", "Wanted"), ("2", "Replayed")]
+    tick(platform)
+    assert [event.id for event in broker.taken] == ["2", "1"]
+
+
+def test_what_is_dropped_is_gone_and_is_not_replayed(platform: Platform, broker: Broker) -> None:
+    """With its history and what was wanted of it."""
+    handler.handle(DEAD, platform)
+    want_replay(only(platform), "alice", platform)
+    tick(platform)
+    want_replay(only(platform), "alice", platform)
+    drop(only(platform).id, platform)
+    tick(platform)
+    assert (list(platform.store.list("s3://knoll-models/")), len(broker.taken)) == ([], 1)
+    with pytest.raises(NotFound):
+        read_letter(platform.store, platform.settings.model_root, "0" * 20)
+
+
+def test_what_somebody_else_has_written_there_is_left_alone(platform: Platform) -> None:
+    for name in ("dead-letters/README", f"dead-letters/{'0' * 20}/replay-000001.json", "replays/odd"):
+        platform.store.put(f"s3://knoll-models/{name}", b"{}")
+    tick(platform)
+    assert (letters(platform), len(list(platform.store.list("s3://knoll-models/")))) == ([], 3)
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@dataclass
+class Mortal:
+    """Every port of a process that ends at its n-th call, right before it, right after it, or is told that nobody answered."""
+
+    at: int
+    how: str
+    calls: int = 0
+
+    def platform(self, world: Platform) -> Platform:
+        return replace(world, store=_Port(world.store, self), events=_Port(world.events, self))
+
+    def call(self, act: Callable[..., Any], *given: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls != self.at:
+            return act(*given, **options)
+        if self.how != "before":
+            act(*given, **options)
+        raise StoreUnavailable("the answer got lost") if self.how == "lost" else Killed
+
+
+@dataclass(frozen=True)
+class _Port:
+    real: Any
+    process: Mortal
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *given, **options: self.process.call(getattr(self.real, name), *given, **options)
+
+
+@pytest.mark.parametrize("how", ["before", "after", "lost"])
+def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(how: str, broker: Broker, platform: Platform) -> None:
+    """At every call of a port: of who asks for it, of the tick that does it, and of the function that is told when it dies again."""
+    ended = 0
+    for at in range(1, 30):
+        world = replace(platform, store=MemoryStore(), events=Broker())
+        process = Mortal(at, how)
+        try:
+            _story(process.platform(world))
+            ended += 1
+        except (Killed, StoreUnavailable):
+            _story(world)
+        effects = {(event.id, event.source, event.extensions["knollreplay"]) for event in world.events.taken}  # type: ignore[attr-defined]
+        letter = only(world)
+        assert effects == {("1", "/test", f"{letter.id}.1")}, f"{how} call {at}"
+        assert (letter.state, len(letter.deaths), len(letter.replays)) == ("Dead", 2, 1), f"{how} call {at}"
+        drop_again(world, at, how)
+    assert ended > 5, "the story has more calls than were tried"
+
+
+def _story(platform: Platform) -> None:
+    """An event dies, is replayed, and dies again; each step is begun anew until it is done, as a broker, a tick and a user begin it."""
+    handler.handle(DEAD, platform)
+    letter = only(platform)
+    if not letter.replays:
+        want_replay(letter, "alice", platform)
+    tick(platform)
+    letter = only(platform)
+    extensions = {"correlationid": "c", "knollreplay": f"{letter.id}.1", **WHY}
+    handler.handle(replace(EVENT, extensions=extensions), platform)
+
+
+def drop_again(world: Platform, at: int, how: str) -> None:
+    """Whatever kills a drop, a second one ends it."""
+    id = only(world).id
+    try:
+        drop(id, Mortal(at, how).platform(world))
+    except (Killed, StoreUnavailable):
+        drop(id, world)
+    assert list(world.store.list("s3://knoll-models/")) == []
