@@ -4,6 +4,7 @@ In a Pod the service account says where the server is and which namespace is mea
 are: the API server judges them, and its refusals become the errors of the port.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ _KINDS = {
     "Revision": ("serving.knative.dev/v1", "revisions"),
     "Broker": ("eventing.knative.dev/v1", "brokers"),
 }
+# as apiserver's plugin/policy/validating and webhook/errors write it: with 422, 400, 403 or what a policy or webhook chooses
+_DENIED = re.compile(r"""(?:\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy|admission webhook) [^:]* denied (?:the )?request\b""")
 _Resource = type[GenericNamespacedResource]
 
 
@@ -122,6 +125,9 @@ class KubernetesCluster:
     def _refusal(self, kind: str, name: str, error: ApiError) -> KnollError:
         code, reason, text = error.status.code, error.status.reason, error.status.message or str(error)
         title = f"{kind} {name}".strip()
+        if _DENIED.match(text):
+            fix = "ask whoever has set the policy, or change what it objects to; it is tried again"
+            return Forbidden(f"the cluster does not admit {title}: {text}", fix=fix)
         if code == 404 and (not name or not (error.status.details and error.status.details.name)):
             return ClusterUnavailable(f"the cluster has no {kind}: {text}", fix=f"install what defines it: make deploy for knoll ({title})")
         if code == 404:
