@@ -308,6 +308,7 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(tmp_path: 
     assert [answer("ingest", headers, b'{"Records": [{}]}', world).status for _ in range(2)] == [422, 422]
     (letter,) = read_dead_letters(world.store, world.settings.model_root)
     assert letter.last.body == b'{"Records": [{}]}'
+    assert letter.last.reason
 
 
 def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: Path) -> None:
