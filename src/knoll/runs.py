@@ -38,7 +38,7 @@ class DatasetObject:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The state of the data under a prefix: what one run trains on. `data_at` is when its newest object was written, as the store says."""
+    """The state of the data under a prefix: what one run trains on. `data_at` is when it came to be: see `landed`."""
 
     model: str
     prefix: str

@@ -144,6 +144,6 @@ def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_stor
 
 
 def test_a_function_without_its_store_says_later_and_not_never(environment: dict[str, str]) -> None:
-    landed = event("dev.knoll.dataset.landed", {"model": "digits", "datasetDigest": "0" * 64})
+    landed = event("dev.knoll.dataset.landed", {"runId": "digits-" + "0" * 20})
     with deployed("train", {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}) as function:
         assert post(function, landed).status_code == 503

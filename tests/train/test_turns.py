@@ -16,7 +16,7 @@ def run(model: str, number: int) -> str:
 
 
 def entry(model: str, number: int) -> Entry:
-    return Entry(f"20260101T{number:012d}Z", run(model, number), model, f"s3://models/inbox/{number}")
+    return Entry(f"20260101T{number:012d}Z", run(model, number), model, (f"s3://models/inbox/{number}",))
 
 
 def job(model: str, number: int, *, ended: str = "", created: str = "", **metadata: Any) -> Document:

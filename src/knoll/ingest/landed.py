@@ -54,7 +54,7 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
     match model.dataset.landed.when:
         case "object":
             oldest_first = sorted(data, key=lambda one: (one.modified, one.uri))
-            return Landed(tuple(pinned(model, [one], now) for one in oldest_first))
+            return Landed(tuple(pinned(model, [one], one.modified, now) for one in oldest_first))
         case "marker":
             return _by_marker(model, listing, data, now)
         case "quiet":
@@ -74,13 +74,14 @@ def _by_marker(model: Model, listing: Sequence[ObjectInfo], data: Sequence[Objec
     newest = max(data, key=lambda one: one.modified)
     if newest.modified > marked:
         return Waiting(f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all is uploaded")
-    return Landed((pinned(model, data, now),), marked.isoformat())
+    return Landed((pinned(model, data, marked, now),), marked.isoformat())
 
 
 def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None) -> Landed | Waiting:
     """All of the data, when it is quiet, or when what has changed since the last landing is old enough or enough."""
     rule = model.dataset.landed
-    quiet_for = (now - max(one.modified for one in data)).total_seconds()
+    newest = max(one.modified for one in data)
+    quiet_for = (now - newest).total_seconds()
     before = _states(landed) if landed else frozenset()
     changed = [one for one in data if (one.uri, one.etag) not in before]
     waited = (now - min((one.modified for one in changed), default=now)).total_seconds()
@@ -88,7 +89,7 @@ def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed: D
     if quiet_for < rule.quiet and not is_enough:
         most = f" or {rule.max_objects} changed objects" if rule.max_objects else ""
         return Waiting(f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s without a change{most}")
-    return Landed((pinned(model, data, now),))
+    return Landed((pinned(model, data, max(now, newest), now),))  # a removal leaves no time behind: the state is as old as the look
 
 
 def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:

@@ -93,7 +93,7 @@ def by_manifest(
     unread = tuple(one for one in objects if (one.uri, one.etag) not in sha256)
     if unread:
         return Waiting(f"all {len(objects)} objects of the manifest are there; the sha256 of {len(unread)} is still to be read", unread)
-    return Landed((pinned(model, objects, now, {one.uri: one.entry.sha256 for one in listed}),))
+    return Landed((pinned(model, objects, there[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),))
 
 
 def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], str]) -> str:

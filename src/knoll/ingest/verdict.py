@@ -30,8 +30,10 @@ class Waiting:
     unread: tuple[ObjectInfo, ...] = ()
 
 
-def pinned(model: Model, objects: Iterable[ObjectInfo], now: datetime, sha256: Mapping[str, str] | None = None) -> Dataset:
-    """The objects as a dataset, each with the etag that the listing shows, and the sha256 that its URI has, if there is one."""
+def pinned(
+    model: Model, objects: Iterable[ObjectInfo], data_at: datetime, now: datetime, sha256: Mapping[str, str] | None = None
+) -> Dataset:
+    """The objects as a dataset of that age, each with the etag that the listing shows, and the sha256 that its URI has, if there is one."""
     known = sha256 or {}
     in_order = sorted(objects, key=lambda one: one.uri)
     return Dataset(
@@ -39,5 +41,5 @@ def pinned(model: Model, objects: Iterable[ObjectInfo], now: datetime, sha256: M
         model.dataset.uri,
         tuple(DatasetObject(one.uri, one.etag, one.size, known.get(one.uri, "")) for one in in_order),
         now.isoformat(),
-        max(one.modified for one in in_order).isoformat() if in_order else "",
+        data_at.isoformat(),
     )

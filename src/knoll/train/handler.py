@@ -98,13 +98,18 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
 
 
 def _entries(platform: Platform) -> list[Entry]:
-    """The inbox, oldest first."""
-    found = []
+    """The inbox, oldest first. A run that was opened twice, by somebody who was killed and by the next, may have two objects there."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for one in platform.store.list(inbox(platform.settings.model_root)):
         with suppress(Rejected):  # somebody else's file
             run, data_at = inbox_entry(one.uri)
-            found.append(Entry(data_at, run, model_of_run(run), one.uri))
-    return sorted(found)
+            found.setdefault(run, []).append((data_at, one.uri))
+    return sorted(Entry(min(ours)[0], run, model_of_run(run), tuple(uri for _, uri in ours)) for run, ours in found.items())
+
+
+def _remove(entry: Entry, platform: Platform) -> None:
+    for uri in entry.uris:
+        platform.store.delete(uri)
 
 
 def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, platform: Platform) -> None:
@@ -138,7 +143,7 @@ def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str,
         if not ended:
             return plan
         for entry in ended:
-            platform.store.delete(entry.uri)
+            _remove(entry, platform)
         left -= set(ended)
 
 
@@ -157,7 +162,7 @@ def _record(entry: Entry, platform: Platform) -> Run:
     try:
         return load_run(platform.store.get(run_uri(root, entry.run)))
     except NotFound:
-        run = load_run(platform.store.get(entry.uri))
+        run = load_run(platform.store.get(entry.uris[0]))
     with suppress(AlreadyExists):
         platform.store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
     return run
@@ -184,7 +189,7 @@ def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Ev
     _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded), platform, cause)
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
-    platform.store.delete(entry.uri)
+    _remove(entry, platform)
 
 
 def _yield(platform: Platform) -> None:
@@ -208,7 +213,7 @@ def _settled(entry: Entry, job: Document | None, platform: Platform, event: Even
         reason = job_failure(job) or "the Job has completed and left no outcome"
         words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
         _end(entry.run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
-    platform.store.delete(entry.uri)
+    _remove(entry, platform)
     return True
 
 

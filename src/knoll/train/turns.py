@@ -21,12 +21,12 @@ Concurrency = Literal["Queue", "Replace", "Forbid"]
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A run that is not settled, in the inbox as `uri`; entries are in the order of their data's age, by the store's clock."""
+    """A run that is not settled, with the objects in the inbox that say so; entries are in the order of their data's age."""
 
     data_at: str
     run: str
     model: str
-    uri: str
+    uris: tuple[str, ...]
 
 
 @dataclass(frozen=True)
