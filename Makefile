@@ -5,10 +5,10 @@ BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit fuzz images deploy test-cluster bench-cluster bench-sweep check format clean
+.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster bench-cluster bench-sweep check format clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: knoll needs Python 3.11 or newer"; echo "Fix: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
@@ -30,6 +30,9 @@ test: develop ## every test that needs no cluster, the loop with real parts incl
 
 test-unit: develop ## the tests that need seconds
 	$(BIN)/python -m pytest -m "not loop and not cluster"
+
+test-schedules: develop ## ten thousand random schedules, all pairs of kill points, a race for a thousand datasets; SEED=… does it again
+	PYTHONPATH=tests $(BIN)/python -m schedules.run
 
 fuzz: develop ## a million odd inputs to the functions, in 10 minutes at most; SEED=… does it again
 	PYTHONPATH=tests $(BIN)/python -m fuzz

@@ -1,0 +1,266 @@
+"""What must be so: at every write, and when faults have stopped and enough ticks have passed.
+
+Judged from outside, over what is stored and what the user did; the rules of the gates and of run ids are knoll's own.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from knoll.errors import NotFound
+from knoll.ingest.landed import Landed, last_uri
+from knoll.ingest.look import look
+from knoll.models import parse_model
+from knoll.names import (
+    dataset_uri,
+    inbox,
+    manifest_uri,
+    outcome_uri,
+    rollouts_uri,
+    run_uri,
+    runs_uri,
+    version_uri,
+    versions_uri,
+)
+from knoll.parts import MANAGED, MODEL_LABEL
+from knoll.ports import Document
+from knoll.runs import Dataset, Outcome, Run, load_dataset, load_outcome, load_run
+from knoll.train.job import is_live
+from knoll.versions import Manifest, load_manifest, verify
+from schedules.trainer import WEIGHTS, quality
+
+if TYPE_CHECKING:
+    from schedules.world import Past, World
+
+__all__ = ["wrong_at_the_end", "wrong_write"]
+
+
+def wrong_write(world: "World", written: Document) -> list[str]:
+    """What is wrong with a Job or InferenceService that has just been written."""
+    if written["kind"] == "Job":
+        return list(_wrong_job(world, written))
+    return list(_wrong_service(world, written)) if written["kind"] == "InferenceService" else []
+
+
+def wrong_at_the_end(world: "World") -> list[str]:
+    """Whatever is lost, doubled or wrong in a world that has come to rest."""
+    found = list(world.wrong)
+    for name in world.models:
+        found += _Model(world, name).wrong()
+    found += [f"lost: {one.uri} is still in the inbox" for one in world.store.list(inbox(world.platform.settings.model_root))]
+    return found + [f"lost: Job {job['metadata']['name']} still lives" for job in world.live_jobs()]
+
+
+def _wrong_job(world: "World", job: Document) -> Iterator[str]:
+    name = job["metadata"]["name"]
+    live = [one for one in world.cluster.list("Job", MANAGED) if is_live(one)]
+    if not is_live(job) or world.was_paused:  # whoever was held up may act late, and what it did is undone: the end is judged
+        return
+    if _outcome(world, name) is not None:
+        yield f"doubled: run {name} has ended, and gets a Job"
+    if len(live) > world.quota:
+        yield f"doubled: {len(live)} Jobs are live, the quota is {world.quota}"
+    if sum(_label(one) == _label(job) for one in live) > 1:
+        yield f"doubled: two Jobs of {_label(job)} are live"
+
+
+def _wrong_service(world: "World", service: Document) -> Iterator[str]:
+    model, version = service["metadata"]["name"], service["spec"]["predictor"]["labels"]["knoll.dev/version"]
+    try:
+        manifest = _manifest(world, model, version)
+    except NotFound:
+        yield f"wrong version: {model} {version} is served and has no manifest"
+        return
+    try:
+        run = load_run(world.store.get(run_uri(world.platform.settings.model_root, manifest.run)))
+    except NotFound:
+        yield f"wrong version: {model} {version} is served and has no run"
+        return
+    yield from _wrong_manifest(world, run, manifest)
+
+
+def _wrong_manifest(world: "World", run: Run, manifest: Manifest) -> Iterator[str]:
+    """Whether the version is what the run's data makes, every byte of it."""
+    folder = version_uri(world.platform.settings.model_root, manifest.model, manifest.version)
+    files = {one.uri.removeprefix(folder): world.store.get(one.uri) for one in world.store.list(folder)}
+    verify(manifest, {name: body for name, body in files.items() if name != "manifest.json"})
+    read = json.loads(files[WEIGHTS])["read"]
+    if read != sorted(_pinned(_dataset(world, run)).values()) or manifest.dataset_digest != run.dataset_digest:
+        yield f"wrong version: {manifest.model} {manifest.version} was not trained on the data of its run"
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A run as it ended: when its data landed (a position in the model's past), what that is worth, and the manifests that name the run."""
+
+    run: Run
+    landed: int
+    quality: str
+    outcome: Outcome | None
+    manifests: Sequence[Manifest]
+
+    @property
+    def version(self) -> str:
+        """The one version that counts: that of the outcome."""
+        return self.outcome.version if self.outcome else ""
+
+
+class _Model:
+    """One model at the end."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self._world, self._root = world, world.platform.settings.model_root
+        self._document = world.cluster.get("Model", name)
+        self._model = parse_model(self._document)
+        self._name = name
+        self._manifests = list(self._sealed())
+        self._runs = sorted((self._trained(run) for run in self._records()), key=lambda one: (one.landed, one.version))
+
+    def wrong(self) -> list[str]:
+        """Everything that is wrong with it."""
+        found = [fault for one in self._runs for fault in self._wrong_run(one)]
+        known = {one.run.id for one in self._runs}
+        found += [f"wrong version: {one.version} names run {one.run}" for one in self._manifests if one.run not in known]
+        twice = Counter(one.run.dataset_digest for one in self._runs if one.version)
+        found += [f"doubled: dataset {digest[:12]} of {self._name} has {count} versions" for digest, count in twice.items() if count > 1]
+        found += [f"doubled: {version} was tried, and is of no run" for version in self._tried() - {one.version for one in self._runs}]
+        return [*found, *self._wrong_data(), *self._wrong_slot()]
+
+    def _records(self) -> Iterator[Run]:
+        for one in self._world.store.list(f"{runs_uri(self._root)}{self._name}-"):
+            yield load_run(self._world.store.get(one.uri))
+
+    def _sealed(self) -> Iterator[Manifest]:
+        for one in self._world.store.list(versions_uri(self._root, self._name)):
+            if one.uri.endswith("/manifest.json"):
+                version = one.uri.removesuffix("/manifest.json").rpartition("/")[2]
+                yield _manifest(self._world, self._name, version)
+
+    def _tried(self) -> set[str]:
+        """The versions that got traffic."""
+        place = rollouts_uri(self._root, self._name)
+        records = [json.loads(self._world.store.get(one.uri)) for one in self._world.store.list(place)]
+        return {record["version"] for record in records if record["action"] == "Start"}
+
+    def _trained(self, run: Run) -> _Trained:
+        dataset = _dataset(self._world, run)
+        bodies = {one.uri: self._world.bodies[one.etag] for one in dataset.objects}
+        manifests = [one for one in self._manifests if one.run == run.id]
+        return _Trained(
+            run, self._landed(dataset, datetime.fromisoformat(run.created_at)), quality(bodies), _outcome(self._world, run.id), manifests
+        )
+
+    def _landed(self, dataset: Dataset, opened: datetime) -> int:
+        """The last moment before the run was opened at which the data was this."""
+        pinned = _pinned(dataset)
+        moments = [place for place, past in enumerate(self._past) if past.at <= opened and pinned.items() <= self._data(place).items()]
+        if self._model.dataset.landed.when == "object":
+            (uri,) = pinned
+            return max((place for place in moments if self._past[place].touched == uri), default=-1)
+        return max((place for place in moments if self._named(place) == pinned.keys()), default=-1)
+
+    def _named(self, place: int) -> set[str]:
+        """The objects that were the dataset then: all of the data, or what the manifest lists."""
+        if self._model.dataset.landed.when != "manifest":
+            return set(self._data(place))
+        manifest = self._world.bodies.get(self._past[place].etags.get(last_uri(self._model), ""), b"[]")
+        return {self._model.dataset.uri + entry["path"] for entry in json.loads(manifest)}
+
+    @property
+    def _past(self) -> "Sequence[Past]":
+        return self._world.past[self._name]
+
+    def _data(self, place: int) -> Mapping[str, str]:
+        return {uri: etag for uri, etag in self._past[place].etags.items() if uri != last_uri(self._model)}
+
+    def _wrong_run(self, one: _Trained) -> Iterator[str]:
+        if one.landed < 0:
+            yield f"wrong version: run {one.run.id} is of data that never was"
+        for manifest in one.manifests:
+            yield from _wrong_manifest(self._world, one.run, manifest)
+        if one.outcome is None:
+            yield f"lost: run {one.run.id} has no outcome"
+        elif (one.outcome.state == "succeeded") != bool(one.version) or one.version not in ("", *(each.version for each in one.manifests)):
+            yield f"wrong version: run {one.run.id} is {one.outcome.state} {one.version}, the manifests that name it are {one.manifests}"
+        elif one.outcome.state not in self._just(one):
+            yield f"lost: run {one.run.id} ({one.quality}) is {one.outcome.state}: {one.outcome.reason}"
+
+    def _just(self, one: _Trained) -> set[str]:
+        """How the run may have ended."""
+        just = {"rejected" if one.quality == "unreadable" else "succeeded"}
+        if one.run.id in self._world.cut_off or self._has_changed(one):
+            just.add("failed")
+        if self._model.training.concurrency == "Replace" and one != self._runs[-1]:
+            just.add("skipped")
+        return just | ({"skipped"} if self._may_skip(one) else set())
+
+    def _may_skip(self, one: _Trained) -> bool:
+        """Whether the run may end untrained though its data is still there."""
+        if self._model.training.concurrency == "Replace":
+            return self._model.dataset.landed.when == "object" and one != self._runs[-1]
+        return self._model.training.concurrency == "Forbid"
+
+    def _has_changed(self, one: _Trained) -> bool:
+        """Whether the data was another one at any time after it had landed."""
+        pinned = _pinned(_dataset(self._world, one.run))
+        return any(not pinned.items() <= self._data(place).items() for place in range(one.landed, len(self._past)))
+
+    def _wrong_data(self) -> Iterator[str]:
+        """Whether what lies in the bucket now has been trained."""
+        verdict = look(self._model, self._world.platform, before=(self._document.get("status") or {}).get("dataset") or {})
+        if not isinstance(verdict, Landed):
+            return
+        for dataset in verdict.datasets:
+            mine = [one for one in self._runs if one.run.dataset_digest == dataset.digest]
+            ends = {one.outcome.state for one in mine if one.outcome}
+            cut_off = any(one.run.id in self._world.cut_off for one in mine)
+            if not mine:
+                yield f"lost: the data of {self._name} has landed and has no run"
+            elif not (ends & {"succeeded", "rejected"}) and not cut_off and not self._may_skip(mine[-1]):
+                yield f"lost: the data of {self._name} is there, and its runs ended so: {[one.outcome for one in mine]}"
+
+    def _wrong_slot(self) -> Iterator[str]:
+        """Whether the newest good version is the champion, and served."""
+        status = self._document.get("status") or {}
+        wanted = next((one.version for one in reversed(self._runs) if one.quality == "good" and one.version), "")
+        if (status.get("champion", ""), status.get("phase", "Idle")) != (wanted, "Idle"):
+            yield f"lost: {self._name} {wanted} should be the champion, the status is {_short(status)}, the runs are {_told(self._runs)}"
+            return
+        served = [one for one in self._world.cluster.list("InferenceService") if one["metadata"]["name"] == self._name]
+        versions = [one["spec"]["predictor"]["labels"]["knoll.dev/version"] for one in served]
+        if versions != ([wanted] if wanted else []):
+            yield f"wrong version: {self._name} serves {versions}, the champion is {wanted}"
+
+
+def _told(runs: Sequence[_Trained]) -> list[tuple[object, ...]]:
+    return [(one.landed, one.quality, one.outcome and one.outcome.state, one.version) for one in runs]
+
+
+def _short(status: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: status.get(name) for name in ("champion", "candidate", "phase", "quarantine")}
+
+
+def _dataset(world: "World", run: Run) -> Dataset:
+    return load_dataset(world.store.get(dataset_uri(world.platform.settings.model_root, run.model, run.dataset_digest)))
+
+
+def _pinned(dataset: Dataset) -> dict[str, str]:
+    return {one.uri: one.etag for one in dataset.objects}
+
+
+def _manifest(world: "World", model: str, version: str) -> Manifest:
+    return load_manifest(world.store.get(manifest_uri(world.platform.settings.model_root, model, version)))
+
+
+def _outcome(world: "World", run: str) -> Outcome | None:
+    try:
+        return load_outcome(world.store.get(outcome_uri(world.platform.settings.model_root, run)))
+    except NotFound:
+        return None
+
+
+def _label(job: Document) -> str:
+    return str((job["metadata"].get("labels") or {}).get(MODEL_LABEL))

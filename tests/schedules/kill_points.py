@@ -1,0 +1,203 @@
+"""The whole way from a notification to a champion, with every fault at every call, alone and with every later one.
+
+Nothing is sampled. What makes it cheap is that two faults which leave the same world have the same future: a world is played on from the
+step in which a fault befell it, and once only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+
+from schedules.checks import wrong_at_the_end
+from schedules.faults import Fault, Kind, Process
+from schedules.world import Saved, World, model_document
+
+__all__ = ["STORIES", "STRIKES", "Found", "Passage"]
+
+STORIES = ("first", "second", "broken")
+STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
+_MOST_STEPS = 400
+Faults = tuple[tuple[int, Kind], ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the play is: in which minute, what is next in it, which Jobs have had their attempt, and how many minutes were quiet."""
+
+    minute: int = 0
+    part: str = "events"
+    tried: frozenset[str] = frozenset()
+    written: int = 0
+    quiet: int = 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A world between two steps, and its place in the play."""
+
+    saved: Saved
+    place: Place
+    key: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many schedules were tried, how many of them had two faults, and what was wrong with which."""
+
+    singles: int
+    pairs: int
+    wrong: Mapping[str, list[str]]
+
+
+class Passage:
+    """The play: events in their order, then a tick, a Pod for each Job and KServe, each minute, until two minutes change nothing.
+
+    Of the stories, `first` is that of a first version, `second` that of one that replaces a champion, `broken` that of one that cannot be
+    served.
+    """
+
+    def __init__(self, story: str, *, forgets_crashed: bool) -> None:
+        self._world = World({"digits": model_document("digits")}, forgets_crashed=forgets_crashed)
+        if story != "first":
+            self._upload(b"good-1")
+            self._world.settle(deaf=False)
+        self._upload(b"broken-2" if story == "broken" else b"good-2")
+        self._good: set[int] = set()
+        self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
+        self._start = self._moment(Place(written=self._world.written))
+
+    def _upload(self, body: bytes) -> None:
+        self._world.write("digits", "0", body)
+        self._world.mark("digits")
+
+    def calls(self) -> list[str]:
+        """All calls of a passage that nothing befalls."""
+        return [call for _, process in self._path(self._start) for call in process.calls]
+
+    def singles(self) -> Found:
+        """Every fault at every call."""
+        wrong: dict[str, list[str]] = {}
+        count = 0
+        for faults, after in self._struck_once(self._start):
+            count += 1
+            wrong |= self._verdict(faults, after)
+        return Found(count, 0, wrong)
+
+    def pairs(self, part: int = 0, parts: int = 1) -> Found:
+        """Every fault at every call and every fault at every call after it; only each `parts`-th of the first ones, from `part` on."""
+        wrong: dict[str, list[str]] = {}
+        singles = pairs = 0
+        for number, (moment, process) in enumerate(self._path(self._start)):
+            if number % parts != part:
+                continue
+            for faults, after, struck in self._struck(moment, process):
+                singles += 1
+                wrong |= self._verdict(str(faults), after)
+                for second, both, _ in self._struck(moment, struck, faults):
+                    pairs += 1
+                    wrong |= self._verdict(f"{process.calls[faults[0][0]]}: {second}", both)
+                count, later = self._later(after)
+                pairs += count
+                wrong |= {f"{faults} then {where}": what for where, what in later.items()}
+        return Found(singles, pairs, wrong)
+
+    def pauses(self) -> Found:
+        """Every call that is held up while something else happens: a minute of all that happens anyway, another Pod, or newer data."""
+        wrong: dict[str, list[str]] = {}
+        count = 0
+        meanwhile: dict[str, Callable[[], object]] = {
+            "tick": lambda: self._world.tick(),
+            "pods": lambda: [self._world.attempt(job) for job in self._world.live_jobs()],
+            "minutes": lambda: [self._world.pass_a_minute() for _ in range(3)],
+            "data": lambda: (self._upload(b"good-3"), self._world.pass_a_minute()),
+        }
+        for moment, process in self._path(self._start):
+            for number, (name, act) in product(range(len(process.calls)), meanwhile.items()):
+                after = self._held_up(moment, number, act)
+                wrong |= self._verdict(f"{process.calls[number]} while {name}", after)
+                count += 1
+        return Found(count, 0, wrong)
+
+    def _held_up(self, moment: Moment, number: int, act: Callable[[], object]) -> Moment:
+        self._world.load(moment.saved)
+        self._world.was_paused = True
+        place, _ = self._act(moment.place, {number: Fault("pause", act)}.get)
+        return self._moment(place)
+
+    def _struck_once(self, start: Moment) -> Iterator[tuple[str, Moment]]:
+        for moment, process in self._path(start):
+            for faults, after, struck in self._struck(moment, process):
+                yield f"{moment.place.part} {moment.place.minute}: {struck.struck} {faults}", after
+
+    def _struck(self, moment: Moment, process: Process, before: Faults = ()) -> Iterator[tuple[Faults, Moment, Process]]:
+        """The step that comes at the moment, with each fault at each of its calls behind those of `before`."""
+        first = before[-1][0] + 1 if before else 0
+        for number in range(first, len(process.calls)):
+            for kind in STRIKES:
+                faults = (*before, (number, kind))
+                after, struck = self._step(moment, faults)
+                yield faults, after, struck
+
+    def _later(self, moment: Moment) -> tuple[int, dict[str, list[str]]]:
+        """The same of a world that one fault has befallen: how many second ones, and what is wrong with which."""
+        if moment.key not in self._after:
+            wrong: dict[str, list[str]] = {}
+            count = 0
+            for faults, after in self._struck_once(moment):
+                count += 1
+                wrong |= self._verdict(faults, after)
+            self._after[moment.key] = count, wrong
+        return self._after[moment.key]
+
+    def _verdict(self, name: str, moment: Moment) -> dict[str, list[str]]:
+        """What is wrong at the end, if nothing else befalls the world; worlds that were met before are not played again."""
+        met = []
+        while moment.key not in self._good:
+            met.append(moment.key)
+            if moment.place.quiet == 2 or moment.place.minute == _MOST_STEPS:
+                self._world.load(moment.saved)
+                wrong = [*wrong_at_the_end(self._world), *self._without_champion()]
+                if wrong:
+                    return {name: [*wrong, *self._world.log]}
+                break
+            moment, _ = self._step(moment, ())
+        self._good.update(met)
+        return {}
+
+    def _without_champion(self) -> list[str]:
+        status = self._world.cluster.get("Model", "digits").get("status") or {}
+        return [] if status.get("champion") else ["lost: there is no champion"]
+
+    def _path(self, moment: Moment) -> Iterator[tuple[Moment, Process]]:
+        """The steps to the end that call a port, when nothing befalls them."""
+        while moment.place.quiet < 2:
+            after, process = self._step(moment, ())
+            if process.calls:
+                yield moment, process
+            moment = after
+
+    def _step(self, moment: Moment, faults: Faults) -> tuple[Moment, Process]:
+        """One step with its faults: the moment after it, and the process that did it."""
+        self._world.load(moment.saved)
+        planned = {number: Fault(kind) for number, kind in faults}
+        place, process = self._act(moment.place, planned.get)
+        return self._moment(place), process
+
+    def _act(self, place: Place, strike: Callable[[int], Fault | None]) -> tuple[Place, Process]:
+        world = self._world
+        idle = Process(world.platform)
+        if place.part == "events":
+            return (place, world.deliver(0, strike)) if world.feed else (replace(place, part="tick"), idle)
+        if place.part == "tick":
+            return replace(place, part="jobs", tried=frozenset()), world.tick(strike)
+        job = next((one for one in world.live_jobs() if one["metadata"]["name"] not in place.tried), None)
+        if job:
+            return replace(place, tried=place.tried | {job["metadata"]["name"]}), world.attempt(job, strike)
+        world.serve()
+        world.advance(61)
+        quiet = place.quiet + 1 if world.written == place.written and not world.feed else 0
+        return Place(place.minute + 1, written=world.written, quiet=quiet), idle
+
+    def _moment(self, place: Place) -> Moment:
+        where = (place.part, place.tried, place.quiet, place.written == self._world.written)
+        return Moment(self._world.save(), place, hash((where, self._world.key())))

@@ -1,0 +1,184 @@
+"""Any schedule: what users, a broker, a cluster and fate may do, in any order, with any fault at any call.
+
+When it ends the faults stop, and after a bounded number of ticks nothing may be lost, doubled or of the wrong version.
+"""
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from schedules.checks import wrong_at_the_end
+from schedules.faults import KINDS, Fault, Kind
+from schedules.world import GATES, World, model_document
+
+__all__ = ["Loop"]
+
+_MODELS = ("beans", "digits")
+_QUALITIES = st.sampled_from(("good", "good", "good", "poor", "broken", "unreadable"))
+_NAMES = st.sampled_from(("0", "1", "2"))
+_MODEL = st.sampled_from(_MODELS)
+_ANY = st.integers(0, 11)
+_FAULT = st.tuples(st.sampled_from(KINDS), st.one_of(st.integers(0, 4), st.integers(0, 12), st.integers(0, 40)), st.integers(0, 5), _ANY)
+_FAULTS = st.one_of(st.just([]), st.lists(_FAULT, min_size=1, max_size=4))
+Plan = list[tuple[Kind, int, int, int]]
+
+
+class Loop(RuleBasedStateMachine):
+    """One world and what happens to it."""
+
+    world: World
+    events: int  # what has happened so far, settling excluded
+
+    @initialize(
+        gates=st.tuples(st.sampled_from(GATES), st.sampled_from(GATES)),
+        concurrency=st.sampled_from(("Queue", "Queue", "Replace", "Forbid")),
+        quota=st.integers(1, 2),
+        store=st.fixed_dictionaries({"keeps_versions": st.booleans(), "whole_seconds": st.booleans()}),
+        end=st.tuples(st.booleans(), st.booleans()),
+        has_champion=st.booleans(),
+    )
+    def begin(
+        self, gates: tuple[str, str], concurrency: str, quota: int, store: dict[str, bool], end: tuple[bool, bool], has_champion: bool
+    ) -> None:
+        documents = {name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)}
+        self.world = World(documents, quota=quota, **store)
+        self.ends_deaf, self.has_last_word = end
+        self.uploads = self.events = 0
+        if has_champion:
+            self.upload(_MODELS[0], ["0", "1"], "good")
+            self.calm(8)
+
+    @rule(model=_MODEL, names=st.lists(_NAMES, min_size=1, max_size=3, unique=True), quality=_QUALITIES)
+    def upload(self, model: str, names: list[str], quality: str) -> None:
+        """New data, and the marker after it."""
+        self.uploads += 1
+        for name in names:
+            self._pass(1)
+            self.world.write(model, name, f"{quality}-{self.uploads}-{name}".encode())
+        self.mark(model)
+
+    @rule(model=_MODEL, name=_NAMES, old=_ANY)
+    def overwrite(self, model: str, name: str, old: int) -> None:
+        """One object becomes what any object once was, and nobody says that the data is complete."""
+        bodies = [b"good-0", *(body for body in self.world.bodies.values() if b"-" in body)]
+        self._pass(1)
+        self.world.write(model, name, bodies[old % len(bodies)])
+
+    @rule(model=_MODEL, name=st.sampled_from(("0", "1", "2", "_SUCCESS", "manifest.json")))
+    def remove(self, model: str, name: str) -> None:
+        self._pass(1)
+        self.world.remove(model, name)
+
+    @rule(model=_MODEL)
+    def mark(self, model: str) -> None:
+        """The marker or manifest, where the gate wants one."""
+        self._pass(1)
+        self.world.mark(model)
+
+    @precondition(lambda self: self.world.feed)
+    @rule(number=_ANY, faults=_FAULTS)
+    def deliver_one(self, number: int, faults: Plan) -> None:
+        """Deliveries are what happens most."""
+        self.deliver(number, faults)
+
+    @precondition(lambda self: self.world.feed)
+    @rule(number=_ANY, faults=_FAULTS)
+    def deliver_another(self, number: int, faults: Plan) -> None:
+        """And once more."""
+        self.deliver(number, faults)
+
+    @precondition(lambda self: self.world.feed)
+    @rule(number=_ANY, faults=_FAULTS)
+    def deliver(self, number: int, faults: Plan) -> None:
+        """Events come in any order."""
+        self._pass(1)
+        self.world.deliver(number % len(self.world.feed), self._strike(faults))
+
+    @precondition(lambda self: self.world.feed)
+    @rule(number=_ANY)
+    def duplicate(self, number: int) -> None:
+        self._pass(0)
+        self.world.feed.append(self.world.feed[number % len(self.world.feed)])
+
+    @precondition(lambda self: self.world.feed)
+    @rule(number=_ANY)
+    def drop(self, number: int) -> None:
+        self._pass(0)
+        del self.world.feed[number % len(self.world.feed)]
+
+    @rule(faults=_FAULTS)
+    def tick(self, faults: Plan) -> None:
+        self._pass(1)
+        self.world.tick(self._strike(faults))
+
+    @precondition(lambda self: self.world.live_jobs())
+    @rule(number=_ANY, faults=_FAULTS)
+    def attempt(self, number: int, faults: Plan) -> None:
+        """A Pod of a Job runs, once more or beside another one."""
+        jobs = self.world.live_jobs()
+        self._pass(1)
+        self.world.attempt(jobs[number % len(jobs)], self._strike(faults))
+
+    @precondition(lambda self: self.world.live_jobs())
+    @rule(number=_ANY)
+    def cut(self, number: int) -> None:
+        """A Job is over its deadline."""
+        self._pass(1)
+        jobs = self.world.live_jobs()
+        self.world.cut(jobs[number % len(jobs)])
+
+    @rule()
+    def serve(self) -> None:
+        self._pass(1)
+        self.world.serve()
+
+    @rule(seconds=st.sampled_from((1, 5, 30, 120, 100_000)))
+    def advance(self, seconds: int) -> None:
+        self._pass(seconds)
+
+    @rule(minutes=st.sampled_from((1, 1, 1, 3, 8)))
+    def calm(self, minutes: int) -> None:
+        """Minutes in which nothing fails: in eight a champion is made."""
+        self._pass(1)
+        for _ in range(minutes):
+            self.world.pass_a_minute()
+
+    @rule(model=_MODEL, name=_NAMES)
+    def prune(self, model: str, name: str) -> None:
+        """Less data, and the word that it is complete."""
+        self.world.remove(model, name)
+        self.mark(model)
+
+    def teardown(self) -> None:
+        """Faults stop. From now on no event comes, or all do; there is new data, or none."""
+        if not hasattr(self, "world"):
+            return
+        if self.has_last_word:
+            self.upload(_MODELS[0], ["0"], "good")
+        self.world.settle(deaf=self.ends_deaf)
+        wrong = wrong_at_the_end(self.world)
+        assert not wrong, "\n".join([*wrong, "what happened:", *self.world.log])
+
+    def _pass(self, seconds: float) -> None:
+        """Time for one more event."""
+        self.events += 1
+        self.world.advance(seconds)
+
+    def _strike(self, faults: Plan) -> Callable[[int], Fault | None]:
+        planned = {number: Fault(kind, lambda what=what, which=which: self._meanwhile(what, which)) for kind, number, what, which in faults}
+        return planned.get
+
+    def _meanwhile(self, what: int, which: int) -> None:
+        """What happens while a process is held up: not much, and without other faults."""
+        self.world.was_paused = True
+        acts: list[Callable[[], object]] = [
+            lambda: self.world.tick(),
+            lambda: self.world.feed and self.world.deliver(which % len(self.world.feed)),
+            lambda: self.world.live_jobs() and self.world.attempt(self.world.live_jobs()[which % len(self.world.live_jobs())]),
+            lambda: self.upload(_MODELS[which % 2], ["0"], "good"),
+            lambda: self.overwrite(_MODELS[which % 2], str(which % 3), which),
+            lambda: (self.world.serve(), self.world.tick()),
+        ]
+        self._pass(1)
+        acts[what]()

@@ -1,0 +1,151 @@
+"""What a world is kept in: stores and documents in memory that can be put back to an earlier moment, and time and names that repeat.
+
+A schedule must be the same each time it is played, so nothing in it may come from the machine: not the time, not a random name, not the
+order in which threads happen to run.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+from unittest.mock import patch
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.store_memory import MemoryStore
+from knoll.ports import Document
+from knoll.train import handler, reading
+
+__all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
+
+
+class Time:
+    """`ports.Clock` that stands still until the schedule moves it."""
+
+    def __init__(self) -> None:
+        self.present = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The present."""
+        return self.present
+
+    def after_a_moment(self) -> datetime:
+        """The present, a moment later: writing takes time."""
+        self.present += timedelta(milliseconds=1)
+        return self.present
+
+    def whole_second(self) -> datetime:
+        """The same, as a store that shows whole seconds has it."""
+        return self.after_a_moment().replace(microsecond=0)
+
+
+class Objects(MemoryStore):
+    """The object store, which counts what is written."""
+
+    def __init__(self, time: Time, *, keeps_versions: bool, whole_seconds: bool) -> None:
+        super().__init__(time.whole_second if whole_seconds else time.after_a_moment, keeps_versions=keeps_versions)
+        self.writes = 0
+
+    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+        """See `ports.ObjectStore.put`."""
+        etag = super().put(uri, body, if_absent=if_absent, content_type=content_type)
+        self.writes += 1
+        return etag
+
+    def delete(self, uri: str) -> None:
+        """See `ports.ObjectStore.delete`."""
+        super().delete(uri)
+        self.writes += 1
+
+    def save(self) -> tuple[Any, ...]:
+        """All that is kept now, for `load`."""
+        return dict(self._objects), list(self._order), {uri: list(past) for uri, past in self._past.items()}, self.writes
+
+    def load(self, saved: tuple[Any, ...]) -> None:
+        """Be as it was then."""
+        objects, order, past, self.writes = saved
+        self._objects, self._order, self._past = dict(objects), list(order), {uri: list(each) for uri, each in past.items()}
+
+    def key(self) -> object:
+        """Equal for stores that hold the same."""
+        return tuple((uri, stored.info.etag, stored.info.modified) for uri, stored in self._objects.items())
+
+
+class Documents(MemoryCluster):
+    """The document store, which shows every document that is written to `note`."""
+
+    def __init__(self, time: Time, note: Callable[[Document], None]) -> None:
+        super().__init__("default", time)
+        self._note = note
+
+    def create(self, document: Document) -> Document:
+        """See `ports.Cluster.create`."""
+        created = super().create(document)
+        self._note(created)
+        return created
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `ports.Cluster.update`."""
+        written = super().update(document, status=status)
+        if not status:
+            self._note(written)
+        return written
+
+    def save(self) -> bytes:
+        """All that is kept now, for `load`."""
+        return self._one.serialize()
+
+    def load(self, saved: bytes) -> None:
+        """Be as it was then."""
+        self._one.deserialize(saved)
+
+    def key(self) -> object:
+        """Equal for stores that hold the same."""
+        return tuple(self._one.execute("SELECT kind, name, body FROM documents ORDER BY kind, name"))
+
+
+class _Inline:
+    """A pool whose one thread is the caller's: calls that may come in any order come in one."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        return
+
+    def __enter__(self) -> "_Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def submit(self, act: Callable[..., Any], *given: Any, **options: Any) -> "Future[Any]":
+        """Do it now."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(act(*given, **options))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def map(self, act: Callable[..., Any], *given: Iterable[Any]) -> Iterator[Any]:
+        """Do it for each, in turn."""
+        return map(act, *given)
+
+
+class Names:
+    """Where names that are random elsewhere come from: one after the other."""
+
+    given = 0
+
+    @classmethod
+    def next(cls) -> uuid.UUID:
+        """Another one."""
+        cls.given += 1
+        return uuid.UUID(int=cls.given)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Play schedules in here: what threads do side by side comes one after the other, and names are given in a row."""
+    in_turn = (patch.object(module, "ThreadPoolExecutor", _Inline) for module in (handler, reading))
+    with next(in_turn), next(in_turn), patch("uuid.uuid4", Names.next):
+        yield

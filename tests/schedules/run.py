@@ -1,0 +1,168 @@
+"""`make test-schedules`: ten thousand random schedules, all pairs of kill points, and a race for a thousand datasets, in two processes.
+
+SEED plays other schedules. What fails prints the command that plays it again: SEED and SCHEDULE name a set of a hundred random schedules,
+and hypothesis finds in it the same failure, and the shortest schedule that leads to it.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from schedules.kill_points import STORIES, Passage
+from schedules.machine import Loop
+from schedules.memory import repeatable
+from schedules.race import jobs_of_races
+
+__all__ = ["main"]
+
+SCHEDULES, FEWEST_EVENTS = 10_000, 12
+_SET = 100  # schedules that hypothesis makes of one seed
+_PROCESSES = 2
+_KEYS, _THREADS = 1_000, 64
+_PARTS = 8  # of each story's pairs
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a piece of work came to: how many schedules or pairs, and what was wrong, with the command that plays it again."""
+
+    name: str
+    count: int
+    wrong: Sequence[str] = ()
+
+
+def main() -> int:
+    """Do all, or with SCHEDULE one set; the exit code."""
+    logging.disable(logging.CRITICAL)
+    started, first_seed = time.monotonic(), int(os.environ.get("SEED") or time.time())
+    only = os.environ.get("SCHEDULE", "")
+    print(f"seed {first_seed}: {'set ' + only if only else 'all'}; SEED={first_seed} plays the same again", flush=True)
+    done = (
+        [_set(first_seed, int(only))]
+        if only
+        else [*_shown(_schedules(first_seed), SCHEDULES), *_shown(_pairs(), 0), *_shown(_races(), _KEYS)]
+    )
+    for fault in (fault for one in done for fault in one.wrong):
+        print(fault, file=sys.stderr)
+    return _report(done, (time.monotonic() - started) / 60)
+
+
+def _schedules(first_seed: int) -> Iterator[Done]:
+    """Sets of random schedules, until enough of them were long enough."""
+    with _pool() as pool:
+        count, number = 0, 0
+        waiting = {pool.submit(_set, first_seed, number := number + 1) for _ in range(2 * _PROCESSES)}
+        while waiting:
+            ended = next(as_completed(waiting))
+            waiting.remove(ended)
+            count += ended.result().count
+            yield ended.result()
+            if count + _SET * len(waiting) < SCHEDULES:
+                waiting.add(pool.submit(_set, first_seed, number := number + 1))
+
+
+def _pairs() -> Iterator[Done]:
+    with _pool() as pool:
+        work = [pool.submit(_pairs_of, story, part) for story in STORIES for part in range(_PARTS)]
+        for ended in as_completed(work):
+            yield ended.result()
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn"))
+
+
+def _set(first_seed: int, number: int) -> Done:
+    """The schedules that hypothesis makes of one seed; those with too few events are played, and do not count."""
+    logging.disable(logging.CRITICAL)
+    counted: list[int] = []
+
+    class Counted(Loop):
+        def teardown(self) -> None:
+            if hasattr(self, "world"):
+                counted.append(int(self.events >= FEWEST_EVENTS))
+            super().teardown()
+
+    plan = settings(
+        max_examples=_SET,
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    try:
+        with repeatable():
+            run_state_machine_as_test(seed(f"{first_seed}.{number}")(Counted), settings=plan)
+    except AssertionError as error:
+        command = f"make test-schedules SEED={first_seed} SCHEDULE={number}"
+        return Done("schedules", sum(counted), ["\n".join([str(error), *getattr(error, "__notes__", []), f"again: {command}"])])
+    return Done("schedules", sum(counted))
+
+
+def _pairs_of(story: str, part: int) -> Done:
+    logging.disable(logging.CRITICAL)
+    with repeatable():
+        found = Passage(story, forgets_crashed=True).pairs(part, _PARTS)
+    wrong = ["\n".join([f"{story}: {where}", *faults]) for where, faults in found.wrong.items()]
+    return Done("pairs of faults", found.pairs, wrong)
+
+
+def _races() -> Iterator[Done]:
+    with _pool() as pool:
+        for ended in as_completed([pool.submit(_race, _KEYS // _PARTS) for _ in range(_PARTS)]):
+            yield ended.result()
+
+
+def _race(keys: int) -> Done:
+    logging.disable(logging.CRITICAL)
+    jobs, runs = jobs_of_races(keys, _THREADS)
+    return Done("jobs", jobs, [] if jobs == runs == keys else [f"doubled or lost: {jobs} Jobs and {runs} runs of {keys} datasets"])
+
+
+def _shown(done: Iterable[Done], target: int) -> Iterator[Done]:
+    count = 0
+    for one in done:
+        count += one.count
+        _tell(one.name, count, target)
+        yield one
+
+
+def _tell(name: str, count: int, target: int) -> None:
+    """One line of progress, in place where somebody looks on."""
+    of = f" of {target:,}" if target else ""
+    print(f"{name}: {count:,}{of}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
+
+
+def _report(done: Sequence[Done], minutes: float) -> int:
+    """The goals, one line of JSON each, and whether all are met."""
+    counts = {name: sum(one.count for one in done if one.name == name) for name in {one.name for one in done}}
+    wrong = [line for one in done for fault in one.wrong for line in fault.splitlines()]
+    goals = [
+        ("random schedules of at least 12 events", counts.get("schedules", 0), SCHEDULES, counts.get("schedules", 0) >= SCHEDULES),
+        ("lost", sum(line.startswith("lost") for line in wrong), 0, not any(line.startswith("lost") for line in wrong)),
+        ("doubled", sum(line.startswith("doubled") for line in wrong), 0, not any(line.startswith("doubled") for line in wrong)),
+        ("wrong version", sum(line.startswith("wrong") for line in wrong), 0, not any(line.startswith("wrong") for line in wrong)),
+        ("pairs of faults at kill points", counts.get("pairs of faults", 0), 1, counts.get("pairs of faults", 0) > 0),
+        ("jobs of 1,000 datasets, 64 deliveries at once of each event", counts.get("jobs", 0), _KEYS, counts.get("jobs", 0) == _KEYS),
+        ("minutes", round(minutes, 1), 10, minutes <= 10),
+    ]
+    for goal, value, target, met in goals:
+        print(json.dumps({"goal": goal, "value": value, "target": target, "met": met}))
+    is_all = len({one.name for one in done}) > 1
+    return int(bool(wrong) or (is_all and not all(met for *_, met in goals)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

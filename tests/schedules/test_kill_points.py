@@ -1,0 +1,42 @@
+"""From the notification to the champion, the end of a process at any call, and any lost or repeated answer, change nothing in the end.
+
+`make test-schedules` tries all pairs of faults, too.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from schedules.kill_points import STORIES, STRIKES, Passage
+from schedules.memory import repeatable
+
+
+@pytest.fixture(autouse=True)
+def _played() -> Iterator[None]:
+    with repeatable():
+        yield
+
+
+@pytest.mark.parametrize("forgets_crashed", [True, False])
+@pytest.mark.parametrize("story", STORIES)
+def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_crashed: bool) -> None:
+    """Whether the event of a function that was killed comes again, or never."""
+    passage = Passage(story, forgets_crashed=forgets_crashed)
+    found = passage.singles()
+    assert found.wrong == {}
+    assert found.singles == len(STRIKES) * len(passage.calls())
+    assert found.singles > 400
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_process_that_is_held_up_at_any_call_does_no_harm_when_it_goes_on(story: str) -> None:
+    """While it waits there are ticks, another attempt of the Job, events of all kinds, or newer data."""
+    found = Passage(story, forgets_crashed=False).pauses()
+    assert found.wrong == {}
+    assert found.singles > 400
+
+
+def test_the_play_is_the_same_each_time() -> None:
+    """What is replayed is what was seen."""
+    first, second = (Passage("first", forgets_crashed=True).calls() for _ in range(2))
+    assert first == second

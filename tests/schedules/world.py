@@ -1,0 +1,354 @@
+"""The world of a schedule: a bucket with users' data, a broker that keeps no promise, and the parts of Kubernetes and KServe, in memory.
+
+The functions are called as a broker would call them, the sweep as the ticker would. Nothing else of knoll is replaced: stores and documents
+pass the contract suites, triggers are read from eventing/, and Jobs and InferenceServices follow the laptop's own pure rules for them. Time
+passes only when the schedule says so.
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from knoll.errors import NotFound, Rejected, Unavailable
+from knoll.events import TICK, Event, new_event, object_changed
+from knoll.ingest.created import created
+from knoll.laptop.attempts import Action, Fail, Succeed, next_action
+from knoll.laptop.attempts import Attempt as Attempted
+from knoll.laptop.eventing import read_eventing
+from knoll.laptop.job_status import status_after
+from knoll.laptop.revisions import Verdict, plan, traffic_of, verdict, with_verdict
+from knoll.names import version_uri
+from knoll.parts import MANAGED
+from knoll.ports import Answer, Document, Platform
+from knoll.settings import Settings
+from knoll.train.job import is_live
+from knoll.wiring.functions import HANDLERS, sweep
+from schedules.checks import wrong_write
+from schedules.faults import Crash, Fault, Process
+from schedules.memory import Documents, Names, Objects, Time
+from schedules.trainer import WEIGHTS, train
+
+__all__ = ["GATES", "Delivery", "World", "model_document"]
+
+GATES = ("marker", "manifest", "object", "quiet")
+Strike = Callable[[int], Fault | None]
+_EVENTING = Path(__file__).parents[2] / "eventing"
+_URL = "http://gateway"
+_RETRIES = 10
+_CHANGING = ("feed", "wrong", "past", "bodies", "cut_off", "log", "delivered", "attempts", "was_paused")
+
+
+def _spared(number: int) -> Fault | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one function; a broker tries ten times more."""
+
+    function: str
+    event: Event
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Past:
+    """The data under a model's prefix, etags by URI, after the user has written or removed the object `touched`."""
+
+    at: datetime
+    etags: Mapping[str, str]
+    touched: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A world at a moment."""
+
+    objects: tuple[Any, ...]
+    documents: bytes
+    present: datetime
+    names: int
+    mine: Mapping[str, Any]
+
+
+@dataclass
+class World:
+    """What there is. `wrong` collects what must never be so at any moment; `past` has all states of the data under each model's prefix."""
+
+    models: Mapping[str, Document]
+    quota: int = 2
+    keeps_versions: bool = False
+    whole_seconds: bool = False
+    forgets_crashed: bool = False  # whether a crash loses the event
+    is_deaf: bool = False  # whether all events get lost
+    feed: list[Delivery] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    past: dict[str, list[Past]] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    cut_off: set[str] = field(default_factory=set)
+    log: list[str] = field(default_factory=list)
+    delivered: int = 0
+    attempts: int = 0
+    was_paused: bool = False
+
+    def __post_init__(self) -> None:
+        self.time = Time()
+        self.store = Objects(self.time, keeps_versions=self.keeps_versions, whole_seconds=self.whole_seconds)
+        self.cluster = Documents(self.time, self._watch)
+        settings = Settings(home=Path("/nowhere"), quota=self.quota)
+        self.platform = Platform(self.store, self.cluster, self, self, self.time, settings)
+        for name, document in self.models.items():
+            self.cluster.create(document)
+            self.past[name] = [Past(self.time.now(), {}, "")]
+
+    def _watch(self, written: Document) -> None:
+        self.wrong += wrong_write(self, written)
+
+    # The user
+
+    def write(self, model: str, name: str, body: bytes) -> None:
+        """Put one object of the model's data; its notification goes out."""
+        etag = self.store.put(f"s3://data/{model}/{name}", body)
+        self.bodies[etag] = body
+        self._remember(model, name)
+        source, at = "aws:s3.us-east-1.data", self.time.now().isoformat()
+        self.publish(created("data", f"{model}/{name}", source=source, time=at, etag=etag, size=len(body), seal=f"{len(self.log)}"))
+
+    def mark(self, model: str) -> None:
+        """Say that the data is complete, as the model's gate wants to hear it."""
+        gate = self.models[model]["spec"]["dataset"]["landed"]["when"]
+        prefix = f"s3://data/{model}/"
+        if gate == "marker":
+            self.write(model, "_SUCCESS", b"")
+        if gate == "manifest":
+            data = [(one.uri.removeprefix(prefix), self.store.get(one.uri)) for one in self.store.list(prefix)]
+            listed = [
+                {"path": path, "sha256": sha256(body).hexdigest()} for path, body in data if path not in ("manifest.json", "_SUCCESS")
+            ]
+            self.write(model, "manifest.json", json.dumps(listed).encode())
+
+    def remove(self, model: str, name: str) -> None:
+        """Delete one object; nobody is told."""
+        self.store.delete(f"s3://data/{model}/{name}")
+        self._remember(model, name)
+
+    def _remember(self, model: str, name: str) -> None:
+        state = {one.uri: one.etag for one in self.store.list(f"s3://data/{model}/")}
+        self.past[model].append(Past(self.time.now(), state, f"s3://data/{model}/{name}"))
+
+    # The broker
+
+    def publish(self, event: Event) -> None:
+        """`ports.Events`: the event is on its way to all whose Trigger lets it pass."""
+        if not self.is_deaf:
+            self.feed += [Delivery(function, event) for function in _subscribers(event.type, event.extensions.get("kind", ""))]
+
+    def deliver(self, number: int, strike: Strike = _spared) -> Process:
+        """Deliver one event. Whoever was killed, or could not now, gets it again; a reply is an event as any other."""
+        delivery = self.feed.pop(number)
+        self.delivered += 1
+        self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
+        process = Process(self.platform, strike)
+        try:
+            reply = HANDLERS[delivery.function](delivery.event, process.platform)
+        except Crash:
+            self._deliver_again(delivery, not self.forgets_crashed)
+        except Unavailable:
+            self._deliver_again(delivery, True)
+        except Rejected as error:
+            self.wrong.append(f"{delivery.function} rejected {delivery.event.type}, which was sound: {error}")
+        else:
+            if reply is not None:
+                self.publish(reply)
+        self.log += process.struck
+        return process
+
+    def _deliver_again(self, delivery: Delivery, is_known: bool) -> None:
+        if is_known and delivery.attempts < _RETRIES and not self.is_deaf:
+            self.feed.append(Delivery(delivery.function, delivery.event, delivery.attempts + 1))
+
+    def tick(self, strike: Strike = _spared) -> Process:
+        """One sweep of all stages."""
+        self.log.append("tick")
+        process = Process(self.platform, strike)
+        with suppress(Crash, Unavailable):
+            sweep(new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"), process.platform)
+        self.log += process.struck
+        return process
+
+    # Kubernetes
+
+    def live_jobs(self) -> list[Document]:
+        """Jobs that are neither complete nor failed."""
+        return [job for job in self.cluster.list("Job", MANAGED) if is_live(job)]
+
+    def attempt(self, job: Document, strike: Strike = _spared) -> Process:
+        """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts for nothing."""
+        name = job["metadata"]["name"]
+        self.log.append(f"attempt {name}")
+        process = Process(self.platform, strike)
+        self.attempts += 1
+        with suppress(Crash), redirect_stdout(io.StringIO()):
+            code = train(name, process.platform, self.attempts)
+            self._after_attempt(job, next_action(job, Attempted(exit_code=code), self.time.now()))
+        self.log += process.struck
+        return process
+
+    def cut(self, job: Document) -> None:
+        """End a Job by its deadline."""
+        self.cut_off.add(job["metadata"]["name"])
+        self._after_attempt(job, Fail("DeadlineExceeded", "Job was active longer than specified deadline"))
+
+    def _after_attempt(self, job: Document, action: Action) -> None:
+        """What the Job controller writes, unless the Job has gone or ended meanwhile."""
+        try:
+            found = self.cluster.get("Job", job["metadata"]["name"])
+        except NotFound:
+            return
+        if found["metadata"]["uid"] != job["metadata"]["uid"] or not is_live(found):
+            return
+        status = status_after(found, action, self.time.now())
+        written = self.cluster.update({**found, "status": status}, status=True)
+        self._tell(written)
+        if isinstance(action, Succeed | Fail):
+            self.log.append(f"{written['metadata']['name']} has ended: {action}")
+
+    def _tell(self, document: Document) -> None:
+        self.publish(object_changed(document, source="/apiserver", time=self.time.now()))
+
+    # KServe
+
+    def serve(self) -> None:
+        """One pass of KServe over all InferenceServices, and of Knative over their Revisions."""
+        services = self.cluster.list("InferenceService")
+        owners = {service["metadata"]["uid"] for service in services}
+        for revision in self.cluster.list("Revision"):
+            if revision["metadata"]["ownerReferences"][0]["uid"] not in owners:
+                self.cluster.delete("Revision", revision["metadata"]["name"])
+        for service in services:
+            self._reconcile(service)
+
+    def _reconcile(self, service: Document) -> None:
+        label = {"serving.kserve.io/inferenceservice": service["metadata"]["name"]}
+        first = plan(service, self.cluster.list("Revision", label), _URL)
+        if first.create:
+            self.cluster.create(first.create)
+        for name in first.delete:
+            self.cluster.delete("Revision", name)
+        for revision in self.cluster.list("Revision", label):
+            if verdict(revision).status == "Unknown":
+                self.cluster.update(with_verdict(revision, self._loaded(revision)), status=True)
+        status = plan(service, self.cluster.list("Revision", label), _URL).status
+        written = self.cluster.update({**service, "status": status}, status=True)
+        if written["metadata"]["resourceVersion"] != service["metadata"]["resourceVersion"]:
+            self._tell(written)
+
+    def _loaded(self, revision: Document) -> Verdict:
+        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends it."""
+        labels = revision["metadata"]["labels"]
+        model, version = labels["serving.kserve.io/inferenceservice"], labels["knoll.dev/version"]
+        weights = self.store.get(version_uri(self.platform.settings.model_root, model, version) + WEIGHTS)
+        return Verdict("False", "ExitCode65", "broken", 65) if b'"broken"' in weights else Verdict("True", "", "")
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+        """`ports.Predictors`: whoever stands behind the route answers as the version that it serves."""
+        with suppress(NotFound):
+            route = next((one for one in traffic_of(self.cluster.get("InferenceService", model)) if one.get("url") == url), None)
+            if route:
+                labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
+                return Answer(200, 0.01, b'{"predictions": [{"label": "3"}]}', accept, labels["knoll.dev/version"])
+        return Answer(404, 0.01, b"", accept, "")
+
+    def settle(self, *, deaf: bool) -> int:
+        """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost from now on."""
+        self.is_deaf = deaf
+        self.feed = [] if deaf else self.feed
+        minutes = quiet = 0
+        while quiet < 2 and minutes < 200:
+            before = self.written
+            self.pass_a_minute()
+            minutes += 1
+            quiet = quiet + 1 if self.written == before and not self.feed else 0
+        return minutes
+
+    def pass_a_minute(self) -> None:
+        """All events that are there are delivered, the ticker ticks, and Jobs and KServe do their work."""
+        for _ in range(len(self.feed)):
+            self.deliver(0)
+        self.tick()
+        for job in self.live_jobs():
+            self.attempt(job)
+        self.serve()
+        self.advance(61)
+
+    def save(self) -> Saved:
+        """All that there is now, for `load`."""
+        mine = {name: _copied(getattr(self, name)) for name in _CHANGING}
+        return Saved(self.store.save(), self.cluster.save(), self.time.present, Names.given, mine)
+
+    def load(self, saved: Saved) -> None:
+        """Be as it was then."""
+        self.store.load(saved.objects)
+        self.cluster.load(saved.documents)
+        self.time.present, Names.given = saved.present, saved.names
+        for name, value in saved.mine.items():
+            setattr(self, name, _copied(value))
+
+    def key(self) -> object:
+        """Equal for worlds that have the same future."""
+        feed = tuple((one.function, one.event.type, one.event.id, one.attempts) for one in self.feed)
+        return self.store.key(), self.cluster.key(), self.time.present, feed, tuple(self.wrong), self.attempts
+
+    @property
+    def written(self) -> int:
+        """How much has been written so far."""
+        return self.cluster.revision() + self.store.writes
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; KServe needs less than ten seconds of it."""
+        if seconds >= 10:
+            self.serve()
+        self.time.present += timedelta(seconds=seconds)
+
+
+def model_document(name: str, gate: str = "marker", concurrency: str = "Queue") -> Document:
+    """A Model whose rollout is as short as one with a canary can be."""
+    landed = {"when": gate, **({"quiet": "20s", "maxWait": "60s"} if gate == "quiet" else {})}
+    return {
+        "apiVersion": "knoll.dev/v1alpha1",
+        "kind": "Model",
+        "metadata": {"name": name},
+        "spec": {
+            "family": "image-classifier",
+            "dataset": {"uri": f"s3://data/{name}/", "landed": landed},
+            "training": {"retries": 10, "concurrency": concurrency},
+            "gate": {"metric": "accuracy", "atLeast": 0.9},
+            "rollout": {"steps": [50], "minRequests": 2, "bake": "10s", "idle": "replay", "progressDeadline": "100s"},
+        },
+    }
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: list(each) if isinstance(each, list) else each for key, each in value.items()}
+    return value.copy() if isinstance(value, list | set) else value
+
+
+@cache
+def _subscribers(type: str, kind: str) -> Sequence[str]:
+    """The functions that an event of this type, about an object of this kind, wakes by the Triggers in eventing/."""
+    event = Event("id", "/source", type, "", extensions={"kind": kind} if kind else {})
+    names = [trigger.subscriber.removeprefix("knoll-") for trigger in _triggers() if trigger.matches(event)]
+    return tuple(name for name in names if name in HANDLERS)
+
+
+@cache
+def _triggers() -> Any:
+    return read_eventing(_EVENTING).triggers
