@@ -21,6 +21,10 @@ COMMANDS = [
     "versions",
     "rollout status",
     "events",
+    "dlq list",
+    "dlq show",
+    "dlq replay",
+    "dlq drop",
     "why",
     "predict",
 ]

@@ -63,8 +63,8 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     assert settings.home.stat().st_mode & 0o077 == 0
 
 
-def test_an_event_that_a_function_refuses_is_shown_as_a_dead_letter(knoll, tmp_path: Path, until) -> None:
-    """Posted to the broker, taken, refused once by train, and shown with the reason."""
+def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(knoll, tmp_path: Path, until) -> None:
+    """Posted to the broker, taken, refused once by train, and shown with the reason; published again by a tick, and refused again."""
     settings = read_settings(home=tmp_path / "home", port=0)
     event = {"specversion": "1.0", "id": "1", "source": "/forged", "type": "dev.knoll.dataset.landed", "data": ["digits"]}
     with platform_child(settings):
@@ -81,3 +81,11 @@ def test_an_event_that_a_function_refuses_is_shown_as_a_dead_letter(knoll, tmp_p
         (letter,) = dead()
         assert (letter["id"], letter["knativeerrorcode"]) == ("1", "422")
         assert "names no run" in knoll("--home", settings.home, "events", "--dead").stdout
+        ended = knoll("--home", settings.home, "dlq", "replay", "--all", "-w", "--timeout", 60)
+        assert ended.exit_code == 0, ended.output
+
+        def again() -> bool:
+            (told,) = json.loads(knoll("--home", settings.home, "dlq", "list", "--all", "-o", "json").stdout)["letters"]
+            return (told["state"], told["times"]) == ("Dead", 2)
+
+        until(again)

@@ -15,10 +15,24 @@ CLOSED = 9  # nobody listens there
 
 def test_has_the_verbs_of_a_cluster() -> None:
     """What concerns one machine only is not there."""
-    assert {*VERBS} == {"apply", "delete", "describe", "events", "gc", "list", "predict", "rollout", "runs", "upload", "versions", "why"}
+    assert {*VERBS} == {
+        "apply",
+        "delete",
+        "describe",
+        "dlq",
+        "events",
+        "gc",
+        "list",
+        "predict",
+        "rollout",
+        "runs",
+        "upload",
+        "versions",
+        "why",
+    }
 
 
-@pytest.mark.parametrize("words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], []])
+@pytest.mark.parametrize("words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], ["dlq", "replay"], []])
 def test_help_speaks_of_kn(kn_model, words: list[str]) -> None:
     """Examples and the next commands can be typed as they stand."""
     help = kn_model(*words, "--help").stdout

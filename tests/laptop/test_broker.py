@@ -175,6 +175,24 @@ def test_a_dead_letter_that_no_sink_takes_is_kept_once(tmp_path: Path, sinks: di
     assert (letter.trigger, letter.sink, letter.event.extensions["knativeerrordest"]) == ("work", "sink", "work")
 
 
+def test_a_dead_letter_without_a_sink_goes_to_the_last_one_and_again_after_a_restart(tmp_path: Path) -> None:
+    """So none is left where nobody looks: neither when its sink is not there, nor when it could not take it."""
+    seen: list[str] = []
+
+    def run(last: Subscriber) -> list[str]:
+        trigger = Trigger(name="work", subscriber="work", delivery=_QUICK)
+        broker = Broker(tmp_path / "knoll.db", [trigger], {"work": _refuse, "last": last}, SystemClock(), last_sink="last")
+        broker.publish(_event("t", str(len(seen))))
+        broker.start()
+        _settle(broker)
+        broker.stop()
+        return [letter.event.id for letter in broker.dead_letters()]
+
+    assert run(_refuse) == ["0"]
+    assert run(lambda letter: seen.append(letter.id)) == []
+    assert sorted(seen) == ["0", "0"]
+
+
 def _die(_: Event) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""Shell completion from the platform: models, versions, runs and event types.
+"""Shell completion from the platform: models, versions, runs, dead letters and event types.
 
 Completion must never print or hang a shell: when no platform runs, or a cluster is slow to answer, there is nothing to offer.
 """
@@ -15,7 +15,7 @@ from knoll.errors import KnollError
 if TYPE_CHECKING:
     from knoll.ports import Platform
 
-__all__ = ["complete_event_types", "complete_models", "complete_runs", "complete_versions"]
+__all__ = ["complete_event_types", "complete_letters", "complete_models", "complete_runs", "complete_versions"]
 
 
 _PATIENCE = 2.0  # seconds
@@ -42,6 +42,13 @@ def complete_versions(ctx: typer.Context, incomplete: str) -> list[str]:
 
     model = ctx.params.get("model") or ""
     return _offer(ctx, incomplete, lambda platform: list_versions(platform, model))
+
+
+def complete_letters(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the dead letters."""
+    from knoll.dead_letters.letters import list_letters
+
+    return _offer(ctx, incomplete, lambda platform: list_letters(platform.store, platform.settings.model_root))
 
 
 def complete_event_types(incomplete: str) -> list[str]:

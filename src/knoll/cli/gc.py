@@ -1,14 +1,12 @@
 """`knoll gc`: room in the model bucket, without anything that is served or may be wanted back."""
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from knoll.cli.bars import progress
 from knoll.cli.completion import complete_models
 from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
@@ -66,20 +64,8 @@ def gc(
 def _removed(plan: "Plan", platform: "Platform") -> "list[Folder]":
     from knoll.retention.removal import remove
 
-    with _progress(plan.objects) as advance:
+    with progress("Removing", plan.objects) as advance:
         return remove(plan, platform, advance)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; elsewhere the result says enough."""
-    if not sys.stderr.isatty() or not total:
-        yield lambda _: None
-        return
-    columns = (TextColumn("Removing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors_out()) as bar:
-        task = bar.add_task("remove", total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _rows(plan: "Plan", now: "datetime") -> Iterator[tuple[str, ...]]:

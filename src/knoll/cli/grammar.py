@@ -10,7 +10,7 @@ from collections.abc import Sequence
 __all__ = ["PLUGIN", "PROGRAM", "flags_first", "spoken"]
 
 PROGRAM, PLUGIN = "knoll", "kn model"
-_VERBS = ("apply", "upload", "delete", "runs", "models", "versions", "describe", "rollout", "events", "why", "predict", "gc")
+_VERBS = ("apply", "upload", "delete", "runs", "models", "versions", "describe", "rollout", "events", "why", "predict", "gc", "dlq")
 _RENAMED = {"models": "list"}
 _COMMAND = re.compile(rf"\b{PROGRAM} ({'|'.join(_VERBS)})\b")
 _FLAGS = ("-n", "--namespace", "--context", "--kubeconfig", "--cluster")

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli import apply, describe, events, gc, models, predict, rollout, runs, upload, why
+from knoll.cli import apply, describe, dlq, events, gc, models, predict, rollout, runs, upload, why
 from knoll.cli.grammar import PROGRAM, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.session import Output, output_of, program_of
@@ -67,10 +67,15 @@ def add_commands(app: typer.Typer, program: str) -> None:
     groups = {
         "runs": typer.Typer(cls=NamelessDefault, help="List the runs, or print the logs of one."),
         "rollout": typer.Typer(no_args_is_help=True, help="See how the version on trial is doing."),
+        "dlq": typer.Typer(no_args_is_help=True, help="Dead letters: events that no function took. See why, replay them, drop them."),
     }
     add(groups["runs"], runs.runs, NAMELESS, hidden=True)
     add(groups["runs"], runs.logs)
     add(groups["rollout"], rollout.status)
+    add(groups["dlq"], dlq.list_letters, "list")
+    add(groups["dlq"], dlq.show)
+    add(groups["dlq"], dlq.replay)
+    add(groups["dlq"], dlq.drop)
     add(app, apply.apply, panel=_LOOP)
     add(app, upload.upload, panel=_LOOP)
     add(app, apply.delete, panel=_LOOP)
@@ -82,6 +87,7 @@ def add_commands(app: typer.Typer, program: str) -> None:
     add(app, models.versions, panel=_LOOK)
     app.add_typer(groups["rollout"], name="rollout", rich_help_panel=_LOOK)
     add(app, events.events, panel=_LOOK)
+    app.add_typer(groups["dlq"], name="dlq", rich_help_panel=_LOOK)
     add(app, why.why, panel=_LOOK)
     add(app, predict.predict, panel=_USE)
 

@@ -16,8 +16,11 @@ STYLES = {
     "champion": "green",
     "Running": "cyan",
     "candidate": "cyan",
+    "Replayed": "green",
     "Pending": "yellow",
     "Queued": "yellow",
+    "Wanted": "yellow",
+    "Dead": "red",
     "Rejected": "red",
     "Failed": "red",
     "RolledBack": "red",
@@ -26,7 +29,7 @@ STYLES = {
 }
 
 
-_KEYS = ("RUN", "NAME", "VERSION")  # what the next command wants to be given: never shrunk
+_KEYS = ("RUN", "NAME", "VERSION", "ID")  # what the next command wants to be given: never shrunk
 _WHOLE = (*_KEYS, "STATE", "PROGRESS", "ETA", "AGE")
 _SPARE = ("MODEL", "FAMILY", "DATA", "METRICS")  # what a narrow terminal does without, in this order
 _WRAPPED = 12  # columns that a cell which wraps gets at least

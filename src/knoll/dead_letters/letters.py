@@ -17,7 +17,7 @@ from knoll.events import Event, event_from_json, reading
 from knoll.names import dead_letter_uri, dead_letters_uri, join, wanted_replays_uri
 from knoll.ports import ObjectStore
 
-__all__ = ["Death", "Letter", "Replay", "load_replay", "read_dead_letters", "read_letter", "wanted_replays"]
+__all__ = ["Death", "Letter", "Replay", "list_letters", "load_replay", "read_dead_letters", "read_letter", "wanted_replays"]
 
 State = Literal["Dead", "Wanted", "Replayed"]
 
@@ -101,6 +101,12 @@ def read_letter(store: ObjectStore, root: str, id: str) -> Letter:
     if not found:
         raise NotFound(f"there is no dead letter {id}", fix="knoll dlq list --all shows all")
     return found[0]
+
+
+def list_letters(store: ObjectStore, root: str) -> list[str]:
+    """The ids of all dead letters, by a listing alone."""
+    found = (_OBJECT.fullmatch(_key(one.uri, root)) for one in store.list(dead_letters_uri(root)))
+    return sorted({match["letter"] for match in found if match and match["name"].startswith("death-")})
 
 
 def wanted_replays(store: ObjectStore, root: str) -> Iterator[tuple[str, str]]:

@@ -18,20 +18,25 @@ from knoll.events import Event
 from knoll.names import dead_letter_uri, join, replay_uri, wanted_replay_uri, wanted_replays_uri
 from knoll.ports import Platform
 
-__all__ = ["TakeBody", "drop", "replay_wanted", "want_replay"]
+__all__ = ["TakeBody", "check_replayable", "drop", "replay_wanted", "want_replay"]
 
 TakeBody = Callable[[Mapping[str, str], bytes], Event | None]
 
 _MOST = 500  # in one tick: a broker waits for its answer a minute
 
 
-def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
-    """Ask for a replay in the name of `by`; False when somebody has asked already. Raises Rejected for what cannot be replayed."""
+def check_replayable(letter: Letter) -> None:
+    """Raises Rejected for what cannot be replayed."""
     if not letter.last.can_be_replayed:
         raise Rejected(
             f"dead letter {letter.id} is no event, and nobody knows whom it was meant for: {letter.last.reason}",
-            fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and knoll dlq drop {letter.id}",
+            fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and drop the letter",
         )
+
+
+def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
+    """Ask for a replay in the name of `by`; False when somebody has asked already. Raises Rejected for what cannot be replayed."""
+    check_replayable(letter)
     number = letter.replays[-1].number + 1 if letter.replays else 1
     wish = Replay(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
     try:
