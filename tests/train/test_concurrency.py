@@ -1,0 +1,143 @@
+"""Queue, Replace and Forbid, the quota, and a cluster that takes no Job now: what becomes of the runs that wait."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
+from knoll.errors import Forbidden
+from knoll.events import TICK, new_event
+from knoll.names import inbox, outcome_uri, progress_uri
+from knoll.ports import Document, Platform
+from knoll.runs import load_outcome, load_progress
+from knoll.settings import Settings
+from knoll.train import handler as train
+from train.test_handler import NOW, Sink, Still, finish, jobs, land, model
+
+ROOT = "s3://knoll-models"
+ANY = new_event(TICK, source="/test", time=NOW)
+
+
+def platform_with(concurrency: str, quota: int = 16) -> Platform:
+    cluster = MemoryCluster("default", Still())
+    document = model()
+    document["spec"]["training"]["concurrency"] = concurrency
+    cluster.create(document)
+    return Platform(MemoryStore(Still().now), cluster, Sink(), HttpPredictors(), Still(), Settings(home=Path(), quota=quota))
+
+
+def train_all(platform: Platform, *contents: bytes) -> list[str]:
+    """Land one state of the data after the other, and handle each event; the run ids."""
+    runs = []
+    for content in contents:
+        landed = land(platform, content)
+        assert landed is not None
+        train.handle(landed, platform)
+        runs.append(landed.data["runId"])
+    return runs
+
+
+def outcome(platform: Platform, run: str) -> Any:
+    return load_outcome(platform.store.get(outcome_uri(ROOT, run)))
+
+
+def test_replace_ends_the_older_run_and_starts_the_newer_at_once() -> None:
+    """What was replaced has a new run when the same data lands again."""
+    platform = platform_with("Replace")
+    clock = iter(range(1, 10))
+    platform = replace(platform, store=MemoryStore(lambda: NOW.replace(second=next(clock, 59))))
+    old, new = train_all(platform, b"one", b"two")
+    assert jobs(platform) == [new]
+    assert outcome(platform, old).state == "skipped"
+    assert new in outcome(platform, old).reason
+    (again,) = train_all(platform, b"one")
+    assert again not in (old, new)
+    assert jobs(platform) == [again]
+
+
+def test_forbid_does_not_train_what_lands_while_a_run_is_live() -> None:
+    platform = platform_with("Forbid")
+    first, second = train_all(platform, b"one", b"two")
+    assert jobs(platform) == [first]
+    assert outcome(platform, second).state == "skipped"
+    finish(platform, first, condition="Failed", reason="DeadlineExceeded")
+    train.sweep(ANY, platform)
+    (third,) = train_all(platform, b"three")
+    assert jobs(platform) == sorted([first, third])
+
+
+def test_beyond_the_quota_a_run_is_shown_as_blocked_and_starts_when_there_is_room() -> None:
+    platform = platform_with("Queue", quota=1)
+    other = model("almonds")
+    other["spec"]["dataset"]["uri"] = "s3://data/digits/"
+    platform.cluster.create(other)
+    landed = land(platform, b"one")
+    assert landed is not None
+    told = [*platform.events.events, landed]  # type: ignore[attr-defined]
+    for event in told:
+        train.handle(event, platform)
+    (live,) = jobs(platform)
+    (blocked,) = {event.data["runId"] for event in told} - {live}
+    for _ in range(3):
+        train.sweep(ANY, platform)
+    assert load_progress(platform.store.get(progress_uri(ROOT, blocked))).state == "blocked: all 1 Jobs of the quota are live"
+    finish(platform, live, condition="Failed", reason="DeadlineExceeded")
+    train.sweep(ANY, platform)
+    assert blocked in jobs(platform)
+
+
+@pytest.mark.parametrize("way", ["event", "tick"])
+def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: str) -> None:
+    class Denying(MemoryCluster):
+        denies = True
+
+        def create(self, document: Document) -> Document:
+            if self.denies and document["kind"] == "Job":
+                raise Forbidden("exceeded quota: gpus, requested: count/jobs.batch=1, used: 4, limited: 4")
+            return super().create(document)
+
+    cluster = Denying("default", Still())
+    cluster.create(model())
+    platform = replace(platform_with("Queue"), cluster=cluster)
+    landed = land(platform, b"one")
+    assert landed is not None
+    if way == "event":
+        assert train.handle(landed, platform) is None
+    train.sweep(ANY, platform)
+    run = landed.data["runId"]
+    assert load_progress(platform.store.get(progress_uri(ROOT, run))).state.startswith("blocked: exceeded quota: gpus")
+    assert jobs(platform) == []
+    cluster.denies = False
+    train.sweep(ANY, platform)
+    assert jobs(platform) == [run]
+
+
+def test_of_two_jobs_that_are_started_in_the_same_moment_one_waits_again() -> None:
+    """Somebody who has seen another inbox starts the model's other run while this one is being started; both are trained in the end."""
+
+    class Racing(MemoryCluster):
+        other = ""
+
+        def create(self, document: Document) -> Document:
+            if document["kind"] == "Job" and self.other:
+                metadata, self.other = {**document["metadata"], "name": self.other}, ""
+                super().create({**document, "metadata": metadata})
+            return super().create(document)
+
+    cluster = Racing("default", Still())
+    cluster.create(model())
+    platform = replace(platform_with("Queue"), cluster=cluster)
+    events = [event for content in (b"one", b"two") if (event := land(platform, content))]
+    runs = sorted(event.data["runId"] for event in events)
+    cluster.other = runs[1]
+    train.sweep(ANY, platform)
+    for _ in runs:
+        (live,) = [name for name in jobs(platform) if not platform.cluster.get("Job", name).get("status")]
+        finish(platform, live, condition="Failed", reason="DeadlineExceeded")
+        train.sweep(ANY, platform)
+    assert jobs(platform) == runs
+    assert list(platform.store.list(inbox(ROOT))) == []
