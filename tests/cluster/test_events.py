@@ -26,7 +26,7 @@ def test_an_event_that_no_function_can_take_is_a_dead_letter_once(installation: 
     [letter] = [one for one in letters(installation) if one not in before]
     event = letter["event"]
     assert (event["id"], str(event["knativeerrorcode"])) == (poison["id"], "422")
-    assert b"names no model and dataset" in base64.b64decode(event["knativeerrordata"])
+    assert b"names no run" in base64.b64decode(event["knativeerrordata"])
 
 
 def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, digits: Digits) -> None:

@@ -20,6 +20,7 @@ from knoll.events import Event
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import answer, sweep
+from schedules.world import World, model_document
 
 WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
 EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits"}, {"correlationid": "c"})
@@ -89,6 +90,26 @@ def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, br
     assert (letter.state, [(one.number, one.by) for one in letter.replays]) == ("Replayed", [(1, "alice")])
 
 
+def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() -> None:
+    """The marker's event dies, is replayed by a tick that is killed before it can say so, and by another: one run, one Job."""
+    world = World({"digits": model_document("digits")})
+    world.write("digits", "1.txt", b"1")
+    world.mark("digits")
+    lost = world.feed[-1].event
+    world.feed.clear()
+    handler.handle(replace(lost, extensions=WHY), world.platform)
+    want_replay(only(world.platform), "alice", world.platform)
+    with pytest.raises(Killed):
+        tick(replace(world.platform, store=_Port(world.store, Mortal(7, "before"))))
+    assert (len(world.feed), only(world.platform).state) == (1, "Wanted")
+    tick(world.platform)
+    assert [delivery.event.id for delivery in world.feed] == [lost.id, lost.id]
+    while world.feed:
+        world.deliver(0)
+    runs = list(world.store.list("s3://knoll-models/runs/"))
+    assert (len(runs), len(world.cluster.list("Job")), only(world.platform).state) == (1, 1, "Replayed")
+
+
 def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(platform: Platform, broker: Broker) -> None:
     """The same death delivered again counts once, in the order of the deaths; the letter is dead until a replay is taken for good."""
     handler.handle(DEAD, platform)
@@ -136,6 +157,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     want_replay(only(platform), "alice", platform)
     sweep(EVENT, platform)
     assert ([one.replay for one in only(platform).deaths], broker.taken) == (["", f"{only(platform).id}.1"], [])
+    platform.cluster.create(model_document("digits"))
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
     want_replay(letters(platform)[-1], "alice", platform)
     sweep(EVENT, platform)
