@@ -43,6 +43,15 @@ def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records)
     assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Pending", "ImagePullBackOff: no such image")
 
 
+def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(knoll, platform, records) -> None:
+    """The reason that train notes is shown, and no longer when the Job is there."""
+    run = records.run()
+    records.progress(run, 0, 0, state="blocked: exceeded quota: none")
+    assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Blocked", "exceeded quota: none")
+    platform.cluster.create(job(run))
+    assert shown(knoll)[0]["state"] == "Pending"
+
+
 def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) -> None:
     """Runs of `digits-small` are not runs of `digits`."""
     records.run(1, "digits-small")

@@ -32,12 +32,13 @@ RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION"
 _RUN_ID = re.compile(r"(.+)-[0-9a-f]{20}")
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
 _WAITING = "waiting: "  # so the progress of a run begins whose Pod cannot start
+_BLOCKED = "blocked: "  # and of one whose Job is not admitted
 _Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as people see it. `state` is Queued, Pending, Running, Succeeded, Rejected or Failed, `reason` says why, if that helps."""
+    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed or Skipped, `reason` says why."""
 
     run: Run
     state: str
@@ -48,7 +49,7 @@ class RunView:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended, well or badly."""
-        return self.state in ("Succeeded", "Rejected", "Failed")
+        return self.state in _ENDED.values()
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -62,16 +63,18 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
     """Decide state and reason from what is stored."""
     if outcome:
         return _ENDED[outcome.state], outcome.reason
+    blocked = progress.state.removeprefix(_BLOCKED) if progress and progress.state.startswith(_BLOCKED) else ""
     if job is None:
-        return "Queued", "waits for the run before it"
+        return ("Blocked", blocked) if blocked else ("Queued", "waits for the run before it")
     status = job.get("status") or {}
     conditions = {one.get("type"): one for one in status.get("conditions") or [] if one.get("status") == "True"}
     if "Failed" in conditions:
         return "Failed", _words(conditions["Failed"])
     if progress and progress.state.startswith(_WAITING):
         return "Pending", progress.state.removeprefix(_WAITING)
-    if progress or status.get("ready") or "Complete" in conditions:
-        return "Running", progress.state if progress else "starting"
+    told = None if blocked else progress  # what blocked it was before there was a Job
+    if told or status.get("ready") or "Complete" in conditions:
+        return "Running", told.state if told else "starting"
     waiting = next((_words(one) for one in conditions.values()), "")
     if status.get("active") and not waiting:
         return "Running", "starting"

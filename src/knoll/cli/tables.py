@@ -19,6 +19,7 @@ STYLES = {
     "Replayed": "green",
     "Pending": "yellow",
     "Queued": "yellow",
+    "Blocked": "yellow",
     "Wanted": "yellow",
     "Dead": "red",
     "Rejected": "red",
