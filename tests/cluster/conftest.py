@@ -29,8 +29,9 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
-from knoll.names import claim_uri, join, manifest_uri, rollouts_uri, runs_uri, version_uri, versions_uri
+from knoll.names import claim_uri, join, manifest_uri, outcome_uri, rollouts_uri, run_id, runs_uri, version_uri, versions_uri
 from knoll.ports import Document
+from knoll.runs import Outcome, dump
 from knoll.versions import dump_manifest, load_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -246,13 +247,15 @@ class Installation:
         """A version with the files of another one, announced as a trainer does; a broken one has a bit of its graph flipped."""
         origin = load_manifest(self.store.get(manifest_uri(self.root, *source)))
         model, version = target
-        self.store.put(claim_uri(self.root, model, version), b"given", if_absent=True)
+        run = run_id(model, "given", version)
+        self.store.put(claim_uri(self.root, model, version), run.encode(), if_absent=True)
         for file in origin.files:
             body = self.store.get(join(version_uri(self.root, *source), file))
             damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body
             self.store.put(join(version_uri(self.root, *target), file), damaged)
-        manifest = replace(origin, model=model, version=version)
+        manifest = replace(origin, model=model, version=version, run=run)
         self.store.put(manifest_uri(self.root, *target), dump_manifest(manifest), if_absent=True)
+        self.store.put(outcome_uri(self.root, run), dump(Outcome("succeeded", origin.created_at, version)), if_absent=True)
         self.publish({"id": uuid.uuid4().hex, "type": "dev.knoll.training.succeeded", "data": {"model": model, "version": version}})
 
     @contextmanager

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from knoll.names import join, manifest_uri, version_uri, versions_uri
+from knoll.names import join, manifest_uri, outcome_uri, run_id, version_uri, versions_uri
+from knoll.runs import Outcome, dump
 from knoll.versions import dump_manifest, load_manifest
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
@@ -106,7 +107,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: An
 
 
 def _tamper_with_a_third_version(laptop: Any) -> None:
-    """Publish v000003 as a copy of v000002 with one bit of its graph turned."""
+    """Publish v000003, of a run of its own, as a copy of v000002 with one bit of its graph turned."""
     store, root = laptop.platform.store, "s3://knoll-models"
     manifest = load_manifest(store.get(manifest_uri(root, "digits", "v000002")))
     for name in manifest.files:
@@ -114,7 +115,9 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
         if name == "model.onnx":
             body[len(body) // 2] ^= 1
         store.put(join(version_uri(root, "digits", "v000003"), name), bytes(body))
-    store.put(manifest_uri(root, "digits", "v000003"), dump_manifest(replace(manifest, version="v000003")), if_absent=True)
+    turned = replace(manifest, version="v000003", run=run_id("digits", "turned", ""))
+    store.put(manifest_uri(root, "digits", "v000003"), dump_manifest(turned), if_absent=True)
+    store.put(outcome_uri(root, turned.run), dump(Outcome("succeeded", turned.created_at, "v000003")))
 
 
 def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(laptop: Any, digits: Digits, tmp_path: Path) -> None:
