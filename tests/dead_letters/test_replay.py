@@ -20,13 +20,23 @@ from knoll.events import Event
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import answer, sweep
-from schedules.world import World, model_document
+from schedules.world import World
 
 WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
 EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits"}, {"correlationid": "c"})
 DEAD = replace(EVENT, extensions={**EVENT.extensions, **WHY, "knativearrivaltime": "2026-01-01T00:00:01Z"})
+DIGITS = {
+    "apiVersion": "knoll.dev/v1alpha1",
+    "kind": "Model",
+    "metadata": {"name": "digits"},
+    "spec": {
+        "family": "image-classifier",
+        "dataset": {"uri": "s3://data/digits/", "landed": {"when": "marker"}},
+        "gate": {"metric": "accuracy", "atLeast": 0.9},
+    },
+}
 NOTIFICATION = json.dumps(
-    {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "data"}, "object": {"key": "digits/1.png"}}}]}
+    {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "data"}, "object": {"key": "digits/_SUCCESS"}}}]}
 ).encode()
 
 
@@ -92,7 +102,7 @@ def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, br
 
 def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() -> None:
     """The marker's event dies, is replayed by a tick that is killed before it can say so, and by another: one run, one Job."""
-    world = World({"digits": model_document("digits")})
+    world = World({"digits": DIGITS})
     world.write("digits", "1.txt", b"1")
     world.mark("digits")
     lost = world.feed[-1].event
@@ -157,12 +167,12 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     want_replay(only(platform), "alice", platform)
     sweep(EVENT, platform)
     assert ([one.replay for one in only(platform).deaths], broker.taken) == (["", f"{only(platform).id}.1"], [])
-    platform.cluster.create(model_document("digits"))
+    platform.cluster.create(DIGITS)
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
     want_replay(letters(platform)[-1], "alice", platform)
     sweep(EVENT, platform)
     sweep(EVENT, platform)
-    assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/1.png"]
+    assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/_SUCCESS"]
 
 
 def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> None:
