@@ -71,10 +71,10 @@ def test_a_replay_has_its_effect_once(installation: Any, dlq: Dlq, digits: Digit
         installation.declare("replayed")
         installation.upload("replayed", digits(start=30, count=20))
         letter = _refused(installation, "replayed/_SUCCESS")
-        for _ in range(2):
+        for number in (1, 2):
             assert dlq("replay", letter)["letters"][0]["result"] == "wanted"
             installation.tick()
-            dlq("replay", letter, "-w", "--timeout", "60")
+            installation.until(lambda wanted=number: len(_published(dlq("show", letter))) == wanted, 60)
         installation.until(lambda: installation.jobs("replayed"), 60)
     installation.until(lambda: installation.versions("replayed"), 240)
     assert (len(installation.runs("replayed")), len(installation.jobs("replayed"))) == (1, 1)
@@ -93,6 +93,10 @@ def _refused(installation: Any, key: str) -> str:
     handler.handle(replace(event, extensions=why), platform)
     (letter,) = _letters(installation) - before
     return letter
+
+
+def _published(told: Any) -> list[Any]:
+    return [one for one in told["replays"] if one["publishedAt"]]
 
 
 def _letters(installation: Any) -> set[str]:
