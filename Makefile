@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster bench-cluster bench-sweep check format clean
+.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster bench-cluster bench-sweep bench-burst check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-cluster: develop ## how fast the loop is on a cluster, beside peers, in a 
 
 bench-sweep: develop ## what a tick costs when there have been 100,000 runs
 	$(BIN)/python benchmarks/sweep.py
+
+bench-burst: develop ## ten thousand notifications at once, and the receiver killed twice, beside a Job for each event
+	$(BIN)/python benchmarks/burst.py
 
 check: develop ## style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

@@ -291,6 +291,8 @@ class Sink:
 def platform(folder: Path, sink: Sink) -> Platform:
     clock = SystemClock()
     cluster = LocalCluster(folder / "knoll.db", "default", clock)
+    spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/", "landed": {"when": "object"}}}
+    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "any"}, "spec": spec})
     return Platform(MemoryStore(), cluster, sink, HttpPredictors(), clock, Settings(home=folder))
 
 

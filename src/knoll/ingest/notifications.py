@@ -12,6 +12,7 @@ from knoll.errors import InvalidEvent
 from knoll.events import OBJECT_CREATED, Event, read_json, reading
 from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_event_grid, from_google, from_pubsub
 from knoll.ingest.filer import from_filer
+from knoll.ingest.interest import may_matter
 from knoll.ingest.records import from_event_bridge, from_records
 from knoll.ports import Platform
 
@@ -26,7 +27,7 @@ _CEPH = ("com.amazonaws.ObjectCreated:", "com.amazonaws.s3:ObjectCreated:")  # o
 
 
 def receive(body: bytes, platform: Platform) -> None:
-    """Publish what a notification tells of the users' buckets. Raises InvalidEvent when the body is none.
+    """Publish what a notification tells of objects that may complete a dataset. Raises InvalidEvent when the body is none.
 
     When a publish fails, the store may post it all again.
     """
@@ -62,9 +63,10 @@ def events_from_event(event: Event, received_at: str) -> list[Event]:
 
 
 def _publish(events: Iterable[Event], platform: Platform) -> None:
-    """What knoll itself writes is no news, and must never start anything."""
+    """What knoll itself writes is no news, and must never start anything; nor does what can complete no dataset."""
     for event in events:
-        if event.data["s3"]["bucket"]["name"] != platform.settings.model_bucket:
+        bucket, key = event.data["s3"]["bucket"]["name"], event.data["s3"]["object"]["key"]
+        if bucket != platform.settings.model_bucket and may_matter(f"s3://{bucket}/{key}", platform):
             platform.events.publish(event)
 
 

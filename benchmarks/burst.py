@@ -1,0 +1,183 @@
+"""Ten thousand notifications at once: ten datasets whose uploads end together, told of over HTTP while the receiver is killed twice.
+
+Some notifications come twice, some never, all in any order, and each that is not acknowledged is sent again. The objects, the markers
+and the S3 server are real, and so is `knoll up`; the bodies are what SeaweedFS sends. No Job trains: each asks for more processors than
+there are, and ends after a while by what a trainer and the Job controller would write. Time runs from the first notification until all
+are acknowledged and each dataset has its Job, the starts of killed processes included. Then the same notifications come once more, all of
+them in vain, to see whether the memory grows. Beside it: a launcher that makes a Job of each event, as Knative's JobSink does.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from burst_client import post_all
+from burst_world import QUOTA, Jobs, Receiver, World, declare, upload, write_markers
+from place import say, until
+from results import Goal
+from rich.console import Console
+from rich.table import Table
+
+from knoll.laptop.ticker import PING
+
+_BODY = Path(__file__).parents[1] / "tests" / "events" / "seaweedfs" / "put.json"
+_NAME, _FOLDER = "a b+ü%.txt", "/buckets/datasets/digits"
+_SECONDS, _CALLS, _GROWTH = 15.0, 5.0, 1.1
+_TWICE, _NEVER = 0.05, 0.01
+
+
+@dataclass(frozen=True)
+class Took:
+    """What the burst did to one receiver."""
+
+    seconds: float
+    again: int
+    jobs: int
+    live: int
+    lost: int
+    doubled: int
+    calls: Counter[str]
+    memory: Sequence[float] = ()
+
+    @property
+    def growth(self) -> float:
+        """Memory in the last third of a time, as a multiple of that in the first."""
+        third = len(self.memory) // 3
+        return sum(self.memory[-third:]) / sum(self.memory[:third]) if third else 1.0
+
+
+def main() -> None:
+    """Measure knoll and the launcher, and say what came of it."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--objects", type=int, default=1000, help="objects of each dataset")
+    asked.add_argument("--seed", type=int, default=random.randrange(10**6))
+    options = asked.parse_args()
+    datasets = [f"burst-{number}" for number in range(10)]
+    bodies = notifications(datasets, options.objects, random.Random(options.seed))
+    say(f"seed {options.seed}: {len(bodies)} notifications of {options.objects * len(datasets)} objects")
+    with World(Path(tempfile.mkdtemp(prefix="knoll-burst-"))) as world:
+        ours, peer = ours_took(world, datasets, bodies), peer_took(world, datasets, options.objects, bodies)
+    show(ours, peer)
+
+
+def notifications(datasets: Sequence[str], objects: int, chance: random.Random) -> list[bytes]:
+    """The bodies in the order in which they are sent: each dataset's objects, the last of which is its marker."""
+    sent = []
+    for dataset in datasets:
+        for number in range(1, objects + 1):
+            name = "_SUCCESS" if number == objects else f"{number:05d}.txt"
+            times = 0 if chance.random() < _NEVER else 2 if chance.random() < _TWICE else 1
+            sent += [_notification(dataset, name, len(sent))] * times
+    chance.shuffle(sent)
+    return sent
+
+
+def _notification(dataset: str, name: str, number: int) -> bytes:
+    told = _BODY.read_text().replace(_FOLDER, f"/buckets/data/{dataset}").replace(_NAME, name)
+    message = json.loads(told)
+    message["message"]["new_entry"]["chunks"][0]["modified_ts_ns"] += number
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def ours_took(world: World, datasets: Sequence[str], bodies: Sequence[bytes]) -> Took:
+    """The burst into `knoll up`, and the same once more."""
+    for dataset in datasets:
+        upload(dataset, world)
+    with ExitStack() as ways:
+        receiver = ways.enter_context(Receiver("ours", world))
+        for dataset in datasets:
+            declare(dataset, world)
+        jobs = ways.enter_context(Jobs(world, receiver.port))
+        write_markers(datasets, world)
+        receiver.calls()
+        started = monotonic()
+        again = _post(receiver, bodies)
+        posted = monotonic() - started
+        until(lambda: len(jobs.seen) >= len(datasets), 60, "each dataset has its Job", 0.01)
+        took, calls = monotonic() - started, receiver.calls()
+        until(lambda: jobs.ended >= len(datasets), 60, "all Jobs have ended")
+        with receiver.sampled() as memory:
+            started = monotonic()
+            post_all(receiver.port, bodies, lambda _: None)
+        say(f"all acknowledged after {posted:.2f} s, and {monotonic() - started:.2f} s when nothing was killed")
+        say("runs opened by " + ", ".join(f"{count} {cause}" for cause, count in jobs.causes().items()))
+        runs = jobs.runs()
+    return Took(
+        seconds=took,
+        again=again,
+        jobs=len(jobs.seen),
+        live=jobs.most,
+        lost=len(set(datasets) - runs.keys()),
+        doubled=sum(count - 1 for count in runs.values()) + len(jobs.seen) - runs.total(),
+        calls=calls,
+        memory=memory,
+    )
+
+
+def peer_took(world: World, datasets: Sequence[str], objects: int, bodies: Sequence[bytes]) -> Took:
+    """The burst into the launcher, whose Jobs nobody runs: an object of which it does not hear has no Job, and nobody looks for it."""
+    with Receiver("peer", world) as receiver:
+        started = monotonic()
+        again = _post(receiver, bodies)
+        took, jobs = monotonic() - started, len(world.peer_jobs())
+        lost = objects * len(datasets) - jobs
+        return Took(seconds=took, again=again, jobs=jobs, live=jobs, lost=lost, doubled=jobs - len(datasets), calls=receiver.calls())
+
+
+def _post(receiver: Receiver, bodies: Sequence[bytes]) -> int:
+    """Post all, and kill the receiver when a third and two thirds are acknowledged."""
+    kills = {len(bodies) // 3, 2 * len(bodies) // 3}
+
+    def acknowledged(count: int) -> None:
+        if count in kills:
+            receiver.restart()
+
+    return post_all(receiver.port, bodies, acknowledged)
+
+
+def show(ours: Took, peer: Took) -> None:
+    """A table, and last the goals."""
+    table = Table("receiver", *("seconds", "sent again", "Jobs", "live at once", "lost", "too many", "API calls", "calls a Job"))
+    for name, took in (("knoll", ours), ("one Job an event", peer)):
+        shown = (took.again, took.jobs, took.live, took.lost, took.doubled, took.calls.total())
+        table.add_row(name, f"{took.seconds:.2f}", *map(str, shown), f"{took.calls.total() / took.jobs:.1f}")
+    Console(width=120).print(table)
+    by_event = Table("API calls of knoll on behalf of", "calls")
+    for cause, calls in by_cause(ours.calls).items():
+        by_event.add_row(cause, ", ".join(f"{count} {call}" for call, count in calls.items()))
+    Console(width=120).print(by_event)
+    goals = [
+        Goal("seconds until each dataset has its Job", ours.seconds, _SECONDS),
+        Goal("live Jobs", ours.live, QUOTA),
+        Goal("API calls for each Job, but for what a tick reads", (ours.calls - read_by_ticks(ours.calls)).total() / ours.jobs, _CALLS),
+        Goal("memory in the last third of a burst, by that in the first", ours.growth, _GROWTH),
+        Goal("datasets lost", ours.lost, 0),
+        Goal("runs too many", ours.doubled, 0),
+    ]
+    for goal in goals:
+        print(goal.line())
+
+
+def read_by_ticks(calls: Counter[str]) -> Counter[str]:
+    """What is read every few seconds, whether there is a burst or not."""
+    return Counter({line: count for line, count in calls.items() if line.startswith(f"{PING} ") and line.endswith((" get", " list"))})
+
+
+def by_cause(calls: Counter[str]) -> dict[str, dict[str, int]]:
+    """The calls of each event's type."""
+    found: dict[str, dict[str, int]] = {}
+    for line, count in sorted(calls.items()):
+        cause, _, call = line.partition(" ")
+        found.setdefault(cause, {})[call] = count
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""A sender of notifications that shares two processors with their receiver: 64 connections, and as little work as possible for each.
+
+Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was killed before its answer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+__all__ = ["post_all"]
+
+_PAUSE = 0.02  # seconds before the next try, which most often waits for a process to start
+
+
+def post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int = 64) -> int:
+    """Post each body to functions/ingest until it is acknowledged; how many had to be posted again.
+
+    `acknowledged` hears, after each, how many are.
+    """
+    return asyncio.run(_post_all(port, bodies, acknowledged, connections))
+
+
+async def _post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int) -> int:
+    waiting, done, again = deque(map(_request, bodies)), 0, 0
+
+    async def send() -> None:
+        nonlocal done, again
+        way: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        while waiting:
+            request = waiting.popleft()
+            try:
+                way = way or await asyncio.open_connection("127.0.0.1", port)
+                is_taken = await _ask(*way, request)
+            except (OSError, asyncio.IncompleteReadError):
+                way, is_taken = None, False
+            if is_taken:
+                done += 1
+                acknowledged(done)
+            else:
+                again += 1
+                waiting.append(request)
+                await asyncio.sleep(_PAUSE)
+        if way:
+            way[1].close()
+
+    await asyncio.gather(*(send() for _ in range(connections)))
+    return again
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bool:
+    """Whether the answer is 2xx."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    await reader.readexactly(length)
+    return head[9:10] == b"2"
+
+
+def _request(body: bytes) -> bytes:
+    head = "POST /functions/ingest HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body

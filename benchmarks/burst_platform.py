@@ -1,0 +1,109 @@
+"""What takes the burst, as a process of its own that can be killed: `knoll up` itself, or a launcher that makes a Job of each event.
+
+Each call that a function makes to the API server is one line in a file, which a kill does not take back. What stands for the cluster on a
+laptop (Job runner, model servers) is not counted: on a cluster it is the cluster.
+"""
+
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from knoll.adapters.clock import SystemClock
+from knoll.errors import AlreadyExists, NotFound
+from knoll.events import Event
+from knoll.ingest.notifications import events_from_notification
+from knoll.laptop.front import Front, Reply, listen
+from knoll.ports import Cluster, Handler, Platform
+from knoll.settings import Settings, read_settings
+from knoll.wiring import laptop
+from knoll.wiring.functions import HANDLERS
+from knoll.wiring.platform import build_platform, documents
+
+_CALLS = ("create", "get", "list", "update", "delete")
+
+
+_working_on: ContextVar[str] = ContextVar("working_on", default="notification")
+
+
+class Counted:
+    """A cluster whose calls are written down, with the type of the event on whose behalf they are made."""
+
+    def __init__(self, behind: Cluster, file: Path) -> None:
+        self._behind, self._file = behind, os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _CALLS:
+            os.write(self._file, f"{_working_on.get()} {name}\n".encode())
+        return getattr(self._behind, name)
+
+
+class Launcher:
+    """What Knative's JobSink does with each event: ask for the Job of that name, and create it if there is none.
+
+    The name is md5 of source and id, one after the other. Its label selector is a get here, which costs less, and its Secret, one more
+    call for each event, is left out: the laptop has none.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+
+    def take(self, _: Mapping[str, str], body: bytes) -> Reply:
+        """Accept the events of a notification."""
+        for event in events_from_notification(body, SystemClock().now().isoformat()):
+            name = "sink" + hashlib.md5(f"{event.source}{event.id}".encode(), usedforsecurity=False).hexdigest()
+            try:
+                self._cluster.get("Job", name)
+            except NotFound:
+                with suppress(AlreadyExists):
+                    self._cluster.create(_job(name))
+        return 202, {}, b""
+
+
+def main() -> None:
+    """`burst_platform.py ours|peer FILE`: serve until killed; the environment has the settings, FILE gets a line for each call."""
+    who, file = sys.argv[1], Path(sys.argv[2])
+    settings = read_settings()
+    if who == "ours":
+        laptop.build_platform = lambda given, events: _counted(build_platform(given, events), file)
+        laptop.HANDLERS = {name: partial(_note, handler) for name, handler in HANDLERS.items()}
+        laptop.run(settings, lambda _: None)
+    else:
+        _launch(settings, file)
+
+
+def _counted(platform: Platform, file: Path) -> Platform:
+    return replace(platform, cluster=Counted(platform.cluster, file))  # type: ignore[arg-type]
+
+
+def _note(handler: Handler, event: Event, platform: Platform) -> Event | None:
+    """Work on an event, so that its calls are known as its own."""
+    before = _working_on.set(event.type)
+    try:
+        return handler(event, platform)
+    finally:
+        _working_on.reset(before)
+
+
+def _launch(settings: Settings, file: Path) -> None:
+    launcher = Launcher(Counted(documents(settings), file))
+    front = Front(listen(settings.port), broker=launcher.take, functions={"ingest": launcher.take})
+    front.start()
+    signal.pause()
+
+
+def _job(name: str) -> dict[str, Any]:
+    container = {"name": "job", "image": "knoll-trainer", "resources": {"limits": {"cpu": "1000"}}}
+    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+
+
+if __name__ == "__main__":
+    main()
