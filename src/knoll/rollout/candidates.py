@@ -46,7 +46,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform) -> 
             f" but {outcome.state} {outcome.version}".rstrip() if outcome else ""
         )
     champion = read_manifest(model.name, slot.champion, platform) if slot.champion else None
-    if champion and _data_at(candidate, platform) < _data_at(champion, platform):
+    if champion and "" < _data_at(candidate, platform) < _data_at(champion, platform):
         return f"its data is older than that of {champion.version}, which serves"
     return why_not(model.gate, candidate, champion)
 
@@ -75,7 +75,7 @@ def _outcome(run: str, platform: Platform) -> Outcome | None:
 
 
 def _data_at(manifest: Manifest, platform: Platform) -> str:
-    """How old the data of the version is; "" for one whose run has left no record."""
+    """How old the data of the version is; "" for one whose run has left no record, which cannot be told."""
     try:
         return load_run(platform.store.get(run_uri(platform.settings.model_root, manifest.run))).data_at
     except NotFound:
