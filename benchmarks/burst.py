@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 
 from burst_client import post_all
-from burst_world import QUOTA, Jobs, Receiver, World, declare, upload, write_markers
+from burst_world import Jobs, Receiver, World, declare, upload, write_markers
 from place import say, until
 from results import Goal
 from rich.console import Console
@@ -29,6 +29,7 @@ from knoll.laptop.ticker import PING
 
 _BODY = Path(__file__).parents[1] / "tests" / "events" / "seaweedfs" / "put.json"
 _NAME, _FOLDER = "a b+ü%.txt", "/buckets/datasets/digits"
+DATASETS = 10
 _SECONDS, _CALLS, _GROWTH = 15.0, 5.0, 1.1
 _TWICE, _NEVER = 0.05, 0.01
 
@@ -57,14 +58,15 @@ def main() -> None:
     """Measure knoll and the launcher, and say what came of it."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--objects", type=int, default=1000, help="objects of each dataset")
+    asked.add_argument("--quota", type=int, default=4, help="how many Jobs may be live at once")
     asked.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = asked.parse_args()
-    datasets = [f"burst-{number}" for number in range(10)]
+    datasets = [f"burst-{number}" for number in range(DATASETS)]
     bodies = notifications(datasets, options.objects, random.Random(options.seed))
     say(f"seed {options.seed}: {len(bodies)} notifications of {options.objects * len(datasets)} objects")
-    with World(Path(tempfile.mkdtemp(prefix="knoll-burst-"))) as world:
+    with World(Path(tempfile.mkdtemp(prefix="knoll-burst-")), options.quota) as world:
         ours, peer = ours_took(world, datasets, bodies), peer_took(world, datasets, options.objects, bodies)
-    show(ours, peer)
+    show(ours, peer, options.quota)
 
 
 def notifications(datasets: Sequence[str], objects: int, chance: random.Random) -> list[bytes]:
@@ -142,12 +144,12 @@ def _post(receiver: Receiver, bodies: Sequence[bytes]) -> int:
     return post_all(receiver.port, bodies, acknowledged)
 
 
-def show(ours: Took, peer: Took) -> None:
+def show(ours: Took, peer: Took, quota: int) -> None:
     """A table, and last the goals."""
-    table = Table("receiver", *("seconds", "sent again", "Jobs", "live at once", "lost", "too many", "API calls", "calls a Job"))
+    table = Table("receiver", *("seconds", "sent again", "Jobs", "live at once", "lost", "too many", "API calls", "calls a dataset"))
     for name, took in (("knoll", ours), ("one Job an event", peer)):
         shown = (took.again, took.jobs, took.live, took.lost, took.doubled, took.calls.total())
-        table.add_row(name, f"{took.seconds:.2f}", *map(str, shown), f"{took.calls.total() / took.jobs:.1f}")
+        table.add_row(name, f"{took.seconds:.2f}", *map(str, shown), f"{took.calls.total() / DATASETS:.1f}")
     Console(width=120).print(table)
     by_event = Table("API calls of knoll on behalf of", "calls")
     for cause, calls in by_cause(ours.calls).items():
@@ -155,7 +157,7 @@ def show(ours: Took, peer: Took) -> None:
     Console(width=120).print(by_event)
     goals = [
         Goal("seconds until each dataset has its Job", ours.seconds, _SECONDS),
-        Goal("live Jobs", ours.live, QUOTA),
+        Goal("live Jobs", ours.live, quota),
         Goal("API calls for each Job, but for what a tick reads", (ours.calls - read_by_ticks(ours.calls)).total() / ours.jobs, _CALLS),
         Goal("memory in the last third of a burst, by that in the first", ours.growth, _GROWTH),
         Goal("datasets lost", ours.lost, 0),

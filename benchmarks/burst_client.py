@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["post_all"]
 
-_PAUSE = 0.02  # seconds before the next try, which most often waits for a process to start
+_PAUSE = 0.2  # seconds before the next try, as Knative's brokers have it: more often would slow down the process that starts
 
 
 def post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int = 64) -> int:

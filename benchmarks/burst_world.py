@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -26,17 +27,16 @@ from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict
 from knoll.events import TRAINING_FAILED, new_event
 from knoll.laptop.seaweed import SeaweedFS, read_keys
-from knoll.names import model_of_run, outcome_uri, runs_uri
+from knoll.names import model_of_run, outcome_uri, probe_uri, runs_uri
 from knoll.ports import Document
 from knoll.runs import Outcome, dump, load_run
 from knoll.train.job import is_live
 
-__all__ = ["QUOTA", "Jobs", "Receiver", "World", "declare", "upload", "write_markers"]
+__all__ = ["Jobs", "Receiver", "World", "declare", "upload", "write_markers"]
 
-QUOTA = 4
 _NEVER = {"cpu": "1000"}  # more processors than there are
 _OBJECTS = 5  # of each dataset that really lie in the bucket
-_TRAINS = 2.0  # seconds that a Job lives
+_TRAINS = (1.0, 3.0)  # seconds that a Job lives, the least and the most
 _EVERY = 0.05  # seconds between two looks
 _ROOT = "s3://knoll-models"
 
@@ -44,7 +44,7 @@ _ROOT = "s3://knoll-models"
 class World:
     """A folder with an S3 server in it, which tells nobody what happens to it: the notifications come from here."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, quota: int) -> None:
         self.folder = folder
         keys = read_keys(folder / "keys.json")
         self._server = SeaweedFS(folder / "s3", keys, folder / "weed.log")
@@ -56,6 +56,7 @@ class World:
             "AWS_ENDPOINT_URL": self._server.endpoint,
             "AWS_ACCESS_KEY_ID": keys.access,
             "AWS_SECRET_ACCESS_KEY": keys.secret,
+            "KNOLL_QUOTA": str(quota),
         }
 
     def peer_jobs(self) -> list[Document]:
@@ -101,6 +102,8 @@ class Receiver:
     def __enter__(self) -> Self:
         self._start()
         until(self._is_ready, 60, f"{self._who} is ready", 0.05)
+        if self._who == "ours":  # the first start in a bucket finds out what its conditional writes are worth, and no other start does
+            until(lambda: any(self._world.store.list(probe_uri(_ROOT))), 60, "the store is known", 0.05)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -133,7 +136,6 @@ class Receiver:
             "HOME": str(home),
             "KNOLL_HOME": str(home),
             "KNOLL_PORT": str(self.port),
-            "KNOLL_QUOTA": str(QUOTA),
         }
         home.mkdir(exist_ok=True)
         with (home / "log").open("ab") as log:
@@ -179,7 +181,7 @@ class Jobs:
         live = [one["metadata"]["name"] for one in self._world.cluster.list("Job") if is_live(one)]
         self.most = max(self.most, len(live))
         for name in live:
-            if monotonic() - self.seen.setdefault(name, monotonic()) >= _TRAINS:
+            if monotonic() - self.seen.setdefault(name, monotonic()) >= Random(name).uniform(*_TRAINS):
                 self._end(name)
 
     def _end(self, run: str) -> None:
