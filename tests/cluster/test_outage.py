@@ -1,0 +1,104 @@
+"""A minute without API server and etcd: data from before, from during and from after is trained once each.
+
+The trainings are real. No version gets traffic, because no digits are recognised as well as the gate asks for.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.names import outcome_uri, progress_uri
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+Digits = Callable[..., Path]
+Process = Callable[..., None]
+Kubectl = Callable[..., str]
+MINUTE = 60
+STOPPED = ("kube-apiserver", "etcd")
+TRAINING, UPLOADED, DURING, AFTER = MODELS = ("ongoing", "fresh", "meanwhile", "after")
+
+
+@pytest.fixture
+def process() -> Process:
+    """A function that stops a process of the cluster, or starts what is missing; skips where nothing can."""
+    command = os.environ.get("PROCESS_COMMAND")
+    if not command:
+        pytest.skip("nothing here takes the API server away: PROCESS_COMMAND is not set; the README says what it means")
+
+    def call(*arguments: str) -> None:
+        subprocess.run([*shlex.split(command), *arguments], check=True, capture_output=True, timeout=120)
+
+    return call
+
+
+@contextmanager
+def outage(process: Process, kubectl: Kubectl) -> Iterator[float]:
+    """Neither API server nor etcd until the block is left; when it began."""
+    try:
+        with ThreadPoolExecutor(len(STOPPED)) as pool:
+            list(pool.map(lambda name: process("stop", name), STOPPED))
+        began = time.monotonic()
+        assert "refused" in kubectl("get", "namespaces", "--request-timeout=2s", check=False)
+        yield began
+    finally:
+        process("start")
+
+
+def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(installation: Any, digits: Digits, process: Process) -> None:
+    """One training goes on through it, one dataset has just come when it begins, one comes while it lasts, and one when it is over."""
+    for name in MODELS:
+        declare(installation, name)
+    folder = digits(count=8)
+    installation.upload(TRAINING, folder)
+    installation.until(lambda: is_training(installation, TRAINING), 120)
+    installation.upload(UPLOADED, folder)
+    with outage(process, installation.kubectl) as began:
+        installation.upload(DURING, folder)
+        installation.until(lambda: time.monotonic() > began + MINUTE, 2 * MINUTE)
+    installation.upload(AFTER, folder)
+    installation.until(lambda: all(outcome(installation, name) for name in MODELS), 240)
+    installation.until(lambda: is_well(installation.kubectl, installation.folder), 180)
+    for name in MODELS:
+        assert (len(installation.runs(name)), len(installation.jobs(name))) == (1, 1), name
+        assert (installation.versions(name), outcome(installation, name)) == (["v000001"], "succeeded"), name
+        installation.forget(name)
+
+
+def declare(installation: Any, name: str) -> None:
+    """A Model whose versions never pass their gate."""
+    installation.declare(name, training={"config": {"epochs": 1, "batchSize": 32}})
+    gate = json.dumps({"spec": {"gate": {"atLeast": 1.1}}})
+    installation.kubectl("patch", "model", name, "-n", installation.namespace, "--type=merge", "-p", gate)
+
+
+def is_training(installation: Any, name: str) -> bool:
+    """Whether the trainer of the model's run has spoken."""
+    return any(installation.record(progress_uri(installation.root, run)) for run in installation.runs(name))
+
+
+def outcome(installation: Any, name: str) -> str:
+    """How the model's runs have ended; empty while none has."""
+    return ", ".join(
+        state for run in installation.runs(name) if (state := installation.record(outcome_uri(installation.root, run)).get("state"))
+    )
+
+
+def is_well(kubectl: Kubectl, ours: Path) -> bool:
+    """Whether node, controllers and webhooks are as they were: all Deployments available, and everything of ours is admitted."""
+    ready = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
+    available = "jsonpath={range .items[*]}{.spec.replicas} {.status.availableReplicas}{'\\n'}{end}"
+    if set(kubectl("get", "nodes", "-o", ready, check=False).split()) != {"True"}:
+        return False
+    counts = [line.split() for line in kubectl("get", "deployments", "-A", "-o", available, check=False).splitlines()]
+    admitted = kubectl("apply", "-k", str(ours), "--dry-run=server", check=False)
+    return all(wanted in ("0", *there) for wanted, *there in counts) and "rror" not in admitted
