@@ -119,11 +119,15 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
     models = _readable(documents)
     plan = _plan(entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform)
 
+    unskipped = set(plan.skip)
+
     def skip(entry: Entry) -> None:
         _skip(entry, models[entry.model], plan.skip[entry], platform, event)
+        unskipped.remove(entry)
 
     def start(entry: Entry) -> None:
-        _start(_record(entry, platform), documents[entry.model], event, platform)
+        if entry.model not in {one.model for one in unskipped}:  # its Job may be live still
+            _start(_record(entry, platform), documents[entry.model], event, platform)
 
     def block(entry: Entry) -> None:
         state = f"blocked: all {platform.settings.quota} Jobs of the quota are live"
