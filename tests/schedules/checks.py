@@ -35,7 +35,10 @@ from schedules.trainer import WEIGHTS, quality
 if TYPE_CHECKING:
     from schedules.world import Past, World
 
-__all__ = ["wrong_at_the_end", "wrong_write"]
+__all__ = ["wrong_after_a_tick", "wrong_at_the_end", "wrong_change", "wrong_write"]
+
+_CHANGING = ("progress", "checksums")
+_PASSING = ("inbox",)
 
 
 def wrong_write(world: "World", written: Document) -> list[str]:
@@ -43,6 +46,20 @@ def wrong_write(world: "World", written: Document) -> list[str]:
     if written["kind"] == "Job":
         return list(_wrong_job(world, written))
     return list(_wrong_service(world, written)) if written["kind"] == "InferenceService" else []
+
+
+def wrong_after_a_tick(world: "World") -> list[str]:
+    """What is wrong with the Jobs when a tick has had its way, whoever was held up or killed before it."""
+    counts = Counter(_label(job) for job in world.live_jobs())
+    return [f"doubled: {count} Jobs of {model} are live after a tick" for model, count in counts.items() if count > 1]
+
+
+def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None) -> list[str]:
+    """What is wrong with an object that has been another one, or is no more: what knoll has written stays, with few exceptions."""
+    place = uri.removeprefix(f"{root}/").partition("/")[0]
+    if before in (None, after) or not uri.startswith(f"{root}/") or place in _CHANGING or (after is None and place in _PASSING):
+        return []
+    return [f"doubled: {uri} was {'removed' if after is None else 'overwritten'}"]
 
 
 def wrong_at_the_end(world: "World") -> list[str]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from schedules.checks import wrong_at_the_end
+from schedules.declared import model_document
 from schedules.faults import Fault, Kind, Process
-from schedules.world import Saved, World, model_document
+from schedules.world import Saved, World
 
 __all__ = ["STORIES", "STRIKES", "Found", "Passage"]
 
-STORIES = ("first", "second", "broken")
+STORIES = ("first", "second", "broken", "queued", "failed")
 STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
 _MOST_STEPS = 400
 Faults = tuple[tuple[int, Kind], ...]
@@ -53,14 +54,17 @@ class Passage:
     """The play: events in their order, then a tick, a Pod for each Job and KServe, each minute, until two minutes change nothing.
 
     Of the stories, `first` is that of a first version, `second` that of one that replaces a champion, `broken` that of one that cannot be
-    served.
+    served; in `queued` and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for good.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool) -> None:
-        self._world = World({"digits": model_document("digits")}, forgets_crashed=forgets_crashed)
+        concurrency = "Replace" if story == "replaced" else "Queue"
+        self._world = World({"digits": model_document("digits", concurrency=concurrency)}, forgets_crashed=forgets_crashed)
         if story != "first":
             self._upload(b"good-1")
-            self._world.settle(deaf=False)
+            _ = self._world.settle(deaf=False) if story in ("second", "broken") else self._world.tick()
+        if story == "failed":
+            self._world.cut(*self._world.live_jobs())
         self._upload(b"broken-2" if story == "broken" else b"good-2")
         self._good: set[int] = set()
         self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
@@ -107,7 +111,7 @@ class Passage:
         count = 0
         meanwhile: dict[str, Callable[[], object]] = {
             "tick": lambda: self._world.tick(),
-            "pods": lambda: [self._world.attempt(job) for job in self._world.live_jobs()],
+            "pods": lambda: [self._world.attempt(job) for job in self._world.jobs()],
             "minutes": lambda: [self._world.pass_a_minute() for _ in range(3)],
             "data": lambda: (self._upload(b"good-3"), self._world.pass_a_minute()),
         }

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from schedules.checks import wrong_at_the_end
+from schedules.declared import GATES, model_document
 from schedules.faults import KINDS, Fault, Kind
-from schedules.world import GATES, World, model_document
+from schedules.world import World
 
 __all__ = ["Loop"]
 
@@ -70,6 +71,16 @@ class Loop(RuleBasedStateMachine):
         self._pass(1)
         self.world.remove(model, name)
 
+    @rule(model=_MODEL, old=_ANY)
+    def restore(self, model: str, old: int) -> None:
+        """The data becomes what it once was."""
+        wanted = self.world.past[model][-1 - old % len(self.world.past[model])].etags
+        for name in ("0", "1", "2"):
+            etag = wanted.get(f"s3://data/{model}/{name}")
+            self._pass(1)
+            _ = self.world.write(model, name, self.world.bodies[etag]) if etag else self.world.remove(model, name)
+        self.mark(model)
+
     @rule(model=_MODEL)
     def mark(self, model: str) -> None:
         """The marker or manifest, where the gate wants one."""
@@ -112,11 +123,11 @@ class Loop(RuleBasedStateMachine):
         self._pass(1)
         self.world.tick(self._strike(faults))
 
-    @precondition(lambda self: self.world.live_jobs())
-    @rule(number=_ANY, faults=_FAULTS)
-    def attempt(self, number: int, faults: Plan) -> None:
-        """A Pod of a Job runs, once more or beside another one."""
-        jobs = self.world.live_jobs()
+    @precondition(lambda self: self.world.jobs())
+    @rule(number=_ANY, faults=_FAULTS, is_zombie=st.booleans())
+    def attempt(self, number: int, faults: Plan, is_zombie: bool) -> None:
+        """A Pod of a Job runs, once more or beside another one, or long after its Job was over."""
+        jobs = (not is_zombie and self.world.live_jobs()) or self.world.jobs()
         self._pass(1)
         self.world.attempt(jobs[number % len(jobs)], self._strike(faults))
 
@@ -175,7 +186,7 @@ class Loop(RuleBasedStateMachine):
         acts: list[Callable[[], object]] = [
             lambda: self.world.tick(),
             lambda: self.world.feed and self.world.deliver(which % len(self.world.feed)),
-            lambda: self.world.live_jobs() and self.world.attempt(self.world.live_jobs()[which % len(self.world.live_jobs())]),
+            lambda: self.world.jobs() and self.world.attempt(self.world.jobs()[which % len(self.world.jobs())]),
             lambda: self.upload(_MODELS[which % 2], ["0"], "good"),
             lambda: self.overwrite(_MODELS[which % 2], str(which % 3), which),
             lambda: (self.world.serve(), self.world.tick()),

@@ -41,22 +41,32 @@ class Time:
 
 
 class Objects(MemoryStore):
-    """The object store, which counts what is written."""
+    """The object store, which counts what is written, and shows each object that is changed or removed to `note`, before and after."""
 
-    def __init__(self, time: Time, *, keeps_versions: bool, whole_seconds: bool) -> None:
+    def __init__(
+        self, time: Time, note: Callable[[str, bytes | None, bytes | None], None], *, keeps_versions: bool, whole_seconds: bool
+    ) -> None:
         super().__init__(time.whole_second if whole_seconds else time.after_a_moment, keeps_versions=keeps_versions)
+        self._note = note
         self.writes = 0
 
     def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
         """See `ports.ObjectStore.put`."""
-        etag = super().put(uri, body, if_absent=if_absent, content_type=content_type)
+        before, content = self._body(uri), body if isinstance(body, bytes) else body.read()
+        etag = super().put(uri, content, if_absent=if_absent, content_type=content_type)
         self.writes += 1
+        self._note(uri, before, content)
         return etag
 
     def delete(self, uri: str) -> None:
         """See `ports.ObjectStore.delete`."""
+        self._note(uri, self._body(uri), None)
         super().delete(uri)
         self.writes += 1
+
+    def _body(self, uri: str) -> bytes | None:
+        stored = self._objects.get(uri)
+        return stored.body if stored else None
 
     def save(self) -> tuple[Any, ...]:
         """All that is kept now, for `load`."""

@@ -10,7 +10,8 @@ from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.ports import Handler
 from knoll.wiring.functions import HANDLERS
-from schedules.world import World, model_document
+from schedules.declared import model_document
+from schedules.world import World
 
 __all__ = ["jobs_of_races"]
 

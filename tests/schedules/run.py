@@ -114,9 +114,10 @@ def _set(first_seed: int, number: int) -> Done:
 def _pairs_of(story: str, part: int) -> Done:
     logging.disable(logging.CRITICAL)
     with repeatable():
-        found = Passage(story, forgets_crashed=True).pairs(part, _PARTS)
-    wrong = ["\n".join([f"{story}: {where}", *faults]) for where, faults in found.wrong.items()]
-    return Done("pairs of faults", found.pairs, wrong)
+        found = [Passage(story, forgets_crashed=True).pairs(part, _PARTS)]
+        found += [Passage(story, forgets_crashed=False).pauses()] if part == 0 else []
+    wrong = ["\n".join([f"{story}: {where}", *faults]) for one in found for where, faults in one.wrong.items()]
+    return Done("pairs of faults", found[0].pairs, wrong)
 
 
 def _races() -> Iterator[Done]:

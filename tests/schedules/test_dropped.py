@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from schedules.checks import wrong_at_the_end
+from schedules.declared import GATES, model_document
 from schedules.memory import repeatable
-from schedules.world import GATES, World, model_document
+from schedules.world import World
 
 
 @pytest.fixture(autouse=True)

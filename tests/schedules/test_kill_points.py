@@ -1,6 +1,6 @@
 """From the notification to the champion, the end of a process at any call, and any lost or repeated answer, change nothing in the end.
 
-`make test-schedules` tries all pairs of faults, too.
+`make test-schedules` tries all pairs of faults, too, and holds up every call of every story.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_cra
     assert found.singles > 400
 
 
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", ["first", "queued"])
 def test_a_process_that_is_held_up_at_any_call_does_no_harm_when_it_goes_on(story: str) -> None:
     """While it waits there are ticks, another attempt of the Job, events of all kinds, or newer data."""
     found = Passage(story, forgets_crashed=False).pauses()

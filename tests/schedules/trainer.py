@@ -28,7 +28,8 @@ _WORST_FIRST = ("unreadable", "broken", "poor")
 
 
 def train(run_id: str, platform: Platform, attempt: int) -> int:
-    """Carry out the run; the exit code, as the real trainer gives it. No two attempts come to the same weights."""
+    """Carry out the run; the exit code, as the real trainer gives it. Two attempts may come to the same weights, or
+    not."""
     try:
         outcome = find_outcome(run_id, platform)
         if outcome is not None:
@@ -62,7 +63,7 @@ def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
 
 def _draft(run: Run, bodies: Mapping[str, bytes], attempt: int, at: str) -> Draft:
     read = sorted(md5(body, usedforsecurity=False).hexdigest() for body in bodies.values())
-    weights = json.dumps({"attempt": attempt, "quality": quality(bodies), "read": read}, sort_keys=True).encode()
+    weights = json.dumps({"attempt": attempt // 2, "quality": quality(bodies), "read": read}, sort_keys=True).encode()
     samples = json.dumps([{"instance": 1, "prediction": {"label": "3"}}]).encode()
     files = {WEIGHTS: weights, "samples.json": samples}
     metrics = {"accuracy": 0.5 if quality(bodies) == "poor" else 0.95}

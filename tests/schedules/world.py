@@ -7,55 +7,40 @@ passes only when the schedule says so.
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from knoll.errors import NotFound, Rejected, Unavailable
+from knoll.errors import Rejected, Unavailable
 from knoll.events import TICK, Event, new_event, object_changed
 from knoll.ingest.created import created
-from knoll.laptop.attempts import Action, Fail, Succeed, next_action
+from knoll.laptop.attempts import Action, Fail, next_action
 from knoll.laptop.attempts import Attempt as Attempted
-from knoll.laptop.eventing import read_eventing
-from knoll.laptop.job_status import status_after
-from knoll.laptop.revisions import Verdict, plan, traffic_of, verdict, with_verdict
-from knoll.names import version_uri
 from knoll.parts import MANAGED
-from knoll.ports import Answer, Document, Platform
+from knoll.ports import Document, Platform
 from knoll.settings import Settings
 from knoll.train.job import is_live
 from knoll.wiring.functions import HANDLERS, sweep
-from schedules.checks import wrong_write
+from schedules.broker import RETRIES, Delivery, subscribers
+from schedules.checks import wrong_after_a_tick, wrong_change, wrong_write
 from schedules.faults import Crash, Fault, Process
+from schedules.kubelet import note
 from schedules.memory import Documents, Names, Objects, Time
-from schedules.trainer import WEIGHTS, train
+from schedules.serving import Serving
+from schedules.trainer import train
 
-__all__ = ["GATES", "Delivery", "World", "model_document"]
+__all__ = ["Delivery", "Past", "Saved", "World"]
 
-GATES = ("marker", "manifest", "object", "quiet")
 Strike = Callable[[int], Fault | None]
-_EVENTING = Path(__file__).parents[2] / "eventing"
-_URL = "http://gateway"
-_RETRIES = 10
 _CHANGING = ("feed", "wrong", "past", "bodies", "cut_off", "log", "delivered", "attempts", "was_paused")
 
 
 def _spared(number: int) -> Fault | None:
     return None
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One event on its way to one function; a broker tries ten times more."""
-
-    function: str
-    event: Event
-    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,13 +85,17 @@ class World:
 
     def __post_init__(self) -> None:
         self.time = Time()
-        self.store = Objects(self.time, keeps_versions=self.keeps_versions, whole_seconds=self.whole_seconds)
+        self.store = Objects(self.time, self._watch_object, keeps_versions=self.keeps_versions, whole_seconds=self.whole_seconds)
         self.cluster = Documents(self.time, self._watch)
         settings = Settings(home=Path("/nowhere"), quota=self.quota)
-        self.platform = Platform(self.store, self.cluster, self, self, self.time, settings)
+        self.serving = Serving(self.store, self.cluster, settings.model_root)
+        self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
         for name, document in self.models.items():
             self.cluster.create(document)
             self.past[name] = [Past(self.time.now(), {}, "")]
+
+    def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
+        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
 
     def _watch(self, written: Document) -> None:
         self.wrong += wrong_write(self, written)
@@ -148,7 +137,7 @@ class World:
     def publish(self, event: Event) -> None:
         """`ports.Events`: the event is on its way to all whose Trigger lets it pass."""
         if not self.is_deaf:
-            self.feed += [Delivery(function, event) for function in _subscribers(event.type, event.extensions.get("kind", ""))]
+            self.feed += [Delivery(function, event) for function in subscribers(event)]
 
     def deliver(self, number: int, strike: Strike = _spared) -> Process:
         """Deliver one event. Whoever was killed, or could not now, gets it again; a reply is an event as any other."""
@@ -171,7 +160,7 @@ class World:
         return process
 
     def _deliver_again(self, delivery: Delivery, is_known: bool) -> None:
-        if is_known and delivery.attempts < _RETRIES and not self.is_deaf:
+        if is_known and delivery.attempts < RETRIES and not self.is_deaf:
             self.feed.append(Delivery(delivery.function, delivery.event, delivery.attempts + 1))
 
     def tick(self, strike: Strike = _spared) -> Process:
@@ -185,9 +174,13 @@ class World:
 
     # Kubernetes
 
+    def jobs(self) -> list[Document]:
+        """All Jobs: a Pod of one that is over may be alive on a node that was given up."""
+        return self.cluster.list("Job", MANAGED)
+
     def live_jobs(self) -> list[Document]:
         """Jobs that are neither complete nor failed."""
-        return [job for job in self.cluster.list("Job", MANAGED) if is_live(job)]
+        return [job for job in self.jobs() if is_live(job)]
 
     def attempt(self, job: Document, strike: Strike = _spared) -> Process:
         """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts for nothing."""
@@ -207,64 +200,18 @@ class World:
         self._after_attempt(job, Fail("DeadlineExceeded", "Job was active longer than specified deadline"))
 
     def _after_attempt(self, job: Document, action: Action) -> None:
-        """What the Job controller writes, unless the Job has gone or ended meanwhile."""
-        try:
-            found = self.cluster.get("Job", job["metadata"]["name"])
-        except NotFound:
-            return
-        if found["metadata"]["uid"] != job["metadata"]["uid"] or not is_live(found):
-            return
-        status = status_after(found, action, self.time.now())
-        written = self.cluster.update({**found, "status": status}, status=True)
-        self._tell(written)
-        if isinstance(action, Succeed | Fail):
-            self.log.append(f"{written['metadata']['name']} has ended: {action}")
+        written = note(self.cluster, job, action, self.time.now())
+        if written:
+            self._tell(written)
+            self.log.append(f"{written['metadata']['name']}: {action}")
 
     def _tell(self, document: Document) -> None:
         self.publish(object_changed(document, source="/apiserver", time=self.time.now()))
 
-    # KServe
-
     def serve(self) -> None:
-        """One pass of KServe over all InferenceServices, and of Knative over their Revisions."""
-        services = self.cluster.list("InferenceService")
-        owners = {service["metadata"]["uid"] for service in services}
-        for revision in self.cluster.list("Revision"):
-            if revision["metadata"]["ownerReferences"][0]["uid"] not in owners:
-                self.cluster.delete("Revision", revision["metadata"]["name"])
-        for service in services:
-            self._reconcile(service)
-
-    def _reconcile(self, service: Document) -> None:
-        label = {"serving.kserve.io/inferenceservice": service["metadata"]["name"]}
-        first = plan(service, self.cluster.list("Revision", label), _URL)
-        if first.create:
-            self.cluster.create(first.create)
-        for name in first.delete:
-            self.cluster.delete("Revision", name)
-        for revision in self.cluster.list("Revision", label):
-            if verdict(revision).status == "Unknown":
-                self.cluster.update(with_verdict(revision, self._loaded(revision)), status=True)
-        status = plan(service, self.cluster.list("Revision", label), _URL).status
-        written = self.cluster.update({**service, "status": status}, status=True)
-        if written["metadata"]["resourceVersion"] != service["metadata"]["resourceVersion"]:
-            self._tell(written)
-
-    def _loaded(self, revision: Document) -> Verdict:
-        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends it."""
-        labels = revision["metadata"]["labels"]
-        model, version = labels["serving.kserve.io/inferenceservice"], labels["knoll.dev/version"]
-        weights = self.store.get(version_uri(self.platform.settings.model_root, model, version) + WEIGHTS)
-        return Verdict("False", "ExitCode65", "broken", 65) if b'"broken"' in weights else Verdict("True", "", "")
-
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
-        """`ports.Predictors`: whoever stands behind the route answers as the version that it serves."""
-        with suppress(NotFound):
-            route = next((one for one in traffic_of(self.cluster.get("InferenceService", model)) if one.get("url") == url), None)
-            if route:
-                labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
-                return Answer(200, 0.01, b'{"predictions": [{"label": "3"}]}', accept, labels["knoll.dev/version"])
-        return Answer(404, 0.01, b"", accept, "")
+        """One pass of KServe and Knative Serving."""
+        for service in self.serving.reconcile():
+            self._tell(service)
 
     def settle(self, *, deaf: bool) -> int:
         """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost from now on."""
@@ -283,6 +230,7 @@ class World:
         for _ in range(len(self.feed)):
             self.deliver(0)
         self.tick()
+        self.wrong += wrong_after_a_tick(self)
         for job in self.live_jobs():
             self.attempt(job)
         self.serve()
@@ -318,37 +266,7 @@ class World:
         self.time.present += timedelta(seconds=seconds)
 
 
-def model_document(name: str, gate: str = "marker", concurrency: str = "Queue") -> Document:
-    """A Model whose rollout is as short as one with a canary can be."""
-    landed = {"when": gate, **({"quiet": "20s", "maxWait": "60s"} if gate == "quiet" else {})}
-    return {
-        "apiVersion": "knoll.dev/v1alpha1",
-        "kind": "Model",
-        "metadata": {"name": name},
-        "spec": {
-            "family": "image-classifier",
-            "dataset": {"uri": f"s3://data/{name}/", "landed": landed},
-            "training": {"retries": 10, "concurrency": concurrency},
-            "gate": {"metric": "accuracy", "atLeast": 0.9},
-            "rollout": {"steps": [50], "minRequests": 2, "bake": "10s", "idle": "replay", "progressDeadline": "100s"},
-        },
-    }
-
-
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: list(each) if isinstance(each, list) else each for key, each in value.items()}
     return value.copy() if isinstance(value, list | set) else value
-
-
-@cache
-def _subscribers(type: str, kind: str) -> Sequence[str]:
-    """The functions that an event of this type, about an object of this kind, wakes by the Triggers in eventing/."""
-    event = Event("id", "/source", type, "", extensions={"kind": kind} if kind else {})
-    names = [trigger.subscriber.removeprefix("knoll-") for trigger in _triggers() if trigger.matches(event)]
-    return tuple(name for name in names if name in HANDLERS)
-
-
-@cache
-def _triggers() -> Any:
-    return read_eventing(_EVENTING).triggers

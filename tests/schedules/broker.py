@@ -1,0 +1,41 @@
+"""What is on its way to a function, and who gets what: by the Triggers in eventing/."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from knoll.events import Event
+from knoll.laptop.eventing import Eventing, read_eventing
+from knoll.wiring.functions import HANDLERS
+
+__all__ = ["RETRIES", "Delivery", "subscribers"]
+
+RETRIES = 10
+_EVENTING = Path(__file__).parents[2] / "eventing"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one function, and how often that was in vain."""
+
+    function: str
+    event: Event
+    attempts: int = 0
+
+
+def subscribers(event: Event) -> Sequence[str]:
+    """The functions that an event wakes."""
+    return _subscribers(event.type, event.extensions.get("kind", ""))
+
+
+@cache
+def _subscribers(type: str, kind: str) -> Sequence[str]:
+    event = Event("id", "/source", type, "", extensions={"kind": kind} if kind else {})
+    names = [trigger.subscriber.removeprefix("knoll-") for trigger in _eventing().triggers if trigger.matches(event)]
+    return tuple(name for name in names if name in HANDLERS)
+
+
+@cache
+def _eventing() -> Eventing:
+    return read_eventing(_EVENTING)

@@ -1,0 +1,66 @@
+"""KServe, Knative Serving and the predictors of a world: the laptop's own rules for what becomes of an InferenceService, and no waiting."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from knoll.errors import NotFound
+from knoll.laptop.revisions import Verdict, plan, traffic_of, verdict, with_verdict
+from knoll.names import version_uri
+from knoll.ports import Answer, Cluster, Document, ObjectStore
+from schedules.trainer import WEIGHTS
+
+__all__ = ["Serving"]
+
+_URL = "http://gateway"
+_MODEL = "serving.kserve.io/inferenceservice"
+_VERSION = "knoll.dev/version"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serves; `root` is the URI of the model bucket."""
+
+    store: ObjectStore
+    cluster: Cluster
+    root: str
+
+    def reconcile(self) -> Iterator[Document]:
+        """One pass over all InferenceServices and their Revisions; those whose status has changed."""
+        services = self.cluster.list("InferenceService")
+        owners = {service["metadata"]["uid"] for service in services}
+        for revision in self.cluster.list("Revision"):
+            if revision["metadata"]["ownerReferences"][0]["uid"] not in owners:
+                self.cluster.delete("Revision", revision["metadata"]["name"])
+        for service in services:
+            written = self._reconciled(service)
+            if written["metadata"]["resourceVersion"] != service["metadata"]["resourceVersion"]:
+                yield written
+
+    def _reconciled(self, service: Document) -> Document:
+        label = {_MODEL: service["metadata"]["name"]}
+        first = plan(service, self.cluster.list("Revision", label), _URL)
+        if first.create:
+            self.cluster.create(first.create)
+        for name in first.delete:
+            self.cluster.delete("Revision", name)
+        for revision in self.cluster.list("Revision", label):
+            if verdict(revision).status == "Unknown":
+                self.cluster.update(with_verdict(revision, self._loaded(revision)), status=True)
+        status = plan(service, self.cluster.list("Revision", label), _URL).status
+        return self.cluster.update({**service, "status": status}, status=True)
+
+    def _loaded(self, revision: Document) -> Verdict:
+        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends it."""
+        labels = revision["metadata"]["labels"]
+        weights = self.store.get(version_uri(self.root, labels[_MODEL], labels[_VERSION]) + WEIGHTS)
+        return Verdict("False", "ExitCode65", "broken", 65) if b'"broken"' in weights else Verdict("True", "", "")
+
+    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+        """`ports.Predictors`: whoever stands behind the route answers as the version that it serves."""
+        with suppress(NotFound):
+            route = next((one for one in traffic_of(self.cluster.get("InferenceService", model)) if one.get("url") == url), None)
+            if route:
+                labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
+                return Answer(200, 0.01, b'{"predictions": [{"label": "3"}]}', accept, labels[_VERSION])
+        return Answer(404, 0.01, b"", accept, "")
