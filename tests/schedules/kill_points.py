@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
-from schedules.checks import wrong_at_the_end
+from schedules.checks import wrong_after_a_tick, wrong_at_the_end
 from schedules.declared import model_document
 from schedules.faults import Fault, Kind, Process
 from schedules.world import Saved, World
 
 __all__ = ["STORIES", "STRIKES", "Found", "Passage"]
 
-STORIES = ("first", "second", "broken", "queued", "failed")
+STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects")
 STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
 _MOST_STEPS = 400
 Faults = tuple[tuple[int, Kind], ...]
@@ -54,18 +54,24 @@ class Passage:
     """The play: events in their order, then a tick, a Pod for each Job and KServe, each minute, until two minutes change nothing.
 
     Of the stories, `first` is that of a first version, `second` that of one that replaces a champion, `broken` that of one that cannot be
-    served; in `queued` and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for good.
+    served; in `queued` and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for good; in
+    `objects` each object is a dataset, and the newer one is heard of first.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool) -> None:
-        concurrency = "Replace" if story == "replaced" else "Queue"
-        self._world = World({"digits": model_document("digits", concurrency=concurrency)}, forgets_crashed=forgets_crashed)
-        if story != "first":
+        document = model_document("digits", "object" if story == "objects" else "marker", "Replace" if story == "replaced" else "Queue")
+        self._world = World({"digits": document}, forgets_crashed=forgets_crashed)
+        if story == "objects":
+            self._world.write("digits", "1", b"good-1")
+            self._world.advance(1)
+        elif story != "first":
             self._upload(b"good-1")
             _ = self._world.settle(deaf=False) if story in ("second", "broken") else self._world.tick()
         if story == "failed":
             self._world.cut(*self._world.live_jobs())
         self._upload(b"broken-2" if story == "broken" else b"good-2")
+        if story == "objects":
+            self._world.feed.reverse()
         self._good: set[int] = set()
         self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
         self._start = self._moment(Place(written=self._world.written))
@@ -193,7 +199,9 @@ class Passage:
         if place.part == "events":
             return (place, world.deliver(0, strike)) if world.feed else (replace(place, part="tick"), idle)
         if place.part == "tick":
-            return replace(place, part="jobs", tried=frozenset()), world.tick(strike)
+            process = world.tick(strike)
+            world.wrong += wrong_after_a_tick(world) if not process.struck else []
+            return replace(place, part="jobs", tried=frozenset()), process
         job = next((one for one in world.live_jobs() if one["metadata"]["name"] not in place.tried), None)
         if job:
             return replace(place, tried=place.tried | {job["metadata"]["name"]}), world.attempt(job, strike)

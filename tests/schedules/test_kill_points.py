@@ -28,7 +28,7 @@ def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_cra
     assert found.singles > 400
 
 
-@pytest.mark.parametrize("story", ["first", "queued"])
+@pytest.mark.parametrize("story", ["failed", "objects"])
 def test_a_process_that_is_held_up_at_any_call_does_no_harm_when_it_goes_on(story: str) -> None:
     """While it waits there are ticks, another attempt of the Job, events of all kinds, or newer data."""
     found = Passage(story, forgets_crashed=False).pauses()
