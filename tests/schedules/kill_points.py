@@ -4,7 +4,7 @@ Nothing is sampled. What makes it cheap is that two faults which leave the same 
 step in which a fault befell it, and once only.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -58,7 +58,8 @@ class Passage:
     `objects` each object is a dataset, and the newer one is heard of first.
     """
 
-    def __init__(self, story: str, *, forgets_crashed: bool) -> None:
+    def __init__(self, story: str, *, forgets_crashed: bool, strikes: Sequence[Kind] = STRIKES) -> None:
+        self._strikes = strikes
         document = model_document("digits", "object" if story == "objects" else "marker", "Replace" if story == "replaced" else "Queue")
         self._world = World({"digits": document}, forgets_crashed=forgets_crashed)
         if story == "objects":
@@ -143,7 +144,7 @@ class Passage:
         """The step that comes at the moment, with each fault at each of its calls behind those of `before`."""
         first = before[-1][0] + 1 if before else 0
         for number in range(first, len(process.calls)):
-            for kind in STRIKES:
+            for kind in self._strikes:
                 faults = (*before, (number, kind))
                 after, struck = self._step(moment, faults)
                 yield faults, after, struck
@@ -191,6 +192,8 @@ class Passage:
         self._world.load(moment.saved)
         planned = {number: Fault(kind) for number, kind in faults}
         place, process = self._act(moment.place, planned.get)
+        if process.struck:  # a minute in which something failed is not one in which there was nothing to do
+            place = replace(place, written=-1)
         return self._moment(place), process
 
     def _act(self, place: Place, strike: Callable[[int], Fault | None]) -> tuple[Place, Process]:
