@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster bench-cluster bench-sweep bench-burst check format clean
+.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,10 @@ deploy: install ## put knoll on the cluster of the current kubeconfig
 	$(BIN)/python deploy/deploy.py
 
 test-cluster: develop ## the tests that need a cluster, in namespaces of their own
-	$(BIN)/python -m pytest -m cluster -v
+	$(BIN)/python -m pytest -m "cluster and not outage" -v
+
+test-outage: develop ## the same, while $$PROCESS_COMMAND takes the API server and etcd away for a minute
+	$(BIN)/python -m pytest -m outage -v
 
 bench-cluster: develop ## how fast the loop is on a cluster, beside peers, in a namespace of its own
 	$(BIN)/python benchmarks/cluster.py

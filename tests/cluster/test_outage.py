@@ -19,7 +19,7 @@ import pytest
 from knoll.errors import StoreUnavailable
 from knoll.names import outcome_uri, progress_uri
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.outage, pytest.mark.timeout(600)]
 
 Digits = Callable[..., Path]
 Process = Callable[..., None]
