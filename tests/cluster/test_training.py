@@ -1,6 +1,5 @@
 """Trainings of other shapes: several Pods that find each other, and the Job that Knative's JobSink makes."""
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from knoll.names import dataset_uri, manifest_uri
-from knoll.runs import Dataset, DatasetObject, dump
+from knoll.names import manifest_uri
 from knoll.versions import load_manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -34,36 +32,24 @@ def test_two_nodes_train_one_version_together(installation: Any, digits: Digits)
 
 
 def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Digits) -> None:
-    """The sample JobSink in place of our train function: an event becomes one Job, and that a version."""
-    installation.declare("sunk", marker="_NEVER", idle="hold")
-    installation.upload("sunk", digits(start=30))
+    """The sample JobSink in place of our train function: data that lands becomes one Job, and that a version."""
+    installation.declare("sunk", idle="hold")
     sample = (ROOT / "deploy" / "samples" / "jobsink.yaml").read_text()
     own = (
         sample.replace("digits", "sunk")
         .replace("image: knoll-trainer", f"image: {installation.image('trainer')}")
         .replace('cpu: "1"', "cpu: 200m")
     )
-    event = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "subject": "sunk"}
-    event["data"] = {"model": "sunk", "datasetDigest": snapshot(installation, "sunk")}
     with installation.without_trigger("knoll-train"):
         for document in yaml.safe_load_all(own):
             installation.apply(document)
         installation.kubectl("wait", "--for=condition=Ready", "trigger/knoll-job-sink", "-n", installation.namespace, "--timeout=60s")
-        assert installation.publish(event) == 202
+        installation.upload("sunk", digits(start=30))
         installation.until(lambda: installation.versions("sunk") == ["v000001"], 180)
         assert len(installation.jobs("sunk")) == 1
     assert installation.runs("sunk") != installation.jobs("sunk"), "the JobSink named the Job, not we"
     installation.kubectl("delete", "trigger/knoll-job-sink", "jobsink/knoll-trainer", "-n", installation.namespace)
     installation.forget("sunk")
-
-
-def snapshot(installation: Any, name: str) -> str:
-    """What ingest writes when data has landed; its digest."""
-    prefix = f"s3://{installation.datasets}/{name}/"
-    objects = [DatasetObject(one.uri, one.etag, one.size) for one in installation.store.list(prefix) if not one.uri.endswith("_SUCCESS")]
-    dataset = Dataset(name, prefix, tuple(objects))
-    installation.store.put(dataset_uri(installation.root, name, dataset.digest), dump(dataset), if_absent=True)
-    return dataset.digest
 
 
 def conditions(installation: Any, run: str) -> list[str]:
