@@ -97,12 +97,12 @@ class Installation:
         """kubectl apply in the namespace."""
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump(document))
 
-    def declare(self, name: str, training: Mapping[str, Any] = MappingProxyType({}), marker: str = "_SUCCESS", **rollout: Any) -> None:
+    def declare(self, name: str, training: Mapping[str, Any] = MappingProxyType({}), **rollout: Any) -> None:
         """Apply a Model that learns digits from this namespace's bucket, in seconds."""
         document = yaml.safe_load((ROOT / "examples" / "digits" / "model.yaml").read_text())
         document["metadata"] = {"name": name}
         spec = document["spec"]
-        spec["dataset"] = {"uri": f"s3://{self.datasets}/{name}/", "landed": {"when": "marker", "marker": marker}}
+        spec["dataset"] = {"uri": f"s3://{self.datasets}/{name}/", "landed": {"when": "marker"}}
         spec["training"] |= {"config": {"epochs": 6, "batchSize": 32}, "resources": {"cpu": "200m", "memory": "1Gi"}, "deadline": "10m"}
         spec["training"] |= training
         spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
