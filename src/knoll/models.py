@@ -5,7 +5,8 @@ A misspelt field would silently train something else, so unknown fields are faul
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -35,6 +36,7 @@ __all__ = [
     "ServingSpec",
     "TrainingSpec",
     "parse_model",
+    "readable_models",
 ]
 
 API_VERSION = "knoll.dev/v1alpha1"
@@ -247,6 +249,15 @@ def parse_model(document: Any) -> Model:
         raise InvalidModel("the Model has faults:\n  " + "\n  ".join(faults), fix="mend the YAML file and run knoll apply -f FILE again")
     assert isinstance(spec, Mapping)
     return Model.model_validate({**spec, "name": name})
+
+
+def readable_models(documents: Iterable[Any]) -> list[Model]:
+    """The documents that are Models without faults. A faulty one, which somebody stored past our checks, must not stop the others."""
+    models = []
+    for document in documents:
+        with suppress(InvalidModel):
+            models.append(parse_model(document))
+    return models
 
 
 def _fault(error: Any) -> str:

@@ -15,7 +15,8 @@ from knoll.ports import Platform
 from knoll.runs import Outcome, Run, load_run
 from knoll.train.ending import end_run
 from knoll.train.job import REJECTED, UNAVAILABLE
-from knoll.train.launch import exit_code, find_outcome
+from knoll.train.launch import exit_code
+from knoll.train.outcome import find_outcome
 from knoll.train.publish import Draft, publish
 from knoll.train.reading import DataChanged, read_data
 from knoll.train.report import publish_event

@@ -7,14 +7,13 @@ event has arrived, whether a run is still to come, and what the gate is waiting 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knoll.errors import InvalidModel
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look
 from knoll.ingest.opening import asked_runs
-from knoll.models import Model, parse_model
-from knoll.ports import Document, Platform
+from knoll.models import Model
+from knoll.ports import Platform
 
-__all__ = ["Expected", "expected_runs", "readable_models"]
+__all__ = ["Expected", "expected_runs"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,6 @@ class Expected:
 def expected_runs(platform: Platform, models: Sequence[Model]) -> list[Expected]:
     """For each model, the run of its newest complete dataset."""
     return [_expected(platform, model) for model in models]
-
-
-def readable_models(documents: Sequence[Document]) -> list[Model]:
-    """The documents that are Models without faults."""
-    models = []
-    for document in documents:
-        try:
-            models.append(parse_model(document))
-        except InvalidModel:
-            continue  # `knoll models` shows it; there is nothing to expect of it
-    return models
 
 
 def _expected(platform: Platform, model: Model) -> Expected:

@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from knoll.cli.description import read_revisions
-from knoll.cli.gate_view import expected_runs, readable_models
+from knoll.cli.gate_view import expected_runs
 from knoll.cli.model_view import ModelView, find_model
 from knoll.cli.run_view import read_run
 from knoll.cli.tables import plain_table
 from knoll.cli.version_view import list_versions
 from knoll.errors import NotFound
+from knoll.models import readable_models
 from knoll.names import rollouts_uri
 from knoll.ports import Platform
 

@@ -110,9 +110,10 @@ def run_is_over(platform: "Platform", id: str) -> bool:
 
 
 def _look(platform: "Platform", model: str, limit: int) -> "Callable[[], Frame]":
-    from knoll.cli.gate_view import expected_runs, readable_models
+    from knoll.cli.gate_view import expected_runs
     from knoll.cli.run_view import RUN_HEADINGS, read_runs, run_document, run_line, run_row
     from knoll.cli.watch import Frame
+    from knoll.models import readable_models
 
     known: dict[str, RunView] = {}
 

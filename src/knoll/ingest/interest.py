@@ -7,15 +7,14 @@ not know a Model that was applied just now: then the next tick finds its data. W
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from knoll.errors import InvalidModel, Unavailable
+from knoll.errors import Unavailable
 from knoll.ingest.landed import last_uri, may_land
-from knoll.models import Model, parse_model
-from knoll.ports import Cluster, Document, Platform
+from knoll.models import Model, readable_models
+from knoll.ports import Cluster, Platform
 
 __all__ = ["may_matter"]
 
@@ -57,16 +56,8 @@ def _view(platform: Platform) -> _View:
 
 def _read(platform: Platform, now: datetime) -> _View:
     try:
-        models = _models(platform.cluster.list("Model"))
+        models = readable_models(platform.cluster.list("Model"))
     except Unavailable:
         return _View(platform.clock.now())
     last = {uri for model in models if (uri := last_uri(model))}
     return _View(now, frozenset(last), [model for model in models if model.dataset.landed.when == "object"])
-
-
-def _models(documents: Sequence[Document]) -> Sequence[Model]:
-    models = []
-    for document in documents:
-        with suppress(InvalidModel):  # whoever stored it past our checks is told elsewhere
-            models.append(parse_model(document))
-    return models

@@ -3,12 +3,12 @@
 The first attempt that ends a run decides how; another one ends as that one has.
 """
 
-from knoll.errors import AlreadyExists
 from knoll.events import TRAINING_FAILED, TRAINING_SUCCEEDED
-from knoll.names import outcome_uri, superseded_uri, version_uri
+from knoll.names import version_uri
 from knoll.ports import Platform
-from knoll.runs import Outcome, Run, dump
-from knoll.train.launch import exit_code, find_outcome
+from knoll.runs import Outcome, Run
+from knoll.train.launch import exit_code
+from knoll.train.outcome import find_outcome, write_outcome
 from knoll.train.report import publish_event, say
 
 __all__ = ["end_run"]
@@ -16,13 +16,7 @@ __all__ = ["end_run"]
 
 def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
     """Write the outcome and announce it, unless another attempt was first: then that one counts."""
-    root = platform.settings.model_root
-    if outcome.superseded:
-        platform.store.put(superseded_uri(root, run.id), b"{}", content_type="application/json")
-    try:
-        uri = outcome_uri(root, run.id)
-        platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
-    except AlreadyExists:
+    if not write_outcome(run.id, outcome, platform):
         outcome = find_outcome(run.id, platform) or outcome
         say(f"another attempt has ended this run: {outcome.state}")
         return exit_code(outcome)

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, InvalidModel, KnollError, NotFound, Rejected, act_on_each
+from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading
-from knoll.models import Model, parse_model
-from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri, superseded_uri
+from knoll.models import Model, readable_models
+from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri
 from knoll.parts import MANAGED, owned
 from knoll.ports import Document, Platform
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
+from knoll.train.outcome import write_outcome
 from knoll.train.pods import JOB_LABEL, last_end
 from knoll.train.turns import Concurrency, Entry, Plan, plan_turns, surplus
 from knoll.train.waiting import note_obstacle, note_waiting
@@ -116,7 +117,7 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
     if not entries:
         return
     documents = {document["metadata"]["name"]: document for document in platform.cluster.list("Model")}
-    models = _readable(documents)
+    models = {model.name: model for model in readable_models(documents.values())}  # the runs of others wait
     plan = _plan(entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform)
 
     unskipped = set(plan.skip)
@@ -151,15 +152,6 @@ def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str,
         left -= set(ended)
 
 
-def _readable(documents: Mapping[str, Document]) -> Mapping[str, Model]:
-    """The Models that are sound: the runs of others wait."""
-    models: dict[str, Model] = {}
-    for name, document in documents.items():
-        with suppress(InvalidModel):
-            models[name] = parse_model(document)
-    return models
-
-
 def _record(entry: Entry, platform: Platform) -> Run:
     """The run's record; whoever opened the run may have been killed before it was written, and its entry is the same."""
     root = platform.settings.model_root
@@ -186,10 +178,7 @@ def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
 
 def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Event) -> None:
     """End a run untrained; if its data lands again it has a new run, but where each object is a dataset, all stay landed."""
-    root = platform.settings.model_root
     superseded = model.training.concurrency == "Replace" and model.dataset.landed.when != "object"
-    if superseded:
-        platform.store.put(superseded_uri(root, entry.run), b"{}", content_type="application/json")
     _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded), platform, cause)
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
@@ -227,10 +216,7 @@ def _has_ended(entry: Entry, platform: Platform) -> bool:
 
 def _end(run: str, outcome: Outcome, platform: Platform, cause: Event) -> None:
     """Write the outcome and tell of it, unless the run has ended otherwise."""
-    uri = outcome_uri(platform.settings.model_root, run)
-    try:
-        platform.store.put(uri, dump(outcome), if_absent=True, content_type="application/json")
-    except AlreadyExists:
+    if not write_outcome(run, outcome, platform):
         return
     model = model_of_run(run)
     data = {"runId": run, "model": model, "state": outcome.state, "reason": outcome.reason}

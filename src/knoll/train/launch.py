@@ -10,14 +10,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from knoll.errors import NotFound, Unavailable
-from knoll.names import outcome_uri
+from knoll.errors import Unavailable
 from knoll.ports import Platform
-from knoll.runs import Outcome, Run, load_outcome
+from knoll.runs import Outcome, Run
 from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
+from knoll.train.outcome import find_outcome
 from knoll.train.report import say
 
-__all__ = ["SUCCEEDED", "die_with_parent", "exit_code", "find_outcome", "launch"]
+__all__ = ["SUCCEEDED", "die_with_parent", "exit_code", "launch"]
 
 SUCCEEDED = 0
 _PR_SET_PDEATHSIG = 1
@@ -39,14 +39,6 @@ def launch(run: Run, platform: Platform, rank: Sequence[str]) -> int:
         return exit_code(outcome)
     say("the processes have ended without an outcome: the run may be started again")
     return PREEMPTED if was_asked else UNAVAILABLE
-
-
-def find_outcome(run_id: str, platform: Platform) -> Outcome | None:
-    """How the run has ended; None while it has not."""
-    try:
-        return load_outcome(platform.store.get(outcome_uri(platform.settings.model_root, run_id)))
-    except NotFound:
-        return None
 
 
 def exit_code(outcome: Outcome) -> int:

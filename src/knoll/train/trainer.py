@@ -19,9 +19,10 @@ from knoll.ports import Platform
 from knoll.runs import Outcome, Run, load_run
 from knoll.train.ending import end_run
 from knoll.train.job import PREEMPTED, REJECTED, UNAVAILABLE
-from knoll.train.launch import SUCCEEDED, exit_code, find_outcome
+from knoll.train.launch import SUCCEEDED, exit_code
 from knoll.train.learning import Learnt, Quiet, learn
 from knoll.train.loop import Diverged, choose_device
+from knoll.train.outcome import find_outcome
 from knoll.train.publish import publish
 from knoll.train.ranks import Ranks, joined
 from knoll.train.reading import DataChanged
