@@ -25,7 +25,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict
-from knoll.events import TRAINING_FAILED, new_event
+from knoll.events import object_changed
 from knoll.laptop.seaweed import SeaweedFS, read_keys
 from knoll.names import model_of_run, outcome_uri, probe_uri, runs_uri
 from knoll.ports import Document
@@ -189,12 +189,11 @@ class Jobs:
         self._world.store.put(outcome_uri(_ROOT, run), dump(Outcome("failed", now.isoformat(), reason="measured")))
         done = {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": now.isoformat()}]}
         try:
-            self._world.cluster.update({**self._world.cluster.get("Job", run), "status": done}, status=True)
+            job = self._world.cluster.update({**self._world.cluster.get("Job", run), "status": done}, status=True)
         except Conflict:
             return  # the next look tries again
         self.ended += 1
-        data = {"runId": run, "model": model_of_run(run), "state": "failed", "reason": "measured"}
-        headers, body = event_to_http(new_event(TRAINING_FAILED, source="/bench", time=now, subject=data["model"], data=data))
+        headers, body = event_to_http(object_changed(job, source="/bench", time=now))
         with suppress(httpx.TransportError):  # killed just now: the first tick finds the outcome
             httpx.post(self._broker, content=body, headers=headers, trust_env=False, timeout=60)
 

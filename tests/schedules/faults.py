@@ -36,13 +36,17 @@ class Fault:
 
 @dataclass
 class Process:
-    """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each call, with its number from 0."""
+    """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each call, with its number from 0.
+
+    A process that takes event after event has one `memory`, and is several of these.
+    """
 
     world: Platform
     strike: Callable[[int], Fault | None] = lambda number: None
     calls: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     is_dead: bool = False
+    memory: object = field(default_factory=object)
 
     @property
     def platform(self) -> Platform:
@@ -94,11 +98,19 @@ class Process:
         raise Crash
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Port:
+    """Ports of processes that have their memory in common are the same: what was seen through one is known through the other."""
+
     name: str
     real: Any
     process: Process
+
+    def __hash__(self) -> int:
+        return id(self.process.memory)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Port) and (other.name, other.process.memory) == (self.name, self.process.memory)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         real = getattr(self.real, method)

@@ -35,15 +35,15 @@ class Loop(RuleBasedStateMachine):
         gates=st.tuples(st.sampled_from(GATES), st.sampled_from(GATES)),
         concurrency=st.sampled_from(("Queue", "Queue", "Replace", "Forbid")),
         quota=st.integers(1, 2),
-        store=st.fixed_dictionaries({"keeps_versions": st.booleans(), "whole_seconds": st.booleans()}),
+        world=st.fixed_dictionaries({name: st.booleans() for name in ("keeps_versions", "whole_seconds", "remembers")}),
         end=st.tuples(st.booleans(), st.booleans()),
         has_champion=st.booleans(),
     )
     def begin(
-        self, gates: tuple[str, str], concurrency: str, quota: int, store: dict[str, bool], end: tuple[bool, bool], has_champion: bool
+        self, gates: tuple[str, str], concurrency: str, quota: int, world: dict[str, bool], end: tuple[bool, bool], has_champion: bool
     ) -> None:
         documents = {name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)}
-        self.world = World(documents, quota=quota, **store)
+        self.world = World(documents, quota=quota, **world)
         self.ends_deaf, self.has_last_word = end
         self.uploads = self.events = 0
         if has_champion:

@@ -22,6 +22,7 @@ from knoll.laptop.attempts import Action, Fail, next_action
 from knoll.laptop.attempts import Attempt as Attempted
 from knoll.parts import MANAGED
 from knoll.ports import Document, Platform
+from knoll.recent import recent_models
 from knoll.settings import Settings
 from knoll.train.job import is_live
 from knoll.wiring.functions import HANDLERS, sweep
@@ -73,6 +74,7 @@ class World:
     whole_seconds: bool = False
     forgets_crashed: bool = False  # whether a crash loses the event
     is_deaf: bool = False  # whether all events get lost
+    remembers: bool = False  # whether what a call of a function has seen of the cluster may serve the next
     feed: list[Delivery] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     past: dict[str, list[Past]] = field(default_factory=dict)
@@ -90,9 +92,15 @@ class World:
         settings = Settings(home=Path("/nowhere"), quota=self.quota)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
+        self.first = Process(self.platform)
+        self.seen = self.first.platform
+        recent_models(self.seen)
         for name, document in self.models.items():
             self.cluster.create(document)
             self.past[name] = [Past(self.time.now(), {}, "")]
+
+    def _process(self, strike: Strike) -> Process:
+        return Process(self.platform, strike, **({"memory": self.first.memory} if self.remembers else {}))
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
         self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
@@ -144,7 +152,7 @@ class World:
         delivery = self.feed.pop(number)
         self.delivered += 1
         self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
-        process = Process(self.platform, strike)
+        process = self._process(strike)
         try:
             reply = HANDLERS[delivery.function](delivery.event, process.platform)
         except Crash:
@@ -166,7 +174,7 @@ class World:
     def tick(self, strike: Strike = _spared) -> Process:
         """One sweep of all stages."""
         self.log.append("tick")
-        process = Process(self.platform, strike)
+        process = self._process(strike)
         with suppress(Crash, Unavailable):
             sweep(new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"), process.platform)
         self.log += process.struck
@@ -186,7 +194,7 @@ class World:
         """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts for nothing."""
         name = job["metadata"]["name"]
         self.log.append(f"attempt {name}")
-        process = Process(self.platform, strike)
+        process = self._process(strike)
         self.attempts += 1
         with suppress(Crash), redirect_stdout(io.StringIO()):
             code = train(name, process.platform, self.attempts)

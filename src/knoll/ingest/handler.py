@@ -5,7 +5,6 @@ the same question of every Model.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from knoll.errors import Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
@@ -17,6 +16,7 @@ from knoll.ingest.opening import asked_runs, open_run
 from knoll.models import Model, parse_model
 from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
+from knoll.recent import recent_models
 from knoll.runs import Dataset
 
 __all__ = ["handle", "sweep"]
@@ -34,10 +34,8 @@ def handle(event: Event, platform: Platform) -> Event | None:
         return None
     uri = _created_uri(event)
     landed = []
-    for document in platform.cluster.list("Model"):
-        model = _readable(document)
-        if model and may_land(model, uri):
-            landed += _look(document, model, platform, event, only=uri if model.dataset.landed.when == "object" else "")
+    for document in recent_models(platform, lambda known: any(_may_land(one, uri) for one in known.values())).values():
+        landed += _look(document, platform, event, uri)
     return _publish_but_last(landed, platform)
 
 
@@ -45,17 +43,29 @@ def sweep(event: Event, platform: Platform) -> None:
     """Look at the dataset of every Model."""
 
     def see(document: Document) -> None:
-        model = _readable(document)
-        for landed in _look(document, model, platform, event) if model else ():
+        for landed in _look(document, platform, event):
             platform.events.publish(landed)
 
     act_on_each(platform.cluster.list("Model"), see)
 
 
-def _look(document: Document, model: Model, platform: Platform, cause: Event, only: str = "") -> list[Event]:
+def _may_land(document: Document, uri: str) -> bool:
+    model = _readable(document)
+    return model is not None and may_land(model, uri)
+
+
+def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
+    """What has landed by the object at `uri`, or by any, and is ours to open. A Model that has changed since it was read is read again."""
+    model = _readable(document)
+    if model is None or (uri and not may_land(model, uri)):
+        return []
     before = (document.get("status") or {}).get("dataset") or {}
-    verdict = look(model, platform, only, before=before)
-    _show(document, dataset_status(model, verdict, before), platform)
+    verdict = look(model, platform, uri if model.dataset.landed.when == "object" else "", before=before)
+    try:
+        if not _shown(document, dataset_status(model, verdict, before), platform):
+            return _look(platform.cluster.get("Model", model.name), platform, cause, uri)
+    except NotFound:
+        return []
     if isinstance(verdict, Waiting):
         return []
     new = _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
@@ -70,12 +80,15 @@ def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform)
     return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
 
 
-def _show(document: Document, shown: Mapping[str, Any], platform: Platform) -> None:
-    """Keep what the look has found in the Model's status; whoever loses the race lets the next tick say it."""
+def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform) -> bool:
+    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises NotFound when it is gone."""
     status = document.get("status") or {}
-    if shown != status.get("dataset"):
-        with suppress(Conflict, NotFound):
-            platform.cluster.update({**document, "status": {**status, "dataset": shown}}, status=True)
+    try:
+        if verdict != status.get("dataset"):
+            platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True)
+    except Conflict:
+        return False
+    return True
 
 
 def _created_uri(event: Event) -> str:

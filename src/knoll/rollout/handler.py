@@ -24,7 +24,7 @@ from knoll.events import (
 )
 from knoll.models import Model, parse_model
 from knoll.names import rollout_step_uri
-from knoll.parts import is_part, owned
+from knoll.parts import MANAGED, is_part, owned
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
@@ -62,9 +62,13 @@ def handle(event: Event, platform: Platform) -> Event | None:
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
 
+    services = {service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService", MANAGED)}  # before the slots
+
     def advance(document: Document) -> None:
+        name = document["metadata"]["name"]
         with suppress(NotFound):
-            _advance(document["metadata"]["name"], platform)
+            if _went_on(document, services.get(name), platform):
+                _advance(name, platform)
 
     act_on_each(platform.cluster.list("Model"), advance)
 
@@ -79,25 +83,30 @@ def _model_of(event: Event) -> str:
 
 def _advance(name: str, platform: Platform) -> None:
     for _ in range(_MOST_STEPS):
-        before = _service(name, platform)  # read before the slot, or an old slot could be written over what a newer one has asked for
-        document = platform.cluster.get("Model", name)
-        try:
-            model = parse_model(document)
-        except InvalidModel:
+        service = _service(name, platform)  # read before the slot, or an old slot could be written over what a newer one has asked for
+        if not _went_on(platform.cluster.get("Model", name), service, platform):
             return
-        slot = slot_from_status(document.get("status") or {})
-        try:
-            service = _settle(document, model, slot, before, platform)
-        except (AlreadyExists, Conflict):
-            continue
-        if service is not None and not is_part(service, name):
-            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", name)
-            return
-        after = _decided(model, slot, _observed(slot, service, platform), platform)
-        if after == slot:
-            return
+
+
+def _went_on(document: Document, before: Document | None, platform: Platform) -> bool:
+    """One pass over a Model and the InferenceService that was there before it; whether another is needed."""
+    try:
+        model = parse_model(document)
+    except InvalidModel:
+        return False
+    slot = slot_from_status(document.get("status") or {})
+    try:
+        service = _settle(document, model, slot, before, platform)
+    except (AlreadyExists, Conflict):
+        return True
+    if service is not None and not is_part(service, model.name):
+        _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
+        return False
+    after = _decided(model, slot, _observed(slot, service, platform), platform)
+    if after != slot:
         with suppress(Conflict):
             _write(document, after, platform)
+    return after != slot
 
 
 def _service(name: str, platform: Platform) -> Document | None:

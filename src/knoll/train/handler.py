@@ -16,6 +16,7 @@ from knoll.models import Model, readable_models
 from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri
 from knoll.parts import MANAGED, owned
 from knoll.ports import Document, Platform
+from knoll.recent import recent_models
 from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
 from knoll.train.outcome import write_outcome
@@ -51,7 +52,7 @@ def sweep(event: Event, platform: Platform) -> None:
         if not _settled(entry, mine.get(entry.run), platform, event):
             left.append(entry)
 
-    _carry_out(lambda: act_on_each(entries, settle), lambda: _take_turns(left, jobs, event, platform))
+    _carry_out(lambda: _yield(jobs, platform), lambda: act_on_each(entries, settle), lambda: _take_turns(left, jobs, event, platform))
 
 
 def _carry_out(*steps: Callable[[], None]) -> None:
@@ -77,24 +78,22 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
 
     A run is in the inbox before anybody is told of it, so of two runs that open at once one at least sees the other, and sweeps.
     """
+    model = model_of_run(run_id)
     with ThreadPoolExecutor(2) as others:
         listed = others.submit(_entries, platform)
         record = others.submit(platform.store.get, run_uri(platform.settings.model_root, run_id))
-        try:
-            model = platform.cluster.get("Model", model_of_run(run_id))
-        except NotFound:
-            return True  # nothing wants to be trained
+        document = recent_models(platform, lambda known: model in known).get(model)
     try:
         run = load_run(record.result())
     except NotFound as error:
         raise Rejected(f"event {event.id} names run {run_id}, which nobody has opened") from error
     entries = listed.result()
-    if run_id not in {entry.run for entry in entries}:
-        return True
-    if len(entries) > platform.settings.quota or [entry.run for entry in entries if entry.model == run.model] != [run_id]:
+    if document is None or run_id not in {entry.run for entry in entries}:
+        return True  # nobody wants it to be trained
+    if len(entries) > platform.settings.quota or [entry.run for entry in entries if entry.model == model] != [run_id]:
         return False
-    _start(run, model, event, platform)
-    _yield(platform)
+    _start(run, document, event, platform)
+    _yield(platform.cluster.list("Job", MANAGED), platform)
     return True
 
 
@@ -116,7 +115,8 @@ def _remove(entry: Entry, platform: Platform) -> None:
 def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, platform: Platform) -> None:
     if not entries:
         return
-    documents = {document["metadata"]["name"]: document for document in platform.cluster.list("Model")}
+    wanted = {entry.model for entry in entries}
+    documents = recent_models(platform, lambda known: known.keys() >= wanted)
     models = {model.name: model for model in readable_models(documents.values())}  # the runs of others wait
     plan = _plan(entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform)
 
@@ -135,8 +135,8 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
         note_waiting(entry.run, entry.model, state, platform, event)
 
     _carry_out(lambda: act_on_each(plan.skip, skip), lambda: act_on_each(plan.start, start), lambda: act_on_each(plan.blocked, block))
-    if plan.start:
-        _yield(platform)
+    if any(entry.model in {other.model for other in entries if other != entry} for entry in plan.start):
+        _yield(platform.cluster.list("Job", MANAGED), platform)
 
 
 def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform) -> Plan:
@@ -185,9 +185,9 @@ def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Ev
     _remove(entry, platform)
 
 
-def _yield(platform: Platform) -> None:
-    """Let the later of two Jobs of one model wait again, which others may have started meanwhile."""
-    for name in surplus(platform.cluster.list("Job", MANAGED)):
+def _yield(jobs: Iterable[Document], platform: Platform) -> None:
+    """Let the later of two Jobs of one model wait again: others may have seen another inbox."""
+    for name in surplus(jobs):
         with suppress(NotFound):
             platform.cluster.delete("Job", name)
 
