@@ -9,6 +9,7 @@ import logging
 import re
 from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 
 from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
 from knoll.events import (
@@ -39,6 +40,7 @@ _LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
 _INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
 _MOST_REQUESTS = 2**53
+_PROMPT = timedelta(seconds=10)  # between a decision and what it asks of the InferenceService, unless somebody was killed
 _EVENTS = {
     "Start": ROLLOUT_STARTED,
     "Shift": ROLLOUT_SHIFTED,
@@ -96,17 +98,33 @@ def _went_on(document: Document, before: Document | None, platform: Platform) ->
         return False
     slot = slot_from_status(document.get("status") or {})
     try:
-        service = _settle(document, model, slot, before, platform)
+        wanted = desired(model, slot, platform.settings)
+        if slot.phase != "Idle" and not _is_asked_for(wanted, before, model.name) and _age(slot, platform) > _PROMPT:
+            _write(document, replace(slot, since=platform.clock.now().isoformat()), platform)  # its time begins when it is asked for
+            return True
+        service = _settle(document, slot, before, wanted, platform)
+        if service is not None and not is_part(service, model.name):
+            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
+            return False
+        after = _decided(model, slot, _observed(slot, service, platform), platform)
+        if after != slot:
+            _write(document, after, platform)
     except (AlreadyExists, Conflict):
         return True
-    if service is not None and not is_part(service, model.name):
-        _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
-        return False
-    after = _decided(model, slot, _observed(slot, service, platform), platform)
-    if after != slot:
-        with suppress(Conflict):
-            _write(document, after, platform)
     return after != slot
+
+
+def _age(slot: Slot, platform: Platform) -> timedelta:
+    return platform.clock.now() - datetime.fromisoformat(slot.since)
+
+
+def _is_asked_for(wanted: Document | None, live: Document | None, model: str) -> bool:
+    """Whether nothing is to be done; nothing can be about what is somebody else's."""
+    if live is not None and not is_part(live, model):
+        return True
+    if live is None or wanted is None:
+        return live is wanted
+    return holds(live["spec"], wanted["spec"])
 
 
 def _service(name: str, platform: Platform) -> Document | None:
@@ -116,24 +134,22 @@ def _service(name: str, platform: Platform) -> Document | None:
         return None
 
 
-def _settle(document: Document, model: Model, slot: Slot, live: Document | None, platform: Platform) -> Document | None:
-    """Make the world what the slot says: its last transition recorded and told, and the InferenceService it asks for.
+def _settle(document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform) -> Document | None:
+    """Make the world what the slot says: its last transition recorded and told, and the InferenceService as `wanted`.
 
     Raises AlreadyExists or Conflict when somebody else has changed the InferenceService since it was `live`.
     """
-    _record(model.name, slot, platform)
-    wanted = desired(model, slot, platform.settings)
+    name = document["metadata"]["name"]
+    _record(name, slot, platform)
     if live is None:
         return platform.cluster.create(owned(wanted, document)) if wanted else None
-    if not is_part(live, model.name):
+    if _is_asked_for(wanted, live, name):
         return live
-    if wanted is None:
-        with suppress(NotFound):
-            platform.cluster.delete("InferenceService", model.name, version=live["metadata"]["resourceVersion"])
-        return None
-    if holds(live["spec"], wanted["spec"]):
-        return live
-    return platform.cluster.update({**live, "spec": wanted["spec"]})
+    if wanted:
+        return platform.cluster.update({**live, "spec": wanted["spec"]})
+    with suppress(NotFound):
+        platform.cluster.delete("InferenceService", name, version=live["metadata"]["resourceVersion"])
+    return None
 
 
 def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:
