@@ -113,7 +113,7 @@ class DatasetSpec(_Spec):
     """Where the data lands, and when it is complete."""
 
     uri: str
-    landed: LandedSpec = LandedSpec()
+    landed: LandedSpec = Field(default_factory=LandedSpec)
 
     @field_validator("uri")
     @classmethod
@@ -200,10 +200,10 @@ class RolloutSpec(_Spec):
 class _ModelSpec(_Spec):
     family: str
     dataset: DatasetSpec
-    training: TrainingSpec = TrainingSpec()
+    training: TrainingSpec = Field(default_factory=TrainingSpec)
     gate: GateSpec | None = None
-    serving: ServingSpec = ServingSpec()
-    rollout: RolloutSpec = RolloutSpec()
+    serving: ServingSpec = Field(default_factory=ServingSpec)
+    rollout: RolloutSpec = Field(default_factory=RolloutSpec)
 
 
 class Model(_ModelSpec):

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
 from knoll.models import API_VERSION
 from knoll.ports import Clock, Document
@@ -122,7 +124,7 @@ class LocalCluster:
 
     def _store(self, file: sqlite3.Connection, document: Document) -> Document:
         document = {**document, "metadata": {**document["metadata"], "resourceVersion": str(_next_revision(file))}}
-        row = (document["kind"], self._namespace, document["metadata"]["name"], json.dumps(document))
+        row = (document["kind"], self._namespace, document["metadata"]["name"], to_json(document).decode())
         file.execute("INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row)
         return _decoded(row[3])
 
@@ -162,7 +164,7 @@ def _next_revision(file: sqlite3.Connection) -> int:
 
 
 def _decoded(body: str) -> Document:
-    document: Document = json.loads(body)
+    document: Document = from_json(body)
     return document
 
 

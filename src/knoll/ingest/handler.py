@@ -46,7 +46,7 @@ def sweep(event: Event, platform: Platform) -> None:
         for landed in _look(document, platform, event):
             platform.events.publish(landed)
 
-    act_on_each(platform.cluster.list("Model"), see)
+    act_on_each(recent_models(platform).values(), see)
 
 
 def _may_land(document: Document, uri: str) -> bool:

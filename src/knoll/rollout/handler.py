@@ -99,7 +99,7 @@ def _went_on(document: Document, before: Document | None, platform: Platform) ->
     slot = slot_from_status(document.get("status") or {})
     try:
         wanted = desired(model, slot, platform.settings)
-        if slot.phase != "Idle" and not _is_asked_for(wanted, before, model.name) and _age(slot, platform) > _PROMPT:
+        if slot.phase != "Idle" and _age(slot, platform) > _PROMPT and not _is_asked_for(wanted, before, model.name):
             _write(document, replace(slot, since=platform.clock.now().isoformat()), platform)  # its time begins when it is asked for
             return True
         service = _settle(document, slot, before, wanted, platform)

@@ -96,13 +96,13 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
 
 
 def holds(live: Any, wanted: Any) -> bool:
-    """Whether a live document has everything that is wanted; what the server's defaults added does not count, except a canary field."""
-    if isinstance(wanted, Mapping):
-        if not isinstance(live, Mapping) or ("canaryTrafficPercent" in live) > ("canaryTrafficPercent" in wanted):
+    """Whether a live document has all that is wanted; what the server's defaults added does not count, except a canary field."""
+    if isinstance(wanted, dict):
+        if not isinstance(live, dict) or ("canaryTrafficPercent" in live) > ("canaryTrafficPercent" in wanted):
             return False
         return all(key in live and holds(live[key], value) for key, value in wanted.items())
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        return isinstance(live, Sequence) and len(live) == len(wanted) and all(map(holds, live, wanted))
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(holds, live, wanted))
     return bool(live == wanted)
 
 
