@@ -112,10 +112,14 @@ class LocalCluster:
 
     def _checked(self, document: Document) -> tuple[Document, str, str]:
         """A copy of the document, its kind and its name."""
-        faults = _faults(document, self._namespace)
+        faults, body = _faults(document, self._namespace), ""
+        try:
+            body = json.dumps(document, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            faults.append(f"it is not JSON: {error}")
         if faults:
             raise Rejected("not an object that the cluster takes: " + "; ".join(faults))
-        return _decoded(json.dumps(document)), document["kind"], document["metadata"]["name"]
+        return _decoded(body), document["kind"], document["metadata"]["name"]
 
     def _find(self, file: sqlite3.Connection, kind: str, name: str) -> Document | None:
         query = "SELECT body FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
@@ -207,8 +211,4 @@ def _faults(document: Any, namespace: str) -> list[str]:
         entries = metadata.get(field) or {}
         if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
             faults.append(f"metadata.{field} must map strings to strings")
-    try:
-        json.dumps(document, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        faults.append(f"it is not JSON: {error}")
     return faults

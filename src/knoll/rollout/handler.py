@@ -25,11 +25,11 @@ from knoll.events import (
 )
 from knoll.models import Model, parse_model
 from knoll.names import rollout_step_uri
-from knoll.parts import MANAGED, is_part, owned
+from knoll.parts import is_part, owned
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
-from knoll.rollout.inference_service import Observed, desired, holds, newest_revision, observe
+from knoll.rollout.inference_service import Observed, asked, desired, holds, newest_revision, observe
 from knoll.rollout.memory import remembered
 from knoll.rollout.replay import replay
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
@@ -64,7 +64,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
 
-    services = {service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService", MANAGED)}  # before the slots
+    services = {service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService")}  # before the slots
 
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
@@ -99,13 +99,13 @@ def _went_on(document: Document, before: Document | None, platform: Platform) ->
     slot = slot_from_status(document.get("status") or {})
     try:
         wanted = desired(model, slot, platform.settings)
-        if slot.phase != "Idle" and _age(slot, platform) > _PROMPT and not _is_asked_for(wanted, before, model.name):
+        if before is not None and not is_part(before, model.name):
+            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
+            return False
+        if _is_late(slot, wanted, before, platform):
             _write(document, replace(slot, since=platform.clock.now().isoformat()), platform)  # its time begins when it is asked for
             return True
         service = _settle(document, slot, before, wanted, platform)
-        if service is not None and not is_part(service, model.name):
-            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
-            return False
         after = _decided(model, slot, _observed(slot, service, platform), platform)
         if after != slot:
             _write(document, after, platform)
@@ -114,17 +114,11 @@ def _went_on(document: Document, before: Document | None, platform: Platform) ->
     return after != slot
 
 
-def _age(slot: Slot, platform: Platform) -> timedelta:
-    return platform.clock.now() - datetime.fromisoformat(slot.since)
-
-
-def _is_asked_for(wanted: Document | None, live: Document | None, model: str) -> bool:
-    """Whether nothing is to be done; nothing can be about what is somebody else's."""
-    if live is not None and not is_part(live, model):
-        return True
-    if live is None or wanted is None:
-        return live is wanted
-    return holds(live["spec"], wanted["spec"])
+def _is_late(slot: Slot, wanted: Document | None, live: Document | None, platform: Platform) -> bool:
+    """Whether whoever made the slot so was killed before the InferenceService asked for it."""
+    if slot.phase == "Idle" or asked(live) == asked(wanted):
+        return False
+    return platform.clock.now() - datetime.fromisoformat(slot.since) > _PROMPT
 
 
 def _service(name: str, platform: Platform) -> Document | None:
@@ -143,13 +137,11 @@ def _settle(document: Document, slot: Slot, live: Document | None, wanted: Docum
     _record(name, slot, platform)
     if live is None:
         return platform.cluster.create(owned(wanted, document)) if wanted else None
-    if _is_asked_for(wanted, live, name):
-        return live
-    if wanted:
-        return platform.cluster.update({**live, "spec": wanted["spec"]})
-    with suppress(NotFound):
-        platform.cluster.delete("InferenceService", name, version=live["metadata"]["resourceVersion"])
-    return None
+    if wanted is None:
+        with suppress(NotFound):
+            platform.cluster.delete("InferenceService", name, version=live["metadata"]["resourceVersion"])
+        return None
+    return live if holds(live["spec"], wanted["spec"]) else platform.cluster.update({**live, "spec": wanted["spec"]})
 
 
 def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:

@@ -16,9 +16,10 @@ from knoll.ports import Document
 from knoll.rollout.slot import Slot
 from knoll.settings import Settings
 
-__all__ = ["Observed", "desired", "holds", "inference_service", "newest_revision", "observe"]
+__all__ = ["Observed", "asked", "desired", "holds", "inference_service", "newest_revision", "observe"]
 
 _VERSION = "knoll.dev/version"
+_ATTEMPT = "knoll.dev/attempt"
 _CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 _FINALIZER = "inferenceservice.finalizers"  # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
@@ -57,7 +58,7 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
     if settings.predictor_node_selector:
         predictor["nodeSelector"] = dict(settings.predictor_node_selector)
     if attempt:
-        predictor["annotations"]["knoll.dev/attempt"] = str(attempt)
+        predictor["annotations"][_ATTEMPT] = str(attempt)
     if canary_percent is not None:
         predictor["canaryTrafficPercent"] = canary_percent
     return {
@@ -93,6 +94,13 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
         },
         "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
     }
+
+
+def asked(service: Document | None) -> tuple[str | None, int | None, str | None]:
+    """What a phase of the rollout waits for: version, percent on trial and attempt. Policies of a cluster may change anything else."""
+    predictor = (service or {}).get("spec", {}).get("predictor", {})
+    version, attempt = (predictor.get("labels") or {}).get(_VERSION), (predictor.get("annotations") or {}).get(_ATTEMPT)
+    return version, predictor.get("canaryTrafficPercent"), attempt
 
 
 def holds(live: Any, wanted: Any) -> bool:
