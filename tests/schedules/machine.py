@@ -152,8 +152,7 @@ class Loop(RuleBasedStateMachine):
     def calm(self, minutes: int) -> None:
         """Minutes in which nothing fails: in eight a champion is made."""
         self._pass(1)
-        for _ in range(minutes):
-            self.world.pass_a_minute()
+        self.world.pass_minutes(minutes)
 
     @rule(model=_MODEL, name=_NAMES)
     def prune(self, model: str, name: str) -> None:

@@ -225,8 +225,12 @@ class World:
         """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost from now on."""
         self.is_deaf = deaf
         self.feed = [] if deaf else self.feed
+        return self.pass_minutes(200)
+
+    def pass_minutes(self, most: int) -> int:
+        """Minutes pass until all is at rest, which is after two in which nothing was written, or until so many have; how many."""
         minutes = quiet = 0
-        while quiet < 2 and minutes < 200:
+        while quiet < 2 and minutes < most:
             before = self.written
             self.pass_a_minute()
             minutes += 1
