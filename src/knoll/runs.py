@@ -119,7 +119,10 @@ def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
 def load_dataset(body: bytes) -> Dataset:
     """Read a dataset snapshot. Raises Rejected when it is not one."""
     fields = _fields(body, "dataset snapshot")
-    return _build(Dataset, {**fields, "objects": tuple(DatasetObject(**one) for one in fields.get("objects", []))})
+    objects = fields.get("objects", [])
+    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
+        raise Rejected("the objects of the dataset snapshot are no list of JSON objects")
+    return _build(Dataset, {**fields, "objects": tuple(_build(DatasetObject, one) for one in objects)})
 
 
 def load_run(body: bytes) -> Run:

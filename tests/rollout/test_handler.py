@@ -361,6 +361,48 @@ def test_a_model_that_comes_back_serves_its_champion_and_remembers_what_must_not
     assert (world.status()["champion"], list(world.status()["quarantine"])) == ("v000001", ["v000002"])
 
 
+def test_a_record_that_nobody_can_read_does_not_keep_a_model_from_coming_back(world: World) -> None:
+    promote_first(world)
+    world.platform.store.put(join(rollouts_uri("s3://knoll-models", "digits"), "notes.txt"), b"not ours")
+    world.platform.cluster.delete("InferenceService", "digits")
+    world.platform.cluster.delete("Model", "digits")
+    world.platform.cluster.create(MODEL)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000001"
+
+
+def test_a_champion_whose_manifest_is_gone_does_not_keep_its_successors_out(world: World) -> None:
+    promote_first(world)
+    world.platform.store.delete(manifest_uri("s3://knoll-models", "digits", "v000001"))
+    world.publish("v000002", 0.99)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["candidate"] == "v000002"
+
+
+def test_a_policy_that_rewrites_what_serves_keeps_no_rollout_from_its_end(world: World) -> None:
+    """Servers and webhooks write quantities and images in their own way, each time that they see them."""
+    world.publish("v000001", 0.95)
+    world.tell(TRAINING_SUCCEEDED)
+    real = world.platform.cluster.update
+
+    def update(document: Document, *, status: bool = False) -> Document:
+        if document["kind"] == "InferenceService" and not status:
+            predictor = document["spec"]["predictor"]
+            (container,) = predictor["containers"]
+            document = {**document, "spec": {"predictor": {**predictor, "containers": [{**container, "image": "mirror/image"}]}}}
+        return real(document, status=status)
+
+    world.platform.cluster.update = update  # type: ignore[method-assign]
+    world.platform.cluster.update(world.platform.cluster.get("InferenceService", "digits"))
+    world.kserve()
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000001", 20)
+    for _ in range(4):
+        world.time.pass_(30)
+        world.observe("v000001", 21)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+
+
 def test_a_champion_whose_new_revision_does_not_start_gets_another_one(world: World) -> None:
     """Else a store that was away for a moment would end all rollouts of the model."""
     promote_first(world)

@@ -1,5 +1,6 @@
 """Whose turn it is, decided over the inbox and the Jobs."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from knoll.parts import part_labels
 from knoll.ports import Document
 from knoll.train.turns import Concurrency, Entry, plan_turns, surplus
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUE: dict[str, Concurrency] = {"digits": "Queue", "faces": "Queue", "words": "Queue"}
 
 
@@ -72,6 +74,15 @@ def test_forbid_skips_what_lands_while_a_run_is_live() -> None:
 def test_of_two_live_jobs_of_a_model_everybody_gives_up_the_same(order: int) -> None:
     """A Job that is no run of ours is never given up, and one that is going already does not count."""
     old, new = job("digits", 2, created="2026-01-01T00:00:00Z"), job("digits", 1, created="2026-01-01T00:00:01Z")
-    assert surplus([old, new, job("faces", 3)][::order]) == [run("digits", 1)]
-    assert surplus([job("digits", 0, name="sink-1", created="2026-01-02T00:00:00Z"), old][::order]) == [run("digits", 2)]
-    assert surplus([old, job("digits", 3, deletionTimestamp="2026-01-01T00:00:09Z")][::order]) == []
+    assert surplus([old, new, job("faces", 3)][::order], 9, NOW) == [run("digits", 1)]
+    assert surplus([job("digits", 0, name="sink-1", created="2026-01-02T00:00:00Z"), old][::order], 9, NOW) == [run("digits", 2)]
+    assert surplus([old, job("digits", 3, deletionTimestamp="2026-01-01T00:00:09Z")][::order], 9, NOW) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_beyond_the_quota_the_last_wait_again_unless_they_have_trained_for_a_while(order: int) -> None:
+    """Two deciders may each have seen room for one; who lowers the quota ends nothing."""
+    jobs = [job(model, number, created=f"2026-01-01T00:{number:02d}:00Z") for number, model in enumerate(QUEUE, 1)][::order]
+    assert surplus(jobs, 1, NOW.replace(minute=3)) == [run("faces", 2), run("words", 3)]
+    assert surplus(jobs, 1, NOW.replace(minute=4)) == [run("words", 3)]
+    assert surplus(jobs, 1, NOW.replace(minute=9)) == surplus(jobs, 3, NOW) == []

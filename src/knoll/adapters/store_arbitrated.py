@@ -1,8 +1,10 @@
 """Conditional writes with one winner, also on a store that checks first and writes then.
 
 S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there and write it afterwards, so writers
-that come in the same moment may all be told that they were first. What lies there in the end is of one of them: each reads it back, and
-only that one has won. A probe finds out which kind a store is; until it has, writers read back.
+that come in the same moment may all be told that they were first. Each reads back what lies there, and whoever finds another's bytes has
+lost. That leaves one way for two to win: a writer that had looked before the first one wrote, and writes after it has read. So such a store
+is good enough to try knoll, where the API server decides about Jobs, and not for work that counts. A probe finds out which kind a store is;
+until it has, writers read back.
 """
 
 import json

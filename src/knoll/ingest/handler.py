@@ -61,14 +61,12 @@ def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -
         return []
     before = (document.get("status") or {}).get("dataset") or {}
     verdict = look(model, platform, uri if model.dataset.landed.when == "object" else "", before=before)
+    new = {} if isinstance(verdict, Waiting) else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
     try:
-        if not _shown(document, dataset_status(model, verdict, before), platform):
+        if not _shown(document, dataset_status(model, verdict, before), platform, is_needed=bool(new)):
             return _look(platform.cluster.get("Model", model.name), platform, cause, uri)
     except NotFound:
         return []
-    if isinstance(verdict, Waiting):
-        return []
-    new = _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
     return [event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))]
 
 
@@ -80,11 +78,14 @@ def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform)
     return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
 
 
-def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform) -> bool:
-    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises NotFound when it is gone."""
+def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform, *, is_needed: bool) -> bool:
+    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises NotFound when it is gone.
+
+    If it `is_needed` to know, the same is written again: a run with a config of the past is one too many.
+    """
     status = document.get("status") or {}
     try:
-        if verdict != status.get("dataset"):
+        if is_needed or verdict != status.get("dataset"):
             platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True)
     except Conflict:
         return False

@@ -3,6 +3,7 @@
 A version counts when the outcome of its run names it. What else lies there is of a trainer that lost its run to another one, or of nobody.
 """
 
+import logging
 from collections.abc import Iterable
 
 from knoll.errors import InvalidVersion, NotFound
@@ -16,6 +17,7 @@ from knoll.versions import Manifest, load_manifest
 
 __all__ = ["champion_number", "newest_untried", "read_manifest", "why_rejected"]
 
+_LOG = logging.getLogger(__name__)
 _MANIFEST = "/manifest.json"
 _SORTED = 999_999  # up to here names sort as numbers
 
@@ -45,7 +47,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform) -> 
         return f"run {candidate.run} has not ended with this version" + (
             f" but {outcome.state} {outcome.version}".rstrip() if outcome else ""
         )
-    champion = read_manifest(model.name, slot.champion, platform) if slot.champion else None
+    champion = _champion(model.name, slot, platform)
     if champion and "" < _data_at(candidate, platform) < _data_at(champion, platform):
         return f"its data is older than that of {champion.version}, which serves"
     return why_not(model.gate, candidate, champion)
@@ -57,6 +59,15 @@ def read_manifest(model: str, version: str, platform: Platform) -> Manifest:
     if (manifest.model, manifest.version) != (model, version):
         raise InvalidVersion(f"the manifest of {model} {version} says that it is {manifest.model} {manifest.version}")
     return manifest
+
+
+def _champion(model: str, slot: Slot, platform: Platform) -> Manifest | None:
+    """Who serves, to be compared with; one whose manifest is gone or spoilt must not keep its successors out for ever."""
+    try:
+        return read_manifest(model, slot.champion, platform) if slot.champion else None
+    except (NotFound, InvalidVersion) as error:
+        _LOG.warning("model %s: %s serves, and cannot be compared with: %s", model, slot.champion, error)
+        return None
 
 
 def _has_ended(model: str, version: str, platform: Platform) -> bool:

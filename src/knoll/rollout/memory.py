@@ -1,9 +1,8 @@
 """The slot of a Model that was deleted and has come back, from the records of its rollouts: they outlive the Model."""
 
 import json
-from collections.abc import Mapping
+import logging
 from dataclasses import fields, replace
-from typing import Any
 
 from knoll.names import rollouts_uri
 from knoll.ports import Platform
@@ -11,23 +10,29 @@ from knoll.rollout.slot import Slot, Transition
 
 __all__ = ["remembered"]
 
+_LOG = logging.getLogger(__name__)
+
 
 def remembered(model: str, platform: Platform) -> Slot:
     """What was decided last: who served, and who must not return. An empty slot when there was never a rollout."""
-    listed = platform.store.list(rollouts_uri(platform.settings.model_root, model))
-    records = sorted((json.loads(platform.store.get(one.uri)) for one in listed), key=lambda record: str(record["at"]))
+    made: list[Transition] = []
+    for one in platform.store.list(rollouts_uri(platform.settings.model_root, model)):
+        try:
+            record = json.loads(platform.store.get(one.uri))
+            made.append(Transition(**{field.name: record[field.name] for field in fields(Transition)}))
+        except (ValueError, TypeError, KeyError) as error:
+            _LOG.warning("%s is no record of a rollout: %s", one.uri, error)
     slot = Slot()
-    for record in records:
-        slot = _after(slot, record)
+    for transition in sorted(made, key=lambda transition: str(transition.at)):
+        slot = _after(slot, transition)
     return slot
 
 
-def _after(slot: Slot, record: Mapping[str, Any]) -> Slot:
-    version, at = record["version"], record["at"]
-    after = replace(slot, since=at, transition=Transition(**{one.name: record[one.name] for one in fields(Transition)}))
-    match record["action"]:
+def _after(slot: Slot, made: Transition) -> Slot:
+    after = replace(slot, since=made.at, transition=made)
+    match made.action:
         case "Promote":
-            return replace(after, champion=version, previous=slot.champion, percent=100)
+            return replace(after, champion=made.version, previous=slot.champion, percent=100)
         case "Rollback" | "Reject":
-            return replace(after, quarantine={**slot.quarantine, version: record["reason"]})
+            return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
     return after

@@ -186,8 +186,8 @@ def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Ev
 
 
 def _yield(jobs: Iterable[Document], platform: Platform) -> None:
-    """Let the later of two Jobs of one model wait again: others may have seen another inbox."""
-    for name in surplus(jobs):
+    """Let the later of two Jobs of one model wait again, and the last beyond the quota: others may have seen another inbox."""
+    for name in surplus(jobs, platform.settings.quota, platform.clock.now()):
         with suppress(NotFound):
             platform.cluster.delete("Job", name)
 

@@ -1,11 +1,12 @@
 """Whose turn it is: which runs of the inbox get their Job now, and which never will. Pure.
 
 One Job of a model is live at a time, and no more Jobs in all than the quota. Two deciders may see different worlds and start two; whoever
-comes later sees both, so `surplus` after each start makes one of them wait again.
+comes later sees both, so `surplus` makes one of them wait again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from knoll.errors import Rejected
@@ -15,6 +16,9 @@ from knoll.ports import Document
 from knoll.train.job import is_live
 
 __all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
+
+_HARDLY = timedelta(minutes=2)  # two ticks: within them somebody has looked
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 Concurrency = Literal["Queue", "Replace", "Forbid"]
 
@@ -54,14 +58,22 @@ def plan_turns(entries: Iterable[Entry], jobs: Sequence[Document], policies: Map
     return Plan(sorted(first)[:room], sorted(first)[room:], skip)
 
 
-def surplus(jobs: Iterable[Document]) -> list[str]:
-    """Names of the Jobs of runs that are live beside an older Job of their model."""
+def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
+    """Names of the Jobs of runs that are live beside an older Job of their model, or beyond the quota and have hardly begun.
+
+    A Job that has trained for a while stays, also when somebody has lowered the quota.
+    """
     live = [job for job in jobs if is_live(job) and "deletionTimestamp" not in job["metadata"]]
-    first: dict[str, str] = {}
+    taken: set[str] = set()
     late: list[str] = []
-    for job in sorted(live, key=lambda job: (_is_run(job), job["metadata"].get("creationTimestamp", ""), _name(job))):
-        if first.setdefault(_model(job), _name(job)) != _name(job) and _is_run(job):
+    room = quota
+    for job in sorted(live, key=lambda job: (_is_run(job), _created(job), _name(job))):
+        is_late = _model(job) in taken or (room <= 0 and _created(job) > (now - _HARDLY).strftime(_TIME))
+        if is_late and _is_run(job):
             late.append(_name(job))
+        else:
+            taken.add(_model(job))
+            room -= 1
     return late
 
 
@@ -83,6 +95,10 @@ def _is_run(job: Document) -> bool:
         return model_of_run(_name(job)) == _model(job)
     except Rejected:
         return False
+
+
+def _created(job: Document) -> str:
+    return str(job["metadata"].get("creationTimestamp", ""))
 
 
 def _name(job: Document) -> str:

@@ -1,0 +1,82 @@
+"""What ingest decides by Models that are a second old is put to the test before a run comes of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.store_memory import MemoryStore
+from knoll.events import OBJECT_CREATED, Event, new_event
+from knoll.ingest import handler
+from knoll.names import runs_uri
+from knoll.ports import Platform
+from knoll.runs import load_run
+from knoll.settings import Settings
+
+
+@dataclass
+class Time:
+    """A clock that stands until it is moved."""
+
+    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.present
+
+
+class Nobody:
+    """A broker whose events nobody hears."""
+
+    def publish(self, event: Event) -> None:
+        return
+
+
+class World:
+    """A Model that has been looked at, so that it is known for a second."""
+
+    def __init__(self, gate: str) -> None:
+        self.time = Time()
+        self.cluster = MemoryCluster("default", self.time)
+        spec = {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}}}
+        self.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+        store = MemoryStore(self.time.now)
+        self.platform = Platform(store, self.cluster, Nobody(), HttpPredictors(), self.time, Settings(home=Path()))
+        self.upload("a")
+        self.time.present += timedelta(seconds=5)
+        self.upload("a")
+
+    def upload(self, name: str) -> None:
+        for key in (name, "_SUCCESS"):
+            self.platform.store.put(f"s3://data/digits/{key}", name.encode())
+            data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
+            handler.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform)
+
+    def configs(self) -> list[Any]:
+        """Those of all runs, in no order."""
+        return [load_run(self.platform.store.get(one.uri)).config for one in self.platform.store.list(runs_uri("s3://knoll-models"))]
+
+
+@pytest.mark.parametrize("gate", ["marker", "object"])
+def test_data_that_lands_right_after_its_model_was_changed_is_trained_once_as_the_model_is_now(gate: str) -> None:
+    world = World(gate)
+    before = len(world.configs())
+    live = world.cluster.get("Model", "digits")
+    world.cluster.update({**live, "spec": {**live["spec"], "training": {"config": {"epochs": 99}}}})
+    world.upload("b")
+    new = [config for config in world.configs() if config]
+    assert new
+    assert all(config == {"epochs": 99} for config in new)
+    assert len(world.configs()) == before + len(new)
+
+
+@pytest.mark.parametrize("gate", ["marker", "object"])
+def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> None:
+    world = World(gate)
+    before = world.configs()
+    world.cluster.delete("Model", "digits")
+    world.upload("b")
+    assert world.configs() == before
