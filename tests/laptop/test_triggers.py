@@ -96,7 +96,7 @@ _EVERYWHERE = {
     "DATASET_LANDED": {"train"},
     "TRAINING_STARTED": set(),
     "TRAINING_PROGRESSED": set(),
-    "TRAINING_SUCCEEDED": {"train", "rollout"},
+    "TRAINING_SUCCEEDED": {"rollout"},
     "TRAINING_FAILED": {"train"},
     "PREDICTOR_OBSERVED": {"rollout"},
     "ROLLOUT_STARTED": set(),
