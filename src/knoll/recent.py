@@ -31,7 +31,7 @@ class _View:
         return timedelta(0) <= now - self.at < _OLDEST
 
 
-_LOCK = threading.RLock()
+_LOCK = threading.RLock()  # not Lock: a thread that reads may be led back here, as schedules do that hold a call up
 _VIEWS: WeakKeyDictionary[Cluster, _View] = WeakKeyDictionary()
 
 

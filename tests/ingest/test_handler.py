@@ -1,38 +1,20 @@
 """What ingest decides by Models that are a second old is put to the test before a run comes of it."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingest.test_interest import Sink, Time
 from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
-from knoll.events import OBJECT_CREATED, Event, new_event
+from knoll.events import OBJECT_CREATED, new_event
 from knoll.ingest import handler
 from knoll.names import runs_uri
 from knoll.ports import Platform
 from knoll.runs import load_run
 from knoll.settings import Settings
-
-
-@dataclass
-class Time:
-    """A clock that stands until it is moved."""
-
-    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.present
-
-
-class Nobody:
-    """A broker whose events nobody hears."""
-
-    def publish(self, event: Event) -> None:
-        return
 
 
 class World:
@@ -44,9 +26,9 @@ class World:
         spec = {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}}}
         self.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
         store = MemoryStore(self.time.now)
-        self.platform = Platform(store, self.cluster, Nobody(), HttpPredictors(), self.time, Settings(home=Path()))
+        self.platform = Platform(store, self.cluster, Sink(), HttpPredictors(), self.time, Settings(home=Path()))
         self.upload("a")
-        self.time.present += timedelta(seconds=5)
+        self.time.passes(5)
         self.upload("a")
 
     def upload(self, name: str) -> None:

@@ -93,14 +93,14 @@ class World:
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
         self.first = Process(self.platform)
-        self.seen = self.first.platform
+        self.seen = self.first.platform  # kept, because views end with the port through which they were seen first
         recent_models(self.seen)
         for name, document in self.models.items():
             self.cluster.create(document)
             self.past[name] = [Past(self.time.now(), {}, "")]
 
     def _process(self, strike: Strike) -> Process:
-        return Process(self.platform, strike, **({"memory": self.first.memory} if self.remembers else {}))
+        return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
         self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)

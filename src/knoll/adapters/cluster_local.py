@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
 from knoll.models import API_VERSION
+from knoll.parts import timestamp
 from knoll.ports import Clock, Document
 
 __all__ = ["LocalCluster"]
@@ -62,7 +63,7 @@ class LocalCluster:
                 "namespace": self._namespace,
                 "uid": str(uuid.uuid4()),
                 "generation": 1,
-                "creationTimestamp": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "creationTimestamp": timestamp(self._clock.now()),
             }
             return self._store(file, {**_without_status(document), "metadata": metadata})
 

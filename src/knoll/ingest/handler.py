@@ -7,13 +7,13 @@ the same question of every Model.
 from collections.abc import Mapping
 from typing import Any
 
-from knoll.errors import Conflict, InvalidEvent, InvalidModel, NotFound, act_on_each
+from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, Event
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look
 from knoll.ingest.notifications import is_notification, receive_event
 from knoll.ingest.opening import asked_runs, open_run
-from knoll.models import Model, parse_model
+from knoll.models import readable_models
 from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
@@ -34,7 +34,8 @@ def handle(event: Event, platform: Platform) -> Event | None:
         return None
     uri = _created_uri(event)
     landed = []
-    for document in recent_models(platform, lambda known: any(_may_land(one, uri) for one in known.values())).values():
+    known = recent_models(platform, lambda known: any(may_land(model, uri) for model in readable_models(known.values())))
+    for document in known.values():
         landed += _look(document, platform, event, uri)
     return _publish_but_last(landed, platform)
 
@@ -49,14 +50,9 @@ def sweep(event: Event, platform: Platform) -> None:
     act_on_each(recent_models(platform).values(), see)
 
 
-def _may_land(document: Document, uri: str) -> bool:
-    model = _readable(document)
-    return model is not None and may_land(model, uri)
-
-
 def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
     """What has landed by the object at `uri`, or by any, and is ours to open. A Model that has changed since it was read is read again."""
-    model = _readable(document)
+    model = next(iter(readable_models([document])), None)
     if model is None or (uri and not may_land(model, uri)):
         return []
     before = (document.get("status") or {}).get("dataset") or {}
@@ -98,14 +94,6 @@ def _created_uri(event: Event) -> str:
         return f"s3://{record['bucket']['name']}/{record['object']['key']}"
     except (TypeError, KeyError) as error:
         raise InvalidEvent(f"event {event.id} of type {event.type} names no bucket and key") from error
-
-
-def _readable(document: Document) -> Model | None:
-    """The Model, or None when somebody stored a faulty one past our checks: it must not stop the others."""
-    try:
-        return parse_model(document)
-    except InvalidModel:
-        return None
 
 
 def _publish_but_last(events: list[Event], platform: Platform) -> Event | None:

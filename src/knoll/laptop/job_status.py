@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from knoll.laptop.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
+from knoll.parts import timestamp
 from knoll.ports import Document
 
 __all__ = ["status_after"]
@@ -16,7 +17,7 @@ __all__ = ["status_after"]
 def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]:
     """The status of `job` once `action` is done; equal to the present one when nothing has changed."""
     status: dict[str, Any] = job.get("status") or {}
-    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = timestamp(now)
     if any(one["type"] in ("Complete", "Failed") for one in status.get("conditions") or []):
         return status
     changed = {"startTime": time, **status, **_counts(status, action)}

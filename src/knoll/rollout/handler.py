@@ -6,7 +6,6 @@ slot with a resourceVersion precondition; until there is nothing to do. A pass t
 
 import json
 import logging
-import re
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -32,14 +31,13 @@ from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle
 from knoll.rollout.inference_service import Observed, asked, desired, holds, newest_revision, observe
 from knoll.rollout.memory import remembered
 from knoll.rollout.replay import replay
+from knoll.rollout.reports import read_report
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
 
 __all__ = ["handle", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
-_INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
-_MOST_REQUESTS = 2**53
 _PROMPT = timedelta(seconds=10)  # between a decision and what it asks of the InferenceService, unless somebody was killed
 _EVENTS = {
     "Start": ROLLOUT_STARTED,
@@ -63,7 +61,6 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
-
     services = {service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService")}  # before the slots
 
     def advance(document: Document) -> None:
@@ -228,7 +225,7 @@ def _after(slot: Slot, step: Step, at: str) -> Slot:
 def _count(name: str, event: Event, platform: Platform) -> bool:
     """Keep what a predictor of the candidate has counted so far; False when its version is not on trial. Counts only rise, so repeats and
     late events change nothing."""
-    version, instance, reported = _reported(event)
+    version, instance, reported = read_report(event)
     while True:
         document = platform.cluster.get("Model", name)
         slot = slot_from_status(document.get("status") or {})
@@ -241,18 +238,6 @@ def _count(name: str, event: Event, platform: Platform) -> bool:
         instances = {**slot.evidence.instances, instance: counts}
         with suppress(Conflict):
             _write(document, replace(slot, evidence=replace(slot.evidence, instances=instances)), platform)
-
-
-def _reported(event: Event) -> tuple[str, str, tuple[int, int]]:
-    """What a predictor reports. All of it stays in the slot, so what cannot be a count or a name there would stop the rollout for ever."""
-    with reading(f"the report in event {event.id}"):
-        data = event.data
-        version, instance, requests, errors = (data[name] for name in ("version", "instance", "requests", "errors"))
-        if not (isinstance(instance, str) and _INSTANCE.fullmatch(instance)):
-            raise ValueError("instance is no name of a process")
-        if not (type(requests) is int and type(errors) is int and 0 <= errors <= requests <= _MOST_REQUESTS):
-            raise ValueError("requests and errors are no counts")
-        return str(version), instance, (requests, errors)
 
 
 def _write(document: Document, slot: Slot, platform: Platform) -> None:

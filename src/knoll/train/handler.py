@@ -6,6 +6,7 @@ matter how many there have been. An entry leaves it when its run has an outcome 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -135,7 +136,8 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
         note_waiting(entry.run, entry.model, state, platform, event)
 
     _carry_out(lambda: act_on_each(plan.skip, skip), lambda: act_on_each(plan.start, start), lambda: act_on_each(plan.blocked, block))
-    if any(entry.model in {other.model for other in entries if other != entry} for entry in plan.start):
+    open_runs = Counter(entry.model for entry in entries)
+    if any(open_runs[entry.model] > 1 for entry in plan.start):
         _yield(platform.cluster.list("Job", MANAGED), platform)
 
 

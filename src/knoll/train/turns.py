@@ -11,14 +11,13 @@ from typing import Literal
 
 from knoll.errors import Rejected
 from knoll.names import model_of_run
-from knoll.parts import MODEL_LABEL
+from knoll.parts import MODEL_LABEL, timestamp
 from knoll.ports import Document
 from knoll.train.job import is_live
 
 __all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
 
 _HARDLY = timedelta(minutes=2)  # two ticks: within them somebody has looked
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 Concurrency = Literal["Queue", "Replace", "Forbid"]
 
@@ -66,9 +65,9 @@ def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
     live = [job for job in jobs if is_live(job) and "deletionTimestamp" not in job["metadata"]]
     taken: set[str] = set()
     late: list[str] = []
-    room = quota
+    room, hardly = quota, timestamp(now - _HARDLY)
     for job in sorted(live, key=lambda job: (_is_run(job), _created(job), _name(job))):
-        is_late = _model(job) in taken or (room <= 0 and _created(job) > (now - _HARDLY).strftime(_TIME))
+        is_late = _model(job) in taken or (room <= 0 and _created(job) > hardly)
         if is_late and _is_run(job):
             late.append(_name(job))
         else:
