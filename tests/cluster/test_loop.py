@@ -170,14 +170,6 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(install
     installation.forget("steady")
 
 
-def test_what_nobody_uses_has_no_pods_and_the_next_request_is_answered(installation: Any, fourth: None, seven: dict[str, Any]) -> None:
-    with installation.without_ticks():
-        installation.until(lambda: not any(installation.replicas().values()), 240)
-        answer = installation.predict("digits", seven)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["predictions"][0]["label"] == "7"
-
-
 def test_deleting_a_model_deletes_what_trains_and_serves_it(installation: Any, first: None) -> None:
     """kubectl delete model is enough: its InferenceService belongs to it."""
     installation.declare("brief", idle="hold")

@@ -34,8 +34,11 @@ class World:
     def upload(self, name: str) -> None:
         for key in (name, "_SUCCESS"):
             self.platform.store.put(f"s3://data/digits/{key}", name.encode())
-            data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
-            handler.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform)
+            self.tell_of(key)
+
+    def tell_of(self, key: str) -> None:
+        data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
+        handler.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform)
 
     def configs(self) -> list[Any]:
         """Those of all runs, in no order."""
@@ -62,3 +65,12 @@ def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> No
     world.cluster.delete("Model", "digits")
     world.upload("b")
     assert world.configs() == before
+
+
+@pytest.mark.parametrize("gate", ["marker", "object"])
+def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(gate)
+    world.upload("b")
+    for call in ("get", "list", "update"):
+        monkeypatch.setattr(world.cluster, call, lambda *_, **__: pytest.fail("the API server was asked"))
+    world.tell_of("b" if gate == "object" else "_SUCCESS")

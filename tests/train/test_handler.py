@@ -27,8 +27,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Still:
+    at: datetime = NOW
+
     def now(self) -> datetime:
-        return NOW
+        return self.at
 
 
 @dataclass
@@ -142,7 +144,7 @@ def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(pl
         train.handle(landed, platform)
     document = platform.cluster.get("Model", "digits")
     platform.cluster.update({**document, "spec": model(epochs=9)["spec"]})
-    third = land(platform, b"two")
+    third = land(replace(platform, clock=Still(NOW + timedelta(seconds=1))), b"two")  # Models are known for a second
     assert third is not None
     train.handle(third, platform)
     seen = []
