@@ -6,12 +6,12 @@ A process is one call of a function or one attempt of a trainer. Once it has cra
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from knoll.errors import ClusterUnavailable, KnollError, StoreUnavailable, Unavailable
 from knoll.ports import Platform
 
-__all__ = ["KINDS", "Crash", "Fault", "Kind", "Process"]
+__all__ = ["KINDS", "Call", "Crash", "Fault", "Kind", "Process"]
 
 Kind = Literal["before", "after", "lost", "twice", "pause"]
 KINDS: tuple[Kind, ...] = ("before", "after", "lost", "twice", "pause")
@@ -34,6 +34,17 @@ class Fault:
     meanwhile: Callable[[], None] | None = None
 
 
+class Call(NamedTuple):
+    """A call of a port; as a text, in words."""
+
+    port: str
+    method: Callable[..., Any]
+    given: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{self.port}.{self.method.__name__} {_named(self.given)}"
+
+
 @dataclass
 class Process:
     """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each call, with its number from 0.
@@ -43,7 +54,7 @@ class Process:
 
     world: Platform
     strike: Callable[[int], Fault | None] = lambda number: None
-    calls: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     is_dead: bool = False
     memory: object = field(default_factory=object)
@@ -59,7 +70,7 @@ class Process:
         if self.is_dead:
             raise Crash
         number = len(self.calls)
-        self.calls.append(f"{name}.{method.__name__} {_named(given)}")
+        self.calls.append(Call(name, method, given))
         fault = self.strike(number)
         if fault is None or (fault.kind == "lost" and name == "predictors"):  # a request that nobody answers counts against the version
             return method(*given, **options)

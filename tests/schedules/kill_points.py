@@ -83,7 +83,7 @@ class Passage:
 
     def calls(self) -> list[str]:
         """All calls of a passage that nothing befalls."""
-        return [call for _, process in self._path(self._start) for call in process.calls]
+        return [str(call) for _, process in self._path(self._start) for call in process.calls]
 
     def singles(self) -> Found:
         """Every fault at every call."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ __all__ = ["Delivery", "Past", "Saved", "World"]
 
 Strike = Callable[[int], Fault | None]
 _CHANGING = ("feed", "wrong", "past", "bodies", "cut_off", "log", "delivered", "attempts", "was_paused")
+
+
+@cache
+def _settings(quota: int) -> Settings:
+    """Read once: there are ten thousand worlds."""
+    return Settings(home=Path("/nowhere"), quota=quota)
 
 
 def _spared(number: int) -> Fault | None:
@@ -89,7 +96,7 @@ class World:
         self.time = Time()
         self.store = Objects(self.time, self._watch_object, keeps_versions=self.keeps_versions, whole_seconds=self.whole_seconds)
         self.cluster = Documents(self.time, self._watch)
-        settings = Settings(home=Path("/nowhere"), quota=self.quota)
+        settings = _settings(self.quota)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
         self.first = Process(self.platform)

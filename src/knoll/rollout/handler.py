@@ -7,7 +7,7 @@ slot with a resourceVersion precondition; until there is nothing to do. A pass t
 import json
 import logging
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
@@ -159,7 +159,7 @@ def _record(model: str, slot: Slot, platform: Platform) -> None:
     if made is None:
         return
     uri = rollout_step_uri(platform.settings.model_root, model, made.version, made.number)
-    record = {"model": model, "rollout": made.version, "step": slot.step, "champion": slot.champion, **asdict(made)}
+    record = {"model": model, "rollout": made.version, "step": slot.step, "champion": slot.champion, **vars(made)}
     try:
         platform.store.put(uri, json.dumps(record, sort_keys=True, indent=1).encode(), if_absent=True, content_type="application/json")
     except AlreadyExists:

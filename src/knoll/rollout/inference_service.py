@@ -105,13 +105,15 @@ def asked(service: Document | None) -> tuple[str | None, int | None, str | None]
 
 def holds(live: Any, wanted: Any) -> bool:
     """Whether a live document has all that is wanted; what the server's defaults added does not count, except a canary field."""
+    if live == wanted:
+        return True
     if isinstance(wanted, dict):
         if not isinstance(live, dict) or ("canaryTrafficPercent" in live) > ("canaryTrafficPercent" in wanted):
             return False
         return all(key in live and holds(live[key], value) for key, value in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(holds, live, wanted))
-    return bool(live == wanted)
+    return False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ slot alone, so a function that was killed at any line is finished by the next on
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 __all__ = ["Evidence", "Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
@@ -130,6 +130,6 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
                 "before": slot.evidence.before,
                 **slot.evidence.counts(),
             },
-            "transition": asdict(slot.transition) if slot.transition else None,
+            "transition": dict(vars(slot.transition)) if slot.transition else None,
         },
     }
