@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from knoll.errors import InvalidEvent
+from knoll.names import model_of_run
 
 __all__ = [
     "DATASET_LANDED",
@@ -39,6 +40,7 @@ __all__ = [
     "object_changed",
     "read_json",
     "reading",
+    "run_asked_for",
 ]
 
 OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
@@ -179,6 +181,15 @@ def reading(what: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         raise InvalidEvent(f"{what} lacks or misplaces a field: {type(error).__name__} {error}") from error
+
+
+def run_asked_for(event: Event) -> str:
+    """Id of the run that is to be trained. Raises InvalidEvent when the event names none, Rejected when it is no run id."""
+    run = event.data.get("runId") if isinstance(event.data, dict) else None
+    if not isinstance(run, str):
+        raise InvalidEvent(f"event {event.id} of type {event.type} names no run", fix=f"send {DATASET_LANDED}, or data with a runId")
+    model_of_run(run)
+    return run
 
 
 def is_timestamp(text: str) -> bool:

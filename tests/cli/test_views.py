@@ -67,6 +67,13 @@ def test_watching_a_rollout_ends_with_its_verdict(knoll, records, served) -> Non
     assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
 
 
+def test_when_the_newest_version_was_refused_the_one_before_it_is_next(knoll, records, served) -> None:
+    for version in ("v000002", "v000003"):
+        records.version(served, version)
+    records.status(champion="v000001", phase="Idle", quarantine={"v000003": "accuracy is too low"})
+    assert "v000002 is next" in knoll("rollout", "status", "digits").stdout
+
+
 def test_an_idle_rollout_says_that_the_champion_has_the_traffic(knoll, records, served) -> None:
     """After a rollback all of it is the champion's, whatever the slot last asked for; after that of a first version it is nobody's."""
     records.step(2, "Rollback", 100, version="v000002", reason="5 of 50 requests failed")

@@ -192,5 +192,5 @@ def test_an_event_that_asks_for_no_run_is_refused_for_good(world: World) -> None
     torn.write_text("{")
     for path in (wrong, torn, world.folder / "missing"):
         assert world.start(K_EVENT_PATH=str(path)).wait(60) == 65
-    assert "asks for no run" in world.log()
+    assert "names no run" in world.log()
     assert "no event can be read" in world.log()

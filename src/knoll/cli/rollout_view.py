@@ -15,11 +15,12 @@ from knoll.cli.gate_view import expected_runs
 from knoll.cli.model_view import ModelView, find_model
 from knoll.cli.run_view import read_run
 from knoll.cli.tables import plain_table
-from knoll.cli.version_view import list_versions
 from knoll.errors import NotFound
 from knoll.models import readable_models
 from knoll.names import rollouts_uri
 from knoll.ports import Platform
+from knoll.rollout.candidates import newest_untried
+from knoll.rollout.slot import slot_from_status
 
 __all__ = ["Record", "RolloutView", "is_bad", "read_records", "read_rollout", "record_line", "rollout_document", "rollout_picture"]
 
@@ -129,17 +130,18 @@ def _traffic(platform: Platform, view: ModelView) -> tuple[str, int]:
 
 def _coming(platform: Platform, view: ModelView) -> str:
     """What the next rollout waits for: a version that is not tried yet, or a run that is to make one."""
-    name = view.model["metadata"]["name"]
-    tried = max((view.status.get("champion", ""), *(view.status.get("quarantine") or {})))
-    newest = next(iter(list_versions(platform, name)), "")
-    if newest > tried and newest != view.status.get("candidate"):
-        return f"{newest} is next"
-    for expected in expected_runs(platform, readable_models([view.model])):
+    slot = slot_from_status(view.status)
+    models = readable_models([view.model])
+    for model in models:
+        version = newest_untried(model, slot, platform)
+        if version not in ("", slot.candidate):
+            return f"{version} is next"
+    for expected in expected_runs(platform, models):
         if not expected.run:
-            return "" if tried else f"{name}: {expected.reason}"
+            return "" if slot.champion or slot.quarantine else f"{expected.model}: {expected.reason}"
         try:
             run = read_run(platform, expected.run)
         except NotFound:
-            return f"{name}: {expected.reason}"
+            return f"{expected.model}: {expected.reason}"
         return "" if run.is_over else f"run {run.run.id} is {run.state}"
     return ""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from knoll.errors import AlreadyExists, Forbidden, InvalidEvent, KnollError, NotFound, Rejected, act_on_each
-from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading
+from knoll.errors import AlreadyExists, Forbidden, KnollError, NotFound, Rejected, act_on_each
+from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading, run_asked_for
 from knoll.models import Model, readable_models
 from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri
 from knoll.parts import MANAGED, owned
@@ -33,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 def handle(event: Event, platform: Platform) -> Event | None:
     """Start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
-        if not _started_alone(_run_of(event), event, platform):
+        if not _started_alone(run_asked_for(event), event, platform):
             sweep(event, platform)
     elif event.extensions.get("kind") == "Pod":
         note_obstacle(event, platform)
@@ -63,15 +63,6 @@ def _carry_out(*steps: Callable[[], None]) -> None:
         step()
 
     act_on_each(steps, call)
-
-
-def _run_of(event: Event) -> str:
-    """Id of the run that the event tells of. Raises Rejected when it tells of none."""
-    run = event.data.get("runId") if isinstance(event.data, dict) else None
-    if not isinstance(run, str):
-        raise InvalidEvent(f"event {event.id} of type {event.type} names no run")
-    model_of_run(run)
-    return run
 
 
 def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:

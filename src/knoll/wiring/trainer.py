@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from knoll.adapters.http_binding import event_from_http
-from knoll.errors import InvalidEvent, Rejected, Unavailable
-from knoll.events import DATASET_LANDED, Event
+from knoll.errors import Rejected, Unavailable
+from knoll.events import Event, run_asked_for
 from knoll.names import run_uri
 from knoll.runs import Run, load_run
 from knoll.settings import Settings, read_settings
@@ -41,7 +41,7 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
     if len(arguments) == 1:
         run_id = arguments[0]
     elif sink and not arguments:
-        run_id = _run_asked_for(_read_event(sink))
+        run_id = run_asked_for(_read_event(sink))
     else:
         sys.exit("usage: knoll-trainer RUN, or K_EVENT_PATH=FILE knoll-trainer")
     if settings.rank is None:
@@ -57,13 +57,6 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
 def _check_nodes(run: Run, settings: Settings) -> None:
     if settings.event_path and run.nodes > 1:
         raise Rejected(f"run {run.id} wants {run.nodes} nodes, and a JobSink starts one", fix="leave it to knoll-train, or set nodes to 1")
-
-
-def _run_asked_for(event: Event) -> str:
-    run = event.data.get("runId") if isinstance(event.data, dict) else None
-    if not isinstance(run, str) or not run:
-        raise InvalidEvent(f"event {event.id} of type {event.type} asks for no run", fix=f"send {DATASET_LANDED}, or data with a runId")
-    return run
 
 
 def _read_event(path: Path) -> Event:
