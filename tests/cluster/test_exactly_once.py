@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ from botocore.client import Config
 from lightkube import Client, KubeConfig
 from lightkube.resources.batch_v1 import Job
 
+from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.errors import Conflict, Unavailable
 from knoll.events import Event
 from knoll.ingest import handler as ingest
@@ -39,6 +41,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 DATASETS = 20
 DELIVERIES = 64
+PROCESSES = 8  # threads of one take turns
 NEVER = {"resources": {"cpu": "1000", "memory": "1Gi"}}
 NOW = "2026-01-01T00:00:00+00:00"
 TICK = Event("tick", "/test", "dev.knoll.tick", NOW)
@@ -101,17 +104,18 @@ def opened(platform: Platform) -> Sequence[Event]:
 
 
 def deliver(events: Sequence[Event], platform: Platform) -> None:
-    """Give each event to the train function, 64 at a time, and again while it answers 503, as a broker does."""
+    """Give each event to one of the train function's processes, 64 at a time, and again while it answers 503, as a broker does."""
+    processes = [replace(platform, cluster=KubernetesCluster(platform.settings.namespace)) for _ in range(PROCESSES)]
 
-    def give(event: Event) -> None:
+    def give(number: int, event: Event) -> None:
         for _ in range(5):
             with suppress(Unavailable):
-                train.handle(event, platform)
+                train.handle(event, processes[number % PROCESSES])
                 return
-        train.handle(event, platform)
+        train.handle(event, processes[number % PROCESSES])
 
     with ThreadPoolExecutor(DELIVERIES) as pool:
-        list(pool.map(give, events))
+        list(pool.map(give, count(), events))
 
 
 @dataclass

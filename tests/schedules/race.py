@@ -1,4 +1,4 @@
-"""Many threads that deliver one event at the same moment: of a notification, and of the landed dataset that comes of it."""
+"""Many threads of several processes that deliver one event at the same moment: of a notification, and of the dataset that has landed."""
 
 import sys
 import threading
@@ -11,11 +11,13 @@ from knoll.events import Event
 from knoll.ports import Handler
 from knoll.wiring.functions import HANDLERS
 from schedules.declared import model_document
+from schedules.faults import Process
 from schedules.world import World
 
 __all__ = ["jobs_of_races"]
 
 _TOGETHER = 10  # keys that share a world
+_PROCESSES = 8
 
 
 def jobs_of_races(keys: int, threads: int) -> tuple[int, int]:
@@ -44,12 +46,13 @@ def _race(world: World, name: str, pool: ThreadPoolExecutor, threads: int) -> No
 
 def _at_once(handler: Handler, event: Event, world: World, pool: ThreadPoolExecutor, threads: int) -> list[Event | None]:
     barrier = threading.Barrier(threads)
+    platforms = [Process(world.platform).platform for _ in range(_PROCESSES)]
 
-    def deliver(_: int) -> Event | None:
+    def deliver(number: int) -> Event | None:
         barrier.wait()
         for _attempt in range(threads):
             try:
-                return handler(event, world.platform)
+                return handler(event, platforms[number % _PROCESSES])
             except Unavailable:
                 continue
         raise AssertionError("it never could be delivered")

@@ -22,6 +22,7 @@ from knoll.runs import Outcome, Run, dump, load_run
 from knoll.train.job import is_live, job_document, job_failure
 from knoll.train.outcome import write_outcome
 from knoll.train.pods import JOB_LABEL, last_end
+from knoll.train.single_flight import single_flight
 from knoll.train.turns import Concurrency, Entry, Plan, plan_turns, surplus
 from knoll.train.waiting import note_obstacle, note_waiting
 
@@ -33,8 +34,7 @@ _LOG = logging.getLogger(__name__)
 def handle(event: Event, platform: Platform) -> Event | None:
     """Start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
     if event.type == DATASET_LANDED:
-        if not _started_alone(run_asked_for(event), event, platform):
-            sweep(event, platform)
+        _train(run_asked_for(event), event, platform)
     elif event.extensions.get("kind") == "Pod":
         note_obstacle(event, platform)
     elif not _is_of_live_job(event):
@@ -44,6 +44,11 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:
     """Settle the runs that have ended, and give Jobs to those whose turn it is."""
+    flight = single_flight(platform.cluster)
+    flight.share(flight.ticket(), lambda: _pass(event, platform))
+
+
+def _pass(event: Event, platform: Platform) -> None:
     jobs = platform.cluster.list("Job", MANAGED)
     entries = _entries(platform)
     mine = {job["metadata"]["name"]: job for job in jobs}
@@ -65,6 +70,25 @@ def _carry_out(*steps: Callable[[], None]) -> None:
     act_on_each(steps, call)
 
 
+def _train(run_id: str, event: Event, platform: Platform) -> None:
+    """Start a run: by itself, if nobody else has asked for anything meanwhile, else in a pass for all who have."""
+    flight = single_flight(platform.cluster)
+    ticket = flight.ticket()
+    with flight.turn():
+        if flight.is_newest(ticket) and _started_alone(run_id, event, platform):
+            return
+        _opened(run_id, event, platform)
+        flight.share(ticket, lambda: _pass(event, platform))
+
+
+def _opened(run_id: str, event: Event, platform: Platform) -> Run:
+    """The record of a run. Raises Rejected when there is none: whoever opens a run writes that before anybody is told."""
+    try:
+        return load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    except NotFound as error:
+        raise Rejected(f"event {event.id} names run {run_id}, which nobody has opened") from error
+
+
 def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
     """The short way, for a run that is the only open one of its model: whether nothing is left to do.
 
@@ -73,13 +97,9 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
     model = model_of_run(run_id)
     with ThreadPoolExecutor(2) as others:
         listed = others.submit(_entries, platform)
-        record = others.submit(platform.store.get, run_uri(platform.settings.model_root, run_id))
+        record = others.submit(_opened, run_id, event, platform)
         document = recent_models(platform, lambda known: model in known).get(model)
-    try:
-        run = load_run(record.result())
-    except NotFound as error:
-        raise Rejected(f"event {event.id} names run {run_id}, which nobody has opened") from error
-    entries = listed.result()
+    run, entries = record.result(), listed.result()
     if document is None or run_id not in {entry.run for entry in entries}:
         return True  # nobody wants it to be trained
     if len(entries) > platform.settings.quota or [entry.run for entry in entries if entry.model == model] != [run_id]:
