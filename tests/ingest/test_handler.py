@@ -9,7 +9,7 @@ from ingest.test_interest import Sink, Time
 from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
-from knoll.events import OBJECT_CREATED, new_event
+from knoll.events import OBJECT_CREATED, TICK, new_event
 from knoll.ingest import handler
 from knoll.names import runs_uri
 from knoll.ports import Platform
@@ -40,6 +40,13 @@ class World:
         data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
         handler.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform)
 
+    def tick(self) -> None:
+        self.time.passes(60)
+        handler.sweep(new_event(TICK, source="tick", time=self.time.now()), self.platform)
+
+    def dataset(self) -> Any:
+        return self.cluster.get("Model", "digits")["status"]["dataset"]
+
     def configs(self) -> list[Any]:
         """Those of all runs, in no order."""
         return [load_run(self.platform.store.get(one.uri)).config for one in self.platform.store.list(runs_uri("s3://knoll-models"))]
@@ -68,9 +75,31 @@ def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> No
 
 
 @pytest.mark.parametrize("gate", ["marker", "object"])
-def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_told_once_more_of_data_that_has_landed_writes_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(gate)
     world.upload("b")
-    for call in ("get", "list", "update"):
-        monkeypatch.setattr(world.cluster, call, lambda *_, **__: pytest.fail("the API server was asked"))
+    world.time.passes(5)
+    monkeypatch.setattr(world.cluster, "update", lambda *_, **__: pytest.fail("a status was written"))
     world.tell_of("b" if gate == "object" else "_SUCCESS")
+
+
+def test_the_same_data_uploaded_again_is_shown_as_landed_as_soon_as_its_marker_is_there() -> None:
+    world = World("marker")
+    world.platform.store.delete("s3://data/digits/_SUCCESS")
+    world.tick()
+    assert world.dataset()["state"] == "Waiting"
+    world.upload("a")
+    assert world.dataset()["state"] == "Landed"
+    assert len(world.configs()) == 1
+
+
+def test_objects_that_go_after_the_same_data_was_marked_again_open_no_run() -> None:
+    world = World("marker")
+    world.upload("b")
+    world.time.passes(5)
+    world.upload("b")
+    before = len(world.configs())
+    world.platform.store.delete("s3://data/digits/a")
+    world.tick()
+    assert "objects are gone" in world.dataset()["reason"]
+    assert len(world.configs()) == before

@@ -70,8 +70,10 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: An
     assert (answer.status_code, answer.headers["x-model-version"]) == (200, "v000001")
     assert answer.json()["predictions"][0]["label"] == "7"
 
+    before = laptop.model()["dataset"]
     laptop.knoll("upload", "digits", str(data))
-    assert laptop.model()["dataset"]["state"] == "Landed"
+    laptop.until(lambda: laptop.model()["dataset"]["marked"] != before["marked"])
+    assert laptop.model()["dataset"] == {**before, "marked": laptop.model()["dataset"]["marked"]}
     assert len(laptop.runs()) == 1
 
     url = f"{laptop.platform.settings.url}/v1/models/digits:predict"

@@ -56,12 +56,11 @@ def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -
     if model is None or (uri and not may_land(model, uri)):
         return []
     before = (document.get("status") or {}).get("dataset") or {}
-    verdict = look(model, platform, uri if model.dataset.landed.when == "object" else "", before=before)
+    only = uri if model.dataset.landed.when == "object" else ""
+    verdict = look(model, platform, only, before=before)
     new = {} if isinstance(verdict, Waiting) else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
-    if uri and not new and not isinstance(verdict, Waiting):
-        return []  # one more object of what is known to have landed
     try:
-        if not _shown(document, dataset_status(model, verdict, before), platform, is_needed=bool(new)):
+        if not _shown(document, dataset_status(model, verdict, before, only), platform, is_needed=bool(new)):
             return _look(platform.cluster.get("Model", model.name), platform, cause, uri)
     except NotFound:
         return []
