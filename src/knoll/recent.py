@@ -6,14 +6,14 @@ or that a conditional write puts to the test.
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from knoll.errors import ClusterUnavailable, Unavailable
 from knoll.ports import Cluster, Document, Platform
 
-__all__ = ["recent_models"]
+__all__ = ["recent_models", "remember_model"]
 
 _OLDEST = timedelta(seconds=1)
 Documents = Mapping[str, Document]
@@ -47,6 +47,15 @@ def recent_models(platform: Platform, suffices: Callable[[Documents], bool] = la
     if view.fault:
         raise ClusterUnavailable(view.fault)
     return view.documents
+
+
+def remember_model(document: Document, platform: Platform) -> Document:
+    """The document, which was read or written just now: until all are read anew nobody here decides by an older one."""
+    with _LOCK:
+        view = _VIEWS.get(platform.cluster)
+        if view is not None:
+            _VIEWS[platform.cluster] = replace(view, documents={**view.documents, document["metadata"]["name"]: document})
+    return document
 
 
 def _read(platform: Platform) -> _View:

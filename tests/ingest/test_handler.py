@@ -75,11 +75,11 @@ def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> No
 
 
 @pytest.mark.parametrize("gate", ["marker", "object"])
-def test_who_is_told_once_more_of_data_that_has_landed_writes_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(gate)
     world.upload("b")
-    world.time.passes(5)
-    monkeypatch.setattr(world.cluster, "update", lambda *_, **__: pytest.fail("a status was written"))
+    for call in ("get", "list", "update"):
+        monkeypatch.setattr(world.cluster, call, lambda *_, **__: pytest.fail("the API server was asked"))
     world.tell_of("b" if gate == "object" else "_SUCCESS")
 
 

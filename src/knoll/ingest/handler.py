@@ -16,7 +16,7 @@ from knoll.ingest.opening import asked_runs, open_run
 from knoll.models import readable_models
 from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
-from knoll.recent import recent_models
+from knoll.recent import recent_models, remember_model
 from knoll.runs import Dataset
 
 __all__ = ["handle", "sweep"]
@@ -41,13 +41,14 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 
 def sweep(event: Event, platform: Platform) -> None:
-    """Look at the dataset of every Model."""
+    """Look at the dataset of every Model, as that is when its turn comes: events are looked at meanwhile."""
 
-    def see(document: Document) -> None:
-        for landed in _look(document, platform, event):
+    def see(name: str) -> None:
+        document = recent_models(platform).get(name)
+        for landed in _look(document, platform, event) if document else []:
             platform.events.publish(landed)
 
-    act_on_each(recent_models(platform).values(), see)
+    act_on_each(recent_models(platform), see)
 
 
 def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
@@ -61,7 +62,7 @@ def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -
     new = {} if isinstance(verdict, Waiting) else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
     try:
         if not _shown(document, dataset_status(model, verdict, before, only), platform, is_needed=bool(new)):
-            return _look(platform.cluster.get("Model", model.name), platform, cause, uri)
+            return _look(remember_model(platform.cluster.get("Model", model.name), platform), platform, cause, uri)
     except NotFound:
         return []
     return [event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))]
@@ -83,7 +84,7 @@ def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform, *
     status = document.get("status") or {}
     try:
         if is_needed or verdict != status.get("dataset"):
-            platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True)
+            remember_model(platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True), platform)
     except Conflict:
         return False
     return True

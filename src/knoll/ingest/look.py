@@ -43,8 +43,8 @@ def look(
 def dataset_status(model: Model, verdict: Landed | Waiting, before: Mapping[str, Any], only: str = "") -> dict[str, Any]:
     """What the Model's status is to say of its dataset: the verdict, for people, and what has landed last, for the next look.
 
-    Where each object is a dataset no look asks for that, and a status that named the newest would be written for each object. Who has looked
-    at `only` one of them leaves the count to those who look at all.
+    Where each object is a dataset no look asks for that, and a status that named the newest would be written for each object. Who has
+    looked at `only` one of them leaves the count to those who look at all.
     """
     if only and isinstance(verdict, Landed) and before.get("state") == "Landed":
         return dict(before)
