@@ -25,8 +25,6 @@ from results import Goal
 from rich.console import Console
 from rich.table import Table
 
-from knoll.laptop.ticker import PING
-
 _BODY = Path(__file__).parents[1] / "tests" / "events" / "seaweedfs" / "put.json"
 _NAME, _FOLDER = "a b+ü%.txt", "/buckets/datasets/digits"
 DATASETS = 10
@@ -158,18 +156,13 @@ def show(ours: Took, peer: Took, quota: int) -> None:
     goals = [
         Goal("seconds until each dataset has its Job", ours.seconds, _SECONDS),
         Goal("live Jobs", ours.live, quota),
-        Goal("API calls for each Job, but for what a tick reads", (ours.calls - read_by_ticks(ours.calls)).total() / ours.jobs, _CALLS),
+        Goal("API calls for each Job", ours.calls.total() / ours.jobs, _CALLS),
         Goal("memory in the last third of a burst, by that in the first", ours.growth, _GROWTH),
         Goal("datasets lost", ours.lost, 0),
         Goal("runs too many", ours.doubled, 0),
     ]
     for goal in goals:
         print(goal.line())
-
-
-def read_by_ticks(calls: Counter[str]) -> Counter[str]:
-    """What is read every few seconds, whether there is a burst or not."""
-    return Counter({line: count for line, count in calls.items() if line.startswith(f"{PING} ") and line.endswith((" get", " list"))})
 
 
 def by_cause(calls: Counter[str]) -> dict[str, dict[str, int]]:
