@@ -26,7 +26,11 @@ from results import Goal, Measured, show_json, show_table
 _NEEDED = ("brokers.eventing.knative.dev", "inferenceservices.serving.kserve.io", "jobsinks.sinks.knative.dev")
 _EVENTS, _UPLOADS, _SINK = "events", "uploads", "sink"  # two Models and a JobSink, whose Jobs begin with their names
 _OURS, _STOCK, _GO = "zero to first answer: knoll, a real version", "zero to first answer: stock kserve", "zero to first answer: Go"
-_JOB, _JOB_SINK, _JOB_COLD = "event to Job, warm: knoll", "event to Job, warm: JobSink", "event to Job, from zero: knoll"
+_JOB, _JOB_SINK, _JOB_COLD = (
+    "event to Job, warm: knoll",
+    "event to Job, warm: JobSink",
+    "event to Job, from zero: knoll (a JobSink never is)",
+)
 _JOB_UPLOAD = "notification of the store to Job, warm: knoll"
 
 

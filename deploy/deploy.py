@@ -15,6 +15,7 @@ deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running i
     NOTIFY_COMMAND            called with the URL to which the store must post its notifications
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -134,6 +135,30 @@ def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: 
     return folder
 
 
+def write_sources(environment: Mapping[str, str], folder: Path) -> Path:
+    """Write the overlay for the queue that tells of new data, below the installation's `folder`, and give its own folder.
+
+    It has a namespace of its own, because that of the installation would not take its Pod.
+    """
+    sources = folder / "sources"
+    sources.mkdir(exist_ok=True)
+    to = json.dumps([{"op": "replace", "path": "/spec/sink/ref/namespace", "value": namespace(environment)}])
+    document = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": sources_namespace(environment),
+        "resources": [os.path.relpath(ROOT / "eventing" / "sources", sources)],
+        "patches": [{"target": {"kind": "IntegrationSource"}, "patch": to}],
+    }
+    (sources / "kustomization.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    return sources
+
+
+def sources_namespace(environment: Mapping[str, str]) -> str:
+    """Where the source is that reads the queue."""
+    return f"{namespace(environment)}-sources"
+
+
 def notifications_url(environment: Mapping[str, str]) -> str:
     """Where the store posts its notifications, inside the cluster."""
     return f"http://knoll-notifications.{namespace(environment)}.svc.cluster.local/"
@@ -143,11 +168,9 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
     """Install and wait. Ends the process with a reason and a remedy when that cannot be."""
     _check(environment)
     folder = write_overlay(environment, **more)
-    _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
-    kubectl("apply", "-k", str(folder))
-    _say(f"waiting until everything in {namespace(environment)} is ready")
-    for kind in _READY:
-        kubectl("wait", "-n", namespace(environment), "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")
+    _apply(folder, namespace(environment), _READY)
+    if has_roles(environment):
+        _apply(write_sources(environment, folder), sources_namespace(environment), ("integrationsource",))
     if environment.get("NOTIFY_COMMAND"):
         _say(f"notifications of the store go to {notifications_url(environment)}")
         subprocess.run([*shlex.split(environment["NOTIFY_COMMAND"]), notifications_url(environment)], check=True)
@@ -160,6 +183,15 @@ def kubectl(*arguments: str) -> None:
         _fail(
             f"kubectl {shlex.join(arguments)} failed", "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more"
         )
+
+
+def _apply(folder: Path, where: str, kinds: Sequence[str]) -> None:
+    """Apply, and wait until all of those kinds are ready."""
+    _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
+    kubectl("apply", "-k", str(folder))
+    _say(f"waiting until everything in {where} is ready")
+    for kind in kinds:
+        kubectl("wait", "-n", where, "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")
 
 
 def _renamed(name: str, full: str) -> dict[str, str]:
@@ -224,9 +256,10 @@ def _fail(what: str, fix: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`deploy.py`, or with --render only write the overlay and name its folder."""
+    """`deploy.py`, or with --render only write what would be applied and name the folders."""
     if arguments == ["--render"]:
-        _say(str(write_overlay(os.environ)))
+        folder = write_overlay(os.environ)
+        _say("\n".join(map(str, [folder, *([write_sources(os.environ, folder)] if has_roles(os.environ) else [])])))
     elif arguments:
         sys.exit(f"{__doc__}\nusage: deploy.py [--render]")
     else:

@@ -59,7 +59,9 @@ def test_kn_model_lists_describes_and_asks(installation: Any, kn: Kn, first: Non
     assert answer["predictions"][0]["label"] == "7"
     assert "Promote" in kn("model", "why", "digits", "v000001", "-n", installation.namespace)
     assert "succeeded" in kn("model", "runs", "logs", runs[-1]["run"], "-n", installation.namespace)
-    assert "v000001" in kn("model", "rollout", "status", "digits", "-n", installation.namespace) or told["champion"] > "v000001"
+    rollout = json.loads(kn("model", "rollout", "status", "digits", "-n", installation.namespace, "-o", "json"))
+    assert (rollout["model"], rollout["champion"]) == ("digits", told["champion"])
+    assert rollout["records"][0]["action"] == "Start"
 
 
 def test_kn_model_applies_twice_and_deletes(installation: Any, kn: Kn, tmp_path: Path) -> None:

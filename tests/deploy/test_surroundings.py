@@ -148,6 +148,27 @@ def test_keys_that_would_not_do_on_the_cluster_are_refused_before_they_are_writt
     assert not list(tmp_path.iterdir())
 
 
+def test_on_aws_every_account_has_a_role_of_its_own(deploy: ModuleType, tmp_path: Path) -> None:
+    """But for the one whose Pods read no bucket: Knative's, which tells of Jobs and Pods."""
+    documents = rendered(deploy.write_overlay({"OVERLAY": "aws"}, root=tmp_path))
+    accounts = {one["metadata"]["name"]: one["metadata"].get("annotations") for one in documents if one["kind"] == "ServiceAccount"}
+    assert accounts.pop("knoll-objects") is None
+    assert len(accounts) > 7
+    assert accounts == {name: {"eks.amazonaws.com/role-arn": f"arn:aws:iam::111122223333:role/{name}"} for name in accounts}
+
+
+def test_on_aws_the_queue_is_read_in_a_namespace_that_takes_the_pod_for_the_broker_of_the_installation(
+    deploy: ModuleType, tmp_path: Path
+) -> None:
+    environment = {"OVERLAY": "aws", "KNOLL_NAMESPACE": "ours"}
+    folder = deploy.write_overlay(environment, root=tmp_path)
+    space, _, source = rendered(deploy.write_sources(environment, folder))
+    assert (space["metadata"]["name"], source["metadata"]["namespace"]) == ("ours-sources", "ours-sources")
+    assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+    assert (source["kind"], source["spec"]["sink"]["ref"]["namespace"]) == ("IntegrationSource", "ours")
+    assert "IntegrationSource" not in {one["kind"] for one in rendered(folder)}
+
+
 def test_the_sample_overlay_is_in_the_readme_and_its_images_go_everywhere() -> None:
     """`images:` reaches functions and the ServingRuntime, the ConfigMap has the images of Jobs and predictors."""
     sample = ROOT / "deploy" / "samples" / "overlay"
