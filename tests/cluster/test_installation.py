@@ -16,10 +16,14 @@ ACCOUNTS = sorted(one.stem for one in ROLES.iterdir())
 
 def test_everything_is_admitted_without_a_warning(installation: Any) -> None:
     """Under other names, so that there is something to admit, in a namespace that enforces the pod security standard `restricted`."""
-    folder = installation.folder / "again"
+    folder = installation.folder.with_name(f"{installation.namespace}-again")
     folder.mkdir(exist_ok=True)
     other = json.dumps([{"op": "replace", "path": "/spec/supportedModelFormats/0/name", "value": "again"}])
-    document = {"nameSuffix": "-again", "resources": [".."], "patches": [{"target": {"kind": "ServingRuntime"}, "patch": other}]}
+    document = {
+        "nameSuffix": "-again",
+        "resources": [f"../{installation.folder.name}"],
+        "patches": [{"target": {"kind": "ServingRuntime"}, "patch": other}],
+    }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(document))
     told = installation.kubectl("apply", "--dry-run=server", "--warnings-as-errors", "-k", str(folder))
     created = [line.split()[0] for line in told.splitlines() if line.endswith(" created (server dry run)")]
