@@ -83,6 +83,15 @@ def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_n
     world.tell_of("b" if gate == "object" else "_SUCCESS")
 
 
+def test_an_object_that_is_gone_when_somebody_looks_changes_nothing_where_each_is_a_dataset() -> None:
+    world = World("object")
+    world.tick()
+    before = world.dataset()
+    assert before == {"state": "Landed", "reason": "2 objects"}
+    world.tell_of("gone")
+    assert world.dataset() == before
+
+
 def test_the_same_data_uploaded_again_is_shown_as_landed_as_soon_as_its_marker_is_there() -> None:
     world = World("marker")
     world.platform.store.delete("s3://data/digits/_SUCCESS")

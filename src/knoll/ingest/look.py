@@ -44,9 +44,9 @@ def dataset_status(model: Model, verdict: Landed | Waiting, before: Mapping[str,
     """What the Model's status is to say of its dataset: the verdict, for people, and what has landed last, for the next look.
 
     Where each object is a dataset no look asks for that, and a status that named the newest would be written for each object. Who has
-    looked at `only` one of them leaves the count to those who look at all.
+    looked at `only` one of them leaves what is said of all to those who look at all.
     """
-    if only and isinstance(verdict, Landed) and before.get("state") == "Landed":
+    if only and before.get("state") == "Landed":
         return dict(before)
     if isinstance(verdict, Waiting):
         kept = {key: before[key] for key in ("digest", "marked") if key in before}
