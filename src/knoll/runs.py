@@ -7,7 +7,9 @@ two, the trainer overwrites its progress. Nothing here is ever true because an e
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError, with_config
 
 from knoll.errors import Rejected
 from knoll.names import digest
@@ -26,6 +28,13 @@ __all__ = [
 ]
 
 
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_Fields = Annotated[Mapping[str, Any], GetPydanticSchema(lambda _, handler: handler(dict[str, Any]))]
+_Texts = Annotated[Mapping[str, str], GetPydanticSchema(lambda _, handler: handler(dict[str, str]))]
+_Numbers = Annotated[Mapping[str, float], GetPydanticSchema(lambda _, handler: handler(dict[str, float]))]
+
+
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class DatasetObject:
     """One object of a dataset, pinned by its etag; `size` is in bytes, and `sha256` in hex where the user has said what it must be."""
@@ -36,6 +45,7 @@ class DatasetObject:
     sha256: str = ""
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class Dataset:
     """The state of the data under a prefix: what one run trains on. `data_at` is when it came to be: see `landed`."""
@@ -52,6 +62,7 @@ class Dataset:
         return digest(part for one in sorted(self.objects, key=lambda one: one.uri) for part in (one.uri, one.etag))
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class Run:
     """What is to be trained, and on what: `resources` are those of one node, which trains in `processes_per_node` processes.
@@ -64,12 +75,12 @@ class Run:
     family: str
     dataset_digest: str
     dataset_uri: str
-    config: Mapping[str, Any]
+    config: _Fields
     created_at: str
-    resources: Mapping[str, Any] = field(default_factory=dict)
+    resources: _Fields = field(default_factory=dict)
     deadline: float = 7200.0
     retries: int = 2
-    cause: Mapping[str, str] = field(default_factory=dict)
+    cause: _Texts = field(default_factory=dict)
     nodes: int = 1
     processes_per_node: int = 1
     data_at: str = ""
@@ -80,6 +91,7 @@ class Run:
         return self.nodes * self.processes_per_node
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class Progress:
     """How far a run is; field names as in Kubeflow's trainerStatus. `state` is what the trainer is doing, in a word or two."""
@@ -87,10 +99,11 @@ class Progress:
     state: str
     progress_percentage: int
     estimated_remaining_seconds: int | None
-    metrics: Mapping[str, float]
+    metrics: _Numbers
     updated_at: str
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled;
@@ -101,11 +114,12 @@ class Outcome:
     ended_at: str
     version: str = ""
     reason: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: _Numbers = field(default_factory=dict)
     superseded: bool = False
 
 
 _Record = TypeVar("_Record")
+_READERS: Mapping[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Dataset, Run, Progress, Outcome)}
 
 
 def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
@@ -118,40 +132,28 @@ def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
 
 def load_dataset(body: bytes) -> Dataset:
     """Read a dataset snapshot. Raises Rejected when it is not one."""
-    fields = _fields(body, "dataset snapshot")
-    objects = fields.get("objects", [])
-    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
-        raise Rejected("the objects of the dataset snapshot are no list of JSON objects")
-    return _build(Dataset, {**fields, "objects": tuple(_build(DatasetObject, one) for one in objects)})
+    return _load(Dataset, body, "dataset snapshot")
 
 
 def load_run(body: bytes) -> Run:
     """Read a run record. Raises Rejected when it is not one."""
-    return _build(Run, _fields(body, "run record"))
+    return _load(Run, body, "run record")
 
 
 def load_progress(body: bytes) -> Progress:
     """Read a progress record. Raises Rejected when it is not one."""
-    return _build(Progress, _fields(body, "progress record"))
+    return _load(Progress, body, "progress record")
 
 
 def load_outcome(body: bytes) -> Outcome:
     """Read an outcome. Raises Rejected when it is not one."""
-    return _build(Outcome, _fields(body, "outcome"))
+    return _load(Outcome, body, "outcome")
 
 
-def _fields(body: bytes, what: str) -> dict[str, Any]:
+def _load(kind: type[_Record], body: bytes, what: str) -> _Record:
     try:
-        fields = json.loads(body)
-    except ValueError as error:
-        raise Rejected(f"the {what} is not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise Rejected(f"the {what} is not a JSON object")
-    return fields
-
-
-def _build(kind: type[_Record], fields: dict[str, Any]) -> _Record:
-    try:
-        return kind(**fields)
-    except TypeError as error:
-        raise Rejected(f"not a {kind.__name__}: {error}") from error
+        record: _Record = _READERS[kind].validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise Rejected(f"this is no {what}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return record

@@ -83,7 +83,7 @@ def load_manifest(body: bytes) -> Manifest:
     try:
         fields = json.loads(body)
         return Manifest(**{**fields, "files": {name: FileEntry(**entry) for name, entry in fields["files"].items()}})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidVersion(f"manifest.json is not a manifest: {error}") from error
 
 
@@ -92,7 +92,7 @@ def load_signature(body: bytes) -> Signature:
     try:
         fields = json.loads(body)
         inputs, outputs = (tuple(Tensor(**{**one, "shape": tuple(one["shape"])}) for one in fields[side]) for side in ("inputs", "outputs"))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidVersion(f"signature.json is not a signature: {error}") from error
     return Signature(inputs, outputs)
 

@@ -1,5 +1,6 @@
 """A dead letter is never lost: whatever comes is kept once, and can be read back."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,3 +67,30 @@ def test_what_is_no_event_is_kept_as_it_came(headers: dict[str, str], body: byte
     (letter,) = read_dead_letters(platform.store, platform.settings.model_root)
     assert (len(letter.deaths), letter.last.event, letter.last.body) == (1, None, body)
     assert letter.last.headers == {name.lower(): value for name, value in headers.items()}
+
+
+BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "com.amazonaws.s3.ObjectCreated:Put"}
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+WHOLE = {"specversion": "1.0", "id": "1", "source": "/s", "type": "com.amazonaws.s3.ObjectCreated:Put", "data": {}}
+ARRIVED = {"knativearrivaltime": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "document", "kept"),
+    [
+        (BINARY, {}, 1),
+        (BINARY, ARRIVED, 1),
+        ({**BINARY, **{f"ce-{name}": value for name, value in ARRIVED.items()}}, {}, 0),
+        (STRUCTURED, WHOLE, 1),
+        (STRUCTURED, {**WHOLE, "data": ARRIVED}, 1),
+        (STRUCTURED, {**WHOLE, **ARRIVED}, 0),
+        ({}, {"Records": [ARRIVED]}, 1),
+    ],
+)
+def test_what_ingest_refuses_is_one_dead_letter_unless_a_broker_sees_to_that(
+    headers: dict[str, str], document: object, kept: int, platform: Platform
+) -> None:
+    """A broker says so in an attribute; the same word in the data is anybody's."""
+    answers = [answer("ingest", headers, json.dumps(document).encode(), platform).status for _ in range(2)]
+    letters = read_dead_letters(platform.store, platform.settings.model_root)
+    assert (answers, [len(one.deaths) for one in letters]) == ([422, 422], [1] * kept)

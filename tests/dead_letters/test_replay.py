@@ -15,8 +15,9 @@ from knoll.adapters.store_memory import MemoryStore
 from knoll.dead_letters import handler
 from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
 from knoll.dead_letters.replay import drop, replay_wanted, want_replay
-from knoll.errors import NotFound, Rejected, StoreUnavailable, Unavailable
+from knoll.errors import InvalidEvent, NotFound, Rejected, StoreUnavailable, Unavailable
 from knoll.events import Event
+from knoll.names import death_uri
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import answer, sweep
@@ -222,6 +223,15 @@ def test_what_somebody_else_has_written_there_is_left_alone(platform: Platform) 
         platform.store.put(f"s3://knoll-models/{name}", b"{}")
     tick(platform)
     assert (letters(platform), len(list(platform.store.list("s3://knoll-models/")))) == ([], 3)
+
+
+def test_a_letter_that_somebody_has_spoilt_hides_no_other(platform: Platform) -> None:
+    handler.handle(DEAD, platform)
+    platform.store.put(death_uri(platform.settings.model_root, "0" * 20, "1" * 20), b'{"at"')
+    (letter,) = letters(platform)
+    assert letter.last.event == DEAD
+    with pytest.raises(InvalidEvent, match="dead letter 0000"):
+        read_letter(platform.store, platform.settings.model_root, "0" * 20)
 
 
 class Killed(BaseException):

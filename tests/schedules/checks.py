@@ -18,7 +18,9 @@ from knoll.names import (
     dataset_uri,
     inbox,
     manifest_uri,
+    model_of_run,
     outcome_uri,
+    outcomes_uri,
     rollouts_uri,
     run_uri,
     runs_uri,
@@ -35,7 +37,7 @@ from schedules.trainer import WEIGHTS, quality
 if TYPE_CHECKING:
     from schedules.world import Past, World
 
-__all__ = ["wrong_after_a_tick", "wrong_at_the_end", "wrong_change", "wrong_write"]
+__all__ = ["wrong_after_a_tick", "wrong_at_the_end", "wrong_change", "wrong_skip", "wrong_write"]
 
 _CHANGING = ("progress", "checksums")
 _PASSING = ("inbox",)
@@ -60,6 +62,19 @@ def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None)
     if before in (None, after) or not uri.startswith(f"{root}/") or place in _CHANGING or (after is None and place in _PASSING):
         return []
     return [f"doubled: {uri} was {'removed' if after is None else 'overwritten'}"]
+
+
+def wrong_skip(world: "World", uri: str, after: bytes | None) -> list[str]:
+    """What is wrong with an outcome that has just been written: Forbid is no reason where nobody trains; who was held up may be late."""
+    place, _, file = uri.rpartition("/")
+    if after is None or f"{place}/" != outcomes_uri(world.platform.settings.model_root) or world.was_paused:
+        return []
+    run = file.removesuffix(".json")
+    outcome, name = load_outcome(after), model_of_run(run)
+    beside = [one for one in world.live_jobs() if _label(one) == name and one["metadata"]["name"] != run]
+    if "is Forbid" not in outcome.reason or any(_outcome(world, one["metadata"]["name"]) is None for one in beside):
+        return []
+    return [f"lost: {run} was skipped, and nobody trains {name}"]
 
 
 def wrong_at_the_end(world: "World") -> list[str]:

@@ -28,7 +28,7 @@ from knoll.settings import Settings
 from knoll.train.job import is_live
 from knoll.wiring.functions import HANDLERS, sweep
 from schedules.broker import RETRIES, Delivery, subscribers
-from schedules.checks import wrong_after_a_tick, wrong_change, wrong_write
+from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_write
 from schedules.faults import Crash, Fault, Process
 from schedules.kubelet import note
 from schedules.memory import Documents, Names, Objects, Time
@@ -110,7 +110,7 @@ class World:
         return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
-        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
+        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after) + wrong_skip(self, uri, after)
 
     def _watch(self, written: Document) -> None:
         self.wrong += wrong_write(self, written)

@@ -10,10 +10,10 @@ from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Forbidden
-from knoll.events import TICK, new_event
-from knoll.names import inbox, outcome_uri, progress_uri
+from knoll.events import DATASET_LANDED, TICK, new_event
+from knoll.names import inbox, inbox_uri, outcome_uri, progress_uri, run_uri
 from knoll.ports import Document, Platform
-from knoll.runs import load_outcome, load_progress
+from knoll.runs import Outcome, dump, load_outcome, load_progress, load_run
 from knoll.settings import Settings
 from knoll.train import handler as train
 from train.test_handler import NOW, Sink, Still, finish, jobs, land, model
@@ -68,6 +68,31 @@ def test_forbid_does_not_train_what_lands_while_a_run_is_live() -> None:
     train.sweep(ANY, platform)
     (third,) = train_all(platform, b"three")
     assert jobs(platform) == sorted([first, third])
+
+
+def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> None:
+    """Ingest was held up before it put the entry into the inbox, and the event comes once more; what lands next is trained."""
+    platform = platform_with("Forbid")
+    first, second = train_all(platform, b"one", b"two")
+    finish(platform, first, condition="Failed", reason="DeadlineExceeded")
+    train.sweep(ANY, platform)
+    record = load_run(platform.store.get(run_uri(ROOT, second)))
+    platform.store.put(inbox_uri(ROOT, second, record.data_at), dump(record))
+    train.handle(new_event(DATASET_LANDED, source="/test", time=NOW, data={"runId": second}), platform)
+    assert jobs(platform) == [first]
+    (third,) = train_all(platform, b"three")
+    assert jobs(platform) == sorted([first, third])
+
+
+def test_forbid_loses_nothing_that_lands_while_the_job_of_a_run_that_is_over_still_lives() -> None:
+    platform = platform_with("Forbid")
+    (first,) = train_all(platform, b"one")
+    platform.store.put(outcome_uri(ROOT, first), dump(Outcome("succeeded", NOW.isoformat(), "v000001")))
+    (second,) = train_all(platform, b"two")
+    assert jobs(platform) == [first]
+    finish(platform, first, condition="Complete")
+    train.sweep(ANY, platform)
+    assert jobs(platform) == sorted([first, second])
 
 
 def test_beyond_the_quota_a_run_is_shown_as_blocked_and_starts_when_there_is_room() -> None:

@@ -16,13 +16,16 @@ from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Rejected, StoreUnavailable
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, TICK, TRAINING_PROGRESSED, Event, new_event, object_changed
 from knoll.ingest import handler as ingest
-from knoll.names import outcome_uri, progress_uri
+from knoll.names import inbox_uri, outcome_uri, progress_uri
 from knoll.ports import Document, Platform
-from knoll.runs import Progress, dump, load_progress
+from knoll.runs import Progress, Run, dump, load_progress
 from knoll.settings import Settings
 from knoll.train import handler as train
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+RUN = Run(f"almonds-{'0' * 20}", "almonds", "image-classifier", "0", "s3://datasets", {}, NOW.isoformat(), data_at=NOW.isoformat())
 
 
 @dataclass(frozen=True)
@@ -253,18 +256,29 @@ def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and
     assert len(jobs(platform)) == len(runs)
 
 
-def test_a_first_run_costs_three_calls_of_the_cluster_and_two_of_the_store(platform: Platform) -> None:
-    """The way from a landed dataset to its Job is short: Models, record and inbox side by side, the Job, a look at all Jobs."""
+def test_a_first_run_costs_three_calls_of_the_cluster_and_three_of_the_store(platform: Platform) -> None:
+    """The way from a landed dataset to its Job is short: Models, record, outcome and inbox side by side, the Job, a look at all Jobs."""
     landed = land(platform, b"one")
     assert landed is not None
     counted, calls = counting(platform)
     train.handle(landed, counted)
-    assert sorted(calls) == ["cluster.create", "cluster.list", "cluster.list", "store.get", "store.list"]
+    assert sorted(calls) == ["cluster.create", "cluster.list", "cluster.list", "store.get", "store.list", "store.list"]
     assert calls[-2:] == ["cluster.create", "cluster.list"]
     assert len(jobs(platform)) == 1
     calls.clear()
     train.handle(landed, counted)
-    assert sorted(calls) == ["cluster.create", "cluster.list", "store.get", "store.list"]  # the Models are known for a second
+    assert sorted(calls) == ["cluster.create", "cluster.list", "store.get", "store.list", "store.list"]  # the Models are known for a second
+
+
+@pytest.mark.parametrize("body", [b"", b"[" * 100_000, b"{}", dump(replace(RUN, resources=7)), dump(replace(RUN, deadline="soon"))])
+def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: Platform, body: bytes) -> None:
+    platform.cluster.create(model("almonds"))
+    landed = land(platform, b"one")
+    assert landed is not None
+    platform.store.put(inbox_uri(platform.settings.model_root, RUN.id, RUN.data_at), body)
+    with pytest.raises(Rejected, match="no run record"):
+        train.sweep(new_event(TICK, source="/test", time=NOW), platform)
+    assert jobs(platform) == [landed.data["runId"]]
 
 
 def test_a_job_of_another_name_holds_its_models_turn(platform: Platform) -> None:

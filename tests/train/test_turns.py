@@ -7,7 +7,7 @@ import pytest
 
 from knoll.parts import part_labels
 from knoll.ports import Document
-from knoll.train.turns import Concurrency, Entry, plan_turns, surplus
+from knoll.train.turns import Concurrency, Entry, forbidding, plan_turns, surplus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUE: dict[str, Concurrency] = {"digits": "Queue", "faces": "Queue", "words": "Queue"}
@@ -68,6 +68,13 @@ def test_forbid_skips_what_lands_while_a_run_is_live() -> None:
     plan = plan_turns(entries, [job("digits", 1)], {"digits": "Forbid"}, 9)
     assert (plan.start, list(plan.skip)) == ([], [entry("digits", 2)])
     assert plan_turns(entries, [], {"digits": "Forbid"}, 9).start == [entry("digits", 1)]
+
+
+def test_forbid_lets_what_lands_wait_for_the_job_of_a_run_that_is_over() -> None:
+    entries, jobs = [entry("digits", 1), entry("digits", 2)], [job("digits", 1)]
+    assert forbidding(entries, [*jobs, job("digits", 3, ended="Complete"), job("faces", 1)], {"digits": "Forbid"}) == {run("digits", 1)}
+    plan = plan_turns(entries, jobs, {"digits": "Forbid"}, 9, {run("digits", 1)})
+    assert (plan.start, plan.skip) == ([], {})
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -20,7 +20,7 @@ from cloudevents.http import CloudEvent
 from knoll.errors import InvalidEvent, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
 
-__all__ = ["Response", "event_from_http", "event_to_http", "is_event", "respond"]
+__all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "respond"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +43,12 @@ class Response:
 
 def is_event(headers: Mapping[str, str]) -> bool:
     """Whether the headers announce a CloudEvent, be it a faulty one."""
-    names = {name.lower() for name in headers}
-    return bool(names & _REQUIRED) or _media_type(_value(headers, "content-type")).startswith("application/cloudevents")
+    return is_structured(headers) or bool({name.lower() for name in headers} & _REQUIRED)
+
+
+def is_structured(headers: Mapping[str, str]) -> bool:
+    """Whether the headers announce that the whole event is in the body."""
+    return _media_type(_value(headers, "content-type")).startswith("application/cloudevents")
 
 
 def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
@@ -52,7 +56,7 @@ def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
     media_type = _media_type(_value(headers, "content-type"))
     if media_type == _STRUCTURED:
         document = _from_structured(body)
-    elif media_type.startswith("application/cloudevents"):
+    elif is_structured(headers):
         raise InvalidEvent(f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {_STRUCTURED}")
     else:
         document = _from_binary(headers, media_type, body)

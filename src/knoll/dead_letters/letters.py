@@ -6,6 +6,7 @@ with any other death is dead.
 
 import base64
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ _OBJECT = re.compile(
 )
 _ADDRESS = re.compile(r"https?://(?P<host>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
 _THREADS = 16
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,23 @@ def read_dead_letters(store: ObjectStore, root: str) -> list[Letter]:
     """All dead letters of the model bucket, that which died last at the end. What else lies there is left alone."""
     uris = [one.uri for place in (dead_letters_uri(root), wanted_replays_uri(root)) for one in store.list(place)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        return _letters(root, zip(uris, pool.map(lambda uri: _read(store, uri), uris), strict=True))
+        found = _documents(root, zip(uris, pool.map(lambda uri: _read(store, uri), uris), strict=True))
+    letters = []
+    for id, documents in found.items():
+        try:
+            letters.append(_letter(id, documents))
+        except InvalidEvent as error:
+            _LOG.warning("left alone: %s", error)
+    return sorted(letters, key=lambda letter: letter.last.at)
 
 
 def read_letter(store: ObjectStore, root: str, id: str) -> Letter:
-    """One dead letter. Raises NotFound."""
+    """One dead letter. Raises NotFound, and InvalidEvent when what lies there is none."""
     places = (dead_letter_uri(root, id), join(wanted_replays_uri(root), f"{id}."))
-    found = _letters(root, [(one.uri, _read(store, one.uri)) for place in places for one in store.list(place)])
-    if not found:
+    found = _documents(root, [(one.uri, _read(store, one.uri)) for place in places for one in store.list(place)])
+    if id not in found:
         raise NotFound(f"there is no dead letter {id}", fix="knoll dlq list --all shows all")
-    return found[0]
+    return _letter(id, found[id])
 
 
 def list_letters(store: ObjectStore, root: str) -> list[str]:
@@ -123,15 +132,14 @@ def load_replay(body: bytes) -> Replay:
         return Replay(**{**document, "cures": tuple(document["cures"])})
 
 
-def _letters(root: str, objects: Iterable[tuple[str, bytes]]) -> list[Letter]:
-    """The letters that these objects make: URIs with their bodies."""
+def _documents(root: str, objects: Iterable[tuple[str, bytes]]) -> Mapping[str, Mapping[str, bytes]]:
+    """The objects that make each letter, by its id and their names; given are URIs with their bodies."""
     found: dict[str, dict[str, bytes]] = {}
     for uri, body in objects:
         match = _OBJECT.fullmatch(_key(uri, root))
         if match and body:
             found.setdefault(match["letter"] or match["wanted"], {})[match["name"] or "wanted"] = body
-    letters = [_letter(id, documents) for id, documents in found.items() if any(name.startswith("death-") for name in documents)]
-    return sorted(letters, key=lambda letter: letter.last.at)
+    return {id: documents for id, documents in found.items() if any(name.startswith("death-") for name in documents)}
 
 
 def _letter(id: str, documents: Mapping[str, bytes]) -> Letter:

@@ -23,7 +23,7 @@ from knoll.train.job import is_live, job_document, job_failure
 from knoll.train.outcome import write_outcome
 from knoll.train.pods import JOB_LABEL, last_end
 from knoll.train.single_flight import single_flight
-from knoll.train.turns import Concurrency, Entry, Plan, plan_turns, surplus
+from knoll.train.turns import Concurrency, Entry, Plan, forbidding, plan_turns, surplus
 from knoll.train.waiting import note_obstacle, note_waiting
 
 __all__ = ["handle", "sweep"]
@@ -95,14 +95,16 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
     A run is in the inbox before anybody is told of it, so of two runs that open at once one at least sees the other, and sweeps.
     """
     model = model_of_run(run_id)
-    with ThreadPoolExecutor(2) as others:
+    with ThreadPoolExecutor(3) as others:
         listed = others.submit(_entries, platform)
         record = others.submit(_opened, run_id, event, platform)
+        ended = others.submit(_has_ended, run_id, platform)
         document = recent_models(platform, lambda known: model in known).get(model)
     run, entries = record.result(), listed.result()
     if document is None or run_id not in {entry.run for entry in entries}:
         return True  # nobody wants it to be trained
-    if len(entries) > platform.settings.quota or [entry.run for entry in entries if entry.model == model] != [run_id]:
+    mine = [entry.run for entry in entries if entry.model == model]
+    if ended.result() or len(entries) > platform.settings.quota or mine != [run_id]:
         return False
     _start(run, document, event, platform)
     _yield(platform.cluster.list("Job", MANAGED), platform)
@@ -155,9 +157,10 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
 def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform) -> Plan:
     """The turns, when all have left that had their outcome long ago, and came back to the inbox by an event that was late."""
     left = set(entries)
+    over = {run for run in forbidding(left, jobs, policies) if _has_ended(run, platform)}
     while True:
-        plan = plan_turns(left, jobs, policies, platform.settings.quota)
-        ended = [entry for entry in plan.start if _has_ended(entry, platform)]
+        plan = plan_turns(left, jobs, policies, platform.settings.quota, over)
+        ended = [entry for entry in plan.start if _has_ended(entry.run, platform)]
         if not ended:
             return plan
         for entry in ended:
@@ -215,7 +218,7 @@ def _settled(entry: Entry, job: Document | None, platform: Platform, event: Even
     """Take the run of an ended Job out of the inbox, with an outcome if it has none: the trainer was killed, or never started."""
     if job is None or is_live(job):
         return False
-    if not _has_ended(entry, platform):
+    if not _has_ended(entry.run, platform):
         reason = job_failure(job) or "the Job has completed and left no outcome"
         words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
         _end(entry.run, Outcome("failed", platform.clock.now().isoformat(), reason=words), platform, event)
@@ -223,8 +226,8 @@ def _settled(entry: Entry, job: Document | None, platform: Platform, event: Even
     return True
 
 
-def _has_ended(entry: Entry, platform: Platform) -> bool:
-    return any(platform.store.list(outcome_uri(platform.settings.model_root, entry.run)))
+def _has_ended(run: str, platform: Platform) -> bool:
+    return any(platform.store.list(outcome_uri(platform.settings.model_root, run)))
 
 
 def _end(run: str, outcome: Outcome, platform: Platform, cause: Event) -> None:

@@ -4,7 +4,7 @@ One Job of a model is live at a time, and no more Jobs in all than the quota. Tw
 comes later sees both, so `surplus` makes one of them wait again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -41,8 +41,19 @@ class Plan:
     skip: Mapping[Entry, str]
 
 
-def plan_turns(entries: Iterable[Entry], jobs: Sequence[Document], policies: Mapping[str, Concurrency], quota: int) -> Plan:
-    """The turns of all models in `policies`; entries of others, and those that have an ended Job, wait."""
+def forbidding(entries: Iterable[Entry], jobs: Iterable[Document], policies: Mapping[str, Concurrency]) -> set[str]:
+    """The runs with live Jobs that keep an entry of their model from ever being trained, unless they have had their outcome."""
+    models = {entry.model for entry in entries if policies.get(entry.model) == "Forbid"}
+    return {_name(job) for job in jobs if is_live(job) and _model(job) in models}
+
+
+def plan_turns(
+    entries: Iterable[Entry], jobs: Sequence[Document], policies: Mapping[str, Concurrency], quota: int, over: Set[str] = frozenset()
+) -> Plan:
+    """The turns of all models in `policies`; entries of others, and those that have an ended Job, wait.
+
+    The Jobs of runs that are `over` hold their model's turn while they live, and forbid nothing.
+    """
     live = [job for job in jobs if is_live(job)]
     ended = {_name(job) for job in jobs} - {_name(job) for job in live}
     open_entries = sorted(entry for entry in entries if entry.model in policies and entry.run not in ended)
@@ -51,7 +62,7 @@ def plan_turns(entries: Iterable[Entry], jobs: Sequence[Document], policies: Map
     for model, policy in policies.items():
         mine = [entry for entry in open_entries if entry.model == model]
         running = {_name(job) for job in live if _model(job) == model}
-        skip |= _skipped(mine, running, policy)
+        skip |= _skipped(mine, running, running - over, policy)
         first += _next([entry for entry in mine if entry not in skip], running - {entry.run for entry in skip})
     room = max(0, quota - len({_name(job) for job in live} - {entry.run for entry in skip}))
     return Plan(sorted(first)[:room], sorted(first)[room:], skip)
@@ -76,11 +87,11 @@ def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
     return late
 
 
-def _skipped(mine: Sequence[Entry], running: set[str], policy: Concurrency) -> dict[Entry, str]:
+def _skipped(mine: Sequence[Entry], running: Set[str], training: Set[str], policy: Concurrency) -> dict[Entry, str]:
     if policy == "Replace" and mine:
         return dict.fromkeys(mine[:-1], f"replaced by {mine[-1].run}: the Model's concurrency is Replace")
-    if policy == "Forbid" and running:
-        reason = f"it landed while {min(running)} was live: the Model's concurrency is Forbid"
+    if policy == "Forbid" and training:
+        reason = f"it landed while {min(training)} was live: the Model's concurrency is Forbid"
         return {entry: reason for entry in mine if entry.run not in running}
     return {}
 

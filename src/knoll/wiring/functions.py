@@ -6,16 +6,17 @@ deliver again.
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 
 from flask import Request
 from flask import Response as FlaskResponse
 
-from knoll.adapters.http_binding import Response, event_from_http, is_event, respond
+from knoll.adapters.http_binding import Response, event_from_http, is_event, is_structured, respond
 from knoll.dead_letters import handler as dead_letters
 from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import InvalidEvent, Rejected, Unavailable, act_on_each
-from knoll.events import Event
+from knoll.events import Event, read_json
 from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
 from knoll.ports import Handler, Platform
@@ -97,7 +98,12 @@ def _read(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event 
 
 def _came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether the event carries the time at which a broker of Knative took it in; stores and clouds have no dead-letter sink."""
-    return is_event(headers) and (any(name.lower() == f"ce-{_ARRIVAL}" for name in headers) or f'"{_ARRIVAL}"'.encode() in body)
+    if not is_structured(headers):
+        return any(name.lower() == f"ce-{_ARRIVAL}" for name in headers)
+    with suppress(InvalidEvent):
+        document = read_json(body, "the event")
+        return isinstance(document, dict) and _ARRIVAL in document
+    return False
 
 
 def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
