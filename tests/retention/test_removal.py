@@ -1,9 +1,10 @@
 """Removal in a whole bucket: killed on any line, and while somebody chooses a version, on any line, too."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.store_memory import MemoryStore
-from knoll.errors import NotFound
+from knoll.errors import ClusterUnavailable, KnollError, NotFound
 from knoll.names import (
     claim_uri,
     inbox_uri,
@@ -25,6 +26,7 @@ from knoll.names import (
     version_uri,
 )
 from knoll.ports import Document, Platform
+from knoll.predict.loading import fetch_version
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
 from knoll.runs import Outcome, dump
@@ -32,7 +34,7 @@ from knoll.settings import Settings
 from knoll.versions import Manifest, dump_manifest, entry_of
 
 ROOT = "s3://knoll-models"
-FILES = ("model.onnx", "signature.json", "samples.json")
+FILES = {"model.onnx": "graph of {}", "signature.json": '{{"inputs": [], "outputs": []}}', "samples.json": "[]"}
 MODEL: Document = {
     "apiVersion": "knoll.dev/v1alpha1",
     "kind": "Model",
@@ -74,7 +76,7 @@ class World:
     def publish(self, number: int, *, ended: bool = True, sealed: bool = True) -> None:
         version, run = version_name(number), self.run(number)
         self.store.put(claim_uri(ROOT, "digits", version), run.encode())
-        files = {name: f"{name} of {version}".encode() for name in FILES}
+        files = {name: body.format(version).encode() for name, body in FILES.items()}
         for name, body in files.items():
             self.store.put(join(version_uri(ROOT, "digits", version), name), body)
         if sealed:
@@ -89,10 +91,19 @@ class World:
         document = self.cluster.get("Model", "digits")
         self.cluster.update({**document, "status": {**(document.get("status") or {}), **status}}, status=True)
 
+    def pin(self, version: str) -> None:
+        document = self.cluster.get("Model", "digits")
+        self.cluster.update({**document, "metadata": {**document["metadata"], "annotations": {"stable": version}}})
+
+    def bodies(self, place: str = f"{ROOT}/") -> dict[str, bytes]:
+        return {one.uri: self.store.get(one.uri) for one in self.store.list(place)}
+
     def is_whole(self, version: str) -> bool:
         """Whether a predictor could load the version now."""
-        place = version_uri(ROOT, "digits", version)
-        return {one.uri.removeprefix(place) for one in self.store.list(place)} == {*FILES, "manifest.json"}
+        try:
+            return fetch_version(self.store, version_uri(ROOT, "digits", version), "digits").manifest.version == version
+        except KnollError:
+            return False
 
     def has_files(self) -> list[int]:
         return sorted({int(one.uri.split("/")[5][1:]) for one in self.store.list(f"{ROOT}/models/")})
@@ -124,6 +135,17 @@ def make_world() -> World:
     world.publish(7, sealed=False)
     world.publish(8, ended=False, sealed=False)
     world.slot(champion="v000005", previous="v000002")
+    world.time.present += timedelta(days=2)
+    return world
+
+
+def make_small_world() -> World:
+    """Four versions, all tried: the last two are used, and the newest."""
+    world = World()
+    world.cluster.create(MODEL)
+    for number in range(1, 5):
+        world.publish(number)
+    world.slot(champion="v000004", previous="v000003")
     world.time.present += timedelta(days=2)
     return world
 
@@ -193,6 +215,64 @@ def test_a_kill_before_any_call_leaves_no_broken_version_and_the_next_pass_ends_
         assert world.has_files() == [2, 5, 6, 8], fatal
 
 
+@pytest.mark.parametrize(
+    ("name", "failure", "lasts"),
+    [(World.pin, Killed, True), (lambda world, version: world.slot(candidate=version), ClusterUnavailable, False)],
+    ids=["pinned, and killed", "on trial, and failed"],
+)
+def test_a_version_that_is_named_in_time_is_whole_after_the_next_pass_wherever_one_has_ended(
+    name: Callable[[World, str], None], failure: type[BaseException], lasts: bool
+) -> None:
+    """In time is whenever a pass that nothing disturbs leaves it whole, too. What is not named goes, and what gc has put beside it."""
+
+    def outcome(moment: int, fatal: int) -> str:
+        world = make_small_world()
+        place = version_uri(ROOT, "digits", "v000001")
+        before = world.bodies(place)
+
+        def disturb(number: int) -> None:
+            if number == moment:
+                name(world, "v000001")
+            if number == fatal or (lasts and number > fatal):
+                raise failure("now")
+
+        world.before = disturb
+        with suppress(failure):
+            world.collect()
+        world.before = lambda _: None
+        name(world, "v000001")
+        world.collect()
+        assert {one.uri.split("/")[3] for one in world.store.list(f"{ROOT}/") if "v000002" in one.uri} == {"claims"}, (moment, fatal)
+        assert world.is_whole("v000003")
+        if world.is_whole("v000001") and world.bodies(place) == before:
+            return "whole"
+        return "broken" if has_manifest(world, 1) else "gone"
+
+    calls = total_calls(make_small_world)
+    in_time = [moment for moment in range(calls) if outcome(moment, calls * 2) == "whole"]
+    assert 0 < len(in_time) < calls, "some moments are early enough, and some too late"
+    for moment, fatal in product(range(calls), repeat=2):
+        found = outcome(moment, fatal)
+        is_late = min(moment, fatal) not in in_time
+        assert found == "whole" or (found == "gone" and is_late), f"named before call {moment}, ended at call {fatal}"
+
+
+def test_a_look_that_fails_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no next pass for that: the next one may come in weeks."""
+    world = make_world()
+    before, answer = world.bodies(), world.cluster.list
+
+    def fail(kind: str, labels: Any = None) -> list[Document]:
+        if not has_manifest(world, 1):
+            raise ClusterUnavailable("the API server is away")
+        return answer(kind, labels)
+
+    monkeypatch.setattr(world.cluster, "list", fail)
+    with pytest.raises(ClusterUnavailable):
+        world.collect()
+    assert world.bodies() == before
+
+
 @pytest.mark.parametrize("version", ["v000001", "v000003", "v000004"])
 def test_a_version_that_is_chosen_before_any_call_is_whole_or_can_never_be_loaded(version: str) -> None:
     """A predictor that is started when the version is named, and tries ever again, either never loads it or serves what stays."""
@@ -237,8 +317,8 @@ def has_manifest(world: World, number: int) -> bool:
     return any(world.store.list(manifest_uri(ROOT, "digits", version_name(number))))
 
 
-def total_calls() -> int:
+def total_calls(make: Callable[[], World] = make_world) -> int:
     """How many calls a pass makes that nothing disturbs."""
-    world = make_world()
+    world = make()
     world.collect()
     return next(world.calls)

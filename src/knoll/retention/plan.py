@@ -31,6 +31,11 @@ class Plan:
         return [one.folder for one in self.verdicts if one.is_removed]
 
     @property
+    def unsealed(self) -> list[Folder]:
+        """Those that stay, and have no manifest."""
+        return [one.folder for one in self.verdicts if not one.is_removed and not one.folder.is_version]
+
+    @property
     def bytes(self) -> int:
         """How much room there will be."""
         return sum(one.size for one in self.folders) + sum(one.size for one in self.leftovers)

@@ -1,7 +1,7 @@
 """Removing what a plan says, in an order in which nothing that is served can be removed, and a kill on any line does no harm.
 
-    look again ─▶ take the manifest away ─▶ look again ─▶ remove the files
-                                                └─ it is used after all: put the manifest back
+    look again ─▶ copy the manifest, take it away ─▶ look again ─▶ remove the copy, then the files
+                                                         └─ it is used after all: put the manifest back, remove the copy
 
 A version without a manifest does not exist: no predictor loads it, and what has no manifest and whose run has ended is removed by the next
 pass, wherever this one was killed. Whoever chooses a version names it first, in the slot or in an InferenceService, and only then a
@@ -9,6 +9,9 @@ predictor reads the manifest. So a version that was named before the second look
 files untouched; a predictor that missed it meanwhile is started again, and finds it. A version that is named after the second look has had
 no manifest since before that: its predictor never becomes ready, its trial fails, and the champion, which was named all the time, serves
 on. Where a manifest lies when it is the files' turn, somebody else has made a version of them, or has put it back: they stay.
+
+Where a copy lies, no file has gone. So what was named in time is not lost with a pass that is killed, or that fails: the next one puts the
+manifests back of all folders that stay. The copies lie apart from the versions: no predictor loads one with a stray file in it.
 
 Claims stay: they are what keeps a number from being given to other bytes, under which it is still known in records and in quarantine.
 """
@@ -19,7 +22,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from knoll.errors import AlreadyExists, NotFound
-from knoll.names import manifest_uri, version_uri
+from knoll.names import join, manifest_uri, version_uri
 from knoll.ports import Platform
 from knoll.retention.folders import Folder
 from knoll.retention.plan import Plan
@@ -35,6 +38,7 @@ def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lamb
     """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay, since they are used now."""
     kept: list[Folder] = []
     with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda one: _put_back(one, platform), plan.unsealed))
         for folders in _lots(plan.folders):
             free = _set_free(folders, platform, pool)
             gone = {one for one, is_gone in zip(free, pool.map(lambda one: _remove_files(one, platform), free), strict=True) if is_gone}
@@ -55,11 +59,13 @@ def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
 def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExecutor) -> list[Folder]:
     """Take the manifests away, except of what is used by now; the folders that nothing uses."""
     model = folders[0].model
+    free: list[Folder] = []
     unused = _unused(folders, model, platform)
     manifests = dict(zip(unused, pool.map(lambda one: _take_manifest(one, platform), unused), strict=True))
-    free = _unused(unused, model, platform)
-    for folder in set(unused) - set(free):
-        _put_back(folder, manifests[folder], platform)
+    try:
+        free = _unused(unused, model, platform)
+    finally:  # without an answer all are put back
+        list(pool.map(lambda one: _put_back(one, platform, manifests.get(one, b"")), set(folders) - set(free)))
     return free
 
 
@@ -68,24 +74,27 @@ def _unused(folders: Sequence[Folder], model: str, platform: Platform) -> list[F
     return [one for one in folders if one.version not in used]
 
 
-def _take_manifest(folder: Folder, platform: Platform) -> bytes | None:
-    """The manifest, which is away then; None where there is none."""
+def _take_manifest(folder: Folder, platform: Platform) -> bytes:
+    """The manifest, which is away then, and its copy lies there; empty where there is none."""
     uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
     if not folder.is_version:
-        return None
+        return b""
     try:
         body = platform.store.get(uri)
     except NotFound:
-        return None
+        return b""
+    platform.store.put(_copy_uri(folder, platform), body, content_type="application/json")
     platform.store.delete(uri)
     return body
 
 
-def _put_back(folder: Folder, manifest: bytes | None, platform: Platform) -> None:
+def _put_back(folder: Folder, platform: Platform, manifest: bytes = b"") -> None:
+    """Put the manifest back that this pass has taken away, or a killed one, if one has."""
+    copy = _copy_uri(folder, platform)
     uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
-    if manifest is not None:
-        with suppress(AlreadyExists):
-            platform.store.put(uri, manifest, if_absent=True, content_type="application/json")
+    with suppress(NotFound, AlreadyExists):
+        platform.store.put(uri, manifest or platform.store.get(copy), if_absent=True, content_type="application/json")
+    platform.store.delete(copy)
 
 
 def _remove_files(folder: Folder, platform: Platform) -> bool:
@@ -94,6 +103,11 @@ def _remove_files(folder: Folder, platform: Platform) -> bool:
     uris = [one.uri for one in platform.store.list(version_uri(root, folder.model, folder.version))]
     if manifest_uri(root, folder.model, folder.version) in uris:
         return False
-    for uri in uris:
+    for uri in (_copy_uri(folder, platform), *uris):
         platform.store.delete(uri)
     return True
+
+
+def _copy_uri(folder: Folder, platform: Platform) -> str:
+    """Where the manifest lies while it is away."""
+    return join(platform.settings.model_root, "removing", folder.model, f"{folder.version}.json")
