@@ -16,8 +16,11 @@ from random import Random
 from time import monotonic
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
+import boto3
 import httpx
+from burst_client import put_all
 from place import until
 
 from knoll.adapters.clock import SystemClock
@@ -35,7 +38,6 @@ from knoll.train.job import is_live
 __all__ = ["Jobs", "Receiver", "World", "declare", "upload", "write_markers"]
 
 _NEVER = {"cpu": "1000"}  # more processors than there are
-_OBJECTS = 5  # of each dataset that really lie in the bucket
 _TRAINS = (1.0, 3.0)  # seconds that a Job lives, the least and the most
 _EVERY = 0.05  # seconds between two looks
 _ROOT = "s3://knoll-models"
@@ -78,10 +80,13 @@ def declare(name: str, world: World) -> None:
     world.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec})
 
 
-def upload(name: str, world: World) -> None:
-    """Some data of the dataset."""
-    for number in range(1, _OBJECTS + 1):
-        world.store.put(f"s3://data/{name}/{number:05d}.txt", b"hello")
+def upload(names: Sequence[str], objects: Sequence[str], world: World) -> None:
+    """The data of each dataset: these objects."""
+    server, access, secret = (world.environment[f"AWS_{name}"] for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+    client = boto3.client("s3", endpoint_url=server, aws_access_key_id=access, aws_secret_access_key=secret, region_name="us-east-1")
+    keys = [f"{name}/{one}" for name in names for one in objects]
+    signed = [client.generate_presigned_url("put_object", {"Bucket": "data", "Key": key}) for key in keys]
+    put_all(urlsplit(server).port or 80, [url.removeprefix(server) for url in signed], b"hello")
 
 
 def write_markers(names: Sequence[str], world: World) -> None:
@@ -122,12 +127,9 @@ class Receiver:
         self._calls.write_text("")
         return Counter(lines)
 
-    @contextmanager
-    def sampled(self) -> Iterator[list[float]]:
-        """The process' resident memory in MB, again and again."""
-        found: list[float] = []
-        with _repeated(lambda: found.append(self._memory())):
-            yield found
+    def memory(self) -> int:
+        """The process' resident memory in bytes."""
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
     def _start(self) -> None:
         home = self._world.folder / self._who
@@ -146,10 +148,6 @@ class Receiver:
         with suppress(httpx.TransportError):
             return httpx.get(f"http://127.0.0.1:{self.port}/healthz", trust_env=False).is_success
         return False
-
-    def _memory(self) -> float:
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
-        return pages * resource.getpagesize() / 1e6
 
 
 class Jobs:

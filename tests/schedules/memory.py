@@ -7,13 +7,14 @@ order in which threads happen to run.
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
 from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.store_memory import MemoryStore
+from knoll.ingest import checksums
 from knoll.ports import Document
 from knoll.train import handler, reading
 
@@ -155,7 +156,10 @@ class Names:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Play schedules in here: what threads do side by side comes one after the other, and names are given in a row."""
-    in_turn = (patch.object(module, "ThreadPoolExecutor", _Inline) for module in (handler, reading))
-    with next(in_turn), next(in_turn), patch("uuid.uuid4", Names.next):
+    """Play schedules in here: what threads do side by side comes one after the other, and names are given in a row, from the first on."""
+    Names.given = 0
+    with ExitStack() as patches:
+        for module in (checksums, handler, reading):
+            patches.enter_context(patch.object(module, "ThreadPoolExecutor", _Inline))
+        patches.enter_context(patch("uuid.uuid4", Names.next))
         yield
