@@ -157,7 +157,7 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
 def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform) -> Plan:
     """The turns, when all have left that had their outcome long ago, and came back to the inbox by an event that was late."""
     left = set(entries)
-    over = {run for run in forbidding(left, jobs, policies) if _has_ended(run, platform)}
+    over = {run for run in sorted(forbidding(left, jobs, policies)) if _has_ended(run, platform)}
     while True:
         plan = plan_turns(left, jobs, policies, platform.settings.quota, over)
         ended = [entry for entry in plan.start if _has_ended(entry.run, platform)]
