@@ -1,6 +1,7 @@
 """What every adapter of `ports.Cluster` promises. Only documents that a real API server takes: an adapter is one more parameter."""
 
 import multiprocessing
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -211,6 +212,20 @@ def test_of_many_updates_of_one_reading_exactly_one_wins(cluster: Cluster) -> No
         outcomes = list(pool.map(lambda spec: _outcome(lambda: cluster.update({**read, "spec": spec})), specs))
     assert sorted(outcomes) == [*["Conflict"] * 15, "won"]
     assert cluster.get("Model", "digits")["metadata"]["generation"] == 2
+
+
+def test_whoever_opens_a_file_that_somebody_is_just_making_waits_for_it(tmp_path: Path) -> None:
+    """As the nodes of one run do, when they start at once."""
+    many = 8
+    at_once = threading.Barrier(many)
+
+    def open_at_once(path: Path) -> list[Document]:
+        at_once.wait()
+        return LocalCluster(path, "default", SystemClock()).list("Job")
+
+    with ThreadPoolExecutor(many) as pool:
+        for number in range(30):
+            assert list(pool.map(open_at_once, [tmp_path / f"{number}.db"] * many)) == [[]] * many
 
 
 def test_two_processes_on_one_file_never_both_win(tmp_path: Path) -> None:
