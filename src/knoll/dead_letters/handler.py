@@ -65,7 +65,7 @@ def _keep(letter: str, extensions: Mapping[str, str], document: Mapping[str, Any
     root = platform.settings.model_root
     when = document["replay"] or extensions.get(_WHEN) or _replays(letter, platform)
     death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
-    content = json.dumps({"at": platform.clock.now().isoformat(), **document}, indent=1)
+    content = json.dumps({"at": platform.clock.now().isoformat(), **document})  # indented, what is deep is a hundred times as long
     with suppress(AlreadyExists):
         platform.store.put(death_uri(root, letter, death), content.encode(), if_absent=True, content_type="application/json")
 
