@@ -8,7 +8,6 @@ import json
 import re
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, 
 from knoll.models import API_VERSION
 from knoll.parts import timestamp
 from knoll.ports import Clock, Document
+from knoll.sqlite_file import open_file
 
 __all__ = ["LocalCluster"]
 
@@ -33,7 +33,6 @@ _KINDS = {
 }
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
-_PATIENCE = 30.0  # seconds that one waits for another
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)
@@ -151,25 +150,10 @@ class LocalCluster:
     def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
             if not hasattr(self._connections, "file"):
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connections.file = _open(self._path)
+                self._connections.file = open_file(self._path)
             yield self._connections.file
         except (sqlite3.Error, OSError) as error:
             raise ClusterUnavailable(f"the objects in {self._path} cannot be reached: {error}") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """A connection to the file, which is made if need be. Of two that make it at once SQLite refuses one, and lets it not wait."""
-    file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            file.execute("PRAGMA journal_mode=WAL")
-            return file
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def _known(kind: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 from knoll.errors import Unavailable
 from knoll.events import Event, event_from_json, event_to_json
+from knoll.sqlite_file import open_file
 
 __all__ = ["DeadLetter", "EventLog", "Open"]
 
@@ -72,9 +73,7 @@ class EventLog:
     def __init__(self, path: Path, *, keep: int = 50_000) -> None:
         self._path, self._keep, self._lock = path, keep, threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._file.execute("PRAGMA journal_mode=WAL")
+            self._file = open_file(path, check_same_thread=False)
             self._file.executescript(_SCHEMA)
 
     def append(self, event: Event, triggers: Iterable[str]) -> int:
