@@ -1,14 +1,13 @@
 """A sender of notifications that shares two processors with their receiver: 64 connections, and as little work as possible for each.
 
-Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was killed before its answer. The
-objects are put in their store in the same way.
+Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was killed before its answer.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-__all__ = ["post_all", "put_all"]
+__all__ = ["post_all"]
 
 _PAUSE = 0.2  # seconds before the next try, as Knative's brokers have it: more often would slow down the process that starts
 
@@ -18,17 +17,11 @@ def post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], N
 
     `acknowledged` hears, after each, how many are.
     """
-    requests = [_request("POST", "/functions/ingest", body, "content-type: application/json\r\n") for body in bodies]
-    return asyncio.run(_send_all(port, requests, acknowledged, connections))
+    return asyncio.run(_post_all(port, bodies, acknowledged, connections))
 
 
-def put_all(port: int, places: Sequence[str], body: bytes, connections: int = 16) -> None:
-    """Put the body to each place: a path, with the query that allows it."""
-    asyncio.run(_send_all(port, [_request("PUT", place, body) for place in places], lambda _: None, connections))
-
-
-async def _send_all(port: int, requests: Sequence[bytes], acknowledged: Callable[[int], None], connections: int) -> int:
-    waiting, done, again = deque(requests), 0, 0
+async def _post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int) -> int:
+    waiting, done, again = deque(map(_request, bodies)), 0, 0
 
     async def send() -> None:
         nonlocal done, again
@@ -63,5 +56,6 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     return head[9:10] == b"2"
 
 
-def _request(method: str, place: str, body: bytes, headers: str = "") -> bytes:
-    return f"{method} {place} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}content-length: {len(body)}\r\n\r\n".encode() + body
+def _request(body: bytes) -> bytes:
+    head = "POST /functions/ingest HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body

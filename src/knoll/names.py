@@ -34,6 +34,7 @@ __all__ = [
     "probe_uri",
     "progress_of_all_uri",
     "progress_uri",
+    "removed_manifest_uri",
     "replay_uri",
     "rollout_step_uri",
     "rollouts_uri",
@@ -201,6 +202,11 @@ def version_uri(root: str, model: str, version: str) -> str:
 def manifest_uri(root: str, model: str, version: str) -> str:
     """Manifest of a version: a version without one does not exist."""
     return join(root, "models", model, version, "manifest.json")
+
+
+def removed_manifest_uri(root: str, model: str, version: str) -> str:
+    """Copy of the manifest of a version that is being removed, apart from the version, which nobody loads with a stray file in it."""
+    return join(root, "removing", model, f"{version}.json")
 
 
 def claims_uri(root: str, model: str) -> str:

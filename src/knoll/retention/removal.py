@@ -22,7 +22,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from knoll.errors import AlreadyExists, NotFound
-from knoll.names import join, manifest_uri, version_uri
+from knoll.names import manifest_uri, removed_manifest_uri, version_uri
 from knoll.ports import Platform
 from knoll.retention.folders import Folder
 from knoll.retention.plan import Plan
@@ -61,11 +61,11 @@ def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExe
     model = folders[0].model
     free: list[Folder] = []
     unused = _unused(folders, model, platform)
-    manifests = dict(zip(unused, pool.map(lambda one: _take_manifest(one, platform), unused), strict=True))
+    list(pool.map(lambda one: _take_manifest(one, platform), unused))
     try:
         free = _unused(unused, model, platform)
     finally:  # without an answer all are put back
-        list(pool.map(lambda one: _put_back(one, platform, manifests.get(one, b"")), set(folders) - set(free)))
+        list(pool.map(lambda one: _put_back(one, platform), set(folders) - set(free)))
     return free
 
 
@@ -74,26 +74,26 @@ def _unused(folders: Sequence[Folder], model: str, platform: Platform) -> list[F
     return [one for one in folders if one.version not in used]
 
 
-def _take_manifest(folder: Folder, platform: Platform) -> bytes:
-    """The manifest, which is away then, and its copy lies there; empty where there is none."""
-    uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
+def _take_manifest(folder: Folder, platform: Platform) -> None:
+    """Take the manifest away, if there is one, once its copy lies there."""
     if not folder.is_version:
-        return b""
+        return
+    root = platform.settings.model_root
+    uri = manifest_uri(root, folder.model, folder.version)
     try:
         body = platform.store.get(uri)
     except NotFound:
-        return b""
-    platform.store.put(_copy_uri(folder, platform), body, content_type="application/json")
+        return
+    platform.store.put(removed_manifest_uri(root, folder.model, folder.version), body, content_type="application/json")
     platform.store.delete(uri)
-    return body
 
 
-def _put_back(folder: Folder, platform: Platform, manifest: bytes = b"") -> None:
-    """Put the manifest back that this pass has taken away, or a killed one, if one has."""
-    copy = _copy_uri(folder, platform)
-    uri = manifest_uri(platform.settings.model_root, folder.model, folder.version)
+def _put_back(folder: Folder, platform: Platform) -> None:
+    """Put the manifest back that this pass or a killed one has taken away, if one has."""
+    root = platform.settings.model_root
+    uri, copy = (where(root, folder.model, folder.version) for where in (manifest_uri, removed_manifest_uri))
     with suppress(NotFound, AlreadyExists):
-        platform.store.put(uri, manifest or platform.store.get(copy), if_absent=True, content_type="application/json")
+        platform.store.put(uri, platform.store.get(copy), if_absent=True, content_type="application/json")
     platform.store.delete(copy)
 
 
@@ -103,11 +103,6 @@ def _remove_files(folder: Folder, platform: Platform) -> bool:
     uris = [one.uri for one in platform.store.list(version_uri(root, folder.model, folder.version))]
     if manifest_uri(root, folder.model, folder.version) in uris:
         return False
-    for uri in (_copy_uri(folder, platform), *uris):
+    for uri in (removed_manifest_uri(root, folder.model, folder.version), *uris):
         platform.store.delete(uri)
     return True
-
-
-def _copy_uri(folder: Folder, platform: Platform) -> str:
-    """Where the manifest lies while it is away."""
-    return join(platform.settings.model_root, "removing", folder.model, f"{folder.version}.json")
