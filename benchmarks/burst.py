@@ -184,9 +184,9 @@ def show(ours: Took, peer: Took, quota: int) -> int:
         Goal("datasets lost", ours.lost, 0),
         Goal("runs too many", ours.doubled, 0),
     ]
-    lines = [goal.line() for goal in goals]
-    print("\n".join(lines))
-    return int(not all(json.loads(line)["met"] for line in lines))
+    for goal in goals:
+        print(goal.line())
+    return int(not all(goal.is_met for goal in goals))
 
 
 def by_cause(calls: Counter[str]) -> dict[str, dict[str, int]]:

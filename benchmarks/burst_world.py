@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,8 @@ from random import Random
 from time import monotonic
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
-import boto3
 import httpx
-from burst_client import put_all
 from place import until
 
 from knoll.adapters.clock import SystemClock
@@ -82,11 +80,9 @@ def declare(name: str, world: World) -> None:
 
 def upload(names: Sequence[str], objects: Sequence[str], world: World) -> None:
     """The data of each dataset: these objects."""
-    server, access, secret = (world.environment[f"AWS_{name}"] for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
-    client = boto3.client("s3", endpoint_url=server, aws_access_key_id=access, aws_secret_access_key=secret, region_name="us-east-1")
-    keys = [f"{name}/{one}" for name in names for one in objects]
-    signed = [client.generate_presigned_url("put_object", {"Bucket": "data", "Key": key}) for key in keys]
-    put_all(urlsplit(server).port or 80, [url.removeprefix(server) for url in signed], b"hello")
+    uris = [f"s3://data/{name}/{one}" for name in names for one in objects]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda uri: world.store.put(uri, b"hello"), uris))
 
 
 def write_markers(names: Sequence[str], world: World) -> None:

@@ -31,16 +31,24 @@ class Measured:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio of two medians, and the most that it may be."""
+    """What was measured, and the most that it may be."""
 
     goal: str
     value: float
     target: float
 
+    @property
+    def is_met(self) -> bool:
+        """Whether the value that is shown is no more than the target."""
+        return self._shown <= self.target
+
+    @property
+    def _shown(self) -> float:
+        return round(self.value, 3)
+
     def line(self) -> str:
         """One line of JSON."""
-        value = round(self.value, 3)
-        return json.dumps({"goal": self.goal, "value": value, "target": self.target, "met": value <= self.target})
+        return json.dumps({"goal": self.goal, "value": self._shown, "target": self.target, "met": self.is_met})
 
 
 def show_table(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
