@@ -1,4 +1,5 @@
-"""From zero to the first answer, and one answer of a warm server: a real version of knoll's beside its peers."""
+"""From zero to the first answer, and one answer of a warm server: a real version of knoll's beside its
+peers."""
 
 import base64
 import json
@@ -24,7 +25,8 @@ _RESTRICTED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-_FINALIZER = "inferenceservice.finalizers"  # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
+# KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
+_FINALIZER = "inferenceservice.finalizers"
 _WARM = 200
 
 
@@ -64,10 +66,26 @@ def serve_ours(place: Place) -> Server:
 
 def serve_stock(place: Place, image: str, like: Server) -> Server:
     """A kserve model server that does nothing, and is asked the same."""
-    container = {"name": "kserve-container", "image": image, "resources": _RESOURCES, "securityContext": _RESTRICTED}
-    meta = {"name": "stock", "annotations": {"serving.kserve.io/deploymentMode": "Knative"}, "finalizers": [_FINALIZER]}
+    container = {
+        "name": "kserve-container",
+        "image": image,
+        "resources": _RESOURCES,
+        "securityContext": _RESTRICTED,
+    }
+    meta = {
+        "name": "stock",
+        "annotations": {"serving.kserve.io/deploymentMode": "Knative"},
+        "finalizers": [_FINALIZER],
+    }
     spec = {"predictor": {"minReplicas": 0, "automountServiceAccountToken": False, "containers": [container]}}
-    place.apply({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": meta, "spec": spec})
+    place.apply(
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": meta,
+            "spec": spec,
+        }
+    )
     place.wait_ready("isvc", "stock")
     return Server("stock", place.url("stock-predictor"), like.body)
 
@@ -76,7 +94,14 @@ def serve_go(place: Place, image: str, like: Server) -> Server:
     """The least that a Knative Service can be."""
     container = {"image": image, "resources": _RESOURCES, "securityContext": _RESTRICTED}
     spec = {"template": {"spec": {"automountServiceAccountToken": False, "containers": [container]}}}
-    place.apply({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "hello"}, "spec": spec})
+    place.apply(
+        {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Service",
+            "metadata": {"name": "hello"},
+            "spec": spec,
+        }
+    )
     place.wait_ready("ksvc", "hello")
     return Server("hello", place.url("hello"), like.body)
 
@@ -92,7 +117,10 @@ def _model(place: Place) -> Mapping[str, Any]:
     document: dict[str, Any] = yaml.safe_load((_EXAMPLE / "model.yaml").read_text())
     spec = document["spec"]
     spec["dataset"]["uri"] = f"s3://{place.data}/digits/"
-    spec["training"] |= {"config": {"epochs": 4, "batchSize": 64}, "resources": {"cpu": "500m", "memory": "1Gi"}}
+    spec["training"] |= {
+        "config": {"epochs": 4, "batchSize": 64},
+        "resources": {"cpu": "500m", "memory": "1Gi"},
+    }
     spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
     spec["serving"] = {"minReplicas": 0, "maxReplicas": 1, "resources": _RESOURCES["requests"]}
     return document
@@ -101,7 +129,11 @@ def _model(place: Place) -> Mapping[str, Any]:
 def _upload_digits(place: Place) -> bytes:
     """Upload real pictures, the marker last; one of them."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, str(_EXAMPLE / "data.py"), folder, "--part", "second"], stdout=sys.stderr, check=True)
+        subprocess.run(
+            [sys.executable, str(_EXAMPLE / "data.py"), folder, "--part", "second"],
+            stdout=sys.stderr,
+            check=True,
+        )
         pictures = sorted(Path(folder).rglob("*.png"))
         for path in pictures:
             place.store.put(f"s3://{place.data}/digits/{path.relative_to(folder)}", path.read_bytes())

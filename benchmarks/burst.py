@@ -1,14 +1,17 @@
-"""Ten thousand notifications at once: ten datasets whose uploads end together, told of over HTTP while the receiver is killed twice.
+"""Ten thousand notifications at once: ten datasets whose uploads end together, told of over HTTP while the
+receiver is killed twice.
 
-Some notifications come twice, some never, all in any order, and each that is not acknowledged is sent again. A dataset has landed with its
-marker: of one marker at least nobody is told, of one twice, of one once. The S3 server is real, and so is `knoll up`; the bodies are what
-SeaweedFS sends. In the bucket lie all markers, and of each dataset the first 5 objects, or as many as --uploaded says: of the others there
-are notifications alone, and a look at a dataset lists so many fewer. No Job trains: each asks for more processors than there are, and ends
-after a while by what a trainer and the Job controller would write. Time runs from the first notification until all are acknowledged and
-each dataset has its Job, the starts of killed processes included.
+Some notifications come twice, some never, all in any order, and each that is not acknowledged is sent again.
+A dataset has landed with its marker: of one marker at least nobody is told, of one twice, of one once. The S3
+server is real, and so is `knoll up`; the bodies are what SeaweedFS sends. In the bucket lie all markers, and
+of each dataset the first 5 objects, or as many as --uploaded says: of the others there are notifications
+alone, and a look at a dataset lists so many fewer. No Job trains: each asks for more processors than there
+are, and ends after a while by what a trainer and the Job controller would write. Time runs from the first
+notification until all are acknowledged and each dataset has its Job, the starts of killed processes included.
 
-Then the same notifications come again and again, all of them in vain and to a process that nobody kills any more. The first time it warms
-up; after each other time its resident memory is read, and the slope of a line through that is what it keeps of each notification.
+Then the same notifications come again and again, all of them in vain and to a process that nobody kills any
+more. The first time it warms up; after each other time its resident memory is read, and the slope of a line
+through that is what it keeps of each notification.
 
 Beside it: a launcher that makes a Job of each event, as Knative's JobSink does.
 """
@@ -58,8 +61,12 @@ class Took:
 def main() -> int:
     """Measure knoll and the launcher, and say what came of it; 1 when a goal is missed."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--objects", type=int, default=1000, help="objects of each dataset, of which there are notifications")
-    asked.add_argument("--uploaded", type=int, default=5, help="how many of them lie in the bucket, beside the marker")
+    asked.add_argument(
+        "--objects", type=int, default=1000, help="objects of each dataset, of which there are notifications"
+    )
+    asked.add_argument(
+        "--uploaded", type=int, default=5, help="how many of them lie in the bucket, beside the marker"
+    )
     asked.add_argument("--quota", type=int, default=4, help="how many Jobs may be live at once")
     asked.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = asked.parse_args()
@@ -67,12 +74,16 @@ def main() -> int:
     bodies = notifications(datasets, options.objects, random.Random(options.seed))
     say(f"seed {options.seed}: {len(bodies)} notifications of {options.objects * len(datasets)} objects")
     with World(Path(tempfile.mkdtemp(prefix="knoll-burst-")), options.quota) as world:
-        ours, peer = ours_took(world, datasets, options.uploaded, bodies), peer_took(world, datasets, options.objects, bodies)
+        ours, peer = (
+            ours_took(world, datasets, options.uploaded, bodies),
+            peer_took(world, datasets, options.objects, bodies),
+        )
     return show(ours, peer, options.quota)
 
 
 def notifications(datasets: Sequence[str], objects: int, chance: random.Random) -> list[bytes]:
-    """The bodies in the order in which they are sent: each dataset's objects, the last of which is its marker."""
+    """The bodies in the order in which they are sent: each dataset's objects, the last of which is its
+    marker."""
     sent: list[bytes] = []
     markers = dict(zip(chance.sample(datasets, 3), (0, 1, 2), strict=True))
     for dataset in datasets:
@@ -145,13 +156,22 @@ def _kept(receiver: Receiver, jobs: Jobs, bodies: Sequence[bytes]) -> float:
 
 
 def peer_took(world: World, datasets: Sequence[str], objects: int, bodies: Sequence[bytes]) -> Took:
-    """The burst into the launcher, whose Jobs nobody runs: an object of which it does not hear has no Job, and nobody looks for it."""
+    """The burst into the launcher, whose Jobs nobody runs: an object of which it does not hear has no Job,
+    and nobody looks for it."""
     with Receiver("peer", world) as receiver:
         started = monotonic()
         again = _post(receiver, bodies)
         took, jobs = monotonic() - started, len(world.peer_jobs())
         lost = objects * len(datasets) - jobs
-        return Took(seconds=took, again=again, jobs=jobs, live=jobs, lost=lost, doubled=jobs - len(datasets), calls=receiver.calls())
+        return Took(
+            seconds=took,
+            again=again,
+            jobs=jobs,
+            live=jobs,
+            lost=lost,
+            doubled=jobs - len(datasets),
+            calls=receiver.calls(),
+        )
 
 
 def _post(receiver: Receiver, bodies: Sequence[bytes]) -> int:
@@ -167,7 +187,19 @@ def _post(receiver: Receiver, bodies: Sequence[bytes]) -> int:
 
 def show(ours: Took, peer: Took, quota: int) -> int:
     """A table, and last the goals; 1 when one is missed."""
-    table = Table("receiver", *("seconds", "sent again", "Jobs", "live at once", "lost", "too many", "API calls", "calls a dataset"))
+    table = Table(
+        "receiver",
+        *(
+            "seconds",
+            "sent again",
+            "Jobs",
+            "live at once",
+            "lost",
+            "too many",
+            "API calls",
+            "calls a dataset",
+        ),
+    )
     for name, took in (("knoll", ours), ("one Job an event", peer)):
         shown = (took.again, took.jobs, took.live, took.lost, took.doubled, took.calls.total())
         table.add_row(name, f"{took.seconds:.2f}", *map(str, shown), f"{took.calls.total() / DATASETS:.1f}")

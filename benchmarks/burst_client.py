@@ -1,6 +1,8 @@
-"""A sender of notifications that shares two processors with their receiver: 64 connections, and as little work as possible for each.
+"""A sender of notifications that shares two processors with their receiver: 64 connections, and as little
+work as possible for each.
 
-Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was killed before its answer.
+Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was
+killed before its answer.
 """
 
 import asyncio
@@ -9,10 +11,14 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["post_all"]
 
-_PAUSE = 0.2  # seconds before the next try, as Knative's brokers have it: more often would slow down the process that starts
+# seconds before the next try, as Knative's brokers have it: more often would slow down the process that
+# starts
+_PAUSE = 0.2
 
 
-def post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int = 64) -> int:
+def post_all(
+    port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int = 64
+) -> int:
     """Post each body to functions/ingest until it is acknowledged; how many had to be posted again.
 
     `acknowledged` hears, after each, how many are.
@@ -20,7 +26,9 @@ def post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], N
     return asyncio.run(_post_all(port, bodies, acknowledged, connections))
 
 
-async def _post_all(port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int) -> int:
+async def _post_all(
+    port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int
+) -> int:
     waiting, done, again = deque(map(_request, bodies)), 0, 0
 
     async def send() -> None:
@@ -51,7 +59,9 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     """Whether the answer is 2xx."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
-    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    length = next(
+        (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+    )
     await reader.readexactly(length)
     return head[9:10] == b"2"
 

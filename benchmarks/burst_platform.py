@@ -1,7 +1,8 @@
-"""What takes the burst, as a process of its own that can be killed: `knoll up` itself, or a launcher that makes a Job of each event.
+"""What takes the burst, as a process of its own that can be killed: `knoll up` itself, or a launcher that
+makes a Job of each event.
 
-Each call that a function makes to the API server is one line in a file, which a kill does not take back. What stands for the cluster on a
-laptop (Job runner, model servers) is not counted: on a cluster it is the cluster.
+Each call that a function makes to the API server is one line in a file, which a kill does not take back. What
+stands for the cluster on a laptop (Job runner, model servers) is not counted: on a cluster it is the cluster.
 """
 
 import hashlib
@@ -46,10 +47,11 @@ class Counted:
 
 
 class Launcher:
-    """What Knative's JobSink does with each event: ask for the Job of that name, and create it if there is none.
+    """What Knative's JobSink does with each event: ask for the Job of that name, and create it if there is
+    none.
 
-    The name is md5 of source and id, one after the other. Its label selector is a get here, which costs less, and its Secret, one more
-    call for each event, is left out: the laptop has none.
+    The name is md5 of source and id, one after the other. Its label selector is a get here, which costs less,
+    and its Secret, one more call for each event, is left out: the laptop has none.
     """
 
     def __init__(self, cluster: Any) -> None:
@@ -58,7 +60,9 @@ class Launcher:
     def take(self, _: Mapping[str, str], body: bytes) -> Reply:
         """Accept the events of a notification."""
         for event in events_from_notification(body, SystemClock().now().isoformat()):
-            name = "sink" + hashlib.md5(f"{event.source}{event.id}".encode(), usedforsecurity=False).hexdigest()
+            name = (
+                "sink" + hashlib.md5(f"{event.source}{event.id}".encode(), usedforsecurity=False).hexdigest()
+            )
             try:
                 self._cluster.get("Job", name)
             except NotFound:
@@ -68,7 +72,8 @@ class Launcher:
 
 
 def main() -> None:
-    """`burst_platform.py ours|peer FILE`: serve until killed; the environment has the settings, FILE gets a line for each call."""
+    """`burst_platform.py ours|peer FILE`: serve until killed; the environment has the settings, FILE gets a
+    line for each call."""
     who, file = sys.argv[1], Path(sys.argv[2])
     settings = read_settings()
     if who == "ours":

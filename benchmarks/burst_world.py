@@ -1,4 +1,5 @@
-"""What the burst meets: an S3 server with data, documents, a receiver that is killed, and Jobs that end without having trained."""
+"""What the burst meets: an S3 server with data, documents, a receiver that is killed, and Jobs that end
+without having trained."""
 
 import os
 import resource
@@ -42,7 +43,8 @@ _ROOT = "s3://knoll-models"
 
 
 class World:
-    """A folder with an S3 server in it, which tells nobody what happens to it: the notifications come from here."""
+    """A folder with an S3 server in it, which tells nobody what happens to it: the notifications come from
+    here."""
 
     def __init__(self, folder: Path, quota: int) -> None:
         self.folder = folder
@@ -66,7 +68,9 @@ class World:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -75,7 +79,9 @@ def declare(name: str, world: World) -> None:
     """A Model whose Jobs never run."""
     dataset = {"uri": f"s3://data/{name}/", "landed": {"when": "marker"}}
     spec = {"family": "image-classifier", "dataset": dataset, "training": {"resources": _NEVER}}
-    world.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec})
+    world.cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+    )
 
 
 def upload(names: Sequence[str], objects: Sequence[str], world: World) -> None:
@@ -92,7 +98,8 @@ def write_markers(names: Sequence[str], world: World) -> None:
 
 
 class Receiver:
-    """What takes the notifications: a process on a port that stays, and a file with a line for each call to the API server."""
+    """What takes the notifications: a process on a port that stays, and a file with a line for each call to
+    the API server."""
 
     def __init__(self, who: str, world: World) -> None:
         self._who, self._world, self._calls = who, world, world.folder / f"{who}.calls"
@@ -103,11 +110,16 @@ class Receiver:
     def __enter__(self) -> Self:
         self._start()
         until(self._is_ready, 60, f"{self._who} is ready", 0.05)
-        if self._who == "ours":  # the first start in a bucket finds out what its conditional writes are worth, and no other start does
+        if (
+            self._who == "ours"
+            # The first start in a bucket finds out what its conditional writes are worth.
+        ):
             until(lambda: any(self._world.store.list(probe_uri(_ROOT))), 60, "the store is known", 0.05)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.terminate()
         self._process.wait(60)
 
@@ -137,8 +149,15 @@ class Receiver:
         }
         home.mkdir(exist_ok=True)
         with (home / "log").open("ab") as log:
-            command = [sys.executable, str(Path(__file__).with_name("burst_platform.py")), self._who, str(self._calls)]
-            self._process = subprocess.Popen(command, env={**own, **self._world.environment}, stdout=log, stderr=log)
+            command = [
+                sys.executable,
+                str(Path(__file__).with_name("burst_platform.py")),
+                self._who,
+                str(self._calls),
+            ]
+            self._process = subprocess.Popen(
+                command, env={**own, **self._world.environment}, stdout=log, stderr=log
+            )
 
     def _is_ready(self) -> bool:
         with suppress(httpx.TransportError):
@@ -147,7 +166,8 @@ class Receiver:
 
 
 class Jobs:
-    """Looks at the Jobs all the time, and ends those that have lived for a while as if they had trained in vain."""
+    """Looks at the Jobs all the time, and ends those that have lived for a while as if they had trained in
+    vain."""
 
     def __init__(self, world: World, port: int) -> None:
         self.seen: dict[str, float] = {}
@@ -159,16 +179,23 @@ class Jobs:
         self._looking.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._looking.__exit__(kind, error, trace)
 
     def runs(self) -> Counter[str]:
         """How many runs each Model has."""
-        return Counter(model_of_run(one.uri.rpartition("/")[2].removesuffix(".json")) for one in self._world.store.list(runs_uri(_ROOT)))
+        return Counter(
+            model_of_run(one.uri.rpartition("/")[2].removesuffix(".json"))
+            for one in self._world.store.list(runs_uri(_ROOT))
+        )
 
     def causes(self) -> Counter[str]:
         """How many runs events of each type have opened."""
-        records = [load_run(self._world.store.get(one.uri)) for one in self._world.store.list(runs_uri(_ROOT))]
+        records = [
+            load_run(self._world.store.get(one.uri)) for one in self._world.store.list(runs_uri(_ROOT))
+        ]
         return Counter(one.cause["type"] for one in records)
 
     def _look(self) -> None:
@@ -180,10 +207,14 @@ class Jobs:
 
     def _end(self, run: str) -> None:
         now = datetime.now(UTC)
-        self._world.store.put(outcome_uri(_ROOT, run), dump(Outcome("failed", now.isoformat(), reason="measured")))
+        self._world.store.put(
+            outcome_uri(_ROOT, run), dump(Outcome("failed", now.isoformat(), reason="measured"))
+        )
         done = {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": now.isoformat()}]}
         try:
-            job = self._world.cluster.update({**self._world.cluster.get("Job", run), "status": done}, status=True)
+            job = self._world.cluster.update(
+                {**self._world.cluster.get("Job", run), "status": done}, status=True
+            )
         except Conflict:
             return  # the next look tries again
         self.ended += 1

@@ -1,11 +1,13 @@
 """How fast the serverless parts of the loop are on a real cluster, beside peers, in one run.
 
-From zero to the first answer: a version of knoll's, a stock kserve model server that does nothing, and a trivial Go service (left out
-where there is no go). From an event to its Job: knoll, and a Knative JobSink behind the same broker. All take turns, so that the load of
-the machine hits all alike; nothing is timed before what it needs is at zero or awake.
+From zero to the first answer: a version of knoll's, a stock kserve model server that does nothing, and a
+trivial Go service (left out where there is no go). From an event to its Job: knoll, and a Knative JobSink
+behind the same broker. All take turns, so that the load of the machine hits all alike; nothing is timed
+before what it needs is at zero or awake.
 
-It installs knoll in a namespace of its own, and takes everything away afterwards. The environment is that of `make deploy` and of
-`make images`: KUBECONFIG, IMAGE_REGISTRY, IMAGE_TAG, the AWS variables; GATEWAY_URL where the names of services do not resolve.
+It installs knoll in a namespace of its own, and takes everything away afterwards. The environment is that of
+`make deploy` and of `make images`: KUBECONFIG, IMAGE_REGISTRY, IMAGE_TAG, the AWS variables; GATEWAY_URL
+where the names of services do not resolve.
 """
 
 import argparse
@@ -23,9 +25,21 @@ from jobs import Jobs, asked, declare, declare_sink, landed, notified
 from place import Place, installation, say, until
 from results import Goal, Measured, show_json, show_table
 
-_NEEDED = ("brokers.eventing.knative.dev", "inferenceservices.serving.kserve.io", "jobsinks.sinks.knative.dev")
-_EVENTS, _UPLOADS, _SINK = "events", "uploads", "sink"  # two Models and a JobSink, whose Jobs begin with their names
-_OURS, _STOCK, _GO = "zero to first answer: knoll, a real version", "zero to first answer: stock kserve", "zero to first answer: Go"
+_NEEDED = (
+    "brokers.eventing.knative.dev",
+    "inferenceservices.serving.kserve.io",
+    "jobsinks.sinks.knative.dev",
+)
+_EVENTS, _UPLOADS, _SINK = (
+    "events",
+    "uploads",
+    "sink",
+)  # two Models and a JobSink, whose Jobs begin with their names
+_OURS, _STOCK, _GO = (
+    "zero to first answer: knoll, a real version",
+    "zero to first answer: stock kserve",
+    "zero to first answer: Go",
+)
 _JOB, _JOB_SINK, _JOB_COLD = (
     "event to Job, warm: knoll",
     "event to Job, warm: JobSink",
@@ -54,11 +68,21 @@ class Warm:
 
 def main() -> None:
     """Read the command line, measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     rounds = int(os.environ.get("ROUNDS") or 6)
-    parser.add_argument("--rounds", type=int, default=rounds, help="starts from zero of each (default: ROUNDS, else 6)")
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help="starts from zero of each (default: ROUNDS, else 6)"
+    )
     parser.add_argument("--events", type=int, default=20, help="warm events of each kind (default: 20)")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="json: only lines of JSON (default: table)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="json: only lines of JSON (default: table)",
+    )
     given = parser.parse_args()
     if reason := _obstacle():
         print(f"Skipped: {reason}")
@@ -71,7 +95,9 @@ def _obstacle() -> str:
     """Why nothing can be measured here."""
     if shutil.which("kubectl") is None:
         return "no cluster: kubectl is not on the PATH"
-    found = subprocess.run(["kubectl", "get", "crd", "-o", "name", "--request-timeout=10s"], capture_output=True, text=True)
+    found = subprocess.run(
+        ["kubectl", "get", "crd", "-o", "name", "--request-timeout=10s"], capture_output=True, text=True
+    )
     if found.returncode:
         return f"no cluster answers, set KUBECONFIG: {found.stderr.strip().rpartition(chr(10))[2]}"
     missing = [name for name in _NEEDED if f"/{name}" not in found.stdout]
@@ -100,19 +126,29 @@ def _goals(measured: dict[str, Measured]) -> Sequence[Goal]:
         return measured[one].median / measured[other].median
 
     return [
-        Goal("time from zero to the first answer, as a multiple of a stock kserve server's", ratio(_OURS, _STOCK), 1.2),
-        Goal("time from an event to its Job, warm, as a multiple of a JobSink's", ratio(_JOB, _JOB_SINK), 3.0),
+        Goal(
+            "time from zero to the first answer, as a multiple of a stock kserve server's",
+            ratio(_OURS, _STOCK),
+            1.2,
+        ),
+        Goal(
+            "time from an event to its Job, warm, as a multiple of a JobSink's", ratio(_JOB, _JOB_SINK), 3.0
+        ),
     ]
 
 
 def _cold(servers: dict[str, Server], jobs: Jobs, place: Place) -> tuple[list[Cold], Cold]:
     """The peers, and what has none. What a predictor has observed wakes rollout."""
-    peers = [Cold(what, partial(first_answer, one, place), "knoll-rollout" if what == _OURS else "") for what, one in servers.items()]
+    peers = [
+        Cold(what, partial(first_answer, one, place), "knoll-rollout" if what == _OURS else "")
+        for what, one in servers.items()
+    ]
     return peers, Cold(_JOB_COLD, lambda: jobs.time(landed(_EVENTS, place), _EVENTS))
 
 
 def _from_zero(peers: Sequence[Cold], last: Cold, place: Place, rounds: int) -> Sequence[Measured]:
-    """Each once in every round. Peers take turns in all orders, because each leaves the machine some work that hits the next."""
+    """Each once in every round. Peers take turns in all orders, because each leaves the machine some work
+    that hits the next."""
     seconds: dict[str, list[float]] = {one.what: [] for one in (*peers, last)}
     for number, order in zip(range(rounds), cycle(permutations(peers)), strict=False):
         until(place.is_asleep, 300, "everything is at zero")
@@ -131,14 +167,20 @@ def _warm_events(jobs: Jobs, place: Place, events: int) -> Sequence[Measured]:
     things = [
         Warm(_JOB, lambda: jobs.time(landed(_EVENTS, place), _EVENTS), ("knoll-train",)),
         Warm(_JOB_SINK, lambda: jobs.time(asked(place), _SINK)),
-        Warm(_JOB_UPLOAD, lambda: jobs.time(notified(_UPLOADS, place), _UPLOADS), ("knoll-notifications", "knoll-ingest", "knoll-train")),
+        Warm(
+            _JOB_UPLOAD,
+            lambda: jobs.time(notified(_UPLOADS, place), _UPLOADS),
+            ("knoll-notifications", "knoll-ingest", "knoll-train"),
+        ),
     ]
     seconds: dict[str, list[float]] = {one.what: [] for one in things}
     for number in range(events + 1):
         for one in things:
             seconds[one.what].append(_warm(one, place))
             say(f"[{number}/{events}] {one.what}: {seconds[one.what][-1] * 1000:.0f} ms")
-    return [Measured(what, tuple(taken[1:])) for what, taken in seconds.items()]  # the first of each does not count
+    return [
+        Measured(what, tuple(taken[1:])) for what, taken in seconds.items()
+    ]  # the first of each does not count
 
 
 def _warm(one: Warm, place: Place) -> float:
@@ -151,7 +193,10 @@ def _warm(one: Warm, place: Place) -> float:
 
 def _warm_answers(ours: Server, stock: Server, place: Place) -> Sequence[Measured]:
     names = ("one answer, warm: knoll, a real version", "one answer, warm: stock kserve")
-    return [Measured(what, tuple(taken)) for what, taken in zip(names, warm_answers((ours, stock), place), strict=True)]
+    return [
+        Measured(what, tuple(taken))
+        for what, taken in zip(names, warm_answers((ours, stock), place), strict=True)
+    ]
 
 
 if __name__ == "__main__":

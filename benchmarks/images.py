@@ -1,4 +1,5 @@
-"""The images of the peers, built with whatever builds the images of knoll; a tag is a digest of the folder."""
+"""The images of the peers, built with whatever builds the images of knoll; a tag is a digest of the
+folder."""
 
 import hashlib
 import shlex
@@ -30,13 +31,21 @@ def build_go(environment: Mapping[str, str]) -> str:
     folder = ROOT / "build" / "benchmarks" / "go"
     shutil.copytree(_HERE / "go", folder, dirs_exist_ok=True)
     compiling = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", "server", "main.go"]
-    subprocess.run(compiling, cwd=folder, env={**environment, "CGO_ENABLED": "0"}, stdout=sys.stderr, check=True)
+    subprocess.run(
+        compiling, cwd=folder, env={**environment, "CGO_ENABLED": "0"}, stdout=sys.stderr, check=True
+    )
     return _build("go", folder, environment)
 
 
 def _build(name: str, folder: Path, environment: Mapping[str, str]) -> str:
-    built = f"{environment.get('IMAGE_REGISTRY', '').rstrip('/')}/knoll-bench-{name}:{_digest(folder)}".lstrip("/")
-    subprocess.run([*_builder(built, folder, environment), *_options(environment)], stdout=sys.stderr, check=True)
+    built = (
+        f"{environment.get('IMAGE_REGISTRY', '').rstrip('/')}/knoll-bench-{name}:{_digest(folder)}".lstrip(
+            "/"
+        )
+    )
+    subprocess.run(
+        [*_builder(built, folder, environment), *_options(environment)], stdout=sys.stderr, check=True
+    )
     return built
 
 
@@ -45,13 +54,20 @@ def _builder(built: str, folder: Path, environment: Mapping[str, str]) -> list[s
         return [*shlex.split(environment["IMAGE_BUILD"]), built, str(folder)]
     builder = next((one for one in BUILDERS if works(one)), None)
     if builder is None:
-        sys.exit("Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD, as for make images")
+        sys.exit(
+            "Error: nothing here builds images\nFix: install docker, podman or buildah, or set "
+            "IMAGE_BUILD, as for make images"
+        )
     return [*BUILDERS[builder], "-t", built, str(folder)]
 
 
 def _options(environment: Mapping[str, str]) -> list[str]:
     """Build arguments; a build sees no folder of this machine."""
-    seen = {key: environment[key] for key in ARGUMENTS if environment.get(key) and not environment[key].startswith(("/", ".", "~"))}
+    seen = {
+        key: environment[key]
+        for key in ARGUMENTS
+        if environment.get(key) and not environment[key].startswith(("/", ".", "~"))
+    }
     return [one for key, value in seen.items() for one in ("--build-arg", f"{key}={value}")]
 
 

@@ -1,4 +1,5 @@
-"""From an event to its Job: `dataset.landed` through knoll, the same broker with a Knative JobSink, and a store's notification.
+"""From an event to its Job: `dataset.landed` through knoll, the same broker with a Knative JobSink, and a
+store's notification.
 
 No Job ever runs: each asks for more processors than any node has, and is deleted as soon as it was seen.
 """
@@ -74,25 +75,37 @@ class Jobs:
             while not (seen := self._seen.get(timeout=120)).name.startswith(prefix):
                 pass
         except queue.Empty:
-            sys.exit(f"Error: no Job {prefix}... came of an event within 120 s; kubectl logs -n {self._place.namespace} says more")
+            sys.exit(
+                f"Error: no Job {prefix}... came of an event within 120 s; kubectl logs -n "
+                f"{self._place.namespace} says more"
+            )
         return seen
 
     def _end(self, name: str) -> None:
-        """Settle the run, if it is one, so that the next of its model need not wait; delete the Job and wait for it."""
+        """Settle the run, if it is one, so that the next of its model need not wait; delete the Job and wait
+        for it."""
         ended = Outcome("failed", _NOW, reason="measured")
-        self._place.store.put(outcome_uri(self._place.root, name), dump(ended), content_type="application/json")
+        self._place.store.put(
+            outcome_uri(self._place.root, name), dump(ended), content_type="application/json"
+        )
         self._place.cluster.delete("Job", name)
         self._place.store.delete(inbox_uri(self._place.root, name, _NOW))
         until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)
 
 
 def _is_gone(name: str, place: Place) -> bool:
-    return name not in [one["metadata"]["name"] for one in place.cluster.list("Job")] and not place.cluster.list("Pod", {_JOB: name})
+    return name not in [
+        one["metadata"]["name"] for one in place.cluster.list("Job")
+    ] and not place.cluster.list("Pod", {_JOB: name})
 
 
 def declare(name: str, place: Place) -> None:
     """A Model whose Jobs never run."""
-    spec = {"family": "image-classifier", "dataset": {"uri": f"s3://{place.data}/{name}/"}, "training": {"resources": _NEVER}}
+    spec = {
+        "family": "image-classifier",
+        "dataset": {"uri": f"s3://{place.data}/{name}/"},
+        "training": {"resources": _NEVER},
+    }
     document = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}}
     place.apply(document | {"spec": spec | {"gate": {"metric": "accuracy", "atLeast": 0.5}}})
 
@@ -102,8 +115,14 @@ def declare_sink(name: str, image: str, place: Place) -> None:
     kind = {"apiVersion": "sinks.knative.dev/v1alpha1", "kind": "JobSink"}
     place.apply({**kind, "metadata": {"name": name}, "spec": {"job": {"spec": _never(image)}}})
     subscriber: Mapping[str, Any] = {"ref": {**kind, "name": name}}
-    spec: Mapping[str, Any] = {"broker": "default", "filter": {"attributes": {"type": _SINK_EVENT}}, "subscriber": subscriber}
-    place.apply({"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": name}, "spec": spec})
+    spec: Mapping[str, Any] = {
+        "broker": "default",
+        "filter": {"attributes": {"type": _SINK_EVENT}},
+        "subscriber": subscriber,
+    }
+    place.apply(
+        {"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": name}, "spec": spec}
+    )
     place.wait_ready("jobsink", name)
     place.wait_ready("trigger", name)
 
@@ -113,9 +132,21 @@ def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
     data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
     dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
     uri = dataset_uri(place.root, name, dataset.digest)
-    run = Run(run_id(name, dataset.digest, "bench"), name, "image-classifier", dataset.digest, uri, {}, _NOW, _NEVER, data_at=_NOW)
+    run = Run(
+        run_id(name, dataset.digest, "bench"),
+        name,
+        "image-classifier",
+        dataset.digest,
+        uri,
+        {},
+        _NOW,
+        _NEVER,
+        data_at=_NOW,
+    )
     record_run(run, dataset, place.store, place.root)
-    return _event(DATASET_LANDED, {"model": name, "runId": run.id, "dataset": uri, "objects": 1, "bytes": 1}, place)
+    return _event(
+        DATASET_LANDED, {"model": name, "runId": run.id, "dataset": uri, "objects": 1, "bytes": 1}, place
+    )
 
 
 def asked(place: Place) -> Callable[[], httpx.Response]:
@@ -128,14 +159,24 @@ def notified(name: str, place: Place) -> Callable[[], httpx.Response]:
     place.store.put(f"s3://{place.data}/{name}/data", uuid.uuid4().bytes)
     etag = place.store.put(f"s3://{place.data}/{name}/_SUCCESS", b"")
     marker = {"key": f"{name}/_SUCCESS", "size": 0, "eTag": f'"{etag}"', "versionId": "", "sequencer": "1"}
-    record: dict[str, Any] = {"eventVersion": "2.2", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-01-01T00:00:00Z"}
-    record |= {"eventName": "s3:ObjectCreated:Put", "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": place.data}, "object": marker}}
+    record: dict[str, Any] = {
+        "eventVersion": "2.2",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventTime": "2026-01-01T00:00:00Z",
+    }
+    record |= {
+        "eventName": "s3:ObjectCreated:Put",
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": place.data}, "object": marker},
+    }
     content = json.dumps({"Records": [record]})
     return lambda: place.notifications.post("", content=content, headers={"content-type": "application/json"})
 
 
 def _event(kind: str, data: Mapping[str, Any], place: Place) -> Callable[[], httpx.Response]:
-    headers, body = event_to_http(Event(uuid.uuid4().hex, "/knoll/bench", kind, "2026-01-01T00:00:00Z", data=dict(data)))
+    headers, body = event_to_http(
+        Event(uuid.uuid4().hex, "/knoll/bench", kind, "2026-01-01T00:00:00Z", data=dict(data))
+    )
     return lambda: place.broker.post("", content=body, headers=headers)
 
 
@@ -147,4 +188,8 @@ def _never(image: str) -> Mapping[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {"template": {"spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]}}}
+    return {
+        "template": {
+            "spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]}
+        }
+    }

@@ -88,7 +88,12 @@ def installation(environment: Mapping[str, str]) -> Iterator[Place]:
     The store notifies whom it did before: events come from here, so that it is known when they were sent.
     """
     name = f"knoll-bench-{uuid.uuid4().hex[:6]}"
-    own = {**environment, "KNOLL_NAMESPACE": name, "KNOLL_MODEL_BUCKET": f"{name}-models", "NOTIFY_COMMAND": ""}
+    own = {
+        **environment,
+        "KNOLL_NAMESPACE": name,
+        "KNOLL_MODEL_BUCKET": f"{name}-models",
+        "NOTIFY_COMMAND": "",
+    }
     store = S3Store(*(environment.get(key, "") for key in _STORE))
     store.ensure_bucket(f"{name}-data")
     try:
@@ -104,7 +109,9 @@ def installation(environment: Mapping[str, str]) -> Iterator[Place]:
                 data=f"{name}-data",
                 predictors=HttpPredictors(environment.get("GATEWAY_URL", ""), timeout=_PATIENCE),
                 broker=ways.enter_context(_way(broker)),
-                notifications=ways.enter_context(_way(f"http://knoll-notifications.{name}.svc.cluster.local/")),
+                notifications=ways.enter_context(
+                    _way(f"http://knoll-notifications.{name}.svc.cluster.local/")
+                ),
             )
     finally:
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
@@ -125,7 +132,9 @@ def _way(url: str) -> Iterator[httpx.Client]:
         if port is None:
             sys.exit(f"Error: no way to {url}: {said}\nFix: kubectl get svc {name} -n {namespace}")
         base = f"http://127.0.0.1:{port[1]}{inside.path}"
-        with httpx.Client(base_url=base, headers={"host": inside.netloc}, timeout=_PATIENCE, trust_env=False) as client:
+        with httpx.Client(
+            base_url=base, headers={"host": inside.netloc}, timeout=_PATIENCE, trust_env=False
+        ) as client:
             yield client
     finally:
         child.terminate()
@@ -141,7 +150,9 @@ def _behind(name: str, namespace: str) -> tuple[str, str]:
 def _remove(store: S3Store, bucket: str, environment: Mapping[str, str]) -> None:
     for one in list(store.list(f"s3://{bucket}/")):
         store.delete(one.uri)
-    client = boto3.client("s3", endpoint_url=environment.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={}))
+    client = boto3.client(
+        "s3", endpoint_url=environment.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={})
+    )
     client.delete_bucket(Bucket=bucket)
 
 

@@ -48,7 +48,9 @@ class Goal:
 
     def line(self) -> str:
         """One line of JSON."""
-        return json.dumps({"goal": self.goal, "value": self._shown, "target": self.target, "met": self.is_met})
+        return json.dumps(
+            {"goal": self.goal, "value": self._shown, "target": self.target, "met": self.is_met}
+        )
 
 
 def show_table(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
@@ -67,7 +69,16 @@ def show_json(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
     """Lines of JSON: the measurements, and last the goals."""
     for one in measured:
         seconds = [round(value, 4) for value in one.seconds]
-        print(json.dumps({"measured": one.what, "median": round(one.median, 4), "p95": round(one.p95, 4), "seconds": seconds}))
+        print(
+            json.dumps(
+                {
+                    "measured": one.what,
+                    "median": round(one.median, 4),
+                    "p95": round(one.p95, 4),
+                    "seconds": seconds,
+                }
+            )
+        )
     _show_goals(goals)
 
 

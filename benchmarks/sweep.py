@@ -1,7 +1,9 @@
-"""What a tick costs when there have been 100,000 runs: requests, seconds and memory of one sweep over all stages.
+"""What a tick costs when there have been 100,000 runs: requests, seconds and memory of one sweep over all
+stages.
 
-The store and the cluster are in memory and keep the rules of the real ones; each request takes as long as one to a server nearby, and a
-listing one for each thousand objects. The memory is what the sweep itself needs, not what the pretended bucket does.
+The store and the cluster are in memory and keep the rules of the real ones; each request takes as long as one
+to a server nearby, and a listing one for each thousand objects. The memory is what the sweep itself needs,
+not what the pretended bucket does.
 """
 
 import argparse
@@ -28,7 +30,16 @@ from knoll.errors import NotFound
 from knoll.events import TICK, Event, new_event
 from knoll.ingest import handler as ingest
 from knoll.models import parse_model
-from knoll.names import claim_uri, inbox, manifest_uri, outcome_uri, rollout_step_uri, run_uri, version_name, version_uri
+from knoll.names import (
+    claim_uri,
+    inbox,
+    manifest_uri,
+    outcome_uri,
+    rollout_step_uri,
+    run_uri,
+    version_name,
+    version_uri,
+)
 from knoll.parts import owned
 from knoll.ports import Document, Platform
 from knoll.rollout.inference_service import desired
@@ -111,13 +122,26 @@ def main() -> None:
     rows, goals = [], []
     for gate in ("marker", "quiet", "object"):
         print(f"{gate}: writing {options.runs} runs of {options.models} models", file=sys.stderr, flush=True)
-        took, peak, requests = measure(make_world(options.models, options.runs // options.models, gate, options.latency / 1000))
-        rows.append((gate, f"{took:.2f} s", f"{peak:.1f} MB", ", ".join(f"{count} {name}" for name, count in sorted(requests.items()))))
+        took, peak, requests = measure(
+            make_world(options.models, options.runs // options.models, gate, options.latency / 1000)
+        )
+        rows.append(
+            (
+                gate,
+                f"{took:.2f} s",
+                f"{peak:.1f} MB",
+                ", ".join(f"{count} {name}" for name, count in sorted(requests.items())),
+            )
+        )
         goals.append(Goal(f"seconds of a tick, {options.runs} runs, landed: {gate}", took, _SECONDS))
         goals.append(Goal(f"megabytes of a tick, {options.runs} runs, landed: {gate}", peak, _MEGABYTES))
         if gate != "object":  # each of whose objects is listed, because each is a dataset
             goals.append(
-                Goal(f"requests for each model, {options.runs} runs, landed: {gate}", requests.total() / options.models, _REQUESTS)
+                Goal(
+                    f"requests for each model, {options.runs} runs, landed: {gate}",
+                    requests.total() / options.models,
+                    _REQUESTS,
+                )
             )
     table = Table("landed", "time", "memory", "requests")
     for row in rows:
@@ -150,17 +174,22 @@ def tick(world: World) -> Counter[str]:
     for one in named.values():
         one.requests.clear()
     sweep(new_event(TICK, source="/bench", time=world.platform.clock.now()), world.platform)
-    return Counter({f"{place}.{name}": count for place, one in named.items() for name, count in one.requests.items()})
+    return Counter(
+        {f"{place}.{name}": count for place, one in named.items() for name, count in one.requests.items()}
+    )
 
 
 def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: int = _PAGE) -> World:
-    """Models with so many runs each, all of which have ended; what is true now was made by the stages themselves."""
+    """Models with so many runs each, all of which have ended; what is true now was made by the stages
+    themselves."""
     clock, nobody = Time(), Nobody()
     store, cluster = MemoryStore(clock.now), MemoryCluster("default", clock)
     names = [f"model-{number:03d}" for number in range(models)]
     settings, nothing = Settings(home=Path()), None
     platform = Platform(store, cluster, nobody, nothing, clock, settings)  # type: ignore[arg-type]
-    before = dump(Dataset("model", f"{_DATA}/model/", (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),)))
+    before = dump(
+        Dataset("model", f"{_DATA}/model/", (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),))
+    )
     for uri in sorted(_history(names, runs, settings.model_root)):
         store.put(uri, before if "/datasets/" in uri else b"{}")
     for name in names:
@@ -209,7 +238,9 @@ def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None
         store.put(manifest_uri(root, name, champion), b"{}")
         store.put(rollout_step_uri(root, name, champion, 2), json.dumps({}).encode())
         document = platform.cluster.get("Model", name)
-        document = platform.cluster.update({**document, "status": dict(slot_to_status(slot, document["status"]))}, status=True)
+        document = platform.cluster.update(
+            {**document, "status": dict(slot_to_status(slot, document["status"]))}, status=True
+        )
         service = desired(parse_model(document), slot, platform.settings)
         if service:
             platform.cluster.create(owned(service, document))

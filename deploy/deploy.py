@@ -1,7 +1,8 @@
 """Put knoll on the cluster of the current kubeconfig, and wait until it is ready.
 
-What differs from place to place comes from the environment and becomes an overlay of its own below build/, over the one in
-deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running it again changes nothing.
+What differs from place to place comes from the environment and becomes an overlay of its own below build/,
+over the one in deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running it again
+changes nothing.
 
     KUBECONFIG                where the cluster is
     KNOLL_NAMESPACE           default knoll
@@ -10,7 +11,8 @@ deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running i
     AWS_ENDPOINT_URL          the S3 server, as it is reached from here; empty for AWS
     S3_ENDPOINT_IN_CLUSTER    the same from inside, where that differs
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
-                              lasting keys; with OVERLAY=aws roles take their place, and only the region goes to the cluster
+                              lasting keys; with OVERLAY=aws roles take their place,
+                              and only the region goes to the cluster
     KNOLL_MODEL_BUCKET        default knoll-models; made if it is not there
     NOTIFY_COMMAND            called with the URL to which the store must post its notifications
 """
@@ -36,7 +38,11 @@ sys.path.insert(0, str(ROOT / "images"))
 
 from build import NAMES, image  # noqa: E402 - a script beside the Dockerfiles, which must run without knoll
 
-_NEEDED = ("brokers.eventing.knative.dev", "services.serving.knative.dev", "inferenceservices.serving.kserve.io")
+_NEEDED = (
+    "brokers.eventing.knative.dev",
+    "services.serving.knative.dev",
+    "inferenceservices.serving.kserve.io",
+)
 _WAIT = "300s"
 _PATIENCE = 60.0  # seconds
 _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
@@ -55,7 +61,8 @@ def bucket(environment: Mapping[str, str]) -> str:
 
 
 def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> dict[str, Any]:
-    """The overlay for these surroundings, to lie in `folder`; `more` are fields of a kustomization, such as patches."""
+    """The overlay for these surroundings, to lie in `folder`; `more` are fields of a kustomization, such as
+    patches."""
     overlay = ROOT / "deploy" / "overlays" / _overlay(environment)
     images = {name: image(name, environment) for name in NAMES}
     config = {
@@ -70,13 +77,16 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
         "namespace": namespace(environment),
         "resources": [os.path.relpath(overlay, folder)],
         "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
-        "configMapGenerator": [{"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}],
+        "configMapGenerator": [
+            {"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}
+        ],
     }
     return document | secret_generator(environment) | more
 
 
 def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The field of that name: the keys from s3.env or, with roles in their place, the region; {} where neither is known."""
+    """The field of that name: the keys from s3.env or, with roles in their place, the region; {} where
+    neither is known."""
     if has_roles(environment) and region(environment):
         ours = {"behavior": "merge", "options": _NO_HASH, "literals": [f"AWS_REGION={region(environment)}"]}
     elif has_keys(environment):
@@ -105,7 +115,11 @@ def store_access(environment: Mapping[str, str]) -> dict[str, str]:
     """How the store is reached from inside the cluster, with keys."""
     endpoint = environment.get("S3_ENDPOINT_IN_CLUSTER") or environment.get("AWS_ENDPOINT_URL") or ""
     keys = {name: environment[name] for name in _KEYS}
-    return keys | {"AWS_REGION": region(environment) or "us-east-1"} | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+    return (
+        keys
+        | {"AWS_REGION": region(environment) or "us-east-1"}
+        | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+    )
 
 
 def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
@@ -131,12 +145,15 @@ def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: 
         keys = folder / "s3.env"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False))
+    (folder / "kustomization.yaml").write_text(
+        yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False)
+    )
     return folder
 
 
 def write_sources(environment: Mapping[str, str], folder: Path) -> Path:
-    """Write the overlay for the queue that tells of new data, below the installation's `folder`, and give its own folder.
+    """Write the overlay for the queue that tells of new data, below the installation's `folder`, and give its
+    own folder.
 
     It has a namespace of its own, because that of the installation would not take its Pod.
     """
@@ -173,7 +190,9 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
         _apply(write_sources(environment, folder), sources_namespace(environment), ("integrationsource",))
     if environment.get("NOTIFY_COMMAND"):
         _say(f"notifications of the store go to {notifications_url(environment)}")
-        subprocess.run([*shlex.split(environment["NOTIFY_COMMAND"]), notifications_url(environment)], check=True)
+        subprocess.run(
+            [*shlex.split(environment["NOTIFY_COMMAND"]), notifications_url(environment)], check=True
+        )
     _make_bucket(environment)
 
 
@@ -181,7 +200,8 @@ def kubectl(*arguments: str) -> None:
     """Run kubectl, and end with it."""
     if subprocess.run(["kubectl", *arguments]).returncode:
         _fail(
-            f"kubectl {shlex.join(arguments)} failed", "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more"
+            f"kubectl {shlex.join(arguments)} failed",
+            "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more",
         )
 
 
@@ -206,19 +226,28 @@ def _overlay(environment: Mapping[str, str]) -> str:
 def _check(environment: Mapping[str, str]) -> None:
     _check_keys(environment)
     if not has_roles(environment) and not has_keys(environment):
-        _fail("there are no keys of the S3 server", "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        _fail(
+            "there are no keys of the S3 server",
+            "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
     if shutil.which("kubectl") is None:
         _fail("kubectl is not on the PATH", "install it: https://kubernetes.io/docs/tasks/tools/")
     found = subprocess.run(["kubectl", "get", "crd", "-o", "name"], capture_output=True, text=True)
     if found.returncode:
-        _fail(f"no cluster answers: {found.stderr.strip()}", "set KUBECONFIG to the file that says where it is")
+        _fail(
+            f"no cluster answers: {found.stderr.strip()}", "set KUBECONFIG to the file that says where it is"
+        )
     missing = [name for name in _NEEDED if f"/{name}" not in found.stdout]
     if missing:
-        _fail(f"the cluster lacks {', '.join(missing)}", "install Knative Serving, Knative Eventing and KServe first: see their sites")
+        _fail(
+            f"the cluster lacks {', '.join(missing)}",
+            "install Knative Serving, Knative Eventing and KServe first: see their sites",
+        )
 
 
 def _check_keys(environment: Mapping[str, str]) -> None:
-    """Keys come in pairs, and last: what runs on the cluster takes no session token, and would outlive one."""
+    """Keys come in pairs, and last: what runs on the cluster takes no session token, and would outlive
+    one."""
     if has_keys(environment) and not environment.get("AWS_SECRET_ACCESS_KEY"):
         _fail("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not", "set both")
     if has_keys(environment) and environment.get("AWS_SESSION_TOKEN"):
@@ -229,7 +258,8 @@ def _check_keys(environment: Mapping[str, str]) -> None:
 
 
 def _store(environment: Mapping[str, str]) -> S3Store:
-    """The store as it is reached from here; with roles on the cluster, boto3 looks for our own access, temporary keys included."""
+    """The store as it is reached from here; with roles on the cluster, boto3 looks for our own access,
+    temporary keys included."""
     keys = ("", "") if has_roles(environment) else (environment[name] for name in _KEYS)
     return S3Store(environment.get("AWS_ENDPOINT_URL", ""), *keys, region(environment))
 
@@ -259,12 +289,19 @@ def main(arguments: Sequence[str]) -> None:
     """`deploy.py`, or with --render only write what would be applied and name the folders."""
     if arguments == ["--render"]:
         folder = write_overlay(os.environ)
-        _say("\n".join(map(str, [folder, *([write_sources(os.environ, folder)] if has_roles(os.environ) else [])])))
+        _say(
+            "\n".join(
+                map(str, [folder, *([write_sources(os.environ, folder)] if has_roles(os.environ) else [])])
+            )
+        )
     elif arguments:
         sys.exit(f"{__doc__}\nusage: deploy.py [--render]")
     else:
         deploy(os.environ)
-        _say(f"knoll is on the cluster, in namespace {namespace(os.environ)}. Next: kubectl apply -f MODEL.yaml -n {namespace(os.environ)}")
+        _say(
+            f"knoll is on the cluster, in namespace {namespace(os.environ)}. Next: kubectl apply -f "
+            f"MODEL.yaml -n {namespace(os.environ)}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Build the three images with whatever builds images here, and print their names and sizes.
 
-docker, podman or buildah, whichever is there, or the command in IMAGE_BUILD, called as `$IMAGE_BUILD TAG CONTEXT -f FILE`. Names are
-$IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; without a tag, a digest of what goes in. With PUSH=1 they are pushed, and
-IMAGES="function trainer" builds these alone. Nothing but the standard library is needed.
+docker, podman or buildah, whichever is there, or the command in IMAGE_BUILD, called as `$IMAGE_BUILD TAG
+CONTEXT -f FILE`. Names are $IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; without a tag, a digest of what goes in.
+With PUSH=1 they are pushed, and IMAGES="function trainer" builds these alone. Nothing but the standard
+library is needed.
 """
 
 import hashlib
@@ -40,35 +41,55 @@ def tag(environment: Mapping[str, str]) -> str:
 def command(name: str, environment: Mapping[str, str], available: Iterable[str]) -> list[str]:
     """The command line that builds an image. Raises SystemExit when nothing here builds images."""
     file, built = f"images/{name}/Dockerfile", image(name, environment)
-    seen = {key: environment[key] for key in ARGUMENTS if environment.get(key) and not environment[key].startswith(("/", ".", "~"))}
-    options = [one for key, value in seen.items() for one in ("--build-arg", f"{key}={value}")]  # a build sees no folder of this machine
+    seen = {
+        key: environment[key]
+        for key in ARGUMENTS
+        if environment.get(key) and not environment[key].startswith(("/", ".", "~"))
+    }
+    options = [
+        one for key, value in seen.items() for one in ("--build-arg", f"{key}={value}")
+    ]  # a build sees no folder of this machine
     options += ["--build-arg", f"REVISION={tag(environment)}"]
     if environment.get("IMAGE_BUILD"):
         return [*shlex.split(environment["IMAGE_BUILD"]), built, ".", "-f", file, *options]
     builder = next((one for one in BUILDERS if one in available), None)
     if builder is None:
-        sys.exit("Error: nothing here builds images\nFix: install docker, podman or buildah, or set IMAGE_BUILD to a command")
+        sys.exit(
+            "Error: nothing here builds images\nFix: install docker, podman or buildah, or set "
+            "IMAGE_BUILD to a command"
+        )
     return [*BUILDERS[builder], "-t", built, "-f", file, *options, "."]
 
 
 def works(builder: str) -> bool:
     """Whether a builder is there and can build: the docker command without its daemon cannot."""
-    return shutil.which(builder) is not None and subprocess.run([builder, "info"], capture_output=True).returncode == 0
+    return (
+        shutil.which(builder) is not None
+        and subprocess.run([builder, "info"], capture_output=True).returncode == 0
+    )
 
 
 def size(built: str) -> str:
     """Size of an image as its builder lists it; "" when no builder here knows it."""
     for builder in BUILDERS:
         if shutil.which(builder):
-            listed = subprocess.run([builder, "images", "--format", "{{.Size}}", built], capture_output=True, text=True)
+            listed = subprocess.run(
+                [builder, "images", "--format", "{{.Size}}", built], capture_output=True, text=True
+            )
             if listed.returncode == 0 and listed.stdout.strip():
                 return listed.stdout.split("\n")[0]
     return ""
 
 
 def _inputs() -> Sequence[Path]:
-    found = [path for top in _INPUTS for path in ([ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*"))]
-    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc" and ".egg-info" not in str(path))
+    found = [
+        path
+        for top in _INPUTS
+        for path in ([ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*"))
+    ]
+    return sorted(
+        path for path in found if path.is_file() and path.suffix != ".pyc" and ".egg-info" not in str(path)
+    )
 
 
 def main() -> None:
@@ -82,7 +103,9 @@ def main() -> None:
         if subprocess.run(line, cwd=ROOT).returncode:
             sys.exit(f"Error: knoll-{name} was not built; what failed stands above")
         if environment.get("PUSH"):
-            subprocess.run([available[0] if available else "docker", "push", image(name, environment)], check=True)
+            subprocess.run(
+                [available[0] if available else "docker", "push", image(name, environment)], check=True
+            )
     for name in names:
         print(f"{image(name, environment)}  {size(image(name, environment))}")
 

@@ -1,4 +1,5 @@
-"""What several test folders share: one real S3 server for the whole session, the cluster, and waiting for what other processes do."""
+"""What several test folders share: one real S3 server for the whole session, the cluster, and waiting for
+what other processes do."""
 
 import shutil
 import subprocess
@@ -38,19 +39,27 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 @pytest.fixture(scope="session")
 def kubectl() -> Callable[..., str]:
-    """A function that runs kubectl on the cluster of the current kubeconfig and gives its output; skips without such a cluster."""
+    """A function that runs kubectl on the cluster of the current kubeconfig and gives its output; skips
+    without such a cluster."""
 
     def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
-        ended = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=600)
+        ended = subprocess.run(
+            ["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=600
+        )
         assert ended.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ended.stderr}"
         return ended.stdout + ended.stderr
 
     if shutil.which("kubectl") is None:
         pytest.skip("no cluster: kubectl is not on the PATH")
-    found = subprocess.run(["kubectl", "get", "crd", "-o", "name", "--request-timeout=10s"], capture_output=True, text=True)
+    found = subprocess.run(
+        ["kubectl", "get", "crd", "-o", "name", "--request-timeout=10s"], capture_output=True, text=True
+    )
     if found.returncode:
         pytest.skip(f"no cluster answers, set KUBECONFIG: {found.stderr.strip()}")
-    if "brokers.eventing.knative.dev" not in found.stdout or "inferenceservices.serving.kserve.io" not in found.stdout:
+    if (
+        "brokers.eventing.knative.dev" not in found.stdout
+        or "inferenceservices.serving.kserve.io" not in found.stdout
+    ):
         pytest.skip("the cluster has no Knative or no KServe")
     run("apply", "-k", str(Path(__file__).parents[1] / "deploy" / "crd"))
     run("wait", "--for=condition=Established", "crd/models.knoll.dev", "--timeout=30s")
@@ -86,7 +95,9 @@ def is_gone() -> Callable[[int], bool]:
     """A function that tells whether there is no such process, or only its zombie."""
 
     def check(pid: int) -> bool:
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+        state = subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+        ).stdout.strip()
         return not state or state.startswith("Z")
 
     return check

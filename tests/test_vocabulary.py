@@ -1,4 +1,5 @@
-"""The words that all parts share: Models are read strictly, identities are stable, manifests miss no difference."""
+"""The words that all parts share: Models are read strictly, identities are stable, manifests miss no
+difference."""
 
 import random
 import re
@@ -16,7 +17,12 @@ from knoll.versions import Manifest, dump_manifest, entry_of, load_manifest, ver
 
 def document(**spec: Any) -> dict[str, Any]:
     whole = {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}, **spec}
-    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": whole}
+    return {
+        "apiVersion": "knoll.dev/v1alpha1",
+        "kind": "Model",
+        "metadata": {"name": "digits"},
+        "spec": whole,
+    }
 
 
 def test_a_model_in_full_is_read_in_seconds_and_percent() -> None:
@@ -40,7 +46,14 @@ def test_every_fault_of_a_model_is_named_with_its_path_at_once() -> None:
     with pytest.raises(InvalidModel) as caught:
         parse_model({**faulty, "kind": "Modell", "metadata": {"name": "Digits!"}})
     for path in (
-        *("kind", "metadata.name", "spec.dataset.uri", "spec.dataset.landed.when", "spec.training.resources.cpu", "spec.training.nodes"),
+        *(
+            "kind",
+            "metadata.name",
+            "spec.dataset.uri",
+            "spec.dataset.landed.when",
+            "spec.training.resources.cpu",
+            "spec.training.nodes",
+        ),
         *("spec.training.epochs", "spec.gate", "spec.rollout.steps", "spec.rollout.bake"),
     ):
         assert f"\n  {path}: " in str(caught.value), f"{path} is not named in\n{caught.value}"
@@ -55,7 +68,10 @@ def test_every_fault_of_a_model_is_named_with_its_path_at_once() -> None:
             ("spec.dataset.uri", {"dataset": {"uri": f"s3://{name}/digits/"}})
             for name in ("My_Data", "ab", "a" * 64, "data-", "a..b", "10.0.0.1")
         ),
-        *(("spec.dataset.landed.marker", {"dataset": {"uri": "s3://data/", "landed": {"marker": name}}}) for name in ("", "done/_SUCCESS")),
+        *(
+            ("spec.dataset.landed.marker", {"dataset": {"uri": "s3://data/", "landed": {"marker": name}}})
+            for name in ("", "done/_SUCCESS")
+        ),
         ("spec.serving", {"serving": {"minReplicas": 3, "maxReplicas": 2}}),
         ("spec.serving", {"serving": {"minReplicas": 5}}),
         ("spec.gate.atLeast", {"gate": {"metric": "accuracy", "atLeast": float("nan")}}),
@@ -102,7 +118,10 @@ def test_identities_do_not_change_between_releases() -> None:
 def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     objects = [DatasetObject(f"s3://data/digits/{number}", f"etag{number}", number) for number in range(50)]
     shuffled = random.Random(1).sample(objects, len(objects))
-    first, again = (Dataset("digits", "s3://data/digits/", tuple(some), at) for some, at in ((objects, "now"), (shuffled, "later")))
+    first, again = (
+        Dataset("digits", "s3://data/digits/", tuple(some), at)
+        for some, at in ((objects, "now"), (shuffled, "later"))
+    )
     assert first.digest == again.digest
     assert first.digest != replace(first, objects=first.objects[1:]).digest
     assert load_dataset(dump(first)) == first
@@ -134,7 +153,20 @@ def test_verify_lists_every_missing_extra_and_changed_file() -> None:
     files = {name: name.encode() for name in ("model.onnx", "signature.json", "README.md")}
     entries = {name: entry_of(body) for name, body in files.items()}
     manifest = load_manifest(
-        dump_manifest(Manifest("digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.9}, "now", "0", entries))
+        dump_manifest(
+            Manifest(
+                "digits",
+                "v000001",
+                "image-classifier",
+                "run",
+                "d",
+                {},
+                {"accuracy": 0.9},
+                "now",
+                "0",
+                entries,
+            )
+        )
     )
     verify(manifest, files)
     with pytest.raises(InvalidVersion) as caught:

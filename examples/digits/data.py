@@ -1,7 +1,7 @@
 """Write the UCI handwritten digits, 1797 real pictures of 8×8 pixels, as PNGs: <folder>/<class>/<index>.png.
 
-They come with scikit-learn, so nothing is downloaded. `--part first` writes about 60 % of them and `--part second` the rest: two uploads,
-of which the second makes a better model.
+They come with scikit-learn, so nothing is downloaded. `--part first` writes about 60 % of them and `--part
+second` the rest: two uploads, of which the second makes a better model.
 
     python examples/digits/data.py digits-data
     knoll upload digits digits-data
@@ -31,7 +31,9 @@ def write(folder: Path, part: str) -> int:
 
 def main() -> None:
     """Read the command line, write, and say what was written."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where to write; it is created")
     parser.add_argument("--part", choices=sorted(PARTS), default="all", help="which digits (default: all)")
     arguments = parser.parse_args()

@@ -1,6 +1,7 @@
 """Write square patches of real photographs as PNGs: <folder>/<photograph>/<row>-<column>.png.
 
-The photographs come with scikit-image, so nothing is downloaded. By default they are the textures brick, grass and gravel.
+The photographs come with scikit-image, so nothing is downloaded. By default they are the textures brick,
+grass and gravel.
 
     python examples/textures/data.py textures-data
     python examples/textures/data.py photos-data --photographs astronaut chelsea coffee
@@ -15,7 +16,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-PHOTOGRAPHS = ("astronaut", "brick", "chelsea", "coffee", "grass", "gravel", "hubble_deep_field", "retina", "rocket")
+PHOTOGRAPHS = (
+    "astronaut",
+    "brick",
+    "chelsea",
+    "coffee",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "retina",
+    "rocket",
+)
 TEXTURES = ("brick", "grass", "gravel")
 
 
@@ -40,11 +51,23 @@ def write(folder: Path, photographs: list[str], side: int, stride: int) -> int:
 
 def main() -> None:
     """Read the command line, write, and say what was written."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where to write; it is created")
-    parser.add_argument("--photographs", nargs="+", choices=PHOTOGRAPHS, default=TEXTURES, help="which ones (default: brick grass gravel)")
-    parser.add_argument("--side", type=int, default=112, help="width and height of a patch in pixels (default: 112)")
-    parser.add_argument("--stride", type=int, default=80, help="pixels from one patch to the next (default: 80)")
+    parser.add_argument(
+        "--photographs",
+        nargs="+",
+        choices=PHOTOGRAPHS,
+        default=TEXTURES,
+        help="which ones (default: brick grass gravel)",
+    )
+    parser.add_argument(
+        "--side", type=int, default=112, help="width and height of a patch in pixels (default: 112)"
+    )
+    parser.add_argument(
+        "--stride", type=int, default=80, help="pixels from one patch to the next (default: 80)"
+    )
     arguments = parser.parse_args()
     count = write(arguments.folder, list(arguments.photographs), arguments.side, arguments.stride)
     print(f"wrote {count} patches of {len(arguments.photographs)} photographs to {arguments.folder}")

@@ -1,16 +1,17 @@
 """Between JSON and tensors: one function for each codec that a signature can name.
 
-    input codec   options               instance                                          tensor
-    image         mode, width, height   {"b64": PNG or JPEG}, or pixels 0..255            float32 (C, H, W) in [0, 1]
-    latent        size                  {"seed": 7}, {"latent": [...]}, or {} for chance  float32 (size,)
-    tensor        -                     nested lists of the tensor's shape                the tensor's datatype
+    input codec  options              instance                                       tensor
+    image        mode, width, height  {"b64": PNG or JPEG}, or pixels 0..255         float32 (C, H, W), 0..1
+    latent       size                 {"seed": 7}, {"latent": [...]}, {} for chance  float32 (size,)
+    tensor       -                    nested lists of the tensor's shape             the tensor's datatype
 
-    output codec  options               tensor                                            prediction
-    classes       labels                (B, K) probabilities                              {"label", "probabilities"}
-    image         low, high             (B, C, H, W) in [low, high], C is 1 or 3          {"b64": PNG}, or the PNG itself
-    tensor        -                     (B, ...)                                          nested lists
+    output codec  options    tensor                                    prediction
+    classes       labels     (B, K) probabilities                      {"label", "probabilities"}
+    image         low, high  (B, C, H, W) in [low, high], C is 1 or 3  {"b64": PNG}, or the PNG itself
+    tensor        -          (B, ...)                                  nested lists
 
-A new codec is one function and one line in `DECODERS` or `ENCODERS`. torch is not needed here, and is not there when this runs.
+A new codec is one function and one line in `DECODERS` or `ENCODERS`. torch is not needed here, and is not
+there when this runs.
 """
 
 import base64
@@ -46,7 +47,8 @@ _CHANNELS = {"L": 1, "RGB": 3}
 
 
 def decode(instances: Any, signature: Signature) -> dict[str, Array]:
-    """V1 instances as one batch per input. With several inputs an instance is an object of values by input name.
+    """V1 instances as one batch per input. With several inputs an instance is an object of values by input
+    name.
 
     Raises InvalidInstance that names the index and the fault.
     """
@@ -60,15 +62,19 @@ def decode(instances: Any, signature: Signature) -> dict[str, Array]:
 
 
 def encode(outputs: Mapping[str, Array], signature: Signature) -> list[Any]:
-    """Output batches as V1 predictions. With several outputs a prediction is an object of values by output name."""
-    columns = {tensor.name: ENCODERS[tensor.codec](outputs[tensor.name], tensor) for tensor in signature.outputs}
+    """Output batches as V1 predictions. With several outputs a prediction is an object of values by output
+    name."""
+    columns = {
+        tensor.name: ENCODERS[tensor.codec](outputs[tensor.name], tensor) for tensor in signature.outputs
+    }
     if len(columns) == 1:
         return next(iter(columns.values()))
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
-    """The first picture that the graph puts out as PNG; several instances as a grid. Raises InvalidInstance when there is none."""
+    """The first picture that the graph puts out as PNG; several instances as a grid. Raises InvalidInstance
+    when there is none."""
     tensor = next((one for one in signature.outputs if one.codec == "image"), None)
     if tensor is None:
         raise InvalidInstance("this model answers no pictures", fix="ask for application/json")
@@ -82,8 +88,11 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
 
 
 def check_tensor(array: Array, shape: Sequence[int]) -> None:
-    """Compare an array with a shape in which -1 is any size. Raises InvalidInstance, also for NaN and infinity."""
-    if len(array.shape) != len(shape) or any(wanted not in (-1, found) for wanted, found in zip(shape, array.shape, strict=True)):
+    """Compare an array with a shape in which -1 is any size. Raises InvalidInstance, also for NaN and
+    infinity."""
+    if len(array.shape) != len(shape) or any(
+        wanted not in (-1, found) for wanted, found in zip(shape, array.shape, strict=True)
+    ):
         raise InvalidInstance(f"the shape is {list(array.shape)}, not {list(shape)}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InvalidInstance("NaN or infinity")
@@ -93,7 +102,9 @@ def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor]) -> dict[str
     try:
         if len(inputs) == 1:
             return {inputs[0].name: DECODERS[inputs[0].codec](instance, inputs[0])}
-        return {tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor) for tensor in inputs}
+        return {
+            tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor) for tensor in inputs
+        }
     except InvalidInstance as error:
         raise InvalidInstance(f"instance {index}: {error}", fix=error.fix) from error
 
@@ -118,7 +129,9 @@ def _decode_image(value: Any, tensor: Tensor) -> Array:
 
 def _open_picture(value: Mapping[str, Any]) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(base64.b64decode(value["b64"], validate=True)), formats=("PNG", "JPEG"))
+        picture = Image.open(
+            io.BytesIO(base64.b64decode(value["b64"], validate=True)), formats=("PNG", "JPEG")
+        )
         if picture.width * picture.height > _MOST_PIXELS:
             raise InvalidInstance(f"the picture has more than {_MOST_PIXELS:,} pixels")
         picture.load()
@@ -137,8 +150,13 @@ def _from_pixels(value: Any) -> Image.Image:
     pixels = _numbers(value)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
-    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or not 0 < pixels.size <= 3 * _MOST_PIXELS:
-        raise InvalidInstance(f"pixels have the shape {list(pixels.shape)}, not [height, width] or [height, width, 3]")
+    if (
+        not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
+        or not 0 < pixels.size <= 3 * _MOST_PIXELS
+    ):
+        raise InvalidInstance(
+            f"pixels have the shape {list(pixels.shape)}, not [height, width] or [height, width, 3]"
+        )
     check_tensor(pixels, pixels.shape)
     if pixels.min() < 0 or pixels.max() > 255:
         raise InvalidInstance("pixels must lie in 0..255")
@@ -167,7 +185,11 @@ def _typed(value: Any, datatype: str, shape: Sequence[int]) -> Array:
     dtype = DTYPES[datatype]
     if not np.can_cast(numbers.dtype, dtype, "same_kind"):
         raise InvalidInstance(f"its numbers are no {datatype}")
-    if np.issubdtype(dtype, np.integer) and numbers.size and not np.array_equal(numbers, numbers.astype(dtype)):
+    if (
+        np.issubdtype(dtype, np.integer)
+        and numbers.size
+        and not np.array_equal(numbers, numbers.astype(dtype))
+    ):
         raise InvalidInstance(f"a number is too large for {datatype}")
     with np.errstate(over="ignore"):
         array = numbers.astype(dtype)
@@ -188,7 +210,11 @@ def _numbers(value: Any) -> Array:
 def _encode_classes(batch: Array, tensor: Tensor) -> list[Any]:
     labels = [str(label) for label in tensor.options["labels"]]
     return [
-        {"label": labels[int(row.argmax())], "probabilities": dict(zip(labels, row.astype(float).tolist(), strict=True))} for row in batch
+        {
+            "label": labels[int(row.argmax())],
+            "probabilities": dict(zip(labels, row.astype(float).tolist(), strict=True)),
+        }
+        for row in batch
     ]
 
 
@@ -202,7 +228,9 @@ def _encode_tensor(batch: Array, tensor: Tensor) -> list[Any]:  # noqa: ARG001
 
 def _picture(row: Array, tensor: Tensor) -> Image.Image:
     low, high = tensor.options["low"], tensor.options["high"]
-    pixels = np.rint((row - low) / (high - low) * 255).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)  # (H, W, C)
+    pixels = (
+        np.rint((row - low) / (high - low) * 255).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    )  # (H, W, C)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
@@ -212,7 +240,11 @@ def _png(picture: Image.Image) -> bytes:
     return body.getvalue()
 
 
-DECODERS: Mapping[str, Callable[[Any, Tensor], Array]] = {"image": _decode_image, "latent": _decode_latent, "tensor": _decode_tensor}
+DECODERS: Mapping[str, Callable[[Any, Tensor], Array]] = {
+    "image": _decode_image,
+    "latent": _decode_latent,
+    "tensor": _decode_tensor,
+}
 ENCODERS: Mapping[str, Callable[[Array, Tensor], list[Any]]] = {
     "classes": _encode_classes,
     "image": _encode_image,

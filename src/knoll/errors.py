@@ -5,7 +5,7 @@
     │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
     │   ├── InvalidModel         a Model document with faults (all of them are listed)
     │   ├── InvalidData          training data that cannot be read; names the file
-    │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400 there); names the instance
+    │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400); names the instance
     │   └── InvalidVersion       a model version whose bytes do not match its manifest
     └── Unavailable              later, perhaps: HTTP 503, delivered again, exit code 75 in a Job
         ├── StoreUnavailable     the object store did not answer
@@ -103,7 +103,8 @@ class Conflict(Unavailable):
 
 
 def act_on_each(things: Iterable[_Thing], act: Callable[[_Thing], object]) -> None:
-    """Act on every thing, and raise the first error only when all have had their turn: one that is ill must not stop the others."""
+    """Act on every thing, and raise the first error only when all have had their turn: one that is ill must
+    not stop the others."""
     failed: list[KnollError] = []
     for thing in things:
         try:

@@ -1,7 +1,8 @@
 """CloudEvents as values, and the vocabulary that the stages speak.
 
-The wire format lives in `knoll.adapters.http_binding`; here is only what an event is. Attributes are printable ASCII without spaces,
-because not every broker percent-encodes headers; keys and names travel in `data`.
+The wire format lives in `knoll.adapters.http_binding`; here is only what an event is. Attributes are
+printable ASCII without spaces, because not every broker percent-encodes headers; keys and names travel in
+`data`.
 """
 
 import json
@@ -58,7 +59,18 @@ ROLLOUT_PROMOTED = "dev.knoll.rollout.promoted"
 ROLLOUT_ROLLEDBACK = "dev.knoll.rollout.rolledback"
 TICK = "dev.knoll.tick"
 
-_CORE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"}
+_CORE = {
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "datacontenttype",
+    "dataschema",
+    "data",
+    "data_base64",
+}
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
@@ -70,7 +82,8 @@ _MOST_DIGITS = 20  # of an integer: the largest of 64 bits has as many
 class Event:
     """One CloudEvent 1.0 with JSON data.
 
-    `id` with `source` is unique for one happening; `extensions` has lower-case alphanumeric names and string values.
+    `id` with `source` is unique for one happening; `extensions` has lower-case alphanumeric names and string
+    values.
     """
 
     id: str
@@ -92,15 +105,20 @@ def new_event(
     cause: Event | None = None,
     id: str = "",
 ) -> Event:
-    """A new event; `cause` hands on its correlation id, so that one upload can be followed up to its rollout."""
+    """A new event; `cause` hands on its correlation id, so that one upload can be followed up to its
+    rollout."""
     extensions = {}
     if cause is not None:
-        extensions = {"correlationid": cause.extensions.get("correlationid", cause.id), "causationid": cause.id}
+        extensions = {
+            "correlationid": cause.extensions.get("correlationid", cause.id),
+            "causationid": cause.id,
+        }
     return Event(id or str(uuid.uuid4()), source, type, time.isoformat(), subject, data, extensions)
 
 
 def object_changed(document: Mapping[str, Any], *, source: str, time: datetime) -> Event:
-    """A Kubernetes object has changed: the event that Knative's ApiServerSource sends in its mode Resource, with the object as data."""
+    """A Kubernetes object has changed: the event that Knative's ApiServerSource sends in its mode Resource,
+    with the object as data."""
     metadata = document["metadata"]
     group, kind, namespace = document["apiVersion"], document["kind"], metadata.get("namespace", "default")
     return Event(
@@ -134,15 +152,31 @@ def event_from_json(document: Any) -> Event:
     """Read the structured JSON form. Raises InvalidEvent that lists every fault."""
     if not isinstance(document, dict):
         raise InvalidEvent("a CloudEvent is a JSON object")
-    faults = [f"{name} must be a non-empty string" for name in ("id", "source", "type") if not _is_text(document.get(name))]
+    faults = [
+        f"{name} must be a non-empty string"
+        for name in ("id", "source", "type")
+        if not _is_text(document.get(name))
+    ]
     if document.get("specversion") != "1.0":
         faults.append('specversion must be "1.0"')
-    faults += [f"{name} must be a string" for name in ("subject", "time") if not isinstance(document.get(name, ""), str)]
+    faults += [
+        f"{name} must be a string"
+        for name in ("subject", "time")
+        if not isinstance(document.get(name, ""), str)
+    ]
     if isinstance(document.get("time"), str) and document["time"] and not is_timestamp(document["time"]):
         faults.append("time must be a timestamp of RFC 3339")
     extensions = {name: value for name, value in document.items() if name not in _CORE}
-    faults += [f"extension name {name!a:.99} is not lower-case alphanumeric" for name in extensions if not _EXTENSION.fullmatch(name)]
-    faults += [f"extension {name!a:.99} is not a scalar" for name, value in extensions.items() if isinstance(value, dict | list | None)]
+    faults += [
+        f"extension name {name!a:.99} is not lower-case alphanumeric"
+        for name in extensions
+        if not _EXTENSION.fullmatch(name)
+    ]
+    faults += [
+        f"extension {name!a:.99} is not a scalar"
+        for name, value in extensions.items()
+        if isinstance(value, dict | list | None)
+    ]
     for name in ("id", "source", "type"):
         if _is_text(document.get(name)) and not _VISIBLE.fullmatch(document[name]):
             faults.append(f"{name} must be printable ASCII without spaces")
@@ -160,13 +194,20 @@ def event_from_json(document: Any) -> Event:
 
 
 def read_json(text: bytes | str, what: str) -> Any:
-    """JSON that every reader understands in the same way, as RFC 7493 asks for. Raises InvalidEvent, which names `what` was read.
+    """JSON that every reader understands in the same way, as RFC 7493 asks for. Raises InvalidEvent, which
+    names `what` was read.
 
     UTF-8, no name twice, no half of a surrogate pair, no NaN, no number that a float or 64 bits cannot hold.
     """
     try:
         text = text if isinstance(text, str) else text.decode()
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite, parse_int=_bounded)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -176,7 +217,8 @@ def read_json(text: bytes | str, what: str) -> Any:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Read fields of foreign JSON: whatever is not where or what it should be raises InvalidEvent, which names `what` was read."""
+    """Read fields of foreign JSON: whatever is not where or what it should be raises InvalidEvent, which
+    names `what` was read."""
     try:
         yield
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
@@ -184,10 +226,14 @@ def reading(what: str) -> Iterator[None]:
 
 
 def run_asked_for(event: Event) -> str:
-    """Id of the run that is to be trained. Raises InvalidEvent when the event names none, Rejected when it is no run id."""
+    """Id of the run that is to be trained. Raises InvalidEvent when the event names none, Rejected when it is
+    no run id."""
     run = event.data.get("runId") if isinstance(event.data, dict) else None
     if not isinstance(run, str):
-        raise InvalidEvent(f"event {event.id} of type {event.type} names no run", fix=f"send {DATASET_LANDED}, or data with a runId")
+        raise InvalidEvent(
+            f"event {event.id} of type {event.type} names no run",
+            fix=f"send {DATASET_LANDED}, or data with a runId",
+        )
     model_of_run(run)
     return run
 

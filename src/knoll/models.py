@@ -1,6 +1,7 @@
 """The Model: what the user declares, read strictly, with every fault named at once.
 
-A misspelt field would silently train something else, so unknown fields are faults. Durations are written as in Kubernetes: 90s, 5m, 2h.
+A misspelt field would silently train something else, so unknown fields are faults. Durations are written as
+in Kubernetes: 90s, 5m, 2h.
 """
 
 import json
@@ -43,9 +44,14 @@ API_VERSION = "knoll.dev/v1alpha1"
 KIND = "Model"
 
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
-_RESOURCE = re.compile(r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?", re.ASCII)
+_RESOURCE = re.compile(
+    r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
+    re.ASCII,
+)
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
-_LONGEST_OF_MANY = 39  # a node's host name is run id, dash and number, and the 63 characters of a label leave two for the number then
+# a node's host name is run id, dash and number, and the 63 characters of a label leave two for the number
+# then
+_LONGEST_OF_MANY = 39
 _BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
@@ -84,9 +90,10 @@ class _Spec(BaseModel):
 class LandedSpec(_Spec):
     """When a dataset is complete.
 
-    marker: the object `marker` lies under the prefix and nothing there is newer. manifest: all objects that the object `manifest` lists are
-    there, each with its sha256. quiet: nothing has changed for `quiet` seconds, or the first change is `max_wait` seconds old, or
-    `max_objects` have changed. object: each object is a dataset of its own.
+    marker: the object `marker` lies under the prefix and nothing there is newer. manifest: all objects that
+    the object `manifest` lists are there, each with its sha256. quiet: nothing has changed for `quiet`
+    seconds, or the first change is `max_wait` seconds old, or `max_objects` have changed. object: each object
+    is a dataset of its own.
     """
 
     when: Literal["marker", "manifest", "quiet", "object"] = "marker"
@@ -98,14 +105,17 @@ class LandedSpec(_Spec):
 
     @property
     def last(self) -> str:
-        """Name of the object that is written last, and is no data itself; empty where no object says that the data is complete."""
+        """Name of the object that is written last, and is no data itself; empty where no object says that the
+        data is complete."""
         return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
 
     @field_validator("marker", "manifest")
     @classmethod
     def _is_right_under_the_prefix(cls, name: str) -> str:
         if not name or "/" in name:
-            raise ValueError("name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash")
+            raise ValueError(
+                "name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash"
+            )
         return name
 
 
@@ -120,16 +130,20 @@ class DatasetSpec(_Spec):
     def _is_s3(cls, uri: str) -> str:
         bucket, key = _split_uri_or_fault(uri)
         if not _BUCKET.fullmatch(bucket):
-            raise ValueError(f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes")
+            raise ValueError(
+                f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
+            )
         if key and not key.endswith("/"):
             raise ValueError("end the prefix with a slash: s3://datasets/digits/")
         return uri
 
 
 class TrainingSpec(_Spec):
-    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities of one node, used as request and limit.
+    """How the Job trains. `deadline` is in seconds; `resources` are Kubernetes quantities of one node, used
+    as request and limit.
 
-    `concurrency` is what a new run does while another one of the Model trains: Queue waits, Replace ends the other, Forbid gives up.
+    `concurrency` is what a new run does while another one of the Model trains: Queue waits, Replace ends the
+    other, Forbid gives up.
     """
 
     config: Mapping[str, Any] = Field(default_factory=dict)
@@ -144,13 +158,16 @@ class TrainingSpec(_Spec):
     def _a_gpu_for_each_process(self) -> "TrainingSpec":
         gpus = self.resources.get("nvidia.com/gpu")
         if gpus is not None and gpus.isdecimal() and 0 < int(gpus) < self.processes_per_node:
-            raise ValueError(f"processesPerNode {self.processes_per_node} needs as many nvidia.com/gpu, and {gpus} are asked for")
+            raise ValueError(
+                f"processesPerNode {self.processes_per_node} needs as many nvidia.com/gpu, and {gpus} "
+                "are asked for"
+            )
         return self
 
 
 class GateSpec(_Spec):
-    """What a version must reach before it may see traffic: `at_least` or `at_most` of a held-out metric, and no regression beyond
-    `max_regression` against the champion. With `at_most` smaller is better."""
+    """What a version must reach before it may see traffic: `at_least` or `at_most` of a held-out metric, and
+    no regression beyond `max_regression` against the champion. With `at_most` smaller is better."""
 
     metric: str
     at_least: FiniteFloat | None = None
@@ -180,10 +197,15 @@ class ServingSpec(_Spec):
 
 
 class RolloutSpec(_Spec):
-    """How a version is tried: the traffic percentages of its steps, the requests that each step needs, and what to do while no
-    requests come: `replay` sends the version's own samples to its tagged route, `hold` waits. Times are in seconds."""
+    """How a version is tried: the traffic percentages of its steps, the requests that each step needs, and
+    what to do while no requests come: `replay` sends the version's own samples to its tagged route, `hold`
+    waits. Times are in seconds."""
 
-    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (5, 25, 50)
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (
+        5,
+        25,
+        50,
+    )
     min_requests: int = Field(default=50, ge=1)
     bake: Seconds = 300.0
     idle: Literal["replay", "hold"] = "replay"
@@ -214,7 +236,9 @@ class Model(_ModelSpec):
     @property
     def config_digest(self) -> str:
         """Identity of what is trained: the family and its config."""
-        return digest([self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))])
+        return digest(
+            [self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))]
+        )
 
 
 def _split_uri_or_fault(uri: str) -> tuple[str, str]:
@@ -237,22 +261,32 @@ def parse_model(document: Any) -> Model:
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
-        faults.append(f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with a letter")
+        faults.append(
+            f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with "
+            "a letter"
+        )
     spec = document.get("spec")
     try:
         nodes = _ModelSpec.model_validate(spec).training.nodes
         if nodes > 10 and len(str(name)) > _LONGEST_OF_MANY:
-            faults.append(f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_OF_MANY} characters at most")
+            faults.append(
+                f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_OF_MANY} "
+                "characters at most"
+            )
     except ValidationError as error:
         faults += [_fault(one) for one in error.errors()]
     if faults:
-        raise InvalidModel("the Model has faults:\n  " + "\n  ".join(faults), fix="mend the YAML file and run knoll apply -f FILE again")
+        raise InvalidModel(
+            "the Model has faults:\n  " + "\n  ".join(faults),
+            fix="mend the YAML file and run knoll apply -f FILE again",
+        )
     assert isinstance(spec, Mapping)
     return Model.model_validate({**spec, "name": name})
 
 
 def readable_models(documents: Iterable[Any]) -> list[Model]:
-    """The documents that are Models without faults. A faulty one, which somebody stored past our checks, must not stop the others."""
+    """The documents that are Models without faults. A faulty one, which somebody stored past our checks, must
+    not stop the others."""
     models = []
     for document in documents:
         with suppress(InvalidModel):

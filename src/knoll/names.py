@@ -1,7 +1,7 @@
 """Identities and places: how things are named, and where they lie in the model bucket.
 
-Identity is content: the same data and config always give the same run, whatever the events were called. Digests are taken over
-length-prefixed parts, so that no two lists of parts share an encoding.
+Identity is content: the same data and config always give the same run, whatever the events were called.
+Digests are taken over length-prefixed parts, so that no two lists of parts share an encoding.
 """
 
 import hashlib
@@ -139,15 +139,19 @@ def inbox(root: str) -> str:
 
 
 def inbox_uri(root: str, run: str, data_at: str) -> str:
-    """Entry of a run that is not settled: its record, written before that, removed when nothing is left to do for the run.
+    """Entry of a run that is not settled: its record, written before that, removed when nothing is left to do
+    for the run.
 
     Its name says how old the run's data is, an ISO time, so that a listing tells whose turn it is.
     """
-    return join(root, "inbox", f"{run}.{datetime.fromisoformat(data_at).astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json")
+    return join(
+        root, "inbox", f"{run}.{datetime.fromisoformat(data_at).astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    )
 
 
 def inbox_entry(uri: str) -> tuple[str, str]:
-    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id and time. Raises Rejected for what is no entry."""
+    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id and time. Raises Rejected
+    for what is no entry."""
     match = _ENTRY.fullmatch(uri.rpartition("/")[2])
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
@@ -165,7 +169,8 @@ def outcomes_uri(root: str) -> str:
 
 
 def superseded_uri(root: str, run: str) -> str:
-    """Hint that a run may end as superseded: written before such an outcome, so that nobody reads all outcomes to find them."""
+    """Hint that a run may end as superseded: written before such an outcome, so that nobody reads all
+    outcomes to find them."""
     return join(root, "superseded", f"{run}.json")
 
 
@@ -205,12 +210,14 @@ def manifest_uri(root: str, model: str, version: str) -> str:
 
 
 def removed_manifest_uri(root: str, model: str, version: str) -> str:
-    """Copy of the manifest of a version that is being removed, apart from the version, which nobody loads with a stray file in it."""
+    """Copy of the manifest of a version that is being removed, apart from the version, which nobody loads
+    with a stray file in it."""
     return join(root, "removing", model, f"{version}.json")
 
 
 def claims_uri(root: str, model: str) -> str:
-    """Where the claims of a model's version numbers lie, apart from the versions, so that a listing of those shows nothing else."""
+    """Where the claims of a model's version numbers lie, apart from the versions, so that a listing of those
+    shows nothing else."""
     return join(root, "claims", model, "")
 
 
@@ -240,7 +247,8 @@ def dead_letters_uri(root: str) -> str:
 
 
 def dead_letter_id(*identity: str | bytes) -> str:
-    """Name of a dead letter, by what it holds and who did not take it: the same letter twice has the same name."""
+    """Name of a dead letter, by what it holds and who did not take it: the same letter twice has the same
+    name."""
     return digest(identity)[:20]
 
 
@@ -260,7 +268,8 @@ def replay_uri(root: str, letter: str, number: int) -> str:
 
 
 def wanted_replays_uri(root: str) -> str:
-    """Where all replays lie that somebody wants, apart from the letters, so that a look at each tick costs next to nothing."""
+    """Where all replays lie that somebody wants, apart from the letters, so that a look at each tick costs
+    next to nothing."""
     return join(root, "replays", "")
 
 

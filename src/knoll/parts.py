@@ -1,4 +1,5 @@
-"""The Kubernetes objects that are part of a Model: the labels by which they are found again, their owner, and times as they write them."""
+"""The Kubernetes objects that are part of a Model: the labels by which they are found again, their owner, and
+times as they write them."""
 
 from collections.abc import Mapping
 from datetime import datetime

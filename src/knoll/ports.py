@@ -1,7 +1,8 @@
-"""What the stages need of the world: five small protocols, whose docstrings are contracts that one suite tests on every adapter.
+"""What the stages need of the world: five small protocols, whose docstrings are contracts that one suite
+tests on every adapter.
 
-`Platform` is their frozen bundle, and `Handler` the type that the system hangs on: a stage is a function from an event and the
-platform to an event or nothing.
+`Platform` is their frozen bundle, and `Handler` the type that the system hangs on: a stage is a function from
+an event and the platform to an event or nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,14 +13,26 @@ from typing import Any, BinaryIO, Protocol
 from knoll.events import Event
 from knoll.settings import Settings
 
-__all__ = ["Answer", "Clock", "Cluster", "Document", "Events", "Handler", "ObjectInfo", "ObjectStore", "Platform", "Predictors"]
+__all__ = [
+    "Answer",
+    "Clock",
+    "Cluster",
+    "Document",
+    "Events",
+    "Handler",
+    "ObjectInfo",
+    "ObjectStore",
+    "Platform",
+    "Predictors",
+]
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One object as a listing shows it. `etag` has no quotes; `size` is in bytes; `modified` is the store's clock, in UTC."""
+    """One object as a listing shows it. `etag` has no quotes; `size` is in bytes; `modified` is the store's
+    clock, in UTC."""
 
     uri: str
     etag: str
@@ -34,21 +47,29 @@ class ObjectStore(Protocol):
     """
 
     def list(self, prefix: str, *, after: str = "") -> Iterable[ObjectInfo]:
-        """All objects whose URI starts with `prefix`, in order of their keys. An empty or missing bucket yields nothing.
+        """All objects whose URI starts with `prefix`, in order of their keys. An empty or missing bucket
+        yields nothing.
 
-        `after` is a URI in the same bucket, of an object or not: only what sorts behind it is listed. If it ends with a slash, what sorts
-        before it costs nothing.
+        `after` is a URI in the same bucket, of an object or not: only what sorts behind it is listed. If it
+        ends with a slash, what sorts before it costs nothing.
         """
 
-    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
-        """The object, or those of its bytes that are in `part`. Raises NotFound, or Conflict when `etag` is given and it has another one.
+    def get(
+        self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None
+    ) -> bytes:
+        """The object, or those of its bytes that are in `part`. Raises NotFound, or Conflict when `etag` is
+        given and it has another one.
 
-        With `at`, a bucket that keeps versions also gives the one that was the object at that time, by the store's clock, if its etag is
-        `etag`. Where two were written in one tick of that clock only the later one was.
+        With `at`, a bucket that keeps versions also gives the one that was the object at that time, by the
+        store's clock, if its etag is `etag`. Where two were written in one tick of that clock only the later
+        one was.
         """
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
-        """Write the object and return its etag. With `if_absent` exactly one of many writers wins, the others get AlreadyExists."""
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
+        """Write the object and return its etag. With `if_absent` exactly one of many writers wins, the others
+        get AlreadyExists."""
 
     def delete(self, uri: str) -> None:
         """Remove the object; a missing one is removed already."""
@@ -57,12 +78,13 @@ class ObjectStore(Protocol):
 class Cluster(Protocol):
     """Kubernetes objects of one namespace, with the API server's rules of optimistic concurrency.
 
-    `kind` is "Model", "Job", "InferenceService". Every method raises ClusterUnavailable when the server does not answer. Documents are
-    copies: changing one changes nothing until it is written back.
+    `kind` is "Model", "Job", "InferenceService". Every method raises ClusterUnavailable when the server does
+    not answer. Documents are copies: changing one changes nothing until it is written back.
     """
 
     def create(self, document: Document) -> Document:
-        """Store a new object; it comes back with uid, resourceVersion, generation 1 and creationTimestamp. Raises AlreadyExists.
+        """Store a new object; it comes back with uid, resourceVersion, generation 1 and creationTimestamp.
+        Raises AlreadyExists.
 
         The status of a new object is dropped, as behind a status subresource.
         """
@@ -76,24 +98,28 @@ class Cluster(Protocol):
     def update(self, document: Document, *, status: bool = False) -> Document:
         """Replace the object, its status excepted, or with `status` nothing but its status.
 
-        metadata.resourceVersion must be the one that was read: raises Conflict otherwise, NotFound when the object is gone. A change of
-        spec raises metadata.generation by one; a write that changes nothing keeps the resourceVersion.
+        metadata.resourceVersion must be the one that was read: raises Conflict otherwise, NotFound when the
+        object is gone. A change of spec raises metadata.generation by one; a write that changes nothing keeps
+        the resourceVersion.
         """
 
     def delete(self, kind: str, name: str, *, version: str = "") -> None:
-        """Remove the object. Raises NotFound, or Conflict when its resourceVersion is not `version`, if that is given."""
+        """Remove the object. Raises NotFound, or Conflict when its resourceVersion is not `version`, if that
+        is given."""
 
 
 class Events(Protocol):
     """The way to the broker."""
 
     def publish(self, event: Event) -> None:
-        """Hand the event over; it is durable when this returns. Raises Unavailable when the broker did not take it."""
+        """Hand the event over; it is durable when this returns. Raises Unavailable when the broker did not
+        take it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a predictor answered: HTTP status (0: no answer at all), time in seconds, body and the version that it names."""
+    """What a predictor answered: HTTP status (0: no answer at all), time in seconds, body and the version
+    that it names."""
 
     status: int
     seconds: float
@@ -105,10 +131,14 @@ class Answer:
 class Predictors(Protocol):
     """Requests to model servers."""
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
-        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start. Never raises.
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
+        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start.
+        Never raises.
 
-        `is_replay` sends the header `x-knoll-replay: true`, which keeps the request out of what the predictor reports as observed.
+        `is_replay` sends the header `x-knoll-replay: true`, which keeps the request out of what the predictor
+        reports as observed.
         """
 
 

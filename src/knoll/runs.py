@@ -1,7 +1,8 @@
 """The run: one training of one dataset with one config, as records in the model bucket.
 
-The record is written once, before the Job is created, and outlives it; the outcome is written once, when the run has ended. Between the
-two, the trainer overwrites its progress. Nothing here is ever true because an event said so.
+The record is written once, before the Job is created, and outlives it; the outcome is written once, when the
+run has ended. Between the two, the trainer overwrites its progress. Nothing here is ever true because an
+event said so.
 """
 
 import json
@@ -28,7 +29,9 @@ __all__ = [
 ]
 
 
-_STRICT = ConfigDict(strict=True, extra="forbid")  # and a Mapping is read as a dict, for which pydantic takes a tenth of the time
+_STRICT = ConfigDict(
+    strict=True, extra="forbid"
+)  # and a Mapping is read as a dict, for which pydantic takes a tenth of the time
 _Fields = Annotated[Mapping[str, Any], GetPydanticSchema(lambda _, handler: handler(dict[str, Any]))]
 _Texts = Annotated[Mapping[str, str], GetPydanticSchema(lambda _, handler: handler(dict[str, str]))]
 _Numbers = Annotated[Mapping[str, float], GetPydanticSchema(lambda _, handler: handler(dict[str, float]))]
@@ -37,7 +40,8 @@ _Numbers = Annotated[Mapping[str, float], GetPydanticSchema(lambda _, handler: h
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class DatasetObject:
-    """One object of a dataset, pinned by its etag; `size` is in bytes, and `sha256` in hex where the user has said what it must be."""
+    """One object of a dataset, pinned by its etag; `size` is in bytes, and `sha256` in hex where the user has
+    said what it must be."""
 
     uri: str
     etag: str
@@ -48,7 +52,8 @@ class DatasetObject:
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class Dataset:
-    """The state of the data under a prefix: what one run trains on. `data_at` is when it came to be: see `landed`."""
+    """The state of the data under a prefix: what one run trains on. `data_at` is when it came to be: see
+    `landed`."""
 
     model: str
     prefix: str
@@ -58,16 +63,21 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Sha256 over the sorted keys and etags: the same data under the same names, whenever it was uploaded."""
-        return digest(part for one in sorted(self.objects, key=lambda one: one.uri) for part in (one.uri, one.etag))
+        """Sha256 over the sorted keys and etags: the same data under the same names, whenever it was
+        uploaded."""
+        return digest(
+            part for one in sorted(self.objects, key=lambda one: one.uri) for part in (one.uri, one.etag)
+        )
 
 
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class Run:
-    """What is to be trained, and on what: `resources` are those of one node, which trains in `processes_per_node` processes.
+    """What is to be trained, and on what: `resources` are those of one node, which trains in
+    `processes_per_node` processes.
 
-    `cause` names the event that brought the data: id, type, subject, time, correlationid. `data_at` is as in `Dataset`.
+    `cause` names the event that brought the data: id, type, subject, time, correlationid. `data_at` is as in
+    `Dataset`.
     """
 
     id: str
@@ -94,7 +104,8 @@ class Run:
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; field names as in Kubeflow's trainerStatus. `state` is what the trainer is doing, in a word or two."""
+    """How far a run is; field names as in Kubeflow's trainerStatus. `state` is what the trainer is doing, in
+    a word or two."""
 
     state: str
     progress_percentage: int
@@ -106,9 +117,9 @@ class Progress:
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often enough, or cancelled;
-    skipped: the Model's concurrency gave its turn to another. With `superseded` its data had been replaced before it was trained: when the
-    same data lands again, it has a new run."""
+    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often
+    enough, or cancelled; skipped: the Model's concurrency gave its turn to another. With `superseded` its
+    data had been replaced before it was trained: when the same data lands again, it has a new run."""
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
     ended_at: str
@@ -119,14 +130,20 @@ class Outcome:
 
 
 _Record = TypeVar("_Record")
-_READERS: Mapping[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Dataset, Run, Progress, Outcome)}
+_READERS: Mapping[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Dataset, Run, Progress, Outcome)
+}
 
 
 def dump(record: Dataset | Run | Progress | Outcome) -> bytes:
-    """A record as JSON with sorted keys, so that equal records are equal bytes; a sha256 that nobody has said is left out."""
+    """A record as JSON with sorted keys, so that equal records are equal bytes; a sha256 that nobody has said
+    is left out."""
     fields = asdict(record)
     if isinstance(record, Dataset):
-        fields["objects"] = [{name: value for name, value in one.items() if name != "sha256" or value} for one in fields["objects"]]
+        fields["objects"] = [
+            {name: value for name, value in one.items() if name != "sha256" or value}
+            for one in fields["objects"]
+        ]
     return json.dumps(fields, sort_keys=True, indent=1).encode()
 
 

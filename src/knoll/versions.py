@@ -7,9 +7,10 @@
         samples.json        requests and their answers: warm-up before ready, replay during a canary
         README.md           model card
         *.png               pictures: confusion matrix, sample grids
-        manifest.json       written last: size and sha256 of every other file, and where the version comes from
+        manifest.json       written last: size and sha256 of every other file, and the version's origin
 
-A version is served only if every byte matches its manifest; a file that the manifest does not name is a fault, too.
+A version is served only if every byte matches its manifest; a file that the manifest does not name is a
+fault, too.
 """
 
 import hashlib
@@ -20,7 +21,17 @@ from typing import Any
 
 from knoll.errors import InvalidVersion
 
-__all__ = ["FileEntry", "Manifest", "Signature", "Tensor", "dump_manifest", "entry_of", "load_manifest", "load_signature", "verify"]
+__all__ = [
+    "FileEntry",
+    "Manifest",
+    "Signature",
+    "Tensor",
+    "dump_manifest",
+    "entry_of",
+    "load_manifest",
+    "load_signature",
+    "verify",
+]
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,8 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One input or output of the graph: name, OIP datatype (FP32, INT64, ...), shape with -1 for the batch, and the codec that turns
-    JSON into it or it into JSON, with the codec's options (see `knoll.codecs`)."""
+    """One input or output of the graph: name, OIP datatype (FP32, INT64, ...), shape with -1 for the batch,
+    and the codec that turns JSON into it or it into JSON, with the codec's options (see `knoll.codecs`)."""
 
     name: str
     datatype: str
@@ -82,7 +93,9 @@ def load_manifest(body: bytes) -> Manifest:
     """Read a manifest. Raises InvalidVersion when it is not one."""
     try:
         fields = json.loads(body)
-        return Manifest(**{**fields, "files": {name: FileEntry(**entry) for name, entry in fields["files"].items()}})
+        return Manifest(
+            **{**fields, "files": {name: FileEntry(**entry) for name, entry in fields["files"].items()}}
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidVersion(f"manifest.json is not a manifest: {error}") from error
 
@@ -91,21 +104,28 @@ def load_signature(body: bytes) -> Signature:
     """Read signature.json. Raises InvalidVersion when it is not one."""
     try:
         fields = json.loads(body)
-        inputs, outputs = (tuple(Tensor(**{**one, "shape": tuple(one["shape"])}) for one in fields[side]) for side in ("inputs", "outputs"))
+        inputs, outputs = (
+            tuple(Tensor(**{**one, "shape": tuple(one["shape"])}) for one in fields[side])
+            for side in ("inputs", "outputs")
+        )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidVersion(f"signature.json is not a signature: {error}") from error
     return Signature(inputs, outputs)
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Compare files, by name without manifest.json, with their manifest. Raises InvalidVersion that lists every difference."""
+    """Compare files, by name without manifest.json, with their manifest. Raises InvalidVersion that lists
+    every difference."""
     faults = [f"{name} is missing" for name in manifest.files if name not in files]
     faults += [f"{name} is not in the manifest" for name in files if name not in manifest.files]
     for name in sorted(set(files) & set(manifest.files)):
         found, wanted = entry_of(files[name]), manifest.files[name]
         if found != wanted:
             faults.append(
-                f"{name} has sha256 {found.sha256[:12]}… and {found.size} bytes, the manifest says {wanted.sha256[:12]}… and {wanted.size}"
+                f"{name} has sha256 {found.sha256[:12]}… and {found.size} bytes, the manifest says "
+                f"{wanted.sha256[:12]}… and {wanted.size}"
             )
     if faults:
-        raise InvalidVersion(f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults))
+        raise InvalidVersion(
+            f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults)
+        )

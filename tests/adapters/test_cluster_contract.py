@@ -1,4 +1,5 @@
-"""What every adapter of `ports.Cluster` promises. Only documents that a real API server takes: an adapter is one more parameter."""
+"""What every adapter of `ports.Cluster` promises. Only documents that a real API server takes: an adapter is
+one more parameter."""
 
 import multiprocessing
 import threading
@@ -39,7 +40,10 @@ def model(name: str = "digits", **labels: str) -> Document:
 
 
 def job(name: str = "digits-1f0c", **labels: str) -> Document:
-    pod = {"restartPolicy": "Never", "containers": [{"name": "trainer", "image": "knoll-trainer", "args": [name]}]}
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [{"name": "trainer", "image": "knoll-trainer", "args": [name]}],
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -59,7 +63,9 @@ def inference_service(name: str = "digits", **labels: str) -> Document:
 
 
 @pytest.mark.parametrize("build", [model, job, inference_service])
-def test_an_object_comes_back_as_it_was_created_with_what_the_server_adds(cluster: Cluster, build: Callable[..., Document]) -> None:
+def test_an_object_comes_back_as_it_was_created_with_what_the_server_adds(
+    cluster: Cluster, build: Callable[..., Document]
+) -> None:
     """Create and get answer the same object: the given one, its identity, generation 1, and no status."""
     document = build() | {"status": {"phase": "forged"}}
     created = cluster.create(document)
@@ -86,7 +92,8 @@ def test_an_object_that_has_changed_is_not_deleted_by_who_has_read_it_before(clu
 
 
 def test_a_name_is_taken_until_its_object_is_deleted(cluster: Cluster) -> None:
-    """A second create raises AlreadyExists; after the deletion the name is free, and another object has another uid."""
+    """A second create raises AlreadyExists; after the deletion the name is free, and another object has
+    another uid."""
     first = cluster.create(model())
     with pytest.raises(AlreadyExists):
         cluster.create(model())
@@ -99,7 +106,11 @@ def test_what_is_not_there_is_not_found(cluster: Cluster) -> None:
     """Get, update and delete of a missing object raise NotFound."""
     gone = cluster.create(model())
     cluster.delete("Model", "digits")
-    for act in (lambda: cluster.get("Model", "digits"), lambda: cluster.update(gone), lambda: cluster.delete("Model", "digits")):
+    for act in (
+        lambda: cluster.get("Model", "digits"),
+        lambda: cluster.update(gone),
+        lambda: cluster.delete("Model", "digits"),
+    ):
         with pytest.raises(NotFound):
             act()
 
@@ -115,7 +126,8 @@ def test_a_list_has_the_objects_of_one_kind_that_carry_all_labels_by_name(cluste
 
 
 def test_a_spec_and_a_status_are_written_apart(cluster: Cluster) -> None:
-    """An update keeps the stored status and counts the generation; a status update keeps everything else and does not count."""
+    """An update keeps the stored status and counts the generation; a status update keeps everything else and
+    does not count."""
     created = cluster.create(model())
     phase = {"conditions": [], "phase": "Canary"}
     forged_spec = {**created["spec"], "family": "dcgan"}
@@ -155,7 +167,9 @@ def test_an_update_on_an_old_reading_conflicts(cluster: Cluster, status: bool) -
     old = cluster.create(model())
     current = cluster.update({**old, "status": {"phase": "Canary"}}, status=True)
     with pytest.raises(Conflict):
-        cluster.update({**old, "status": {"phase": "Baking"}, "spec": {**old["spec"], "family": "dcgan"}}, status=status)
+        cluster.update(
+            {**old, "status": {"phase": "Baking"}, "spec": {**old["spec"], "family": "dcgan"}}, status=status
+        )
     assert cluster.get("Model", "digits") == current
 
 
@@ -209,7 +223,9 @@ def test_of_many_updates_of_one_reading_exactly_one_wins(cluster: Cluster) -> No
     read = cluster.create(model())
     specs = [{**read["spec"], "family": f"family-{number}"} for number in range(16)]
     with ThreadPoolExecutor(16) as pool:
-        outcomes = list(pool.map(lambda spec: _outcome(lambda: cluster.update({**read, "spec": spec})), specs))
+        outcomes = list(
+            pool.map(lambda spec: _outcome(lambda: cluster.update({**read, "spec": spec})), specs)
+        )
     assert sorted(outcomes) == [*["Conflict"] * 15, "won"]
     assert cluster.get("Model", "digits")["metadata"]["generation"] == 2
 
@@ -229,7 +245,8 @@ def test_whoever_opens_a_file_that_somebody_is_just_making_waits_for_it(tmp_path
 
 
 def test_two_processes_on_one_file_never_both_win(tmp_path: Path) -> None:
-    """Two processes create the same 50 names and count up one object: every name has one creator, and no increment is lost."""
+    """Two processes create the same 50 names and count up one object: every name has one creator, and no
+    increment is lost."""
     path = tmp_path / "knoll.db"
     local = LocalCluster(path, "default", SystemClock())
     local.create(job("counter"))
@@ -253,7 +270,9 @@ def _race(path: Path) -> int:
 
 def _increment(local: LocalCluster) -> None:
     counter = local.get("Job", "counter")
-    local.update({**counter, "spec": {**counter["spec"], "backoffLimit": counter["spec"]["backoffLimit"] + 1}})
+    local.update(
+        {**counter, "spec": {**counter["spec"], "backoffLimit": counter["spec"]["backoffLimit"] + 1}}
+    )
 
 
 def _outcome(act: Callable[[], object]) -> str:

@@ -1,4 +1,5 @@
-"""What the API server's refusals mean: bodies as Kubernetes 1.35, KServe 0.19 and Knative 1.21 have sent them."""
+"""What the API server's refusals mean: bodies as Kubernetes 1.35, KServe 0.19 and Knative 1.21 have sent
+them."""
 
 import json
 import threading
@@ -15,7 +16,12 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.errors import Forbidden, KnollError, Rejected
 
 HERE = Path(__file__).parent
-JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "digits-1f0c"}, "spec": {"template": {"spec": {}}}}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "digits-1f0c"},
+    "spec": {"template": {"spec": {}}},
+}
 
 
 @contextmanager
@@ -45,7 +51,8 @@ def answering(body: bytes, code: int) -> Iterator[str]:
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Callable[[str], KnollError]:
-    """A function that creates a Job where the recorded Status of that name is the answer; the error that comes of it."""
+    """A function that creates a Job where the recorded Status of that name is the answer; the error that
+    comes of it."""
 
     def create(name: str) -> KnollError:
         body = (HERE / "statuses" / f"{name}.json").read_bytes()
@@ -55,7 +62,9 @@ def refused(tmp_path: Path) -> Callable[[str], KnollError]:
                 "users": [{"name": "one", "user": {"token": "any"}}],
                 "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
             }
-            (tmp_path / "config").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "current-context": "one"} | config))
+            (tmp_path / "config").write_text(
+                yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "current-context": "one"} | config)
+            )
             with pytest.raises(KnollError) as error:
                 KubernetesCluster("default", kubeconfig=str(tmp_path / "config")).create(JOB)
         return error.value
@@ -64,8 +73,11 @@ def refused(tmp_path: Path) -> Callable[[str], KnollError]:
 
 
 @pytest.mark.parametrize("name", ["policy", "quota", "webhook-400", "webhook-403"])
-def test_what_somebody_has_forbidden_may_be_allowed_later(refused: Callable[[str], KnollError], name: str) -> None:
-    """A policy's no comes with 422, a webhook's with whatever it chooses: none of them says that the document is wrong for ever."""
+def test_what_somebody_has_forbidden_may_be_allowed_later(
+    refused: Callable[[str], KnollError], name: str
+) -> None:
+    """A policy's no comes with 422, a webhook's with whatever it chooses: none of them says that the document
+    is wrong for ever."""
     error = refused(name)
     assert type(error) is Forbidden
     assert json.loads((HERE / "statuses" / f"{name}.json").read_text())["message"] in str(error)

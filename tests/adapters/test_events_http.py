@@ -18,7 +18,8 @@ EVENT = Event("a-1", "/somewhere", "dev.knoll.tick", "2026-01-02T03:04:05Z", "di
 
 @contextmanager
 def server(statuses: list[int]) -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
-    """A server that gives these answers in turn, the last one for ever, and keeps what it was sent: path, headers, body."""
+    """A server that gives these answers in turn, the last one for ever, and keeps what it was sent: path,
+    headers, body."""
     requests: list[tuple[str, dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -72,11 +73,17 @@ def test_without_a_broker_the_error_says_what_to_check(sink: str) -> None:
 def test_a_prediction_names_the_version_that_made_it() -> None:
     """The V1 path below the base URL, the body as it is, and the version from the answer's header."""
     with server([200]) as (url, requests):
-        answer = HttpPredictors().predict(f"{url}/latest-digits-predictor/", "digits", b'{"instances": []}', accept="image/png")
+        answer = HttpPredictors().predict(
+            f"{url}/latest-digits-predictor/", "digits", b'{"instances": []}', accept="image/png"
+        )
     assert (answer.status, answer.version, answer.body) == (200, "v000002", b"{}")
     assert answer.seconds > 0
     path, headers, body = requests[0]
-    assert (path, headers["accept"], body) == ("/latest-digits-predictor/v1/models/digits:predict", "image/png", b'{"instances": []}')
+    assert (path, headers["accept"], body) == (
+        "/latest-digits-predictor/v1/models/digits:predict",
+        "image/png",
+        b'{"instances": []}',
+    )
 
 
 def test_only_a_replay_says_that_it_is_one() -> None:

@@ -22,7 +22,13 @@ BINARY = {
     "Content-Type": "application/json",
 }
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
-DOCUMENT = {"specversion": "1.0", "id": "a-1", "source": "/somewhere", "type": "dev.knoll.tick", "time": "2026-01-02T03:04:05Z"}
+DOCUMENT = {
+    "specversion": "1.0",
+    "id": "a-1",
+    "source": "/somewhere",
+    "type": "dev.knoll.tick",
+    "time": "2026-01-02T03:04:05Z",
+}
 EVENT = Event("a-1", "/somewhere", "dev.knoll.tick", "2026-01-02T03:04:05Z")
 
 
@@ -36,11 +42,23 @@ def without(name: str) -> dict[str, str]:
 
 def test_both_modes_give_the_same_event() -> None:
     """An event is the same whether its attributes travel as headers or in the body."""
-    wanted = Event("a-1", "/somewhere", "dev.knoll.tick", "2026-01-02T03:04:05Z", "é", {"n": [1]}, {"runid": "r1", "dry": "true"})
+    wanted = Event(
+        "a-1",
+        "/somewhere",
+        "dev.knoll.tick",
+        "2026-01-02T03:04:05Z",
+        "é",
+        {"n": [1]},
+        {"runid": "r1", "dry": "true"},
+    )
     headers = {**BINARY, "ce-subject": "%C3%A9", "ce-runid": "r1", "ce-dry": "true"}
     assert event_from_http(headers, b'{"n": [1]}') == wanted
-    assert event_from_http(STRUCTURED, structured(subject="é", runid="r1", dry=True, data={"n": [1]})) == wanted
-    in_base64 = structured(subject="é", runid="r1", dry=True, data_base64=base64.b64encode(b'{"n": [1]}').decode())
+    assert (
+        event_from_http(STRUCTURED, structured(subject="é", runid="r1", dry=True, data={"n": [1]})) == wanted
+    )
+    in_base64 = structured(
+        subject="é", runid="r1", dry=True, data_base64=base64.b64encode(b'{"n": [1]}').decode()
+    )
     assert event_from_http(STRUCTURED, in_base64) == wanted
 
 
@@ -53,7 +71,13 @@ def test_an_event_without_data_has_none() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "subject"),
-    [("a%20b", "a b"), ("100%2525", "100%25"), ('"quoted \\"q\\" %41"', 'quoted "q" A'), ("plus+stays", "plus+stays"), ("50%", "50%")],
+    [
+        ("a%20b", "a b"),
+        ("100%2525", "100%25"),
+        ('"quoted \\"q\\" %41"', 'quoted "q" A'),
+        ("plus+stays", "plus+stays"),
+        ("50%", "50%"),
+    ],
 )
 def test_header_values_are_decoded_exactly_once(raw: str, subject: str) -> None:
     """Quotes come off, then one round of percent-decoding, as the HTTP binding says."""
@@ -62,7 +86,15 @@ def test_header_values_are_decoded_exactly_once(raw: str, subject: str) -> None:
 
 def test_the_sdk_reads_what_we_write_and_we_read_what_it_writes() -> None:
     """The SDK of the CloudEvents project and knoll understand each other, in both modes."""
-    event = Event("a-1", "/s", "t", "2026-01-02T03:04:05+00:00", "digits", {"runId": "r", "é": 1.5}, {"correlationid": "c"})
+    event = Event(
+        "a-1",
+        "/s",
+        "t",
+        "2026-01-02T03:04:05+00:00",
+        "digits",
+        {"runId": "r", "é": 1.5},
+        {"correlationid": "c"},
+    )
     headers, body = event_to_http(event)
     assert headers["content-type"] == "application/cloudevents+json"
     seen = from_http(headers, body)
@@ -70,7 +102,12 @@ def test_the_sdk_reads_what_we_write_and_we_read_what_it_writes() -> None:
     theirs = CloudEvent({**DOCUMENT, "subject": "digits", "correlationid": "c"}, {"runId": "r"})
     for write in (to_structured, to_binary):
         read = event_from_http(*write(theirs))
-        assert (read.id, read.subject, read.extensions, read.data) == ("a-1", "digits", {"correlationid": "c"}, {"runId": "r"})
+        assert (read.id, read.subject, read.extensions, read.data) == (
+            "a-1",
+            "digits",
+            {"correlationid": "c"},
+            {"runId": "r"},
+        )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +156,9 @@ def test_all_faults_are_listed_at_once() -> None:
         event_from_http(STRUCTURED, b'{"data": 1}')
 
 
-@pytest.mark.parametrize("headers", [BINARY, STRUCTURED, {"CE-ID": "x"}, {"content-type": "application/cloudevents-batch+json"}])
+@pytest.mark.parametrize(
+    "headers", [BINARY, STRUCTURED, {"CE-ID": "x"}, {"content-type": "application/cloudevents-batch+json"}]
+)
 def test_a_faulty_event_is_still_told_from_a_notification(headers: dict[str, str]) -> None:
     """Headers that announce an event are enough; a plain webhook has none of them."""
     assert is_event(headers)
@@ -148,21 +187,32 @@ def test_a_reply_travels_as_a_structured_event() -> None:
         (MemoryError(), 503, "failed: MemoryError; the log of the function says why"),
     ],
 )
-def test_errors_become_verdicts_that_give_nothing_away(error: Exception, status: int, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_errors_become_verdicts_that_give_nothing_away(
+    error: Exception, status: int, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Never right is 422, everything else 503; no answer holds a secret, and the log has the whole story."""
 
     def handle(_: Event) -> None:
         raise error
 
     with caplog.at_level(logging.WARNING):
-        answer = respond(lambda: handle(event_from_http({**BINARY, "authorization": "Bearer s3cr3t"}, b'{"password": "s3cr3t"}')))
+        answer = respond(
+            lambda: handle(
+                event_from_http({**BINARY, "authorization": "Bearer s3cr3t"}, b'{"password": "s3cr3t"}')
+            )
+        )
     assert (answer.status, answer.body.decode()) == (status, text)
     assert str(error) in caplog.text or "Traceback" in caplog.text
 
 
 def test_a_refused_body_is_not_echoed() -> None:
-    """Neither the body nor the headers of a broken request come back: they would end in the dead-letter queue."""
-    for headers, body in ((STRUCTURED, b"{s3cr3t"), (BINARY, b"s3cr3t"), ({**STRUCTURED, "authorization": "s3cr3t"}, b"[]")):
+    """Neither the body nor the headers of a broken request come back: they would end in the dead-letter
+    queue."""
+    for headers, body in (
+        (STRUCTURED, b"{s3cr3t"),
+        (BINARY, b"s3cr3t"),
+        ({**STRUCTURED, "authorization": "s3cr3t"}, b"[]"),
+    ):
         answer = respond(partial(event_from_http, headers, body))
         assert answer.status == 422
         assert b"s3cr3t" not in answer.body

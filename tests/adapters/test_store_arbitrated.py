@@ -18,13 +18,16 @@ ROOT = "s3://models"
 
 
 class CheckThenWrite(MemoryStore):
-    """As versitygw: all writers that have looked before the first wrote are told that they won. A barrier makes them meet."""
+    """As versitygw: all writers that have looked before the first wrote are told that they won. A barrier
+    makes them meet."""
 
     def __init__(self, writers: int) -> None:
         super().__init__(lambda: NOW)
         self._met = threading.Barrier(writers)
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
         if if_absent and any(self.list(uri)):
             raise AlreadyExists(uri)
         if if_absent:
@@ -55,7 +58,9 @@ def test_of_writers_that_the_store_all_calls_first_one_wins() -> None:
 
 
 @pytest.mark.parametrize(("make", "atomic"), [(MemoryStore, True), (lambda: CheckThenWrite(4), False)])
-def test_a_probe_tells_the_two_kinds_apart_and_leaves_nothing_behind(make: Callable[[], MemoryStore], atomic: bool) -> None:
+def test_a_probe_tells_the_two_kinds_apart_and_leaves_nothing_behind(
+    make: Callable[[], MemoryStore], atomic: bool
+) -> None:
     store = make()
     assert probe(store, ROOT, writers=4, keys=5) is atomic
     assert list(store.list(f"{ROOT}/")) == []

@@ -54,22 +54,32 @@ def test_a_listing_goes_beyond_a_page_and_is_in_order(store: ObjectStore, bucket
     """1,003 objects under a prefix come in the order of their keys, and none from beside the prefix."""
     keys = [f"{bucket}/many/{number:04d}" for number in range(1003)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: store.put(key, b""), [*reversed(keys), f"{bucket}/many-more", f"{bucket}/few/1"]))
+        list(
+            pool.map(
+                lambda key: store.put(key, b""), [*reversed(keys), f"{bucket}/many-more", f"{bucket}/few/1"]
+            )
+        )
     assert [info.uri for info in store.list(f"{bucket}/many/")] == keys
     assert [info.uri for info in store.list(f"{bucket}/many/", after=keys[1])] == keys[2:]
     assert len(list(store.list(f"{bucket}/"))) == 1005
 
 
-def test_keys_are_in_the_order_of_their_bytes_and_a_prefix_is_no_folder(store: ObjectStore, bucket: str) -> None:
+def test_keys_are_in_the_order_of_their_bytes_and_a_prefix_is_no_folder(
+    store: ObjectStore, bucket: str
+) -> None:
     """Capitals come before small letters, other letters after them, and what begins alike is listed alike."""
     keys = ["a", "Z", "a/1", "a0", "é", "\uffee", "😀", "z"]
     for key in keys:
         store.put(f"{bucket}/{key}", b"")
-    assert [info.uri.removeprefix(f"{bucket}/") for info in store.list(f"{bucket}/")] == sorted(keys, key=str.encode)
+    assert [info.uri.removeprefix(f"{bucket}/") for info in store.list(f"{bucket}/")] == sorted(
+        keys, key=str.encode
+    )
     assert [info.uri.removeprefix(f"{bucket}/") for info in store.list(f"{bucket}/a")] == ["a", "a/1", "a0"]
 
 
-@pytest.mark.parametrize("after", ["", "a", "a.", "a/1", "a/2", "a/2.x", "a/2/", "a/9", "b", "b/", "b/z", "😀"])
+@pytest.mark.parametrize(
+    "after", ["", "a", "a.", "a/1", "a/2", "a/2.x", "a/2/", "a/9", "b", "b/", "b/z", "😀"]
+)
 def test_a_listing_can_begin_behind_a_key(store: ObjectStore, bucket: str, after: str) -> None:
     """Only what sorts behind the key is listed, whether it is there, and whether it lies under the prefix."""
     keys = ["a", "a/1", "a/2", "a/2/x", "a/20", "a/é", "a/😀", "b/1"]
@@ -77,11 +87,14 @@ def test_a_listing_can_begin_behind_a_key(store: ObjectStore, bucket: str, after
         store.put(f"{bucket}/{key}", b"")
     for prefix in ("", "a/", "a/2", "b/"):
         wanted = [key for key in keys if key.startswith(prefix) and key.encode() > after.encode()]
-        assert [info.uri for info in store.list(f"{bucket}/{prefix}", after=f"{bucket}/{after}")] == [f"{bucket}/{key}" for key in wanted]
+        assert [info.uri for info in store.list(f"{bucket}/{prefix}", after=f"{bucket}/{after}")] == [
+            f"{bucket}/{key}" for key in wanted
+        ]
 
 
 def test_a_removed_object_can_be_created_again(store: ObjectStore, bucket: str) -> None:
-    """A conditional write asks what is there now, and not what has ever been; whoever loses changes nothing, the time included."""
+    """A conditional write asks what is there now, and not what has ever been; whoever loses changes nothing,
+    the time included."""
     uri = f"{bucket}/key"
     store.put(uri, b"first", if_absent=True)
     store.delete(uri)
@@ -93,7 +106,9 @@ def test_a_removed_object_can_be_created_again(store: ObjectStore, bucket: str) 
     assert store.get(uri, etag=etag) == b"second"
 
 
-def test_a_missing_bucket_or_object_is_told_apart_from_a_broken_store(store: ObjectStore, bucket: str) -> None:
+def test_a_missing_bucket_or_object_is_told_apart_from_a_broken_store(
+    store: ObjectStore, bucket: str
+) -> None:
     """Nothing there is an empty listing and NotFound, and deleting it is no fault."""
     assert list(store.list("s3://no-such-bucket/some/")) == []
     assert list(store.list(f"{bucket}/")) == []
@@ -132,14 +147,19 @@ def test_an_object_can_be_read_in_parts(store: ObjectStore, bucket: str) -> None
     """Each part is pinned like the whole, so that parts of two objects never mix."""
     uri = f"{bucket}/key"
     etag = store.put(uri, b"0123456789")
-    assert [store.get(uri, etag=etag, part=range(start, min(start + 4, 10))) for start in (0, 4, 8)] == [b"0123", b"4567", b"89"]
+    assert [store.get(uri, etag=etag, part=range(start, min(start + 4, 10))) for start in (0, 4, 8)] == [
+        b"0123",
+        b"4567",
+        b"89",
+    ]
     store.put(uri, b"9876543210")
     with pytest.raises(Conflict):
         store.get(uri, etag=etag, part=range(4))
 
 
 def test_one_of_many_writers_wins(store: ObjectStore, bucket: str) -> None:
-    """32 threads create the same object at once: one succeeds, its bytes stay, the others hear that it exists."""
+    """32 threads create the same object at once: one succeeds, its bytes stay, the others hear that it
+    exists."""
     uri = f"{bucket}/once"
     barrier = threading.Barrier(32)
 

@@ -1,4 +1,5 @@
-"""The contract of `ports.ObjectStore.get` for buckets that keep versions, on every adapter: what was there can still be read."""
+"""The contract of `ports.ObjectStore.get` for buckets that keep versions, on every adapter: what was there
+can still be read."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,8 +28,11 @@ class Ticking:
 
 
 @pytest.fixture(params=["memory", "s3"])
-def kept(request: pytest.FixtureRequest, until: Callable[..., None]) -> tuple[ObjectStore, str, Callable[[], datetime]]:
-    """A store, the URI of a bucket of it that keeps versions, and the store's time: whatever is written afterwards is later."""
+def kept(
+    request: pytest.FixtureRequest, until: Callable[..., None]
+) -> tuple[ObjectStore, str, Callable[[], datetime]]:
+    """A store, the URI of a bucket of it that keeps versions, and the store's time: whatever is written
+    afterwards is later."""
     name = f"versions-{next(_buckets)}"
     if request.param == "memory":
         clock = Ticking()
@@ -57,7 +61,8 @@ def kept(request: pytest.FixtureRequest, until: Callable[..., None]) -> tuple[Ob
 def test_what_was_the_object_at_a_time_is_read_after_it_was_overwritten_or_deleted(
     kept: tuple[ObjectStore, str, Callable[[], datetime]],
 ) -> None:
-    """Named by its etag and a time at which it was the object, whole or in part, and beside other keys that begin like it."""
+    """Named by its etag and a time at which it was the object, whole or in part, and beside other keys that
+    begin like it."""
     store, bucket, now = kept
     uri = f"{bucket}/a b+c/é"
     etag = store.put(uri, b"one, first")
@@ -70,8 +75,11 @@ def test_what_was_the_object_at_a_time_is_read_after_it_was_overwritten_or_delet
     assert store.get(uri, etag=etag, at=then, part=range(5, 8)) == b"fir"
 
 
-def test_what_was_not_the_object_at_that_time_is_not_read(kept: tuple[ObjectStore, str, Callable[[], datetime]]) -> None:
-    """Neither what had been overwritten by then, nor what came later: whoever began too late must not work on the past."""
+def test_what_was_not_the_object_at_that_time_is_not_read(
+    kept: tuple[ObjectStore, str, Callable[[], datetime]],
+) -> None:
+    """Neither what had been overwritten by then, nor what came later: whoever began too late must not work on
+    the past."""
     store, bucket, now = kept
     uri = f"{bucket}/key"
     first = store.put(uri, b"one")

@@ -1,4 +1,5 @@
-"""A real S3 server and document store, found as a running platform is found: the commands cannot tell the difference."""
+"""A real S3 server and document store, found as a running platform is found: the commands cannot tell the
+difference."""
 
 import json
 import os
@@ -10,7 +11,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from knoll.cli import app, plugin
-from knoll.names import dataset_uri, manifest_uri, outcome_uri, progress_uri, rollout_step_uri, run_id, run_uri
+from knoll.names import (
+    dataset_uri,
+    manifest_uri,
+    outcome_uri,
+    progress_uri,
+    rollout_step_uri,
+    run_id,
+    run_uri,
+)
 from knoll.ports import Platform
 from knoll.runs import Dataset, DatasetObject, Outcome, Progress, Run, dump, load_run
 from knoll.settings import read_settings
@@ -25,7 +34,9 @@ Knoll = Callable[..., Result]
 @pytest.fixture
 def knoll(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Knoll:
     """Run a command in a home of its own."""
-    for name in [name for name in os.environ if name.startswith(("KNOLL_", "AWS_", "K_", "KUBECONFIG", "GATEWAY_URL"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("KNOLL_", "AWS_", "K_", "KUBECONFIG", "GATEWAY_URL"))
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KNOLL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "240")
@@ -51,7 +62,11 @@ def kubeconfig(tmp_path: Path) -> Callable[[int], Path]:
     """Write a kubeconfig whose API server is to listen on that port of this machine."""
 
     def write(port: int) -> Path:
-        named = {"cluster": {"server": f"http://127.0.0.1:{port}"}, "user": {}, "context": {"cluster": "it", "user": "it"}}
+        named = {
+            "cluster": {"server": f"http://127.0.0.1:{port}"},
+            "user": {},
+            "context": {"cluster": "it", "user": "it"},
+        }
         lists = {f"{key}s": [{"name": "it", key: value}] for key, value in named.items()}
         path = tmp_path / "kubeconfig.yaml"
         path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "it", **lists}))
@@ -90,7 +105,8 @@ def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def bucket() -> str:
-    """Where the test's data lies; a few buckets serve all tests, because SeaweedFS gives each of them volumes of its own."""
+    """Where the test's data lies; a few buckets serve all tests, because SeaweedFS gives each of them volumes
+    of its own."""
     return DATA
 
 
@@ -121,12 +137,25 @@ class Records:
 
     def run(self, number: int = 1, model: str = "digits", id: str = "") -> str:
         created_at = f"2026-01-01T00:00:{number:02d}+00:00"
-        data = Dataset(model, f"s3://data/{model}/", (DatasetObject(f"s3://data/{model}/{number}.png", f"e{number}", 1536),), created_at)
+        data = Dataset(
+            model,
+            f"s3://data/{model}/",
+            (DatasetObject(f"s3://data/{model}/{number}.png", f"e{number}", 1536),),
+            created_at,
+        )
         id = id or run_id(model, data.digest, "config")
-        cause = {"id": f"upload-{number}", "type": "com.amazonaws.s3.ObjectCreated:Put", "subject": f"{model}/_SUCCESS", "time": created_at}
+        cause = {
+            "id": f"upload-{number}",
+            "type": "com.amazonaws.s3.ObjectCreated:Put",
+            "subject": f"{model}/_SUCCESS",
+            "time": created_at,
+        }
         uri = dataset_uri(self.root, model, data.digest)
         self._put(uri, dump(data))
-        self._put(run_uri(self.root, id), dump(Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause)))
+        self._put(
+            run_uri(self.root, id),
+            dump(Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause)),
+        )
         return id
 
     def progress(self, run: str, percent: int, eta: int, state: str = "training") -> None:
@@ -135,23 +164,49 @@ class Records:
 
     def outcome(self, run: str, state: Any = "succeeded", version: str = "v000001", reason: str = "") -> None:
         metrics = {"accuracy": 0.98} if state == "succeeded" else {}
-        outcome = Outcome(state, "2026-01-01T00:01:00+00:00", version if state == "succeeded" else "", reason, metrics)
+        outcome = Outcome(
+            state, "2026-01-01T00:01:00+00:00", version if state == "succeeded" else "", reason, metrics
+        )
         self._put(outcome_uri(self.root, run), dump(outcome))
 
-    def version(self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b"") -> None:
+    def version(
+        self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b""
+    ) -> None:
         made_of = load_run(self.platform.store.get(run_uri(self.root, run))).dataset_digest
         files = {"model.onnx": FileEntry(2048, "0" * 64)}
         if picture:
             files["confusion.png"] = FileEntry(len(picture), "1" * 64)
             self._put(f"{self.root}/models/{model}/{version}/confusion.png", picture)
         at = "2026-01-01T00:01:00+00:00"
-        manifest = Manifest(model, version, "image-classifier", run, made_of, {}, {"accuracy": 0.98}, at, "abc", files)
+        manifest = Manifest(
+            model, version, "image-classifier", run, made_of, {}, {"accuracy": 0.98}, at, "abc", files
+        )
         self._put(manifest_uri(self.root, model, version), dump_manifest(manifest))
 
-    def step(self, number: int, action: str, percent: int, version: str = "v000001", reason: str = "", model: str = "digits") -> None:
+    def step(
+        self,
+        number: int,
+        action: str,
+        percent: int,
+        version: str = "v000001",
+        reason: str = "",
+        model: str = "digits",
+    ) -> None:
         evidence = {"requests": 50, "errors": 0, "replayed": 20, "inStep": 50}
-        record = {"model": model, "rollout": version, "version": version, "step": 0, "number": number, "percent": percent}
-        record |= {"action": action, "at": f"2026-01-01T00:02:{number:02d}+00:00", "reason": reason, "evidence": evidence}
+        record = {
+            "model": model,
+            "rollout": version,
+            "version": version,
+            "step": 0,
+            "number": number,
+            "percent": percent,
+        }
+        record |= {
+            "action": action,
+            "at": f"2026-01-01T00:02:{number:02d}+00:00",
+            "reason": reason,
+            "evidence": evidence,
+        }
         self._put(rollout_step_uri(self.root, model, version, number), json.dumps(record).encode())
 
     def status(self, model: str = "digits", **status: Any) -> None:

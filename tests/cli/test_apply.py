@@ -30,12 +30,15 @@ def test_says_created_then_unchanged_then_configured(knoll, platform, model_file
 def test_a_dry_run_changes_nothing(knoll, platform, model_file: Path) -> None:
     """--dry-run tells what would happen, and stores nothing."""
     result = knoll("apply", "-f", model_file, "--dry-run", "-o", "json")
-    assert json.loads(result.stdout) == {"applied": [{"model": "digits", "result": "created", "dryRun": True}]}
+    assert json.loads(result.stdout) == {
+        "applied": [{"model": "digits", "result": "created", "dryRun": True}]
+    }
     assert platform.cluster.list("Model") == []
 
 
 def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp_path: Path) -> None:
-    """Faults of all documents, the family's and its config's among them, are told at once with file, number and field."""
+    """Faults of all documents, the family's and its config's among them, are told at once with file, number
+    and field."""
     path = tmp_path / "faulty.yaml"
     path.write_text(FAULTY)
     result = knoll("apply", "-f", path)
@@ -43,7 +46,12 @@ def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp
     first, second = result.stderr.split("faulty.yaml, document 2", 1)
     for part in ("faulty.yaml, document 1", "spec.dataset.uri", "spec.epochs", "spec.training.config.epoch"):
         assert part in first
-    for part in ("metadata.name", "there is no family 'gan' (one of: dcgan", "lies in the model bucket", "Fix: "):
+    for part in (
+        "metadata.name",
+        "there is no family 'gan' (one of: dcgan",
+        "lies in the model bucket",
+        "Fix: ",
+    ):
         assert part in second
     assert platform.cluster.list("Model") == []
 
@@ -53,14 +61,26 @@ def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp
     [
         ("family: gan\ndataset: {uri: s3://data/digits/}", "there is no family 'gan'"),
         ("family: image-classifier\ndataset: {uri: s3://cli-models/digits/}", "lies in the model bucket"),
-        ("family: image-classifier\ndataset: {uri: s3://data/digits/}\ntraining: {config: {epoch: 3}}", "spec.training.config.epoch"),
-        ("family: dcgan\ndataset: {uri: s3://data/digits/}\ngate: {metric: accuracy}", "no metric 'accuracy'"),
+        (
+            "family: image-classifier\ndataset: {uri: s3://data/digits/}\ntraining: {config: {epoch: 3}}",
+            "spec.training.config.epoch",
+        ),
+        (
+            "family: dcgan\ndataset: {uri: s3://data/digits/}\ngate: {metric: accuracy}",
+            "no metric 'accuracy'",
+        ),
     ],
 )
 def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, told: str) -> None:
-    """Family, dataset place and training config are checked before anything is stored; stdin is a file, too."""
+    """Family, dataset place and training config are checked before anything is stored; stdin is a file,
+    too."""
     spec = text.replace("\n", "\n  ")
-    result = knoll("apply", "-f", "-", stdin=f"apiVersion: knoll.dev/v1alpha1\nkind: Model\nmetadata: {{name: digits}}\nspec:\n  {spec}\n")
+    result = knoll(
+        "apply",
+        "-f",
+        "-",
+        stdin=f"apiVersion: knoll.dev/v1alpha1\nkind: Model\nmetadata: {{name: digits}}\nspec:\n  {spec}\n",
+    )
     assert result.exit_code == 1
     assert "stdin" in result.stderr
     assert told in result.stderr
@@ -68,7 +88,8 @@ def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, t
 
 
 def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path, records) -> None:
-    """Without a yes nothing is deleted; with one, Model, InferenceService and the model's own Jobs go, and versions stay."""
+    """Without a yes nothing is deleted; with one, Model, InferenceService and the model's own Jobs go, and
+    versions stay."""
     knoll("apply", "-f", model_file)
     records.version(records.run())
     platform.cluster.create(labelled("InferenceService", "digits", "knoll", "digits"))
@@ -86,8 +107,11 @@ def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path,
 
 
 @pytest.mark.parametrize(("manager", "model"), [("helm", "digits"), ("knoll", "faces"), ("", "")])
-def test_delete_leaves_what_is_not_knolls(knoll, platform, model_file: Path, manager: str, model: str) -> None:
-    """Somebody else's InferenceService of the model's name stays, as does a Job that says it is the model's and not knoll's."""
+def test_delete_leaves_what_is_not_knolls(
+    knoll, platform, model_file: Path, manager: str, model: str
+) -> None:
+    """Somebody else's InferenceService of the model's name stays, as does a Job that says it is the model's
+    and not knoll's."""
     knoll("apply", "-f", model_file)
     platform.cluster.create(labelled("InferenceService", "digits", manager, model))
     platform.cluster.create(labelled("Job", "digits-1", manager, model))

@@ -41,7 +41,12 @@ def test_help_gives_an_example_and_the_next_command(knoll, command: str) -> None
 
 def test_help_and_completion_load_nothing_heavy() -> None:
     """`knoll --help` imports neither torch nor kserve nor boto3."""
-    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "knoll.cli", "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "knoll.cli", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "knoll.cli.app" in loaded
     assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3", "lightkube"} & loaded
@@ -111,7 +116,12 @@ def test_what_runs_on_this_machine_refuses_a_cluster(knoll, monkeypatch, command
 
 def complete(home: Path, line: str, **more: str) -> list[str]:
     words = line.split(" ")
-    env = more | {"_KNOLL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "KNOLL_HOME": str(home)}
+    env = more | {
+        "_KNOLL_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "KNOLL_HOME": str(home),
+    }
     done = subprocess.run(
         [sys.executable, "-c", "import sys; sys.argv = ['knoll']; from knoll.cli import main; main()"],
         capture_output=True,
@@ -123,7 +133,9 @@ def complete(home: Path, line: str, **more: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_completion_offers_models_versions_and_runs(knoll, platform, model_file: Path, records, monkeypatch) -> None:
+def test_completion_offers_models_versions_and_runs(
+    knoll, platform, model_file: Path, records, monkeypatch
+) -> None:
     """The shell is offered names from the running platform."""
     knoll("apply", "-f", model_file)
     assert complete(platform.settings.home, "knoll predict dig") == ["digits"]
@@ -140,7 +152,13 @@ def test_completion_is_quiet_without_a_platform(tmp_path: Path) -> None:
 def test_completion_does_not_wait_for_a_cluster_that_is_silent(tmp_path: Path, kubeconfig) -> None:
     """A shell gets its prompt back, with nothing to choose from."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        chosen = {"KNOLL_CLUSTER": "kubernetes", "KUBECONFIG": str(kubeconfig(silent.getsockname()[1])), "KNOLL_NAMESPACE": "knoll"}
+        chosen = {
+            "KNOLL_CLUSTER": "kubernetes",
+            "KUBECONFIG": str(kubeconfig(silent.getsockname()[1])),
+            "KNOLL_NAMESPACE": "knoll",
+        }
         started = time.monotonic()
         assert complete(tmp_path, "knoll predict dig", **chosen) == []
-        assert time.monotonic() - started < 9  # the client itself would wait for 10 s, and for each request anew
+        assert (
+            time.monotonic() - started < 9
+        )  # the client itself would wait for 10 s, and for each request anew

@@ -15,8 +15,11 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
-def test_what_to_try_next_can_be_typed_as_it_stands(venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell that does not find knoll is first told how it does, on the shortest way; one that finds it is told nothing of it."""
+def test_what_to_try_next_can_be_typed_as_it_stands(
+    venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell that does not find knoll is first told how it does, on the shortest way; one that finds it is
+    told nothing of it."""
     assert next_lines(venv, is_found=True)[0] == "knoll up"
     assert next_lines(venv, is_found=False)[:2] == (". .venv/bin/activate", "knoll up")
     monkeypatch.chdir("/usr/bin")
@@ -24,4 +27,7 @@ def test_what_to_try_next_can_be_typed_as_it_stands(venv: Path, tmp_path: Path, 
     far = tmp_path / "a" / "b" / "c" / "d" / "e" / "f" / "g" / "h"
     far.mkdir(parents=True)
     monkeypatch.chdir(far)
-    assert next_lines(venv, is_found=False)[0] == f". {min(f'{venv}/bin/activate', '../' * 8 + '.venv/bin/activate', key=len)}"
+    assert (
+        next_lines(venv, is_found=False)[0]
+        == f". {min(f'{venv}/bin/activate', '../' * 8 + '.venv/bin/activate', key=len)}"
+    )

@@ -11,18 +11,35 @@ def revision(number: int, version: str, ready: str) -> dict:
         "knoll.dev/version": version,
     }
     metadata = {"name": f"digits-predictor-{number:05d}", "labels": labels}
-    return {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": metadata, "spec": {}, "ready": ready}
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Revision",
+        "metadata": metadata,
+        "spec": {},
+        "ready": ready,
+    }
 
 
 @pytest.fixture
 def on_trial(knoll, platform, model_file: Path, records) -> str:
-    """A model whose second version gets a fifth of the traffic, by its second of three revisions; the newest is not ready."""
+    """A model whose second version gets a fifth of the traffic, by its second of three revisions; the newest
+    is not ready."""
     knoll("apply", "-f", model_file)
     run = records.run()
     records.outcome(run)
-    for number, version, ready in ((1, "v000001", "True"), (2, "v000002", "True"), (10, "v000003", "False"), (3, "v000001", "True")):
+    for number, version, ready in (
+        (1, "v000001", "True"),
+        (2, "v000002", "True"),
+        (10, "v000003", "False"),
+        (3, "v000001", "True"),
+    ):
         made = platform.cluster.create(revision(number, version, ready))
-        condition = {"type": "Ready", "status": ready, "reason": "" if ready == "True" else "ExitCode65", "message": ""}
+        condition = {
+            "type": "Ready",
+            "status": ready,
+            "reason": "" if ready == "True" else "ExitCode65",
+            "message": "",
+        }
         platform.cluster.update({**made, "status": {"conditions": [condition]}}, status=True)
     traffic = [
         {"revisionName": "digits-predictor-00001", "percent": 80, "tag": "prev"},
@@ -31,13 +48,30 @@ def on_trial(knoll, platform, model_file: Path, records) -> str:
     ]
     metadata = {"name": "digits"}
     service = platform.cluster.create(
-        {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": {}}
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": metadata,
+            "spec": {},
+        }
     )
-    conditions = [{"type": "Ready", "status": "True"}, {"type": "RoutesReady", "status": "Unknown", "reason": "Later", "message": "soon"}]
+    conditions = [
+        {"type": "Ready", "status": "True"},
+        {"type": "RoutesReady", "status": "Unknown", "reason": "Later", "message": "soon"},
+    ]
     conditions += [{"type": "Stopped", "status": "False"}]
-    status = {"url": "http://digits.example.com", "conditions": conditions, "components": {"predictor": {"traffic": traffic}}}
+    status = {
+        "url": "http://digits.example.com",
+        "conditions": conditions,
+        "components": {"predictor": {"traffic": traffic}},
+    }
     platform.cluster.update({**service, "status": status}, status=True)
-    records.status(champion="v000001", candidate="v000002", phase="Canary", dataset={"state": "Landed", "reason": "3 objects"})
+    records.status(
+        champion="v000001",
+        candidate="v000002",
+        phase="Canary",
+        dataset={"state": "Landed", "reason": "3 objects"},
+    )
     return run
 
 
@@ -61,7 +95,11 @@ def test_people_read_it_as_kn_shows_things(knoll, on_trial: str) -> None:
     assert "Champion: v000001 80 %" in lines
     assert "Candidate: v000002 20 %" in lines
     assert "Data: Landed (3 objects)" in lines
-    assert any(line.startswith("digits-predictor-00002 [2] (") and line.endswith(") 20 % v000002 candidate #latest True") for line in lines)
+    assert any(
+        line.startswith("digits-predictor-00002 [2] (")
+        and line.endswith(") 20 % v000002 candidate #latest True")
+        for line in lines
+    )
     assert any(line.startswith("++ Ready") for line in lines)
     assert not any("Stopped" in line for line in lines)
     assert any(line.startswith("?? RoutesReady") and line.endswith("Later: soon") for line in lines)

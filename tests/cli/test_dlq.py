@@ -1,4 +1,5 @@
-"""`knoll dlq`: dead letters are found, explained, replayed and dropped, with the same words on a laptop and on a cluster."""
+"""`knoll dlq`: dead letters are found, explained, replayed and dropped, with the same words on a laptop and
+on a cluster."""
 
 import json
 from collections.abc import Callable
@@ -12,8 +13,14 @@ from knoll.dead_letters.replay import replay_wanted
 from knoll.events import Event, event_to_json
 from knoll.ports import Platform
 
-WHY = {"knativeerrordest": "http://knoll-train.knoll.svc", "knativeerrorcode": "422", "knativeerrordata": "bm8gcnVu"}  # no run
-TRAIN = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits ü"}, WHY)
+WHY = {
+    "knativeerrordest": "http://knoll-train.knoll.svc",
+    "knativeerrorcode": "422",
+    "knativeerrordata": "bm8gcnVu",
+}  # no run
+TRAIN = Event(
+    "1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits ü"}, WHY
+)
 ROLLOUT = replace(TRAIN, id="2", type="dev.knoll.training.succeeded", subject="faces")
 
 
@@ -41,10 +48,25 @@ def letters(platform: Platform) -> list[str]:
     """Two events and a body that is none; their ids, in this order."""
     handler.handle(TRAIN, platform)
     handler.handle(ROLLOUT, platform)
-    handler.keep_body({"content-type": "text/plain", "ce-type": "com.example.odd"}, b"hello \x1b[2J", "the data is not JSON", platform)
-    found = sorted({one.uri.split("/")[4] for one in platform.store.list(f"{platform.settings.model_root}/dead-letters/")})
-    bodies = {id: next(platform.store.get(one.uri) for one in platform.store.list(_place(platform, id))).decode() for id in found}
-    return [next(id for id in found if words in bodies[id]) for words in ('"id": "1"', '"id": "2"', "not JSON")]
+    handler.keep_body(
+        {"content-type": "text/plain", "ce-type": "com.example.odd"},
+        b"hello \x1b[2J",
+        "the data is not JSON",
+        platform,
+    )
+    found = sorted(
+        {
+            one.uri.split("/")[4]
+            for one in platform.store.list(f"{platform.settings.model_root}/dead-letters/")
+        }
+    )
+    bodies = {
+        id: next(platform.store.get(one.uri) for one in platform.store.list(_place(platform, id))).decode()
+        for id in found
+    }
+    return [
+        next(id for id in found if words in bodies[id]) for words in ('"id": "1"', '"id": "2"', "not JSON")
+    ]
 
 
 def _place(platform: Platform, id: str) -> str:
@@ -56,7 +78,9 @@ def listed(knoll: Any, *words: str) -> dict[str, str]:
     return {one["letter"]: one["state"] for one in found}
 
 
-def test_the_list_says_what_died_how_often_and_why(knoll: Any, letters: list[str], platform: Platform) -> None:
+def test_the_list_says_what_died_how_often_and_why(
+    knoll: Any, letters: list[str], platform: Platform
+) -> None:
     """The newest stands first; types can be chosen; programs get the same."""
     train, rollout, odd = letters
     handler.handle(replace(TRAIN, extensions={**WHY, "knativeerrorcode": "503"}), platform)
@@ -67,7 +91,12 @@ def test_the_list_says_what_died_how_often_and_why(knoll: Any, letters: list[str
     assert rows[odd][1:4] == ["com.example.odd", "Dead", "1"]
     assert [*listed(knoll, "--type", "dev.knoll.training")] == [rollout]
     (told,) = json.loads(knoll("dlq", "list", "--type", "dev.knoll.training", "-o", "json").stdout)["letters"]
-    assert (told["destination"], told["code"], told["reason"], told["times"]) == ("knoll-train", "422", "no run", 1)
+    assert (told["destination"], told["code"], told["reason"], told["times"]) == (
+        "knoll-train",
+        "422",
+        "no run",
+        1,
+    )
 
 
 def test_one_letter_is_shown_with_its_body_and_its_history(
@@ -80,7 +109,11 @@ def test_one_letter_is_shown_with_its_body_and_its_history(
     handler.handle(replace(broker.taken[0], extensions={**broker.taken[0].extensions, **WHY}), platform)
     shown = knoll("dlq", "show", train[:12]).stdout
     assert "digits ü" in shown
-    history = [line.split()[1] for line in shown.splitlines() if line.rstrip().endswith(("no run", "with knoll dlq replay"))]
+    history = [
+        line.split()[1]
+        for line in shown.splitlines()
+        if line.rstrip().endswith(("no run", "with knoll dlq replay"))
+    ]
     assert history == ["not", "replayed", "not"]
     told = json.loads(knoll("dlq", "show", train, "-o", "json").stdout)
     assert told["event"] == event_to_json(replace(TRAIN, extensions={}))
@@ -90,14 +123,23 @@ def test_one_letter_is_shown_with_its_body_and_its_history(
 
 
 def test_a_replay_is_wanted_until_a_tick_has_published_it(
-    knoll: Any, kn_model: Any, letters: list[str], tick: Callable[[], None], broker: Broker, monkeypatch: pytest.MonkeyPatch
+    knoll: Any,
+    kn_model: Any,
+    letters: list[str],
+    tick: Callable[[], None],
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Asked for again nothing changes; what cannot be replayed is told, and does not stop the others."""
     train, rollout, odd = letters
     assert f"letter/{rollout} wanted (dry run)" in knoll("dlq", "replay", "--all", "--dry-run").stdout
     assert set(listed(knoll).values()) == {"Dead"}
     asked = json.loads(knoll("dlq", "replay", "--all", "-o", "json").stdout)["letters"]
-    assert {one["letter"]: one["result"] for one in asked} == {train: "wanted", rollout: "wanted", odd: "refused"}
+    assert {one["letter"]: one["result"] for one in asked} == {
+        train: "wanted",
+        rollout: "wanted",
+        odd: "refused",
+    }
     monkeypatch.setenv("KNOLL_CLUSTER", "local")
     assert f"letter/{train} unchanged" in kn_model("dlq", "replay", train).stdout
     assert listed(knoll) == {train: "Wanted", rollout: "Wanted", odd: "Dead"}
@@ -107,7 +149,9 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
     assert sorted(event.id for event in broker.taken) == ["1", "2"]
     assert (listed(knoll), listed(knoll, "--all")[train]) == ({odd: "Dead"}, "Replayed")
     assert "2 others replayed: kn model dlq list --all" in kn_model("dlq", "list").stderr
-    assert json.loads(knoll("dlq", "replay", "--all", "-o", "json").stdout)["letters"][0]["result"] == "refused"
+    assert (
+        json.loads(knoll("dlq", "replay", "--all", "-o", "json").stdout)["letters"][0]["result"] == "refused"
+    )
 
 
 def test_a_letter_is_dropped_only_when_it_is_confirmed(
@@ -116,11 +160,17 @@ def test_a_letter_is_dropped_only_when_it_is_confirmed(
     """One, those that were replayed, or all, with their history."""
     train, rollout, odd = letters
     refused = knoll("dlq", "drop", train, stdin="n\n")
-    assert (refused.exit_code, "Drop 1 dead letter for good?" in refused.stderr, len(listed(knoll))) == (1, True, 3)
+    assert (refused.exit_code, "Drop 1 dead letter for good?" in refused.stderr, len(listed(knoll))) == (
+        1,
+        True,
+        3,
+    )
     assert f"letter/{train} dropped" in knoll("dlq", "drop", train, stdin="y\n").stdout
     knoll("dlq", "replay", rollout)
     tick()
-    assert json.loads(knoll("dlq", "drop", "--replayed", "--yes", "-o", "json").stdout) == {"dropped": [rollout]}
+    assert json.loads(knoll("dlq", "drop", "--replayed", "--yes", "-o", "json").stdout) == {
+        "dropped": [rollout]
+    }
     assert listed(knoll, "--all") == {odd: "Dead"}
     knoll("dlq", "drop", "--all", "--yes")
     assert list(platform.store.list(f"{platform.settings.model_root}/dead-letters/")) == []
@@ -133,7 +183,10 @@ def test_what_is_asked_wrongly_changes_nothing(knoll: Any, letters: list[str]) -
     for words in (["replay"], ["drop"], ["replay", train, "--all"], ["drop", train, "--type", "x"]):
         assert knoll("dlq", *words).exit_code == 2, words
     unknown = knoll("dlq", "show", "nothing", "-o", "json")
-    assert (unknown.exit_code, json.loads(unknown.stdout)["error"]["fix"]) == (4, "knoll dlq list --all lists them")
+    assert (unknown.exit_code, json.loads(unknown.stdout)["error"]["fix"]) == (
+        4,
+        "knoll dlq list --all lists them",
+    )
     assert "begin so" in knoll("dlq", "show", "").stderr
     refused = knoll("dlq", "replay", train, odd)
     assert refused.exit_code == 1

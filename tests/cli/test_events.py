@@ -15,9 +15,27 @@ def happened(platform) -> list[Event]:
     log = EventLog(platform.settings.home / DATABASE)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     events = [
-        new_event("dev.knoll.dataset.landed", source="/test", time=at, subject="digits", data={"model": "digits", "objects": 3}),
-        new_event("dev.knoll.training.failed", source="/test", time=at, subject="faces", data={"model": "faces", "reason": "x.png"}),
-        new_event("dev.knoll.rollout.promoted", source="/test", time=at, subject="digits", data={"model": "digits", "percent": 100}),
+        new_event(
+            "dev.knoll.dataset.landed",
+            source="/test",
+            time=at,
+            subject="digits",
+            data={"model": "digits", "objects": 3},
+        ),
+        new_event(
+            "dev.knoll.training.failed",
+            source="/test",
+            time=at,
+            subject="faces",
+            data={"model": "faces", "reason": "x.png"},
+        ),
+        new_event(
+            "dev.knoll.rollout.promoted",
+            source="/test",
+            time=at,
+            subject="digits",
+            data={"model": "digits", "percent": 100},
+        ),
     ]
     for event in events:
         log.append(event, [])
@@ -40,7 +58,9 @@ def test_events_are_cloudevents_in_order(knoll, happened: list[Event]) -> None:
         (["--limit", "0"], []),
     ],
 )
-def test_events_are_chosen_by_type_model_and_number(knoll, happened: list[Event], words: list[str], wanted: list[int]) -> None:
+def test_events_are_chosen_by_type_model_and_number(
+    knoll, happened: list[Event], words: list[str], wanted: list[int]
+) -> None:
     """The filters apply before the limit, which keeps the newest."""
     lines = [json.loads(line) for line in knoll("events", "-o", "json", *words).stdout.splitlines()]
     assert [line["id"] for line in lines] == [happened[index].id for index in wanted]
@@ -57,8 +77,13 @@ def test_an_event_of_a_foreign_shape_is_shown_like_the_others(knoll, happened: l
 
 @pytest.fixture
 def on_a_cluster(s3, platform, kubeconfig, monkeypatch) -> None:
-    """The store of a cluster whose API server is not asked: all that it could say stands in the environment."""
-    given = {"KNOLL_S3_ENDPOINT": s3.endpoint, "KNOLL_S3_ACCESS_KEY": s3.access_key, "KNOLL_S3_SECRET_KEY": s3.secret_key}
+    """The store of a cluster whose API server is not asked: all that it could say stands in the
+    environment."""
+    given = {
+        "KNOLL_S3_ENDPOINT": s3.endpoint,
+        "KNOLL_S3_ACCESS_KEY": s3.access_key,
+        "KNOLL_S3_SECRET_KEY": s3.secret_key,
+    }
     for name, value in {**given, "KNOLL_CLUSTER": "kubernetes", "KUBECONFIG": str(kubeconfig(9))}.items():
         monkeypatch.setenv(name, value)
 
@@ -79,7 +104,10 @@ def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_clus
     )
     dead_letters.keep_body({"content-type": "text/plain"}, b"no event at all", "it is no JSON", platform)
     lines = [json.loads(line) for line in knoll("events", "--dead", "-o", "json").stdout.splitlines()]
-    assert [(line["type"], line.get("knativeerrorcode")) for line in lines] == [("dev.knoll.dataset.landed", "422"), ("not-an-event", None)]
+    assert [(line["type"], line.get("knativeerrorcode")) for line in lines] == [
+        ("dev.knoll.dataset.landed", "422"),
+        ("not-an-event", None),
+    ]
     assert "data=why" in knoll("events", "--dead").stdout
     assert "no event at all" in knoll("events", "--dead").stdout
     assert "no event at all" not in knoll("events", "--dead", "--model", "digits").stdout

@@ -23,20 +23,35 @@ def digits(knoll: Any, records: Any, model_file: Path) -> Any:
 
 
 def versions(platform: Platform) -> list[str]:
-    return sorted({one.uri.split("/")[5] for one in platform.store.list(f"{platform.settings.model_root}/models/digits/")})
+    return sorted(
+        {
+            one.uri.split("/")[5]
+            for one in platform.store.list(f"{platform.settings.model_root}/models/digits/")
+        }
+    )
 
 
-def test_a_dry_run_says_what_would_go_and_why(knoll: Any, kn_model: Any, digits: Any, platform: Platform) -> None:
+def test_a_dry_run_says_what_would_go_and_why(
+    knoll: Any, kn_model: Any, digits: Any, platform: Platform
+) -> None:
     """Table and JSON say the same, and nothing is changed."""
     shown = knoll("gc", "digits", "--keep", "2", "--dry-run")
     assert shown.exit_code == 0, shown.output
     rows = [line.split() for line in shown.stdout.splitlines()]
-    assert [row[:3] for row in rows] == [["KIND", "MODEL", "NAME"], ["version", "digits", "v000001"], ["version", "digits", "v000002"]]
+    assert [row[:3] for row in rows] == [
+        ["KIND", "MODEL", "NAME"],
+        ["version", "digits", "v000001"],
+        ["version", "digits", "v000002"],
+    ]
     assert "older than the newest 2" in shown.stdout
     assert "Would remove 2 objects" in shown.stderr
     assert "Kept 1 × champion, 1 × one of the newest 2, 1 × not tried yet." in shown.stderr
     told = json.loads(knoll("gc", "--keep", "2", "--dry-run", "-o", "json").stdout)
-    assert (told["dryRun"], told["objects"], [one["name"] for one in told["removed"]]) == (True, 2, ["v000001", "v000002"])
+    assert (told["dryRun"], told["objects"], [one["name"] for one in told["removed"]]) == (
+        True,
+        2,
+        ["v000001", "v000002"],
+    )
     assert told["bytes"] == sum(one["bytes"] for one in told["removed"]) > 0
     assert {one["name"]: one["reason"] for one in told["kept"]} == {
         "v000003": "champion",
@@ -58,7 +73,9 @@ def test_it_asks_and_removes_only_when_it_is_told_to(knoll: Any, digits: Any, pl
     assert "Nothing is superfluous" in again.stderr
 
 
-def test_the_removed_are_told_as_json_and_the_others_can_still_be_explained(knoll: Any, digits: Any, platform: Platform) -> None:
+def test_the_removed_are_told_as_json_and_the_others_can_still_be_explained(
+    knoll: Any, digits: Any, platform: Platform
+) -> None:
     done = json.loads(knoll("gc", "digits", "--keep", "4", "--yes", "-o", "json").stdout)
     assert (done["dryRun"], [one["name"] for one in done["removed"]]) == (False, ["v000001"])
     listed = json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"]

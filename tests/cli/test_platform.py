@@ -17,7 +17,8 @@ pytestmark = pytest.mark.loop
 
 
 def test_up_says_where_it_is_and_ends_quietly_with_ctrl_c(knoll, tmp_path: Path) -> None:
-    """`knoll up -o json` prints one object when it is ready; SIGINT ends it with exit code 0 and nothing stays behind."""
+    """`knoll up -o json` prints one object when it is ready; SIGINT ends it with exit code 0 and nothing
+    stays behind."""
     home = tmp_path / "home"
     command = [sys.executable, "-m", "knoll.cli", "--home", str(home), "up", "--port", "0", "-o", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -48,11 +49,16 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     """SIGHUP reaches the demo alone, which stops what it has started."""
     settings = read_settings(home=tmp_path / "home", port=0)
     program = (
-        "import signal, sys, time\nfrom knoll.cli.child import platform_child\nfrom knoll.settings import read_settings\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whatever runs the tests: nohup would have the demo stay
-        "with platform_child(read_settings(home=sys.argv[1], port=0)):\n    print(flush=True)\n    time.sleep(60)\n"
+        "import signal, sys, time\nfrom knoll.cli.child import platform_child\nfrom knoll.settings "
+        "import read_settings\n"
+        # whatever runs the tests: nohup would have the demo stay
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "with platform_child(read_settings(home=sys.argv[1], port=0)):\n    print(flush=True)\n    "
+        "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as demo:
         assert demo.stdout
         demo.stdout.readline()
         found = running(settings)
@@ -63,14 +69,27 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     assert settings.home.stat().st_mode & 0o077 == 0
 
 
-def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(knoll, tmp_path: Path, until) -> None:
-    """Posted to the broker, taken, refused once by train, and shown with the reason; published again by a tick, and refused again."""
+def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(
+    knoll, tmp_path: Path, until
+) -> None:
+    """Posted to the broker, taken, refused once by train, and shown with the reason; published again by a
+    tick, and refused again."""
     settings = read_settings(home=tmp_path / "home", port=0)
-    event = {"specversion": "1.0", "id": "1", "source": "/forged", "type": "dev.knoll.dataset.landed", "data": ["digits"]}
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/forged",
+        "type": "dev.knoll.dataset.landed",
+        "data": ["digits"],
+    }
     with platform_child(settings):
         found = running(settings)
         assert found is not None
-        answer = httpx.post(f"{found.url}/broker", content=json.dumps(event), headers={"content-type": "application/cloudevents+json"})
+        answer = httpx.post(
+            f"{found.url}/broker",
+            content=json.dumps(event),
+            headers={"content-type": "application/cloudevents+json"},
+        )
         assert answer.status_code == 202
 
         def dead() -> list[dict[str, str]]:
@@ -85,7 +104,9 @@ def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(
         assert ended.exit_code == 0, ended.output
 
         def again() -> bool:
-            (told,) = json.loads(knoll("--home", settings.home, "dlq", "list", "--all", "-o", "json").stdout)["letters"]
+            (told,) = json.loads(knoll("--home", settings.home, "dlq", "list", "--all", "-o", "json").stdout)[
+                "letters"
+            ]
             return (told["state"], told["times"]) == ("Dead", 2)
 
         until(again)

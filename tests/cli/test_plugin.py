@@ -1,4 +1,5 @@
-"""`kn model`, as kn calls it: with all words behind `kn` but its own name, in the order in which they were typed."""
+"""`kn model`, as kn calls it: with all words behind `kn` but its own name, in the order in which they were
+typed."""
 
 import json
 from pathlib import Path
@@ -32,7 +33,9 @@ def test_has_the_verbs_of_a_cluster() -> None:
     }
 
 
-@pytest.mark.parametrize("words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], ["dlq", "replay"], []])
+@pytest.mark.parametrize(
+    "words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], ["dlq", "replay"], []]
+)
 def test_help_speaks_of_kn(kn_model, words: list[str]) -> None:
     """Examples and the next commands can be typed as they stand."""
     help = kn_model(*words, "--help").stdout
@@ -40,22 +43,35 @@ def test_help_speaks_of_kn(kn_model, words: list[str]) -> None:
     assert "knoll " not in help
 
 
-def test_is_the_same_command_by_another_name(knoll, kn_model, platform, model_file: Path, monkeypatch) -> None:
+def test_is_the_same_command_by_another_name(
+    knoll, kn_model, platform, model_file: Path, monkeypatch
+) -> None:
     """`kn model list` tells what `knoll models` tells, and hints and errors name kn's commands."""
     monkeypatch.setenv("KNOLL_CLUSTER", "local")
     assert "Next: kn model apply -f FILE" in kn_model("list").stderr
     assert "Next: kn model upload digits PATH" in kn_model("apply", "-f", model_file).stderr
-    assert kn_model("list", "-o", "json").stdout == knoll("models", "-o", "json").stdout == knoll("list", "-o", "json").stdout
+    assert (
+        kn_model("list", "-o", "json").stdout
+        == knoll("models", "-o", "json").stdout
+        == knoll("list", "-o", "json").stdout
+    )
     missing = kn_model("why", "nothing", "-o", "json")
     assert missing.exit_code == 4
     assert json.loads(missing.stdout)["error"]["fix"] == "kn model list lists them (digits)"
 
 
 @pytest.mark.parametrize(
-    "words", ["-n x {flag} list", "list -n x {flag}", "runs --namespace=x {flag} logs digits", "rollout {flag} status digits"]
+    "words",
+    [
+        "-n x {flag} list",
+        "list -n x {flag}",
+        "runs --namespace=x {flag} logs digits",
+        "rollout {flag} status digits",
+    ],
 )
 def test_the_flags_of_the_cluster_may_stand_anywhere(kn_model, kubeconfig, words: str) -> None:
-    """kn passes its global flags on where they were typed. A cluster that does not answer is an error with a fix, and no traceback."""
+    """kn passes its global flags on where they were typed. A cluster that does not answer is an error with a
+    fix, and no traceback."""
     result = kn_model(*words.format(flag=f"--kubeconfig {kubeconfig(CLOSED)}").split())
     assert result.exit_code == 1, result.output
     assert "Error: the API server did not answer" in result.stderr
@@ -71,7 +87,10 @@ def test_who_names_a_cluster_means_one(knoll, kubeconfig) -> None:
 
 def test_a_kubeconfig_or_context_that_is_not_there_is_named(kn_model, kubeconfig, tmp_path: Path) -> None:
     """Nothing says where the cluster is, and the error says what would."""
-    for words in (["--kubeconfig", tmp_path / "nothing"], ["--kubeconfig", kubeconfig(CLOSED), "--context", "nothing"]):
+    for words in (
+        ["--kubeconfig", tmp_path / "nothing"],
+        ["--kubeconfig", kubeconfig(CLOSED), "--context", "nothing"],
+    ):
         result = kn_model("list", *words)
         assert result.exit_code == 1
         assert "nothing says where the cluster is" in result.stderr
@@ -86,7 +105,11 @@ def test_a_flag_of_kn_that_cannot_be_followed_is_refused(kn_model) -> None:
 
 def test_manifest_tells_kn_that_nothing_is_shared(kn_model) -> None:
     """The answer that kn decodes when its plugins share data."""
-    assert json.loads(kn_model("manifest").stdout) == {"hasManifest": True, "producesKeys": [], "consumesKeys": []}
+    assert json.loads(kn_model("manifest").stdout) == {
+        "hasManifest": True,
+        "producesKeys": [],
+        "consumesKeys": [],
+    }
 
 
 @pytest.mark.parametrize(

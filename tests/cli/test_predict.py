@@ -23,7 +23,11 @@ class Answers(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, request))  # type: ignore[attr-defined]
         is_picture = self.headers["accept"] == "image/png"
         probabilities = {"7": 0.9, "1": 0.06, "4": 0.04}
-        body = PNG if is_picture else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
+        body = (
+            PNG
+            if is_picture
+            else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
+        )
         self.send_response(500 if request["instances"] == ["bad"] else 200)
         self.send_header("content-type", "image/png" if is_picture else "application/json")
         self.send_header("x-model-version", "v000003")
@@ -42,9 +46,16 @@ def server(knoll, platform, model_file: Path) -> Iterator[Server]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         knoll("apply", "-f", model_file)
-        service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
+        service = {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": {"name": "digits"},
+            "spec": {},
+        }
         created = platform.cluster.create(service)
-        platform.cluster.update({**created, "status": {"url": f"http://127.0.0.1:{server.server_port}"}}, status=True)
+        platform.cluster.update(
+            {**created, "status": {"url": f"http://127.0.0.1:{server.server_port}"}}, status=True
+        )
         yield server
         server.shutdown()
         thread.join()
@@ -54,7 +65,9 @@ def test_a_picture_travels_as_base64_and_its_label_is_told(knoll, server, tmp_pa
     """A PNG becomes one V1 instance; the answer shows label, bars and the version that answered."""
     (tmp_path / "seven.png").write_bytes(PNG)
     result = knoll("predict", "digits", tmp_path / "seven.png")
-    assert server.asked == [("/v1/models/digits:predict", {"instances": [{"b64": base64.b64encode(PNG).decode()}]})]
+    assert server.asked == [
+        ("/v1/models/digits:predict", {"instances": [{"b64": base64.b64encode(PNG).decode()}]})
+    ]
     assert result.stdout.splitlines()[0].strip() == "7"
     assert "90.00%" in result.stdout
     assert "digits v000003 answered" in result.stderr
@@ -81,7 +94,8 @@ def test_a_seed_asks_for_a_picture_and_saves_it(knoll, server, tmp_path: Path) -
 
 
 def test_what_cannot_be_asked_is_told(knoll, server, platform, tmp_path: Path) -> None:
-    """No file and no seed is a usage error; other files, refusals and models that do not serve yet say what to do."""
+    """No file and no seed is a usage error; other files, refusals and models that do not serve yet say what
+    to do."""
     (tmp_path / "notes.txt").write_text("seven")
     assert knoll("predict", "digits").exit_code == 2
     assert "neither a PNG, nor a JPEG, nor JSON" in knoll("predict", "digits", tmp_path / "notes.txt").stderr

@@ -11,7 +11,17 @@ from knoll.errors import Unavailable
 from knoll.settings import read_settings
 from knoll.wiring.running import Running, keep, only_one, running
 
-FOUND = Running(os.getpid(), 9, "http://127.0.0.1:9", "http://127.0.0.1:8", "access", "secret", "us-east-1", "knoll-models", "")
+FOUND = Running(
+    os.getpid(),
+    9,
+    "http://127.0.0.1:9",
+    "http://127.0.0.1:8",
+    "access",
+    "secret",
+    "us-east-1",
+    "knoll-models",
+    "",
+)
 
 
 def test_what_a_kill_has_left_behind_is_not_what_runs(tmp_path: Path) -> None:
@@ -28,7 +38,11 @@ def test_what_a_kill_has_left_behind_is_not_what_runs(tmp_path: Path) -> None:
 
 def test_a_home_has_one_platform(tmp_path: Path) -> None:
     """The second one is told that the home is in use."""
-    with only_one(tmp_path), pytest.raises(Unavailable, match="in use by another platform"), only_one(tmp_path):
+    with (
+        only_one(tmp_path),
+        pytest.raises(Unavailable, match="in use by another platform"),
+        only_one(tmp_path),
+    ):
         pass
 
 
@@ -44,7 +58,10 @@ def test_who_only_asks_what_runs_keeps_no_platform_from_starting(tmp_path: Path)
 def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(tmp_path: Path) -> None:
     """As on a full disk, or below a folder of somebody else: no traceback."""
     (tmp_path / "file").touch()
-    with pytest.raises(Unavailable, match="cannot be used: Not a directory") as raised, only_one(tmp_path / "file" / "home"):
+    with (
+        pytest.raises(Unavailable, match="cannot be used: Not a directory") as raised,
+        only_one(tmp_path / "file" / "home"),
+    ):
         pass
     assert "--home" in raised.value.fix
 

@@ -8,7 +8,12 @@ from knoll.runs import Dataset, DatasetObject
 
 
 def job(name: str) -> dict:
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": {"knoll.dev/model": "digits"}}, "spec": {}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": {"knoll.dev/model": "digits"}},
+        "spec": {},
+    }
 
 
 def shown(knoll, *words: str) -> list[dict]:
@@ -16,17 +21,27 @@ def shown(knoll, *words: str) -> list[dict]:
 
 
 def test_the_state_follows_job_and_records(knoll, platform, records) -> None:
-    """A run is Queued without a Job, Pending with the Job's reason, Running with progress, and then what its outcome says."""
+    """A run is Queued without a Job, Pending with the Job's reason, Running with progress, and then what its
+    outcome says."""
     run = records.run()
     assert shown(knoll)[0]["state"] == "Queued"
     document = platform.cluster.create(job(run))
     assert shown(knoll)[0]["state"] == "Pending"
-    waiting = {"type": "Suspended", "status": "True", "reason": "NoCores", "message": "2 cores wanted, 1 free"}
+    waiting = {
+        "type": "Suspended",
+        "status": "True",
+        "reason": "NoCores",
+        "message": "2 cores wanted, 1 free",
+    }
     platform.cluster.update({**document, "status": {"conditions": [waiting]}}, status=True)
     assert "2 cores wanted" in shown(knoll)[0]["reason"]
     records.progress(run, 40, 95)
     assert (one := shown(knoll)[0])["state"] == "Running"
-    assert (one["progressPercentage"], one["estimatedRemainingSeconds"], one["metrics"]) == (40, 95, {"loss": 0.25})
+    assert (one["progressPercentage"], one["estimatedRemainingSeconds"], one["metrics"]) == (
+        40,
+        95,
+        {"loss": 0.25},
+    )
     assert "1m35s" in knoll("runs", "digits").stdout
     records.outcome(run, "rejected", reason="3/x.png is no picture")
     assert (one := shown(knoll)[0])["state"] == "Rejected"
@@ -40,7 +55,10 @@ def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records)
     platform.cluster.update({**document, "status": {"active": 1}}, status=True)
     assert shown(knoll)[0]["state"] == "Running"
     records.progress(run, 0, 0, state="waiting: ImagePullBackOff: no such image")
-    assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Pending", "ImagePullBackOff: no such image")
+    assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == (
+        "Pending",
+        "ImagePullBackOff: no such image",
+    )
 
 
 def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(knoll, platform, records) -> None:
@@ -60,8 +78,11 @@ def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) ->
 
 
 @pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("rejected", 1), ("failed", 1)])
-def test_watching_ends_with_the_outcome(knoll, platform, model_file: Path, bucket: str, records, state: str, code: int) -> None:
-    """-w returns at once when the run of the data that lies there is over; the exit code tells how it ended."""
+def test_watching_ends_with_the_outcome(
+    knoll, platform, model_file: Path, bucket: str, records, state: str, code: int
+) -> None:
+    """-w returns at once when the run of the data that lies there is over; the exit code tells how it
+    ended."""
     knoll("apply", "-f", model_file)
     run = landed_run(platform, bucket)
     records.outcome(records.run(1))
@@ -72,8 +93,11 @@ def test_watching_ends_with_the_outcome(knoll, platform, model_file: Path, bucke
     assert f"{run} {state.capitalize()}" in result.stdout
 
 
-def test_watching_knows_the_run_of_the_data_however_old_it_is(knoll, platform, model_file: Path, bucket: str, records) -> None:
-    """Going back to data of long ago makes no new run: -w ends with the old one, also when newer ones fill the list."""
+def test_watching_knows_the_run_of_the_data_however_old_it_is(
+    knoll, platform, model_file: Path, bucket: str, records
+) -> None:
+    """Going back to data of long ago makes no new run: -w ends with the old one, also when newer ones fill
+    the list."""
     knoll("apply", "-f", model_file)
     run = landed_run(platform, bucket)
     records.outcome(records.run(1, id=run))
@@ -82,7 +106,9 @@ def test_watching_knows_the_run_of_the_data_however_old_it_is(knoll, platform, m
     assert result.exit_code == 0, result.output
 
 
-def test_watching_waits_for_the_run_of_new_data(knoll, platform, model_file: Path, bucket: str, records) -> None:
+def test_watching_waits_for_the_run_of_new_data(
+    knoll, platform, model_file: Path, bucket: str, records
+) -> None:
     """An old run that has ended does not end -w while newer data has landed and its run is still to come."""
     knoll("apply", "-f", model_file)
     records.outcome(records.run(1))
@@ -102,7 +128,9 @@ def test_watching_tells_what_the_gate_waits_for(knoll, platform, model_file: Pat
     assert f"the marker s3://{bucket}/digits/_SUCCESS is not" in result.stdout
 
 
-def test_a_name_that_nothing_has_is_an_error_with_the_names_that_there_are(knoll, model_file: Path, records) -> None:
+def test_a_name_that_nothing_has_is_an_error_with_the_names_that_there_are(
+    knoll, model_file: Path, records
+) -> None:
     """`knoll runs` needs a Model or a run of that name: a deleted model's runs are still shown."""
     knoll("apply", "-f", model_file)
     for words in (["nosuch"], ["nosuch", "-w"], ["nosuch", "-o", "json"]):

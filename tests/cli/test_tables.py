@@ -7,7 +7,8 @@ from knoll.cli.tables import plain_table
 from knoll.cli.version_view import VERSION_HEADINGS
 
 OLD, NEW = "digits-0123456789abcdef0123", "digits-fedcba98765432100123"
-REASON = "ErrImagePull: failed to pull registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more: not found"
+IMAGE = "registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more"
+REASON = f"ErrImagePull: failed to pull {IMAGE}: not found"
 
 
 def lines(headings: tuple[str, ...], rows: list[tuple[str, ...]], width: int) -> list[str]:
@@ -31,18 +32,37 @@ def test_80_columns_keep_the_run_its_state_and_its_progress() -> None:
     for rows in ([waiting], [waiting, done]):
         found = lines(RUN_HEADINGS, rows, 80)
         assert {"RUN", "STATE", "PROGRESS", "ETA", "AGE", "WHY"} <= set(found[0].split())
-        assert all(part in next(line for line in found if line.startswith(NEW)) for part in ("Pending", "0 %", "0s", "4s"))
+        assert all(
+            part in next(line for line in found if line.startswith(NEW))
+            for part in ("Pending", "0 %", "0s", "4s")
+        )
         assert column(found, "WHY") == REASON.replace(" ", "")
-    assert all(part in next(line for line in found if OLD in line) for part in ("Succeeded", "100 %", "v000001", "2m"))
+    assert all(
+        part in next(line for line in found if OLD in line)
+        for part in ("Succeeded", "100 %", "v000001", "2m")
+    )
 
 
 def test_80_columns_keep_the_version_and_its_run() -> None:
     """A version that was rolled back shows why, and does not push the others out."""
-    bad = ("v000003", "quarantined", "accuracy 0.97", "0123456789ab", NEW, "4s", "12 of 50 requests failed, at most 1 % may fail")
+    bad = (
+        "v000003",
+        "quarantined",
+        "accuracy 0.97",
+        "0123456789ab",
+        NEW,
+        "4s",
+        "12 of 50 requests failed, at most 1 % may fail",
+    )
     good = ("v000002", "champion", "accuracy 0.98", "ba9876543210", OLD, "2m", "")
     found = lines(VERSION_HEADINGS, [bad, good], 80)
-    assert all(part in next(line for line in found if line.startswith("v000003")) for part in ("quarantined", NEW, "4s"))
-    assert all(part in next(line for line in found if line.startswith("v000002")) for part in ("champion", OLD, "2m"))
+    assert all(
+        part in next(line for line in found if line.startswith("v000003"))
+        for part in ("quarantined", NEW, "4s")
+    )
+    assert all(
+        part in next(line for line in found if line.startswith("v000002")) for part in ("champion", OLD, "2m")
+    )
     assert column(found, "WHY") == bad[-1].replace(" ", "")
 
 

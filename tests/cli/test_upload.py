@@ -36,8 +36,11 @@ def keys(platform, uri: str) -> list[str]:
     return [one.uri.removeprefix(uri) for one in platform.store.list(uri)]
 
 
-def test_files_keep_their_paths_and_the_marker_comes_last(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
-    """Files lie under the prefix as in the folder, hidden ones stay at home, and no object is newer than the marker."""
+def test_files_keep_their_paths_and_the_marker_comes_last(
+    knoll, platform, model_file: Path, bucket: str, data: Path
+) -> None:
+    """Files lie under the prefix as in the folder, hidden ones stay at home, and no object is newer than the
+    marker."""
     knoll("apply", "-f", model_file)
     result = knoll("upload", "digits", data)
     assert result.exit_code == 0, result.output
@@ -49,7 +52,9 @@ def test_files_keep_their_paths_and_the_marker_comes_last(knoll, platform, model
     assert "100 %" in result.stderr
 
 
-def test_replace_deletes_what_is_not_uploaded_after_a_yes(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
+def test_replace_deletes_what_is_not_uploaded_after_a_yes(
+    knoll, platform, model_file: Path, bucket: str, data: Path
+) -> None:
     """--replace asks, and then leaves exactly the uploaded files; without it older files stay."""
     knoll("apply", "-f", model_file)
     knoll("upload", "digits", data)
@@ -97,7 +102,9 @@ def test_a_dry_run_sends_nothing(knoll, platform, model_file: Path, bucket: str,
     assert keys(platform, f"s3://{bucket}/") == []
 
 
-def test_an_upload_that_cannot_be_whole_sends_nothing(knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path) -> None:
+def test_an_upload_that_cannot_be_whole_sends_nothing(
+    knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
+) -> None:
     """No files, a missing path and two files for one place are errors before the first byte is sent."""
     knoll("apply", "-f", model_file)
     (tmp_path / "empty").mkdir()
@@ -126,7 +133,9 @@ def test_progress_is_told_in_order(capsys: pytest.CaptureFixture[str], eager_thr
     with ThreadPoolExecutor(10) as pool:
         for done in [pool.submit(send_one) for _ in range(10)]:
             done.result()
-    assert re.findall(r"Uploaded (\d+) % of", capsys.readouterr().err) == [str(percent) for percent in range(10, 101, 10)]
+    assert re.findall(r"Uploaded (\d+) % of", capsys.readouterr().err) == [
+        str(percent) for percent in range(10, 101, 10)
+    ]
 
 
 def test_large_files_arrive_whole(knoll, platform, model_file: Path, bucket: str, tmp_path: Path) -> None:

@@ -19,10 +19,17 @@ def served(knoll, platform, model_file: Path, records) -> str:
     records.step(1, "Start", 100, reason="the gate is passed")
     records.step(2, "Promote", 100, reason="50 requests, none failed")
     records.status(
-        champion="v000001", phase="Idle", rollout={"step": 0, "percent": 100, "evidence": {"requests": 50, "errors": 0, "replayed": 20}}
+        champion="v000001",
+        phase="Idle",
+        rollout={"step": 0, "percent": 100, "evidence": {"requests": 50, "errors": 0, "replayed": 20}},
     )
     traffic = [{"revisionName": "digits-00001", "percent": 100, "latestRevision": True}]
-    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "digits"}, "spec": {}}
+    service = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "digits"},
+        "spec": {},
+    }
     created = platform.cluster.create(service)
     status = {"url": "http://127.0.0.1:9", "components": {"predictor": {"traffic": traffic}}}
     platform.cluster.update({**created, "status": status}, status=True)
@@ -53,7 +60,8 @@ def test_versions_show_their_role_and_save_their_pictures(knoll, records, served
 
 
 def test_watching_a_rollout_ends_with_its_verdict(knoll, records, served) -> None:
-    """-w returns 0 after a promotion, 1 after a rollback, and 3 while a newer version is still to be tried."""
+    """-w returns 0 after a promotion, 1 after a rollback, and 3 while a newer version is still to be
+    tried."""
     assert knoll("rollout", "status", "digits", "-w", "--timeout", "20").exit_code == 0
     records.version(served, "v000002")
     result = knoll("rollout", "status", "digits", "-w", "--timeout", "1")
@@ -75,40 +83,64 @@ def test_when_the_newest_version_was_refused_the_one_before_it_is_next(knoll, re
 
 
 def test_an_idle_rollout_says_that_the_champion_has_the_traffic(knoll, records, served) -> None:
-    """After a rollback all of it is the champion's, whatever the slot last asked for; after that of a first version it is nobody's."""
+    """After a rollback all of it is the champion's, whatever the slot last asked for; after that of a first
+    version it is nobody's."""
     records.step(2, "Rollback", 100, version="v000002", reason="5 of 50 requests failed")
-    records.status(champion="v000001", phase="Idle", rollout={"percent": 100}, quarantine={"v000002": "5 of 50 requests failed"})
+    records.status(
+        champion="v000001",
+        phase="Idle",
+        rollout={"percent": 100},
+        quarantine={"v000002": "5 of 50 requests failed"},
+    )
     assert traffic_told(knoll) == ("100 % to v000001", 100, "v000001")
     records.status(phase="Idle", quarantine={"v000002": "5 of 50 requests failed"})
     assert traffic_told(knoll) == ("none", 0, "")
 
 
-@pytest.mark.parametrize(("phase", "seen"), [("Deploying", None), ("Deploying", 0), ("Canary", 50), ("RollingBack", 0), ("Baking", 100)])
-def test_a_rollout_tells_the_traffic_that_is_seen(knoll, platform, records, served, phase: str, seen: int | None) -> None:
-    """What the InferenceService routes to the candidate's revision counts, not what is asked for; before there is a revision, nothing."""
+@pytest.mark.parametrize(
+    ("phase", "seen"),
+    [("Deploying", None), ("Deploying", 0), ("Canary", 50), ("RollingBack", 0), ("Baking", 100)],
+)
+def test_a_rollout_tells_the_traffic_that_is_seen(
+    knoll, platform, records, served, phase: str, seen: int | None
+) -> None:
+    """What the InferenceService routes to the candidate's revision counts, not what is asked for; before
+    there is a revision, nothing."""
     records.step(1, "Start", 50, version="v000002")
     records.status(champion="v000001", candidate="v000002", phase=phase, rollout={"percent": 50})
     shares = {"v000001": 100 - (seen or 0)} | ({"v000002": seen} if seen is not None else {})
     for version in shares:
         labels = {"serving.kserve.io/inferenceservice": "digits", "knoll.dev/version": version}
         metadata = {"name": f"digits-{version}", "labels": labels}
-        platform.cluster.create({"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": metadata, "spec": {}})
-    traffic = [{"revisionName": f"digits-{version}", "percent": percent} for version, percent in shares.items()]
+        platform.cluster.create(
+            {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": metadata, "spec": {}}
+        )
+    traffic = [
+        {"revisionName": f"digits-{version}", "percent": percent} for version, percent in shares.items()
+    ]
     service = platform.cluster.get("InferenceService", "digits")
-    platform.cluster.update({**service, "status": {"components": {"predictor": {"traffic": traffic}}}}, status=True)
+    platform.cluster.update(
+        {**service, "status": {"components": {"predictor": {"traffic": traffic}}}}, status=True
+    )
     assert traffic_told(knoll) == (f"{seen or 0} % to v000002", seen or 0, "v000002")
 
 
 def traffic_told(knoll) -> tuple[str, int, str]:
     """What people read of the traffic, and what programs do."""
-    told = next(line for line in knoll("rollout", "status", "digits").stdout.splitlines() if line.startswith("Traffic"))
+    told = next(
+        line
+        for line in knoll("rollout", "status", "digits").stdout.splitlines()
+        if line.startswith("Traffic")
+    )
     document = json.loads(knoll("rollout", "status", "digits", "-o", "json").stdout)
     return told.removeprefix("Traffic").strip(), document["percent"], document["percentTo"]
 
 
 def test_a_name_that_nothing_has_on_a_cluster_is_told_with_its_namespace(platform) -> None:
     """There the model may well be in another one."""
-    there = replace(platform, settings=platform.settings.model_copy(update={"cluster": "kubernetes", "namespace": "ml"}))
+    there = replace(
+        platform, settings=platform.settings.model_copy(update={"cluster": "kubernetes", "namespace": "ml"})
+    )
     for look in (find_model, read_versions):
         with pytest.raises(NotFound, match=r"model digits: there is none of that name in the namespace ml$"):
             look(there, "digits")
@@ -126,7 +158,14 @@ def test_why_tells_the_whole_trail(knoll, served) -> None:
     assert trail["version"]["metrics"] == {"accuracy": 0.98}
     assert [one["action"] for one in trail["rollout"]] == ["Start", "Promote"]
     text = knoll("why", "digits", "v000001").stdout
-    for part in ("upload-1", "1 object, 1.5 KiB", served, "accuracy 0.98 (atLeast 0.9)", "v000001, champion", "Promote 100 %"):
+    for part in (
+        "upload-1",
+        "1 object, 1.5 KiB",
+        served,
+        "accuracy 0.98 (atLeast 0.9)",
+        "v000001, champion",
+        "Promote 100 %",
+    ):
         assert part in text
 
 

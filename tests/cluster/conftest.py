@@ -1,4 +1,5 @@
-"""knoll on a real cluster: one installation in a namespace of its own for the whole session, and the hands of a user."""
+"""knoll on a real cluster: one installation in a namespace of its own for the whole session, and the hands of
+a user."""
 
 import base64
 import importlib.util
@@ -30,7 +31,18 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
-from knoll.names import claim_uri, join, manifest_uri, outcome_uri, rollouts_uri, run_id, run_uri, runs_uri, version_uri, versions_uri
+from knoll.names import (
+    claim_uri,
+    join,
+    manifest_uri,
+    outcome_uri,
+    rollouts_uri,
+    run_id,
+    run_uri,
+    runs_uri,
+    version_uri,
+    versions_uri,
+)
 from knoll.ports import Document
 from knoll.runs import Outcome, dump
 from knoll.versions import dump_manifest, load_manifest
@@ -45,9 +57,11 @@ NOWHERE = "http://nowhere.invalid/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """While the benchmark has an installation of its own, the other one falls asleep, which is what comes next: saves a wait, no more.
+    """While the benchmark has an installation of its own, the other one falls asleep, which is what comes
+    next: saves a wait, no more.
 
-    Who takes the API server away comes last: ways through it, such as the one to the broker, do not come back.
+    Who takes the API server away comes last: ways through it, such as the one to the broker, do not come
+    back.
     """
     items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
@@ -64,7 +78,8 @@ def load_deploy() -> ModuleType:
 
 @dataclass
 class Traffic:
-    """What a client got that asked without pause: answers by version, and everything that was no 200 from a known version."""
+    """What a client got that asked without pause: answers by version, and everything that was no 200 from a
+    known version."""
 
     versions: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -108,18 +123,38 @@ class Installation:
         document["metadata"] = {"name": name}
         spec = document["spec"]
         spec["dataset"] = {"uri": f"s3://{self.datasets}/{name}/", "landed": {"when": "marker"}}
-        spec["training"] |= {"config": {"epochs": 6, "batchSize": 32}, "resources": {"cpu": "200m", "memory": "1Gi"}, "deadline": "10m"}
+        spec["training"] |= {
+            "config": {"epochs": 6, "batchSize": 32},
+            "resources": {"cpu": "200m", "memory": "1Gi"},
+            "deadline": "10m",
+        }
         spec["training"] |= training
         spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
-        spec["serving"] = {"minReplicas": 0, "maxReplicas": 2, "concurrency": 8, "resources": {"cpu": "50m", "memory": "384Mi"}}
-        spec["rollout"] = {"steps": [20, 50], "minRequests": 20, "bake": "3s", "idle": "replay", "progressDeadline": "180s"} | rollout
+        spec["serving"] = {
+            "minReplicas": 0,
+            "maxReplicas": 2,
+            "concurrency": 8,
+            "resources": {"cpu": "50m", "memory": "384Mi"},
+        }
+        spec["rollout"] = {
+            "steps": [20, 50],
+            "minRequests": 20,
+            "bake": "3s",
+            "idle": "replay",
+            "progressDeadline": "180s",
+        } | rollout
         self.apply(document)
 
     def upload(self, name: str, folder: Path) -> None:
         """What a user does with boto3: every file, and the marker last."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         with ThreadPoolExecutor(8) as pool:
-            for _ in pool.map(lambda path: self.store.put(self.data(name, str(path.relative_to(folder))), path.read_bytes()), files):
+            for _ in pool.map(
+                lambda path: self.store.put(
+                    self.data(name, str(path.relative_to(folder))), path.read_bytes()
+                ),
+                files,
+            ):
                 pass
         self.store.put(self.data(name, "_SUCCESS"), b"")
 
@@ -133,13 +168,18 @@ class Installation:
         return status
 
     def wait_for_champion(self, name: str, version: str, seconds: float = 240) -> None:
-        """Until the version is the champion, no rollout is in progress, and the world is what the slot says."""
+        """Until the version is the champion, no rollout is in progress, and the world is what the slot
+        says."""
 
         def is_settled() -> bool:
             status = self.status(name)
-            if (status.get("champion"), status.get("phase")) != (version, "Idle") or not self.exists("InferenceService", name):
+            if (status.get("champion"), status.get("phase")) != (version, "Idle") or not self.exists(
+                "InferenceService", name
+            ):
                 return False
-            return "canaryTrafficPercent" not in self.service(name)["spec"]["predictor"] and "Promote 100" in self.steps(name, version)
+            return "canaryTrafficPercent" not in self.service(name)["spec"][
+                "predictor"
+            ] and "Promote 100" in self.steps(name, version)
 
         self.until(is_settled, seconds)
 
@@ -158,7 +198,10 @@ class Installation:
 
     def runs(self, name: str) -> list[str]:
         """Ids of the model's runs."""
-        return [one.uri.rpartition("/")[2].removesuffix(".json") for one in self.store.list(runs_uri(self.root) + f"{name}-")]
+        return [
+            one.uri.rpartition("/")[2].removesuffix(".json")
+            for one in self.store.list(runs_uri(self.root) + f"{name}-")
+        ]
 
     def versions(self, name: str) -> list[str]:
         """The versions that exist: those with a manifest."""
@@ -193,7 +236,8 @@ class Installation:
         return self.ask(name, f"/v1/models/{name}:predict", body)
 
     def ask(self, name: str, path: str, body: Any = None) -> httpx.Response:
-        """Get a path of a model's predictor, or post a body there: through the gateway, if there is one to go through."""
+        """Get a path of a model's predictor, or post a body there: through the gateway, if there is one to go
+        through."""
         host = self.host(name)
         url = (self.environment.get("GATEWAY_URL") or f"http://{host}") + path
         method = "GET" if body is None else "POST"
@@ -207,9 +251,13 @@ class Installation:
 
     def publish(self, event: Document, to: str = "") -> int:
         """Post a structured event to the broker; its answer."""
-        content = json.dumps({"specversion": "1.0", "source": "/test", "time": "2026-01-01T00:00:00Z"} | event)
+        content = json.dumps(
+            {"specversion": "1.0", "source": "/test", "time": "2026-01-01T00:00:00Z"} | event
+        )
         headers = {"content-type": "application/cloudevents+json"}
-        return httpx.post(to or self.broker, content=content, headers=headers, timeout=60, trust_env=False).status_code
+        return httpx.post(
+            to or self.broker, content=content, headers=headers, timeout=60, trust_env=False
+        ).status_code
 
     def exists(self, kind: str, name: str) -> bool:
         """Whether an object is there."""
@@ -225,7 +273,11 @@ class Installation:
 
     def replicas(self) -> dict[str, int]:
         """Pods of every function and predictor that are wanted or there."""
-        found = json.loads(self.kubectl("get", "deploy", "-n", self.namespace, "-l", "serving.knative.dev/service", "-o", "json"))
+        found = json.loads(
+            self.kubectl(
+                "get", "deploy", "-n", self.namespace, "-l", "serving.knative.dev/service", "-o", "json"
+            )
+        )
         return {one["metadata"]["name"]: one["status"].get("replicas", 0) for one in found["items"]}
 
     @contextmanager
@@ -258,7 +310,9 @@ class Installation:
             yield
         finally:
             self.kubectl("apply", "-k", str(self.folder))
-            self.kubectl("wait", "--for=condition=Ready", f"trigger/{name}", "-n", self.namespace, "--timeout=60s")
+            self.kubectl(
+                "wait", "--for=condition=Ready", f"trigger/{name}", "-n", self.namespace, "--timeout=60s"
+            )
 
     def image(self, name: str) -> str:
         """Full name of one of our images."""
@@ -266,9 +320,12 @@ class Installation:
         return full
 
     def _notify(self, url: str) -> None:
-        """Without the command nobody has told the store of this namespace, and there is nothing to be told otherwise."""
+        """Without the command nobody has told the store of this namespace, and there is nothing to be told
+        otherwise."""
         if self.environment.get("NOTIFY_COMMAND"):
-            subprocess.run([*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True)
+            subprocess.run(
+                [*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True
+            )
         self.until(lambda: answers(self.store, self.datasets), 60)
 
     def _tick(self, schedule: str) -> None:
@@ -276,7 +333,8 @@ class Installation:
         self.kubectl("patch", "pingsource", "knoll-tick", "-n", self.namespace, "--type=merge", "-p", patch)
 
     def give_version(self, source: tuple[str, str], target: tuple[str, str], *, broken: bool = False) -> None:
-        """A version with the files of another one, announced as a trainer does; a broken one has a bit of its graph flipped."""
+        """A version with the files of another one, announced as a trainer does; a broken one has a bit of its
+        graph flipped."""
         origin = load_manifest(self.store.get(manifest_uri(self.root, *source)))
         model, version = target
         run = run_id(model, "given", version)
@@ -287,8 +345,18 @@ class Installation:
             self.store.put(join(version_uri(self.root, *target), file), damaged)
         manifest = replace(origin, model=model, version=version, run=run)
         self.store.put(manifest_uri(self.root, *target), dump_manifest(manifest), if_absent=True)
-        self.store.put(outcome_uri(self.root, run), dump(Outcome("succeeded", origin.created_at, version)), if_absent=True)
-        self.publish({"id": uuid.uuid4().hex, "type": "dev.knoll.training.succeeded", "data": {"model": model, "version": version}})
+        self.store.put(
+            outcome_uri(self.root, run),
+            dump(Outcome("succeeded", origin.created_at, version)),
+            if_absent=True,
+        )
+        self.publish(
+            {
+                "id": uuid.uuid4().hex,
+                "type": "dev.knoll.training.succeeded",
+                "data": {"model": model, "version": version},
+            }
+        )
 
     @contextmanager
     def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:
@@ -352,7 +420,9 @@ def _need(*names: str) -> dict[str, str]:
 def _remove(store: S3Store, bucket: str, environment: Mapping[str, str]) -> None:
     for one in list(store.list(f"s3://{bucket}/")):
         store.delete(one.uri)
-    client = boto3.client("s3", endpoint_url=environment.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={}))
+    client = boto3.client(
+        "s3", endpoint_url=environment.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={})
+    )
     client.delete_bucket(Bucket=bucket)
 
 
@@ -363,7 +433,12 @@ def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
     name = f"knoll-test-{uuid.uuid4().hex[:6]}"
     environment = given | {"KNOLL_NAMESPACE": name, "KNOLL_MODEL_BUCKET": f"{name}-models"}
     deploy = load_deploy()
-    store = S3Store(*(environment.get(key, "") for key in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")))
+    store = S3Store(
+        *(
+            environment.get(key, "")
+            for key in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+        )
+    )
     store.ensure_bucket(f"{name}-data")
     ticker = {
         "target": {"kind": "PingSource"},
@@ -385,7 +460,11 @@ def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
     finally:
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
         if given.get("NOTIFY_COMMAND"):
-            subprocess.run([*shlex.split(given["NOTIFY_COMMAND"]), deploy.notifications_url(given)], check=False, capture_output=True)
+            subprocess.run(
+                [*shlex.split(given["NOTIFY_COMMAND"]), deploy.notifications_url(given)],
+                check=False,
+                capture_output=True,
+            )
         until(lambda: answers(store, f"{name}-data"), 60)
         for bucket in (f"{name}-data", f"{name}-models"):
             _remove(store, bucket, environment)
@@ -393,9 +472,14 @@ def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that makes a folder of real digits: `count` of each class that is asked for, from the `start`th on."""
+    """A function that makes a folder of real digits: `count` of each class that is asked for, from the
+    `start`th on."""
     everything = tmp_path_factory.mktemp("digits") / "all"
-    subprocess.run([sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)],
+        check=True,
+        capture_output=True,
+    )
 
     def some(classes: str = "017", start: int = 0, count: int = 30) -> Path:
         folder = tmp_path_factory.mktemp("some")
@@ -417,7 +501,8 @@ def seven(digits: Callable[..., Path]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class First:
-    """What there was when the first version had become the champion, what had opened its run, and what it answered."""
+    """What there was when the first version had become the champion, what had opened its run, and what it
+    answered."""
 
     jobs: int
     runs: int
@@ -428,7 +513,8 @@ class First:
 
 @pytest.fixture(scope="session")
 def first(installation: Installation, digits: Callable[..., Path], seven: dict[str, Any]) -> First:
-    """The first version of the Model digits, made by one upload, is the champion or was. No tick helps where the store notifies."""
+    """The first version of the Model digits, made by one upload, is the champion or was. No tick helps where
+    the store notifies."""
     installation.declare("digits")
     with installation.without_ticks() if installation.environment.get("NOTIFY_COMMAND") else nullcontext():
         installation.upload("digits", digits(start=0))

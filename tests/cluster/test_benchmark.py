@@ -15,17 +15,37 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_cold_starts_and_events_are_measured_beside_their_peers(installation: Any) -> None:
-    """An event has its Job in three times what a JobSink takes at most; what cold starts take here and now is told and not judged."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "cluster.py"), "--rounds", "1", "--events", "10", "-o", "json"]
-    ended = subprocess.run(command, env=dict(installation.environment), capture_output=True, text=True, timeout=850)
+    """An event has its Job in three times what a JobSink takes at most; what cold starts take here and now is
+    told and not judged."""
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "cluster.py"),
+        "--rounds",
+        "1",
+        "--events",
+        "10",
+        "-o",
+        "json",
+    ]
+    ended = subprocess.run(
+        command, env=dict(installation.environment), capture_output=True, text=True, timeout=850
+    )
     assert ended.returncode == 0, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     for line in lines:
         print(json.dumps(line))
     goals = [one for one in lines if "goal" in one]
     told = json.dumps([one for one in lines if "goal" not in one])
-    peers = ("stock kserve", "JobSink", "knoll, a real version", "event to Job, from zero", "event to Job, warm")
-    assert [one for one in (*peers, *(["first answer: Go"] if shutil.which("go") else [])) if one not in told] == []
+    peers = (
+        "stock kserve",
+        "JobSink",
+        "knoll, a real version",
+        "event to Job, from zero",
+        "event to Job, warm",
+    )
+    assert [
+        one for one in (*peers, *(["first answer: Go"] if shutil.which("go") else [])) if one not in told
+    ] == []
     [cold], [warm] = ([one for one in goals if word in one["goal"]] for word in ("zero", "warm"))
     assert cold["value"] > 0
     assert warm["value"] <= warm["target"] == 3.0

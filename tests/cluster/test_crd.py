@@ -16,7 +16,9 @@ pytestmark = pytest.mark.cluster
 
 
 def kubectl(*arguments: str, document: Any = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["kubectl", *arguments], input=json.dumps(document), capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        ["kubectl", *arguments], input=json.dumps(document), capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,12 +31,26 @@ def crd() -> None:
     assert established.returncode == 0, established.stderr
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}")
+@pytest.mark.parametrize(
+    "case",
+    CASES,
+    ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}",
+)
 def test_the_server_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> None:
-    """A good Model is stored as it was written, without defaults; a bad one is refused with the field at fault."""
+    """A good Model is stored as it was written, without defaults; a bad one is refused with the field at
+    fault."""
     base = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
-    spec = {key: value for key, value in {**base, **case.get("spec", {})}.items() if value is not None or key == "gate"}
-    document = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": case.get("name", "digits")}, "spec": spec}
+    spec = {
+        key: value
+        for key, value in {**base, **case.get("spec", {})}.items()
+        if value is not None or key == "gate"
+    }
+    document = {
+        "apiVersion": "knoll.dev/v1alpha1",
+        "kind": "Model",
+        "metadata": {"name": case.get("name", "digits")},
+        "spec": spec,
+    }
     answer = kubectl("create", "--dry-run=server", "--output=json", "--filename=-", document=document)
     if "good" in case:
         assert answer.returncode == 0, answer.stderr

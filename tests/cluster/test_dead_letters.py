@@ -1,4 +1,5 @@
-"""Dead letters from the command line: the broker of a cluster cannot be reached from outside, and still they are replayed."""
+"""Dead letters from the command line: the broker of a cluster cannot be reached from outside, and still they
+are replayed."""
 
 import json
 import subprocess
@@ -31,8 +32,18 @@ def dlq(installation: Any) -> Dlq:
     """A function that runs `kn model dlq` in the installation's namespace, and returns its JSON."""
 
     def run(*words: str, code: int = 0) -> Any:
-        command = [str(Path(sys.executable).parent / "kn-model"), "dlq", *words, "-n", installation.namespace, "-o", "json"]
-        ended = subprocess.run(command, env=installation.environment, capture_output=True, text=True, timeout=240)
+        command = [
+            str(Path(sys.executable).parent / "kn-model"),
+            "dlq",
+            *words,
+            "-n",
+            installation.namespace,
+            "-o",
+            "json",
+        ]
+        ended = subprocess.run(
+            command, env=installation.environment, capture_output=True, text=True, timeout=240
+        )
         assert ended.returncode == code, f"{command}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         return json.loads(ended.stdout.splitlines()[-1])
 
@@ -40,7 +51,8 @@ def dlq(installation: Any) -> Dlq:
 
 
 def test_an_event_that_dies_is_explained_replayed_and_dropped(installation: Any, dlq: Dlq) -> None:
-    """train refuses it, and again after the replay: two deaths of one letter, with the replay that led to the second."""
+    """train refuses it, and again after the replay: two deaths of one letter, with the replay that led to the
+    second."""
     poison = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "data": {"model": 7}}
     assert installation.publish(poison) == 202
 
@@ -52,7 +64,9 @@ def test_an_event_that_dies_is_explained_replayed_and_dropped(installation: Any,
     assert (first["state"], first["times"], first["code"]) == ("Dead", 1, "422")
     assert "names no run" in first["reason"]
     with installation.without_ticks():
-        assert dlq("replay", first["letter"])["letters"] == [{"letter": first["letter"], "result": "wanted", "reason": ""}]
+        assert dlq("replay", first["letter"])["letters"] == [
+            {"letter": first["letter"], "result": "wanted", "reason": ""}
+        ]
         assert letter()["state"] == "Wanted"
         installation.tick()
         installation.until(lambda: letter()["times"] == 2, 60)
@@ -85,10 +99,24 @@ def test_a_replay_has_its_effect_once(installation: Any, dlq: Dlq, digits: Digit
 def _refused(installation: Any, key: str) -> str:
     """Keep the event of this object as the dead-letters function would, and return the letter's id."""
     settings = Settings(home=Path("/nowhere"), model_bucket=installation.environment["KNOLL_MODEL_BUCKET"])
-    platform = Platform(installation.store, installation.cluster, HttpEvents(""), HttpPredictors(), SystemClock(), settings)
+    platform = Platform(
+        installation.store, installation.cluster, HttpEvents(""), HttpPredictors(), SystemClock(), settings
+    )
     now = datetime.now(UTC)
-    event = created(installation.datasets, key, source="/test", time=now.isoformat(), etag="e", size=0, seal=uuid.uuid4().hex)
-    why = {"knativeerrordest": "http://knoll-ingest", "knativeerrorcode": "503", "knativeerrordata": "bm90IG5vdw=="}
+    event = created(
+        installation.datasets,
+        key,
+        source="/test",
+        time=now.isoformat(),
+        etag="e",
+        size=0,
+        seal=uuid.uuid4().hex,
+    )
+    why = {
+        "knativeerrordest": "http://knoll-ingest",
+        "knativeerrorcode": "503",
+        "knativeerrordata": "bm90IG5vdw==",
+    }
     before = _letters(installation)
     handler.handle(replace(event, extensions=why), platform)
     (letter,) = _letters(installation) - before

@@ -1,4 +1,5 @@
-"""Events that go wrong: what nobody can take is kept once, and what the cluster knows of Jobs and Pods comes back without asking."""
+"""Events that go wrong: what nobody can take is kept once, and what the cluster knows of Jobs and Pods comes
+back without asking."""
 
 import base64
 import json
@@ -46,7 +47,9 @@ def test_bad_data_fails_the_job_at_once_and_its_file_is_named(installation: Any,
     (folder / "7" / "broken.png").write_bytes(b"no picture")
     installation.declare("spoilt")
     installation.upload("spoilt", folder)
-    installation.until(lambda: installation.runs("spoilt") and outcome(installation, installation.runs("spoilt")[0]), 180)
+    installation.until(
+        lambda: installation.runs("spoilt") and outcome(installation, installation.runs("spoilt")[0]), 180
+    )
     [run] = installation.runs("spoilt")
     assert outcome(installation, run)["state"] == "rejected"
     assert "7/broken.png" in outcome(installation, run)["reason"]
@@ -57,7 +60,8 @@ def test_bad_data_fails_the_job_at_once_and_its_file_is_named(installation: Any,
 
 
 def test_a_trainer_that_is_killed_ends_its_run_with_the_reason(installation: Any, digits: Digits) -> None:
-    """Out of memory, so that it cannot speak: the Job's failure comes back as an event, and the outcome names what the Pod died of."""
+    """Out of memory, so that it cannot speak: the Job's failure comes back as an event, and the outcome names
+    what the Pod died of."""
     installation.declare("hungry", training={"resources": {"cpu": "200m", "memory": "96Mi"}, "retries": 0})
     installation.upload("hungry", digits(start=40, count=20))
     installation.until(lambda: installation.runs("hungry"), 60)
@@ -71,7 +75,10 @@ def test_a_trainer_that_is_killed_ends_its_run_with_the_reason(installation: Any
 
 def letters(installation: Any) -> list[dict[str, Any]]:
     """All dead letters."""
-    return [json.loads(installation.store.get(one.uri)) for one in installation.store.list(dead_letters_uri(installation.root))]
+    return [
+        json.loads(installation.store.get(one.uri))
+        for one in installation.store.list(dead_letters_uri(installation.root))
+    ]
 
 
 def progress(installation: Any, run: str) -> dict[str, Any]:

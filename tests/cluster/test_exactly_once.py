@@ -1,6 +1,8 @@
-"""One Job for each landed dataset on a real API server: deliveries at once, a full house, refusals, and data that outruns its training.
+"""One Job for each landed dataset on a real API server: deliveries at once, a full house, refusals, and data
+that outruns its training.
 
-No Job here ever runs: each asks for more processors than any node has, or for a service account that is not there.
+No Job here ever runs: each asks for more processors than any node has, or for a service account that is not
+there.
 """
 
 import json
@@ -62,7 +64,8 @@ class Outbox:
 
 @pytest.fixture
 def world(namespace: str) -> Iterator[World]:
-    """A function that gives a platform with that quota: API server and store are real, in a namespace where nothing of knoll is deployed.
+    """A function that gives a platform with that quota: API server and store are real, in a namespace where
+    nothing of knoll is deployed.
 
     There are twenty Models, each with data that has landed.
     """
@@ -84,13 +87,17 @@ def world(namespace: str) -> Iterator[World]:
     for bucket in (data, models):
         for one in list(store.list(f"s3://{bucket}/")):
             store.delete(one.uri)
-        boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={})).delete_bucket(Bucket=bucket)
+        boto3.client(
+            "s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None, config=Config(proxies={})
+        ).delete_bucket(Bucket=bucket)
 
 
 def declare(name: str, bucket: str, platform: Platform) -> None:
     """A Model, and its data."""
     spec = {"family": "image-classifier", "dataset": {"uri": f"s3://{bucket}/{name}/"}, "training": NEVER}
-    platform.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec})
+    platform.cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+    )
     platform.store.put(f"s3://{bucket}/{name}/data", name.encode())
     platform.store.put(f"s3://{bucket}/{name}/_SUCCESS", b"")
 
@@ -104,8 +111,11 @@ def opened(platform: Platform) -> Sequence[Event]:
 
 
 def deliver(events: Sequence[Event], platform: Platform) -> None:
-    """Give each event to one of the train function's processes, 64 at a time, and again while it answers 503, as a broker does."""
-    processes = [replace(platform, cluster=KubernetesCluster(platform.settings.namespace)) for _ in range(PROCESSES)]
+    """Give each event to one of the train function's processes, 64 at a time, and again while it answers 503,
+    as a broker does."""
+    processes = [
+        replace(platform, cluster=KubernetesCluster(platform.settings.namespace)) for _ in range(PROCESSES)
+    ]
 
     def give(number: int, event: Event) -> None:
         for _ in range(5):
@@ -120,7 +130,8 @@ def deliver(events: Sequence[Event], platform: Platform) -> None:
 
 @dataclass
 class Seen:
-    """What a watch has shown of a namespace's Jobs, in the API server's order: how often each was created, how many were live at once."""
+    """What a watch has shown of a namespace's Jobs, in the API server's order: how often each was created,
+    how many were live at once."""
 
     created: Counter[str] = field(default_factory=Counter)
     live: set[str] = field(default_factory=set)
@@ -135,7 +146,8 @@ class Seen:
 
 @contextmanager
 def watching(platform: Platform) -> Iterator[Seen]:
-    """Watch the Jobs; complete when the block has been left, because a Job of no Model is the last that is created."""
+    """Watch the Jobs; complete when the block has been left, because a Job of no Model is the last that is
+    created."""
     seen = Seen()
     client = Client(KubeConfig.from_env(), namespace=platform.settings.namespace, trust_env=False)
 
@@ -151,7 +163,12 @@ def watching(platform: Platform) -> Iterator[Seen]:
         yield seen
     finally:
         pod = {"restartPolicy": "Never", "containers": [{"name": "none", "image": "none"}]}
-        last = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": LAST}, "spec": {"suspend": True, "template": {"spec": pod}}}
+        last = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": LAST},
+            "spec": {"suspend": True, "template": {"spec": pod}},
+        }
         platform.cluster.create(last)
         watcher.join(30)
     assert not watcher.is_alive()
@@ -169,7 +186,8 @@ def test_of_64_deliveries_of_each_of_20_datasets_come_20_jobs(world: World) -> N
 
 
 def test_no_more_jobs_than_the_quota_are_live_and_every_run_has_its_turn(world: World, until: Until) -> None:
-    """Promised where all runs are open when deciders meet: they take the same ones, the oldest, so who comes late creates nothing more."""
+    """Promised where all runs are open when deciders meet: they take the same ones, the oldest, so who comes
+    late creates nothing more."""
     platform = world(4)
     events = opened(platform)
     runs = [event.data["runId"] for event in events]
@@ -190,13 +208,15 @@ def live(platform: Platform) -> Sequence[Document]:
 def is_blocked(run: str, platform: Platform) -> bool:
     """Whether people are told that the run waits for the quota."""
     found = [
-        json.loads(platform.store.get(one.uri))["state"] for one in platform.store.list(progress_uri(platform.settings.model_root, run))
+        json.loads(platform.store.get(one.uri))["state"]
+        for one in platform.store.list(progress_uri(platform.settings.model_root, run))
     ]
     return found == ["blocked: all 4 Jobs of the quota are live"]
 
 
 def have_ended(platform: Platform) -> bool:
-    """End the live Jobs as a trainer would, by an outcome first, and tell of all that have ended, each several times at once.
+    """End the live Jobs as a trainer would, by an outcome first, and tell of all that have ended, each
+    several times at once.
 
     Whether no run waits any longer.
     """
@@ -205,8 +225,13 @@ def have_ended(platform: Platform) -> bool:
         platform.store.put(uri, dump(Outcome("succeeded", NOW)), content_type="application/json")
         with suppress(Conflict):
             platform.cluster.update({**job, "spec": {**job["spec"], "activeDeadlineSeconds": 1}})
-    waiting = {one.uri.rpartition("/")[2].partition(".")[0] for one in platform.store.list(inbox(platform.settings.model_root))}
-    ended = [job for job in platform.cluster.list("Job") if not is_live(job) and job["metadata"]["name"] in waiting]
+    waiting = {
+        one.uri.rpartition("/")[2].partition(".")[0]
+        for one in platform.store.list(inbox(platform.settings.model_root))
+    }
+    ended = [
+        job for job in platform.cluster.list("Job") if not is_live(job) and job["metadata"]["name"] in waiting
+    ]
     deliver([changed(job) for job in ended] * 4, platform)
     return not waiting
 
@@ -214,17 +239,31 @@ def have_ended(platform: Platform) -> bool:
 def changed(job: Document) -> Event:
     """What an ApiServerSource says of a Job."""
     extensions = {"kind": "Job", "apiversion": "batch/v1", "name": job["metadata"]["name"]}
-    return Event(job["metadata"]["uid"], "/test", "dev.knative.apiserver.resource.update", NOW, data=job, extensions=extensions)
+    return Event(
+        job["metadata"]["uid"],
+        "/test",
+        "dev.knative.apiserver.resource.update",
+        NOW,
+        data=job,
+        extensions=extensions,
+    )
 
 
 @contextmanager
 def quota_of_none(installation: Any) -> Iterator[None]:
     """The namespace may have no Jobs."""
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
     installation.apply(quota)
     path = "jsonpath={.status.hard.count/jobs\\.batch}=0"
     try:
-        installation.kubectl("wait", f"--for={path}", "resourcequota/none", "-n", installation.namespace, "--timeout=30s")
+        installation.kubectl(
+            "wait", f"--for={path}", "resourcequota/none", "-n", installation.namespace, "--timeout=30s"
+        )
         yield
     finally:
         installation.kubectl("delete", "resourcequota", "none", "-n", installation.namespace)
@@ -237,8 +276,14 @@ def policy_against_all(installation: Any) -> Iterator[None]:
     rules = [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}]
     denial = {"expression": "false", "message": "no training on Fridays"}
     here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": installation.namespace}}}
-    policy = document(kind, name, {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules}, "validations": [denial]})
-    binding = document(f"{kind}Binding", name, {"policyName": name, "validationActions": ["Deny"], "matchResources": here})
+    policy = document(
+        kind,
+        name,
+        {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules}, "validations": [denial]},
+    )
+    binding = document(
+        f"{kind}Binding", name, {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    )
     probe = ("create", "job", "probe", "--image=none", "--dry-run=server", "-n", installation.namespace)
     try:
         for one in (policy, binding):
@@ -247,12 +292,19 @@ def policy_against_all(installation: Any) -> Iterator[None]:
         yield
     finally:
         installation.kubectl("delete", f"{kind}Binding,{kind}", name, "--ignore-not-found")
-        installation.until(lambda: "no training on Fridays" not in installation.kubectl(*probe, check=False), 60)
+        installation.until(
+            lambda: "no training on Fridays" not in installation.kubectl(*probe, check=False), 60
+        )
 
 
 def document(kind: str, name: str, spec: Mapping[str, Any]) -> Document:
     """An object of admission control."""
-    return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": dict(spec),
+    }
 
 
 @pytest.mark.parametrize(
@@ -280,8 +332,18 @@ def test_a_run_whose_job_is_not_admitted_is_blocked_and_starts_when_it_is(
 
 def shown(installation: Any, name: str) -> Mapping[str, str]:
     """The model's newest run, as `kn model runs` shows it."""
-    command = [str(Path(sys.executable).with_name("kn-model")), "runs", name, "-n", installation.namespace, "-o", "json"]
-    ended = subprocess.run(command, env=dict(installation.environment), capture_output=True, text=True, timeout=60, check=True)
+    command = [
+        str(Path(sys.executable).with_name("kn-model")),
+        "runs",
+        name,
+        "-n",
+        installation.namespace,
+        "-o",
+        "json",
+    ]
+    ended = subprocess.run(
+        command, env=dict(installation.environment), capture_output=True, text=True, timeout=60, check=True
+    )
     run: Mapping[str, str] = json.loads(ended.stdout)["runs"][0]
     return run
 

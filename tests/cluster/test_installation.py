@@ -1,4 +1,5 @@
-"""What `make deploy` puts on a cluster: admitted as it is, unchanged when applied again, and allowed to do what it must and no more."""
+"""What `make deploy` puts on a cluster: admitted as it is, unchanged when applied again, and allowed to do
+what it must and no more."""
 
 import json
 import re
@@ -15,7 +16,8 @@ ACCOUNTS = sorted(one.stem for one in ROLES.iterdir())
 
 
 def test_everything_is_admitted_without_a_warning(installation: Any) -> None:
-    """Under other names, so that there is something to admit, in a namespace that enforces the pod security standard `restricted`."""
+    """Under other names, so that there is something to admit, in a namespace that enforces the pod security
+    standard `restricted`."""
     folder = installation.folder.with_name(f"{installation.namespace}-again")
     folder.mkdir(exist_ok=True)
     other = json.dumps([{"op": "replace", "path": "/spec/supportedModelFormats/0/name", "value": "again"}])
@@ -28,8 +30,12 @@ def test_everything_is_admitted_without_a_warning(installation: Any) -> None:
     told = installation.kubectl("apply", "--dry-run=server", "--warnings-as-errors", "-k", str(folder))
     created = [line.split()[0] for line in told.splitlines() if line.endswith(" created (server dry run)")]
     rendered = list(yaml.safe_load_all(installation.kubectl("kustomize", str(installation.folder))))
-    assert len(created) == len([one for one in rendered if one["kind"] not in ("Namespace", "CustomResourceDefinition")])
-    labels = installation.kubectl("get", "namespace", installation.namespace, "-o", "jsonpath={.metadata.labels}")
+    assert len(created) == len(
+        [one for one in rendered if one["kind"] not in ("Namespace", "CustomResourceDefinition")]
+    )
+    labels = installation.kubectl(
+        "get", "namespace", installation.namespace, "-o", "jsonpath={.metadata.labels}"
+    )
     assert '"pod-security.kubernetes.io/enforce":"restricted"' in labels
 
 
@@ -43,9 +49,18 @@ def test_applying_everything_again_changes_nothing(installation: Any) -> None:
 def test_every_pod_of_the_installation_was_admitted(installation: Any) -> None:
     """No event tells of a Pod that was refused."""
     events = installation.kubectl(
-        "get", "events", "-n", installation.namespace, "-o", "jsonpath={range .items[*]}{.reason} {.message}{'\\n'}{end}"
+        "get",
+        "events",
+        "-n",
+        installation.namespace,
+        "-o",
+        "jsonpath={range .items[*]}{.reason} {.message}{'\\n'}{end}",
     )
-    assert [line for line in events.splitlines() if "violates PodSecurity" in line or line.startswith("FailedCreate")] == []
+    assert [
+        line
+        for line in events.splitlines()
+        if "violates PodSecurity" in line or line.startswith("FailedCreate")
+    ] == []
 
 
 def test_every_service_account_has_a_golden_file(installation: Any) -> None:
@@ -55,11 +70,23 @@ def test_every_service_account_has_a_golden_file(installation: Any) -> None:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_a_service_account_may_do_what_the_golden_file_says_and_no_more(installation: Any, account: str) -> None:
-    """As the API server sees it, beyond what an account without any Role may do: no wildcard, no secrets, nothing in another namespace."""
-    granted, anybodys = (_rules(installation, who, installation.namespace) for who in (f"knoll-{account}", "default"))
-    assert "".join(f"{line}\n" for line in granted if line not in anybodys) == (ROLES / f"{account}.txt").read_text()
-    assert not [line for line in granted if "*" in line.split("  ")[0] or "secrets" in line.split()[0] or line.endswith("[*]")]
+def test_a_service_account_may_do_what_the_golden_file_says_and_no_more(
+    installation: Any, account: str
+) -> None:
+    """As the API server sees it, beyond what an account without any Role may do: no wildcard, no secrets,
+    nothing in another namespace."""
+    granted, anybodys = (
+        _rules(installation, who, installation.namespace) for who in (f"knoll-{account}", "default")
+    )
+    assert (
+        "".join(f"{line}\n" for line in granted if line not in anybodys)
+        == (ROLES / f"{account}.txt").read_text()
+    )
+    assert not [
+        line
+        for line in granted
+        if "*" in line.split("  ")[0] or "secrets" in line.split()[0] or line.endswith("[*]")
+    ]
     assert _rules(installation, f"knoll-{account}", "default") == _rules(installation, "default", "default")
 
 

@@ -1,4 +1,5 @@
-"""The whole loop on a real cluster: from an upload to a champion, step by step, and back when a version is bad.
+"""The whole loop on a real cluster: from an upload to a champion, step by step, and back when a version is
+bad.
 
 Setup        an installation in a namespace of its own, real digits, a client that asks without pause
 Requirement  the version before is the champion, and answers
@@ -28,7 +29,8 @@ LATER = ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
 
 @dataclass
 class Watched:
-    """The parts of the traffic that the newest revision was seen with in status.traffic, one after the other."""
+    """The parts of the traffic that the newest revision was seen with in status.traffic, one after the
+    other."""
 
     parts: list[int] = field(default_factory=list)
 
@@ -59,7 +61,8 @@ def second(installation: Any, digits: Digits, seven: dict[str, Any], first: None
 
 @pytest.fixture(scope="module")
 def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any, dict[str, Any]]:
-    """The third one cannot be loaded: a bit of its graph is not as its manifest says. What a client got, and what is served afterwards."""
+    """The third one cannot be loaded: a bit of its graph is not as its manifest says. What a client got, and
+    what is served afterwards."""
     with installation.asking("digits", seven) as client:
         installation.give_version(("digits", "v000002"), ("digits", "v000003"), broken=True)
         installation.until(lambda: "v000003" in installation.status("digits").get("quarantine", {}), 180)
@@ -75,16 +78,22 @@ def fourth(installation: Any, third: object) -> None:
 
 
 def test_one_upload_becomes_one_job_one_version_and_the_champion(installation: Any, first: Any) -> None:
-    """Notification, broker, Job, version in S3, InferenceService: and the prediction is right and names its version."""
+    """Notification, broker, Job, version in S3, InferenceService: and the prediction is right and names its
+    version."""
     assert (first.jobs, first.runs, first.versions) == (1, 1, 1)
-    assert first.cause.startswith("com.amazonaws.s3.ObjectCreated:") or "NOTIFY_COMMAND" not in installation.environment
+    assert (
+        first.cause.startswith("com.amazonaws.s3.ObjectCreated:")
+        or "NOTIFY_COMMAND" not in installation.environment
+    )
     assert installation.steps("digits", "v000001") == FIRST
     assert first.answer.status_code == 200, first.answer.text
     assert first.answer.json()["predictions"][0]["label"] == "7"
     assert first.answer.headers["x-model-version"] == "v000001"
 
 
-def test_a_second_version_takes_over_in_steps_that_are_seen_and_no_request_fails(installation: Any, second: tuple[Any, Watched]) -> None:
+def test_a_second_version_takes_over_in_steps_that_are_seen_and_no_request_fails(
+    installation: Any, second: tuple[Any, Watched]
+) -> None:
     client, watched = second
     assert client.failures == []
     assert set(client.versions) == {"v000001", "v000002"}
@@ -108,7 +117,9 @@ def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(
     assert "not what was trained" in installation.status("digits")["quarantine"]["v000003"]
 
 
-def test_after_a_rollback_the_next_version_rolls_out_cleanly(installation: Any, fourth: None, seven: dict[str, Any]) -> None:
+def test_after_a_rollback_the_next_version_rolls_out_cleanly(
+    installation: Any, fourth: None, seven: dict[str, Any]
+) -> None:
     assert installation.steps("digits", "v000004") == LATER
     assert installation.predict("digits", seven).headers["x-model-version"] == "v000004"
     predictor = installation.service("digits")["spec"]["predictor"]
@@ -116,7 +127,9 @@ def test_after_a_rollback_the_next_version_rolls_out_cleanly(installation: Any, 
     assert "canaryTrafficPercent" not in predictor
 
 
-def test_data_whose_notification_is_lost_is_trained_within_two_ticks(installation: Any, digits: Digits) -> None:
+def test_data_whose_notification_is_lost_is_trained_within_two_ticks(
+    installation: Any, digits: Digits
+) -> None:
     installation.declare("unheard")
     with installation.without_ticks():
         with installation.without_notifications():
@@ -137,8 +150,15 @@ def test_one_event_posted_fifty_times_at_once_is_one_job(installation: Any, digi
     with installation.without_ticks():
         with installation.without_notifications():
             installation.upload("burst", digits(start=120))
-        record = {"bucket": {"name": installation.datasets}, "object": {"key": "burst/_SUCCESS", "size": 0, "eTag": "x"}}
-        event = {"id": "the-same", "type": "com.amazonaws.s3.ObjectCreated:Put", "data": {"eventName": "ObjectCreated:Put", "s3": record}}
+        record = {
+            "bucket": {"name": installation.datasets},
+            "object": {"key": "burst/_SUCCESS", "size": 0, "eTag": "x"},
+        }
+        event = {
+            "id": "the-same",
+            "type": "com.amazonaws.s3.ObjectCreated:Put",
+            "data": {"eventName": "ObjectCreated:Put", "s3": record},
+        }
         with ThreadPoolExecutor(50) as pool:
             answers = list(pool.map(installation.publish, [event] * 50))
         assert answers == [202] * 50
@@ -148,7 +168,9 @@ def test_one_event_posted_fifty_times_at_once_is_one_job(installation: Any, digi
     installation.forget("burst")
 
 
-def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(installation: Any, seven: dict[str, Any], first: None) -> None:
+def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(
+    installation: Any, seven: dict[str, Any], first: None
+) -> None:
     """In mid-canary the function is deleted, and comes back: no step is taken twice, none is left out."""
     installation.declare("steady", idle="hold", minRequests=10)
     installation.give_version(("digits", "v000001"), ("steady", "v000001"))
@@ -163,7 +185,14 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(install
         before = installation.status("steady")
         assert (before["phase"], before["rollout"]["percent"]) == ("Canary", 20)
         installation.kubectl("apply", "-k", str(installation.folder))
-        installation.kubectl("wait", "--for=condition=Ready", "ksvc/knoll-rollout", "-n", installation.namespace, "--timeout=120s")
+        installation.kubectl(
+            "wait",
+            "--for=condition=Ready",
+            "ksvc/knoll-rollout",
+            "-n",
+            installation.namespace,
+            "--timeout=120s",
+        )
         assert installation.status("steady")["rollout"]["percent"] == 20
     installation.until(lambda: ask() == 200 and installation.status("steady")["champion"] == "v000002", 180)
     installation.wait_for_champion("steady", "v000002")

@@ -1,6 +1,7 @@
 """A minute without API server and etcd: data from before, from during and from after is trained once each.
 
-The trainings are real. No version gets traffic, because no digits are recognised as well as the gate asks for.
+The trainings are real. No version gets traffic, because no digits are recognised as well as the gate asks
+for.
 """
 
 import json
@@ -34,7 +35,10 @@ def process() -> Process:
     """A function that stops a process of the cluster, or starts what is missing; skips where nothing can."""
     command = os.environ.get("PROCESS_COMMAND")
     if not command:
-        pytest.skip("nothing here takes the API server away: PROCESS_COMMAND is not set; the README says what it means")
+        pytest.skip(
+            "nothing here takes the API server away: PROCESS_COMMAND is not set; the README says what "
+            "it means"
+        )
 
     def call(*arguments: str) -> None:
         subprocess.run([*shlex.split(command), *arguments], check=True, capture_output=True, timeout=120)
@@ -55,8 +59,11 @@ def outage(process: Process, kubectl: Kubectl) -> Iterator[float]:
         process("start")
 
 
-def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(installation: Any, digits: Digits, process: Process) -> None:
-    """One training goes on through it, one dataset has just come when it begins, one comes while it lasts, and one when it is over."""
+def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(
+    installation: Any, digits: Digits, process: Process
+) -> None:
+    """One training goes on through it, one dataset has just come when it begins, one comes while it lasts,
+    and one when it is over."""
     for name in MODELS:
         declare(installation, name)
     folder = digits(count=8)
@@ -76,7 +83,8 @@ def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(inst
 
 
 def done(act: Callable[[], bool]) -> bool:
-    """What `act` says; no while the store is away: one in the same cluster is cut off as long as its node is thought lost."""
+    """What `act` says; no while the store is away: one in the same cluster is cut off as long as its node is
+    thought lost."""
     try:
         return act()
     except StoreUnavailable:
@@ -98,16 +106,22 @@ def is_training(installation: Any, name: str) -> bool:
 def outcome(installation: Any, name: str) -> str:
     """How the model's runs have ended; empty while none has."""
     return ", ".join(
-        state for run in installation.runs(name) if (state := installation.record(outcome_uri(installation.root, run)).get("state"))
+        state
+        for run in installation.runs(name)
+        if (state := installation.record(outcome_uri(installation.root, run)).get("state"))
     )
 
 
 def is_well(kubectl: Kubectl, ours: Path) -> bool:
-    """Whether node, controllers and webhooks are as they were: all Deployments available, and everything of ours is admitted."""
+    """Whether node, controllers and webhooks are as they were: all Deployments available, and everything of
+    ours is admitted."""
     ready = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
     available = "jsonpath={range .items[*]}{.spec.replicas} {.status.availableReplicas}{'\\n'}{end}"
     if set(kubectl("get", "nodes", "-o", ready, check=False).split()) != {"True"}:
         return False
-    counts = [line.split() for line in kubectl("get", "deployments", "-A", "-o", available, check=False).splitlines()]
+    counts = [
+        line.split()
+        for line in kubectl("get", "deployments", "-A", "-o", available, check=False).splitlines()
+    ]
     admitted = kubectl("apply", "-k", str(ours), "--dry-run=server", check=False)
     return all(wanted in ("0", *there) for wanted, *there in counts) and "rror" not in admitted

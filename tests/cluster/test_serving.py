@@ -18,12 +18,15 @@ Digits = Callable[..., Path]
 
 @pytest.fixture
 def patched_initializer(kubectl: Callable[..., str]) -> Iterator[None]:
-    """KServe's storage initializer as `restricted` wants it, as an administrator mends it, and as it was afterwards."""
+    """KServe's storage initializer as `restricted` wants it, as an administrator mends it, and as it was
+    afterwards."""
     name = ("clusterstoragecontainer", "default")
     before = json.loads(kubectl("get", *name, "-o", "json"))["spec"]["container"].get("securityContext")
     kubectl("patch", *name, "--type=merge", "--patch-file", str(ROOT / "deploy" / "storage-initializer.yaml"))
     yield
-    kubectl("patch", *name, "--type=merge", "-p", json.dumps({"spec": {"container": {"securityContext": before}}}))
+    kubectl(
+        "patch", *name, "--type=merge", "-p", json.dumps({"spec": {"container": {"securityContext": before}}})
+    )
 
 
 def test_an_inference_service_of_a_users_own_serves_one_version(
@@ -33,9 +36,13 @@ def test_an_inference_service_of_a_users_own_serves_one_version(
     sample = yaml.safe_load((ROOT / "deploy" / "samples" / "inferenceservice.yaml").read_text())
     sample["spec"]["predictor"]["model"]["storageUri"] = f"{installation.root}/models/digits/v000001/"
     installation.apply(sample)
-    installation.kubectl("wait", "--for=condition=Ready", "isvc/digits-of-mine", "-n", installation.namespace, "--timeout=180s")
+    installation.kubectl(
+        "wait", "--for=condition=Ready", "isvc/digits-of-mine", "-n", installation.namespace, "--timeout=180s"
+    )
     picture = next(iter(sorted((digits("7", count=1) / "7").iterdir()))).read_bytes()
-    answer = installation.predict("digits-of-mine", {"instances": [{"b64": base64.b64encode(picture).decode()}]})
+    answer = installation.predict(
+        "digits-of-mine", {"instances": [{"b64": base64.b64encode(picture).decode()}]}
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"][0]["label"] == "7"
     assert answer.headers["x-model-version"] == "v000001"

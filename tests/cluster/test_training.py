@@ -17,7 +17,8 @@ Digits = Callable[..., Path]
 
 
 def test_two_nodes_train_one_version_together(installation: Any, digits: Digits) -> None:
-    """Indexed Pods behind the headless Service: torchrun's rendezvous, one manifest, and both Pods end well."""
+    """Indexed Pods behind the headless Service: torchrun's rendezvous, one manifest, and both Pods end
+    well."""
     installation.declare("pair", training={"nodes": 2, "config": {"epochs": 4, "batchSize": 32}})
     installation.upload("pair", digits(start=0))
     installation.until(lambda: installation.versions("pair") == ["v000001"], 240)
@@ -32,7 +33,8 @@ def test_two_nodes_train_one_version_together(installation: Any, digits: Digits)
 
 
 def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Digits) -> None:
-    """The sample JobSink in place of our train function: data that lands becomes one Job, and that a version."""
+    """The sample JobSink in place of our train function: data that lands becomes one Job, and that a
+    version."""
     installation.declare("sunk", idle="hold")
     sample = (ROOT / "deploy" / "samples" / "jobsink.yaml").read_text()
     own = (
@@ -43,12 +45,21 @@ def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Di
     with installation.without_trigger("knoll-train"):
         for document in yaml.safe_load_all(own):
             installation.apply(document)
-        installation.kubectl("wait", "--for=condition=Ready", "trigger/knoll-job-sink", "-n", installation.namespace, "--timeout=60s")
+        installation.kubectl(
+            "wait",
+            "--for=condition=Ready",
+            "trigger/knoll-job-sink",
+            "-n",
+            installation.namespace,
+            "--timeout=60s",
+        )
         installation.upload("sunk", digits(start=30))
         installation.until(lambda: installation.versions("sunk") == ["v000001"], 180)
         assert len(installation.jobs("sunk")) == 1
     assert installation.runs("sunk") != installation.jobs("sunk"), "the JobSink named the Job, not we"
-    installation.kubectl("delete", "trigger/knoll-job-sink", "jobsink/knoll-trainer", "-n", installation.namespace)
+    installation.kubectl(
+        "delete", "trigger/knoll-job-sink", "jobsink/knoll-trainer", "-n", installation.namespace
+    )
     installation.forget("sunk")
 
 

@@ -33,7 +33,9 @@ def test_a_colour_picture_becomes_channels_rows_columns() -> None:
     pixels[0, 1] = [255, 51, 0]  # row 0, column 1
     body = io.BytesIO()
     Image.fromarray(pixels).save(body, "PNG")
-    batch = decode([pixels.tolist(), {"b64": base64.b64encode(body.getvalue()).decode()}], of(COLOUR))["image"]
+    batch = decode([pixels.tolist(), {"b64": base64.b64encode(body.getvalue()).decode()}], of(COLOUR))[
+        "image"
+    ]
     assert (batch.shape, batch.dtype) == ((2, 3, 2, 3), np.float32)
     assert batch[0, :, 0, 1] == pytest.approx([1.0, 0.2, 0.0])
     assert np.array_equal(batch[0], batch[1])
@@ -59,7 +61,9 @@ def test_sixteen_bits_are_not_cut_to_eight() -> None:
 
 def test_a_seed_is_a_picture_and_no_seed_is_chance() -> None:
     """The same seed gives the same latent, another seed another, and {} a fresh one each time."""
-    same, again, other, chance, chance2 = decode([{"seed": 7}, {"seed": 7}, {"seed": 8}, {}, {}], of(LATENT))["latent"]
+    same, again, other, chance, chance2 = decode([{"seed": 7}, {"seed": 7}, {"seed": 8}, {}, {}], of(LATENT))[
+        "latent"
+    ]
     assert np.array_equal(same, again)
     assert len({tuple(one) for one in (same, other, chance, chance2)}) == 4
     assert decode([{"latent": [1, 2, 3, 4]}], of(LATENT))["latent"].tolist() == [[1.0, 2.0, 3.0, 4.0]]
@@ -67,7 +71,15 @@ def test_a_seed_is_a_picture_and_no_seed_is_chance() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [7, {"seed": True}, {"seed": -1}, {"seed": 2**63}, {"seed": 1, "latent": [0] * 4}, {"latent": [1e999] * 4}, {"latent": [1e39] * 4}],
+    [
+        7,
+        {"seed": True},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"seed": 1, "latent": [0] * 4},
+        {"latent": [1e999] * 4},
+        {"latent": [1e39] * 4},
+    ],
 )
 def test_a_bad_latent_is_refused(value: Any) -> None:
     """Neither odd seeds nor numbers that float32 cannot hold."""
@@ -133,7 +145,8 @@ def test_predictions_agree_within_rounding_and_no_further() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["b64", "seed", "latent", "image", "x"]), inner, max_size=2)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["b64", "seed", "latent", "image", "x"]), inner, max_size=2)
     ),
     max_leaves=10,
 )
@@ -141,7 +154,8 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_json_is_decoded_or_refused(instance: Any) -> None:
-    """Whatever is sent, every codec gives a finite tensor of its shape, or InvalidInstance: a client never causes a 5xx."""
+    """Whatever is sent, every codec gives a finite tensor of its shape, or InvalidInstance: a client never
+    causes a 5xx."""
     for tensor in (COLOUR, LATENT, TABLE, COUNTS):
         try:
             (row,) = decode([instance], of(tensor))[tensor.name]

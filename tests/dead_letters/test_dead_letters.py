@@ -18,8 +18,13 @@ from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import answer
 
-TRAIN, ROLLOUT = ({"knativeerrordest": f"http://knoll-{name}.knoll", "knativeerrorcode": "422"} for name in ("train", "rollout"))
-EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits ü"}, TRAIN)
+TRAIN, ROLLOUT = (
+    {"knativeerrordest": f"http://knoll-{name}.knoll", "knativeerrorcode": "422"}
+    for name in ("train", "rollout")
+)
+EVENT = Event(
+    "1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits ü"}, TRAIN
+)
 
 
 class Clock:
@@ -46,9 +51,16 @@ def deliver(event: Event, platform: Platform) -> int:
 
 def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platform) -> None:
     """Whole, with the reason that Knative gives, and oldest first."""
-    assert [deliver(event, platform) for event in (EVENT, replace(EVENT, extensions=ROLLOUT), EVENT)] == [204, 204, 204]
+    assert [deliver(event, platform) for event in (EVENT, replace(EVENT, extensions=ROLLOUT), EVENT)] == [
+        204,
+        204,
+        204,
+    ]
     letters = read_dead_letters(platform.store, platform.settings.model_root)
-    assert [[one.event for one in letter.deaths] for letter in letters] == [[EVENT], [replace(EVENT, extensions=ROLLOUT)]]
+    assert [[one.event for one in letter.deaths] for letter in letters] == [
+        [EVENT],
+        [replace(EVENT, extensions=ROLLOUT)],
+    ]
     assert letters[0].last.at == "2026-01-01T00:01:00+00:00"
 
 
@@ -57,10 +69,21 @@ def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platf
     [
         ({}, b""),
         ({"Content-Type": "application/cloudevents+json"}, b'{"specversion": "1.0"'),
-        ({"ce-id": "1", "ce-source": "/test", "ce-type": "t", "ce-specversion": "1.0", "content-type": "text/plain"}, b"\xff\x00hello"),
+        (
+            {
+                "ce-id": "1",
+                "ce-source": "/test",
+                "ce-type": "t",
+                "ce-specversion": "1.0",
+                "content-type": "text/plain",
+            },
+            b"\xff\x00hello",
+        ),
     ],
 )
-def test_what_is_no_event_is_kept_as_it_came(headers: dict[str, str], body: bytes, platform: Platform) -> None:
+def test_what_is_no_event_is_kept_as_it_came(
+    headers: dict[str, str], body: bytes, platform: Platform
+) -> None:
     """With the headers that tell of it, and none that may hold a secret."""
     sent = {**headers, "Authorization": "Bearer secret"}
     assert [answer("dead-letters", sent, body, platform).status for _ in range(2)] == [204, 204]
@@ -69,9 +92,20 @@ def test_what_is_no_event_is_kept_as_it_came(headers: dict[str, str], body: byte
     assert letter.last.headers == {name.lower(): value for name, value in headers.items()}
 
 
-BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "com.amazonaws.s3.ObjectCreated:Put"}
+BINARY = {
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "/s",
+    "ce-type": "com.amazonaws.s3.ObjectCreated:Put",
+}
 STRUCTURED = {"content-type": "application/cloudevents+json"}
-WHOLE = {"specversion": "1.0", "id": "1", "source": "/s", "type": "com.amazonaws.s3.ObjectCreated:Put", "data": {}}
+WHOLE = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/s",
+    "type": "com.amazonaws.s3.ObjectCreated:Put",
+    "data": {},
+}
 ARRIVED = {"knativearrivaltime": "2026-01-01T00:00:00Z"}
 
 

@@ -1,4 +1,5 @@
-"""A replay causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole history."""
+"""A replay causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole
+history."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,7 +25,15 @@ from knoll.wiring.functions import answer, sweep
 from schedules.world import World
 
 WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
-EVENT = Event("1", "/test", "dev.knoll.dataset.landed", "2026-01-01T00:00:00Z", "digits", {"model": "digits"}, {"correlationid": "c"})
+EVENT = Event(
+    "1",
+    "/test",
+    "dev.knoll.dataset.landed",
+    "2026-01-01T00:00:00Z",
+    "digits",
+    {"model": "digits"},
+    {"correlationid": "c"},
+)
 DEAD = replace(EVENT, extensions={**EVENT.extensions, **WHY, "knativearrivaltime": "2026-01-01T00:00:01Z"})
 DIGITS = {
     "apiVersion": "knoll.dev/v1alpha1",
@@ -37,7 +46,14 @@ DIGITS = {
     },
 }
 NOTIFICATION = json.dumps(
-    {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "data"}, "object": {"key": "digits/_SUCCESS"}}}]}
+    {
+        "Records": [
+            {
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": "data"}, "object": {"key": "digits/_SUCCESS"}},
+            }
+        ]
+    }
 ).encode()
 
 
@@ -69,7 +85,14 @@ def broker() -> Broker:
 
 @pytest.fixture
 def platform(broker: Broker) -> Platform:
-    return Platform(MemoryStore(), MemoryCluster("default", Clock()), broker, HttpPredictors(), Clock(), Settings(home=Path("/nowhere")))
+    return Platform(
+        MemoryStore(),
+        MemoryCluster("default", Clock()),
+        broker,
+        HttpPredictors(),
+        Clock(),
+        Settings(home=Path("/nowhere")),
+    )
 
 
 def letters(platform: Platform) -> list[Letter]:
@@ -90,19 +113,23 @@ def _no_body(headers: Mapping[str, str], body: bytes) -> None:
 
 
 def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: Broker) -> None:
-    """With its id and source, so that handlers know it, and without what the broker has added; asked for twice it is one replay."""
+    """With its id and source, so that handlers know it, and without what the broker has added; asked for
+    twice it is one replay."""
     handler.handle(DEAD, platform)
     asked = [want_replay(only(platform), "alice", platform) for _ in range(2)]
     assert (asked, only(platform).state) == ([True, False], "Wanted")
     tick(platform)
     tick(platform)
     letter = only(platform)
-    assert broker.taken == [replace(EVENT, extensions={"correlationid": "c", "knollreplay": f"{letter.id}.1"})]
+    assert broker.taken == [
+        replace(EVENT, extensions={"correlationid": "c", "knollreplay": f"{letter.id}.1"})
+    ]
     assert (letter.state, [(one.number, one.by) for one in letter.replays]) == ("Replayed", [(1, "alice")])
 
 
 def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() -> None:
-    """The marker's event dies, is replayed by a tick that is killed before it can say so, and by another: one run, one Job."""
+    """The marker's event dies, is replayed by a tick that is killed before it can say so, and by another: one
+    run, one Job."""
     world = World({"digits": DIGITS})
     world.write("digits", "1.txt", b"1")
     world.mark("digits")
@@ -121,33 +148,48 @@ def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() 
     assert (len(runs), len(world.cluster.list("Job")), only(world.platform).state) == (1, 1, "Replayed")
 
 
-def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(platform: Platform, broker: Broker) -> None:
-    """The same death delivered again counts once, in the order of the deaths; the letter is dead until a replay is taken for good."""
+def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(
+    platform: Platform, broker: Broker
+) -> None:
+    """The same death delivered again counts once, in the order of the deaths; the letter is dead until a
+    replay is taken for good."""
     handler.handle(DEAD, platform)
     handler.handle(DEAD, platform)
     for _ in range(2):
         want_replay(only(platform), "alice", platform)
         tick(platform)
         again = replace(broker.taken[-1], extensions={**broker.taken[-1].extensions, **WHY})
-        for arrived in ("2026-01-01T00:01:00Z", "2026-01-01T00:01:01Z"):  # published twice, because the sweep was killed in between
-            handler.handle(replace(again, extensions={**again.extensions, "knativearrivaltime": arrived}), platform)
+        for arrived in (
+            "2026-01-01T00:01:00Z",
+            "2026-01-01T00:01:01Z",
+        ):  # published twice, because the sweep was killed in between
+            handler.handle(
+                replace(again, extensions={**again.extensions, "knativearrivaltime": arrived}), platform
+            )
         assert only(platform).state == "Dead"
     letter = only(platform)
     assert [one.replay for one in letter.deaths] == ["", f"{letter.id}.1", f"{letter.id}.2"]
-    assert {(one.reason, one.code, one.destination) for one in letter.deaths} == {("why", "422", "knoll-train")}
+    assert {(one.reason, one.code, one.destination) for one in letter.deaths} == {
+        ("why", "422", "knoll-train")
+    }
     want_replay(letter, "alice", platform)
     tick(platform)
     assert (only(platform).state, len(only(platform).replays)) == ("Replayed", 3)
 
 
 @pytest.mark.parametrize("arrived", [{}, {"knativearrivaltime": "2026-01-01T00:09:00Z"}])
-def test_an_event_that_is_sent_and_dies_anew_after_a_replay_is_dead(platform: Platform, arrived: dict[str, str]) -> None:
+def test_an_event_that_is_sent_and_dies_anew_after_a_replay_is_dead(
+    platform: Platform, arrived: dict[str, str]
+) -> None:
     """Also when no broker tells when it arrived."""
     dead = replace(EVENT, extensions={**WHY, **arrived})
     handler.handle(dead, platform)
     want_replay(only(platform), "alice", platform)
     tick(platform)
-    handler.handle(replace(EVENT, extensions={**WHY, **(arrived and {"knativearrivaltime": "2026-01-01T00:10:00Z"})}), platform)
+    handler.handle(
+        replace(EVENT, extensions={**WHY, **(arrived and {"knativearrivaltime": "2026-01-01T00:10:00Z"})}),
+        platform,
+    )
     assert (only(platform).state, len(only(platform).deaths)) == ("Dead", 2)
 
 
@@ -157,7 +199,10 @@ def test_the_same_letter_is_one_whatever_the_uid_of_its_trigger(platform: Platfo
         url = f"http://broker-filter.knative-eventing.svc.cluster.local/triggers/knoll/knoll-train/{uid}"
         handler.handle(replace(DEAD, extensions={**WHY, "knativeerrordest": url}), platform)
     handler.handle(replace(DEAD, data={"model": "cats"}), platform)
-    assert [(len(one.deaths), one.last.destination) for one in letters(platform)] == [(1, "knoll-train"), (1, "knoll-train")]
+    assert [(len(one.deaths), one.last.destination) for one in letters(platform)] == [
+        (1, "knoll-train"),
+        (1, "knoll-train"),
+    ]
 
 
 def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: Broker) -> None:
@@ -167,7 +212,10 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     assert len(only(platform).deaths) == 1
     want_replay(only(platform), "alice", platform)
     sweep(EVENT, platform)
-    assert ([one.replay for one in only(platform).deaths], broker.taken) == (["", f"{only(platform).id}.1"], [])
+    assert ([one.replay for one in only(platform).deaths], broker.taken) == (
+        ["", f"{only(platform).id}.1"],
+        [],
+    )
     platform.cluster.create(DIGITS)
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
     want_replay(letters(platform)[-1], "alice", platform)
@@ -200,7 +248,10 @@ def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, 
 
     with pytest.raises(Unavailable):
         tick(replace(platform, events=Picky()))
-    assert [(one.last.event and one.last.event.id, one.state) for one in letters(platform)] == [("1", "Wanted"), ("2", "Replayed")]
+    assert [(one.last.event and one.last.event.id, one.state) for one in letters(platform)] == [
+        ("1", "Wanted"),
+        ("2", "Replayed"),
+    ]
     tick(platform)
     assert [event.id for event in broker.taken] == ["2", "1"]
 
@@ -240,7 +291,8 @@ class Killed(BaseException):
 
 @dataclass
 class Mortal:
-    """Every port of a process that ends at its n-th call, right before it, right after it, or is told that nobody answered."""
+    """Every port of a process that ends at its n-th call, right before it, right after it, or is told that
+    nobody answered."""
 
     at: int
     how: str
@@ -268,8 +320,11 @@ class _Port:
 
 
 @pytest.mark.parametrize("how", ["before", "after", "lost"])
-def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(how: str, broker: Broker, platform: Platform) -> None:
-    """At every call of a port: of who asks for it, of the tick that does it, and of the function that is told when it dies again."""
+def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(
+    how: str, broker: Broker, platform: Platform
+) -> None:
+    """At every call of a port: of who asks for it, of the tick that does it, and of the function that is told
+    when it dies again."""
     ended = 0
     for at in range(1, 30):
         world = replace(platform, store=MemoryStore(), events=Broker())
@@ -288,7 +343,8 @@ def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(how: str,
 
 
 def _story(platform: Platform) -> None:
-    """An event dies, is replayed, and dies again; each step is begun anew until it is done, as a broker, a tick and a user begin it."""
+    """An event dies, is replayed, and dies again; each step is begun anew until it is done, as a broker, a
+    tick and a user begin it."""
     handler.handle(DEAD, platform)
     letter = only(platform)
     if not letter.replays:

@@ -1,7 +1,8 @@
 """The CRD says what knoll.models reads: the same fields, and the same verdict on Models good and bad.
 
-Only a rule of the CRD can see some faults; those are left to the API server, in tests/cluster/test_crd.py. And parse_model says more than
-any CRD can where a family is asked: whether it exists, and whether its config and the gate's metric are right.
+Only a rule of the CRD can see some faults; those are left to the API server, in tests/cluster/test_crd.py.
+And parse_model says more than any CRD can where a family is asked: whether it exists, and whether its config
+and the gate's metric are right.
 """
 
 from collections.abc import Mapping
@@ -27,12 +28,22 @@ BOUNDS = ("enum", "minimum", "maximum", "maxProperties", "required", "type")
 def document(case: Mapping[str, Any]) -> dict[str, Any]:
     """The whole Model of a case; None takes a field away, but for those that may be null."""
     base = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
-    spec = {key: value for key, value in {**base, **case.get("spec", {})}.items() if value is not None or key == "gate"}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": case.get("name", "digits")}, "spec": spec}
+    spec = {
+        key: value
+        for key, value in {**base, **case.get("spec", {})}.items()
+        if value is not None or key == "gate"
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": case.get("name", "digits")},
+        "spec": spec,
+    }
 
 
 def json_schema(schema: Any) -> Any:
-    """A structural schema of Kubernetes as JSON Schema: its own words translated, unknown fields refused as by kubectl."""
+    """A structural schema of Kubernetes as JSON Schema: its own words translated, unknown fields refused as
+    by kubectl."""
     if isinstance(schema, list):
         return [json_schema(one) for one in schema]
     if not isinstance(schema, dict):
@@ -47,7 +58,11 @@ def json_schema(schema: Any) -> Any:
     return plain
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}")
+@pytest.mark.parametrize(
+    "case",
+    CASES,
+    ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}",
+)
 def test_the_schema_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> None:
     """What knoll refuses, the schema refuses, in the same field; what knoll takes, it takes."""
     model = document(case)
@@ -73,19 +88,28 @@ def test_the_crd_has_the_fields_of_the_model_and_no_others() -> None:
 
 
 def described(schema: Mapping[str, Any], path: str = "spec") -> dict[str, dict[str, Any]]:
-    """Bounds of each field of the CRD, by its path. A duration is a string there, and a number once it is read."""
-    bounds = {key: schema[key] for key in BOUNDS if key in schema and (key != "type" or schema["type"] != "string")}
+    """Bounds of each field of the CRD, by its path. A duration is a string there, and a number once it is
+    read."""
+    bounds = {
+        key: schema[key] for key in BOUNDS if key in schema and (key != "type" or schema["type"] != "string")
+    }
     fields = {path: {**bounds, "required": sorted(schema.get("required", []))}}
     for name, one in schema.get("properties", {}).items():
         fields |= described(one, f"{path}.{name}")
     return fields | (described(schema["items"], f"{path}[]") if "items" in schema else {})
 
 
-def expected(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str = "spec") -> dict[str, dict[str, Any]]:
+def expected(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str = "spec"
+) -> dict[str, dict[str, Any]]:
     """The same of knoll.models."""
     schema = resolved(schema, definitions)
     duration = schema.get("type") == "number" and isinstance(schema.get("default"), float)
-    bounds = {key: schema[key] for key in BOUNDS if key in schema and (key != "type" or not (duration or schema["type"] == "string"))}
+    bounds = {
+        key: schema[key]
+        for key in BOUNDS
+        if key in schema and (key != "type" or not (duration or schema["type"] == "string"))
+    }
     fields = {path: {**bounds, "required": sorted(schema.get("required", []))}}
     for name, one in schema.get("properties", {}).items():
         fields |= expected(one, definitions, f"{path}.{name}")
@@ -93,7 +117,8 @@ def expected(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: st
 
 
 def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema without references, and without the null beside another type; one constant is an enumeration of one."""
+    """A schema without references, and without the null beside another type; one constant is an enumeration
+    of one."""
     for one in schema.get("anyOf", ()):
         if one != {"type": "null"}:
             schema = one
@@ -106,7 +131,9 @@ def test_the_status_takes_what_rollouts_write() -> None:
     """Every field of the slot is in the schema with its type, and every phase among its choices."""
     status = SCHEMA["properties"]["status"]
     assert status["properties"]["phase"]["enum"] == list(get_args(Phase))
-    written = slot_to_status(Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002"), {})
+    written = slot_to_status(
+        Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002"), {}
+    )
     jsonschema.validate(written, json_schema(status))
     assert unknown(written, status) == []
 
@@ -115,7 +142,12 @@ def unknown(written: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Written fields that a schema does not name, however deep; maps have names of their own."""
     named = schema.get("properties", {})
     own = [] if "additionalProperties" in schema else sorted(set(written) - set(named))
-    return own + [name for key, value in written.items() if isinstance(value, dict) and key in named for name in unknown(value, named[key])]
+    return own + [
+        name
+        for key, value in written.items()
+        if isinstance(value, dict) and key in named
+        for name in unknown(value, named[key])
+    ]
 
 
 def test_every_field_says_what_it_is() -> None:
@@ -126,5 +158,9 @@ def test_every_field_says_what_it_is() -> None:
 
 def fields_of(schema: Mapping[str, Any], path: str = "") -> list[tuple[str, Mapping[str, Any]]]:
     """Every field below, with its path."""
-    own = [(f"{path}.{name}", one) for name, one in schema.get("properties", {}).items() if (path, name) != ("", "metadata")]
+    own = [
+        (f"{path}.{name}", one)
+        for name, one in schema.get("properties", {}).items()
+        if (path, name) != ("", "metadata")
+    ]
     return own + [field for below, one in own for field in fields_of(one, below)]

@@ -1,4 +1,5 @@
-"""`make images` and `make deploy` learn their surroundings from the environment: what they make of it, without a cluster or a builder."""
+"""`make images` and `make deploy` learn their surroundings from the environment: what they make of it,
+without a cluster or a builder."""
 
 import importlib.util
 import re
@@ -15,7 +16,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TOPS = ("deploy", "eventing", "functions", "kserve")
-KUSTOMIZATIONS = sorted(str(one.relative_to(ROOT)) for top in TOPS for one in (ROOT / top).rglob("kustomization.yaml"))
+KUSTOMIZATIONS = sorted(
+    str(one.relative_to(ROOT)) for top in TOPS for one in (ROOT / top).rglob("kustomization.yaml")
+)
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "ap-south-1"}
 
 
@@ -51,19 +54,41 @@ def rendered(folder: Path) -> list[dict[str, Any]]:
 def data_of(documents: list[dict[str, Any]], kind: str, name: str) -> list[dict[str, str]]:
     """The data of each object of that kind and name, those of Secrets decoded."""
     found = [one["data"] for one in documents if (one["kind"], one["metadata"]["name"]) == (kind, name)]
-    return [{key: b64decode(text).decode() for key, text in one.items()} for one in found] if kind == "Secret" else found
+    return (
+        [{key: b64decode(text).decode() for key, text in one.items()} for one in found]
+        if kind == "Secret"
+        else found
+    )
 
 
 @pytest.mark.parametrize(
     ("available", "own", "line"),
     [
-        (["docker", "podman"], "", ["docker", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"]),
-        (["podman"], "", ["podman", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"]),
-        (["buildah"], "", ["buildah", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"]),
-        (["docker"], "my build", ["my", "build", "here/knoll-trainer:1", ".", "-f", "images/trainer/Dockerfile"]),
+        (
+            ["docker", "podman"],
+            "",
+            ["docker", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"],
+        ),
+        (
+            ["podman"],
+            "",
+            ["podman", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"],
+        ),
+        (
+            ["buildah"],
+            "",
+            ["buildah", "build", "-t", "here/knoll-trainer:1", "-f", "images/trainer/Dockerfile"],
+        ),
+        (
+            ["docker"],
+            "my build",
+            ["my", "build", "here/knoll-trainer:1", ".", "-f", "images/trainer/Dockerfile"],
+        ),
     ],
 )
-def test_an_image_is_built_by_what_is_there(build: ModuleType, available: list[str], own: str, line: list[str]) -> None:
+def test_an_image_is_built_by_what_is_there(
+    build: ModuleType, available: list[str], own: str, line: list[str]
+) -> None:
     environment = {"IMAGE_REGISTRY": "here/", "IMAGE_TAG": "1", "IMAGE_BUILD": own}
     assert build.command("trainer", environment, available)[: len(line)] == line
 
@@ -74,7 +99,11 @@ def test_without_a_builder_the_error_says_what_to_do(build: ModuleType) -> None:
 
 
 def test_a_build_is_told_of_indexes_and_not_of_folders_that_it_cannot_see(build: ModuleType) -> None:
-    environment = {"PIP_INDEX_URL": "https://pypi.example/simple", "PIP_FIND_LINKS": "/home/me/wheels", "IMAGE_TAG": "1"}
+    environment = {
+        "PIP_INDEX_URL": "https://pypi.example/simple",
+        "PIP_FIND_LINKS": "/home/me/wheels",
+        "IMAGE_TAG": "1",
+    }
     line = build.command("function", environment, ["docker"])
     assert "PIP_INDEX_URL=https://pypi.example/simple" in line
     assert not [one for one in line if "PIP_FIND_LINKS" in one]
@@ -85,7 +114,9 @@ def test_the_same_tree_has_the_same_tag(build: ModuleType) -> None:
     assert build.image("function", {"IMAGE_TAG": "2"}) == "knoll-function:2"
 
 
-def test_the_overlay_has_the_images_and_the_store_of_its_surroundings(deploy: ModuleType, tmp_path: Path) -> None:
+def test_the_overlay_has_the_images_and_the_store_of_its_surroundings(
+    deploy: ModuleType, tmp_path: Path
+) -> None:
     environment = KEYS | {
         "IMAGE_REGISTRY": "here:5000/team",
         "IMAGE_TAG": "1",
@@ -95,14 +126,24 @@ def test_the_overlay_has_the_images_and_the_store_of_its_surroundings(deploy: Mo
     folder = deploy.write_overlay(environment, root=tmp_path, patches=["more"])
     written: dict[str, Any] = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert (written["namespace"], written["patches"]) == ("ours", ["more"])
-    assert {"name": "knoll-function", "newName": "here:5000/team/knoll-function", "newTag": "1"} in written["images"]
-    assert "KNOLL_PREDICTOR_IMAGE=here:5000/team/knoll-predictor:1" in written["configMapGenerator"][0]["literals"]
+    assert {"name": "knoll-function", "newName": "here:5000/team/knoll-function", "newTag": "1"} in written[
+        "images"
+    ]
+    assert (
+        "KNOLL_PREDICTOR_IMAGE=here:5000/team/knoll-predictor:1"
+        in written["configMapGenerator"][0]["literals"]
+    )
     assert written["secretGenerator"][0]["options"]["annotations"]["serving.kserve.io/s3-endpoint"] == "s3:80"
     assert (folder / written["resources"][0]).resolve() == ROOT / "deploy" / "overlays" / "cluster"
 
 
-def test_keys_are_written_for_their_owner_alone_with_the_endpoint_of_the_inside(deploy: ModuleType, tmp_path: Path) -> None:
-    environment = KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "S3_ENDPOINT_IN_CLUSTER": "http://s3.storage"}
+def test_keys_are_written_for_their_owner_alone_with_the_endpoint_of_the_inside(
+    deploy: ModuleType, tmp_path: Path
+) -> None:
+    environment = KEYS | {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9000",
+        "S3_ENDPOINT_IN_CLUSTER": "http://s3.storage",
+    }
     folder = deploy.write_overlay(environment, root=tmp_path)
     assert "AWS_ENDPOINT_URL=http://s3.storage\n" in (folder / "s3.env").read_text()
     assert stat.S_IMODE((folder / "s3.env").stat().st_mode) == 0o600
@@ -136,7 +177,10 @@ def test_every_overlay_renders_with_the_secret_of_its_surroundings(
 
 @pytest.mark.parametrize(
     ("more", "reason"),
-    [({"AWS_SESSION_TOKEN": "token"}, "temporary.*\nFix: .*OVERLAY=aws"), ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY is not")],
+    [
+        ({"AWS_SESSION_TOKEN": "token"}, "temporary.*\nFix: .*OVERLAY=aws"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY is not"),
+    ],
 )
 def test_keys_that_would_not_do_on_the_cluster_are_refused_before_they_are_written(
     deploy: ModuleType, tmp_path: Path, more: dict[str, str], reason: str
@@ -151,10 +195,16 @@ def test_keys_that_would_not_do_on_the_cluster_are_refused_before_they_are_writt
 def test_on_aws_every_account_has_a_role_of_its_own(deploy: ModuleType, tmp_path: Path) -> None:
     """But for the one whose Pods read no bucket: Knative's, which tells of Jobs and Pods."""
     documents = rendered(deploy.write_overlay({"OVERLAY": "aws"}, root=tmp_path))
-    accounts = {one["metadata"]["name"]: one["metadata"].get("annotations") for one in documents if one["kind"] == "ServiceAccount"}
+    accounts = {
+        one["metadata"]["name"]: one["metadata"].get("annotations")
+        for one in documents
+        if one["kind"] == "ServiceAccount"
+    }
     assert accounts.pop("knoll-objects") is None
     assert len(accounts) > 7
-    assert accounts == {name: {"eks.amazonaws.com/role-arn": f"arn:aws:iam::111122223333:role/{name}"} for name in accounts}
+    assert accounts == {
+        name: {"eks.amazonaws.com/role-arn": f"arn:aws:iam::111122223333:role/{name}"} for name in accounts
+    }
 
 
 def test_on_aws_the_queue_is_read_in_a_namespace_that_takes_the_pod_for_the_broker_of_the_installation(
@@ -170,14 +220,20 @@ def test_on_aws_the_queue_is_read_in_a_namespace_that_takes_the_pod_for_the_brok
 
 
 def test_the_sample_overlay_is_in_the_readme_and_its_images_go_everywhere() -> None:
-    """`images:` reaches functions and the ServingRuntime, the ConfigMap has the images of Jobs and predictors."""
+    """`images:` reaches functions and the ServingRuntime, the ConfigMap has the images of Jobs and
+    predictors."""
     sample = ROOT / "deploy" / "samples" / "overlay"
     assert (sample / "kustomization.yaml").read_text() in (ROOT / "README.md").read_text()
     documents = rendered(sample)
     (config,), (secret,) = data_of(documents, "ConfigMap", "knoll"), data_of(documents, "Secret", "knoll-s3")
     assert set(secret) == {"AWS_ENDPOINT_URL", *KEYS}
-    wanted = {name: f"registry.example.com/team/knoll-{name}:1.0.0" for name in ("function", "trainer", "predictor")}
-    assert (config["KNOLL_TRAINER_IMAGE"], config["KNOLL_PREDICTOR_IMAGE"]) == (wanted["trainer"], wanted["predictor"])
+    wanted = {
+        name: f"registry.example.com/team/knoll-{name}:1.0.0" for name in ("function", "trainer", "predictor")
+    }
+    assert (config["KNOLL_TRAINER_IMAGE"], config["KNOLL_PREDICTOR_IMAGE"]) == (
+        wanted["trainer"],
+        wanted["predictor"],
+    )
     assert set(re.findall(r"^ +(?:- )?image: (\S+)$", yaml.safe_dump_all(documents), re.MULTILINE)) == {
         wanted["function"],
         wanted["predictor"],
@@ -190,4 +246,11 @@ def test_every_kustomization_names_what_is_there_and_uses_no_deprecated_field(pa
     document = yaml.safe_load((ROOT / path).read_text())
     missing = [one for one in document.get("resources", []) if not ((ROOT / path).parent / one).exists()]
     assert not missing
-    assert not {"commonLabels", "bases", "patchesStrategicMerge", "patchesJson6902", "vars", "imageTags"} & set(document)
+    assert not {
+        "commonLabels",
+        "bases",
+        "patchesStrategicMerge",
+        "patchesJson6902",
+        "vars",
+        "imageTags",
+    } & set(document)

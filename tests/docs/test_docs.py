@@ -1,4 +1,5 @@
-"""The documents keep up with the code: what can be set, typed, sent or found is named in them, and what they name is there."""
+"""The documents keep up with the code: what can be set, typed, sent or found is named in them, and what they
+name is there."""
 
 import ast
 import re
@@ -23,9 +24,14 @@ from knoll.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "knoll"
-TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")}
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+}
 README, ARCHITECTURE = TEXTS["README.md"], TEXTS["ARCHITECTURE.md"]
-LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
+    "layers"
+]
 TARGETS = dict(re.findall(r"^([a-z-]+):(?:.*?## (.*))?", (ROOT / "Makefile").read_text(), re.MULTILINE))
 DOCUMENTS = pytest.mark.parametrize("name", TEXTS)
 
@@ -52,11 +58,14 @@ def test_every_family_is_in_the_readme() -> None:
 
 def test_every_event_type_is_in_the_architecture() -> None:
     """Each constant of `knoll.events`, and the event of Knative's PingSource, which has none there."""
-    expect_all("ARCHITECTURE.md", [PING, *(getattr(events, name) for name in events.__all__ if name.isupper())])
+    expect_all(
+        "ARCHITECTURE.md", [PING, *(getattr(events, name) for name in events.__all__ if name.isupper())]
+    )
 
 
 def test_every_layer_and_package_is_in_the_architecture() -> None:
-    """The layer contract stands there as import-linter has it, and each package has its line in the code map."""
+    """The layer contract stands there as import-linter has it, and each package has its line in the code
+    map."""
     packages = [folder.name for folder in SOURCE.iterdir() if (folder / "__init__.py").exists()]
     expect_all("ARCHITECTURE.md", [" → ".join(LAYERS), *(f"| **`{name}`** |" for name in packages)])
 
@@ -69,10 +78,13 @@ def test_the_skeleton_of_a_family_has_the_methods_of_the_protocol() -> None:
 
 @DOCUMENTS
 def test_every_link_and_path_exists(name: str) -> None:
-    """Relative links with their headings, and what stands in backticks and looks like a path of this repository."""
+    """Relative links with their headings, and what stands in backticks and looks like a path of this
+    repository."""
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]) if "://" not in link]
     paths = [path for path in _INLINE.findall(_FENCED.sub("", TEXTS[name])) if is_repository_path(path)]
-    missing = [link for link in links if not link_exists(name, link)] + [path for path in paths if not path_exists(path)]
+    missing = [link for link in links if not link_exists(name, link)] + [
+        path for path in paths if not path_exists(path)
+    ]
     assert not missing, f"{name} names what does not exist: {missing}"
 
 
@@ -85,7 +97,9 @@ def test_every_target_that_is_named_is_in_the_makefile(name: str) -> None:
 
 def test_every_target_that_helps_is_named() -> None:
     """Whatever `make help` lists stands in the README or in CONTRIBUTING.md."""
-    named = {word for name in ("README.md", "CONTRIBUTING.md") for line in typed(name, "make") for word in line}
+    named = {
+        word for name in ("README.md", "CONTRIBUTING.md") for line in typed(name, "make") for word in line
+    }
     missing = [f"make {target}" for target, text in TARGETS.items() if text and target not in named]
     assert not missing, f"neither README.md nor CONTRIBUTING.md names: {missing}"
 
@@ -93,7 +107,11 @@ def test_every_target_that_helps_is_named() -> None:
 @DOCUMENTS
 def test_every_command_line_parses(name: str) -> None:
     """Each command exists and knows the options that the document gives it."""
-    faults = [f"knoll {shlex.join(line)}: {fault}" for line in typed(name, "knoll", fenced_only=True) if (fault := fault_of(line))]
+    faults = [
+        f"knoll {shlex.join(line)}: {fault}"
+        for line in typed(name, "knoll", fenced_only=True)
+        if (fault := fault_of(line))
+    ]
     assert not faults, f"{name} has command lines that do not work:\n" + "\n".join(faults)
 
 
@@ -114,7 +132,9 @@ def expect_all(name: str, wanted: Iterable[str]) -> None:
 
 def variables(field: str) -> list[str]:
     alias = Settings.model_fields[field].validation_alias
-    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [f"KNOLL_{field.upper()}"]
+    return (
+        [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [f"KNOLL_{field.upper()}"]
+    )
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -127,7 +147,11 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 def methods(source: str, wanted: str) -> dict[str, list[str]]:
     (found,) = [one for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == wanted]
-    return {one.name: [argument.arg for argument in one.args.args] for one in found.body if isinstance(one, ast.FunctionDef)}
+    return {
+        one.name: [argument.arg for argument in one.args.args]
+        for one in found.body
+        if isinstance(one, ast.FunctionDef)
+    }
 
 
 def typed(name: str, program: str, *, fenced_only: bool = False) -> list[list[str]]:
@@ -142,7 +166,8 @@ def typed(name: str, program: str, *, fenced_only: bool = False) -> list[list[st
 
 
 def fault_of(arguments: list[str]) -> str:
-    """Why `knoll` does not understand the arguments; "" when it does. `--help` comes after parsing and before doing."""
+    """Why `knoll` does not understand the arguments; "" when it does. `--help` comes after parsing and before
+    doing."""
     result = CliRunner().invoke(app, [*arguments, "--help"])
     return "" if result.exit_code == 0 else result.output
 

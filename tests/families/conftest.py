@@ -1,4 +1,5 @@
-"""Real data: the UCI digits, as the example writes them. One thread, because more slow each other down on a busy machine."""
+"""Real data: the UCI digits, as the example writes them. One thread, because more slow each other down on a
+busy machine."""
 
 import runpy
 from pathlib import Path

@@ -53,13 +53,16 @@ def described(network: torch.nn.Sequential, batch: torch.Tensor) -> list[tuple[s
     layers = []
     for layer in network:
         batch = layer(batch)
-        layers.append((type(layer).__name__, tuple(batch.shape[1:]), sum(one.numel() for one in layer.parameters())))
+        layers.append(
+            (type(layer).__name__, tuple(batch.shape[1:]), sum(one.numel() for one in layer.parameters()))
+        )
     return layers
 
 
 @torch.no_grad()
 def test_the_layers_are_those_of_the_specification() -> None:
-    """Order, output shapes and parameter counts of both networks: 5,185,536 and 234,881 trainable parameters."""
+    """Order, output shapes and parameter counts of both networks: 5,185,536 and 234,881 trainable
+    parameters."""
     generator, discriminator = build_generator(100), build_discriminator()
     assert described(generator, torch.randn(2, 100)) == GENERATOR
     assert described(discriminator, torch.randn(2, 3, 56, 56)) == DISCRIMINATOR
@@ -106,13 +109,18 @@ def test_pictures_of_any_shape_become_their_middle_square() -> None:
 
 
 def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> None:
-    """One epoch on photographs changes both networks, keeps a grid per checkpoint, scores, and exports a graph that agrees."""
+    """One epoch on photographs changes both networks, keeps a grid per checkpoint, scores, and exports a
+    graph that agrees."""
     config = FAMILY.configure({"epochs": 1, "batchSize": 8, "latent": 10, "scored": 4, "heldOut": 0.5})
     examples = FAMILY.examples(photographs(), config)
     torch.manual_seed(config.seed)
     fresh = FAMILY.build(config, {}).state_dict()
     trained = train_networks(FAMILY, examples, config, device=CPU, report=lambda *_: None, say=lambda _: None)
-    changed = {name.partition(".")[0] for name, value in trained.networks.state_dict().items() if not torch.equal(value, fresh[name])}
+    changed = {
+        name.partition(".")[0]
+        for name, value in trained.networks.state_dict().items()
+        if not torch.equal(value, fresh[name])
+    }
     assert changed == {"generator", "discriminator"}
     assert Image.open(io.BytesIO(trained.pictures[max(trained.pictures)])).size == (4 * 58 + 2, 4 * 58 + 2)
     with torch.no_grad():
@@ -126,7 +134,8 @@ def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> 
 
 
 def test_the_generators_loss_leaves_no_gradients_in_the_discriminator() -> None:
-    """It is computed after the discriminator's step, through a discriminator that is held still and released again."""
+    """It is computed after the discriminator's step, through a discriminator that is held still and released
+    again."""
     config = FAMILY.configure({"latent": 10})
     networks = FAMILY.build(config, {})
     losses = FAMILY.losses(networks, (torch.rand(4, 3, 56, 56) * 2 - 1,), config)
@@ -139,7 +148,8 @@ def test_the_generators_loss_leaves_no_gradients_in_the_discriminator() -> None:
 
 
 def test_the_scores_measure_distance_and_variety() -> None:
-    """The Fréchet distance of a set to itself is 0, to the set moved by d it is d²; copies of one picture have no diversity."""
+    """The Fréchet distance of a set to itself is 0, to the set moved by d it is d²; copies of one picture
+    have no diversity."""
     real = torch.randn(200, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
     assert frechet_distance(real, real + torch.tensor([3.0, 4, 0, 0, 0, 0])) == pytest.approx(25)

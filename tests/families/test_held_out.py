@@ -15,7 +15,12 @@ def test_a_file_stays_on_its_side_while_the_data_grows() -> None:
     assert 150 < sum(after) < 250
 
 
-@given(st.lists(st.tuples(st.text(max_size=5), st.sampled_from("abc")), unique_by=lambda pair: pair[0], max_size=40), st.floats(0.01, 0.99))
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=5), st.sampled_from("abc")), unique_by=lambda pair: pair[0], max_size=40
+    ),
+    st.floats(0.01, 0.99),
+)
 def test_each_class_is_on_both_sides(pairs: list[tuple[str, str]], fraction: float) -> None:
     """However small a class of two or more is, it is learnt and tested."""
     keys, labels = [key for key, _ in pairs], [label for _, label in pairs]

@@ -14,7 +14,9 @@ def test_it_reads_97_of_100_digits_that_it_has_not_seen(digits: dict[str, bytes]
     """On the UCI digits the held-out accuracy is at least 0.97."""
     config = FAMILY.configure({"epochs": 8, "seed": 1})
     examples = FAMILY.examples(digits, config)
-    trained = train_networks(FAMILY, examples, config, device=torch.device("cpu"), report=lambda *_: None, say=lambda _: None)
+    trained = train_networks(
+        FAMILY, examples, config, device=torch.device("cpu"), report=lambda *_: None, say=lambda _: None
+    )
     with torch.no_grad():
         metrics = FAMILY.score(trained.networks, examples, config)
         assert tuple(metrics) == FAMILY.metrics
@@ -41,7 +43,9 @@ def test_the_class_is_the_folder_that_the_picture_lies_in(digits: dict[str, byte
         (["", "3"], "0.png lies in no folder"),
     ],
 )
-def test_a_folder_that_cannot_be_learnt_from_is_refused(digits: dict[str, bytes], classes: list[str], reason: str) -> None:
+def test_a_folder_that_cannot_be_learnt_from_is_refused(
+    digits: dict[str, bytes], classes: list[str], reason: str
+) -> None:
     """No classes, one class, a class with a single picture, a picture outside any class."""
     body = next(iter(digits.values()))
     files = {f"{label}/{index}.png".lstrip("/"): body for index, label in enumerate(classes)}
@@ -57,7 +61,9 @@ def test_augmentation_moves_whole_pixels_and_no_further_than_told() -> None:
     assert torch.equal(still, pixels.float() / 255)
     moved, same = FAMILY.augment((pixels, targets), FAMILY.configure({"noise": 0, "shift": 0.125}))
     padded = torch.nn.functional.pad(pixels.float() / 255, (1, 1, 1, 1), mode="replicate")
-    nine = torch.stack([padded[:, :, top : top + 8, left : left + 8] for top in range(3) for left in range(3)])
+    nine = torch.stack(
+        [padded[:, :, top : top + 8, left : left + 8] for top in range(3) for left in range(3)]
+    )
     matches = (nine == moved).flatten(2).all(2)
     assert (matches.sum(0) == 1).all()
     assert matches.any(1).sum() > 5
@@ -67,7 +73,14 @@ def test_augmentation_moves_whole_pixels_and_no_further_than_told() -> None:
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (57, 31), (9, 300)])
 def test_any_size_and_mode_can_be_built_and_served(width: int, height: int) -> None:
     """Odd sides, long sides and colours all end in one probability per class, from plain pixels."""
-    about = {"classes": ["a", "b", "c"], "mode": "RGB", "width": width, "height": height, "mean": [0.5] * 3, "std": [0.2] * 3}
+    about = {
+        "classes": ["a", "b", "c"],
+        "mode": "RGB",
+        "width": width,
+        "height": height,
+        "mean": [0.5] * 3,
+        "std": [0.2] * 3,
+    }
     network = FAMILY.build(FAMILY.configure({"width": 8}), about)["classifier"].eval()
     assert network(torch.rand(2, 3, height, width)).shape == (2, 3)
 

@@ -66,7 +66,8 @@ def test_hidden_files_are_passed_over_and_other_kinds_are_named() -> None:
 
 @given(position=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255), end=st.integers(0, len(WHOLE)))
 def test_damaged_bytes_give_a_picture_or_a_reason(position: int, value: int, end: int) -> None:
-    """Whatever the bytes, the outcome is a picture of the wanted size or a ValueError, never another error."""
+    """Whatever the bytes, the outcome is a picture of the wanted size or a ValueError, never another
+    error."""
     damaged = bytearray(WHOLE)
     damaged[position] = value
     try:
@@ -87,7 +88,9 @@ def test_the_most_common_size_wins_and_one_coloured_picture_makes_all_coloured()
 
 def test_pixels_survive_png_and_a_grid_shows_them_in_rows() -> None:
     """PNG keeps every pixel, and five pictures make a sheet of three by two."""
-    assert np.array_equal(read_pictures({"1.png": WHOLE}, ["1.png"], lambda one: one.convert("RGB"))[0], NOISE)
+    assert np.array_equal(
+        read_pictures({"1.png": WHOLE}, ["1.png"], lambda one: one.convert("RGB"))[0], NOISE
+    )
     sheet = np.asarray(Image.open(io.BytesIO(to_grid(np.stack([NOISE] * 5), gap=2))))
     assert sheet.shape == (2 * 18 + 2, 3 * 14 + 2, 3)
     assert np.array_equal(sheet[20:36, 16:28], NOISE)

@@ -25,7 +25,14 @@ FUNCTIONS = ["ingest", "train", "rollout", "sweep"]
 
 
 def event(type: str, data: object) -> dict[str, object]:
-    return {"specversion": "1.0", "id": "1", "source": "/test", "type": type, "time": "2026-01-01T00:00:00Z", "data": data}
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/test",
+        "type": type,
+        "time": "2026-01-01T00:00:00Z",
+        "data": data,
+    }
 
 
 @contextmanager
@@ -58,8 +65,18 @@ def deployed(name: str, environment: Mapping[str, str]) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     target = name.replace("-", "_")
-    command = [sys.executable, "-m", "functions_framework", "--target", target, "--source", str(ROOT / "functions" / name / "main.py")]
-    child = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], env={"PATH": "/usr/bin:/bin", **environment})
+    command = [
+        sys.executable,
+        "-m",
+        "functions_framework",
+        "--target",
+        target,
+        "--source",
+        str(ROOT / "functions" / name / "main.py"),
+    ]
+    child = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)], env={"PATH": "/usr/bin:/bin", **environment}
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 30
@@ -82,14 +99,18 @@ def _is_ready(url: str) -> bool:
 
 def post(url: str, body: object) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.post(url, content=content, headers={"content-type": "application/cloudevents+json"}, timeout=30)
+    return httpx.post(
+        url, content=content, headers={"content-type": "application/cloudevents+json"}, timeout=30
+    )
 
 
 @pytest.fixture
 def environment(tmp_path: Path, s3) -> dict[str, str]:  # type: ignore[no-untyped-def]
     cluster = LocalCluster(tmp_path / "knoll.db", "default", SystemClock())
     spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
-    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+    cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec}
+    )
     return {
         "KNOLL_HOME": str(tmp_path),
         "AWS_ENDPOINT_URL": s3.endpoint,
@@ -99,7 +120,9 @@ def environment(tmp_path: Path, s3) -> dict[str, str]:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_deployed_function_takes_its_events_and_refuses_what_is_none(name: str, environment: dict[str, str]) -> None:
+def test_a_deployed_function_takes_its_events_and_refuses_what_is_none(
+    name: str, environment: dict[str, str]
+) -> None:
     with sink() as (url, _), deployed(name, {**environment, "K_SINK": url}) as function:
         idle = post(function, event("com.example.unrelated", None))
         assert (idle.status_code, idle.content) == (204, b"")
@@ -124,13 +147,20 @@ def test_a_notification_that_the_broker_did_not_take_is_asked_for_again(environm
 def test_ingest_agrees_to_be_sent_events_when_a_cloud_asks(environment: dict[str, str]) -> None:
     """Event Grid sends nothing before this handshake, and nothing where it is not asked for."""
     with deployed("ingest", environment) as function:
-        asked = httpx.options(function, headers={"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"})
+        asked = httpx.options(
+            function, headers={"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+        )
         assert asked.status_code == 200
-        assert (asked.headers["webhook-allowed-origin"], asked.headers["webhook-allowed-rate"]) == ("eventgrid.azure.net", "*")
+        assert (asked.headers["webhook-allowed-origin"], asked.headers["webhook-allowed-rate"]) == (
+            "eventgrid.azure.net",
+            "*",
+        )
         assert "webhook-allowed-origin" not in httpx.options(function).headers
 
 
-def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_store(environment: dict[str, str], s3) -> None:  # type: ignore[no-untyped-def]
+def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_store(
+    environment: dict[str, str], s3
+) -> None:  # type: ignore[no-untyped-def]
     """Be it large, or no event at all."""
     large = event("com.example.large", "x" * 2_000_000)
     store = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")
@@ -138,7 +168,10 @@ def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_stor
     with deployed("dead-letters", {**environment, "KNOLL_MODEL_BUCKET": "dead-letters-test"}) as function:
         assert [post(function, body).status_code for body in (large, large, b"rubbish")] == [204, 204, 204]
     kept = read_dead_letters(store, "s3://dead-letters-test")
-    assert [one.last.event.data if one.last.event else one.last.body for one in kept] == [large["data"], b"rubbish"]
+    assert [one.last.event.data if one.last.event else one.last.body for one in kept] == [
+        large["data"],
+        b"rubbish",
+    ]
     with deployed("dead-letters", {**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}) as function:
         assert post(function, event("com.example.unrelated", None)).status_code == 503
 

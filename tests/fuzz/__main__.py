@@ -1,7 +1,9 @@
-"""`make fuzz`: a million inputs to the functions on two processes, in ten minutes at most; the last lines are goals as JSON.
+"""`make fuzz`: a million inputs to the functions on two processes, in ten minutes at most; the last lines are
+goals as JSON.
 
-SEED names the inputs of a whole run, SEED=run:number one of them: its batch is done again up to it, because a function's answer depends on
-what is stored. FUZZ_SECONDS and FUZZ_INPUTS bound the run. What fails is kept in tests/attacks/, where `make test` tries it from then on.
+SEED names the inputs of a whole run, SEED=run:number one of them: its batch is done again up to it, because a
+function's answer depends on what is stored. FUZZ_SECONDS and FUZZ_INPUTS bound the run. What fails is kept in
+tests/attacks/, where `make test` tries it from then on.
 """
 
 import json
@@ -38,7 +40,10 @@ def main() -> int:
     run, _, only = (os.environ.get("SEED") or secrets.token_hex(4)).partition(":")
     if only:
         return _again(run, int(only))
-    seconds, wanted = float(os.environ.get("FUZZ_SECONDS") or 600), int(os.environ.get("FUZZ_INPUTS") or 1_000_000)
+    seconds, wanted = (
+        float(os.environ.get("FUZZ_SECONDS") or 600),
+        int(os.environ.get("FUZZ_INPUTS") or 1_000_000),
+    )
     print(f"SEED={run}: {wanted} inputs, {seconds:g} s at most, {_PROCESSES} processes", flush=True)
     failures, done, took = _fuzz(run, seconds, wanted)
     print(f"{done} inputs in {took:.0f} s, {done / took:.0f} a second; SEED={run}")
@@ -49,7 +54,8 @@ def _fuzz(run: str, seconds: float, wanted: int) -> tuple[list[Failure], int, fl
     started, done, failures = time.monotonic(), 0, []
     told: multiprocessing.Queue[Told | None] = multiprocessing.Queue()
     workers = [
-        multiprocessing.Process(target=_work, args=(run, number, wanted, seconds, told), daemon=True) for number in range(_PROCESSES)
+        multiprocessing.Process(target=_work, args=(run, number, wanted, seconds, told), daemon=True)
+        for number in range(_PROCESSES)
     ]
     for worker in workers:
         worker.start()
@@ -60,7 +66,9 @@ def _fuzz(run: str, seconds: float, wanted: int) -> tuple[list[Failure], int, fl
     return failures, done, time.monotonic() - started
 
 
-def _heard(told: "multiprocessing.Queue[Told | None]", workers: list[multiprocessing.Process]) -> Iterator[Told]:
+def _heard(
+    told: "multiprocessing.Queue[Told | None]", workers: list[multiprocessing.Process]
+) -> Iterator[Told]:
     """What the workers tell, until all have ended; one that dies is a failure of its own."""
     live = len(workers)
     while live:
@@ -75,7 +83,9 @@ def _heard(told: "multiprocessing.Queue[Told | None]", workers: list[multiproces
             yield news
 
 
-def _work(run: str, number: int, wanted: int, seconds: float, told: "multiprocessing.Queue[Told | None]") -> None:
+def _work(
+    run: str, number: int, wanted: int, seconds: float, told: "multiprocessing.Queue[Told | None]"
+) -> None:
     deadline = time.monotonic() + seconds
     with listening():
         for batch in range(number, -(-wanted // _BATCH), _PROCESSES):
@@ -118,7 +128,12 @@ def _again(run: str, number: int) -> int:
 def _progress(done: int, wanted: int, failed: int, took: float) -> None:
     end = "\r" if sys.stderr.isatty() else "\n"
     if sys.stderr.isatty() or done % (50 * _BATCH) == 0 or done == wanted:
-        print(f"{done:>9} of {wanted}  {done / max(took, 0.01):>6.0f}/s  {failed} failed", end=end, file=sys.stderr, flush=True)
+        print(
+            f"{done:>9} of {wanted}  {done / max(took, 0.01):>6.0f}/s  {failed} failed",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _report(run: str, failures: list[Failure], done: int, wanted: int) -> int:
@@ -130,9 +145,13 @@ def _report(run: str, failures: list[Failure], done: int, wanted: int) -> int:
         if kind not in seen and len(seen) < _MOST_KEPT:
             print(f"{given.function}: {why}\n  make fuzz SEED={run}:{number}    {keep(given, why)}")
         seen.add(kind)
-    goals = [("fuzzed inputs", done, wanted), *((f"fuzz: {kind}", kinds[name], 0) for kind, name in _KINDS.items())]
+    goals = [
+        ("fuzzed inputs", done, wanted),
+        *((f"fuzz: {kind}", kinds[name], 0) for kind, name in _KINDS.items()),
+    ]
     lines = [
-        {"goal": goal, "value": value, "target": target, "met": value >= target if target else value == 0} for goal, value, target in goals
+        {"goal": goal, "value": value, "target": target, "met": value >= target if target else value == 0}
+        for goal, value, target in goals
     ]
     print("\n".join(json.dumps(line) for line in lines))
     return int(not all(line["met"] for line in lines))

@@ -16,8 +16,15 @@ ATTACKS = Path(__file__).parents[1] / "attacks"
 
 def keep(given: Input, why: str) -> Path:
     """Write the input into tests/attacks/, under a name that it has every time."""
-    content = {"why": why, "function": given.function, "headers": dict(given.headers), "base64": base64.b64encode(given.body).decode()}
-    path = ATTACKS / f"found-{hashlib.sha256(given.body + repr(given.headers).encode()).hexdigest()[:12]}.json"
+    content = {
+        "why": why,
+        "function": given.function,
+        "headers": dict(given.headers),
+        "base64": base64.b64encode(given.body).decode(),
+    }
+    path = (
+        ATTACKS / f"found-{hashlib.sha256(given.body + repr(given.headers).encode()).hexdigest()[:12]}.json"
+    )
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path
 
@@ -25,7 +32,8 @@ def keep(given: Input, why: str) -> Path:
 def read_attack(path: Path) -> tuple[Input, int | None]:
     """The input in a file, and the status that it must get, if the file names one.
 
-    The body stands there as `base64`, as `json`, or as `text`; `before` and `after` are put around it `times` times.
+    The body stands there as `base64`, as `json`, or as `text`; `before` and `after` are put around it `times`
+    times.
     """
     told = json.loads(path.read_text(encoding="utf-8"))
     around = [told.get(side, "").encode() * told.get("times", 0) for side in ("before", "after")]

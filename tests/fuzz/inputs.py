@@ -1,7 +1,8 @@
-"""What an attacker, a bug or a bad line could send: real bodies and events, changed where it hurts, and noise.
+"""What an attacker, a bug or a bad line could send: real bodies and events, changed where it hurts, and
+noise.
 
-A generator knows the shape of what it changes, because noise alone is refused at the first byte. All that it does comes from the one
-`Random` that it is given, so a seed is enough to see an input again.
+A generator knows the shape of what it changes, because noise alone is refused at the first byte. All that it
+does comes from the one `Random` that it is given, so a seed is enough to see an input again.
 """
 
 import json
@@ -20,22 +21,141 @@ _BODIES = Path(__file__).parents[1] / "events"
 _STRUCTURED = "application/cloudevents+json"
 _FUNCTIONS = ("ingest",) * 6 + ("train",) * 4 + ("rollout",) * 4 + ("dead-letters",) * 2 + ("sweep",)
 _TEXTS = (
-    *("", " ", ".", "/", "//", "..", "%", "%zz", "%ff", "+", "%2B%20%", "\x00", "\t", "\r\nSet-Cookie: a=b", "\x1b[2J\x1b[31m"),
+    *(
+        "",
+        " ",
+        ".",
+        "/",
+        "//",
+        "..",
+        "%",
+        "%zz",
+        "%ff",
+        "+",
+        "%2B%20%",
+        "\x00",
+        "\t",
+        "\r\nSet-Cookie: a=b",
+        "\x1b[2J\x1b[31m",
+    ),
     *("\ud800", "\udfff\ud800", "\u202etxt.exe", "e\u0301", "💎", "\ufeff", "ſ", "٣", "\x7f", "\x85"),
-    *("../../etc/passwd", "..%2f..%2f", "$(AWS_SECRET_ACCESS_KEY)", "${HOME}", "{{7*7}}", "'; DROP TABLE documents; --", "<script>"),
-    *("digits", "digits/", "digits/_SUCCESS", "tiny/1.txt", "datasets", "knoll-models", "s3://knoll-models/", "runs/", "Digits", "-"),
-    *("NaN", "1e999", "-0", "0x10", "null", "[]", "{}", '{"Records": []}', '"', "\\", "1" * 400, "k" * 1024, "long" * 3000),
-    *("2026-13-45T00:00:00Z", "9999-12-31T23:59:60Z", "0001-01-01T00:00:00+23:59", "yesterday", "v000001", "v000000", "v" + "9" * 30),
-    *("digits-" + "0" * 20, "1.0", "0.3", "Job", "Pod", "Model", "InferenceService", "Notification", "s3:TestEvent", "OBJECT_FINALIZE"),
+    *(
+        "../../etc/passwd",
+        "..%2f..%2f",
+        "$(AWS_SECRET_ACCESS_KEY)",
+        "${HOME}",
+        "{{7*7}}",
+        "'; DROP TABLE documents; --",
+        "<script>",
+    ),
+    *(
+        "digits",
+        "digits/",
+        "digits/_SUCCESS",
+        "tiny/1.txt",
+        "datasets",
+        "knoll-models",
+        "s3://knoll-models/",
+        "runs/",
+        "Digits",
+        "-",
+    ),
+    *(
+        "NaN",
+        "1e999",
+        "-0",
+        "0x10",
+        "null",
+        "[]",
+        "{}",
+        '{"Records": []}',
+        '"',
+        "\\",
+        "1" * 400,
+        "k" * 1024,
+        "long" * 3000,
+    ),
+    *(
+        "2026-13-45T00:00:00Z",
+        "9999-12-31T23:59:60Z",
+        "0001-01-01T00:00:00+23:59",
+        "yesterday",
+        "v000001",
+        "v000000",
+        "v" + "9" * 30,
+    ),
+    *(
+        "digits-" + "0" * 20,
+        "1.0",
+        "0.3",
+        "Job",
+        "Pod",
+        "Model",
+        "InferenceService",
+        "Notification",
+        "s3:TestEvent",
+        "OBJECT_FINALIZE",
+    ),
 )
 _NUMBERS = (
-    *(0, -1, 1, 7, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 2**64, 10**25, -(10**400), 0.1, 1e308, -1e308, 5e-324),
+    *(
+        0,
+        -1,
+        1,
+        7,
+        2**31,
+        2**53 + 1,
+        2**63,
+        -(2**63) - 1,
+        2**64,
+        10**25,
+        -(10**400),
+        0.1,
+        1e308,
+        -1e308,
+        5e-324,
+    ),
     *(float("inf"), float("-inf"), float("nan"), True, False, None),
 )
-_RAW = ("1e999", "-0", "1" * 5000, "0.1e-9999", "tru", '"\\u12"', "1.", "'x'", "/* */1", "\ufeff1")  # what json.dumps would never write
+_RAW = (
+    "1e999",
+    "-0",
+    "1" * 5000,
+    "0.1e-9999",
+    "tru",
+    '"\\u12"',
+    "1.",
+    "'x'",
+    "/* */1",
+    "\ufeff1",
+)  # what json.dumps would never write
 _MARK = "@@raw@@"
-_NAMES = ("Records", "s3", "object", "key", "data", "message", "metadata", "status", "kind", "name", "Body", "Message", "__class__", "")
-_TYPES = ("application/json", _STRUCTURED, f"{_STRUCTURED}; charset=latin-1", "application/cloudevents-batch+json", "text/plain", "", ";;")
+_ATTRIBUTES = ("id", "kind", "data", "knativeerrordest", "knativearrivaltime")
+_NAMES = (
+    "Records",
+    "s3",
+    "object",
+    "key",
+    "data",
+    "message",
+    "metadata",
+    "status",
+    "kind",
+    "name",
+    "Body",
+    "Message",
+    "__class__",
+    "",
+)
+_TYPES = (
+    "application/json",
+    _STRUCTURED,
+    f"{_STRUCTURED}; charset=latin-1",
+    "application/cloudevents-batch+json",
+    "text/plain",
+    "",
+    ";;",
+)
 
 
 @dataclass(frozen=True)
@@ -60,15 +180,22 @@ class Seed:
 def raw_seeds() -> tuple[Seed, ...]:
     """All that stores and clouds send: the bodies in tests/events/."""
     files = sorted(_BODIES.glob("*/*.json"))
-    return tuple(Seed(file.read_text(encoding="utf-8"), file.name.endswith(".event.json"), "ingest") for file in files)
+    return tuple(
+        Seed(file.read_text(encoding="utf-8"), file.name.endswith(".event.json"), "ingest") for file in files
+    )
 
 
 def generate(random: Random, seeds: tuple[Seed, ...]) -> Input:
-    """The next input: a seed with up to four changes of its tree, its text, its bytes and its headers, or noise."""
+    """The next input: a seed with up to four changes of its tree, its text, its bytes and its headers, or
+    noise."""
     try:
         return _made(random, seeds)
     except RecursionError:  # deeper than what we can write ourselves
-        return Input(random.choice(_FUNCTIONS), {"content-type": random.choice(_TYPES)}, b'{"data":[' * random.randrange(300, 5000))
+        return Input(
+            random.choice(_FUNCTIONS),
+            {"content-type": random.choice(_TYPES)},
+            b'{"data":[' * random.randrange(300, 5000),
+        )
 
 
 def _made(random: Random, seeds: tuple[Seed, ...]) -> Input:
@@ -94,10 +221,16 @@ def _made(random: Random, seeds: tuple[Seed, ...]) -> Input:
 
 def _sent(document: Json, is_event: bool, random: Random) -> tuple[dict[str, str], bytes]:
     if not is_event or not isinstance(document, dict):
-        return {"content-type": random.choice(_TYPES) if random.random() < 0.05 else "application/json"}, _written(document, random)
+        return {
+            "content-type": random.choice(_TYPES) if random.random() < 0.05 else "application/json"
+        }, _written(document, random)
     if random.random() < 0.5:
         return {"content-type": _STRUCTURED}, _written(document, random)
-    attributes = {f"ce-{name}": _header(value) for name, value in document.items() if name not in ("data", "datacontenttype")}
+    attributes = {
+        f"ce-{name}": _header(value)
+        for name, value in document.items()
+        if name not in ("data", "datacontenttype")
+    }
     body = _written(document["data"], random) if "data" in document else b""
     return {**attributes, "content-type": "application/json"}, body
 
@@ -137,7 +270,13 @@ def _slots(document: Json) -> list[tuple[Json, Json]]:
     found, open = [], [document]
     while open:
         holder = open.pop()
-        inside = holder.items() if isinstance(holder, dict) else enumerate(holder) if isinstance(holder, list) else ()
+        inside = (
+            holder.items()
+            if isinstance(holder, dict)
+            else enumerate(holder)
+            if isinstance(holder, list)
+            else ()
+        )
         for place, value in inside:
             found.append((holder, place))
             if isinstance(value, dict | list):
@@ -170,7 +309,12 @@ def _copy_to(holder: Json, place: Json, slots: list[tuple[Json, Json]], random: 
 def _wrap(holder: Json, place: Json, slots: list[tuple[Json, Json]], random: Random) -> None:
     value = holder[place]
     holder[place] = random.choice(
-        (lambda: [value], lambda: {random.choice(_NAMES): value}, lambda: json.dumps(value), lambda: str(value))
+        (
+            lambda: [value],
+            lambda: {random.choice(_NAMES): value},
+            lambda: json.dumps(value),
+            lambda: str(value),
+        )
     )()
 
 
@@ -189,7 +333,19 @@ def _spoil(holder: Json, place: Json, slots: list[tuple[Json, Json]], random: Ra
     holder[place] = value[:cut] + random.choice(_TEXTS) + value[cut + random.randrange(2) :]
 
 
-_CHANGES = (_put_value, _put_value, _put_value, _remove, _swap, _rename, _copy_to, _wrap, _repeat, _spoil, _spoil)
+_CHANGES = (
+    _put_value,
+    _put_value,
+    _put_value,
+    _remove,
+    _swap,
+    _rename,
+    _copy_to,
+    _wrap,
+    _repeat,
+    _spoil,
+    _spoil,
+)
 
 
 def _value(random: Random, place: Json) -> Json:
@@ -237,7 +393,11 @@ def _noise(random: Random, depth: int) -> Json:
 _ENVELOPES: tuple[Callable[[Json], Json], ...] = (
     lambda inner: {"Type": "Notification", "MessageId": "1", "Message": json.dumps(inner)},
     lambda inner: {"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(inner)}]},
-    lambda inner: {"Messages": [{"MessageId": "1", "Body": json.dumps({"Type": "Notification", "Message": json.dumps(inner)})}]},
+    lambda inner: {
+        "Messages": [
+            {"MessageId": "1", "Body": json.dumps({"Type": "Notification", "Message": json.dumps(inner)})}
+        ]
+    },
     lambda inner: {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(inner)}}]},
     lambda inner: [inner, inner],
     lambda inner: json.dumps(inner),
@@ -263,7 +423,9 @@ def _damaged(body: bytes, random: Random) -> bytes:
             case 4:
                 body = (
                     body[:at]
-                    + random.choice((b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf", b"[" * 2000, b"{", b'"', b"}"))
+                    + random.choice(
+                        (b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf", b"[" * 2000, b"{", b'"', b"}")
+                    )
                     + body[at:]
                 )
             case _:
@@ -293,12 +455,23 @@ def _odd_headers(headers: Mapping[str, str], random: Random) -> dict[str, str]:
         case 3:
             changed["content-type"] = random.choice(_TYPES)
         case 4:
-            changed[f"ce-{random.choice((*_TEXTS, *_NAMES, 'id', 'kind', 'data', 'knativeerrordest', 'knativearrivaltime'))}"] = "1"
+            changed[f"ce-{random.choice((*_TEXTS, *_NAMES, *_ATTRIBUTES))}"] = "1"
         case _:
             changed |= _noisy_headers(random)
     return changed
 
 
 def _noisy_headers(random: Random) -> dict[str, str]:
-    names = ("ce-id", "ce-source", "ce-type", "ce-specversion", "ce-subject", "ce-time", "ce-data", "content-type", "ce-kind", "x-y")
+    names = (
+        "ce-id",
+        "ce-source",
+        "ce-type",
+        "ce-specversion",
+        "ce-subject",
+        "ce-time",
+        "ce-data",
+        "content-type",
+        "ce-kind",
+        "x-y",
+    )
     return {name: random.choice((*_TEXTS, *_TYPES)) for name in random.sample(names, random.randrange(5))}

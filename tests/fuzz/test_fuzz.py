@@ -1,4 +1,5 @@
-"""Whatever is posted to a function, it answers 204, 200 with an event, or 422, soon, and does nothing that a valid body may not."""
+"""Whatever is posted to a function, it answers 204, 200 with an event, or 422, soon, and does nothing that a
+valid body may not."""
 
 from random import Random
 
@@ -31,7 +32,10 @@ def test_every_seed_is_a_body_that_is_taken() -> None:
     """Else the fuzzer would try nothing but refusals."""
     refused = []
     for seed in seeds():
-        world, headers = new_world(), {"content-type": "application/cloudevents+json" if seed.is_event else "application/json"}
+        world, headers = (
+            new_world(),
+            {"content-type": "application/cloudevents+json" if seed.is_event else "application/json"},
+        )
         world.wrong_with(Input(seed.function, headers, seed.text.encode()))
         refused += [seed] if world.status not in (200, 204) else []
     assert not refused

@@ -1,7 +1,9 @@
-"""A small installation in memory that watches what is done to it, and the judgement over what a function answered.
+"""A small installation in memory that watches what is done to it, and the judgement over what a function
+answered.
 
-Stores and documents are those that pass the contract suites, and note what is written. Whatever the input, nothing may be written but
-what a valid one can lead to: the runs that the data in the bucket asks for, their Jobs, the records of rollouts and dead letters.
+Stores and documents are those that pass the contract suites, and note what is written. Whatever the input,
+nothing may be written but what a valid one can lead to: the runs that the data in the bucket asks for, their
+Jobs, the records of rollouts and dead letters.
 """
 
 import json
@@ -48,7 +50,9 @@ __all__ = ["World", "listening", "new_world", "seeds"]
 _ROOT = "s3://knoll-models"
 _MODELS = {"digits": {"when": "marker"}, "tiny": {"when": "object"}}
 _DATA = ("digits/1.txt", "digits/2.txt", "digits/_SUCCESS", "tiny/1.txt", "tiny/2.txt")
-_OWED = re.compile(r"s3://knoll-models/(datasets|inbox|runs)/[-.A-Za-z0-9/]+\.json")  # what the data in the bucket asks for
+_OWED = re.compile(
+    r"s3://knoll-models/(datasets|inbox|runs)/[-.A-Za-z0-9/]+\.json"
+)  # what the data in the bucket asks for
 _FREE = re.compile(
     r"s3://knoll-models/(dead-letters/[-./a-z0-9]+"
     r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
@@ -56,7 +60,9 @@ _FREE = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LETTERS = "s3://knoll-models/dead-letters/"
-_SOURCE = re.compile(r"([A-Za-z][-+.A-Za-z0-9]*:|/)([-A-Za-z0-9:/+@._~]|%[0-9A-F]{2})*")  # a URI reference for any parser
+_SOURCE = re.compile(
+    r"([A-Za-z][-+.A-Za-z0-9]*:|/)([-A-Za-z0-9:/+@._~]|%[0-9A-F]{2})*"
+)  # a URI reference for any parser
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _SLOW = 2.0  # seconds
 
@@ -120,7 +126,11 @@ class WatchedCluster(MemoryCluster):
     def create(self, document: Document) -> Document:
         """See `MemoryCluster.create`."""
         kind, name = document["kind"], document["metadata"]["name"]
-        is_right = name in _MODELS if kind == "InferenceService" else kind == "Job" and f"{_ROOT}/runs/{name}.json" in (self._owed or ())
+        is_right = (
+            name in _MODELS
+            if kind == "InferenceService"
+            else kind == "Job" and f"{_ROOT}/runs/{name}.json" in (self._owed or ())
+        )
         self._notes.note(f"create {kind} {name}", is_right=is_right or self._owed is None)
         return super().create(document)
 
@@ -153,17 +163,23 @@ class Broker:
 class Nobody:
     """`ports.Predictors` without a server behind it."""
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
         """No answer."""
         return Answer(0, 0.0, b"", accept, "")
 
 
 class World:
-    """Two Models whose data is there, a run that waits for its Job, and a version that is tried on a part of the traffic."""
+    """Two Models whose data is there, a run that waits for its Job, and a version that is tried on a part of
+    the traffic."""
 
     def __init__(self, owed: frozenset[str] | None) -> None:
         clock, self.notes = Clock(), Notes()
-        self.store, self.cluster = WatchedStore(clock, self.notes, owed), WatchedCluster(clock, self.notes, owed)
+        self.store, self.cluster = (
+            WatchedStore(clock, self.notes, owed),
+            WatchedCluster(clock, self.notes, owed),
+        )
         self.broker = Broker(self.notes)
         self.platform = Platform(self.store, self.cluster, self.broker, Nobody(), clock, _settings())
         for key in _DATA:
@@ -208,18 +224,33 @@ class World:
             "spec": {},
         }
         MemoryCluster.create(self.cluster, revision)
-        ready = {**self.cluster.get("Revision", "digits-1"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        ready = {
+            **self.cluster.get("Revision", "digits-1"),
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }
         traffic = [{"revisionName": "digits-1", "percent": 20, "tag": "latest", "url": "http://tagged"}]
-        predictor = {"latestCreatedRevision": "digits-1", "latestReadyRevision": "digits-1", "traffic": traffic}
-        service = {**self.cluster.get("InferenceService", "digits"), "status": {"components": {"predictor": predictor}}}
+        predictor = {
+            "latestCreatedRevision": "digits-1",
+            "latestReadyRevision": "digits-1",
+            "traffic": traffic,
+        }
+        service = {
+            **self.cluster.get("InferenceService", "digits"),
+            "status": {"components": {"predictor": predictor}},
+        }
         for document in (ready, service):
             MemoryCluster.update(self.cluster, document, status=True)
         HANDLERS["rollout"](told, self.platform)
 
     def _publish_version(self) -> None:
         folder = version_uri(_ROOT, "digits", "v000001")
-        manifest = Manifest("digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.99}, "now", "0", {})
-        self.store.put(join(folder, "samples.json"), json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode())
+        manifest = Manifest(
+            "digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.99}, "now", "0", {}
+        )
+        self.store.put(
+            join(folder, "samples.json"),
+            json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode(),
+        )
         self.store.put(manifest_uri(_ROOT, "digits", "v000001"), dump_manifest(manifest))
         self.store.put(outcome_uri(_ROOT, "run"), dump(Outcome("succeeded", "now", "v000001")))
 
@@ -267,14 +298,16 @@ def new_world() -> World:
 
 @cache
 def seeds() -> tuple[Seed, ...]:
-    """All true bodies: what stores send, and what knoll and Kubernetes say; each kind as often as the other."""
+    """All true bodies: what stores send, and what knoll and Kubernetes say; each kind as often as the
+    other."""
     told, raw = event_seeds(), raw_seeds()
     return raw + told * max(1, len(raw) // len(told))
 
 
 @cache
 def event_seeds() -> tuple[Seed, ...]:
-    """What the functions tell each other in a world where all goes on, and what they hear from Kubernetes and predictors."""
+    """What the functions tell each other in a world where all goes on, and what they hear from Kubernetes and
+    predictors."""
     world = World(None)
     assert world.landed is not None
     _go_on(world)
@@ -283,18 +316,30 @@ def event_seeds() -> tuple[Seed, ...]:
         DATASET_LANDED: [world.landed],
         TRAINING_STARTED: [_event(TRAINING_STARTED, runId=run)],
         TRAINING_SUCCEEDED: [
-            _event(TRAINING_SUCCEEDED, runId=run, version="v000001", uri=version_uri(_ROOT, "digits", "v000001"), metrics={})
+            _event(
+                TRAINING_SUCCEEDED,
+                runId=run,
+                version="v000001",
+                uri=version_uri(_ROOT, "digits", "v000001"),
+                metrics={},
+            )
         ],
         TRAINING_FAILED: [_event(TRAINING_FAILED, runId=run, state="failed", reason="DeadlineExceeded")],
         PREDICTOR_OBSERVED: [_observed()],
     }
     seeds = [_seed(event, _function_for(type)) for type, events in told.items() for event in events]
     for kind in ("Job", "InferenceService"):
-        seeds += [_seed(object_changed(one, source="/objects", time=now), _function_for(kind)) for one in world.cluster.list(kind)]
+        seeds += [
+            _seed(object_changed(one, source="/objects", time=now), _function_for(kind))
+            for one in world.cluster.list(kind)
+        ]
     seeds.append(_seed(object_changed(_pod(run), source="/objects", time=now), "train"))
     seeds += [_seed(_event(type), "sweep") for type in (TICK, "dev.knative.sources.ping")]
     seeds += [_seed(_uploaded(key), "ingest") for key in _DATA]
-    return (*seeds, *(_seed(_dead(event), "dead-letters") for event in (_observed(), told[DATASET_LANDED][0])))
+    return (
+        *seeds,
+        *(_seed(_dead(event), "dead-letters") for event in (_observed(), told[DATASET_LANDED][0])),
+    )
 
 
 @cache
@@ -326,15 +371,29 @@ def _model(name: str, rule: dict[str, str]) -> Document:
 
 
 def _pod(run: str) -> Document:
-    waiting = {"name": "trainer", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
-    labels = {"batch.kubernetes.io/job-name": run, "knoll.dev/model": "digits", "app.kubernetes.io/managed-by": "knoll"}
+    waiting = {
+        "name": "trainer",
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}},
+    }
+    labels = {
+        "batch.kubernetes.io/job-name": run,
+        "knoll.dev/model": "digits",
+        "app.kubernetes.io/managed-by": "knoll",
+    }
     metadata = {"name": f"{run}-0", "namespace": "default", "labels": labels}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": "Pending", "containerStatuses": [waiting]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "status": {"phase": "Pending", "containerStatuses": [waiting]},
+    }
 
 
 def _event(type: str, **data: Any) -> Event:
     time = datetime(2026, 1, 3, tzinfo=UTC)
-    return new_event(type, source="/fuzz", time=time, subject="digits", data={"model": "digits", **data}, id="1")
+    return new_event(
+        type, source="/fuzz", time=time, subject="digits", data={"model": "digits", **data}, id="1"
+    )
 
 
 def _uploaded(key: str) -> Event:
@@ -344,12 +403,20 @@ def _uploaded(key: str) -> Event:
 def _observed() -> Event:
     latency = {"bucketsSeconds": [0.01, 0.1, 1.0], "counts": [1, 5, 30, 0]}
     counts = {"requests": 36, "errors": 0, "coldStarts": 1, "latency": latency}
-    return _event(PREDICTOR_OBSERVED, version="v000001", revision="digits-predictor-00001", instance="pod-1", **counts)
+    return _event(
+        PREDICTOR_OBSERVED, version="v000001", revision="digits-predictor-00001", instance="pod-1", **counts
+    )
 
 
 def _dead(event: Event) -> Event:
-    why = {"knativeerrordest": "http://knoll-train", "knativeerrorcode": "422", "knativeerrordata": "bm90IHJpZ2h0"}
-    return Event(event.id, event.source, event.type, event.time, event.subject, event.data, {**event.extensions, **why})
+    why = {
+        "knativeerrordest": "http://knoll-train",
+        "knativeerrorcode": "422",
+        "knativeerrordata": "bm90IHJpZ2h0",
+    }
+    return Event(
+        event.id, event.source, event.type, event.time, event.subject, event.data, {**event.extensions, **why}
+    )
 
 
 def _function_for(what: str) -> str:
@@ -357,27 +424,43 @@ def _function_for(what: str) -> str:
 
 
 def _seed(event: Event, function: str) -> Seed:
-    """The event, without what chance has put into it: a seed must lead to the same inputs in every process."""
-    return Seed(_UUID.sub("00000000-0000-4000-8000-000000000000", json.dumps(event_to_json(event))), True, function)
+    """The event, without what chance has put into it: a seed must lead to the same inputs in every
+    process."""
+    return Seed(
+        _UUID.sub("00000000-0000-4000-8000-000000000000", json.dumps(event_to_json(event))), True, function
+    )
 
 
 def _wrong_answer(given: Input, answered: Response) -> str:
-    """204, or 200 with an event, or 422 with a line of text, and nothing else; what is to be kept is never refused."""
+    """204, or 200 with an event, or 422 with a line of text, and nothing else; what is to be kept is never
+    refused."""
     if answered.status >= 500:
         return f"5xx: {_EAR.heard or answered.body!a}"
     if answered.status == 422 and given.function != "dead-letters":
-        return f"text: {answered.body!a:.300}" if _CONTROL.search(answered.body) or len(answered.body) > 4100 else ""
+        return (
+            f"text: {answered.body!a:.300}"
+            if _CONTROL.search(answered.body) or len(answered.body) > 4100
+            else ""
+        )
     if answered.status == 204:
         return "text: a 204 with a body" if answered.body else ""
     if answered.status == 200:
-        return "" if _is_acceptable(event_from_http(answered.headers, answered.body)) else "text: a reply that a broker refuses"
+        return (
+            ""
+            if _is_acceptable(event_from_http(answered.headers, answered.body))
+            else "text: a reply that a broker refuses"
+        )
     return f"status: {answered.status}"
 
 
 def _is_acceptable(event: Event) -> bool:
-    """Whether every broker takes the event: its attributes in their forms, and JSON that comes back as it went."""
+    """Whether every broker takes the event: its attributes in their forms, and JSON that comes back as it
+    went."""
     try:
-        is_same = event_from_json(event_to_json(event)) == event and json.loads(json.dumps(event.data, allow_nan=False)) == event.data
+        is_same = (
+            event_from_json(event_to_json(event)) == event
+            and json.loads(json.dumps(event.data, allow_nan=False)) == event.data
+        )
     except (Rejected, ValueError):
         return False
     return is_same and bool(_SOURCE.fullmatch(event.source))

@@ -23,10 +23,22 @@ class World:
     def __init__(self, gate: str) -> None:
         self.time = Time()
         self.cluster = MemoryCluster("default", self.time)
-        spec = {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}}}
-        self.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+        spec = {
+            "family": "image-classifier",
+            "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}},
+        }
+        self.cluster.create(
+            {
+                "apiVersion": "knoll.dev/v1alpha1",
+                "kind": "Model",
+                "metadata": {"name": "digits"},
+                "spec": spec,
+            }
+        )
         store = MemoryStore(self.time.now)
-        self.platform = Platform(store, self.cluster, Sink(), HttpPredictors(), self.time, Settings(home=Path()))
+        self.platform = Platform(
+            store, self.cluster, Sink(), HttpPredictors(), self.time, Settings(home=Path())
+        )
         self.upload("a")
         self.time.passes(5)
         self.upload("a")
@@ -38,7 +50,9 @@ class World:
 
     def tell_of(self, key: str) -> None:
         data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
-        handler.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform)
+        handler.handle(
+            new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform
+        )
 
     def tick(self) -> None:
         self.time.passes(60)
@@ -49,11 +63,16 @@ class World:
 
     def configs(self) -> list[Any]:
         """Those of all runs, in no order."""
-        return [load_run(self.platform.store.get(one.uri)).config for one in self.platform.store.list(runs_uri("s3://knoll-models"))]
+        return [
+            load_run(self.platform.store.get(one.uri)).config
+            for one in self.platform.store.list(runs_uri("s3://knoll-models"))
+        ]
 
 
 @pytest.mark.parametrize("gate", ["marker", "object"])
-def test_data_that_lands_right_after_its_model_was_changed_is_trained_once_as_the_model_is_now(gate: str) -> None:
+def test_data_that_lands_right_after_its_model_was_changed_is_trained_once_as_the_model_is_now(
+    gate: str,
+) -> None:
     world = World(gate)
     before = len(world.configs())
     live = world.cluster.get("Model", "digits")
@@ -75,7 +94,9 @@ def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> No
 
 
 @pytest.mark.parametrize("gate", ["marker", "object"])
-def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(
+    gate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = World(gate)
     world.upload("b")
     for call in ("get", "list", "update"):

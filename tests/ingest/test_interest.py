@@ -1,4 +1,5 @@
-"""Of a burst of notifications only those become events that may complete a dataset, and none that may is lost while nobody can tell."""
+"""Of a burst of notifications only those become events that may complete a dataset, and none that may is lost
+while nobody can tell."""
 
 import json
 from collections.abc import Mapping
@@ -75,12 +76,17 @@ class World:
 
     def declare(self, name: str, **landed: Any) -> None:
         spec = {"family": "image-classifier", "dataset": {"uri": f"s3://data/{name}/", "landed": landed}}
-        self.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec})
+        self.cluster.create(
+            {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+        )
 
     def tell(self, *keys: str) -> list[str]:
         """Notifications of these objects in the bucket data, one by one; the keys that became events."""
         for key in keys:
-            record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "data"}, "object": {"key": key}}}
+            record = {
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": "data"}, "object": {"key": key}},
+            }
             receive(json.dumps({"Records": [record]}).encode(), self.platform)
         return self.sink.keys()
 
@@ -89,7 +95,9 @@ class World:
 def world(tmp_path: Path) -> World:
     clock, sink = Time(), Sink()
     cluster = Listing(MemoryCluster("default", clock))
-    platform = Platform(MemoryStore(clock.now), cluster, sink, HttpPredictors(), clock, Settings(home=tmp_path))  # type: ignore[arg-type]
+    platform = Platform(
+        MemoryStore(clock.now), cluster, sink, HttpPredictors(), clock, Settings(home=tmp_path)
+    )  # type: ignore[arg-type]
     return World(clock, sink, cluster, platform)
 
 
@@ -99,19 +107,29 @@ def test_only_what_may_complete_a_dataset_becomes_an_event_by_the_rule_of_each_m
     world.declare("silent", when="quiet")
     world.declare("single", when="object")
     files = [
-        f"{name}/{file}" for name in ("marked", "listed", "silent", "single") for file in ("1.png", "sub/DONE", "DONE", "manifest.json")
+        f"{name}/{file}"
+        for name in ("marked", "listed", "silent", "single")
+        for file in ("1.png", "sub/DONE", "DONE", "manifest.json")
     ]
-    wanted = ["marked/DONE", "listed/manifest.json", *(f"single/{file}" for file in ("1.png", "sub/DONE", "DONE", "manifest.json"))]
+    wanted = [
+        "marked/DONE",
+        "listed/manifest.json",
+        *(f"single/{file}" for file in ("1.png", "sub/DONE", "DONE", "manifest.json")),
+    ]
     assert world.tell(*files, "single/.hidden", "nobody/DONE") == wanted
 
 
 def test_ten_thousand_notifications_within_a_second_list_the_models_once(world: World) -> None:
     world.declare("marked")
-    assert world.tell(*(f"marked/{number}.png" for number in range(9_999)), "marked/_SUCCESS") == ["marked/_SUCCESS"]
+    assert world.tell(*(f"marked/{number}.png" for number in range(9_999)), "marked/_SUCCESS") == [
+        "marked/_SUCCESS"
+    ]
     assert world.cluster.listed == 1
 
 
-def test_a_model_is_known_a_second_after_it_was_applied_and_also_when_the_clock_was_set_back(world: World) -> None:
+def test_a_model_is_known_a_second_after_it_was_applied_and_also_when_the_clock_was_set_back(
+    world: World,
+) -> None:
     assert world.tell("new/_SUCCESS") == []
     world.declare("new")
     world.clock.passes(1)
@@ -139,6 +157,8 @@ def test_two_platforms_of_one_process_do_not_take_each_others_models_for_their_o
 
 
 def test_a_model_with_faults_hides_no_other(world: World) -> None:
-    world.cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "broken"}, "spec": {}})
+    world.cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "broken"}, "spec": {}}
+    )
     world.declare("marked")
     assert world.tell("marked/1.png", "marked/_SUCCESS") == ["marked/_SUCCESS"]

@@ -24,14 +24,22 @@ def model(**landed: object) -> Model:
 
 
 def listing(**seconds: float) -> list[ObjectInfo]:
-    """Objects under the prefix by name, with when they were written; `__` stands for a slash and `_dot_` for a dot."""
+    """Objects under the prefix by name, with when they were written; `__` stands for a slash and `_dot_` for
+    a dot."""
     names = {name: name.replace("__", "/").replace("_dot_", ".") for name in seconds}
-    return [ObjectInfo(f"s3://data/digits/{names[name]}", f"etag-{name}", 1, START + timedelta(seconds=at)) for name, at in seconds.items()]
+    return [
+        ObjectInfo(f"s3://data/digits/{names[name]}", f"etag-{name}", 1, START + timedelta(seconds=at))
+        for name, at in seconds.items()
+    ]
 
 
 def dataset(names: str) -> Dataset:
     """What has landed before: the objects with these one-letter names."""
-    return Dataset("digits", "s3://data/digits/", tuple(DatasetObject(f"s3://data/digits/{name}", f"etag-{name}", 1) for name in names))
+    return Dataset(
+        "digits",
+        "s3://data/digits/",
+        tuple(DatasetObject(f"s3://data/digits/{name}", f"etag-{name}", 1) for name in names),
+    )
 
 
 def later(seconds: float) -> datetime:
@@ -61,9 +69,14 @@ def test_a_second_upload_in_progress_waits_and_names_the_file_that_is_newer_than
 
 
 def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> None:
-    verdict = decide(model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), Known())
+    verdict = decide(
+        model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), Known()
+    )
     assert isinstance(verdict, Landed)
-    assert [one.uri for one in verdict.datasets[0].objects] == ["s3://data/digits/a", "s3://data/digits/sub/b"]
+    assert [one.uri for one in verdict.datasets[0].objects] == [
+        "s3://data/digits/a",
+        "s3://data/digits/sub/b",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +90,15 @@ def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> 
         ({"a": 590, "b": 0}, 601, "ab", False),  # the same bytes again are no change
     ],
 )
-def test_quiet_lands_after_a_pause_or_the_longest_wait(objects: dict[str, float], now: float, before: str, landed: bool) -> None:
-    verdict = decide(model(when="quiet", quiet="30s", maxWait="10m"), listing(**objects), later(now), Known(landed=dataset(before)))
+def test_quiet_lands_after_a_pause_or_the_longest_wait(
+    objects: dict[str, float], now: float, before: str, landed: bool
+) -> None:
+    verdict = decide(
+        model(when="quiet", quiet="30s", maxWait="10m"),
+        listing(**objects),
+        later(now),
+        Known(landed=dataset(before)),
+    )
     assert isinstance(verdict, Landed if landed else Waiting), verdict
 
 
@@ -92,7 +112,10 @@ def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: st
         assert len(verdict.datasets[0].objects) == 5
     else:
         assert isinstance(verdict, Waiting)
-        assert f"{5 - len(before)} changed; waiting for 30 s without a change or 3 changed objects" in verdict.reason
+        assert (
+            f"{5 - len(before)} changed; waiting for 30 s without a change or 3 changed objects"
+            in verdict.reason
+        )
 
 
 def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:

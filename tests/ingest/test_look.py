@@ -62,7 +62,8 @@ class CountingStore(MemoryStore):
 
 @dataclass
 class World:
-    """One model's data, and what its Model's status says of it: `look` does what ingest does with a verdict."""
+    """One model's data, and what its Model's status says of it: `look` does what ingest does with a
+    verdict."""
 
     model: Model
     platform: Platform
@@ -83,7 +84,9 @@ class World:
 
     def manifest(self, **bodies: str) -> None:
         """Write a manifest that lists these bodies."""
-        entries = [{"path": name, "sha256": sha256(body.encode()).hexdigest()} for name, body in bodies.items()]
+        entries = [
+            {"path": name, "sha256": sha256(body.encode()).hexdigest()} for name, body in bodies.items()
+        ]
         self.store.put(f"{PREFIX}manifest.json", json.dumps(entries).encode())
 
     def look(self, *, may_read: bool = True) -> Landed | Waiting:
@@ -100,7 +103,9 @@ class World:
 def world(home: Path, **landed: object) -> World:
     time = Time()
     store = CountingStore(time)
-    platform = Platform(store, MemoryCluster("default", time), Nobody(), HttpPredictors(), time, Settings(home=home))
+    platform = Platform(
+        store, MemoryCluster("default", time), Nobody(), HttpPredictors(), time, Settings(home=home)
+    )
     document = {
         "apiVersion": "knoll.dev/v1alpha1",
         "kind": "Model",
@@ -202,7 +207,9 @@ def test_deleting_objects_under_a_marker_is_no_new_dataset_until_it_is_written_a
 
 
 @pytest.mark.parametrize("keeps_status", [True, False])
-def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(tmp_path: Path, keeps_status: bool) -> None:
+def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(
+    tmp_path: Path, keeps_status: bool
+) -> None:
     here = world(tmp_path)
     here.marked(a="1", b="2")
     assert names(here.look()) == "ab"
@@ -222,7 +229,9 @@ def test_data_that_landed_and_stays_costs_one_listing(tmp_path: Path) -> None:
         assert here.store.listed == [PREFIX]
 
 
-def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_landed_before(tmp_path: Path) -> None:
+def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_landed_before(
+    tmp_path: Path,
+) -> None:
     """A, B, A, and one more object: of the two that are there one has changed, so two are not enough yet."""
     here = world(tmp_path, when="quiet", quiet="30s", maxObjects=2)
     for body in ("1", "2", "1"):

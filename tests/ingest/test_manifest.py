@@ -36,31 +36,56 @@ def read(**known: str) -> dict[tuple[str, str], str]:
     return {(PREFIX + name, f"etag-{name}"): value for name, value in known.items()}
 
 
-def verdict(manifest: object, objects: list[ObjectInfo], known: dict[tuple[str, str], str]) -> Landed | Waiting:
+def verdict(
+    manifest: object, objects: list[ObjectInfo], known: dict[tuple[str, str], str]
+) -> Landed | Waiting:
     return decide(MODEL, objects, NOW, Known(manifest=json.dumps(manifest).encode(), sha256=known))
 
 
 def test_the_data_lands_when_all_that_is_listed_is_there_with_its_sha256() -> None:
     """Those objects are the dataset, and no others; each keeps its etag and sha256."""
     entries = [{"path": "b", "sha256": TWO, "size": 3}, {"path": ".a", "sha256": ONE}]
-    found = verdict(entries, listing(".a", "b", "c", "manifest.json"), read(**{".a": ONE, "b": TWO, "c": TWO}))
+    found = verdict(
+        entries, listing(".a", "b", "c", "manifest.json"), read(**{".a": ONE, "b": TWO, "c": TWO})
+    )
     assert isinstance(found, Landed)
     (dataset,) = found.datasets
-    assert [(one.uri, one.etag, one.sha256) for one in dataset.objects] == [(PREFIX + ".a", "etag-.a", ONE), (PREFIX + "b", "etag-b", TWO)]
+    assert [(one.uri, one.etag, one.sha256) for one in dataset.objects] == [
+        (PREFIX + ".a", "etag-.a", ONE),
+        (PREFIX + "b", "etag-b", TWO),
+    ]
 
 
 @pytest.mark.parametrize(
     ("objects", "known", "reason"),
     [
         (listing(), {}, "no data under s3://data/digits/"),
-        (listing("a"), {}, "1 objects are there, the manifest s3://data/digits/manifest.json is not: write it last"),
-        (listing("a", "manifest.json"), read(a=ONE), "s3://data/digits/b is in the manifest and not in the bucket: upload what"),
+        (
+            listing("a"),
+            {},
+            "1 objects are there, the manifest s3://data/digits/manifest.json is not: write it last",
+        ),
+        (
+            listing("a", "manifest.json"),
+            read(a=ONE),
+            "s3://data/digits/b is in the manifest and not in the bucket: upload what",
+        ),
         (listing("manifest.json"), {}, "a is in the manifest and not in the bucket; 1 more differ: upload"),
-        (listing("a", "b", "manifest.json", size=4), {}, "s3://data/digits/b has 4 bytes, and 3 in the manifest"),
-        (listing("a", "b", "manifest.json"), read(a=TWO), f"s3://data/digits/a has sha256 {TWO}, and {ONE} in the manifest"),
+        (
+            listing("a", "b", "manifest.json", size=4),
+            {},
+            "s3://data/digits/b has 4 bytes, and 3 in the manifest",
+        ),
+        (
+            listing("a", "b", "manifest.json"),
+            read(a=TWO),
+            f"s3://data/digits/a has sha256 {TWO}, and {ONE} in the manifest",
+        ),
     ],
 )
-def test_what_is_missing_or_different_is_named(objects: list[ObjectInfo], known: dict[tuple[str, str], str], reason: str) -> None:
+def test_what_is_missing_or_different_is_named(
+    objects: list[ObjectInfo], known: dict[tuple[str, str], str], reason: str
+) -> None:
     """A reason to wait is one that the user can act on; nothing is read for a dataset that cannot land."""
     found = verdict([{"path": "a", "sha256": ONE}, {"path": "b", "sha256": TWO, "size": 3}], objects, known)
     assert isinstance(found, Waiting)
@@ -71,7 +96,11 @@ def test_what_is_missing_or_different_is_named(objects: list[ObjectInfo], known:
 def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
     """An object that was overwritten has another etag, and is read again."""
     known = {(PREFIX + "a", "etag-of-before"): ONE, **read(b=ONE)}
-    found = verdict([{"path": "a", "sha256": ONE}, {"path": "b", "sha256": ONE}], listing("a", "b", "manifest.json"), known)
+    found = verdict(
+        [{"path": "a", "sha256": ONE}, {"path": "b", "sha256": ONE}],
+        listing("a", "b", "manifest.json"),
+        known,
+    )
     assert isinstance(found, Waiting)
     assert [one.uri for one in found.unread] == [PREFIX + "a"]
     assert "the sha256 of 1 is still to be read" in found.reason
@@ -88,7 +117,10 @@ def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
         ([], "it lists nothing"),
         ([ENTRY, ENTRY], "it lists '1/a.png' twice"),
         ([{"path": "1/a.png"}], "[0].sha256: Field required"),
-        ([ENTRY, {**ENTRY, "path": "b", "etag": "x"}], "[1].etag: there is no such field: write path, sha256 and size"),
+        (
+            [ENTRY, {**ENTRY, "path": "b", "etag": "x"}],
+            "[1].etag: there is no such field: write path, sha256 and size",
+        ),
         ([{**ENTRY, "sha256": ONE.upper()}], "[0].sha256: write 64 lower-case hex digits"),
         ([{**ENTRY, "sha256": ONE[:40]}], "[0].sha256: write 64 lower-case hex digits"),
         ([{**ENTRY, "sha256": ONE + "\n"}], "[0].sha256: write 64 lower-case hex digits"),
@@ -117,7 +149,12 @@ def test_a_manifest_that_is_too_large_is_not_read() -> None:
     assert "is larger than" in found.reason
 
 
-@given(st.binary() | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)).map(json.dumps))
+@given(
+    st.binary()
+    | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)).map(
+        json.dumps
+    )
+)
 def test_whatever_lies_there_is_a_manifest_or_told_what_is_wrong_with_it(body: bytes | str) -> None:
     """No bytes of a bucket stop ingest."""
     raw = body if isinstance(body, bytes) else body.encode()

@@ -36,7 +36,9 @@ from knoll.wiring.functions import answer
 ROOT = Path(__file__).parents[2]
 BODIES = ROOT / "tests" / "events"
 ODD = "digits/a b+ü%.txt"
-PUT, POST, COPY, COMPLETE = (f"com.amazonaws.s3.ObjectCreated:{how}" for how in ("Put", "Post", "Copy", "CompleteMultipartUpload"))
+PUT, POST, COPY, COMPLETE = (
+    f"com.amazonaws.s3.ObjectCreated:{how}" for how in ("Put", "Post", "Copy", "CompleteMultipartUpload")
+)
 HELLO, EMPTY = "5d41402abc4b2a76b9719d911017c592", "d41d8cd98f00b204e9800998ecf8427e"
 ODD_PUT, MULTIPART = (PUT, ODD, HELLO), (COMPLETE, "digits/mp.bin", "4b99e40247a1e9216822c7aa97c35484-2")
 COPIED, MARKER = (COPY, "digits/copy.txt", HELLO), (PUT, "digits/_SUCCESS", EMPTY)
@@ -113,7 +115,9 @@ def test_each_store_tells_of_created_objects_and_nothing_else_is_taken_for_one(n
     """Type, decoded key and etag; and what comes of it is an event that needs no translation."""
     events = events_in(name)
     objects = [event.data["s3"]["object"] for event in events]
-    assert [(event.type, one["key"], one["eTag"]) for event, one in zip(events, objects, strict=True)] == CREATED.get(name, [])
+    assert [
+        (event.type, one["key"], one["eTag"]) for event, one in zip(events, objects, strict=True)
+    ] == CREATED.get(name, [])
     for event in events:
         assert event.data["s3"]["bucket"]["name"] == "datasets"
         assert event_from_json(event_to_json(event)) == event
@@ -137,7 +141,13 @@ def woken(triggers: Sequence[Trigger], event: Event) -> set[str]:
 
 
 def record(**object_fields: object) -> dict[str, object]:
-    fields = {"key": "digits/a+b%2B%C3%BC%25.txt", "size": 3, "eTag": "abc", "sequencer": "01", **object_fields}
+    fields = {
+        "key": "digits/a+b%2B%C3%BC%25.txt",
+        "size": 3,
+        "eTag": "abc",
+        "sequencer": "01",
+        **object_fields,
+    }
     return {
         "eventName": "s3:ObjectCreated:Put",
         "eventSource": "minio:s3",
@@ -148,16 +158,21 @@ def record(**object_fields: object) -> dict[str, object]:
 
 
 def test_the_same_record_twice_is_the_same_event_and_an_overwrite_is_another() -> None:
-    """Also after a restart of versitygw, which counts from one again: the marker is written anew, with the same bytes."""
+    """Also after a restart of versitygw, which counts from one again: the marker is written anew, with the
+    same bytes."""
     restarted = {**record(), "eventTime": "2026-01-01T00:01:00Z"}
-    body = json.dumps({"Records": [record(), record(), record(eTag="def", sequencer="02"), restarted]}).encode()
+    body = json.dumps(
+        {"Records": [record(), record(), record(eTag="def", sequencer="02"), restarted]}
+    ).encode()
     first, again, overwrite, anew = events_from_notification(body, "now")
     assert first.source == "minio:s3.eu-west-1.datasets"
     assert first.id == again.id
     assert len({first.id, overwrite.id, anew.id}) == 3
 
 
-@pytest.mark.parametrize(("one", "other"), [("gcs/finalized.event", "gcs/pubsub"), ("aws/put", "aws/sqs-sns.event")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("gcs/finalized.event", "gcs/pubsub"), ("aws/put", "aws/sqs-sns.event")]
+)
 def test_an_object_is_the_same_event_whichever_way_its_notification_takes(one: str, other: str) -> None:
     assert [event.id for event in events_in(one)] == [event.id for event in events_in(other)]
 
@@ -167,10 +182,23 @@ SENDERS: dict[str, Callable[[str], dict[str, object]]] = {
     "a sender that writes %20": lambda key: {**record(key=quote(key)), "eventSource": "aws:s3"},
     "MinIO and moto": lambda key: record(key=quote_plus(key)),
     "Ceph": lambda key: {**record(key=key), "eventSource": "ceph:s3"},
-    "versitygw": lambda key: {**record(key=key), "eventSource": "aws:s3", "userIdentity": {"PrincipalId": "knoll"}},
-    "EventBridge": lambda key: {**bridged(), "detail": {"bucket": {"name": "datasets"}, "object": {"key": key}}},
-    "SeaweedFS": lambda key: {"event_type": "create", "key": f"/buckets/datasets/{key}", "message": {"new_entry": {"name": key}}},
-    "Pub/Sub": lambda key: {"message": {"attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": "datasets", "objectId": key}}},
+    "versitygw": lambda key: {
+        **record(key=key),
+        "eventSource": "aws:s3",
+        "userIdentity": {"PrincipalId": "knoll"},
+    },
+    "EventBridge": lambda key: {
+        **bridged(),
+        "detail": {"bucket": {"name": "datasets"}, "object": {"key": key}},
+    },
+    "SeaweedFS": lambda key: {
+        "event_type": "create",
+        "key": f"/buckets/datasets/{key}",
+        "message": {"new_entry": {"name": key}},
+    },
+    "Pub/Sub": lambda key: {
+        "message": {"attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": "datasets", "objectId": key}}
+    },
     "Event Grid": lambda key: {
         "eventType": "Microsoft.Storage.BlobCreated",
         "subject": f"/blobServices/default/containers/datasets/blobs/{key}",
@@ -212,7 +240,9 @@ def test_a_thousand_records_are_a_thousand_events() -> None:
     ],
 )
 def test_odd_names_make_no_event_that_a_broker_would_refuse(odd: dict[str, object]) -> None:
-    (event,) = events_from_notification(json.dumps({"Records": [record() | odd]}).encode(), "2026-01-01T00:00:00Z")
+    (event,) = events_from_notification(
+        json.dumps({"Records": [record() | odd]}).encode(), "2026-01-01T00:00:00Z"
+    )
     assert event_from_json(event_to_json(event)) == event
     assert re.fullmatch(r"([A-Za-z][-+.A-Za-z0-9]*:|/)([-A-Za-z0-9:/+@._~]|%[0-9A-F]{2})*", event.source)
     assert datetime.fromisoformat(event.time)
@@ -220,7 +250,14 @@ def test_odd_names_make_no_event_that_a_broker_would_refuse(odd: dict[str, objec
 
 NAMELESS = [
     {"bucket": {"name": bucket}, "object": {"key": key}}
-    for bucket, key in [("datasets", ""), ("", "a"), ("data/sets", "a"), ("datasets", 7), ({}, "a"), ("datasets", ["a"])]
+    for bucket, key in [
+        ("datasets", ""),
+        ("", "a"),
+        ("data/sets", "a"),
+        ("datasets", 7),
+        ({}, "a"),
+        ("datasets", ["a"]),
+    ]
 ]
 
 
@@ -237,11 +274,27 @@ NAMELESS = [
             b'{"Records": [1]}',
             b'{"Records": [{"eventName": "ObjectCreated:Put"}]}',
         ),
-        *(b"[" * 100_000, b'{"Type": "Notification", "Message": "hello"}', b'{"detail-type": "Object Created", "source": "aws.s3"}'),
+        *(
+            b"[" * 100_000,
+            b'{"Type": "Notification", "Message": "hello"}',
+            b'{"detail-type": "Object Created", "source": "aws.s3"}',
+        ),
         b'{"message": {"attributes": {"eventType": "OBJECT_FINALIZE"}}}',
-        *(b'{"Records": [], "Records": []}', b'{"Records": [NaN]}', b'{"Records": [1e999]}', b'{"Records": [' + b"9" * 10**6 + b"]}"),
-        *(b'{"Event": "s3:TestEvent", "Bucket": "\\ud800"}', b'{"Event": "s3:TestEvent", "Bucket": "\xff"}', b"[" * 9 + b"{}" + b"]" * 9),
-        *(json.dumps({"Records": [{"eventName": "s3:ObjectCreated:Put", "s3": thing}]}).encode() for thing in NAMELESS),
+        *(
+            b'{"Records": [], "Records": []}',
+            b'{"Records": [NaN]}',
+            b'{"Records": [1e999]}',
+            b'{"Records": [' + b"9" * 10**6 + b"]}",
+        ),
+        *(
+            b'{"Event": "s3:TestEvent", "Bucket": "\\ud800"}',
+            b'{"Event": "s3:TestEvent", "Bucket": "\xff"}',
+            b"[" * 9 + b"{}" + b"]" * 9,
+        ),
+        *(
+            json.dumps({"Records": [{"eventName": "s3:ObjectCreated:Put", "s3": thing}]}).encode()
+            for thing in NAMELESS
+        ),
     ],
 )
 def test_a_body_that_is_no_notification_is_rejected(body: bytes) -> None:
@@ -251,7 +304,10 @@ def test_a_body_that_is_no_notification_is_rejected(body: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Records", "s3", "object", "key", "message"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Records", "s3", "object", "key", "message"]), inner)
+    ),
     max_leaves=8,
 )
 messages = (
@@ -259,9 +315,15 @@ messages = (
     | st.fixed_dictionaries({"Records": st.lists(json_values, max_size=2)})
     | st.fixed_dictionaries({"event_type": json_values, "key": json_values, "message": json_values})
     | st.fixed_dictionaries({"detail-type": json_values, "source": json_values, "detail": json_values})
-    | st.fixed_dictionaries({"message": st.fixed_dictionaries({"attributes": st.fixed_dictionaries({"eventType": json_values})})})
+    | st.fixed_dictionaries(
+        {"message": st.fixed_dictionaries({"attributes": st.fixed_dictionaries({"eventType": json_values})})}
+    )
 )
-types = ["dev.knative.eventing.aws-sqs", "google.cloud.storage.object.v1.finalized", "Microsoft.Storage.BlobCreated"]
+types = [
+    "dev.knative.eventing.aws-sqs",
+    "google.cloud.storage.object.v1.finalized",
+    "Microsoft.Storage.BlobCreated",
+]
 
 
 @given(messages, st.sampled_from(types))
@@ -292,19 +354,29 @@ def platform(folder: Path, sink: Sink) -> Platform:
     clock = SystemClock()
     cluster = LocalCluster(folder / "knoll.db", "default", clock)
     spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/", "landed": {"when": "object"}}}
-    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "any"}, "spec": spec})
+    cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "any"}, "spec": spec}
+    )
     return Platform(MemoryStore(), cluster, sink, HttpPredictors(), clock, Settings(home=folder))
 
 
 def test_what_knoll_itself_writes_is_no_news(tmp_path: Path) -> None:
     sink = Sink()
-    ours = {**record(), "s3": {"bucket": {"name": "knoll-models"}, "object": {"key": "models/digits/v000001/manifest.json"}}}
+    ours = {
+        **record(),
+        "s3": {"bucket": {"name": "knoll-models"}, "object": {"key": "models/digits/v000001/manifest.json"}},
+    }
     receive(json.dumps({"Records": [ours, record()]}).encode(), platform(tmp_path, sink))
     assert [event.data["s3"]["bucket"]["name"] for event in sink.taken] == ["datasets"]
 
 
-@pytest.mark.parametrize(("name", "headers"), [("raw", {"content-type": "application/json"}), ("event", {"ce-id": "1", "ce-type": "?"})])
-def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(tmp_path: Path, name: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [("raw", {"content-type": "application/json"}), ("event", {"ce-id": "1", "ce-type": "?"})],
+)
+def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(
+    tmp_path: Path, name: str, headers: dict[str, str]
+) -> None:
     """Whoever sent it learns that it will never be right, and whoever looks finds it with the reason."""
     world = platform(tmp_path, Sink())
     assert [answer("ingest", headers, b'{"Records": [{}]}', world).status for _ in range(2)] == [422, 422]
@@ -315,7 +387,13 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(tmp_path: 
 
 def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: Path) -> None:
     world = platform(tmp_path, Sink())
-    event = Event("1", "/s", "com.amazonaws.s3.ObjectCreated:Put", "", extensions={"knativearrivaltime": "2026-01-01T00:00:00Z"})
+    event = Event(
+        "1",
+        "/s",
+        "com.amazonaws.s3.ObjectCreated:Put",
+        "",
+        extensions={"knativearrivaltime": "2026-01-01T00:00:00Z"},
+    )
     assert answer("ingest", *event_to_http(event), world).status == 422
     assert not read_dead_letters(world.store, world.settings.model_root)
 
@@ -331,8 +409,13 @@ def test_what_a_cloud_says_in_its_own_words_comes_back_in_the_one_form(tmp_path:
 def test_the_model_bucket_is_no_dataset(tmp_path: Path) -> None:
     """What knoll writes there would train a version, which writes again, without end."""
     world = platform(tmp_path, Sink())
-    spec = {"family": "image-classifier", "dataset": {"uri": "s3://knoll-models/", "landed": {"when": "object"}}}
-    model = parse_model({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "loop"}, "spec": spec})
+    spec = {
+        "family": "image-classifier",
+        "dataset": {"uri": "s3://knoll-models/", "landed": {"when": "object"}},
+    }
+    model = parse_model(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "loop"}, "spec": spec}
+    )
     world.store.put("s3://knoll-models/models/digits/v000001/README.md", b"written by knoll")
     seen = look(model, world)
     assert isinstance(seen, Waiting)

@@ -1,4 +1,5 @@
-"""A laptop's serving half for tests: real documents, real processes, real HTTP; only the model server is a small script."""
+"""A laptop's serving half for tests: real documents, real processes, real HTTP; only the model server is a
+small script."""
 
 import sys
 import time
@@ -49,12 +50,23 @@ class Laptop:
         bound = listen(0)
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         hosting = Hosting(
-            url, self.folder / "logs", {"knoll-predictor": [sys.executable, str(_SERVER)]}, {"knoll-s3": {"S3": "key"}}, {}, *self._times
+            url,
+            self.folder / "logs",
+            {"knoll-predictor": [sys.executable, str(_SERVER)]},
+            {"knoll-s3": {"S3": "key"}},
+            {},
+            *self._times,
         )
         self.servers = Servers(Services(self.cluster, self.sent, SystemClock()), hosting)
         routes = Gateway(self.servers, Random(7), patience=20.0).routes()
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
-        self.front = Front(bound, broker=lambda *_: (202, {}, b""), functions=functions, routes=routes, lifespan=lambda: self.servers)
+        self.front = Front(
+            bound,
+            broker=lambda *_: (202, {}, b""),
+            functions=functions,
+            routes=routes,
+            lifespan=lambda: self.servers,
+        )
         self.front.start()
         self.http = httpx.Client(base_url=self.front.url, trust_env=False, timeout=30.0)
 

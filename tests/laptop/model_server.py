@@ -54,8 +54,17 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status, content):
         body = json.dumps(content).encode()
         self.send_response(status)
-        headers = {"x-model-version": options.version, "x-env-revision": os.environ["K_REVISION"], "connection": "x-hop", "x-hop": "1"}
-        for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+        headers = {
+            "x-model-version": options.version,
+            "x-env-revision": os.environ["K_REVISION"],
+            "connection": "x-hop",
+            "x-hop": "1",
+        }
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

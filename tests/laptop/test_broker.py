@@ -1,4 +1,5 @@
-"""The broker brings every event to every subscriber that wants it, whatever fails on the way; on a real file, with real kills."""
+"""The broker brings every event to every subscriber that wants it, whatever fails on the way; on a real file,
+with real kills."""
 
 import multiprocessing
 import os
@@ -41,14 +42,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def _broker(path: Path, subscribers: Mapping[str, Subscriber], keep: int = 10_000) -> Broker:
     filters = {type: (Filter.model_validate({"exact": {"type": type}}),) for type in subscribers}
-    triggers = [Trigger(name=type, subscriber=type, filters=filters[type], delivery=_QUICK) for type in subscribers]
+    triggers = [
+        Trigger(name=type, subscriber=type, filters=filters[type], delivery=_QUICK) for type in subscribers
+    ]
     return Broker(path, triggers, subscribers, SystemClock(), keep=keep)
 
 
 def _with_sink(path: Path, subscribers: Mapping[str, Subscriber]) -> Broker:
     """A broker whose only Trigger takes every event for "work", and has the dead-letter sink "sink"."""
     sink = {"ref": {"kind": "Service", "name": "sink", "apiVersion": "serving.knative.dev/v1"}}
-    trigger = Trigger(name="work", subscriber="work", delivery=Delivery.model_validate({"deadLetterSink": sink}))
+    trigger = Trigger(
+        name="work", subscriber="work", delivery=Delivery.model_validate({"deadLetterSink": sink})
+    )
     return Broker(path, [trigger], subscribers, SystemClock())
 
 
@@ -85,7 +90,11 @@ def test_an_event_reaches_the_subscribers_that_want_it_and_its_reply_the_next(st
     _settle(broker)
     broker.publish(_event("nobody-cares"))
     assert seen == [question, answer]
-    assert [(number, event.type) for number, event in broker.history()] == [(1, "question"), (2, "answer"), (3, "nobody-cares")]
+    assert [(number, event.type) for number, event in broker.history()] == [
+        (1, "question"),
+        (2, "answer"),
+        (3, "nobody-cares"),
+    ]
     assert broker.history(after=1, limit=1) == [(2, answer)]
     assert broker.dead_letters() == []
 
@@ -125,8 +134,11 @@ def test_a_failed_delivery_is_tried_again_until_it_is_taken(start: Start) -> Non
         (RuntimeError("secret=hunter2"), 3, "500", "RuntimeError"),
     ],
 )
-def test_what_nobody_takes_becomes_a_dead_letter(start: Start, error: Exception, attempts: int, code: str, data: str) -> None:
-    """Rejected at once, anything else after all retries; the reason is cut at 1024 bytes, and that of a bug is only its name."""
+def test_what_nobody_takes_becomes_a_dead_letter(
+    start: Start, error: Exception, attempts: int, code: str, data: str
+) -> None:
+    """Rejected at once, anything else after all retries; the reason is cut at 1024 bytes, and that of a bug
+    is only its name."""
     tries: list[str] = []
 
     def refuse(event: Event) -> None:
@@ -139,11 +151,16 @@ def test_what_nobody_takes_becomes_a_dead_letter(start: Start, error: Exception,
     [letter] = broker.dead_letters()
     assert len(tries) == attempts
     assert (letter.trigger, letter.event.id, letter.event.data) == ("t", "1", {"n": 1})
-    assert letter.event.extensions == {"knativeerrordest": "t", "knativeerrorcode": code, "knativeerrordata": data}
+    assert letter.event.extensions == {
+        "knativeerrordest": "t",
+        "knativeerrorcode": code,
+        "knativeerrordata": data,
+    }
 
 
 def test_a_dead_letter_is_brought_to_its_sink_until_that_takes_it(tmp_path: Path) -> None:
-    """With the reason, and again after a failure; it is then nobody's event: neither it nor the sink's reply meets a Trigger."""
+    """With the reason, and again after a failure; it is then nobody's event: neither it nor the sink's reply
+    meets a Trigger."""
     failures, seen = [Unavailable("not yet")], list[Event]()
 
     def take(letter: Event) -> Event:
@@ -165,23 +182,31 @@ def test_a_dead_letter_is_brought_to_its_sink_until_that_takes_it(tmp_path: Path
 
 @pytest.mark.parametrize("sinks", [{"sink": _refuse}, {}])
 def test_a_dead_letter_that_no_sink_takes_is_kept_once(tmp_path: Path, sinks: dict[str, Subscriber]) -> None:
-    """A sink that refuses it, or is no subscriber here, leaves it where it can be seen, with the first reason."""
+    """A sink that refuses it, or is no subscriber here, leaves it where it can be seen, with the first
+    reason."""
     broker = _with_sink(tmp_path / "knoll.db", {"work": _refuse, **sinks})
     broker.start()
     broker.publish(_event("t"))
     _settle(broker)
     broker.stop()
     [letter] = broker.dead_letters()
-    assert (letter.trigger, letter.sink, letter.event.extensions["knativeerrordest"]) == ("work", "sink", "work")
+    assert (letter.trigger, letter.sink, letter.event.extensions["knativeerrordest"]) == (
+        "work",
+        "sink",
+        "work",
+    )
 
 
 def test_a_dead_letter_without_a_sink_goes_to_the_last_one_and_again_after_a_restart(tmp_path: Path) -> None:
-    """So none is left where nobody looks: neither when its sink is not there, nor when it could not take it."""
+    """So none is left where nobody looks: neither when its sink is not there, nor when it could not take
+    it."""
     seen: list[str] = []
 
     def run(last: Subscriber) -> list[str]:
         trigger = Trigger(name="work", subscriber="work", delivery=_QUICK)
-        broker = Broker(tmp_path / "knoll.db", [trigger], {"work": _refuse, "last": last}, SystemClock(), last_sink="last")
+        broker = Broker(
+            tmp_path / "knoll.db", [trigger], {"work": _refuse, "last": last}, SystemClock(), last_sink="last"
+        )
         broker.publish(_event("t", str(len(seen))))
         broker.start()
         _settle(broker)
@@ -251,7 +276,9 @@ def test_a_slow_subscriber_delays_nobody_else(start: Start) -> None:
     _settle(broker)
 
 
-def test_what_was_published_before_a_start_or_in_flight_at_a_stop_is_delivered_after_the_next(tmp_path: Path) -> None:
+def test_what_was_published_before_a_start_or_in_flight_at_a_stop_is_delivered_after_the_next(
+    tmp_path: Path,
+) -> None:
     """The file is the truth, whichever broker opens it next."""
     path, release = tmp_path / "knoll.db", threading.Event()
     seen: list[str] = []
@@ -315,8 +342,15 @@ def test_a_clock_that_is_set_back_delays_no_retry(tmp_path: Path) -> None:
         if len(tries) == 1:
             raise Unavailable("later")
 
-    delivery = Delivery.model_validate({"retry": 2, "backoffPolicy": "exponential", "backoffDelay": "PT0.01S"})
-    broker = Broker(tmp_path / "knoll.db", [Trigger(name="t", subscriber="t", delivery=delivery)], {"t": refuse_once}, clock)
+    delivery = Delivery.model_validate(
+        {"retry": 2, "backoffPolicy": "exponential", "backoffDelay": "PT0.01S"}
+    )
+    broker = Broker(
+        tmp_path / "knoll.db",
+        [Trigger(name="t", subscriber="t", delivery=delivery)],
+        {"t": refuse_once},
+        clock,
+    )
     broker.publish(_event("t"))
     broker.start()
     _eventually(lambda: EventLog(tmp_path / "knoll.db").open()["t"][0].attempts == 1)
@@ -355,7 +389,8 @@ def test_old_events_are_forgotten_unless_they_are_still_to_be_delivered(tmp_path
 
 
 def _work(folder: Path, round: int) -> None:
-    """The child of the test below: publish 200 events, note each that was taken, deliver them through two Triggers."""
+    """The child of the test below: publish 200 events, note each that was taken, deliver them through two
+    Triggers."""
     broker = _broker(folder / "knoll.db", _noting(folder))
     broker.start()
     for number in range(200):
@@ -387,7 +422,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def test_kill_9_at_any_moment_loses_no_event(tmp_path: Path) -> None:
-    """Five times a process that publishes and delivers is killed at a random moment; then every event that was taken is delivered."""
+    """Five times a process that publishes and delivers is killed at a random moment; then every event that
+    was taken is delivered."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     moments = random.Random(seed)
@@ -395,11 +431,17 @@ def test_kill_9_at_any_moment_loses_no_event(tmp_path: Path) -> None:
         before, wanted = len(_lines(tmp_path / "delivered")), moments.randrange(1, 150)
         child = multiprocessing.get_context("spawn").Process(target=_work, args=(tmp_path, round))
         child.start()
-        _eventually(lambda before=before, wanted=wanted: len(_lines(tmp_path / "delivered")) >= before + wanted, 60)
+        _eventually(
+            lambda before=before, wanted=wanted: len(_lines(tmp_path / "delivered")) >= before + wanted, 60
+        )
         child.kill()
         child.join()
     published = set(_lines(tmp_path / "published"))
-    assert published <= {event.id for _, event in EventLog(tmp_path / "knoll.db").history(limit=10_000) if event.type == "first"}
+    assert published <= {
+        event.id
+        for _, event in EventLog(tmp_path / "knoll.db").history(limit=10_000)
+        if event.type == "first"
+    }
     broker = _broker(tmp_path / "knoll.db", _noting(tmp_path))
     broker.start()
     _settle(broker)

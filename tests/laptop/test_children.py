@@ -49,7 +49,9 @@ def test_a_program_that_is_not_there_ends_with_127_and_says_so(tmp_path: Path) -
 def test_a_child_sees_only_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets in the platform's own environment stay there."""
     monkeypatch.setenv("A_TOKEN_OF_THE_USER", "secret")
-    child = Child([sys.executable, "-c", "import os; print(sorted(os.environ))"], {"GIVEN": "1"}, tmp_path / "log")
+    child = Child(
+        [sys.executable, "-c", "import os; print(sorted(os.environ))"], {"GIVEN": "1"}, tmp_path / "log"
+    )
     assert child.wait(15.0) == 0
     names = last_lines(child.log)
     assert "'GIVEN'" in names
@@ -58,9 +60,17 @@ def test_a_child_sees_only_what_it_is_given(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("verb", ["terminate", "kill"])
-def test_stopping_takes_the_whole_process_group(tmp_path: Path, verb: str, until: Until, is_gone: Callable[[int], bool]) -> None:
-    """A command that ignores SIGTERM, and what it has started, are gone after the grace; kill does not wait for it."""
-    child = Child([sys.executable, "-c", STUBBORN, str(tmp_path / "pids")], {}, tmp_path / "log", grace=0.2 if verb == "terminate" else 600)
+def test_stopping_takes_the_whole_process_group(
+    tmp_path: Path, verb: str, until: Until, is_gone: Callable[[int], bool]
+) -> None:
+    """A command that ignores SIGTERM, and what it has started, are gone after the grace; kill does not wait
+    for it."""
+    child = Child(
+        [sys.executable, "-c", STUBBORN, str(tmp_path / "pids")],
+        {},
+        tmp_path / "log",
+        grace=0.2 if verb == "terminate" else 600,
+    )
     until((tmp_path / "pids").exists)
     getattr(child, verb)()
     assert child.wait(15.0) == 128 + signal.SIGKILL
@@ -70,12 +80,21 @@ def test_stopping_takes_the_whole_process_group(tmp_path: Path, verb: str, until
 
 @pytest.mark.parametrize(
     "victim",
-    ["parent", pytest.param("guard", marks=pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG"))],
+    [
+        "parent",
+        pytest.param(
+            "guard", marks=pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG")
+        ),
+    ],
 )
-def test_nothing_is_left_after_kill_9(tmp_path: Path, victim: str, until: Until, is_gone: Callable[[int], bool]) -> None:
+def test_nothing_is_left_after_kill_9(
+    tmp_path: Path, victim: str, until: Until, is_gone: Callable[[int], bool]
+) -> None:
     """When the platform, or the guard itself, is killed with -9, the command does not live on."""
     arguments = [STUBBORN, str(tmp_path / "pids"), str(tmp_path / "log")]
-    with subprocess.Popen([sys.executable, "-c", PARENT, *arguments], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, *arguments], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         guard = int(parent.stdout.readline())
         until((tmp_path / "pids").exists)

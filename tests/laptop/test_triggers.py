@@ -1,4 +1,5 @@
-"""Triggers do on the laptop what they do on Knative; the files in eventing/ bring every event to the functions that want it."""
+"""Triggers do on the laptop what they do on Knative; the files in eventing/ bring every event to the
+functions that want it."""
 
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from knoll.laptop.eventing import read_eventing
 from knoll.laptop.triggers import Delivery, Filter, Trigger
 
 _EVENTING = Path(__file__).parents[2] / "eventing"
-_EVENT = Event("1", "/apis/v1/pingsources/knoll-tick", "dev.knoll.tick", "2026-01-01T00:00:00+00:00", extensions={"kind": "Job", "x": "1"})
+_EVENT = Event(
+    "1",
+    "/apis/v1/pingsources/knoll-tick",
+    "dev.knoll.tick",
+    "2026-01-01T00:00:00+00:00",
+    extensions={"kind": "Job", "x": "1"},
+)
 
 _HOLDS = {"exact": {"type": "dev.knoll.tick"}}
 _FAILS = {"exact": {"type": "other"}}
@@ -53,7 +60,8 @@ _EMPTY: dict[str, object] = {"all": []}
     ],
 )
 def test_filters_hold_as_on_knative(filters: list[dict[str, object]], is_wanted: bool) -> None:
-    """All filters must hold; a missing attribute never matches; a filter without conditions decides nothing."""
+    """All filters must hold; a missing attribute never matches; a filter without conditions decides
+    nothing."""
     trigger = Trigger(name="t", subscriber="s", filters=tuple(Filter.model_validate(one) for one in filters))
     assert trigger.matches(_EVENT) is is_wanted
 
@@ -70,13 +78,16 @@ def test_filters_hold_as_on_knative(filters: list[dict[str, object]], is_wanted:
     ],
 )
 def test_legacy_attributes_match_exactly_or_any_value(attributes: dict[str, str], is_wanted: bool) -> None:
-    """The legacy filter compares exactly, and an empty value stands for any value, yet not for a missing one."""
+    """The legacy filter compares exactly, and an empty value stands for any value, yet not for a missing
+    one."""
     assert Trigger(name="t", subscriber="s", attributes=attributes).matches(_EVENT) is is_wanted
 
 
 def test_filters_override_legacy_attributes() -> None:
     """With both, only `filters` counts."""
-    trigger = Trigger(name="t", subscriber="s", filters=(Filter.model_validate(_HOLDS),), attributes={"type": "other"})
+    trigger = Trigger(
+        name="t", subscriber="s", filters=(Filter.model_validate(_HOLDS),), attributes={"type": "other"}
+    )
     assert trigger.matches(_EVENT)
 
 
@@ -125,15 +136,27 @@ def test_every_event_of_knoll_wakes_exactly_the_functions_that_want_it() -> None
         ("com.amazonaws.s3.ObjectCreated:CompleteMultipartUpload", "aws:s3", {}, {"ingest"}),
         ("com.amazonaws.s3.ObjectRemoved:Delete", "aws:s3", {}, set()),
         ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Job"}, {"train"}),
-        ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "InferenceService"}, {"rollout"}),
+        (
+            "dev.knative.apiserver.resource.update",
+            "https://10.0.0.1:443",
+            {"kind": "InferenceService"},
+            {"rollout"},
+        ),
         ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Pod"}, {"train"}),
         ("dev.knative.apiserver.resource.update", "https://10.0.0.1:443", {"kind": "Secret"}, set()),
-        ("google.cloud.storage.object.v1.finalized", "//storage.googleapis.com/projects/_/buckets/b", {}, {"notifications"}),
+        (
+            "google.cloud.storage.object.v1.finalized",
+            "//storage.googleapis.com/projects/_/buckets/b",
+            {},
+            {"notifications"},
+        ),
         ("dev.knative.sources.ping", "/apis/v1/namespaces/default/pingsources/knoll-tick", {}, {"sweep"}),
         ("dev.knative.sources.ping", "/apis/v1/namespaces/default/pingsources/another", {}, set()),
     ],
 )
-def test_events_of_knative_and_s3_wake_their_function(type: str, source: str, extensions: dict[str, str], functions: set[str]) -> None:
+def test_events_of_knative_and_s3_wake_their_function(
+    type: str, source: str, extensions: dict[str, str], functions: set[str]
+) -> None:
     """Object notifications, object changes and pings, as their sources on a cluster send them."""
     assert _woken(Event("1", source, type, "", extensions=extensions)) == functions
 
@@ -141,7 +164,9 @@ def test_events_of_knative_and_s3_wake_their_function(type: str, source: str, ex
 def test_our_triggers_retry_and_end_at_the_dead_letters() -> None:
     """Every Trigger in eventing/ has a delivery of its own with retries and the dead-letter sink."""
     declared = read_eventing(_EVENTING)
-    assert {(trigger.delivery.retry > 0, trigger.delivery.sink) for trigger in declared.triggers} == {(True, "knoll-dead-letters")}
+    assert {(trigger.delivery.retry > 0, trigger.delivery.sink) for trigger in declared.triggers} == {
+        (True, "knoll-dead-letters")
+    }
     assert [ticker.name for ticker in declared.tickers] == ["knoll-tick"]
     assert {watch.kind for watch in declared.watches} == {"Job", "Pod", "InferenceService"}
 
@@ -152,35 +177,63 @@ def _folder(tmp_path: Path, *documents: dict[str, object]) -> Path:
 
 
 def _broker(**spec: object) -> dict[str, object]:
-    return {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "metadata": {"name": "default"}, "spec": spec}
+    return {
+        "apiVersion": "eventing.knative.dev/v1",
+        "kind": "Broker",
+        "metadata": {"name": "default"},
+        "spec": spec,
+    }
 
 
 def _trigger(**spec: object) -> dict[str, object]:
     subscriber = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "knoll-train"}}
     whole = {"broker": "default", "subscriber": subscriber, **spec}
-    return {"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": "t"}, "spec": whole}
+    return {
+        "apiVersion": "eventing.knative.dev/v1",
+        "kind": "Trigger",
+        "metadata": {"name": "t"},
+        "spec": whole,
+    }
 
 
 def _ping(broker: str = "default", **spec: object) -> dict[str, object]:
     sink = {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": broker}}
     whole = {"sink": sink, **spec}
-    return {"apiVersion": "sources.knative.dev/v1", "kind": "PingSource", "metadata": {"name": "p"}, "spec": whole}
+    return {
+        "apiVersion": "sources.knative.dev/v1",
+        "kind": "PingSource",
+        "metadata": {"name": "p"},
+        "spec": whole,
+    }
 
 
 def test_a_trigger_inherits_the_delivery_of_its_broker(tmp_path: Path) -> None:
-    """Without a delivery the Broker's holds; with one, only a missing dead-letter sink comes from the Broker."""
+    """Without a delivery the Broker's holds; with one, only a missing dead-letter sink comes from the
+    Broker."""
     sink = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "graveyard"}}
-    broker = _broker(delivery={"retry": 7, "backoffPolicy": "linear", "backoffDelay": "PT1S", "deadLetterSink": sink})
+    broker = _broker(
+        delivery={"retry": 7, "backoffPolicy": "linear", "backoffDelay": "PT1S", "deadLetterSink": sink}
+    )
     second = _trigger(delivery={"retry": 1}) | {"metadata": {"name": "u"}}
-    inherited, own = (trigger.delivery for trigger in read_eventing(_folder(tmp_path, broker, _trigger(), second)).triggers)
-    assert (inherited.retry, inherited.backoff_policy, inherited.backoff_delay, inherited.sink) == (7, "linear", 1.0, "graveyard")
+    inherited, own = (
+        trigger.delivery for trigger in read_eventing(_folder(tmp_path, broker, _trigger(), second)).triggers
+    )
+    assert (inherited.retry, inherited.backoff_policy, inherited.backoff_delay, inherited.sink) == (
+        7,
+        "linear",
+        1.0,
+        "graveyard",
+    )
     assert (own.retry, own.sink) == (1, "graveyard")
 
 
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        (_trigger(filters=[{"cesql": "type = 'x'"}]), "cannot execute cesql; it knows the dialects exact, prefix"),
+        (
+            _trigger(filters=[{"cesql": "type = 'x'"}]),
+            "cannot execute cesql; it knows the dialects exact, prefix",
+        ),
         (_trigger(filters=[{"exact": {"type": "a"}, "prefix": {"type": "a"}}]), "one dialect"),
         (_trigger(filters=[{"exact": {"Type": "a"}}]), "attribute names"),
         (_trigger(filters=[{"any": [{"not": {"exakt": {"type": "a"}}}]}]), "exakt"),
@@ -189,15 +242,23 @@ def test_a_trigger_inherits_the_delivery_of_its_broker(tmp_path: Path) -> None:
         (_trigger(delivery={"retryAfterMax": "PT1S"}), "retryAfterMax"),
         (_trigger(subscriber={"uri": "http://example.test"}), "spec.subscriber"),
         (_trigger(broker="other"), "Broker other"),
-        ({"apiVersion": "flows.knative.dev/v1", "kind": "Sequence", "metadata": {"name": "s"}}, "executes Broker, Trigger"),
-        ({"apiVersion": "eventing.knative.dev/v1beta1", "kind": "Trigger", "metadata": {"name": "t"}}, "eventing.knative.dev/v1"),
+        (
+            {"apiVersion": "flows.knative.dev/v1", "kind": "Sequence", "metadata": {"name": "s"}},
+            "executes Broker, Trigger",
+        ),
+        (
+            {"apiVersion": "eventing.knative.dev/v1beta1", "kind": "Trigger", "metadata": {"name": "t"}},
+            "eventing.knative.dev/v1",
+        ),
         (_broker(), "exactly one Broker"),
         (_ping(data="now"), "spec.data"),
         (_ping(ceOverrides={"extensions": {"Two Words": "x"}}), "spec.ceOverrides.extensions"),
         (_ping("other"), "sends to other, not to Broker default"),
     ],
 )
-def test_what_the_laptop_cannot_execute_is_rejected_by_name(tmp_path: Path, document: dict[str, object], text: str) -> None:
+def test_what_the_laptop_cannot_execute_is_rejected_by_name(
+    tmp_path: Path, document: dict[str, object], text: str
+) -> None:
     """Nothing is ignored: the error names what is wrong and what is supported."""
     with pytest.raises(Rejected, match=text):
         read_eventing(_folder(tmp_path, _broker(), document))
@@ -215,4 +276,6 @@ def test_the_rejection_names_the_file_and_every_fault(tmp_path: Path) -> None:
 def test_the_kustomization_deploys_what_the_laptop_reads() -> None:
     """No file in eventing/ works on one side only."""
     kustomization = yaml.safe_load((_EVENTING / "kustomization.yaml").read_text(encoding="utf-8"))
-    assert set(kustomization["resources"]) == {path.name for path in _EVENTING.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(kustomization["resources"]) == {path.name for path in _EVENTING.glob("*.yaml")} - {
+        "kustomization.yaml"
+    }

@@ -1,4 +1,5 @@
-"""A whole platform for a test: `knoll up` as a process of its own, with a real S3 server, and the hands of a user."""
+"""A whole platform for a test: `knoll up` as a process of its own, with a real S3 server, and the hands of a
+user."""
 
 import json
 import os
@@ -36,12 +37,20 @@ class Laptop:
 
     def up(self) -> None:
         """Start the platform and wait until it is ready."""
-        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KNOLL_HOME": str(self.home), "KNOLL_PORT": "0", "KNOLL_TICK": "1"}
+        own = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "KNOLL_HOME": str(self.home),
+            "KNOLL_PORT": "0",
+            "KNOLL_TICK": "1",
+        }
         self.home.mkdir(exist_ok=True)
         self.ports = None
         with (self.home / "up.log").open("ab") as log:
             command = [sys.executable, "-m", "knoll.cli", "up"]
-            self.process = subprocess.Popen(command, env={**own, **self.environment}, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, env={**own, **self.environment}, stdout=log, stderr=log, start_new_session=True
+            )
         self.until(lambda: self._is_alive() and running(self._settings()) is not None, 60)
 
     def kill(self) -> None:
@@ -65,8 +74,16 @@ class Laptop:
     def knoll(self, *command: str, code: int = 0) -> str:
         """What a command prints; it must end with this exit code."""
         environment = {"PATH": os.environ["PATH"], "KNOLL_HOME": str(self.home), "HOME": str(self.home)}
-        ended = subprocess.run([sys.executable, "-m", "knoll.cli", *command], env=environment, capture_output=True, text=True, timeout=240)
-        assert ended.returncode == code, f"{command}: exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        ended = subprocess.run(
+            [sys.executable, "-m", "knoll.cli", *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert ended.returncode == code, (
+            f"{command}: exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        )
         return ended.stdout
 
     def declare(self, example: str, **changes: Any) -> None:
@@ -89,7 +106,10 @@ class Laptop:
 
     def wait_for_champion(self, version: str, name: str = "digits", seconds: float = 150) -> None:
         """Until the version is the champion and no rollout is in progress."""
-        self.until(lambda: (self.model(name).get("champion"), self.model(name).get("phase")) == (version, "Idle"), seconds)
+        self.until(
+            lambda: (self.model(name).get("champion"), self.model(name).get("phase")) == (version, "Idle"),
+            seconds,
+        )
 
     def names(self, uri: Callable[..., str], *about: str) -> list[str]:
         """Names of the records below a place of the model bucket."""
@@ -107,16 +127,27 @@ class Laptop:
 
     def outcomes(self) -> list[dict[str, Any]]:
         """How all ended runs ended."""
-        return [json.loads(self.platform.store.get(outcomes_uri(self.root) + name)) for name in self.names(outcomes_uri)]
+        return [
+            json.loads(self.platform.store.get(outcomes_uri(self.root) + name))
+            for name in self.names(outcomes_uri)
+        ]
 
     def versions(self, name: str = "digits") -> list[str]:
         """The versions that exist: those with a manifest."""
-        return [one.removesuffix("/manifest.json") for one in self.names(versions_uri, name) if one.endswith("/manifest.json")]
+        return [
+            one.removesuffix("/manifest.json")
+            for one in self.names(versions_uri, name)
+            if one.endswith("/manifest.json")
+        ]
 
     def steps(self, version: str, name: str = "digits") -> list[str]:
         """Actions and percentages of a rollout, from its records."""
         place = rollouts_uri(self.root, name)
-        records = [json.loads(self.platform.store.get(place + one)) for one in self.names(rollouts_uri, name) if one.startswith(version)]
+        records = [
+            json.loads(self.platform.store.get(place + one))
+            for one in self.names(rollouts_uri, name)
+            if one.startswith(version)
+        ]
         return [f"{one['action']} {one['percent']}" for one in records]
 
     def predict(self, name: str, instances: Sequence[Any], **headers: str) -> httpx.Response:
@@ -126,13 +157,21 @@ class Laptop:
 
     def children(self, what: str) -> list[int]:
         """Processes of this home's platform whose command line has `what`."""
-        listed = subprocess.run(["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True).stdout.splitlines()
+        listed = subprocess.run(
+            ["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True
+        ).stdout.splitlines()
         rows = [line.split(None, 2) for line in listed]
-        return [int(pid) for pid, _, args in rows if what in args and "guard" not in args and self._is_ours(int(pid))]
+        return [
+            int(pid)
+            for pid, _, args in rows
+            if what in args and "guard" not in args and self._is_ours(int(pid))
+        ]
 
     def _is_ours(self, pid: int) -> bool:
         try:
-            return f"KNOLL_HOME={self.home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            return f"KNOLL_HOME={self.home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(
+                b"\0"
+            )
         except OSError:
             return False
 
@@ -168,7 +207,8 @@ def laptop(laptops: Callable[..., Laptop]) -> Laptop:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that makes a folder of real digits: `count` of each class that is asked for, from the `start`th on."""
+    """A function that makes a folder of real digits: `count` of each class that is asked for, from the
+    `start`th on."""
     everything = tmp_path_factory.mktemp("digits") / "all"
     command = [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)]
     subprocess.run(command, check=True, capture_output=True)

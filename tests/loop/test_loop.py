@@ -1,4 +1,5 @@
-"""The main job, for real: data lands in a bucket, a trained model answers. A real S3 server, real processes, nothing stands in."""
+"""The main job, for real: data lands in a bucket, a trained model answers. A real S3 server, real processes,
+nothing stands in."""
 
 import base64
 import io
@@ -24,7 +25,10 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 Digits = Callable[..., Path]
-FAST = {"training__config": {"epochs": 6, "batchSize": 16, "seed": 1}, "gate": {"metric": "accuracy", "atLeast": 0.8}}
+FAST = {
+    "training__config": {"epochs": 6, "batchSize": 16, "seed": 1},
+    "gate": {"metric": "accuracy", "atLeast": 0.8},
+}
 
 
 def picture(folder: Path, label: str) -> dict[str, str]:
@@ -60,8 +64,11 @@ class Client:
                     self.failures.append(f"{answer.status_code} {answer.text}")
 
 
-def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: Any, digits: Digits, tmp_path: Path) -> None:
-    """Upload → v1; the same again → nothing; other data → canary under traffic without a failed request → v2; rubbish → rejected."""
+def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
+    laptop: Any, digits: Digits, tmp_path: Path
+) -> None:
+    """Upload → v1; the same again → nothing; other data → canary under traffic without a failed request → v2;
+    rubbish → rejected."""
     laptop.declare("digits", **FAST)
     data = digits(tmp_path / "data")
     laptop.knoll("upload", "digits", str(data))
@@ -83,7 +90,9 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: An
         laptop.until(lambda: client.versions[-1] == "v000002")
     assert client.failures == []
     assert {"v000001", "v000002"} == set(client.versions)
-    laptop.until(lambda: laptop.steps("v000002") == ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"])
+    laptop.until(
+        lambda: laptop.steps("v000002") == ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
+    )
     assert len(laptop.runs()) == 2
 
     (tmp_path / "more" / "7" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
@@ -95,11 +104,19 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(laptop: An
     assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
     assert laptop.versions() == ["v000001", "v000002"]
     trail = laptop.knoll("why", "digits", "v000002")
-    for part in ("com.amazonaws.s3.ObjectCreated:Put", "240 objects", "Succeeded", "accuracy", "Promote 100 %"):
+    for part in (
+        "com.amazonaws.s3.ObjectCreated:Put",
+        "240 objects",
+        "Succeeded",
+        "accuracy",
+        "Promote 100 %",
+    ):
         assert part in trail
 
     _tamper_with_a_third_version(laptop)
-    laptop.until(lambda: "v000003" in laptop.model().get("quarantine", {}) and laptop.model()["phase"] == "Idle", 90)
+    laptop.until(
+        lambda: "v000003" in laptop.model().get("quarantine", {}) and laptop.model()["phase"] == "Idle", 90
+    )
     assert "model.onnx" in laptop.model()["quarantine"]["v000003"]
     laptop.until(lambda: laptop.steps("v000003") == ["Start 20", "Rollback 0"])
     assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
@@ -122,7 +139,9 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
     store.put(outcome_uri(root, turned.run), dump(Outcome("succeeded", turned.created_at, "v000003")))
 
 
-def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(laptop: Any, digits: Digits, tmp_path: Path) -> None:
+def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
+    laptop: Any, digits: Digits, tmp_path: Path
+) -> None:
     laptop.declare("digits", **{**FAST, "training__config": {"epochs": 300, "batchSize": 16, "seed": 1}})
     laptop.knoll("upload", "digits", str(digits(tmp_path / "data")))
     laptop.until(lambda: '"training"' in "".join(_progress(laptop)), 60)
@@ -143,11 +162,18 @@ def _progress(laptop: Any) -> list[str]:
 def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_models_cost_nothing(
     laptops: Any, s3: Any, digits: Digits, tmp_path: Path
 ) -> None:
-    """The user's own S3 server posts nothing and the data has no marker: all is found by looking. Then nobody asks, until somebody does."""
-    access = {"AWS_ENDPOINT_URL": s3.endpoint, "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+    """The user's own S3 server posts nothing and the data has no marker: all is found by looking. Then nobody
+    asks, until somebody does."""
+    access = {
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+    }
     laptop = laptops(KNOLL_MODEL_BUCKET="own-models", KNOLL_IDLE="3", **access)
     assert laptop.children("weed") == []
-    laptop.declare("digits", **FAST, dataset={"uri": "s3://own-data/digits/", "landed": {"when": "quiet", "quiet": "2s"}})
+    laptop.declare(
+        "digits", **FAST, dataset={"uri": "s3://own-data/digits/", "landed": {"when": "quiet", "quiet": "2s"}}
+    )
     data = digits(tmp_path / "data")
     laptop.knoll("upload", "digits", str(data))
     laptop.wait_for_champion("v000001")
@@ -163,8 +189,8 @@ def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_mo
 
 
 def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
-    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any other model. Its data is one
-    object, an archive."""
+    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any
+    other model. Its data is one object, an archive."""
     folder = tmp_path / "textures"
     script = str(ROOT / "examples" / "textures" / "data.py")
     subprocess.run(
@@ -173,7 +199,13 @@ def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
         capture_output=True,
     )
     config = {"epochs": 1, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
-    laptop.declare("textures", training__config=config, gate=None, rollout__minRequests=2, dataset__landed={"when": "object"})
+    laptop.declare(
+        "textures",
+        training__config=config,
+        gate=None,
+        rollout__minRequests=2,
+        dataset__landed={"when": "object"},
+    )
     laptop.knoll("upload", "textures", shutil.make_archive(str(tmp_path / "textures"), "zip", folder))
     laptop.wait_for_champion("v000001", "textures", 240)
     answer = laptop.predict("textures", [{"seed": 7}], accept="image/png")

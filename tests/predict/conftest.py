@@ -75,7 +75,9 @@ def classifier() -> Recipe:
         helper.make_node("Softmax", ["logits"], ["probabilities"]),
     ]
     constants = {"weights": weights, "bias": np.array([2, -2], np.float32)}
-    return Recipe("shade", CLASSIFIER, graph_of(nodes, CLASSIFIER, constants), ([[250] * 4] * 4, [[3] * 4] * 4))
+    return Recipe(
+        "shade", CLASSIFIER, graph_of(nodes, CLASSIFIER, constants), ([[250] * 4] * 4, [[3] * 4] * 4)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +96,10 @@ def generator() -> Recipe:
 def graph_of(nodes: list[Any], signature: Signature, constants: Mapping[str, Any]) -> bytes:
     """An ONNX model with the inputs and outputs of the signature."""
     inputs, outputs = (
-        [helper.make_tensor_value_info(one.name, TensorProto.FLOAT, ["batch", *one.shape[1:]]) for one in side]
+        [
+            helper.make_tensor_value_info(one.name, TensorProto.FLOAT, ["batch", *one.shape[1:]])
+            for one in side
+        ]
         for side in (signature.inputs, signature.outputs)
     )
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
@@ -110,14 +115,34 @@ def files_of() -> Callable[..., dict[str, bytes]]:
     return make_files
 
 
-def make_files(recipe: Recipe, changes: Mapping[str, bytes] | None = None, version: str = "v000001") -> dict[str, bytes]:
+def make_files(
+    recipe: Recipe, changes: Mapping[str, bytes] | None = None, version: str = "v000001"
+) -> dict[str, bytes]:
     """Files of a version; `changes` are made before the manifest is written, so that it names them."""
-    manifest = Manifest(recipe.model, version, "tiny", "run-1", "d" * 64, {}, {"accuracy": 1.0}, "2026-01-02T03:04:05Z", "test", {})
+    manifest = Manifest(
+        recipe.model,
+        version,
+        "tiny",
+        "run-1",
+        "d" * 64,
+        {},
+        {"accuracy": 1.0},
+        "2026-01-02T03:04:05Z",
+        "test",
+        {},
+    )
     graph = Graph(Version(manifest, "", recipe.signature, recipe.graph, ()), threads=1)
     samples = [
-        {"instance": one, "prediction": encode(graph.run(decode([one], recipe.signature)), recipe.signature)[0]} for one in recipe.instances
+        {
+            "instance": one,
+            "prediction": encode(graph.run(decode([one], recipe.signature)), recipe.signature)[0],
+        }
+        for one in recipe.instances
     ]
-    sides = {side: [{**vars(one), "shape": list(one.shape)} for one in getattr(recipe.signature, side)] for side in ("inputs", "outputs")}
+    sides = {
+        side: [{**vars(one), "shape": list(one.shape)} for one in getattr(recipe.signature, side)]
+        for side in ("inputs", "outputs")
+    }
     files = {
         "model.onnx": recipe.graph,
         "model.safetensors": b"weights",

@@ -1,4 +1,5 @@
-"""A predictor over a bucket in memory that is filled from a folder: python serve_folder.py FOLDER MODEL URI PORT SINK."""
+"""A predictor over a bucket in memory that is filled from a folder: python serve_folder.py FOLDER MODEL URI
+PORT SINK."""
 
 import sys
 from functools import partial
@@ -20,7 +21,9 @@ def main() -> None:
     for file in Path(folder).rglob("*.*"):
         store.put(f"s3://models/{file.relative_to(folder).as_posix()}", file.read_bytes())
     nothing = None  # a predictor has no cluster
-    platform = Platform(store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink))
+    platform = Platform(
+        store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink)
+    )
     serve(model, partial(fetch_version, store, uri, model), platform, int(port))
 
 

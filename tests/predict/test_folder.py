@@ -1,4 +1,5 @@
-"""A version that KServe's storage initializer has put into a folder is verified as strictly as one from the store."""
+"""A version that KServe's storage initializer has put into a folder is verified as strictly as one from the
+store."""
 
 import os
 import shutil
@@ -97,7 +98,9 @@ def a_pipe(folder: Path) -> None:
         (a_pipe, r"'pipe.json' is no file of a version, but a link or a device"),
     ],
 )
-def test_a_folder_that_is_not_what_was_trained_is_refused(folder: Path, change: Callable[[Path], None], fault: str) -> None:
+def test_a_folder_that_is_not_what_was_trained_is_refused(
+    folder: Path, change: Callable[[Path], None], fault: str
+) -> None:
     """Every difference from the manifest counts, and so does every way out of the folder."""
     change(folder)
     with pytest.raises(InvalidVersion, match=fault):
@@ -111,18 +114,30 @@ def test_a_folder_without_a_manifest_is_no_version(tmp_path: Path) -> None:
 
 @pytest.fixture
 def predictor(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The predictor of the image on that folder, as KServe starts it for an InferenceService with a name of its own."""
+    """The predictor of the image on that folder, as KServe starts it for an InferenceService with a name of
+    its own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    command = [sys.executable, "-m", "knoll.wiring.predictor", "--model", "my-shades", "--model-dir", str(folder)]
-    process = subprocess.Popen(command, env={**os.environ, "PORT": port}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "knoll.wiring.predictor",
+        "--model",
+        "my-shades",
+        "--model-dir",
+        str(folder),
+    ]
+    process = subprocess.Popen(
+        command, env={**os.environ, "PORT": port}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     yield f"http://127.0.0.1:{port}", process
     process.kill()
     process.communicate()
 
 
 def test_it_serves_under_the_name_of_the_service(predictor: Any, until: Callable[..., None]) -> None:
-    """With no store and no broker in reach: both protocols, the version in the header, and not a word of what was not reported."""
+    """With no store and no broker in reach: both protocols, the version in the header, and not a word of what
+    was not reported."""
     url, process = predictor
 
     def is_ready() -> bool:
@@ -133,8 +148,13 @@ def test_it_serves_under_the_name_of_the_service(predictor: Any, until: Callable
             return False
 
     until(is_ready, 60)
-    answer = httpx.post(f"{url}/v1/models/my-shades:predict", json={"instances": [[[255] * 4] * 4]}, trust_env=False)
-    assert (answer.json()["predictions"][0]["label"], answer.headers["x-model-version"]) == ("light", "v000001")
+    answer = httpx.post(
+        f"{url}/v1/models/my-shades:predict", json={"instances": [[[255] * 4] * 4]}, trust_env=False
+    )
+    assert (answer.json()["predictions"][0]["label"], answer.headers["x-model-version"]) == (
+        "light",
+        "v000001",
+    )
     process.terminate()
     assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == 0

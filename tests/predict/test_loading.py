@@ -39,7 +39,8 @@ def renamed(files: dict[str, bytes], old: str, new: str) -> dict[str, bytes]:
 
 
 def test_a_whole_version_is_read_and_warm(files_of: Files, classifier: Any) -> None:
-    """All files match: the version comes back with its signature, its samples and the digest of its manifest, and answers."""
+    """All files match: the version comes back with its signature, its samples and the digest of its manifest,
+    and answers."""
     files = files_of(classifier)
     version, graph = load(partial(fetch_version, store_of(files), URI, "shade"), threads=1)
     assert version.digest == entry_of(files["manifest.json"]).sha256
@@ -48,9 +49,12 @@ def test_a_whole_version_is_read_and_warm(files_of: Files, classifier: Any) -> N
     assert graph.signature == classifier.signature
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors", "signature.json", "samples.json", "README.md", "grid.png"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "model.safetensors", "signature.json", "samples.json", "README.md", "grid.png"]
+)
 def test_a_flipped_bit_in_any_file_is_found(files_of: Files, classifier: Any, name: str) -> None:
-    """Weights, graph, signature, samples, card and pictures: none may differ, and the error names the file."""
+    """Weights, graph, signature, samples, card and pictures: none may differ, and the error names the
+    file."""
     files = files_of(classifier)
     files[name] = flipped(files[name])
     with pytest.raises(InvalidVersion, match=f"{name} has sha256"):
@@ -67,7 +71,9 @@ def test_a_missing_file_is_a_fault(files_of: Files, classifier: Any, name: str) 
 
 
 @pytest.mark.parametrize("name", ["extra.json", "more/weights.safetensors"])
-def test_a_file_that_the_manifest_does_not_name_is_a_fault(files_of: Files, classifier: Any, name: str) -> None:
+def test_a_file_that_the_manifest_does_not_name_is_a_fault(
+    files_of: Files, classifier: Any, name: str
+) -> None:
     """What was added to the folder was not trained."""
     with pytest.raises(InvalidVersion, match=f"{name} is not in the manifest"):
         fetch_version(store_of({**files_of(classifier), name: b"x"}), URI, "shade")
@@ -75,16 +81,28 @@ def test_a_file_that_the_manifest_does_not_name_is_a_fault(files_of: Files, clas
 
 @pytest.mark.parametrize(
     "name",
-    ["../v000002/model.onnx", "/etc/passwd.json", "a//b.json", "a/../b.json", ".hidden.json", "model.pkl", "run.sh", "x.py", "a\\b.md"],
+    [
+        "../v000002/model.onnx",
+        "/etc/passwd.json",
+        "a//b.json",
+        "a/../b.json",
+        ".hidden.json",
+        "model.pkl",
+        "run.sh",
+        "x.py",
+        "a\\b.md",
+    ],
 )
 def test_a_name_that_is_no_file_of_a_version_is_refused(files_of: Files, classifier: Any, name: str) -> None:
-    """Ways out of the folder, hidden files, pickles and scripts are refused by name, whatever their digest."""
+    """Ways out of the folder, hidden files, pickles and scripts are refused by name, whatever their
+    digest."""
     with pytest.raises(InvalidVersion, match="is no file of a version"):
         fetch_version(store_of(renamed(files_of(classifier), "README.md", name)), URI, "shade")
 
 
 def test_the_manifest_must_be_one_and_be_at_home(files_of: Files, classifier: Any) -> None:
-    """Broken JSON, a flipped digest, another model's or version's manifest, or one that names itself: refused."""
+    """Broken JSON, a flipped digest, another model's or version's manifest, or one that names itself:
+    refused."""
     files = files_of(classifier)
     other_digest = files["manifest.json"].replace(entry_of(files["model.onnx"]).sha256.encode(), b"0" * 64)
     for manifest in (b"{", b"[]", files["manifest.json"][:-9], other_digest):
@@ -117,11 +135,18 @@ def test_a_version_needs_its_manifest_and_an_exact_folder(files_of: Files, class
         ("signature.json", b'{"inputs": [], "outputs": []}', "are not those of signature.json"),
         ("samples.json", b"[7]", "no list of instances"),
         ("samples.json", b'[{"instance": "x"}]', "sample 0 cannot be answered"),
-        ("samples.json", b'[{"instance": [[0]], "prediction": {"label": "light"}}]', "sample 0 is not answered as it was"),
+        (
+            "samples.json",
+            b'[{"instance": [[0]], "prediction": {"label": "light"}}]',
+            "sample 0 is not answered as it was",
+        ),
     ],
 )
-def test_a_version_that_was_published_broken_is_not_served(files_of: Files, classifier: Any, name: str, body: bytes, fault: str) -> None:
-    """Digests that match are not enough: the graph must load, fit its signature and answer its samples as before."""
+def test_a_version_that_was_published_broken_is_not_served(
+    files_of: Files, classifier: Any, name: str, body: bytes, fault: str
+) -> None:
+    """Digests that match are not enough: the graph must load, fit its signature and answer its samples as
+    before."""
     with pytest.raises(InvalidVersion, match=fault):
         load(partial(fetch_version, store_of(files_of(classifier, {name: body})), URI, "shade"), threads=1)
 
@@ -135,8 +160,11 @@ def test_a_signature_that_asks_for_more_than_there_is_names_it(files_of: Files, 
         load(partial(fetch_version, store_of(files), URI, "shade"), threads=1)
 
 
-def test_a_bad_version_ends_the_process_before_it_listens(start: Callable[..., Any], files_of: Files, classifier: Any) -> None:
-    """The revision fails: exit code 65, one line that says why, and never ready; a version that is not there exits with 75."""
+def test_a_bad_version_ends_the_process_before_it_listens(
+    start: Callable[..., Any], files_of: Files, classifier: Any
+) -> None:
+    """The revision fails: exit code 65, one line that says why, and never ready; a version that is not there
+    exits with 75."""
     files = files_of(classifier)
     predictor = start("shade", {**files, "model.safetensors": flipped(files["model.safetensors"])})
     assert not predictor.wait_ready("/v2/models/shade/ready")

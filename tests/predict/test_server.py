@@ -50,7 +50,13 @@ def png(pixels: Any, kind: str = "PNG") -> dict[str, str]:
 def test_pictures_in_every_form_get_the_same_answer(shade: httpx.Client) -> None:
     """Pixels, PNG, JPEG, a colour picture of another size, and KServe's wrappings of base64 are all read."""
     answer = predict(
-        shade, LIGHT, png(LIGHT), {"image": png(LIGHT)}, {"image_bytes": png(LIGHT, "JPEG")}, png(np.full((9, 7, 3), 255)), DARK
+        shade,
+        LIGHT,
+        png(LIGHT),
+        {"image": png(LIGHT)},
+        {"image_bytes": png(LIGHT, "JPEG")},
+        png(np.full((9, 7, 3), 255)),
+        DARK,
     )
     assert answer.status_code == 200
     assert [one["label"] for one in answer.json()["predictions"]] == ["light"] * 5 + ["dark"]
@@ -61,13 +67,23 @@ def test_pictures_in_every_form_get_the_same_answer(shade: httpx.Client) -> None
 def test_a_form_by_curl_is_read_as_json(shade: httpx.Client) -> None:
     """curl -d calls its body a form; the README's first request must work all the same."""
     body = json.dumps({"instances": [DARK]}).encode()
-    answer = shade.post("/v1/models/shade:predict", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    answer = shade.post(
+        "/v1/models/shade:predict",
+        content=body,
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
     assert answer.json()["predictions"][0]["label"] == "dark"
 
 
 def test_every_answer_names_the_version(shade: httpx.Client) -> None:
     """Predictions, errors, health and unknown paths: all say which version answered, and its digest."""
-    answers = [predict(shade, LIGHT), predict(shade, "x"), shade.get(READY), shade.get("/nowhere"), shade.post("/v2/repository/index")]
+    answers = [
+        predict(shade, LIGHT),
+        predict(shade, "x"),
+        shade.get(READY),
+        shade.get("/nowhere"),
+        shade.post("/v2/repository/index"),
+    ]
     assert [answer.status_code for answer in answers] == [200, 400, 200, 404, 404]
     for answer in answers:
         assert answer.headers["x-model-version"] == "v000001"
@@ -97,7 +113,9 @@ def test_every_answer_names_the_version(shade: httpx.Client) -> None:
 )
 def test_a_bad_request_is_the_clients_fault(shade: httpx.Client, body: bytes, fault: str) -> None:
     """A request that cannot be read is a 400 that says why, and never a 5xx."""
-    answer = shade.post("/v1/models/shade:predict", content=body, headers={"content-type": "application/json"})
+    answer = shade.post(
+        "/v1/models/shade:predict", content=body, headers={"content-type": "application/json"}
+    )
     assert answer.status_code == 400, answer.text
     assert fault in answer.json()["error"]
 
@@ -110,7 +128,10 @@ def test_limits_are_kept_before_anything_is_read(shade: httpx.Client) -> None:
     with socket.create_connection((shade.base_url.host, shade.base_url.port or 0), timeout=10) as raw:
         raw.sendall(announced)
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
-    assert shade.post("/v1/models/shade:predict", content=b"", headers={"content-encoding": "gzip"}).status_code == 415
+    assert (
+        shade.post("/v1/models/shade:predict", content=b"", headers={"content-encoding": "gzip"}).status_code
+        == 415
+    )
     assert predict(shade, LIGHT).status_code == 200
 
 
@@ -134,10 +155,17 @@ def test_v2_takes_and_gives_tensors(shade: httpx.Client) -> None:
 
 def test_v2_tensors_travel_as_bytes_too(shade: httpx.Client) -> None:
     """The binary extension: a JSON head and raw float32 behind it."""
-    image = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "parameters": {"binary_data_size": 64}}
+    image = {
+        "name": "image",
+        "datatype": "FP32",
+        "shape": [1, 1, 4, 4],
+        "parameters": {"binary_data_size": 64},
+    }
     head = json.dumps({"inputs": [image]}).encode()
     headers = {"inference-header-content-length": str(len(head)), "content-type": "application/octet-stream"}
-    answer = shade.post("/v2/models/shade/infer", content=head + np.ones(16, np.float32).tobytes(), headers=headers)
+    answer = shade.post(
+        "/v2/models/shade/infer", content=head + np.ones(16, np.float32).tobytes(), headers=headers
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["outputs"][0]["data"][1] > 0.9
 
@@ -188,10 +216,15 @@ INPUT = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "parameters
         ({"inputs": [INPUT]}, bytes(64), "999999"),
     ],
 )
-def test_a_malformed_binary_request_is_the_clients_fault(shade: httpx.Client, header: Any, tail: bytes, length: str | None) -> None:
+def test_a_malformed_binary_request_is_the_clients_fault(
+    shade: httpx.Client, header: Any, tail: bytes, length: str | None
+) -> None:
     """It counts for nothing: otherwise one client could have every candidate rolled back."""
     text = json.dumps(header).encode()
-    headers = {"content-type": "application/octet-stream", "inference-header-content-length": length or str(len(text))}
+    headers = {
+        "content-type": "application/octet-stream",
+        "inference-header-content-length": length or str(len(text)),
+    }
     answer = shade.post("/v2/models/shade/infer", content=text + tail, headers=headers)
     assert answer.status_code == 400, answer.text
     assert "Error :" not in answer.text
@@ -208,14 +241,20 @@ def test_many_instances_are_run_part_by_part_and_answered_in_order(shade: httpx.
 
 
 def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: Any) -> None:
-    """With Accept: image/png one instance is a picture and several are a grid; JSON has base64; a seed is reproducible."""
+    """With Accept: image/png one instance is a picture and several are a grid; JSON has base64; a seed is
+    reproducible."""
     predictor = start("art", files_of(generator))
     assert predictor.wait_ready("/v2/models/art/ready"), predictor.stop()
     ask = HttpPredictors().predict
     seeded = json.dumps({"instances": [{"seed": 7}]}).encode()
     one = ask(predictor.url, "art", seeded, accept="image/png")
     again = json.loads(ask(predictor.url, "art", seeded).body)["predictions"]
-    grid = ask(predictor.url, "art", json.dumps({"instances": [{}, {"seed": 1}, {"latent": [0, 0, 0]}]}).encode(), accept="image/png")
+    grid = ask(
+        predictor.url,
+        "art",
+        json.dumps({"instances": [{}, {"seed": 1}, {"latent": [0, 0, 0]}]}).encode(),
+        accept="image/png",
+    )
     assert (one.status, one.content_type, one.version) == (200, "image/png", "v000001")
     assert Image.open(io.BytesIO(one.body)).size == (5, 2)
     assert base64.b64decode(again[0]["b64"]) == one.body
@@ -226,7 +265,8 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:
-    """Counts are cumulative, replays are left out, bad requests are no errors of the version, and SIGTERM brings the last report."""
+    """Counts are cumulative, replays are left out, bad requests are no errors of the version, and SIGTERM
+    brings the last report."""
     with broker() as (sink, events):
         predictor = start("shade", files_of(classifier), sink)
         assert predictor.wait_ready(READY), predictor.stop()
@@ -253,8 +293,11 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
     assert requests == sorted(set(requests)), "a report without a change"
 
 
-def test_a_sink_that_never_answers_holds_nothing_up(start: Start, files_of: Files, classifier: Any, until: Callable[..., None]) -> None:
-    """The first report waits for its answer in vain; the last one, with every count, goes out all the same, and the process ends soon."""
+def test_a_sink_that_never_answers_holds_nothing_up(
+    start: Start, files_of: Files, classifier: Any, until: Callable[..., None]
+) -> None:
+    """The first report waits for its answer in vain; the last one, with every count, goes out all the same,
+    and the process ends soon."""
     with silent_sink() as (sink, received):
         predictor = start("shade", files_of(classifier), sink)
         assert predictor.wait_ready(READY), predictor.stop()
@@ -300,7 +343,11 @@ def broker() -> Iterator[tuple[str, list[Event]]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            events.append(event_from_http(dict(self.headers.items()), self.rfile.read(int(self.headers["content-length"]))))
+            events.append(
+                event_from_http(
+                    dict(self.headers.items()), self.rfile.read(int(self.headers["content-length"]))
+                )
+            )
             self.send_response(202)
             self.end_headers()
 

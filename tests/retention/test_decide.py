@@ -24,7 +24,9 @@ def info(uri: str, hours: float = 100) -> ObjectInfo:
     return ObjectInfo(uri, "etag", 10, NOW - timedelta(hours=hours))
 
 
-def removed(*folders: Folder, uses: Uses, unsettled: dict[str, str] | None = None, keep: int = 2, now: datetime = NOW) -> list[int]:
+def removed(
+    *folders: Folder, uses: Uses, unsettled: dict[str, str] | None = None, keep: int = 2, now: datetime = NOW
+) -> list[int]:
     verdicts = to_remove(folders, uses, unsettled or {}, keep, now)
     assert all(one.reason for one in verdicts)
     return [one.folder.number for one in verdicts if one.is_removed]
@@ -52,11 +54,17 @@ def test_what_has_no_manifest_neither_counts_as_new_nor_goes_within_a_day() -> N
 @pytest.mark.parametrize("jump", [timedelta(days=-4000), timedelta(days=4000)])
 def test_a_clock_that_jumps_removes_nothing_that_is_being_published(jump: timedelta) -> None:
     """The claim's run has no outcome yet, so it is in use for ever."""
-    assert removed(folder(7, is_version=False, hours=0), uses=Uses({}, 6), unsettled={"v000007": RUN}, now=NOW + jump) == []
+    assert (
+        removed(
+            folder(7, is_version=False, hours=0), uses=Uses({}, 6), unsettled={"v000007": RUN}, now=NOW + jump
+        )
+        == []
+    )
 
 
 def test_the_slot_and_every_name_in_the_model_is_a_use() -> None:
-    """Whoever pins a version by an annotation, or any field to come, keeps it; words of a reason do not count."""
+    """Whoever pins a version by an annotation, or any field to come, keeps it; words of a reason do not
+    count."""
     slot = Slot(champion="v000004", previous="v000003", candidate="v000006", quarantine={"v000005": "bad"})
     model: Document = {
         "metadata": {"annotations": {"pin": "v000001, v000002"}},
@@ -68,12 +76,16 @@ def test_the_slot_and_every_name_in_the_model_is_a_use() -> None:
 
 
 def test_whatever_serves_a_version_uses_it() -> None:
-    """Whoever made it, and in whichever field it names the version; a Revision without a route serves nothing."""
+    """Whoever made it, and in whichever field it names the version; a Revision without a route serves
+    nothing."""
 
     def serving(kind: str, name: str, uri: str, state: str = "", **status: str) -> Document:
         return {
             "kind": kind,
-            "metadata": {"name": name, "labels": {"serving.knative.dev/routingState": state} if state else {}},
+            "metadata": {
+                "name": name,
+                "labels": {"serving.knative.dev/routingState": state} if state else {},
+            },
             "spec": {"some": ["--version-uri", uri]},
             "status": status,
         }
@@ -87,7 +99,12 @@ def test_whatever_serves_a_version_uses_it() -> None:
         serving("Revision", "ours-2", f"{place}v000005/"),
         serving("Revision", "else-1", "s3://m/models/digits-2/v000006/"),
     ]
-    assert sorted(find_uses({}, Slot(), documents, place).reasons) == ["v000001", "v000003", "v000004", "v000005"]
+    assert sorted(find_uses({}, Slot(), documents, place).reasons) == [
+        "v000001",
+        "v000003",
+        "v000004",
+        "v000005",
+    ]
 
 
 def test_only_folders_that_are_named_as_versions_are_looked_at() -> None:

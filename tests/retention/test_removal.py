@@ -1,5 +1,6 @@
 """Removal in a whole bucket: killed on any line, and while somebody chooses a version, on any line, too."""
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +35,11 @@ from knoll.settings import Settings
 from knoll.versions import Manifest, dump_manifest, entry_of
 
 ROOT = "s3://knoll-models"
-FILES = {"model.onnx": "graph of {}", "signature.json": '{{"inputs": [], "outputs": []}}', "samples.json": "[]"}
+FILES = {
+    "model.onnx": "graph of {}",
+    "signature.json": '{{"inputs": [], "outputs": []}}',
+    "samples.json": "[]",
+}
 MODEL: Document = {
     "apiVersion": "knoll.dev/v1alpha1",
     "kind": "Model",
@@ -57,7 +62,8 @@ class Time:
 
 @dataclass
 class World:
-    """A store and a cluster, and what happens beside: `before` is called before each of their calls, with its number."""
+    """A store and a cluster, and what happens beside: `before` is called before each of their calls, with its
+    number."""
 
     time: Time = field(default_factory=Time)
     before: Callable[[int], None] = lambda _: None
@@ -93,7 +99,9 @@ class World:
 
     def pin(self, version: str) -> None:
         document = self.cluster.get("Model", "digits")
-        self.cluster.update({**document, "metadata": {**document["metadata"], "annotations": {"stable": version}}})
+        self.cluster.update(
+            {**document, "metadata": {**document["metadata"], "annotations": {"stable": version}}}
+        )
 
     def bodies(self, place: str = f"{ROOT}/") -> dict[str, bytes]:
         return {one.uri: self.store.get(one.uri) for one in self.store.list(place)}
@@ -101,7 +109,10 @@ class World:
     def is_whole(self, version: str) -> bool:
         """Whether a predictor could load the version now."""
         try:
-            return fetch_version(self.store, version_uri(ROOT, "digits", version), "digits").manifest.version == version
+            return (
+                fetch_version(self.store, version_uri(ROOT, "digits", version), "digits").manifest.version
+                == version
+            )
         except KnollError:
             return False
 
@@ -127,7 +138,8 @@ class Watched:
 
 
 def make_world() -> World:
-    """Six versions, tried but for the last; the rest of a killed run, and of one that still runs. Nothing is younger than two days."""
+    """Six versions, tried but for the last; the rest of a killed run, and of one that still runs. Nothing is
+    younger than two days."""
     world = World()
     world.cluster.create(MODEL)
     for number in range(1, 7):
@@ -157,7 +169,10 @@ def test_what_is_superfluous_goes_and_all_else_stays() -> None:
     assert world.collect() == []
     assert world.has_files() == [2, 5, 6, 8]
     assert all(world.is_whole(version_name(number)) for number in (2, 5, 6))
-    assert [len(list(world.store.list(f"{ROOT}/{place}/"))) for place in ("claims", "outcomes", "progress", "inbox")] == [8, 7, 0, 1]
+    assert [
+        len(list(world.store.list(f"{ROOT}/{place}/")))
+        for place in ("claims", "outcomes", "progress", "inbox")
+    ] == [8, 7, 0, 1]
     assert make_plan(world.platform, [], 2).objects == 0
 
 
@@ -181,9 +196,8 @@ def test_a_model_that_is_gone_keeps_what_its_rollouts_say_it_served() -> None:
     """It may come back, and then its champion serves again."""
     world = make_world()
     for at, version in enumerate(("v000002", "v000005")):
-        record = (
-            f'{{"action": "Promote", "version": "{version}", "at": "{at}", "number": 1, "percent": 100, "reason": "", "evidence": {{}}}}'
-        )
+        made = {"action": "Promote", "version": version, "at": at, "number": 1, "percent": 100}
+        record = json.dumps({**made, "reason": "", "evidence": {}})
         world.store.put(rollout_step_uri(ROOT, "digits", version, 1), record.encode())
     world.cluster.delete("Model", "digits")
     world.collect(keep=1)
@@ -217,13 +231,17 @@ def test_a_kill_before_any_call_leaves_no_broken_version_and_the_next_pass_ends_
 
 @pytest.mark.parametrize(
     ("name", "failure", "lasts"),
-    [(World.pin, Killed, True), (lambda world, version: world.slot(candidate=version), ClusterUnavailable, False)],
+    [
+        (World.pin, Killed, True),
+        (lambda world, version: world.slot(candidate=version), ClusterUnavailable, False),
+    ],
     ids=["pinned, and killed", "on trial, and failed"],
 )
 def test_a_version_that_is_named_in_time_is_whole_after_the_next_pass_wherever_one_has_ended(
     name: Callable[[World, str], None], failure: type[BaseException], lasts: bool
 ) -> None:
-    """In time is whenever a pass that nothing disturbs leaves it whole, too. What is not named goes, and what gc has put beside it."""
+    """In time is whenever a pass that nothing disturbs leaves it whole, too. What is not named goes, and what
+    gc has put beside it."""
 
     def outcome(moment: int, fatal: int) -> str:
         world = make_small_world()
@@ -242,7 +260,9 @@ def test_a_version_that_is_named_in_time_is_whole_after_the_next_pass_wherever_o
         world.before = lambda _: None
         name(world, "v000001")
         world.collect()
-        assert {one.uri.split("/")[3] for one in world.store.list(f"{ROOT}/") if "v000002" in one.uri} == {"claims"}, (moment, fatal)
+        assert {one.uri.split("/")[3] for one in world.store.list(f"{ROOT}/") if "v000002" in one.uri} == {
+            "claims"
+        }, (moment, fatal)
         assert world.is_whole("v000003")
         if world.is_whole("v000001") and world.bodies(place) == before:
             return "whole"
@@ -254,7 +274,9 @@ def test_a_version_that_is_named_in_time_is_whole_after_the_next_pass_wherever_o
     for moment, fatal in product(range(calls), repeat=2):
         found = outcome(moment, fatal)
         is_late = min(moment, fatal) not in in_time
-        assert found == "whole" or (found == "gone" and is_late), f"named before call {moment}, ended at call {fatal}"
+        assert found == "whole" or (found == "gone" and is_late), (
+            f"named before call {moment}, ended at call {fatal}"
+        )
 
 
 def test_a_look_that_fails_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,12 +297,15 @@ def test_a_look_that_fails_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("version", ["v000001", "v000003", "v000004"])
 def test_a_version_that_is_chosen_before_any_call_is_whole_or_can_never_be_loaded(version: str) -> None:
-    """A predictor that is started when the version is named, and tries ever again, either never loads it or serves what stays."""
+    """A predictor that is started when the version is named, and tries ever again, either never loads it or
+    serves what stays."""
     stayed = set()
     for moment in range(total_calls() + 1):
         world, loaded = make_world(), []
 
-        def choose(number: int, world: World = world, loaded: list[bool] = loaded, moment: int = moment) -> None:
+        def choose(
+            number: int, world: World = world, loaded: list[bool] = loaded, moment: int = moment
+        ) -> None:
             if number == moment:
                 world.slot(candidate=version)
             if number >= moment:
@@ -289,7 +314,9 @@ def test_a_version_that_is_chosen_before_any_call_is_whole_or_can_never_be_loade
         world.before = choose
         world.collect()
         assert world.is_whole("v000005")
-        assert world.is_whole(version) or not any(loaded), f"named before call {moment}: it was loaded, and has gone"
+        assert world.is_whole(version) or not any(loaded), (
+            f"named before call {moment}: it was loaded, and has gone"
+        )
         stayed.add(world.is_whole(version))
     assert stayed == {True, False}, "some moments are early enough, and some too late"
 

@@ -34,12 +34,16 @@ class Counting(MemoryStore):
 @pytest.fixture
 def model() -> Model:
     document = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}}
-    return parse_model({**document, "spec": {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}}})
+    return parse_model(
+        {**document, "spec": {"family": "image-classifier", "dataset": {"uri": "s3://data/digits/"}}}
+    )
 
 
 def manifest(number: int, accuracy: float = 1.0) -> Manifest:
     name = version_name(number)
-    return Manifest("digits", name, "image-classifier", f"run-{number}", "d", {}, {"accuracy": accuracy}, "now", "0", {})
+    return Manifest(
+        "digits", name, "image-classifier", f"run-{number}", "d", {}, {"accuracy": accuracy}, "now", "0", {}
+    )
 
 
 def platform_with(*numbers: int) -> tuple[Platform, Counting]:
@@ -74,7 +78,10 @@ def test_the_newest_version_is_tried_unless_it_was_or_a_newer_one_serves(
 ) -> None:
     """Also where those that were tried are gone, and where numbers outgrow their six digits."""
     platform, _ = platform_with(*numbers)
-    assert newest_untried(model, Slot(champion=champion, quarantine=dict.fromkeys(quarantined, "bad")), platform) == wanted
+    assert (
+        newest_untried(model, Slot(champion=champion, quarantine=dict.fromkeys(quarantined, "bad")), platform)
+        == wanted
+    )
 
 
 def test_versions_from_before_the_champion_are_not_listed(model: Model) -> None:
@@ -91,7 +98,9 @@ def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:
     assert newest_untried(model, Slot(), platform) == "v000001"
 
 
-@pytest.mark.parametrize("outcome", [Outcome("succeeded", "now", "v000003"), Outcome("skipped", "now"), Outcome("failed", "now")])
+@pytest.mark.parametrize(
+    "outcome", [Outcome("succeeded", "now", "v000003"), Outcome("skipped", "now"), Outcome("failed", "now")]
+)
 def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outcome: Outcome) -> None:
     """A zombie published it when its run had gone to somebody else; or somebody has put it there."""
     platform, store = platform_with(1, 2)

@@ -25,7 +25,9 @@ def evidence(requests: int, errors: int = 0, before: int = 0) -> Evidence:
     return Evidence({"pod": (requests, errors)}, before=before)
 
 
-CANARY = Slot(champion="v000001", candidate="v000002", phase="Canary", step=0, percent=20, since=ago(10), seen=ago(1))
+CANARY = Slot(
+    champion="v000001", candidate="v000002", phase="Canary", step=0, percent=20, since=ago(10), seen=ago(1)
+)
 DEPLOYING = replace(CANARY, phase="Deploying", seen="")
 BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
@@ -37,24 +39,49 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
         ("idle has nothing to do", Slot(), Observed(), Hold),
         ("a candidate that loads is waited for", DEPLOYING, Observed(), Hold),
         ("a candidate that cannot load is rolled back", DEPLOYING, Observed(failure="digest"), Rollback),
-        ("a candidate that takes too long is rolled back", replace(DEPLOYING, since=ago(101)), Observed(), Rollback),
+        (
+            "a candidate that takes too long is rolled back",
+            replace(DEPLOYING, since=ago(101)),
+            Observed(),
+            Rollback,
+        ),
         ("a ready candidate gets its first traffic", DEPLOYING, READY, Shift),
         ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, See),
         ("traffic that is not seen is waited for", replace(CANARY, seen=""), replace(READY, percent=0), Hold),
         ("too few requests are waited for", CANARY, READY, Hold),
         ("after a pause samples are replayed", replace(CANARY, seen=ago(30)), READY, Replay),
         ("enough requests shift the traffic", replace(CANARY, evidence=evidence(20)), READY, Shift),
-        ("requests of the step before do not count", replace(CANARY, evidence=evidence(30, before=20)), READY, Hold),
-        ("the last step promotes", replace(CANARY, step=1, percent=50, evidence=evidence(20)), READY, Promote),
+        (
+            "requests of the step before do not count",
+            replace(CANARY, evidence=evidence(30, before=20)),
+            READY,
+            Hold,
+        ),
+        (
+            "the last step promotes",
+            replace(CANARY, step=1, percent=50, evidence=evidence(20)),
+            READY,
+            Promote,
+        ),
         ("a first version has one step", replace(FIRST, evidence=evidence(20)), READY, Promote),
         ("failed requests roll back at once", replace(CANARY, evidence=evidence(3, 1)), READY, Rollback),
         ("one failure in a thousand does not", replace(CANARY, evidence=evidence(1000, 1)), READY, Shift),
         ("the bake takes its time", BAKING, READY, Hold),
         ("a bake without failures promotes", replace(BAKING, since=ago(61)), READY, Promote),
-        ("failures during the bake roll back", replace(BAKING, since=ago(61), evidence=evidence(40, 20)), READY, Rollback),
+        (
+            "failures during the bake roll back",
+            replace(BAKING, since=ago(61), evidence=evidence(40, 20)),
+            READY,
+            Rollback,
+        ),
         ("a rollback waits for the champion", replace(CANARY, phase="RollingBack"), Observed(), Hold),
         ("and is complete when it is ready", replace(CANARY, phase="RollingBack"), READY, Settle),
-        ("the rollback of a first version is complete at once", replace(FIRST, phase="RollingBack"), Observed(), Settle),
+        (
+            "the rollback of a first version is complete at once",
+            replace(FIRST, phase="RollingBack"),
+            Observed(),
+            Settle,
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -69,7 +96,9 @@ def test_without_traffic_a_policy_that_holds_never_decides() -> None:
 
 
 def test_a_slot_survives_the_way_through_a_status_with_what_others_keep_there() -> None:
-    slot = replace(CANARY, evidence=evidence(7, 1, before=3)).moved("Shift", ago(0), "20 requests", percent=50, step=1)
+    slot = replace(CANARY, evidence=evidence(7, 1, before=3)).moved(
+        "Shift", ago(0), "20 requests", percent=50, step=1
+    )
     slot = replace(slot, quarantine={"v000003": "why"})
     status = slot_to_status(slot, {"dataset": {"state": "Landed"}})
     assert slot_from_status(status) == slot
@@ -90,8 +119,18 @@ def manifest(version: str, **metrics: float) -> Manifest:
         ({"metric": "accuracy", "maxRegression": 0.01}, {"accuracy": 0.97}, {"accuracy": 0.975}, True),
         ({"metric": "accuracy", "maxRegression": 0.01}, {"accuracy": 0.95}, {"accuracy": 0.975}, False),
         ({"metric": "accuracy", "maxRegression": 0.01}, {"accuracy": 0.1}, {"loss": 1.0}, True),
-        ({"metric": "distance", "atMost": 10, "maxRegression": 1}, {"distance": 8.0}, {"distance": 7.5}, True),
-        ({"metric": "distance", "atMost": 10, "maxRegression": 1}, {"distance": 9.0}, {"distance": 7.5}, False),
+        (
+            {"metric": "distance", "atMost": 10, "maxRegression": 1},
+            {"distance": 8.0},
+            {"distance": 7.5},
+            True,
+        ),
+        (
+            {"metric": "distance", "atMost": 10, "maxRegression": 1},
+            {"distance": 9.0},
+            {"distance": 7.5},
+            False,
+        ),
     ],
 )
 def test_the_gate_compares_with_its_bounds_and_the_champion(

@@ -1,4 +1,5 @@
-"""The rollout of whole versions against a real document store and store, with KServe's part played by its own rules."""
+"""The rollout of whole versions against a real document store and store, with KServe's part played by its own
+rules."""
 
 import json
 from contextlib import suppress
@@ -28,7 +29,13 @@ MODEL: Document = {
         "family": "image-classifier",
         "dataset": {"uri": "s3://data/digits/"},
         "gate": {"metric": "accuracy", "atLeast": 0.9, "maxRegression": 0.02},
-        "rollout": {"steps": [20, 50], "minRequests": 20, "bake": "60s", "idle": "hold", "progressDeadline": "100s"},
+        "rollout": {
+            "steps": [20, 50],
+            "minRequests": 20,
+            "bake": "60s",
+            "idle": "hold",
+            "progressDeadline": "100s",
+        },
     },
 }
 
@@ -59,9 +66,13 @@ class Replays:
     serves: str = "v000002"
     status: int = 200
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
         assert is_replay
-        return Answer(self.status, 0.01, json.dumps({"predictions": [{"label": "3"}]}).encode(), accept, self.serves)
+        return Answer(
+            self.status, 0.01, json.dumps({"predictions": [{"label": "3"}]}).encode(), accept, self.serves
+        )
 
 
 @dataclass
@@ -75,12 +86,18 @@ class World:
 
     def publish(self, version: str, accuracy: float) -> None:
         """A version, and the outcome of its run, which is of the same name."""
-        manifest = Manifest("digits", version, "image-classifier", version, "d", {}, {"accuracy": accuracy}, "now", "0", {})
+        manifest = Manifest(
+            "digits", version, "image-classifier", version, "d", {}, {"accuracy": accuracy}, "now", "0", {}
+        )
         samples = [{"instance": {"b64": ""}, "prediction": {"label": "3"}}]
         folder = version_uri("s3://knoll-models", "digits", version)
         self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
-        self.platform.store.put(manifest_uri("s3://knoll-models", "digits", version), dump_manifest(manifest), if_absent=True)
-        self.platform.store.put(outcome_uri("s3://knoll-models", version), dump(Outcome("succeeded", "now", version)))
+        self.platform.store.put(
+            manifest_uri("s3://knoll-models", "digits", version), dump_manifest(manifest), if_absent=True
+        )
+        self.platform.store.put(
+            outcome_uri("s3://knoll-models", version), dump(Outcome("succeeded", "now", version))
+        )
 
     def tell(self, type: str, **data: Any) -> None:
         event = new_event(type, source="/test", time=self.time.now(), data={"model": "digits", **data})
@@ -89,7 +106,9 @@ class World:
         handler.handle(event, self.platform)
 
     def observe(self, version: str, requests: int, errors: int = 0) -> None:
-        self.tell(PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", requests=requests, errors=errors)
+        self.tell(
+            PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", requests=requests, errors=errors
+        )
 
     def service(self) -> Document | None:
         found = self.platform.cluster.list("InferenceService")
@@ -99,25 +118,40 @@ class World:
         service = self.service()
         assert service is not None
         predictor = service["spec"]["predictor"]
-        return predictor["containers"][0]["args"][-1].rstrip("/").rpartition("/")[2], predictor.get("canaryTrafficPercent")
+        return predictor["containers"][0]["args"][-1].rstrip("/").rpartition("/")[2], predictor.get(
+            "canaryTrafficPercent"
+        )
 
     def kserve(self) -> None:
-        """One pass of the controller: the newest revision is ready unless its version is broken, and gets its part of the traffic."""
+        """One pass of the controller: the newest revision is ready unless its version is broken, and gets its
+        part of the traffic."""
         service = self.service()
         if service is None:
             return
         version, canary = self.served()
         revision = f"digits-{service['metadata']['generation']}-{version}"
         is_ready = version not in self.broken
-        predictor = {"latestCreatedRevision": revision, "latestReadyRevision": revision if is_ready else "before"}
+        predictor = {
+            "latestCreatedRevision": revision,
+            "latestReadyRevision": revision if is_ready else "before",
+        }
         percent = (100 if canary is None else canary) if is_ready else 0
-        predictor["traffic"] = [{"revisionName": revision, "percent": percent, "tag": "latest", "url": "http://tagged"}]
+        predictor["traffic"] = [
+            {"revisionName": revision, "percent": percent, "tag": "latest", "url": "http://tagged"}
+        ]
         self._revise(revision, version, is_ready=is_ready)
-        self.platform.cluster.update({**service, "status": {"components": {"predictor": predictor}}}, status=True)
+        self.platform.cluster.update(
+            {**service, "status": {"components": {"predictor": predictor}}}, status=True
+        )
 
     def _revise(self, name: str, version: str, *, is_ready: bool) -> None:
         labels = {"knoll.dev/version": version}
-        document = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": {"name": name, "labels": labels}, "spec": {}}
+        document = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Revision",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {},
+        }
         with suppress(AlreadyExists):
             self.platform.cluster.create(document)
         ready = (
@@ -159,7 +193,12 @@ def test_a_first_version_is_promoted_after_its_requests_and_bake(world: World) -
     promote_first(world)
     assert world.served() == ("v000001", None)
     assert world.records() == ["1 Start 100", "1 Shift 100", "1 Bake 100", "1 Promote 100"]
-    assert [event.type.rpartition(".")[2] for event in world.sink.events] == ["started", "shifted", "shifted", "promoted"]
+    assert [event.type.rpartition(".")[2] for event in world.sink.events] == [
+        "started",
+        "shifted",
+        "shifted",
+        "promoted",
+    ]
 
 
 def test_a_second_version_goes_through_each_step_of_the_canary(world: World) -> None:
@@ -236,9 +275,12 @@ def test_the_gate_holds_a_worse_version_back_without_touching_what_serves(world:
 
 
 @pytest.mark.parametrize(
-    ("answers", "champion"), [(Replays(), "v000002"), (Replays(status=500), "v000001"), (Replays(serves="v000001"), "v000001")]
+    ("answers", "champion"),
+    [(Replays(), "v000002"), (Replays(status=500), "v000001"), (Replays(serves="v000001"), "v000001")],
 )
-def test_without_traffic_samples_are_replayed_and_judged(world: World, answers: Replays, champion: str) -> None:
+def test_without_traffic_samples_are_replayed_and_judged(
+    world: World, answers: Replays, champion: str
+) -> None:
     promote_first(world)
     world.platform.cluster.update(_with_idle(world.platform.cluster.get("Model", "digits"), "replay"))
     world.platform = replace(world.platform, predictors=answers)
@@ -250,11 +292,15 @@ def test_without_traffic_samples_are_replayed_and_judged(world: World, answers: 
 
 
 def _with_idle(document: Document, idle: str) -> Document:
-    return {**document, "spec": {**document["spec"], "rollout": {**document["spec"]["rollout"], "idle": idle}}}
+    return {
+        **document,
+        "spec": {**document["spec"], "rollout": {**document["spec"]["rollout"], "idle": idle}},
+    }
 
 
 def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) -> None:
-    """The whole life of two versions, once for each write at which the function dies, for longer than any deadline: the end is the same."""
+    """The whole life of two versions, once for each write at which the function dies, for longer than any
+    deadline: the end is the same."""
     writes = 1
     while True:
         time, sink = Time(), Sink()
@@ -294,7 +340,11 @@ class Mortal:
         raise AttributeError(name)
 
     def list(self, place: str, labels: Any = None, after: str = "") -> Any:
-        return self._behind[0].list(place, after=after) if "://" in place else self._behind[1].list(place, labels)
+        return (
+            self._behind[0].list(place, after=after)
+            if "://" in place
+            else self._behind[1].list(place, labels)
+        )
 
     def get(self, place: str, name: str = "") -> Any:
         return self._behind[1].get(place, name) if name else self._behind[0].get(place)
@@ -347,7 +397,8 @@ def _survive(world: World, version: str, requests: int) -> None:
 
 
 def test_a_model_that_comes_back_serves_its_champion_and_remembers_what_must_not_return(world: World) -> None:
-    """Its records outlive it: the version that was rolled back is not tried again, though it is the newest."""
+    """Its records outlive it: the version that was rolled back is not tried again, though it is the
+    newest."""
     promote_first(world)
     world.broken.add("v000002")
     world.publish("v000002", 0.99)
@@ -389,7 +440,10 @@ def test_a_policy_that_rewrites_what_serves_keeps_no_rollout_from_its_end(world:
         if document["kind"] == "InferenceService" and not status:
             predictor = document["spec"]["predictor"]
             (container,) = predictor["containers"]
-            document = {**document, "spec": {"predictor": {**predictor, "containers": [{**container, "image": "mirror/image"}]}}}
+            document = {
+                **document,
+                "spec": {"predictor": {**predictor, "containers": [{**container, "image": "mirror/image"}]}},
+            }
         return real(document, status=status)
 
     world.platform.cluster.update = update  # type: ignore[method-assign]

@@ -19,7 +19,9 @@ CANARY = Slot(champion="v000001", candidate="v000002", phase="Canary", percent=2
 
 
 def test_the_example_that_we_show_is_exactly_what_rollout_builds() -> None:
-    assert yaml.safe_load((ROOT / "kserve/example.yaml").read_text()) == inference_service(MODEL, "v000002", 20, SETTINGS)
+    assert yaml.safe_load((ROOT / "kserve/example.yaml").read_text()) == inference_service(
+        MODEL, "v000002", 20, SETTINGS
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,9 @@ def test_without_a_champion_nothing_serves(slot: Slot) -> None:
         ({"canaryTrafficPercent": 0}, {"canaryTrafficPercent": 0}, True),
     ],
 )
-def test_defaults_of_the_server_are_no_difference_and_a_canary_field_is(live: Any, wanted: Any, same: bool) -> None:
+def test_defaults_of_the_server_are_no_difference_and_a_canary_field_is(
+    live: Any, wanted: Any, same: bool
+) -> None:
     assert holds(live, wanted) is same
 
 
@@ -69,7 +73,9 @@ def service(ready: str, *traffic: dict[str, Any], address: str = "") -> dict[str
     return {"metadata": {"generation": 2}, "status": {"components": {"predictor": predictor}}}
 
 
-def revision(version: str = "v000002", status: str = "True", reason: str = "", message: str = "") -> dict[str, Any]:
+def revision(
+    version: str = "v000002", status: str = "True", reason: str = "", message: str = ""
+) -> dict[str, Any]:
     ready = {"type": "Ready", "status": status, "reason": reason, "message": message}
     return {"metadata": {"labels": {"knoll.dev/version": version}}, "status": {"conditions": [ready]}}
 
@@ -84,7 +90,11 @@ def test_a_ready_candidate_is_seen_with_its_part_of_the_traffic_and_its_route() 
 
 
 def test_on_a_cluster_the_tagged_route_is_the_one_that_resolves_there() -> None:
-    found = observe(service("two", NEWEST, OLDER, address="http://digits-predictor.knoll.svc.cluster.local"), revision(), "v000002")
+    found = observe(
+        service("two", NEWEST, OLDER, address="http://digits-predictor.knoll.svc.cluster.local"),
+        revision(),
+        "v000002",
+    )
     assert found.tagged_url == "http://latest-digits-predictor.knoll.svc.cluster.local"
 
 
@@ -95,7 +105,13 @@ def test_what_is_seen_of_another_version_says_nothing_about_the_wanted_one() -> 
 
 @pytest.mark.parametrize(
     ("reason", "is_final"),
-    [("ExitCode65", True), ("ExitCode137", True), ("ProgressDeadlineExceeded", True), ("ExitCode75", False), ("Unschedulable", False)],
+    [
+        ("ExitCode65", True),
+        ("ExitCode137", True),
+        ("ProgressDeadlineExceeded", True),
+        ("ExitCode75", False),
+        ("Unschedulable", False),
+    ],
 )
 def test_only_a_failure_that_stays_ends_the_trial_at_once(reason: str, is_final: bool) -> None:
     """A store that was away for a moment, or a node that is full, must not cost a good version its future."""
@@ -107,6 +123,12 @@ def test_only_a_failure_that_stays_ends_the_trial_at_once(reason: str, is_final:
 def test_a_server_that_crashes_is_heard_of_before_its_revision_says_so() -> None:
     """Knative calls a Revision failed only when its progress deadline is over; the Pod knows at once."""
     ended = {"exitCode": 65, "message": "model.onnx is not what was trained"}
-    pod = {"status": {"containerStatuses": [{"name": "kserve-container", "state": {"waiting": {}}, "lastState": {"terminated": ended}}]}}
+    pod = {
+        "status": {
+            "containerStatuses": [
+                {"name": "kserve-container", "state": {"waiting": {}}, "lastState": {"terminated": ended}}
+            ]
+        }
+    }
     found = observe(service("one", OLDER), revision(status="Unknown", reason="Deploying"), "v000002", [pod])
     assert found.failure == "ExitCode65: model.onnx is not what was trained"

@@ -32,7 +32,11 @@ def subscribers(event: Event) -> Sequence[str]:
 @cache
 def _subscribers(type: str, kind: str) -> Sequence[str]:
     event = Event("id", "/source", type, "", extensions={"kind": kind} if kind else {})
-    names = [trigger.subscriber.removeprefix("knoll-") for trigger in _eventing().triggers if trigger.matches(event)]
+    names = [
+        trigger.subscriber.removeprefix("knoll-")
+        for trigger in _eventing().triggers
+        if trigger.matches(event)
+    ]
     return tuple(name for name in names if name in HANDLERS)
 
 

@@ -1,6 +1,7 @@
 """What must be so: at every write, and when faults have stopped and enough ticks have passed.
 
-Judged from outside, over what is stored and what the user did; the rules of the gates and of run ids are knoll's own.
+Judged from outside, over what is stored and what the user did; the rules of the gates and of run ids are
+knoll's own.
 """
 
 import json
@@ -53,26 +54,39 @@ def wrong_write(world: "World", written: Document) -> list[str]:
 def wrong_after_a_tick(world: "World") -> list[str]:
     """What is wrong with the Jobs when a tick has had its way, whoever was held up or killed before it."""
     counts = Counter(_label(job) for job in world.live_jobs())
-    return [f"doubled: {count} Jobs of {model} are live after a tick" for model, count in counts.items() if count > 1]
+    return [
+        f"doubled: {count} Jobs of {model} are live after a tick"
+        for model, count in counts.items()
+        if count > 1
+    ]
 
 
 def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None) -> list[str]:
-    """What is wrong with an object that has been another one, or is no more: what knoll has written stays, with few exceptions."""
+    """What is wrong with an object that has been another one, or is no more: what knoll has written stays,
+    with few exceptions."""
     place = uri.removeprefix(f"{root}/").partition("/")[0]
-    if before in (None, after) or not uri.startswith(f"{root}/") or place in _CHANGING or (after is None and place in _PASSING):
+    if (
+        before in (None, after)
+        or not uri.startswith(f"{root}/")
+        or place in _CHANGING
+        or (after is None and place in _PASSING)
+    ):
         return []
     return [f"doubled: {uri} was {'removed' if after is None else 'overwritten'}"]
 
 
 def wrong_skip(world: "World", uri: str, after: bytes | None) -> list[str]:
-    """What is wrong with an outcome that has just been written: Forbid is no reason where nobody trains; who was held up may be late."""
+    """What is wrong with an outcome that has just been written: Forbid is no reason where nobody trains; who
+    was held up may be late."""
     place, _, file = uri.rpartition("/")
     if after is None or f"{place}/" != outcomes_uri(world.platform.settings.model_root) or world.was_paused:
         return []
     run = file.removesuffix(".json")
     outcome, name = load_outcome(after), model_of_run(run)
     beside = [one for one in world.live_jobs() if _label(one) == name and one["metadata"]["name"] != run]
-    if "is Forbid" not in outcome.reason or any(_outcome(world, one["metadata"]["name"]) is None for one in beside):
+    if "is Forbid" not in outcome.reason or any(
+        _outcome(world, one["metadata"]["name"]) is None for one in beside
+    ):
         return []
     return [f"lost: {run} was skipped, and nobody trains {name}"]
 
@@ -82,14 +96,19 @@ def wrong_at_the_end(world: "World") -> list[str]:
     found = list(world.wrong)
     for name in world.models:
         found += _Model(world, name).wrong()
-    found += [f"lost: {one.uri} is still in the inbox" for one in world.store.list(inbox(world.platform.settings.model_root))]
+    found += [
+        f"lost: {one.uri} is still in the inbox"
+        for one in world.store.list(inbox(world.platform.settings.model_root))
+    ]
     return found + [f"lost: Job {job['metadata']['name']} still lives" for job in world.live_jobs()]
 
 
 def _wrong_job(world: "World", job: Document) -> Iterator[str]:
     name = job["metadata"]["name"]
     live = [one for one in world.cluster.list("Job", MANAGED) if is_live(one)]
-    if not is_live(job) or world.was_paused:  # whoever was held up may act late, and what it did is undone: the end is judged
+    if (
+        not is_live(job) or world.was_paused
+    ):  # whoever was held up may act late, and what it did is undone: the end is judged
         return
     if _outcome(world, name) is not None:
         yield f"doubled: run {name} has ended, and gets a Job"
@@ -120,13 +139,17 @@ def _wrong_manifest(world: "World", run: Run, manifest: Manifest) -> Iterator[st
     files = {one.uri.removeprefix(folder): world.store.get(one.uri) for one in world.store.list(folder)}
     verify(manifest, {name: body for name, body in files.items() if name != "manifest.json"})
     read = json.loads(files[WEIGHTS])["read"]
-    if read != sorted(_pinned(_dataset(world, run)).values()) or manifest.dataset_digest != run.dataset_digest:
+    if (
+        read != sorted(_pinned(_dataset(world, run)).values())
+        or manifest.dataset_digest != run.dataset_digest
+    ):
         yield f"wrong version: {manifest.model} {manifest.version} was not trained on the data of its run"
 
 
 @dataclass(frozen=True)
 class _Trained:
-    """A run as it ended: when its data landed (a position in the model's past), what that is worth, and the manifests that name the run."""
+    """A run as it ended: when its data landed (a position in the model's past), what that is worth, and the
+    manifests that name the run."""
 
     run: Run
     landed: int
@@ -149,16 +172,29 @@ class _Model:
         self._model = parse_model(self._document)
         self._name = name
         self._manifests = list(self._sealed())
-        self._runs = sorted((self._trained(run) for run in self._records()), key=lambda one: (one.landed, one.version))
+        self._runs = sorted(
+            (self._trained(run) for run in self._records()), key=lambda one: (one.landed, one.version)
+        )
 
     def wrong(self) -> list[str]:
         """Everything that is wrong with it."""
         found = [fault for one in self._runs for fault in self._wrong_run(one)]
         known = {one.run.id for one in self._runs}
-        found += [f"wrong version: {one.version} names run {one.run}" for one in self._manifests if one.run not in known]
+        found += [
+            f"wrong version: {one.version} names run {one.run}"
+            for one in self._manifests
+            if one.run not in known
+        ]
         twice = Counter(one.run.dataset_digest for one in self._runs if one.version)
-        found += [f"doubled: dataset {digest[:12]} of {self._name} has {count} versions" for digest, count in twice.items() if count > 1]
-        found += [f"doubled: {version} was tried, and is of no run" for version in self._tried() - {one.version for one in self._runs}]
+        found += [
+            f"doubled: dataset {digest[:12]} of {self._name} has {count} versions"
+            for digest, count in twice.items()
+            if count > 1
+        ]
+        found += [
+            f"doubled: {version} was tried, and is of no run"
+            for version in self._tried() - {one.version for one in self._runs}
+        ]
         return [*found, *self._wrong_data(), *self._wrong_slot()]
 
     def _records(self) -> Iterator[Run]:
@@ -182,13 +218,21 @@ class _Model:
         bodies = {one.uri: self._world.bodies[one.etag] for one in dataset.objects}
         manifests = [one for one in self._manifests if one.run == run.id]
         return _Trained(
-            run, self._landed(dataset, datetime.fromisoformat(run.created_at)), quality(bodies), _outcome(self._world, run.id), manifests
+            run,
+            self._landed(dataset, datetime.fromisoformat(run.created_at)),
+            quality(bodies),
+            _outcome(self._world, run.id),
+            manifests,
         )
 
     def _landed(self, dataset: Dataset, opened: datetime) -> int:
         """The last moment before the run was opened at which the data was this."""
         pinned = _pinned(dataset)
-        moments = [place for place, past in enumerate(self._past) if past.at <= opened and pinned.items() <= self._data(place).items()]
+        moments = [
+            place
+            for place, past in enumerate(self._past)
+            if past.at <= opened and pinned.items() <= self._data(place).items()
+        ]
         if self._model.dataset.landed.when == "object":
             (uri,) = pinned
             return max((place for place in moments if self._past[place].touched == uri), default=-1)
@@ -215,8 +259,12 @@ class _Model:
             yield from _wrong_manifest(self._world, one.run, manifest)
         if one.outcome is None:
             yield f"lost: run {one.run.id} has no outcome"
-        elif (one.outcome.state == "succeeded") != bool(one.version) or one.version not in ("", *(each.version for each in one.manifests)):
-            yield f"wrong version: run {one.run.id} is {one.outcome.state} {one.version}, the manifests that name it are {one.manifests}"
+        elif (one.outcome.state == "succeeded") != bool(one.version) or one.version not in (
+            "",
+            *(each.version for each in one.manifests),
+        ):
+            ended = f"{one.outcome.state} {one.version}"
+            yield f"wrong version: run {one.run.id} is {ended}, its manifests are {one.manifests}"
         elif one.outcome.state not in self._just(one):
             yield f"lost: run {one.run.id} ({one.quality}) is {one.outcome.state}: {one.outcome.reason}"
 
@@ -238,11 +286,17 @@ class _Model:
     def _has_changed(self, one: _Trained) -> bool:
         """Whether the data was another one at any time after it had landed."""
         pinned = _pinned(_dataset(self._world, one.run))
-        return any(not pinned.items() <= self._data(place).items() for place in range(one.landed, len(self._past)))
+        return any(
+            not pinned.items() <= self._data(place).items() for place in range(one.landed, len(self._past))
+        )
 
     def _wrong_data(self) -> Iterator[str]:
         """Whether what lies in the bucket now has been trained."""
-        verdict = look(self._model, self._world.platform, before=(self._document.get("status") or {}).get("dataset") or {})
+        verdict = look(
+            self._model,
+            self._world.platform,
+            before=(self._document.get("status") or {}).get("dataset") or {},
+        )
         if not isinstance(verdict, Landed):
             return
         for dataset in verdict.datasets:
@@ -252,16 +306,24 @@ class _Model:
             if not mine:
                 yield f"lost: the data of {self._name} has landed and has no run"
             elif not (ends & {"succeeded", "rejected"}) and not cut_off and not self._may_skip(mine[-1]):
-                yield f"lost: the data of {self._name} is there, and its runs ended so: {[one.outcome for one in mine]}"
+                ends = [one.outcome for one in mine]
+                yield f"lost: the data of {self._name} is there, and its runs ended so: {ends}"
 
     def _wrong_slot(self) -> Iterator[str]:
         """Whether the newest good version is the champion, and served."""
         status = self._document.get("status") or {}
-        wanted = next((one.version for one in reversed(self._runs) if one.quality == "good" and one.version), "")
+        wanted = next(
+            (one.version for one in reversed(self._runs) if one.quality == "good" and one.version), ""
+        )
         if (status.get("champion", ""), status.get("phase", "Idle")) != (wanted, "Idle"):
-            yield f"lost: {self._name} {wanted} should be the champion, the status is {_short(status)}, the runs are {_told(self._runs)}"
+            found = f"the status is {_short(status)}, the runs are {_told(self._runs)}"
+            yield f"lost: {self._name} {wanted} should be the champion, {found}"
             return
-        served = [one for one in self._world.cluster.list("InferenceService") if one["metadata"]["name"] == self._name]
+        served = [
+            one
+            for one in self._world.cluster.list("InferenceService")
+            if one["metadata"]["name"] == self._name
+        ]
         versions = [one["spec"]["predictor"]["labels"]["knoll.dev/version"] for one in served]
         if versions != ([wanted] if wanted else []):
             yield f"wrong version: {self._name} serves {versions}, the champion is {wanted}"
@@ -276,7 +338,9 @@ def _short(status: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _dataset(world: "World", run: Run) -> Dataset:
-    return load_dataset(world.store.get(dataset_uri(world.platform.settings.model_root, run.model, run.dataset_digest)))
+    return load_dataset(
+        world.store.get(dataset_uri(world.platform.settings.model_root, run.model, run.dataset_digest))
+    )
 
 
 def _pinned(dataset: Dataset) -> dict[str, str]:

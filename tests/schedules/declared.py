@@ -1,4 +1,5 @@
-"""The Models of a world: any gate, any concurrency, and a rollout that is as short as one with a canary can be."""
+"""The Models of a world: any gate, any concurrency, and a rollout that is as short as one with a canary can
+be."""
 
 from knoll.ports import Document
 
@@ -19,6 +20,12 @@ def model_document(name: str, gate: str = "marker", concurrency: str = "Queue") 
             "dataset": {"uri": f"s3://data/{name}/", "landed": landed},
             "training": {"retries": 10, "concurrency": concurrency},
             "gate": {"metric": "accuracy", "atLeast": 0.9},
-            "rollout": {"steps": [50], "minRequests": 2, "bake": "10s", "idle": "replay", "progressDeadline": "100s"},
+            "rollout": {
+                "steps": [50],
+                "minRequests": 2,
+                "bake": "10s",
+                "idle": "replay",
+                "progressDeadline": "100s",
+            },
         },
     }

@@ -1,7 +1,8 @@
-"""Faults between a process and the world: each call of a port is numbered, and may be cut off, lose its answer, be repeated or be held up.
+"""Faults between a process and the world: each call of a port is numbered, and may be cut off, lose its
+answer, be repeated or be held up.
 
-A process is one call of a function or one attempt of a trainer. Once it has crashed nothing of it runs: whatever it still tries, its
-`finally` included, reaches no port.
+A process is one call of a function or one attempt of a trainer. Once it has crashed nothing of it runs:
+whatever it still tries, its `finally` included, reaches no port.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,11 @@ __all__ = ["KINDS", "Call", "Crash", "Fault", "Kind", "Process"]
 
 Kind = Literal["before", "after", "lost", "twice", "pause"]
 KINDS: tuple[Kind, ...] = ("before", "after", "lost", "twice", "pause")
-_ERRORS: Mapping[str, type[KnollError]] = {"store": StoreUnavailable, "cluster": ClusterUnavailable, "events": Unavailable}
+_ERRORS: Mapping[str, type[KnollError]] = {
+    "store": StoreUnavailable,
+    "cluster": ClusterUnavailable,
+    "events": Unavailable,
+}
 
 
 class Crash(BaseException):
@@ -26,8 +31,9 @@ class Crash(BaseException):
 class Fault:
     """What happens at one call.
 
-    before, after: the process ends right before or after it. lost: it is done, and the caller hears that nobody answered. twice: the client
-    repeats it, having lost the first answer, and the caller hears the second one. pause: the world goes on (`meanwhile`) before it is done.
+    before, after: the process ends right before or after it. lost: it is done, and the caller hears that
+    nobody answered. twice: the client repeats it, having lost the first answer, and the caller hears the
+    second one. pause: the world goes on (`meanwhile`) before it is done.
     """
 
     kind: Kind
@@ -47,7 +53,8 @@ class Call(NamedTuple):
 
 @dataclass
 class Process:
-    """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each call, with its number from 0.
+    """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each
+    call, with its number from 0.
 
     A process that takes event after event has one `memory`, and is several of these.
     """
@@ -62,17 +69,24 @@ class Process:
     @property
     def platform(self) -> Platform:
         """The platform as the process sees it."""
-        ports = {name: _Port(name, getattr(self.world, name), self) for name in ("store", "cluster", "events", "predictors")}
+        ports = {
+            name: _Port(name, getattr(self.world, name), self)
+            for name in ("store", "cluster", "events", "predictors")
+        }
         return replace(self.world, **ports)
 
-    def call(self, name: str, method: Callable[..., Any], given: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    def call(
+        self, name: str, method: Callable[..., Any], given: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> Any:
         """Do one call, with its fault."""
         if self.is_dead:
             raise Crash
         number = len(self.calls)
         self.calls.append(Call(name, method, given))
         fault = self.strike(number)
-        if fault is None or (fault.kind == "lost" and name == "predictors"):  # a request that nobody answers counts against the version
+        if fault is None or (
+            fault.kind == "lost" and name == "predictors"
+        ):  # a request that nobody answers counts against the version
             return method(*given, **options)
         self.struck.append(f"{fault.kind} {number}: {self.calls[-1]}")
         return self._suffer(fault, name, lambda: method(*given, **options))
@@ -111,7 +125,8 @@ class Process:
 
 @dataclass(frozen=True, eq=False)
 class _Port:
-    """Ports of processes that have their memory in common are the same: what was seen through one is known through the other."""
+    """Ports of processes that have their memory in common are the same: what was seen through one is known
+    through the other."""
 
     name: str
     real: Any
@@ -121,7 +136,10 @@ class _Port:
         return id(self.process.memory)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Port) and (other.name, other.process.memory) == (self.name, self.process.memory)
+        return isinstance(other, _Port) and (other.name, other.process.memory) == (
+            self.name,
+            self.process.memory,
+        )
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         real = getattr(self.real, method)

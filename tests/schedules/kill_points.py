@@ -1,7 +1,8 @@
-"""The whole way from a notification to a champion, with every fault at every call, alone and with every later one.
+"""The whole way from a notification to a champion, with every fault at every call, alone and with every later
+one.
 
-Nothing is sampled. What makes it cheap is that two faults which leave the same world have the same future: a world is played on from the
-step in which a fault befell it, and once only.
+Nothing is sampled. What makes it cheap is that two faults which leave the same world have the same future: a
+world is played on from the step in which a fault befell it, and once only.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ Faults = tuple[tuple[int, Kind], ...]
 
 @dataclass(frozen=True)
 class Place:
-    """Where the play is: in which minute, what is next in it, which Jobs have had their attempt, and how many minutes were quiet."""
+    """Where the play is: in which minute, what is next in it, which Jobs have had their attempt, and how many
+    minutes were quiet."""
 
     minute: int = 0
     part: str = "events"
@@ -51,16 +53,22 @@ class Found:
 
 
 class Passage:
-    """The play: events in their order, then a tick, a Pod for each Job and KServe, each minute, until two minutes change nothing.
+    """The play: events in their order, then a tick, a Pod for each Job and KServe, each minute, until two
+    minutes change nothing.
 
-    Of the stories, `first` is that of a first version, `second` that of one that replaces a champion, `broken` that of one that cannot be
-    served; in `queued` and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for good; in
-    `objects` each object is a dataset, and the newer one is heard of first.
+    Of the stories, `first` is that of a first version, `second` that of one that replaces a champion,
+    `broken` that of one that cannot be served; in `queued` and `replaced` the Job of older data is live when
+    newer data comes, and in `failed` it has just failed for good; in `objects` each object is a dataset, and
+    the newer one is heard of first.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool, strikes: Sequence[Kind] = STRIKES) -> None:
         self._strikes = strikes
-        document = model_document("digits", "object" if story == "objects" else "marker", "Replace" if story == "replaced" else "Queue")
+        document = model_document(
+            "digits",
+            "object" if story == "objects" else "marker",
+            "Replace" if story == "replaced" else "Queue",
+        )
         self._world = World({"digits": document}, forgets_crashed=forgets_crashed)
         if story == "objects":
             self._world.write("digits", "1", b"good-1")
@@ -95,7 +103,8 @@ class Passage:
         return Found(count, 0, wrong)
 
     def pairs(self, part: int = 0, parts: int = 1) -> Found:
-        """Every fault at every call and every fault at every call after it; only each `parts`-th of the first ones, from `part` on."""
+        """Every fault at every call and every fault at every call after it; only each `parts`-th of the first
+        ones, from `part` on."""
         wrong: dict[str, list[str]] = {}
         singles = pairs = 0
         for number, (moment, process) in enumerate(self._path(self._start)):
@@ -113,7 +122,8 @@ class Passage:
         return Found(singles, pairs, wrong)
 
     def pauses(self) -> Found:
-        """Every call that is held up while something else happens: a minute of all that happens anyway, another Pod, or newer data."""
+        """Every call that is held up while something else happens: a minute of all that happens anyway,
+        another Pod, or newer data."""
         wrong: dict[str, list[str]] = {}
         count = 0
         meanwhile: dict[str, Callable[[], object]] = {
@@ -140,8 +150,11 @@ class Passage:
             for faults, after, struck in self._struck(moment, process):
                 yield f"{moment.place.part} {moment.place.minute}: {struck.struck} {faults}", after
 
-    def _struck(self, moment: Moment, process: Process, before: Faults = ()) -> Iterator[tuple[Faults, Moment, Process]]:
-        """The step that comes at the moment, with each fault at each of its calls behind those of `before`."""
+    def _struck(
+        self, moment: Moment, process: Process, before: Faults = ()
+    ) -> Iterator[tuple[Faults, Moment, Process]]:
+        """The step that comes at the moment, with each fault at each of its calls behind those of
+        `before`."""
         first = before[-1][0] + 1 if before else 0
         for number in range(first, len(process.calls)):
             for kind in self._strikes:
@@ -150,7 +163,8 @@ class Passage:
                 yield faults, after, struck
 
     def _later(self, moment: Moment) -> tuple[int, dict[str, list[str]]]:
-        """The same of a world that one fault has befallen: how many second ones, and what is wrong with which."""
+        """The same of a world that one fault has befallen: how many second ones, and what is wrong with
+        which."""
         if moment.key not in self._after:
             wrong: dict[str, list[str]] = {}
             count = 0
@@ -161,7 +175,8 @@ class Passage:
         return self._after[moment.key]
 
     def _verdict(self, name: str, moment: Moment) -> dict[str, list[str]]:
-        """What is wrong at the end, if nothing else befalls the world; worlds that were met before are not played again."""
+        """What is wrong at the end, if nothing else befalls the world; worlds that were met before are not
+        played again."""
         met = []
         while moment.key not in self._good:
             met.append(moment.key)

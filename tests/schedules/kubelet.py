@@ -12,7 +12,8 @@ __all__ = ["note"]
 
 
 def note(cluster: Cluster, job: Document, action: Action, now: datetime) -> Document | None:
-    """Write what has become of the Job; None when it has gone, or was over before: then its Pod was a zombie."""
+    """Write what has become of the Job; None when it has gone, or was over before: then its Pod was a
+    zombie."""
     try:
         found = cluster.get("Job", job["metadata"]["name"])
     except NotFound:

@@ -1,6 +1,7 @@
 """Any schedule: what users, a broker, a cluster and fate may do, in any order, with any fault at any call.
 
-When it ends the faults stop, and after a bounded number of ticks nothing may be lost, doubled or of the wrong version.
+When it ends the faults stop, and after a bounded number of ticks nothing may be lost, doubled or of the wrong
+version.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,12 @@ _QUALITIES = st.sampled_from(("good", "good", "good", "poor", "broken", "unreada
 _NAMES = st.sampled_from(("0", "1", "2"))
 _MODEL = st.sampled_from(_MODELS)
 _ANY = st.integers(0, 11)
-_FAULT = st.tuples(st.sampled_from(KINDS), st.one_of(st.integers(0, 4), st.integers(0, 12), st.integers(0, 40)), st.integers(0, 5), _ANY)
+_FAULT = st.tuples(
+    st.sampled_from(KINDS),
+    st.one_of(st.integers(0, 4), st.integers(0, 12), st.integers(0, 40)),
+    st.integers(0, 5),
+    _ANY,
+)
 _FAULTS = st.one_of(st.just([]), st.lists(_FAULT, min_size=1, max_size=4))
 Plan = list[tuple[Kind, int, int, int]]
 
@@ -35,14 +41,24 @@ class Loop(RuleBasedStateMachine):
         gates=st.tuples(st.sampled_from(GATES), st.sampled_from(GATES)),
         concurrency=st.sampled_from(("Queue", "Queue", "Replace", "Forbid")),
         quota=st.integers(1, 2),
-        world=st.fixed_dictionaries({name: st.booleans() for name in ("keeps_versions", "whole_seconds", "remembers")}),
+        world=st.fixed_dictionaries(
+            {name: st.booleans() for name in ("keeps_versions", "whole_seconds", "remembers")}
+        ),
         end=st.tuples(st.booleans(), st.booleans()),
         has_champion=st.booleans(),
     )
     def begin(
-        self, gates: tuple[str, str], concurrency: str, quota: int, world: dict[str, bool], end: tuple[bool, bool], has_champion: bool
+        self,
+        gates: tuple[str, str],
+        concurrency: str,
+        quota: int,
+        world: dict[str, bool],
+        end: tuple[bool, bool],
+        has_champion: bool,
     ) -> None:
-        documents = {name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)}
+        documents = {
+            name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)
+        }
         self.world = World(documents, quota=quota, **world)
         self.ends_deaf, self.has_last_word = end
         self.uploads = self.events = 0
@@ -78,7 +94,11 @@ class Loop(RuleBasedStateMachine):
         for name in ("0", "1", "2"):
             etag = wanted.get(f"s3://data/{model}/{name}")
             self._pass(1)
-            _ = self.world.write(model, name, self.world.bodies[etag]) if etag else self.world.remove(model, name)
+            _ = (
+                self.world.write(model, name, self.world.bodies[etag])
+                if etag
+                else self.world.remove(model, name)
+            )
         self.mark(model)
 
     @rule(model=_MODEL)
@@ -176,7 +196,10 @@ class Loop(RuleBasedStateMachine):
         self.world.advance(seconds)
 
     def _strike(self, faults: Plan) -> Callable[[int], Fault | None]:
-        planned = {number: Fault(kind, lambda what=what, which=which: self._meanwhile(what, which)) for kind, number, what, which in faults}
+        planned = {
+            number: Fault(kind, lambda what=what, which=which: self._meanwhile(what, which))
+            for kind, number, what, which in faults
+        }
         return planned.get
 
     def _meanwhile(self, what: int, which: int) -> None:
@@ -185,7 +208,9 @@ class Loop(RuleBasedStateMachine):
         acts: list[Callable[[], object]] = [
             lambda: self.world.tick(),
             lambda: self.world.feed and self.world.deliver(which % len(self.world.feed)),
-            lambda: self.world.jobs() and self.world.attempt(self.world.jobs()[which % len(self.world.jobs())]),
+            lambda: (
+                self.world.jobs() and self.world.attempt(self.world.jobs()[which % len(self.world.jobs())])
+            ),
             lambda: self.upload(_MODELS[which % 2], ["0"], "good"),
             lambda: self.overwrite(_MODELS[which % 2], str(which % 3), which),
             lambda: (self.world.serve(), self.world.tick()),

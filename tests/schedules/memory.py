@@ -1,7 +1,8 @@
-"""What a world is kept in: stores and documents in memory that can be put back to an earlier moment, and time and names that repeat.
+"""What a world is kept in: stores and documents in memory that can be put back to an earlier moment, and time
+and names that repeat.
 
-A schedule must be the same each time it is played, so nothing in it may come from the machine: not the time, not a random name, not the
-order in which threads happen to run.
+A schedule must be the same each time it is played, so nothing in it may come from the machine: not the time,
+not a random name, not the order in which threads happen to run.
 """
 
 import uuid
@@ -42,16 +43,26 @@ class Time:
 
 
 class Objects(MemoryStore):
-    """The object store, which counts what is written, and shows each object that is changed or removed to `note`, before and after."""
+    """The object store, which counts what is written, and shows each object that is changed or removed to
+    `note`, before and after."""
 
     def __init__(
-        self, time: Time, note: Callable[[str, bytes | None, bytes | None], None], *, keeps_versions: bool, whole_seconds: bool
+        self,
+        time: Time,
+        note: Callable[[str, bytes | None, bytes | None], None],
+        *,
+        keeps_versions: bool,
+        whole_seconds: bool,
     ) -> None:
-        super().__init__(time.whole_second if whole_seconds else time.after_a_moment, keeps_versions=keeps_versions)
+        super().__init__(
+            time.whole_second if whole_seconds else time.after_a_moment, keeps_versions=keeps_versions
+        )
         self._note = note
         self.writes = 0
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
         """See `ports.ObjectStore.put`."""
         before, content = self._body(uri), body if isinstance(body, bytes) else body.read()
         etag = super().put(uri, content, if_absent=if_absent, content_type=content_type)
@@ -71,12 +82,21 @@ class Objects(MemoryStore):
 
     def save(self) -> tuple[Any, ...]:
         """All that is kept now, for `load`."""
-        return dict(self._objects), list(self._order), {uri: list(past) for uri, past in self._past.items()}, self.writes
+        return (
+            dict(self._objects),
+            list(self._order),
+            {uri: list(past) for uri, past in self._past.items()},
+            self.writes,
+        )
 
     def load(self, saved: tuple[Any, ...]) -> None:
         """Be as it was then."""
         objects, order, past, self.writes = saved
-        self._objects, self._order, self._past = dict(objects), list(order), {uri: list(each) for uri, each in past.items()}
+        self._objects, self._order, self._past = (
+            dict(objects),
+            list(order),
+            {uri: list(each) for uri, each in past.items()},
+        )
 
     def key(self) -> object:
         """Equal for stores that hold the same."""
@@ -156,7 +176,8 @@ class Names:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Play schedules in here: what threads do side by side comes one after the other, and names are given in a row, from the first on."""
+    """Play schedules in here: what threads do side by side comes one after the other, and names are given in
+    a row, from the first on."""
     Names.given = 0
     with ExitStack() as patches:
         for module in (checksums, handler, reading):

@@ -1,4 +1,5 @@
-"""Many threads of several processes that deliver one event at the same moment: of a notification, and of the dataset that has landed."""
+"""Many threads of several processes that deliver one event at the same moment: of a notification, and of the
+dataset that has landed."""
 
 import sys
 import threading
@@ -35,16 +36,21 @@ def jobs_of_races(keys: int, threads: int) -> tuple[int, int]:
 
 
 def _race(world: World, name: str, pool: ThreadPoolExecutor, threads: int) -> None:
-    """Tell ingest of the data, and train of whatever ingest says of it; what could not be done at once comes again."""
+    """Tell ingest of the data, and train of whatever ingest says of it; what could not be done at once comes
+    again."""
     world.write(name, "0", f"good-{name}".encode())
     world.mark(name)
     notified = world.feed[-1].event
-    told = [event for event in _at_once(HANDLERS["ingest"], notified, world, pool, threads) if event is not None]
+    told = [
+        event for event in _at_once(HANDLERS["ingest"], notified, world, pool, threads) if event is not None
+    ]
     for event in told:
         _at_once(HANDLERS["train"], event, world, pool, threads)
 
 
-def _at_once(handler: Handler, event: Event, world: World, pool: ThreadPoolExecutor, threads: int) -> list[Event | None]:
+def _at_once(
+    handler: Handler, event: Event, world: World, pool: ThreadPoolExecutor, threads: int
+) -> list[Event | None]:
     barrier = threading.Barrier(threads)
     platforms = [Process(world.platform).platform for _ in range(_PROCESSES)]
 

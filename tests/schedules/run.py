@@ -1,7 +1,9 @@
-"""`make test-schedules`: ten thousand random schedules, all pairs of kill points, and a race for a thousand datasets, in two processes.
+"""`make test-schedules`: ten thousand random schedules, all pairs of kill points, and a race for a thousand
+datasets, in two processes.
 
-SEED plays other schedules. What fails prints the command that plays it again: SEED and SCHEDULE name a set of a hundred random schedules,
-and hypothesis finds in it the same failure, and the shortest schedule that leads to it.
+SEED plays other schedules. What fails prints the command that plays it again: SEED and SCHEDULE name a set of
+a hundred random schedules, and hypothesis finds in it the same failure, and the shortest schedule that leads
+to it.
 """
 
 import json
@@ -36,7 +38,8 @@ _RACES = 8
 
 @dataclass(frozen=True)
 class Done:
-    """What a piece of work came to: how many schedules or pairs, and what was wrong, with the command that plays it again."""
+    """What a piece of work came to: how many schedules or pairs, and what was wrong, with the command that
+    plays it again."""
 
     name: str
     count: int
@@ -48,7 +51,10 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     started, first_seed = time.monotonic(), int(os.environ.get("SEED") or time.time())
     only = os.environ.get("SCHEDULE", "")
-    print(f"seed {first_seed}: {'set ' + only if only else 'all'}; SEED={first_seed} plays the same again", flush=True)
+    print(
+        f"seed {first_seed}: {'set ' + only if only else 'all'}; SEED={first_seed} plays the same again",
+        flush=True,
+    )
     done = (
         [_set(first_seed, int(only))]
         if only
@@ -85,7 +91,8 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def _set(first_seed: int, number: int) -> Done:
-    """The schedules that hypothesis makes of one seed; those with too few events are played, and do not count."""
+    """The schedules that hypothesis makes of one seed; those with too few events are played, and do not
+    count."""
     logging.disable(logging.CRITICAL)
     counted: list[int] = []
 
@@ -110,7 +117,11 @@ def _set(first_seed: int, number: int) -> Done:
             run_state_machine_as_test(seed(f"{first_seed}.{number}")(Counted), settings=plan)
     except AssertionError as error:
         command = f"make test-schedules SEED={first_seed} SCHEDULE={number}"
-        return Done("schedules", sum(counted), ["\n".join([str(error), *getattr(error, "__notes__", []), f"again: {command}"])])
+        return Done(
+            "schedules",
+            sum(counted),
+            ["\n".join([str(error), *getattr(error, "__notes__", []), f"again: {command}"])],
+        )
     return Done("schedules", sum(counted))
 
 
@@ -119,7 +130,9 @@ def _pairs_of(story: str, part: int) -> Done:
     with repeatable():
         found = [Passage(story, forgets_crashed=True, strikes=_STRIKES).pairs(part, _PARTS)]
         found += [Passage(story, forgets_crashed=False).pauses()] if part == 0 else []
-    wrong = ["\n".join([f"{story}: {where}", *faults]) for one in found for where, faults in one.wrong.items()]
+    wrong = [
+        "\n".join([f"{story}: {where}", *faults]) for one in found for where, faults in one.wrong.items()
+    ]
     return Done("pairs of faults", found[0].pairs, wrong)
 
 
@@ -132,7 +145,11 @@ def _races() -> Iterator[Done]:
 def _race(keys: int) -> Done:
     logging.disable(logging.CRITICAL)
     jobs, runs = jobs_of_races(keys, _THREADS)
-    return Done("jobs", jobs, [] if jobs == runs == keys else [f"doubled or lost: {jobs} Jobs and {runs} runs of {keys} datasets"])
+    return Done(
+        "jobs",
+        jobs,
+        [] if jobs == runs == keys else [f"doubled or lost: {jobs} Jobs and {runs} runs of {keys} datasets"],
+    )
 
 
 def _shown(done: Iterable[Done], target: int) -> Iterator[Done]:
@@ -153,7 +170,10 @@ def _report(done: Sequence[Done], minutes: float) -> int:
     """Print the goals, one line of JSON each; 0 when all are met."""
     counts = {name: sum(one.count for one in done if one.name == name) for name in {one.name for one in done}}
     wrong = [line for one in done for fault in one.wrong for line in fault.splitlines()]
-    faults = {name: sum(line.startswith(f"{name}:") for line in wrong) for name in ("lost", "doubled", "wrong version")}
+    faults = {
+        name: sum(line.startswith(f"{name}:") for line in wrong)
+        for name in ("lost", "doubled", "wrong version")
+    }
     goals = [
         (
             f"random schedules of at least {FEWEST_EVENTS} events",
@@ -162,7 +182,12 @@ def _report(done: Sequence[Done], minutes: float) -> int:
             counts.get("schedules", 0) >= SCHEDULES,
         ),
         *((name, count, 0, count == 0) for name, count in faults.items()),
-        ("pairs of faults at kill points", counts.get("pairs of faults", 0), 1, counts.get("pairs of faults", 0) > 0),
+        (
+            "pairs of faults at kill points",
+            counts.get("pairs of faults", 0),
+            1,
+            counts.get("pairs of faults", 0) > 0,
+        ),
         (
             f"jobs of {_KEYS:,} datasets, {_THREADS} deliveries at once of each event",
             counts.get("jobs", 0),

@@ -1,4 +1,5 @@
-"""KServe, Knative Serving and the predictors of a world: the laptop's own rules for what becomes of an InferenceService, and no waiting."""
+"""KServe, Knative Serving and the predictors of a world: the laptop's own rules for what becomes of an
+InferenceService, and no waiting."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,15 +52,29 @@ class Serving:
         return self.cluster.update({**service, "status": status}, status=True)
 
     def _loaded(self, revision: Document) -> Verdict:
-        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends it."""
+        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends
+        it."""
         labels = revision["metadata"]["labels"]
         weights = self.store.get(version_uri(self.root, labels[_MODEL], labels[_VERSION]) + WEIGHTS)
-        return Verdict("False", "ExitCode65", "broken", 65) if b'"broken"' in weights else Verdict("True", "", "")
+        return (
+            Verdict("False", "ExitCode65", "broken", 65)
+            if b'"broken"' in weights
+            else Verdict("True", "", "")
+        )
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
         """`ports.Predictors`: whoever stands behind the route answers as the version that it serves."""
         with suppress(NotFound):
-            route = next((one for one in traffic_of(self.cluster.get("InferenceService", model)) if one.get("url") == url), None)
+            route = next(
+                (
+                    one
+                    for one in traffic_of(self.cluster.get("InferenceService", model))
+                    if one.get("url") == url
+                ),
+                None,
+            )
             if route:
                 labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
                 return Answer(200, 0.01, b'{"predictions": [{"label": "3"}]}', accept, labels[_VERSION])

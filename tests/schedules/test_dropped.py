@@ -1,4 +1,5 @@
-"""No event ever comes: every state of the data that stays is trained and served all the same, by ticks alone."""
+"""No event ever comes: every state of the data that stays is trained and served all the same, by ticks
+alone."""
 
 from collections.abc import Iterator
 
@@ -18,8 +19,11 @@ def _played() -> Iterator[None]:
 
 @pytest.mark.parametrize("concurrency", ["Queue", "Replace", "Forbid"])
 @pytest.mark.parametrize("gate", GATES)
-def test_with_all_events_dropped_for_ever_every_dataset_is_trained_and_served(gate: str, concurrency: str) -> None:
-    """Ten models get five datasets each, while a tick comes each minute. Each is trained once, and the last one serves."""
+def test_with_all_events_dropped_for_ever_every_dataset_is_trained_and_served(
+    gate: str, concurrency: str
+) -> None:
+    """Ten models get five datasets each, while a tick comes each minute. Each is trained once, and the last
+    one serves."""
     models = [f"model-{number}" for number in range(10)]
     world = World({name: model_document(name, gate, concurrency) for name in models}, quota=10, is_deaf=True)
     for round_ in range(5):
@@ -31,7 +35,9 @@ def test_with_all_events_dropped_for_ever_every_dataset_is_trained_and_served(ga
     assert world.settle(deaf=True) < 15
     assert wrong_at_the_end(world) == []
     assert world.delivered == 0
-    trained = [one.uri for one in world.store.list("s3://knoll-models/models/") if one.uri.endswith("/manifest.json")]
+    trained = [
+        one.uri for one in world.store.list("s3://knoll-models/models/") if one.uri.endswith("/manifest.json")
+    ]
     assert len(trained) == 50
     assert {world.cluster.get("Model", name)["status"]["champion"] for name in models} == {"v000005"}
 

@@ -1,4 +1,5 @@
-"""From the notification to the champion, the end of a process at any call, and any lost or repeated answer, change nothing in the end.
+"""From the notification to the champion, the end of a process at any call, and any lost or repeated answer,
+change nothing in the end.
 
 `make test-schedules` tries all pairs of faults, too, and holds up every call of every story.
 """

@@ -1,4 +1,5 @@
-"""Any schedule converges: nothing is lost, doubled or of the wrong version. `make test-schedules` tries ten thousand, here is a sample."""
+"""Any schedule converges: nothing is lost, doubled or of the wrong version. `make test-schedules` tries ten
+thousand, here is a sample."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings

@@ -1,4 +1,5 @@
-"""However many deliver the same event at once, a dataset has one run and one Job. `make test-schedules` takes a thousand datasets."""
+"""However many deliver the same event at once, a dataset has one run and one Job. `make test-schedules` takes
+a thousand datasets."""
 
 from schedules.race import jobs_of_races
 

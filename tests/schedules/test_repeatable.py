@@ -1,4 +1,5 @@
-"""What a seed has shown it shows again: a schedule makes the same calls, in the same order, each time it is played."""
+"""What a seed has shown it shows again: a schedule makes the same calls, in the same order, each time it is
+played."""
 
 from collections.abc import Callable, Mapping
 from threading import current_thread
@@ -21,11 +22,18 @@ _PLAYS = 3
 
 
 def _calls(play: Callable[[], object]) -> list[str]:
-    """All calls of a play, with what they were given and the thread that made them: no two pools have a thread of the same name."""
+    """All calls of a play, with what they were given and the thread that made them: no two pools have a
+    thread of the same name."""
     calls: list[str] = []
     call = Process.call
 
-    def noted(process: Process, name: str, method: Callable[..., Any], given: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    def noted(
+        process: Process,
+        name: str,
+        method: Callable[..., Any],
+        given: tuple[Any, ...],
+        options: Mapping[str, Any],
+    ) -> Any:
         calls.append(f"{current_thread().name}: {name}.{method.__name__} {given} {options}")
         return call(process, name, method, given, options)
 

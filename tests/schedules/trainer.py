@@ -1,7 +1,8 @@
-"""A trainer for schedules: all that the real one does to the world, with the real code for it, and no learning.
+"""A trainer for schedules: all that the real one does to the world, with the real code for it, and no
+learning.
 
-What it makes of data is in the data: each object says whether its dataset is good, poor (the gate refuses it), broken (its version cannot
-be served) or unreadable.
+What it makes of data is in the data: each object says whether its dataset is good, poor (the gate refuses
+it), broken (its version cannot be served) or unreadable.
 """
 
 import json
@@ -29,8 +30,8 @@ _WORST_FIRST = ("unreadable", "broken", "poor")
 
 
 def train(run_id: str, platform: Platform, attempt: int) -> int:
-    """Carry out the run; the exit code, as the real trainer gives it. Two attempts may come to the same weights, or
-    not."""
+    """Carry out the run; the exit code, as the real trainer gives it. Two attempts may come to the same
+    weights, or not."""
     try:
         outcome = find_outcome(run_id, platform)
         if outcome is not None:
@@ -64,13 +65,17 @@ def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
 
 def _draft(run: Run, bodies: Mapping[str, bytes], attempt: int, at: str) -> Draft:
     read = sorted(md5(body, usedforsecurity=False).hexdigest() for body in bodies.values())
-    weights = json.dumps({"attempt": attempt // 2, "quality": quality(bodies), "read": read}, sort_keys=True).encode()
+    weights = json.dumps(
+        {"attempt": attempt // 2, "quality": quality(bodies), "read": read}, sort_keys=True
+    ).encode()
     samples = json.dumps([{"instance": 1, "prediction": {"label": "3"}}]).encode()
     files = {WEIGHTS: weights, "samples.json": samples}
     metrics = {"accuracy": 0.5 if quality(bodies) == "poor" else 0.95}
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         entries = {name: entry_of(body) for name, body in files.items()}
-        return files, Manifest(run.model, version, run.family, run.id, run.dataset_digest, {}, metrics, at, "0", entries)
+        return files, Manifest(
+            run.model, version, run.family, run.id, run.dataset_digest, {}, metrics, at, "0", entries
+        )
 
     return draft

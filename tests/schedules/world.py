@@ -1,8 +1,9 @@
-"""The world of a schedule: a bucket with users' data, a broker that keeps no promise, and the parts of Kubernetes and KServe, in memory.
+"""The world of a schedule: a bucket with users' data, a broker that keeps no promise, and the parts of
+Kubernetes and KServe, in memory.
 
-The functions are called as a broker would call them, the sweep as the ticker would. Nothing else of knoll is replaced: stores and documents
-pass the contract suites, triggers are read from eventing/, and Jobs and InferenceServices follow the laptop's own pure rules for them. Time
-passes only when the schedule says so.
+The functions are called as a broker would call them, the sweep as the ticker would. Nothing else of knoll is
+replaced: stores and documents pass the contract suites, triggers are read from eventing/, and Jobs and
+InferenceServices follow the laptop's own pure rules for them. Time passes only when the schedule says so.
 """
 
 import io
@@ -53,7 +54,8 @@ def _spared(number: int) -> Fault | None:
 
 @dataclass(frozen=True)
 class Past:
-    """The data under a model's prefix, etags by URI, after the user has written or removed the object `touched`."""
+    """The data under a model's prefix, etags by URI, after the user has written or removed the object
+    `touched`."""
 
     at: datetime
     etags: Mapping[str, str]
@@ -73,7 +75,8 @@ class Saved:
 
 @dataclass
 class World:
-    """What there is. `wrong` collects what must never be so at any moment; `past` has all states of the data under each model's prefix."""
+    """What there is. `wrong` collects what must never be so at any moment; `past` has all states of the data
+    under each model's prefix."""
 
     models: Mapping[str, Document]
     quota: int = 2
@@ -94,13 +97,20 @@ class World:
 
     def __post_init__(self) -> None:
         self.time = Time()
-        self.store = Objects(self.time, self._watch_object, keeps_versions=self.keeps_versions, whole_seconds=self.whole_seconds)
+        self.store = Objects(
+            self.time,
+            self._watch_object,
+            keeps_versions=self.keeps_versions,
+            whole_seconds=self.whole_seconds,
+        )
         self.cluster = Documents(self.time, self._watch)
         settings = _settings(self.quota)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
         self.first = Process(self.platform)
-        self.seen = self.first.platform  # kept, because views end with the port through which they were seen first
+        self.seen = (
+            self.first.platform
+        )  # kept, because views end with the port through which they were seen first
         recent_models(self.seen)
         for name, document in self.models.items():
             self.cluster.create(document)
@@ -110,7 +120,9 @@ class World:
         return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
-        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after) + wrong_skip(self, uri, after)
+        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after) + wrong_skip(
+            self, uri, after
+        )
 
     def _watch(self, written: Document) -> None:
         self.wrong += wrong_write(self, written)
@@ -123,7 +135,17 @@ class World:
         self.bodies[etag] = body
         self._remember(model, name)
         source, at = "aws:s3.us-east-1.data", self.time.now().isoformat()
-        self.publish(created("data", f"{model}/{name}", source=source, time=at, etag=etag, size=len(body), seal=f"{len(self.log)}"))
+        self.publish(
+            created(
+                "data",
+                f"{model}/{name}",
+                source=source,
+                time=at,
+                etag=etag,
+                size=len(body),
+                seal=f"{len(self.log)}",
+            )
+        )
 
     def mark(self, model: str) -> None:
         """Say that the data is complete, as the model's gate wants to hear it."""
@@ -132,9 +154,13 @@ class World:
         if gate == "marker":
             self.write(model, "_SUCCESS", b"")
         if gate == "manifest":
-            data = [(one.uri.removeprefix(prefix), self.store.get(one.uri)) for one in self.store.list(prefix)]
+            data = [
+                (one.uri.removeprefix(prefix), self.store.get(one.uri)) for one in self.store.list(prefix)
+            ]
             listed = [
-                {"path": path, "sha256": sha256(body).hexdigest()} for path, body in data if path not in ("manifest.json", "_SUCCESS")
+                {"path": path, "sha256": sha256(body).hexdigest()}
+                for path, body in data
+                if path not in ("manifest.json", "_SUCCESS")
             ]
             self.write(model, "manifest.json", json.dumps(listed).encode())
 
@@ -155,7 +181,8 @@ class World:
             self.feed += [Delivery(function, event) for function in subscribers(event)]
 
     def deliver(self, number: int, strike: Strike = _spared) -> Process:
-        """Deliver one event. Whoever was killed, or could not now, gets it again; a reply is an event as any other."""
+        """Deliver one event. Whoever was killed, or could not now, gets it again; a reply is an event as any
+        other."""
         delivery = self.feed.pop(number)
         self.delivered += 1
         self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
@@ -183,7 +210,10 @@ class World:
         self.log.append("tick")
         process = self._process(strike)
         with suppress(Crash, Unavailable):
-            sweep(new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"), process.platform)
+            sweep(
+                new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"),
+                process.platform,
+            )
         self.log += process.struck
         return process
 
@@ -198,7 +228,8 @@ class World:
         return [job for job in self.jobs() if is_live(job)]
 
     def attempt(self, job: Document, strike: Strike = _spared) -> Process:
-        """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts for nothing."""
+        """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts
+        for nothing."""
         name = job["metadata"]["name"]
         self.log.append(f"attempt {name}")
         process = self._process(strike)
@@ -229,13 +260,15 @@ class World:
             self._tell(service)
 
     def settle(self, *, deaf: bool) -> int:
-        """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost from now on."""
+        """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost
+        from now on."""
         self.is_deaf = deaf
         self.feed = [] if deaf else self.feed
         return self.pass_minutes(200)
 
     def pass_minutes(self, most: int) -> int:
-        """Minutes pass until all is at rest, which is after two in which nothing was written, or until so many have; how many."""
+        """Minutes pass until all is at rest, which is after two in which nothing was written, or until so
+        many have; how many."""
         minutes = quiet = 0
         while quiet < 2 and minutes < most:
             before = self.written

@@ -1,6 +1,8 @@
-"""What each process of a test does: train small families, and leave the weights, or how it ended, in a folder.
+"""What each process of a test does: train small families, and leave the weights, or how it ended, in a
+folder.
 
-python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted and dcgan in it, with commas.
+python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted and dcgan in it,
+with commas.
 """
 
 import sys
@@ -19,7 +21,8 @@ from knoll.train.ranks import Ranks, joined
 
 
 class Line:
-    """A straight line through points, with Adam: no batch norm, no chance, so that shares and whole batches agree."""
+    """A straight line through points, with Adam: no batch norm, no chance, so that shares and whole batches
+    agree."""
 
     def build(self, config: FamilyConfig, about: Any) -> nn.ModuleDict:
         return nn.ModuleDict({"line": nn.Linear(3, 1)})
@@ -33,7 +36,9 @@ class Line:
     def augment(self, batch: Batch, config: FamilyConfig) -> Batch:
         return batch
 
-    def losses(self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig) -> Iterator[tuple[str, torch.Tensor]]:
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
         points, values = batch
         yield "line", nn.functional.mse_loss(networks["line"](points), values)
 
@@ -46,7 +51,9 @@ class Deserted(Line):
 
     steps = 0
 
-    def losses(self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig) -> Iterator[tuple[str, torch.Tensor]]:
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
         self.steps += 1
         if self.steps == 2 and torch.distributed.get_rank() == 1:
             raise ZeroDivisionError("a fault of one process")
@@ -64,12 +71,18 @@ def points(ill: bool) -> Examples:
 
 
 def pictures() -> Examples:
-    pixels = torch.randint(0, 256, (16, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    pixels = torch.randint(
+        0, 256, (16, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+    )
     return Examples((pixels,), (pixels,))
 
 
 def train(folder: Path, what: str, ranks: Ranks) -> None:
-    config = Dcgan().configure({"epochs": 1, "batchSize": 8}) if what == "dcgan" else FamilyConfig(epochs=3, batchSize=7)
+    config = (
+        Dcgan().configure({"epochs": 1, "batchSize": 8})
+        if what == "dcgan"
+        else FamilyConfig(epochs=3, batchSize=7)
+    )
     family: Any = {"dcgan": Dcgan, "deserted": Deserted}.get(what, Line)()
     examples = pictures() if what == "dcgan" else points(what == "ill")
     file = folder / f"{what}-{ranks.rank}-of-{ranks.world}"

@@ -20,12 +20,20 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def test_members_stand_in_the_place_of_their_archive() -> None:
-    files = unpacked({"a/1.png": b"1", "more.zip": archive({"b/": b"", "b/2.png": b"2", "../../c/3.png": b"3"})})
+    files = unpacked(
+        {"a/1.png": b"1", "more.zip": archive({"b/": b"", "b/2.png": b"2", "../../c/3.png": b"3"})}
+    )
     assert files == {"a/1.png": b"1", "more.zip/b/2.png": b"2", "more.zip/../../c/3.png": b"3"}
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"PK\x03\x04rubbish", archive({"a": b"x" * 1000})[:-30], archive({"a": bytes(5000)}).replace(b"\0", b"\1")]
+    "body",
+    [
+        b"",
+        b"PK\x03\x04rubbish",
+        archive({"a": b"x" * 1000})[:-30],
+        archive({"a": bytes(5000)}).replace(b"\0", b"\1"),
+    ],
 )
 def test_an_archive_that_is_not_whole_is_named(body: bytes) -> None:
     with pytest.raises(InvalidData, match=r"broken\.zip"):

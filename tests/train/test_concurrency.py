@@ -1,4 +1,5 @@
-"""Queue, Replace and Forbid, the quota, and a cluster that takes no Job now: what becomes of the runs that wait."""
+"""Queue, Replace and Forbid, the quota, and a cluster that takes no Job now: what becomes of the runs that
+wait."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,14 @@ def platform_with(concurrency: str, quota: int = 16) -> Platform:
     document = model()
     document["spec"]["training"]["concurrency"] = concurrency
     cluster.create(document)
-    return Platform(MemoryStore(Still().now), cluster, Sink(), HttpPredictors(), Still(), Settings(home=Path(), quota=quota))
+    return Platform(
+        MemoryStore(Still().now),
+        cluster,
+        Sink(),
+        HttpPredictors(),
+        Still(),
+        Settings(home=Path(), quota=quota),
+    )
 
 
 def train_all(platform: Platform, *contents: bytes) -> list[str]:
@@ -71,7 +79,8 @@ def test_forbid_does_not_train_what_lands_while_a_run_is_live() -> None:
 
 
 def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> None:
-    """Ingest was held up before it put the entry into the inbox, and the event comes once more; what lands next is trained."""
+    """Ingest was held up before it put the entry into the inbox, and the event comes once more; what lands
+    next is trained."""
     platform = platform_with("Forbid")
     first, second = train_all(platform, b"one", b"two")
     finish(platform, first, condition="Failed", reason="DeadlineExceeded")
@@ -109,7 +118,10 @@ def test_beyond_the_quota_a_run_is_shown_as_blocked_and_starts_when_there_is_roo
     (blocked,) = {event.data["runId"] for event in told} - {live}
     for _ in range(3):
         train.sweep(ANY, platform)
-    assert load_progress(platform.store.get(progress_uri(ROOT, blocked))).state == "blocked: all 1 Jobs of the quota are live"
+    assert (
+        load_progress(platform.store.get(progress_uri(ROOT, blocked))).state
+        == "blocked: all 1 Jobs of the quota are live"
+    )
     finish(platform, live, condition="Failed", reason="DeadlineExceeded")
     train.sweep(ANY, platform)
     assert blocked in jobs(platform)
@@ -134,7 +146,9 @@ def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: 
         assert train.handle(landed, platform) is None
     train.sweep(ANY, platform)
     run = landed.data["runId"]
-    assert load_progress(platform.store.get(progress_uri(ROOT, run))).state.startswith("blocked: exceeded quota: gpus")
+    assert load_progress(platform.store.get(progress_uri(ROOT, run))).state.startswith(
+        "blocked: exceeded quota: gpus"
+    )
     assert jobs(platform) == []
     cluster.denies = False
     train.sweep(ANY, platform)
@@ -142,7 +156,8 @@ def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: 
 
 
 def test_of_two_jobs_that_are_started_in_the_same_moment_one_waits_again() -> None:
-    """Somebody who has seen another inbox starts the model's other run while this one is being started; both are trained in the end."""
+    """Somebody who has seen another inbox starts the model's other run while this one is being started; both
+    are trained in the end."""
 
     class Racing(MemoryCluster):
         other = ""

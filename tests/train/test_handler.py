@@ -14,7 +14,15 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Rejected, StoreUnavailable
-from knoll.events import DATASET_LANDED, OBJECT_CREATED, TICK, TRAINING_PROGRESSED, Event, new_event, object_changed
+from knoll.events import (
+    DATASET_LANDED,
+    OBJECT_CREATED,
+    TICK,
+    TRAINING_PROGRESSED,
+    Event,
+    new_event,
+    object_changed,
+)
 from knoll.ingest import handler as ingest
 from knoll.names import inbox_uri, outcome_uri, progress_uri
 from knoll.ports import Document, Platform
@@ -25,7 +33,16 @@ from knoll.train import handler as train
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-RUN = Run(f"almonds-{'0' * 20}", "almonds", "image-classifier", "0", "s3://datasets", {}, NOW.isoformat(), data_at=NOW.isoformat())
+RUN = Run(
+    f"almonds-{'0' * 20}",
+    "almonds",
+    "image-classifier",
+    "0",
+    "s3://datasets",
+    {},
+    NOW.isoformat(),
+    data_at=NOW.isoformat(),
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,11 @@ def jobs(platform: Platform) -> list[str]:
 
 
 def pod(run: str, name: str = "pod") -> Document:
-    labels = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits", "batch.kubernetes.io/job-name": run}
+    labels = {
+        "app.kubernetes.io/managed-by": "knoll",
+        "knoll.dev/model": "digits",
+        "batch.kubernetes.io/job-name": run,
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": {}}
 
 
@@ -107,7 +128,9 @@ def counting(platform: Platform) -> tuple[Platform, list[str]]:
 
 def finish(platform: Platform, run: str, *, condition: str, **about: str) -> None:
     job = platform.cluster.get("Job", run)
-    platform.cluster.update({**job, "status": {"conditions": [{"type": condition, "status": "True", **about}]}}, status=True)
+    platform.cluster.update(
+        {**job, "status": {"conditions": [{"type": condition, "status": "True", **about}]}}, status=True
+    )
 
 
 def test_a_landed_dataset_becomes_one_job_that_carries_only_the_run_id(platform: Platform) -> None:
@@ -147,7 +170,9 @@ def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(pl
         train.handle(landed, platform)
     document = platform.cluster.get("Model", "digits")
     platform.cluster.update({**document, "spec": model(epochs=9)["spec"]})
-    third = land(replace(platform, clock=Still(NOW + timedelta(seconds=1))), b"two")  # Models are known for a second
+    third = land(
+        replace(platform, clock=Still(NOW + timedelta(seconds=1))), b"two"
+    )  # Models are known for a second
     assert third is not None
     train.handle(third, platform)
     seen = []
@@ -160,7 +185,9 @@ def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(pl
     assert len(set(jobs(platform))) == 3
 
 
-def test_data_that_is_being_deleted_is_not_trained_until_a_marker_says_that_it_shall_be(platform: Platform) -> None:
+def test_data_that_is_being_deleted_is_not_trained_until_a_marker_says_that_it_shall_be(
+    platform: Platform,
+) -> None:
     first = land(platform, b"one", b"two", b"three")
     assert first is not None
     train.handle(first, platform)
@@ -200,7 +227,12 @@ def test_a_failed_job_gets_an_outcome_once_and_frees_the_queue(platform: Platfor
 def test_an_event_that_names_a_run_that_nobody_opened_is_rejected(platform: Platform) -> None:
     landed = land(platform, b"one")
     assert landed is not None
-    for data in ({**landed.data, "runId": "digits-" + "0" * 20}, {"model": "digits"}, ["digits"], {"runId": "../outcomes/x"}):
+    for data in (
+        {**landed.data, "runId": "digits-" + "0" * 20},
+        {"model": "digits"},
+        ["digits"],
+        {"runId": "../outcomes/x"},
+    ):
         with pytest.raises(Rejected):
             train.handle(new_event(DATASET_LANDED, source="/forged", time=NOW, data=data), platform)
     assert jobs(platform) == []
@@ -230,7 +262,9 @@ def test_a_model_or_record_that_is_ill_does_not_stop_the_others(platform: Platfo
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and_one_run_each(platform: Platform, seed: int) -> None:
+def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and_one_run_each(
+    platform: Platform, seed: int
+) -> None:
     """Random schedules; the seed is the test's parameter."""
     chance = random.Random(seed)
     pending: list[Event] = []
@@ -246,7 +280,9 @@ def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and
         ingest.sweep(event, platform)
         for landed in platform.events.events:  # type: ignore[attr-defined]
             train.handle(landed, platform)
-        live = [job for job in platform.cluster.list("Job") if not (job.get("status") or {}).get("conditions")]
+        live = [
+            job for job in platform.cluster.list("Job") if not (job.get("status") or {}).get("conditions")
+        ]
         assert len(live) <= 1, f"round {round_}"
         for job in live:
             runs.add(job["metadata"]["name"])
@@ -257,20 +293,36 @@ def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and
 
 
 def test_a_first_run_costs_three_calls_of_the_cluster_and_three_of_the_store(platform: Platform) -> None:
-    """The way from a landed dataset to its Job is short: Models, record, outcome and inbox side by side, the Job, a look at all Jobs."""
+    """The way from a landed dataset to its Job is short: Models, record, outcome and inbox side by side, the
+    Job, a look at all Jobs."""
     landed = land(platform, b"one")
     assert landed is not None
     counted, calls = counting(platform)
     train.handle(landed, counted)
-    assert sorted(calls) == ["cluster.create", "cluster.list", "cluster.list", "store.get", "store.list", "store.list"]
+    assert sorted(calls) == [
+        "cluster.create",
+        "cluster.list",
+        "cluster.list",
+        "store.get",
+        "store.list",
+        "store.list",
+    ]
     assert calls[-2:] == ["cluster.create", "cluster.list"]
     assert len(jobs(platform)) == 1
     calls.clear()
     train.handle(landed, counted)
-    assert sorted(calls) == ["cluster.create", "cluster.list", "store.get", "store.list", "store.list"]  # the Models are known for a second
+    assert sorted(calls) == [
+        "cluster.create",
+        "cluster.list",
+        "store.get",
+        "store.list",
+        "store.list",
+    ]  # the Models are known for a second
 
 
-@pytest.mark.parametrize("body", [b"", b"[" * 100_000, b"{}", dump(replace(RUN, resources=7)), dump(replace(RUN, deadline="soon"))])
+@pytest.mark.parametrize(
+    "body", [b"", b"[" * 100_000, b"{}", dump(replace(RUN, resources=7)), dump(replace(RUN, deadline="soon"))]
+)
 def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: Platform, body: bytes) -> None:
     platform.cluster.create(model("almonds"))
     landed = land(platform, b"one")
@@ -284,7 +336,14 @@ def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: P
 def test_a_job_of_another_name_holds_its_models_turn(platform: Platform) -> None:
     """Such as the one of a JobSink, which carries the model's label."""
     labels = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits"}
-    platform.cluster.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "sink-1", "labels": labels}, "spec": {}})
+    platform.cluster.create(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "sink-1", "labels": labels},
+            "spec": {},
+        }
+    )
     landed = land(platform, b"one")
     assert landed is not None
     train.handle(landed, platform)
@@ -350,6 +409,8 @@ def test_a_pod_or_job_that_merely_runs_costs_nothing(platform: Platform, kind: s
     train.handle(landed, platform)
     (run,) = jobs(platform)
     counted, calls = counting(platform)
-    document = {**pod(run), "status": {"phase": "Running"}} if kind == "Pod" else platform.cluster.get("Job", run)
+    document = (
+        {**pod(run), "status": {"phase": "Running"}} if kind == "Pod" else platform.cluster.get("Job", run)
+    )
     train.handle(object_changed(document, source="/test", time=NOW), counted)
     assert calls == []

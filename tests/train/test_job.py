@@ -12,8 +12,18 @@ from knoll.settings import Settings
 from knoll.train.job import job_document
 
 GOLDEN = Path(__file__).parent / "job.yaml"
-RUN = Run("digits-0123456789abcdef0123", "digits", "image-classifier", "0" * 64, "s3://knoll-models/datasets/digits/0.json", {}, "")
-TWO_NODES = replace(RUN, nodes=2, processes_per_node=4, resources={"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "4"})
+RUN = Run(
+    "digits-0123456789abcdef0123",
+    "digits",
+    "image-classifier",
+    "0" * 64,
+    "s3://knoll-models/datasets/digits/0.json",
+    {},
+    "",
+)
+TWO_NODES = replace(
+    RUN, nodes=2, processes_per_node=4, resources={"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "4"}
+)
 
 
 def document(run: Run, **settings: Any) -> Document:
@@ -27,11 +37,14 @@ def pod(job: Document) -> Document:
 def test_the_golden_file_is_what_train_builds_for_two_nodes_with_gpus() -> None:
     """The file is for reading, and for an API server to judge."""
     sink = "http://broker-ingress.knative-eventing.svc.cluster.local/knoll/default"
-    assert yaml.safe_load(GOLDEN.read_text()) == document(TWO_NODES, sink=sink, trainer_node_selector={"knoll.dev/pool": "trainers"})
+    assert yaml.safe_load(GOLDEN.read_text()) == document(
+        TWO_NODES, sink=sink, trainer_node_selector={"knoll.dev/pool": "trainers"}
+    )
 
 
 def test_one_node_with_one_process_needs_no_group() -> None:
-    """One Pod, tried again as often as the run says; nothing in it of other nodes, shared memory, GPUs or queues."""
+    """One Pod, tried again as often as the run says; nothing in it of other nodes, shared memory, GPUs or
+    queues."""
     job = document(RUN)
     assert (job["spec"]["completions"], job["spec"]["parallelism"], job["spec"]["backoffLimit"]) == (1, 1, 2)
     assert "successPolicy" not in job["spec"]
@@ -71,4 +84,6 @@ def test_host_names_fit_into_a_label_at_the_longest() -> None:
 
 def test_the_trainer_is_told_of_a_bucket_that_is_not_the_usual_one() -> None:
     """It reads everything else from there."""
-    assert {"name": "KNOLL_MODEL_BUCKET", "value": "ours"} in pod(document(RUN, model_bucket="ours"))["containers"][0]["env"]
+    assert {"name": "KNOLL_MODEL_BUCKET", "value": "ours"} in pod(document(RUN, model_bucket="ours"))[
+        "containers"
+    ][0]["env"]

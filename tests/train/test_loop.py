@@ -21,8 +21,19 @@ def examples(digits: dict[str, bytes]) -> Examples:
     return FAMILY.examples(few, FAMILY.configure({}))
 
 
-def fit(examples: Examples, config: ImageClassifierConfig, reports: list[tuple[float, int | None, Mapping[str, float]]]) -> Trained:
-    return train_networks(FAMILY, examples, config, device=CPU, report=lambda *report: reports.append(report), say=lambda _: None)
+def fit(
+    examples: Examples,
+    config: ImageClassifierConfig,
+    reports: list[tuple[float, int | None, Mapping[str, float]]],
+) -> Trained:
+    return train_networks(
+        FAMILY,
+        examples,
+        config,
+        device=CPU,
+        report=lambda *report: reports.append(report),
+        say=lambda _: None,
+    )
 
 
 def test_the_same_seed_gives_the_same_weights_to_the_last_bit(examples: Examples) -> None:

@@ -9,7 +9,10 @@ from knoll.train.pods import last_end, obstacle
 
 def pod(phase: str, *, state: Any = None, conditions: Any = (), **status: Any) -> dict[str, Any]:
     containers = [{"name": "trainer", "state": state}] if state else []
-    return {"metadata": {}, "status": {"phase": phase, "containerStatuses": containers, "conditions": list(conditions), **status}}
+    return {
+        "metadata": {},
+        "status": {"phase": phase, "containerStatuses": containers, "conditions": list(conditions), **status},
+    }
 
 
 def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str]:
@@ -19,12 +22,22 @@ def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (pod("Pending", conditions=[scheduled("False", "Unschedulable", "0/3 nodes")]), "Unschedulable: 0/3 nodes"),
         (
-            pod("Pending", state={"waiting": {"reason": "ImagePullBackOff", "message": "back-off\n pulling"}}),
+            pod("Pending", conditions=[scheduled("False", "Unschedulable", "0/3 nodes")]),
+            "Unschedulable: 0/3 nodes",
+        ),
+        (
+            pod(
+                "Pending", state={"waiting": {"reason": "ImagePullBackOff", "message": "back-off\n pulling"}}
+            ),
             "ImagePullBackOff: back-off pulling",
         ),
-        (pod("Pending", state={"waiting": {"reason": "ContainerCreating"}}, conditions=[scheduled("True")]), ""),
+        (
+            pod(
+                "Pending", state={"waiting": {"reason": "ContainerCreating"}}, conditions=[scheduled("True")]
+            ),
+            "",
+        ),
         (pod("Pending", conditions=[scheduled("False", "SchedulingGated")]), ""),
         (pod("Running", state={"running": {}}, conditions=[scheduled("True")]), ""),
         (pod("Failed", state={"terminated": {"exitCode": 1}}), ""),
@@ -38,14 +51,22 @@ def test_what_keeps_a_pod_from_starting(found: dict[str, Any], why: str) -> None
 
 def test_an_obstacle_fits_into_a_table() -> None:
     """However much the scheduler has to say."""
-    assert len(obstacle(pod("Pending", conditions=[scheduled("False", "Unschedulable", "taint " * 100)]))) == 200
+    assert (
+        len(obstacle(pod("Pending", conditions=[scheduled("False", "Unschedulable", "taint " * 100)]))) == 200
+    )
 
 
 @pytest.mark.parametrize(
     ("found", "how"),
     [
-        (pod("Failed", state={"terminated": {"reason": "OOMKilled", "exitCode": 137}}), "OOMKilled, exit code 137"),
-        (pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 1, "message": "last line"}}), "Error, exit code 1: last line"),
+        (
+            pod("Failed", state={"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
+            "OOMKilled, exit code 137",
+        ),
+        (
+            pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 1, "message": "last line"}}),
+            "Error, exit code 1: last line",
+        ),
         (pod("Failed", reason="Evicted", message="low on memory"), "Evicted: low on memory"),
         (pod("Failed", reason="DeadlineExceeded"), "DeadlineExceeded"),
         (pod("Succeeded", state={"terminated": {"reason": "Completed", "exitCode": 0}}), ""),

@@ -1,4 +1,5 @@
-"""`knoll-trainer` as a Job runs it: real processes, a real S3 server, and every way in which several of them can end."""
+"""`knoll-trainer` as a Job runs it: real processes, a real S3 server, and every way in which several of them
+can end."""
 
 import json
 import os
@@ -44,7 +45,11 @@ class World:
         prefix = f"{self.root}/data/"
         for key, body in files.items():
             self.store.put(prefix + key, body)
-        dataset = Dataset("digits", prefix, tuple(DatasetObject(one.uri, one.etag, one.size) for one in self.store.list(prefix)))
+        dataset = Dataset(
+            "digits",
+            prefix,
+            tuple(DatasetObject(one.uri, one.etag, one.size) for one in self.store.list(prefix)),
+        )
         self.store.put(dataset_uri(self.root, "digits", dataset.digest), dump(dataset))
         return dataset
 
@@ -68,7 +73,9 @@ class World:
         """Start `knoll-trainer`; its log is the file log-N of the folder."""
         command = [sys.executable, "-m", "knoll.wiring.trainer", *arguments]
         with (self.folder / f"log-{len(self.started)}").open("wb") as log:
-            self.started.append(subprocess.Popen(command, env={**self.environment, **environment}, stdout=log, stderr=log))
+            self.started.append(
+                subprocess.Popen(command, env={**self.environment, **environment}, stdout=log, stderr=log)
+            )
         return self.started[-1]
 
     def log(self) -> str:
@@ -83,10 +90,22 @@ class World:
 
 @pytest.fixture
 def world(s3: Any, tmp_path: Path) -> Iterator[World]:
-    store, bucket = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1"), f"ranks-{uuid.uuid4().hex[:8]}"
+    store, bucket = (
+        S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1"),
+        f"ranks-{uuid.uuid4().hex[:8]}",
+    )
     store.ensure_bucket(bucket)
-    keys = {"AWS_ENDPOINT_URL": s3.endpoint, "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
-    keys |= {"KNOLL_MODEL_BUCKET": bucket, "KNOLL_HOME": str(tmp_path / "home"), "KNOLL_THREADS": "1", "KNOLL_DEVICE": "cpu"}
+    keys = {
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+    }
+    keys |= {
+        "KNOLL_MODEL_BUCKET": bucket,
+        "KNOLL_HOME": str(tmp_path / "home"),
+        "KNOLL_THREADS": "1",
+        "KNOLL_DEVICE": "cpu",
+    }
     ready = World(store, bucket, {**os.environ, **keys}, tmp_path)
     yield ready
     for one in ready.started:
@@ -101,7 +120,9 @@ def some(digits: dict[str, bytes]) -> dict[str, bytes]:
 
 def ranks_of(trainer: "subprocess.Popen[bytes]") -> list[int]:
     """Pids of the processes below torchrun, which is the child of the trainer."""
-    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.split()
+    table = subprocess.run(
+        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout.split()
     parents = dict(zip(map(int, table[::2]), map(int, table[1::2]), strict=True))
     return [pid for pid, parent in parents.items() if parents.get(parent) == trainer.pid]
 
@@ -119,7 +140,8 @@ def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) ->
 
 
 def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> None:
-    """Each node is told by the variables of its Job where the first one is; the last to start is waited for."""
+    """Each node is told by the variables of its Job where the first one is; the last to start is waited
+    for."""
     run = world.run(some, nodes=2)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -144,13 +166,16 @@ def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[
 def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_outcome(
     world: World, some: dict[str, bytes], who: str, until: Until, is_gone: Callable[[int], bool]
 ) -> None:
-    """SIGTERM to the trainer is a preemption; a rank that is killed is a failure that may pass. Either is to be tried again."""
+    """SIGTERM to the trainer is a preemption; a rank that is killed is a failure that may pass. Either is to
+    be tried again."""
     run = world.run(some, {**CONFIG, "epochs": 100000}, processes_per_node=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
     ranks = ranks_of(trainer)
     assert len(ranks) == 2
-    os.kill(trainer.pid if who == "trainer" else ranks[1], signal.SIGTERM if who == "trainer" else signal.SIGKILL)
+    os.kill(
+        trainer.pid if who == "trainer" else ranks[1], signal.SIGTERM if who == "trainer" else signal.SIGKILL
+    )
     assert trainer.wait(60) == (143 if who == "trainer" else 75), world.log()
     until(lambda: all(is_gone(pid) for pid in ranks))
     assert not list(world.store.list(outcome_uri(world.root, run)))
@@ -169,7 +194,9 @@ def test_no_process_outlives_a_trainer_that_is_killed(
 
 
 def event(path: Path, kind: str, data: Any) -> Path:
-    path.write_text(json.dumps({"specversion": "1.0", "id": "1", "source": "/test", "type": kind, "data": data}))
+    path.write_text(
+        json.dumps({"specversion": "1.0", "id": "1", "source": "/test", "type": kind, "data": data})
+    )
     return path
 
 

@@ -20,7 +20,9 @@ def draft_of(run: str, weights: bytes = b"weights") -> Draft:
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files = {"model.onnx": weights, "samples/000001.png": b"png", "README.md": f"# {version}".encode()}
         entries = {name: entry_of(body) for name, body in files.items()}
-        return files, Manifest("digits", version, "family", run, "digest", {}, {"accuracy": 1.0}, "2026-01-01", "0", entries)
+        return files, Manifest(
+            "digits", version, "family", run, "digest", {}, {"accuracy": 1.0}, "2026-01-01", "0", entries
+        )
 
     return draft
 
@@ -41,7 +43,9 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.writes_left = 0
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
         if not self.writes_left:
             raise StoreUnavailable(uri)
         self.writes_left -= 1
@@ -65,13 +69,19 @@ def test_runs_at_the_same_time_never_share_a_number() -> None:
     """The store decides who has a number, so sixteen runs have the numbers from 1 to 16."""
     store = MemoryStore()
     with ThreadPoolExecutor(16) as pool:
-        manifests = list(pool.map(lambda run: publish(store, ROOT, "digits", run, draft_of(run)), [f"run-{index}" for index in range(16)]))
+        manifests = list(
+            pool.map(
+                lambda run: publish(store, ROOT, "digits", run, draft_of(run)),
+                [f"run-{index}" for index in range(16)],
+            )
+        )
     assert sorted(manifest.version for manifest in manifests) == [f"v{number:06d}" for number in range(1, 17)]
 
 
 @pytest.mark.parametrize("writes", range(5))
 def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int) -> None:
-    """Claim, three files, manifest: wherever the first attempt ends there is no version, and the second makes number 1."""
+    """Claim, three files, manifest: wherever the first attempt ends there is no version, and the second makes
+    number 1."""
     store = FailingStore()
     store.writes_left = writes
     with pytest.raises(StoreUnavailable):
@@ -83,7 +93,8 @@ def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int
 
 
 def test_other_bytes_of_an_earlier_attempt_cost_the_number_not_the_version() -> None:
-    """Nothing is overwritten: a second attempt that trained to other weights takes a number of its own, whole."""
+    """Nothing is overwritten: a second attempt that trained to other weights takes a number of its own,
+    whole."""
     store = FailingStore()
     store.writes_left = 3
     with pytest.raises(StoreUnavailable):
@@ -99,7 +110,8 @@ def test_other_bytes_of_an_earlier_attempt_cost_the_number_not_the_version() -> 
 
 
 def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
-    """Two attempts of one run that write the same bytes at the same time end with one version, with the manifest of the first."""
+    """Two attempts of one run that write the same bytes at the same time end with one version, with the
+    manifest of the first."""
     store = MemoryStore()
 
     def overtaken(version: str) -> tuple[Mapping[str, bytes], Manifest]:

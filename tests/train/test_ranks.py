@@ -15,8 +15,17 @@ SCRIPT = Path(__file__).parent / "ranks_script.py"
 
 
 def run(folder: Path, what: str, processes: int) -> subprocess.CompletedProcess[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    return subprocess.run([sys.executable, *torchrun, str(SCRIPT), str(folder), what], capture_output=True, text=True, timeout=120)
+    torchrun = (
+        ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        if processes > 1
+        else []
+    )
+    return subprocess.run(
+        [sys.executable, *torchrun, str(SCRIPT), str(folder), what],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +51,8 @@ def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:
 
 @pytest.mark.parametrize("what", ["line", "dcgan"])
 def test_every_process_ends_with_the_same_weights_to_the_last_bit(folder: Path, what: str) -> None:
-    """With one optimiser and with two, the statistics of batch norm included; and they have learnt something."""
+    """With one optimiser and with two, the statistics of batch norm included; and they have learnt
+    something."""
     first, second = (weights(folder, what, rank, 2) for rank in (0, 1))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)

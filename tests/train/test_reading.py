@@ -1,4 +1,5 @@
-"""A run learns from one state of the data, or not at all; and from A to B and back to A every state that stays is trained."""
+"""A run learns from one state of the data, or not at all; and from A to B and back to A every state that
+stays is trained."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -82,7 +83,10 @@ class World:
         return run
 
     def runs(self) -> list[str]:
-        return [one.uri.removeprefix(runs_uri(ROOT)).removesuffix(".json") for one in self.store.list(runs_uri(ROOT))]
+        return [
+            one.uri.removeprefix(runs_uri(ROOT)).removesuffix(".json")
+            for one in self.store.list(runs_uri(ROOT))
+        ]
 
     def change(self, run: Run, change: Callable[[Dataset], Dataset]) -> None:
         """Overwrite the run's snapshot, as nobody of ours does."""
@@ -95,7 +99,9 @@ def world(home: Path, *, keeps_versions: bool = False) -> World:
     store = MovingStore(time.now, keeps_versions=keeps_versions)
     cluster = MemoryCluster("default", time)
     spec = {"family": "image-classifier", "dataset": {"uri": PREFIX}}
-    cluster.create({"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec})
+    cluster.create(
+        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec}
+    )
     here = World(Platform(store, cluster, Sink(), HttpPredictors(), time, Settings(home=home)), store)
     here.upload(a=b"one", sub__b=b"two")
     return here
@@ -108,7 +114,9 @@ def test_a_run_reads_what_was_pinned(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", UPLOADED)
 @pytest.mark.parametrize("is_deleted", [False, True])
-def test_data_that_is_replaced_while_it_is_read_ends_the_run_and_no_bytes_mix(tmp_path: Path, name: str, is_deleted: bool) -> None:
+def test_data_that_is_replaced_while_it_is_read_ends_the_run_and_no_bytes_mix(
+    tmp_path: Path, name: str, is_deleted: bool
+) -> None:
     """Whichever object it is, with the others read as they were; the reason names it."""
     here = world(tmp_path)
     run, uri = here.opened(), PREFIX + name
@@ -118,8 +126,11 @@ def test_data_that_is_replaced_while_it_is_read_ends_the_run_and_no_bytes_mix(tm
 
 
 @pytest.mark.parametrize("is_deleted", [False, True])
-def test_a_bucket_that_keeps_versions_gives_the_run_its_data_in_every_attempt(tmp_path: Path, is_deleted: bool) -> None:
-    """An overwrite or a deletion after the run was opened changes nothing in it, and leads to the next run."""
+def test_a_bucket_that_keeps_versions_gives_the_run_its_data_in_every_attempt(
+    tmp_path: Path, is_deleted: bool
+) -> None:
+    """An overwrite or a deletion after the run was opened changes nothing in it, and leads to the next
+    run."""
     here = world(tmp_path, keeps_versions=True)
     run = here.opened()
     if is_deleted:
@@ -133,7 +144,8 @@ def test_a_bucket_that_keeps_versions_gives_the_run_its_data_in_every_attempt(tm
 
 
 def test_a_run_that_was_opened_too_late_does_not_go_back_to_old_data(tmp_path: Path) -> None:
-    """Ingest looked, was held up while newer data landed, and then opened the run: it would be newer than the run of the newer data."""
+    """Ingest looked, was held up while newer data landed, and then opened the run: it would be newer than the
+    run of the newer data."""
     here = world(tmp_path, keeps_versions=True)
     run = here.opened()
     here.upload(a=b"new")
@@ -182,7 +194,12 @@ def test_bytes_with_another_sha256_than_the_manifest_said_are_not_learnt_from(tm
 
 def said(here: World, run: Run, sha: str) -> None:
     """Let the run's snapshot say that the first object has that sha256."""
-    here.change(run, lambda dataset: replace(dataset, objects=(replace(dataset.objects[0], sha256=sha), *dataset.objects[1:])))
+    here.change(
+        run,
+        lambda dataset: replace(
+            dataset, objects=(replace(dataset.objects[0], sha256=sha), *dataset.objects[1:])
+        ),
+    )
 
 
 def test_a_snapshot_of_other_data_is_refused(tmp_path: Path) -> None:
@@ -205,7 +222,8 @@ def end(here: World, run: Run) -> str:
 
 
 def test_from_a_to_b_and_back_to_a_the_data_that_stays_is_trained(tmp_path: Path) -> None:
-    """A run of A that found B is no run of A: when A is there again it has a new one, as often as that happens, and only then."""
+    """A run of A that found B is no run of A: when A is there again it has a new one, as often as that
+    happens, and only then."""
     here = world(tmp_path)
     first = here.opened()
     for body in (b"new", b"newer"):
@@ -226,9 +244,12 @@ def test_from_a_to_b_and_back_to_a_the_data_that_stays_is_trained(tmp_path: Path
     assert {inbox_entry(one.uri)[0] for one in here.store.list(inbox(ROOT))} == set(here.runs())
 
 
-@pytest.mark.parametrize("outcome", [None, Outcome("succeeded", "", version="v000001"), Outcome("failed", "", reason="killed")])
+@pytest.mark.parametrize(
+    "outcome", [None, Outcome("succeeded", "", version="v000001"), Outcome("failed", "", reason="killed")]
+)
 def test_a_hint_alone_makes_no_second_run(tmp_path: Path, outcome: Outcome | None) -> None:
-    """An attempt that found other data was killed before it said so, and the run goes on, or has ended in another way."""
+    """An attempt that found other data was killed before it said so, and the run goes on, or has ended in
+    another way."""
     here = world(tmp_path)
     run = here.opened()
     here.store.put(superseded_uri(ROOT, run.id), b"{}")

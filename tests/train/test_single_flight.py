@@ -1,4 +1,5 @@
-"""Threads of one process share passes: none acts on what another one is changing, and what covers all of them is done once."""
+"""Threads of one process share passes: none acts on what another one is changing, and what covers all of them
+is done once."""
 
 import threading
 from collections.abc import Callable
@@ -83,7 +84,8 @@ class Watched(MemoryCluster):
 
 @dataclass
 class Backwards:
-    """`ports.Clock` of a store whose objects are the older the later they were written: every run that is opened is the first in turn."""
+    """`ports.Clock` of a store whose objects are the older the later they were written: every run that is
+    opened is the first in turn."""
 
     at: datetime
 
@@ -94,7 +96,14 @@ class Backwards:
 
 def test_threads_of_one_process_create_no_job_in_vain_and_none_beyond_the_quota() -> None:
     cluster = Watched("default", Still())
-    platform = Platform(MemoryStore(Backwards(NOW).now), cluster, Sink(), HttpPredictors(), Still(), Settings(home=Path(), quota=QUOTA))
+    platform = Platform(
+        MemoryStore(Backwards(NOW).now),
+        cluster,
+        Sink(),
+        HttpPredictors(),
+        Still(),
+        Settings(home=Path(), quota=QUOTA),
+    )
     names = [f"m{number:02}" for number in range(MODELS)]
     for name in names:
         cluster.create(model(name))
@@ -110,7 +119,9 @@ def told_of(platform: Platform) -> Callable[[str], None]:
 
     def tell(name: str) -> None:
         data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"{name}/_SUCCESS"}}}
-        landed = ingest.handle(new_event(OBJECT_CREATED + "Put", source="aws:s3", time=NOW, data=data), platform)
+        landed = ingest.handle(
+            new_event(OBJECT_CREATED + "Put", source="aws:s3", time=NOW, data=data), platform
+        )
         if landed is not None:
             train.handle(landed, platform)
 

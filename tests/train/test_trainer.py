@@ -28,7 +28,13 @@ from knoll.versions import load_manifest, load_signature, verify
 ROOT = "s3://knoll-models"
 PREFIX = "s3://datasets/digits/"
 RUN = "digits-0123456789"
-CAUSE = {"id": "put-1", "type": "com.amazonaws.s3.ObjectCreated:Put", "subject": "_SUCCESS", "time": "", "correlationid": "put-1"}
+CAUSE = {
+    "id": "put-1",
+    "type": "com.amazonaws.s3.ObjectCreated:Put",
+    "subject": "_SUCCESS",
+    "time": "",
+    "correlationid": "put-1",
+}
 
 
 @dataclass
@@ -63,10 +69,21 @@ def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None 
     store, sink, clock = MemoryStore(), Sink(), SystemClock()
     for key, body in files.items():
         store.put(PREFIX + key, body)
-    dataset = Dataset("digits", PREFIX, tuple(DatasetObject(one.uri, one.etag, one.size) for one in store.list(PREFIX)))
+    dataset = Dataset(
+        "digits", PREFIX, tuple(DatasetObject(one.uri, one.etag, one.size) for one in store.list(PREFIX))
+    )
     snapshot = dataset_uri(ROOT, "digits", dataset.digest)
     config = {"epochs": 3, "batchSize": 32, "width": 8} if config is None else config
-    run = Run(RUN, "digits", "image-classifier", dataset.digest, snapshot, config, clock.now().isoformat(), cause=CAUSE)
+    run = Run(
+        RUN,
+        "digits",
+        "image-classifier",
+        dataset.digest,
+        snapshot,
+        config,
+        clock.now().isoformat(),
+        cause=CAUSE,
+    )
     store.put(snapshot, dump(dataset))
     store.put(run_uri(ROOT, RUN), dump(run))
     cluster = LocalCluster(home / "knoll.db", "default", clock)
@@ -86,7 +103,8 @@ def trained(some: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_version_is_whole_and_its_samples_answer_as_they_say(trained: World) -> None:
-    """Every byte is in the manifest, and the served graph with the predictor's own codec gives each sample's prediction."""
+    """Every byte is in the manifest, and the served graph with the predictor's own codec gives each sample's
+    prediction."""
     files = trained.version()
     manifest = load_manifest(files.pop("manifest.json"))
     verify(manifest, files)
@@ -115,7 +133,8 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
 
 
 def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
-    """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the last progress is 100 %."""
+    """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the
+    last progress is 100 %."""
     (succeeded,) = trained.sink.of(TRAINING_SUCCEEDED)
     outcome = trained.outcome()
     assert trained.sink.events[0].type == TRAINING_STARTED
@@ -141,10 +160,15 @@ def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
     assert len(trained.sink.events) == told
 
 
-def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(trained: World, some: dict[str, bytes], tmp_path: Path) -> None:
-    """SIGTERM gives 143 and no outcome; the next attempt makes the very version that an undisturbed run makes."""
+def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
+    trained: World, some: dict[str, bytes], tmp_path: Path
+) -> None:
+    """SIGTERM gives 143 and no outcome; the next attempt makes the very version that an undisturbed run
+    makes."""
     ready = world(tmp_path, some)
-    ready.sink.react = lambda event: signal.raise_signal(signal.SIGTERM) if event.type == TRAINING_STARTED else None
+    ready.sink.react = lambda event: (
+        signal.raise_signal(signal.SIGTERM) if event.type == TRAINING_STARTED else None
+    )
     before = signal.getsignal(signal.SIGTERM)
     assert train(RUN, ready.platform) == 143
     assert signal.getsignal(signal.SIGTERM) == before
@@ -156,7 +180,9 @@ def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(trai
     assert again == undisturbed
 
 
-def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(some: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(
+    some: dict[str, bytes], tmp_path: Path
+) -> None:
     """The outcome names the file, no version appears, and an event that nobody takes changes nothing."""
 
     def refuse(event: Event) -> None:
@@ -184,7 +210,9 @@ def test_data_that_changed_since_it_landed_fails_the_run(some: dict[str, bytes],
     assert list(ready.store.list(superseded_uri(ROOT, RUN)))
 
 
-def test_a_config_that_the_family_does_not_know_rejects_the_run(some: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_config_that_the_family_does_not_know_rejects_the_run(
+    some: dict[str, bytes], tmp_path: Path
+) -> None:
     """The reason says which field."""
     ready = world(tmp_path, some, {"epoch": 3})
     assert train(RUN, ready.platform) == 65

@@ -23,7 +23,12 @@ def entry(model: str, number: int) -> Entry:
 
 def job(model: str, number: int, *, ended: str = "", created: str = "", **metadata: Any) -> Document:
     conditions = [{"type": ended, "status": "True"}] if ended else []
-    about = {"name": run(model, number), "labels": part_labels(model), "creationTimestamp": created, **metadata}
+    about = {
+        "name": run(model, number),
+        "labels": part_labels(model),
+        "creationTimestamp": created,
+        **metadata,
+    }
     return {"metadata": about, "status": {"conditions": conditions}}
 
 
@@ -56,7 +61,9 @@ def test_the_runs_of_a_model_that_is_not_declared_wait() -> None:
 
 def test_replace_ends_all_but_the_newest_and_starts_that_at_once() -> None:
     """Also when the quota is used up by the Job that is replaced."""
-    plan = plan_turns([entry("digits", number) for number in (1, 2, 3)], [job("digits", 1)], {"digits": "Replace"}, 1)
+    plan = plan_turns(
+        [entry("digits", number) for number in (1, 2, 3)], [job("digits", 1)], {"digits": "Replace"}, 1
+    )
     assert plan.start == [entry("digits", 3)]
     assert list(plan.skip) == [entry("digits", 1), entry("digits", 2)]
     assert set(plan.skip.values()) == {f"replaced by {run('digits', 3)}: the Model's concurrency is Replace"}
@@ -72,7 +79,9 @@ def test_forbid_skips_what_lands_while_a_run_is_live() -> None:
 
 def test_forbid_lets_what_lands_wait_for_the_job_of_a_run_that_is_over() -> None:
     entries, jobs = [entry("digits", 1), entry("digits", 2)], [job("digits", 1)]
-    assert forbidding(entries, [*jobs, job("digits", 3, ended="Complete"), job("faces", 1)], {"digits": "Forbid"}) == {run("digits", 1)}
+    assert forbidding(
+        entries, [*jobs, job("digits", 3, ended="Complete"), job("faces", 1)], {"digits": "Forbid"}
+    ) == {run("digits", 1)}
     plan = plan_turns(entries, jobs, {"digits": "Forbid"}, 9, {run("digits", 1)})
     assert (plan.start, plan.skip) == ([], {})
 
@@ -80,16 +89,23 @@ def test_forbid_lets_what_lands_wait_for_the_job_of_a_run_that_is_over() -> None
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_live_jobs_of_a_model_everybody_gives_up_the_same(order: int) -> None:
     """A Job that is no run of ours is never given up, and one that is going already does not count."""
-    old, new = job("digits", 2, created="2026-01-01T00:00:00Z"), job("digits", 1, created="2026-01-01T00:00:01Z")
+    old, new = (
+        job("digits", 2, created="2026-01-01T00:00:00Z"),
+        job("digits", 1, created="2026-01-01T00:00:01Z"),
+    )
     assert surplus([old, new, job("faces", 3)][::order], 9, NOW) == [run("digits", 1)]
-    assert surplus([job("digits", 0, name="sink-1", created="2026-01-02T00:00:00Z"), old][::order], 9, NOW) == [run("digits", 2)]
+    assert surplus(
+        [job("digits", 0, name="sink-1", created="2026-01-02T00:00:00Z"), old][::order], 9, NOW
+    ) == [run("digits", 2)]
     assert surplus([old, job("digits", 3, deletionTimestamp="2026-01-01T00:00:09Z")][::order], 9, NOW) == []
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_beyond_the_quota_the_last_wait_again_unless_they_have_trained_for_a_while(order: int) -> None:
     """Two deciders may each have seen room for one; who lowers the quota ends nothing."""
-    jobs = [job(model, number, created=f"2026-01-01T00:{number:02d}:00Z") for number, model in enumerate(QUEUE, 1)][::order]
+    jobs = [
+        job(model, number, created=f"2026-01-01T00:{number:02d}:00Z") for number, model in enumerate(QUEUE, 1)
+    ][::order]
     assert surplus(jobs, 1, NOW.replace(minute=3)) == [run("faces", 2), run("words", 3)]
     assert surplus(jobs, 1, NOW.replace(minute=4)) == [run("words", 3)]
     assert surplus(jobs, 1, NOW.replace(minute=9)) == surplus(jobs, 3, NOW) == []

@@ -1,7 +1,7 @@
 """Kubernetes objects behind a real API server, over lightkube.
 
-In a Pod the service account says where the server is and which namespace is meant, elsewhere the kubeconfig does. Documents pass as they
-are: the API server judges them, and its refusals become the errors of the port.
+In a Pod the service account says where the server is and which namespace is meant, elsewhere the kubeconfig
+does. Documents pass as they are: the API server judges them, and its refusals become the errors of the port.
 """
 
 import re
@@ -16,7 +16,15 @@ from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.types import CascadeType
 
-from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, Forbidden, KnollError, NotFound, Rejected
+from knoll.errors import (
+    AlreadyExists,
+    ClusterUnavailable,
+    Conflict,
+    Forbidden,
+    KnollError,
+    NotFound,
+    Rejected,
+)
 from knoll.models import API_VERSION
 from knoll.ports import Document
 
@@ -33,15 +41,20 @@ _KINDS = {
     "Revision": ("serving.knative.dev/v1", "revisions"),
     "Broker": ("eventing.knative.dev/v1", "brokers"),
 }
-# as apiserver's plugin/policy/validating and webhook/errors write it: with 422, 400, 403 or what a policy or webhook chooses
-_DENIED = re.compile(r"""(?:\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy|admission webhook) [^:]* denied (?:the )?request\b""")
+# as apiserver's plugin/policy/validating and webhook/errors write it: with 422, 400, 403 or what a policy or
+# webhook chooses
+_DENIED = re.compile(
+    r"""(?:\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy|admission webhook)"""
+    r" [^:]* denied (?:the )?request\b"
+)
 _Resource = type[GenericNamespacedResource]
 
 
 class KubernetesCluster:
     """`ports.Cluster` on an API server. Threads may share it.
 
-    An empty `namespace` means that of the service account or context; `kubeconfig` and `context` choose a server outside of a cluster.
+    An empty `namespace` means that of the service account or context; `kubeconfig` and `context` choose a
+    server outside of a cluster.
     """
 
     def __init__(self, namespace: str = "", *, kubeconfig: str = "", context: str = "") -> None:
@@ -58,7 +71,10 @@ class KubernetesCluster:
         """See `ports.Cluster.create`. Raises Rejected for a document that the API server refuses."""
         resource, name = self._checked(document)
         if "resourceVersion" in document["metadata"]:
-            raise Rejected(f"{document['kind']} {name}: resourceVersion must not be set on an object that is to be created")
+            raise Rejected(
+                f"{document['kind']} {name}: resourceVersion must not be set on an object that is to be "
+                "created"
+            )
         with self._errors(document["kind"], name):
             return dict(self._client().create(resource.from_dict(document)))
 
@@ -68,20 +84,26 @@ class KubernetesCluster:
             return dict(self._client().get(_resource(kind), name))
 
     def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
-        """See `ports.Cluster.list`. Servers leave kind and apiVersion out of lists; here every document has them."""
+        """See `ports.Cluster.list`. Servers leave kind and apiVersion out of lists; here every document has
+        them."""
         title = {"apiVersion": _KINDS.get(kind, ("",))[0], "kind": kind}
         with self._errors(kind, ""):
-            found = [{**title, **one} for one in self._client().list(_resource(kind), labels=dict(labels or {}))]
+            found = [
+                {**title, **one} for one in self._client().list(_resource(kind), labels=dict(labels or {}))
+            ]
         return sorted(found, key=lambda one: one["metadata"]["name"])
 
     def update(self, document: Document, *, status: bool = False) -> Document:
         """See `ports.Cluster.update`. Raises Rejected for a document that the API server refuses."""
         resource, name = self._checked(document)
         with self._errors(document["kind"], name):
-            return dict(self._client().replace((resource.Status if status else resource).from_dict(document), name))
+            return dict(
+                self._client().replace((resource.Status if status else resource).from_dict(document), name)
+            )
 
     def delete(self, kind: str, name: str, *, version: str = "") -> None:
-        """See `ports.Cluster.delete`. What the object owns goes with it: a Job's Pods would be orphaned by default."""
+        """See `ports.Cluster.delete`. What the object owns goes with it: a Job's Pods would be orphaned by
+        default."""
         options = {
             "propagationPolicy": CascadeType.BACKGROUND.value,
             **({"preconditions": {"resourceVersion": version}} if version else {}),
@@ -95,18 +117,23 @@ class KubernetesCluster:
     def log(self, pod: str, *, follow: bool = False) -> Iterator[str]:
         """The lines of a Pod's log, their ends included; with `follow` until the Pod has ended.
 
-        Raises NotFound when the Pod is gone, Rejected while it has no log, ClusterUnavailable when the connection breaks.
+        Raises NotFound when the Pod is gone, Rejected while it has no log, ClusterUnavailable when the
+        connection breaks.
         """
         with self._errors("Pod", pod):
             yield from self._client().log(pod, follow=follow)
 
     def _checked(self, document: Document) -> tuple[_Resource, str]:
         if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
-            raise Rejected("not an object that a cluster takes: a document needs apiVersion, kind and metadata")
+            raise Rejected(
+                "not an object that a cluster takes: a document needs apiVersion, kind and metadata"
+            )
         kind, metadata = document.get("kind"), document["metadata"]
         resource = _resource(str(kind))
         if document.get("apiVersion") != _KINDS[str(kind)][0]:
-            raise Rejected(f"apiVersion of a {kind} is {_KINDS[str(kind)][0]}, not {document.get('apiVersion')!r}")
+            raise Rejected(
+                f"apiVersion of a {kind} is {_KINDS[str(kind)][0]}, not {document.get('apiVersion')!r}"
+            )
         if metadata.get("namespace", self.namespace) != self.namespace:
             raise Rejected(f"metadata.namespace is {metadata['namespace']!r}, and this is {self.namespace!r}")
         return resource, str(metadata.get("name") or "")
@@ -119,7 +146,8 @@ class KubernetesCluster:
             raise self._refusal(kind, name, error) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ClusterUnavailable(
-                f"the API server did not answer: {_words(error)}", fix="is the cluster up? kubectl cluster-info"
+                f"the API server did not answer: {_words(error)}",
+                fix="is the cluster up? kubectl cluster-info",
             ) from error
 
     def _refusal(self, kind: str, name: str, error: ApiError) -> KnollError:
@@ -129,16 +157,26 @@ class KubernetesCluster:
             fix = "ask whoever has set the policy, or change what it objects to; it is tried again"
             return Forbidden(f"the cluster does not admit {title}: {text}", fix=fix)
         if code == 404 and (not name or not (error.status.details and error.status.details.name)):
-            return ClusterUnavailable(f"the cluster has no {kind}: {text}", fix=f"install what defines it: make deploy for knoll ({title})")
+            return ClusterUnavailable(
+                f"the cluster has no {kind}: {text}",
+                fix=f"install what defines it: make deploy for knoll ({title})",
+            )
         if code == 404:
             return NotFound(f"there is no {title}")
         if code == 409:
             exists = reason == "AlreadyExists"
-            return AlreadyExists(f"{title} exists already", fix="read it back") if exists else Conflict(f"{title} has changed: {text}")
+            return (
+                AlreadyExists(f"{title} exists already", fix="read it back")
+                if exists
+                else Conflict(f"{title} has changed: {text}")
+            )
         if code in (400, 405, 413, 415, 422):
             return Rejected(f"the cluster refuses {title}: {text}")
         kind_of_error = Forbidden if code == 403 else ClusterUnavailable
-        return kind_of_error(f"the cluster did not serve {title}: {code} {text}", fix=f"kubectl auth can-i --list -n {self.namespace}")
+        return kind_of_error(
+            f"the cluster did not serve {title}: {code} {text}",
+            fix=f"kubectl auth can-i --list -n {self.namespace}",
+        )
 
     def _client(self) -> Client:
         with self._lock:
@@ -150,10 +188,14 @@ class KubernetesCluster:
         try:
             config = KubeConfig.from_file(self._kubeconfig) if self._kubeconfig else KubeConfig.from_env()
             single = config.get(self._context or None)
-            return Client(single, namespace=self._namespace or None, timeout=httpx2.Timeout(_TIMEOUT), trust_env=False)
+            return Client(
+                single, namespace=self._namespace or None, timeout=httpx2.Timeout(_TIMEOUT), trust_env=False
+            )
         except (ConfigError, OSError, KeyError, ValueError) as error:
-            fix = "set KUBECONFIG to the file that says where the cluster is, or run knoll up for a platform without one"
-            raise ClusterUnavailable(f"nothing says where the cluster is: {_words(error)}", fix=fix) from error
+            fix = "set KUBECONFIG to the file of your cluster, or run knoll up for a platform without one"
+            raise ClusterUnavailable(
+                f"nothing says where the cluster is: {_words(error)}", fix=fix
+            ) from error
 
 
 def _resource(kind: str) -> _Resource:

@@ -1,7 +1,8 @@
 """Kubernetes objects in one SQLite file, with the API server's rules of optimistic concurrency.
 
-For the laptop, where several processes work on the same objects: each write is one immediate transaction, so the file decides who wins.
-The rules are those of Kubernetes' API conventions ("Concurrency Control and Consistency", "Metadata", "Spec and Status").
+For the laptop, where several processes work on the same objects: each write is one immediate transaction, so
+the file decides who wins. The rules are those of Kubernetes' API conventions ("Concurrency Control and
+Consistency", "Metadata", "Spec and Status").
 """
 
 import json
@@ -35,7 +36,8 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
-    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, namespace, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revisions (number INTEGER NOT NULL);
 INSERT INTO revisions SELECT 0 WHERE NOT EXISTS (SELECT * FROM revisions);
@@ -43,7 +45,8 @@ INSERT INTO revisions SELECT 0 WHERE NOT EXISTS (SELECT * FROM revisions);
 
 
 class LocalCluster:
-    """`ports.Cluster` on a file. Threads and processes may share it; each thread has a connection of its own."""
+    """`ports.Cluster` on a file. Threads and processes may share it; each thread has a connection of its
+    own."""
 
     def __init__(self, path: Path, namespace: str, clock: Clock) -> None:
         self._path, self._namespace, self._clock = path, namespace, clock
@@ -55,7 +58,9 @@ class LocalCluster:
         """See `ports.Cluster.create`. Raises Rejected for a document that an API server would refuse."""
         document, kind, name = self._checked(document)
         if "resourceVersion" in document["metadata"]:
-            raise Rejected(f"{kind} {name}: resourceVersion must not be set on an object that is to be created")
+            raise Rejected(
+                f"{kind} {name}: resourceVersion must not be set on an object that is to be created"
+            )
         with self._transaction() as file:
             if self._find(file, kind, name):
                 raise AlreadyExists(f"{kind} {name} exists already", fix="read it back")
@@ -92,7 +97,9 @@ class LocalCluster:
             if stored is None:
                 raise NotFound(f"there is no {kind} {name}")
             if not _is_current(document["metadata"], stored["metadata"]):
-                raise Conflict(f"{kind} {name} has changed since it was read", fix="read it again and decide again")
+                raise Conflict(
+                    f"{kind} {name} has changed since it was read", fix="read it again and decide again"
+                )
             written = _with_status(stored, document) if status else _with_spec(stored, document)
             return stored if written == stored else self._store(file, written)
 
@@ -101,14 +108,17 @@ class LocalCluster:
         with self._transaction() as file:
             stored = self._find(file, _known(kind), name)
             if version and stored is not None and stored["metadata"]["resourceVersion"] != version:
-                raise Conflict(f"{kind} {name} has changed since it was read", fix="read it again and decide again")
+                raise Conflict(
+                    f"{kind} {name} has changed since it was read", fix="read it again and decide again"
+                )
             query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
             if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
                 raise NotFound(f"there is no {kind} {name}")
             _next_revision(file)
 
     def revision(self) -> int:
-        """A number that grows with every change of any object in the file: the same number, the same objects."""
+        """A number that grows with every change of any object in the file: the same number, the same
+        objects."""
         with self._connected() as file:
             return int(file.execute("SELECT number FROM revisions").fetchone()[0])
 
@@ -129,9 +139,14 @@ class LocalCluster:
         return _decoded(row[0]) if row else None
 
     def _store(self, file: sqlite3.Connection, document: Document) -> Document:
-        document = {**document, "metadata": {**document["metadata"], "resourceVersion": str(_next_revision(file))}}
+        document = {
+            **document,
+            "metadata": {**document["metadata"], "resourceVersion": str(_next_revision(file))},
+        }
         row = (document["kind"], self._namespace, document["metadata"]["name"], to_json(document).decode())
-        file.execute("INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row)
+        file.execute(
+            "INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row
+        )
         return _decoded(row[3])
 
     @contextmanager
@@ -173,7 +188,10 @@ def _decoded(body: str) -> Document:
 
 
 def _is_current(read: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    return (read.get("resourceVersion"), read.get("uid", stored["uid"])) == (stored["resourceVersion"], stored["uid"])
+    return (read.get("resourceVersion"), read.get("uid", stored["uid"])) == (
+        stored["resourceVersion"],
+        stored["uid"],
+    )
 
 
 def _without_status(document: Document) -> Document:
@@ -185,7 +203,8 @@ def _with_status(stored: Document, document: Document) -> Document:
 
 
 def _with_spec(stored: Document, document: Document) -> Document:
-    """Everything but the status and what the server owns; the generation counts changes outside of metadata."""
+    """Everything but the status and what the server owns; the generation counts changes outside of
+    metadata."""
     given = {key: value for key, value in document["metadata"].items() if key not in _OF_THE_SERVER}
     kept = {key: stored["metadata"][key] for key in _OF_THE_SERVER}
     written = _without_status(document) | ({"status": stored["status"]} if "status" in stored else {})
@@ -204,7 +223,9 @@ def _faults(document: Any, namespace: str) -> list[str]:
     if document.get("apiVersion") != _KINDS[kind]:
         faults.append(f"apiVersion of a {kind} is {_KINDS[kind]}, not {document.get('apiVersion')!r}")
     if not isinstance(metadata.get("name"), str) or not _NAME.fullmatch(metadata["name"]):
-        faults.append(f"metadata.name {metadata.get('name')!r} must be 1-63 lower-case letters, digits and dashes")
+        faults.append(
+            f"metadata.name {metadata.get('name')!r} must be 1-63 lower-case letters, digits and dashes"
+        )
     if metadata.get("namespace", namespace) != namespace:
         faults.append(f"metadata.namespace is {metadata['namespace']!r}, and this is {namespace!r}")
     for field in ("labels", "annotations"):

@@ -1,6 +1,8 @@
-"""Kubernetes objects in memory, with the rules of the laptop's document store, because it is that one without a file.
+"""Kubernetes objects in memory, with the rules of the laptop's document store, because it is that one without
+a file.
 
-For tests that need thousands of clusters. One connection behind a lock takes the place of the file, so that threads meet one state.
+For tests that need thousands of clusters. One connection behind a lock takes the place of the file, so that
+threads meet one state.
 """
 
 import sqlite3

@@ -1,4 +1,5 @@
-"""The way to a broker over HTTP: a structured CloudEvent, posted to the sink that Knative or the laptop platform names."""
+"""The way to a broker over HTTP: a structured CloudEvent, posted to the sink that Knative or the laptop
+platform names."""
 
 import time
 
@@ -46,4 +47,7 @@ class HttpEvents:
             return f"{type(error).__name__}: {error}", False
         if answer.is_success:
             return "", True
-        return f"it answered {answer.status_code}", answer.status_code < 500 and answer.status_code not in _LATER
+        return (
+            f"it answered {answer.status_code}",
+            answer.status_code < 500 and answer.status_code not in _LATER,
+        )

@@ -1,8 +1,9 @@
 """CloudEvents over HTTP, in both directions, and the answers that a broker understands.
 
-The SDK writes events. It does not read them: version 1 leaves header values percent-encoded, takes a binary event that lacks an
-attribute for a structured one, and quotes bodies in its errors. Brokers retry on 404, 408, 409 and 429, and take a 2xx answer with a
-body that is no event for a failure, so `respond` gives nothing but 200, 204, 422 and 503.
+The SDK writes events. It does not read them: version 1 leaves header values percent-encoded, takes a binary
+event that lacks an attribute for a structured one, and quotes bodies in its errors. Brokers retry on 404,
+408, 409 and 429, and take a 2xx answer with a body that is no event for a failure, so `respond` gives nothing
+but 200, 204, 422 and 503.
 """
 
 import base64
@@ -26,7 +27,11 @@ _log = logging.getLogger(__name__)
 
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = {"ce-specversion", "ce-id", "ce-source", "ce-type"}
-_NO_HEADER = {"data", "data_base64", "datacontenttype"}  # in binary mode these travel as the body and Content-Type
+_NO_HEADER = {
+    "data",
+    "data_base64",
+    "datacontenttype",
+}  # in binary mode these travel as the body and Content-Type
 _JSON = re.compile(r"(application|text)/(.+\+)?json")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_TEXT = 1000  # characters; a broker keeps 1,024 bytes of an error
@@ -52,16 +57,23 @@ def is_structured(headers: Mapping[str, str]) -> bool:
 
 
 def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
-    """Read an event in binary or structured mode. Raises InvalidEvent that lists every fault and quotes no value."""
+    """Read an event in binary or structured mode. Raises InvalidEvent that lists every fault and quotes no
+    value."""
     media_type = _media_type(_value(headers, "content-type"))
     if media_type == _STRUCTURED:
         document = _from_structured(body)
     elif is_structured(headers):
-        raise InvalidEvent(f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {_STRUCTURED}")
+        raise InvalidEvent(
+            f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {_STRUCTURED}"
+        )
     else:
         document = _from_binary(headers, media_type, body)
     event = event_from_json(document)
-    odd = [name for name, value in document.items() if name != "data" and isinstance(value, str) and _CONTROL.search(value)]
+    odd = [
+        name
+        for name, value in document.items()
+        if name != "data" and isinstance(value, str) and _CONTROL.search(value)
+    ]
     if odd:
         raise InvalidEvent("control characters in " + ", ".join(sorted(odd)))
     return event
@@ -69,15 +81,19 @@ def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
 
 def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
     """Headers and body of the event in structured mode, which no proxy can misread."""
-    attributes = {name: value for name, value in event_to_json(event).items() if name != "data" and value != ""}
+    attributes = {
+        name: value for name, value in event_to_json(event).items() if name != "data" and value != ""
+    }
     headers, body = to_structured(CloudEvent(attributes, event.data))
     return dict(headers), body
 
 
 def respond(act: Callable[[], Event | None]) -> Response:
-    """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never, 503 for later.
+    """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never,
+    503 for later.
 
-    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body, a stack trace or control characters.
+    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body, a stack
+    trace or control characters.
     """
     try:
         reply = act()
@@ -94,7 +110,9 @@ def respond(act: Callable[[], Event | None]) -> Response:
 
 
 def _refuse(status: int, text: str) -> Response:
-    return Response(status, {"content-type": "text/plain; charset=utf-8"}, text[:_LONGEST_TEXT].encode(errors="replace"))
+    return Response(
+        status, {"content-type": "text/plain; charset=utf-8"}, text[:_LONGEST_TEXT].encode(errors="replace")
+    )
 
 
 def _plain(error: Exception) -> str:
@@ -110,7 +128,11 @@ def _from_structured(body: bytes) -> dict[str, Any]:
         raise InvalidEvent("data and data_base64 exclude each other")
     if "data_base64" in document:
         document["data"] = _from_base64(document.pop("data_base64"), document.get("datacontenttype"))
-    return {name: _scalar(value) if name != "data" else value for name, value in document.items() if value is not None}
+    return {
+        name: _scalar(value) if name != "data" else value
+        for name, value in document.items()
+        if value is not None
+    }
 
 
 def _from_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> dict[str, Any]:
@@ -121,7 +143,11 @@ def _from_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> di
         if not header.lower().startswith("ce-"):
             continue
         if name in document or name in _NO_HEADER:
-            faults.append(f"header {header.lower()} is given twice" if name in document else f"there is no header {header.lower()}")
+            faults.append(
+                f"header {header.lower()} is given twice"
+                if name in document
+                else f"there is no header {header.lower()}"
+            )
         try:
             document[name] = _decoded(value)
         except UnicodeDecodeError:
@@ -134,7 +160,8 @@ def _from_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> di
 
 
 def _decoded(value: str) -> str:
-    """A header value as section 3.1.3.2 of the HTTP binding wants it read: quotes off, then percent-decoded once."""
+    """A header value as section 3.1.3.2 of the HTTP binding wants it read: quotes off, then percent-decoded
+    once."""
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
     return unquote(value, errors="strict")

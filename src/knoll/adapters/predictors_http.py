@@ -11,19 +11,24 @@ __all__ = ["HttpPredictors"]
 
 
 class HttpPredictors:
-    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative waits 300.
+    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative
+    waits 300.
 
-    With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and names its server in the Host header: where the names
-    of a cluster's services do not resolve.
+    With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and names its server in the
+    Host header: where the names of a cluster's services do not resolve.
     """
 
     def __init__(self, gateway: str = "", *, timeout: float = 300.0) -> None:
         self._gateway = gateway
         self._client = httpx.Client(timeout=httpx.Timeout(timeout, connect=10.0), trust_env=False)
 
-    def predict(self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False) -> Answer:
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
         """See `ports.Predictors.predict`; without an answer the body says why."""
-        headers = {"content-type": "application/json", "accept": accept} | ({"x-knoll-replay": "true"} if is_replay else {})
+        headers = {"content-type": "application/json", "accept": accept} | (
+            {"x-knoll-replay": "true"} if is_replay else {}
+        )
         base, host = (self._gateway, {"host": urlsplit(url).netloc}) if self._gateway else (url, {})
         path = f"/v1/models/{quote(model, safe='')}:predict"
         started = time.perf_counter()

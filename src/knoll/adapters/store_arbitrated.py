@@ -1,10 +1,11 @@
 """Conditional writes with one winner, also on a store that checks first and writes then.
 
-S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there and write it afterwards, so writers
-that come in the same moment may all be told that they were first. Each reads back what lies there, and whoever finds another's bytes has
-lost. That leaves one way for two to win: a writer that had looked before the first one wrote, and writes after it has read. So such a store
-is good enough to try knoll, where the API server decides about Jobs, and not for work that counts. A probe finds out which kind a store is;
-until it has, writers read back.
+S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there and
+write it afterwards, so writers that come in the same moment may all be told that they were first. Each reads
+back what lies there, and whoever finds another's bytes has lost. That leaves one way for two to win: a writer
+that had looked before the first one wrote, and writes after it has read. So such a store is good enough to
+try knoll, where the API server decides about Jobs, and not for work that counts. A probe finds out which kind
+a store is; until it has, writers read back.
 """
 
 import json
@@ -28,7 +29,8 @@ _PATIENCE = 5.0  # seconds; SeaweedFS lets writers of one key wait a second for 
 
 
 class ArbitratedStore:
-    """`ports.ObjectStore` over another one; `root` is the URI of the model bucket, where the verdict of the probe lies."""
+    """`ports.ObjectStore` over another one; `root` is the URI of the model bucket, where the verdict of the
+    probe lies."""
 
     def __init__(self, store: ObjectStore, root: str) -> None:
         self._store, self._root = store, root
@@ -42,14 +44,18 @@ class ArbitratedStore:
         """See `ports.ObjectStore.get`."""
         return self._store.get(uri, **options)
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
         """See `ports.ObjectStore.put`."""
         if not if_absent or self._trusts():
             return self._store.put(uri, body, if_absent=if_absent, content_type=content_type)
         content = body if isinstance(body, bytes) else body.read()
         etag = self._store.put(uri, content, if_absent=True, content_type=content_type)
         if self._store.get(uri) != content:
-            raise AlreadyExists(f"{uri} exists already: another writer came in the same moment", fix="read it back")
+            raise AlreadyExists(
+                f"{uri} exists already: another writer came in the same moment", fix="read it back"
+            )
         return etag
 
     def delete(self, uri: str) -> None:
@@ -70,19 +76,25 @@ class ArbitratedStore:
 
 
 def probe_once(store: ObjectStore, root: str, now: datetime) -> bool:
-    """The verdict on this store, found out now if nobody has before: whether its conditional writes are atomic."""
+    """The verdict on this store, found out now if nobody has before: whether its conditional writes are
+    atomic."""
     known = _verdict(store, root)
     if known is not None:
         return known
     found = probe(store, root)
-    body = {"conditionalWrites": "atomic" if found else "check, then write", "at": now.isoformat(), "writers": _WRITERS, "keys": _KEYS}
+    body = {
+        "conditionalWrites": "atomic" if found else "check, then write",
+        "at": now.isoformat(),
+        "writers": _WRITERS,
+        "keys": _KEYS,
+    }
     store.put(probe_uri(root), json.dumps(body, indent=1).encode(), content_type="application/json")
     return found
 
 
 def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _KEYS) -> bool:
-    """Whether, of so many writers at once, one wins each of so many keys. Ends at the first key that has none or several winners, or after
-    some seconds: then the keys so far count."""
+    """Whether, of so many writers at once, one wins each of so many keys. Ends at the first key that has none
+    or several winners, or after some seconds: then the keys so far count."""
     until = time.monotonic() + _PATIENCE
     place = join(root, "probes", uuid.uuid4().hex)
     start = threading.Barrier(writers)
@@ -97,7 +109,9 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
 
     with ThreadPoolExecutor(writers) as pool:
         try:
-            uris = takewhile(lambda _: time.monotonic() < until, (join(place, str(key)) for key in range(keys)))
+            uris = takewhile(
+                lambda _: time.monotonic() < until, (join(place, str(key)) for key in range(keys))
+            )
             return all(sum(pool.map(wins, [uri] * writers, range(writers))) == 1 for uri in uris)
         finally:
             list(pool.map(store.delete, [one.uri for one in store.list(join(place, ""))]))

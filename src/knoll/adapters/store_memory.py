@@ -1,6 +1,7 @@
 """An object store in memory, with the rules of the real ones, so that a stage can be tested without a server.
 
-It keeps the whole contract of `ObjectStore`: conditional writes with one winner, etags that pin a read, listings in the order of keys.
+It keeps the whole contract of `ObjectStore`: conditional writes with one winner, etags that pin a read,
+listings in the order of keys.
 """
 
 import hashlib
@@ -29,7 +30,8 @@ def _utc_now() -> datetime:
 
 
 class MemoryStore:
-    """Objects in a dict; safe to use from several threads. `now` is the store's clock; with `keeps_versions` nothing is ever lost."""
+    """Objects in a dict; safe to use from several threads. `now` is the store's clock; with `keeps_versions`
+    nothing is ever lost."""
 
     def __init__(self, now: Callable[[], datetime] = _utc_now, *, keeps_versions: bool = False) -> None:
         self._now = now
@@ -46,8 +48,11 @@ class MemoryStore:
             found = [self._objects[uri].info for uri in self._under(prefix, after)]
         return iter(found)
 
-    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
-        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`, nor was at that time."""
+    def get(
+        self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None
+    ) -> bytes:
+        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`, nor was at
+        that time."""
         with self._lock:
             stored = self._objects.get(uri)
             if etag and at and (stored is None or stored.info.etag != etag):
@@ -58,13 +63,22 @@ class MemoryStore:
             raise Conflict(f"{uri} has etag {stored.info.etag}, not {etag}")
         return stored.body[part.start : part.stop] if part else stored.body
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:  # noqa: ARG002
+    def put(
+        self,
+        uri: str,
+        body: bytes | BinaryIO,
+        *,
+        if_absent: bool = False,
+        content_type: str = "",  # noqa: ARG002
+    ) -> str:
         """Write the object. Raises AlreadyExists with `if_absent` when it is there."""
         _, key = split_uri(uri)
         if not key:
             raise Rejected(f"{uri} names a bucket, not an object")
         content = body if isinstance(body, bytes) else body.read()
-        info = ObjectInfo(uri, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), self._now())
+        info = ObjectInfo(
+            uri, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), self._now()
+        )
         with self._lock:
             if if_absent and uri in self._objects:
                 raise AlreadyExists(f"{uri} exists")
@@ -87,9 +101,13 @@ class MemoryStore:
 
     def _was(self, uri: str, etag: str, at: datetime) -> _Stored | None:
         past = self._past.get(uri, [])
-        return next((one for one, end in past if one.info.etag == etag and one.info.modified <= at < end), None)
+        return next(
+            (one for one, end in past if one.info.etag == etag and one.info.modified <= at < end), None
+        )
 
     def _under(self, prefix: str, after: str) -> Sequence[str]:
         """The URIs that start with `prefix`: they stand next to each other."""
         first = max(bisect_left(self._order, prefix), bisect_right(self._order, after))
-        return self._order[first : bisect_right(self._order, prefix, first, key=lambda uri: uri[: len(prefix)])]
+        return self._order[
+            first : bisect_right(self._order, prefix, first, key=lambda uri: uri[: len(prefix)])
+        ]

@@ -1,7 +1,8 @@
 """Objects on any S3 server, over boto3: SeaweedFS on the laptop, MinIO or AWS on a cluster.
 
-File objects travel in parts of a fixed size, because the etag of a multipart upload depends on it, and the identity of a dataset is
-made of etags. Checksums beyond what S3 requires stay off: not every server knows them.
+File objects travel in parts of a fixed size, because the etag of a multipart upload depends on it, and the
+identity of a dataset is made of etags. Checksums beyond what S3 requires stay off: not every server knows
+them.
 """
 
 import threading
@@ -35,7 +36,8 @@ _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_
 class S3Store:
     """`ports.ObjectStore` on one S3 server. Threads may share it.
 
-    An empty endpoint means AWS; empty keys mean the default chain of AWS: environment, profile, role of the pod.
+    An empty endpoint means AWS; empty keys mean the default chain of AWS: environment, profile, role of the
+    pod.
     """
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
@@ -52,15 +54,23 @@ class S3Store:
         start: Any = {"StartAfter": _folder(split_uri(after)[1])} if after else {}
         try:
             with self._errors(prefix):
-                for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **start):
+                for page in (
+                    self._client()
+                    .get_paginator("list_objects_v2")
+                    .paginate(Bucket=bucket, Prefix=key, **start)
+                ):
                     for one in page.get("Contents", []):
                         uri = f"s3://{bucket}/{one['Key']}"
                         if uri > after:
-                            yield ObjectInfo(uri, _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC))
+                            yield ObjectInfo(
+                                uri, _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
+                            )
         except NotFound:
             return
 
-    def get(self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None) -> bytes:
+    def get(
+        self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None
+    ) -> bytes:
         """See `ports.ObjectStore.get`."""
         bytes_only: dict[str, Any] = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
         try:
@@ -71,7 +81,9 @@ class S3Store:
                 raise
         return self._get(uri, bytes_only | {"VersionId": version})
 
-    def put(self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "") -> str:
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
         """See `ports.ObjectStore.put`; a file object is read from where it stands.
 
         With `if_absent` it is sent whole, at most 5 GB, because the condition holds for one request.
@@ -96,7 +108,9 @@ class S3Store:
         """Create the bucket unless it is there and ours."""
         uri = f"s3://{name}/"
         is_regional = not self._endpoint and self._region not in ("", "us-east-1")
-        place: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if is_regional else {}
+        place: Any = (
+            {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if is_regional else {}
+        )
         try:
             with self._errors(uri):
                 self._client().head_bucket(Bucket=name)
@@ -113,7 +127,8 @@ class S3Store:
             return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
 
     def _version(self, uri: str, etag: str, at: datetime) -> str:
-        """Id of the version that was the object at that time, if it has that etag; "" if not, and where nobody may ask."""
+        """Id of the version that was the object at that time, if it has that etag; "" if not, and where
+        nobody may ask."""
         try:
             with self._errors(uri):
                 written, deleted = self._versions(*_split_object(uri))
@@ -173,19 +188,26 @@ class S3Store:
         code = error.response.get("Error", {}).get("Code", "")
         status = _status(error)
         if code == "NoSuchBucket" or (status == 404 and not key):
-            return NotFound(f"there is no bucket {bucket} on {self._place()}", fix=f"create it: aws s3 mb s3://{bucket}")
+            return NotFound(
+                f"there is no bucket {bucket} on {self._place()}", fix=f"create it: aws s3 mb s3://{bucket}"
+            )
         if status == 404:
             return NotFound(f"there is no object {uri}", fix="is the name right, and is its writer done?")
-        if code in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists") or (status == 412 and error.operation_name == "PutObject"):
+        if code in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists") or (
+            status == 412 and error.operation_name == "PutObject"
+        ):
             return AlreadyExists(f"{uri} exists already", fix="read it back")
         if status in (409, 412):
             return Conflict(f"{uri} has changed ({code})", fix="read it again and decide again")
         if code == "InvalidBucketName":
-            return Rejected(f"{bucket!r} cannot name a bucket", fix="use 3 to 63 lower-case letters, digits and dashes")
+            return Rejected(
+                f"{bucket!r} cannot name a bucket", fix="use 3 to 63 lower-case letters, digits and dashes"
+            )
         return self._unavailable(uri, f"{status} {code}")
 
     def _unavailable(self, uri: str, reason: str) -> StoreUnavailable:
-        fix = f"is {self._place()} up, and are its keys right? KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL names another server"
+        place = self._place()
+        fix = f"is {place} up, and are its keys right? KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL names another"
         return StoreUnavailable(f"S3 at {self._place()} did not serve {uri}: {reason}", fix=fix)
 
     def _place(self) -> str:
@@ -226,7 +248,8 @@ def _split_object(uri: str) -> tuple[str, str]:
 
 
 def _folder(key: str) -> str:
-    """Where listings begin for a key: some servers (SeaweedFS 4.48) do not list what is below a folder that they are to begin behind."""
+    """Where listings begin for a key: some servers (SeaweedFS 4.48) do not list what is below a folder that
+    they are to begin behind."""
     return key[: key.rfind("/") + 1]
 
 

@@ -7,7 +7,14 @@ import typer
 from knoll.cli import demo, platform
 from knoll.cli.grammar import PROGRAM
 from knoll.cli.root import add_commands, new_root, print_version
-from knoll.cli.session import ClusterOption, ContextOption, HomeOption, KubeconfigOption, NamespaceOption, PortOption
+from knoll.cli.session import (
+    ClusterOption,
+    ContextOption,
+    HomeOption,
+    KubeconfigOption,
+    NamespaceOption,
+    PortOption,
+)
 
 __all__ = ["app", "main"]
 
@@ -24,7 +31,9 @@ def knoll(
     namespace: NamespaceOption = None,
     context: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Data lands in a bucket, a trained model answers.
 
@@ -33,7 +42,8 @@ def knoll(
     By hand: [bold]knoll up[/bold] in one terminal; in another [bold]knoll apply -f model.yaml[/bold],
     [bold]knoll upload MODEL PATH[/bold], [bold]knoll runs -w[/bold], [bold]knoll predict MODEL FILE[/bold].
 
-    On a cluster: [bold]knoll --cluster kubernetes models[/bold], or [bold]kn model list[/bold]. The cluster's options may stand anywhere.
+    On a cluster: [bold]knoll --cluster kubernetes models[/bold], or [bold]kn model list[/bold]. The cluster's
+    options may stand anywhere.
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 timed out, 4 not found. Reading verbs take [bold]-o json[/bold].
     """

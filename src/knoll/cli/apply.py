@@ -21,7 +21,10 @@ _TRIES = 10
 def apply(
     ctx: typer.Context,
     files: Annotated[
-        list[str], typer.Option("-f", "--filename", metavar="FILE", help="YAML file with Models; - is stdin; may be repeated.")
+        list[str],
+        typer.Option(
+            "-f", "--filename", metavar="FILE", help="YAML file with Models; - is stdin; may be repeated."
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
     output: OutputOption = Output.table,
@@ -35,16 +38,23 @@ def apply(
     """
     results = apply_files(platform_of(ctx), files, dry_run=dry_run, warn=lambda text: say(ctx, text))
     if output is Output.json:
-        print_json({"applied": [{"model": name, "result": result, "dryRun": dry_run} for name, result in results]})
+        print_json(
+            {"applied": [{"model": name, "result": result, "dryRun": dry_run} for name, result in results]}
+        )
         return
     for name, result in results:
         typer.echo(f"model/{name} {result}{' (dry run)' if dry_run else ''}")
 
 
 def apply_files(
-    platform: "Platform", files: list[str], *, dry_run: bool = False, warn: Callable[[str], object] = lambda _: None
+    platform: "Platform",
+    files: list[str],
+    *,
+    dry_run: bool = False,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> list[tuple[str, str]]:
-    """Apply the Models in the files; give name and result of each: created, configured or unchanged. Raises InvalidModel."""
+    """Apply the Models in the files; give name and result of each: created, configured or unchanged. Raises
+    InvalidModel."""
     from knoll.cli.documents import read_declared
 
     declared = read_declared(files, platform.settings.model_bucket)
@@ -61,7 +71,8 @@ def delete(
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Stop training and serving a model and forget its declaration; its data and its versions stay in their buckets.
+    """Stop training and serving a model and forget its declaration; its data and its versions stay in their
+    buckets.
 
     Example: knoll delete digits
 
@@ -74,7 +85,9 @@ def delete(
     platform = platform_of(ctx)
     find_model(platform, model)
     if not yes:
-        typer.confirm(f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True)
+        typer.confirm(
+            f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True
+        )
     _delete(platform, "Model", model)  # first: a Model that is still there would have the others made again
     for kind in ("InferenceService", "Job"):
         for one in platform.cluster.list(kind, part_labels(model)):

@@ -1,4 +1,5 @@
-"""A bar while many things are done one after the other; only people at a terminal see it, elsewhere the result says enough."""
+"""A bar while many things are done one after the other; only people at a terminal see it, elsewhere the
+result says enough."""
 
 import sys
 from collections.abc import Callable, Iterator

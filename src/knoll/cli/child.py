@@ -1,7 +1,8 @@
-"""A platform of its own, as a child process that ends with its parent's work, unless the parent is killed with -9.
+"""A platform of its own, as a child process that ends with its parent's work, unless the parent is killed
+with -9.
 
-The demo starts `knoll up` as a user would. The child has a session of its own, so that Ctrl-C reaches the parent alone, which then stops
-the child in order.
+The demo starts `knoll up` as a user would. The child has a session of its own, so that Ctrl-C reaches the
+parent alone, which then stops the child in order.
 """
 
 import signal
@@ -24,17 +25,31 @@ _STOP = 30.0
 
 @contextmanager
 def platform_child(settings: Settings) -> Iterator[None]:
-    """`knoll up` in the home of these settings, until the block is left, whatever the reason. Raises KnollError when it does not start."""
+    """`knoll up` in the home of these settings, until the block is left, whatever the reason. Raises
+    KnollError when it does not start."""
     from knoll.wiring.running import running
 
     log = settings.home / "logs" / "up.log"
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "knoll.cli", "--home", str(settings.home), "--port", str(settings.port), "up"]
+    command = [
+        sys.executable,
+        "-m",
+        "knoll.cli",
+        "--home",
+        str(settings.home),
+        "--port",
+        str(settings.port),
+        "up",
+    ]
     with _interrupts(), log.open("wb") as file:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
         try:
-            wait_until(lambda: _is_up(child, log) and running(settings) is not None, _START, "knoll up to be ready")
+            wait_until(
+                lambda: _is_up(child, log) and running(settings) is not None, _START, "knoll up to be ready"
+            )
             yield
         finally:
             _stop(child)
@@ -52,7 +67,9 @@ def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None
 def _is_up(child: "subprocess.Popen[bytes]", log: Path) -> bool:
     if child.poll() is not None:
         last = log.read_text(errors="replace").strip()[-2000:]
-        raise KnollError(f"knoll up ended with exit code {child.returncode}:\n{last}", fix="knoll up, to see it by itself")
+        raise KnollError(
+            f"knoll up ended with exit code {child.returncode}:\n{last}", fix="knoll up, to see it by itself"
+        )
     return True
 
 
@@ -67,12 +84,15 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the block as Ctrl-C does, so that its `finally` runs."""
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the block as Ctrl-C does, so that its
+    `finally` runs."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores
+    heard = [
+        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN
+    ]  # nohup ignores
     before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield

@@ -1,6 +1,7 @@
 """Shell completion from the platform: models, versions, runs, dead letters and event types.
 
-Completion must never print or hang a shell: when no platform runs, or a cluster is slow to answer, there is nothing to offer.
+Completion must never print or hang a shell: when no platform runs, or a cluster is slow to answer, there is
+nothing to offer.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,13 @@ from knoll.errors import KnollError
 if TYPE_CHECKING:
     from knoll.ports import Platform
 
-__all__ = ["complete_event_types", "complete_letters", "complete_models", "complete_runs", "complete_versions"]
+__all__ = [
+    "complete_event_types",
+    "complete_letters",
+    "complete_models",
+    "complete_runs",
+    "complete_versions",
+]
 
 
 _PATIENCE = 2.0  # seconds
@@ -23,7 +30,9 @@ _PATIENCE = 2.0  # seconds
 
 def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the applied models."""
-    return _offer(ctx, incomplete, lambda platform: (one["metadata"]["name"] for one in platform.cluster.list("Model")))
+    return _offer(
+        ctx, incomplete, lambda platform: (one["metadata"]["name"] for one in platform.cluster.list("Model"))
+    )
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -48,7 +57,9 @@ def complete_letters(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of the dead letters."""
     from knoll.dead_letters.letters import list_letters
 
-    return _offer(ctx, incomplete, lambda platform: list_letters(platform.store, platform.settings.model_root))
+    return _offer(
+        ctx, incomplete, lambda platform: list_letters(platform.store, platform.settings.model_root)
+    )
 
 
 def complete_event_types(incomplete: str) -> list[str]:

@@ -1,6 +1,8 @@
-"""`knoll demo`: the whole loop on real data, as a user would go through it, with the functions behind the same commands.
+"""`knoll demo`: the whole loop on real data, as a user would go through it, with the functions behind the
+same commands.
 
-It is the first thing that a newcomer runs, and it proves an installation: each step is explained, and a bar that is missed fails it.
+It is the first thing that a newcomer runs, and it proves an installation: each step is explained, and a bar
+that is missed fails it.
 """
 
 import shutil
@@ -25,9 +27,12 @@ __all__ = ["demo"]
 def demo(
     ctx: typer.Context,
     home: HomeOption = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the home folder, to go on with it: knoll --home DIR up.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the home folder, to go on with it: knoll --home DIR up.")
+    ] = False,
 ) -> None:
-    """Go through the whole loop on this machine with real data: upload, training, canary, promotion, prediction.
+    """Go through the whole loop on this machine with real data: upload, training, canary, promotion,
+    prediction.
 
     Example: knoll demo --home /tmp/knoll-demo --keep
 
@@ -50,7 +55,10 @@ def demo(
 def _home(given: Path | None, *, keep: bool) -> Iterator[Path]:
     """A home of its own, removed when all went well, unless it was named or is to be kept."""
     if given is not None and (given.expanduser() / "knoll.db").exists():
-        raise KnollError(f"{given}: this home is in use, and the demo begins with an empty one", fix="knoll demo --home NEW_FOLDER")
+        raise KnollError(
+            f"{given}: this home is in use, and the demo begins with an empty one",
+            fix="knoll demo --home NEW_FOLDER",
+        )
     folder = given or Path(tempfile.mkdtemp(prefix="knoll-demo-"))
     yield folder
     if given is None and not keep:
@@ -64,7 +72,10 @@ def _logs_on_failure(settings: "Settings") -> Iterator[None]:
     try:
         yield
     except BaseException:
-        errors_out().print(f"The demo did not end well. Logs: {settings.home / 'logs'} (up.log, jobs/, predictors/, weed.log)")
+        errors_out().print(
+            f"The demo did not end well. Logs: {settings.home / 'logs'} (up.log, jobs/, predictors/, "
+            "weed.log)"
+        )
         raise
 
 

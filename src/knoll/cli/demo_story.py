@@ -1,4 +1,5 @@
-"""The story that `knoll demo` tells: two uploads, two versions, one canary, and a prediction that goes on all the while."""
+"""The story that `knoll demo` tells: two uploads, two versions, one canary, and a prediction that goes on all
+the while."""
 
 import json
 import os
@@ -53,10 +54,15 @@ def tell(
     data: Path,
     started: float,
 ) -> None:
-    """Run the loop in the home of these settings, with the Model and data of `example`. Raises KnollError when a bar is missed."""
+    """Run the loop in the home of these settings, with the Model and data of `example`. Raises KnollError
+    when a bar is missed."""
     from knoll.wiring.platform import user_platform
 
-    _heading("1. Start the platform", f"knoll --home {settings.home} up", "S3 server, broker, functions, job runner, model gateway")
+    _heading(
+        "1. Start the platform",
+        f"knoll --home {settings.home} up",
+        "S3 server, broker, functions, job runner, model gateway",
+    )
     with up(settings):
         platform = user_platform(settings)
         _say(f"S3 at {platform.settings.s3_endpoint}, predictions at {platform.settings.url}")
@@ -67,11 +73,16 @@ def tell(
         request = _request(min((data / "first").rglob("*.png")))
         ask(platform, name, request)
         with traffic(lambda: ask(platform, name, request)) as seen:
-            _upload(platform, name, _data(example, data, "second"), "6. More data lands, while predictions go on")
+            _upload(
+                platform, name, _data(example, data, "second"), "6. More data lands, while predictions go on"
+            )
             _train(platform, name, "7. So there is a second version")
             _roll_out(platform, name, _SECOND, "8. It gets a part of the traffic first, then all of it")
         answered = ", ".join(f"{version} {count}" for version, count in sorted(seen.versions.items()))
-        _say(f"Meanwhile {seen.versions.total()} predictions were answered ({answered}), {len(seen.errors)} failed.")
+        _say(
+            f"Meanwhile {seen.versions.total()} predictions were answered ({answered}), "
+            f"{len(seen.errors)} failed."
+        )
         _predict(platform, name, _held_out(data))
         _heading("10. Where this version comes from", f"knoll why {name}")
         stdout().print(trail_tree(read_trail(platform, name)))
@@ -92,7 +103,10 @@ def _data(example: Path, data: Path, part: str) -> Path:
     command = [sys.executable, str(example / "data.py"), str(folder), "--part", part]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise KnollError(f"{example / 'data.py'} failed: {done.stderr.strip()[-1000:]}", fix="pip install 'knoll[examples]'")
+        raise KnollError(
+            f"{example / 'data.py'} failed: {done.stderr.strip()[-1000:]}",
+            fix="pip install 'knoll[examples]'",
+        )
     return folder
 
 
@@ -108,23 +122,36 @@ def _train(platform: "Platform", name: str, title: str) -> None:
     _heading(title, f"knoll runs {name} -w")
     last = watch_runs(platform, name, Output.table, _PATIENCE)
     if last.state != "Succeeded":
-        raise KnollError(f"run {last.run.id}: {last.state}: {last.reason}", fix=f"knoll runs logs {last.run.id}")
+        raise KnollError(
+            f"run {last.run.id}: {last.state}: {last.reason}", fix=f"knoll runs logs {last.run.id}"
+        )
 
 
 def _roll_out(platform: "Platform", name: str, version: str, title: str) -> None:
     _heading(title, f"knoll rollout status {name} -w")
     records = watch_rollout(platform, name, Output.table, _PATIENCE).document["records"]
     if is_bad(records):
-        raise KnollError(f"{name} {version}: {records[-1]['action']}: {records[-1]['reason']}", fix=f"knoll why {name} {version}")
+        raise KnollError(
+            f"{name} {version}: {records[-1]['action']}: {records[-1]['reason']}",
+            fix=f"knoll why {name} {version}",
+        )
     wait_until(lambda: serves(find_model(platform, name), version), 60, f"{version} to serve at 100 %")
     _say(f"{name} {version} serves at 100 %")
 
 
 def _held_out(data: Path) -> Path:
     """A picture of the second part that the trainer held out, by its own rule."""
-    paths = {path.relative_to(folder).as_posix(): path for folder in sorted(data.iterdir()) for path in sorted(folder.rglob("*.png"))}
+    paths = {
+        path.relative_to(folder).as_posix(): path
+        for folder in sorted(data.iterdir())
+        for path in sorted(folder.rglob("*.png"))
+    }
     chosen = held_out(list(paths), [Path(key).parts[0] for key in paths], _HELD_OUT)
-    return next(path for path, is_test in zip(paths.values(), chosen, strict=True) if is_test and path.is_relative_to(data / "second"))
+    return next(
+        path
+        for path, is_test in zip(paths.values(), chosen, strict=True)
+        if is_test and path.is_relative_to(data / "second")
+    )
 
 
 def _request(picture: Path) -> dict[str, Any]:
@@ -132,12 +159,17 @@ def _request(picture: Path) -> dict[str, Any]:
 
 
 def _predict(platform: "Platform", name: str, picture: Path) -> None:
-    _heading("9. Ask for a prediction of a digit that it has not seen", f"knoll predict {name} {picture.name}")
+    _heading(
+        "9. Ask for a prediction of a digit that it has not seen", f"knoll predict {name} {picture.name}"
+    )
     request = _request(picture)
     answer = ask(platform, name, request)
     stdout().print(draw(picture.read_bytes()))
     stdout().print(picture_of(json.loads(answer.body)["predictions"][0]))
-    _say(f"{name} {answer.version} answered in {answer.seconds * 1000:.0f} ms. The same with curl, while the platform runs:")
+    _say(
+        f"{name} {answer.version} answered in {answer.seconds * 1000:.0f} ms. The same with curl, while "
+        "the platform runs:"
+    )
     _say(curl_line(platform.settings.url, name, request))
 
 
@@ -154,7 +186,8 @@ def _verdict(accuracy: float, errors: list[str], seconds: float) -> None:
 
 
 def next_lines(prefix: Path, *, is_found: bool) -> tuple[str, ...]:
-    """What to type next; first of all, unless the shell finds a `knoll`, what makes it find the one of this Python's `prefix`."""
+    """What to type next; first of all, unless the shell finds a `knoll`, what makes it find the one of this
+    Python's `prefix`."""
     lines = ("knoll up", 'eval "$(knoll env)"', "knoll apply -f examples/digits/model.yaml", "knoll --help")
     if is_found:
         return lines

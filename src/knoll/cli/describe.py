@@ -15,7 +15,8 @@ def describe(
     model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
     output: OutputOption = Output.table,
 ) -> None:
-    """Show a model as it is now: who serves, with which part of the traffic, its data, its newest run, its revisions and conditions.
+    """Show a model as it is now: who serves, with which part of the traffic, its data, its newest run, its
+    revisions and conditions.
 
     Example: knoll describe digits
 

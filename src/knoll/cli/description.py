@@ -1,4 +1,5 @@
-"""What is known of one model now: its declaration and slot, the revisions behind its URL, their conditions, and its newest run."""
+"""What is known of one model now: its declaration and slot, the revisions behind its URL, their conditions,
+and its newest run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,14 @@ from knoll.cli.tables import plain_table
 from knoll.cli.units import age
 from knoll.ports import Document, Platform
 
-__all__ = ["Description", "RevisionView", "description_document", "description_picture", "read_description", "read_revisions"]
+__all__ = [
+    "Description",
+    "RevisionView",
+    "description_document",
+    "description_picture",
+    "read_description",
+    "read_revisions",
+]
 
 _SERVICE = "serving.kserve.io/inferenceservice"
 _GENERATION = "serving.knative.dev/configurationGeneration"
@@ -24,7 +32,8 @@ _MARKS = {"True": "++", "False": "!!"}
 
 @dataclass(frozen=True)
 class RevisionView:
-    """One Revision. `ready` is True, False or Unknown, `reason` says why it is not True; `role` is champion, candidate, previous or ""."""
+    """One Revision. `ready` is True, False or Unknown, `reason` says why it is not True; `role` is champion,
+    candidate, previous or ""."""
 
     name: str
     generation: str
@@ -39,7 +48,8 @@ class RevisionView:
 
 @dataclass(frozen=True)
 class Description:
-    """A model, its newest run, and its revisions, the newest first: that one, and those that are routed to."""
+    """A model, its newest run, and its revisions, the newest first: that one, and those that are routed
+    to."""
 
     view: ModelView
     run: RunView | None
@@ -56,7 +66,10 @@ def read_description(platform: Platform, model: str) -> Description:
 
 def read_revisions(platform: Platform, view: ModelView) -> list[RevisionView]:
     """All Revisions of a model that there still are."""
-    return [_revision_view(one, view) for one in platform.cluster.list("Revision", {_SERVICE: view.model["metadata"]["name"]})]
+    return [
+        _revision_view(one, view)
+        for one in platform.cluster.list("Revision", {_SERVICE: view.model["metadata"]["name"]})
+    ]
 
 
 def _revision_view(revision: Document, view: ModelView) -> RevisionView:
@@ -70,7 +83,14 @@ def _revision_view(revision: Document, view: ModelView) -> RevisionView:
         name=metadata["name"],
         generation=str(labels.get(_GENERATION, "")),
         version=version,
-        role=next((role for role in ("champion", "candidate", "previous") if version and view.status.get(role) == version), ""),
+        role=next(
+            (
+                role
+                for role in ("champion", "candidate", "previous")
+                if version and view.status.get(role) == version
+            ),
+            "",
+        ),
         percent=sum(one.get("percent") or 0 for one in routes),
         tags=tuple(one["tag"] for one in routes if one.get("tag")),
         ready=str(ready.get("status") or "Unknown"),
@@ -90,7 +110,8 @@ def description_document(found: Description) -> dict[str, Any]:
         "run": run_document(found.run) if found.run else None,
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
         "conditions": [
-            {key: one.get(key, "") for key in ("type", "status", "reason", "message")} for one in _conditions(found.view.service)
+            {key: one.get(key, "") for key in ("type", "status", "reason", "message")}
+            for one in _conditions(found.view.service)
         ],
     }
 
@@ -102,9 +123,12 @@ def description_picture(found: Description, now: datetime) -> RenderableType:
         if fact:
             facts.add_row(f"{name}:", fact)
     revisions = plain_table(
-        ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY"), (_revision_row(one, now) for one in found.revisions)
+        ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY"),
+        (_revision_row(one, now) for one in found.revisions),
     )
-    conditions = plain_table(("OK", "TYPE", "AGE", "REASON"), (_condition_row(one, now) for one in _conditions(found.view.service)))
+    conditions = plain_table(
+        ("OK", "TYPE", "AGE", "REASON"), (_condition_row(one, now) for one in _conditions(found.view.service))
+    )
     parts: list[RenderableType] = [facts]
     parts += ["", revisions] if found.revisions else []
     parts += ["", conditions] if found.view.service else []
@@ -119,7 +143,10 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Age", age(str(metadata.get("creationTimestamp", "")), now)),
         ("Family", shown["family"]),
         ("URL", shown["url"]),
-        *((role.capitalize(), _with_percent(found, shown[role])) for role in ("champion", "candidate", "previous")),
+        *(
+            (role.capitalize(), _with_percent(found, shown[role]))
+            for role in ("champion", "candidate", "previous")
+        ),
         ("Phase", shown["phase"]),
         ("Data", data_words(found.view)),
         ("Run", run_line(found.run) if found.run else ""),
@@ -140,11 +167,17 @@ def _revision_row(one: RevisionView, now: datetime) -> tuple[str, ...]:
 
 def _condition_row(one: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     mark = _MARKS.get(str(one.get("status")), "??")
-    return (mark, str(one.get("type", "")), age(str(one.get("lastTransitionTime", "")), now), "" if mark == "++" else _words(one))
+    return (
+        mark,
+        str(one.get("type", "")),
+        age(str(one.get("lastTransitionTime", "")), now),
+        "" if mark == "++" else _words(one),
+    )
 
 
 def _conditions(document: Document | None) -> list[Mapping[str, Any]]:
-    """The conditions, but for one that says that nothing is the matter: KServe's Stopped is good when it is False."""
+    """The conditions, but for one that says that nothing is the matter: KServe's Stopped is good when it is
+    False."""
     found = ((document or {}).get("status") or {}).get("conditions") or []
     return [one for one in found if (one.get("type"), one.get("status")) != ("Stopped", "False")]
 

@@ -1,4 +1,5 @@
-"""`knoll dlq`: dead letters, and what can be done about them: the same on a laptop and on a cluster, by way of the model bucket."""
+"""`knoll dlq`: dead letters, and what can be done about them: the same on a laptop and on a cluster, by way
+of the model bucket."""
 
 import getpass
 from collections.abc import Sequence
@@ -8,7 +9,18 @@ import typer
 
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_event_types, complete_letters
-from knoll.cli.session import Output, OutputOption, TimeoutOption, YesOption, errors_out, platform_of, print_json, program_of, say, stdout
+from knoll.cli.session import (
+    Output,
+    OutputOption,
+    TimeoutOption,
+    YesOption,
+    errors_out,
+    platform_of,
+    print_json,
+    program_of,
+    say,
+    stdout,
+)
 from knoll.cli.tables import plain_table
 from knoll.cli.units import counted
 from knoll.errors import Rejected
@@ -22,25 +34,32 @@ __all__ = ["drop", "list_letters", "replay", "show"]
 
 _LETTER = "Id of a dead letter, or how one begins."
 _IdArgument = Annotated[str, typer.Argument(metavar="ID", help=_LETTER, autocompletion=complete_letters)]
-_IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=_LETTER, autocompletion=complete_letters)]
+_IdsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help=_LETTER, autocompletion=complete_letters)
+]
 _TypeOption = Annotated[
-    str, typer.Option("--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types)
+    str,
+    typer.Option(
+        "--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types
+    ),
 ]
 
 
 def list_letters(
     ctx: typer.Context,
     type: _TypeOption = "",
-    every: Annotated[bool, typer.Option("--all", "-a", help="Also those that were replayed and have not died since.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="Also those that were replayed and have not died since.")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """List the dead letters: what no function took, why, how often, and whether it is to be replayed. The newest stands first.
+    """List the dead letters: what no function took, why, how often, and whether it is to be replayed. The
+    newest stands first.
 
     Example: knoll dlq list --type dev.knoll.training
 
-    JSON: {"letters": [{letter, state: Dead|Wanted|Replayed, type, subject, source, id, destination, code, reason, times, firstAt,
-    lastAt}]}.
-    Next: knoll dlq show ID, knoll dlq replay ID
+    JSON: {"letters": [{letter, state: Dead|Wanted|Replayed, type, subject, source, id, destination, code,
+    reason, times, firstAt, lastAt}]}. Next: knoll dlq show ID, knoll dlq replay ID
     """
     from knoll.cli.dlq_view import HEADINGS, letter_document, letter_row
 
@@ -63,9 +82,9 @@ def show(ctx: typer.Context, letter: _IdArgument, output: OutputOption = Output.
 
     Example: knoll dlq show 3f9c
 
-    JSON: as one of knoll dlq list, and {deaths: [{at, destination, code, reason, replay}], replays: [{number, by, askedAt, publishedAt}],
-    event: the CloudEvent, or headers and body in base64}.
-    Next: knoll dlq replay ID, knoll dlq drop ID
+    JSON: as one of knoll dlq list, and {deaths: [{at, destination, code, reason, replay}], replays: [{number,
+    by, askedAt, publishedAt}], event: the CloudEvent, or headers and body in base64}. Next: knoll dlq replay
+    ID, knoll dlq drop ID
     """
     from knoll.cli.dlq_view import find_letters, letter_picture, whole_document
 
@@ -80,10 +99,16 @@ def show(ctx: typer.Context, letter: _IdArgument, output: OutputOption = Output.
 def replay(
     ctx: typer.Context,
     letters: _IdsArgument = None,
-    every: Annotated[bool, typer.Option("--all", "-a", help="All that are dead; what was replayed is left alone.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="All that are dead; what was replayed is left alone.")
+    ] = False,
     type: _TypeOption = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be replayed, and change nothing.")] = False,
-    watch: Annotated[bool, typer.Option("-w", "--watch", help="Wait until the broker has taken them.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be replayed, and change nothing.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("-w", "--watch", help="Wait until the broker has taken them.")
+    ] = False,
     timeout: TimeoutOption = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -91,11 +116,11 @@ def replay(
 
     Example: knoll dlq replay --all --type dev.knoll.training
 
-    The next tick does it, within KNOLL_TICK seconds on a laptop and a minute on a cluster: this command leaves the wish in the model
-    bucket. Events keep their id and source, so whoever has taken one already does nothing twice. A letter that dies again is dead again,
-    with its whole history. JSON: {"dryRun", "letters": [{letter, result: wanted|unchanged|refused, reason}]}; with -w then
-    {"pending": AMOUNT} for each change.
-    Next: knoll dlq list --all
+    The next tick does it, within KNOLL_TICK seconds on a laptop and a minute on a cluster: this command
+    leaves the wish in the model bucket. Events keep their id and source, so whoever has taken one already
+    does nothing twice. A letter that dies again is dead again, with its whole history. JSON: {"dryRun",
+    "letters": [{letter, result: wanted|unchanged|refused, reason}]}; with -w then {"pending": AMOUNT} for
+    each change. Next: knoll dlq list --all
     """
     platform = platform_of(ctx)
     found = _chosen(platform, letters, type, states=("Dead",), every=every)
@@ -114,8 +139,12 @@ def replay(
 def drop(
     ctx: typer.Context,
     letters: _IdsArgument = None,
-    every: Annotated[bool, typer.Option("--all", "-a", help="All, be they dead, wanted or replayed.")] = False,
-    replayed: Annotated[bool, typer.Option("--replayed", help="All that were replayed and have not died since.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="All, be they dead, wanted or replayed.")
+    ] = False,
+    replayed: Annotated[
+        bool, typer.Option("--replayed", help="All that were replayed and have not died since.")
+    ] = False,
     type: _TypeOption = "",
     yes: YesOption = False,
     output: OutputOption = Output.table,
@@ -159,12 +188,16 @@ def _all_letters(platform: "Platform", type: str) -> "list[Letter]":
     return [one for one in reversed(letters) if type_of(one).startswith(type)]
 
 
-def _chosen(platform: "Platform", ids: list[str] | None, type: str, *, states: Sequence[str], every: bool) -> "list[Letter]":
+def _chosen(
+    platform: "Platform", ids: list[str] | None, type: str, *, states: Sequence[str], every: bool
+) -> "list[Letter]":
     """The letters that a command line means: those that it names, or all in these states."""
     from knoll.cli.dlq_view import find_letters
 
     if bool(ids) == every or (ids and type):
-        raise typer.BadParameter("name dead letters, or say --all, and which --type of all if need be", param_hint="ID")
+        raise typer.BadParameter(
+            "name dead letters, or say --all, and which --type of all if need be", param_hint="ID"
+        )
     if ids:
         return find_letters(platform, ids)
     return [one for one in _all_letters(platform, type) if one.state in states]
@@ -206,7 +239,14 @@ def _who(ctx: typer.Context) -> str:
 
 def _tell(ctx: typer.Context, told: list[tuple[str, str, str]], output: Output, *, dry_run: bool) -> None:
     if output is Output.json:
-        print_json({"dryRun": dry_run, "letters": [{"letter": id, "result": result, "reason": reason} for id, result, reason in told]})
+        print_json(
+            {
+                "dryRun": dry_run,
+                "letters": [
+                    {"letter": id, "result": result, "reason": reason} for id, result, reason in told
+                ],
+            }
+        )
         return
     for id, result, reason in told:
         typer.echo(f"letter/{id} {result}{f': {reason}' if reason else ''}{' (dry run)' if dry_run else ''}")
@@ -221,7 +261,9 @@ def _wait(ids: set[str], platform: "Platform", output: Output, timeout: float | 
     from knoll.dead_letters.letters import wanted_replays
 
     def look() -> "Frame":
-        pending = len(ids & {letter for _, letter in wanted_replays(platform.store, platform.settings.model_root)})
+        pending = len(
+            ids & {letter for _, letter in wanted_replays(platform.store, platform.settings.model_root)}
+        )
         words = f"{counted(pending, 'letter')} to be published" if pending else "All are published."
         return Frame(words, (words,), {"pending": pending}, is_final=not pending)
 

@@ -18,7 +18,15 @@ from knoll.errors import NotFound
 from knoll.events import event_to_json
 from knoll.ports import Platform
 
-__all__ = ["HEADINGS", "find_letters", "letter_document", "letter_picture", "letter_row", "type_of", "whole_document"]
+__all__ = [
+    "HEADINGS",
+    "find_letters",
+    "letter_document",
+    "letter_picture",
+    "letter_row",
+    "type_of",
+    "whole_document",
+]
 
 HEADINGS = ("ID", "TYPE", "SUBJECT", "STATE", "TIMES", "LAST", "REASON")
 _NO_EVENT = "not-an-event"
@@ -40,7 +48,15 @@ def type_of(letter: Letter) -> str:
 def letter_row(letter: Letter, now: datetime) -> tuple[str, ...]:
     """The cells under HEADINGS."""
     subject = letter.last.event.subject if letter.last.event else ""
-    return (letter.id, type_of(letter), subject, letter.state, str(len(letter.deaths)), age(letter.last.at, now), _words(letter.last))
+    return (
+        letter.id,
+        type_of(letter),
+        subject,
+        letter.state,
+        str(len(letter.deaths)),
+        age(letter.last.at, now),
+        _words(letter.last),
+    )
 
 
 def letter_document(letter: Letter) -> dict[str, Any]:
@@ -65,10 +81,19 @@ def letter_document(letter: Letter) -> dict[str, Any]:
 def whole_document(letter: Letter) -> dict[str, Any]:
     """A letter with its history and what it holds."""
     deaths = [
-        {"at": one.at, "destination": one.destination, "code": one.code, "reason": one.reason, "replay": one.replay}
+        {
+            "at": one.at,
+            "destination": one.destination,
+            "code": one.code,
+            "reason": one.reason,
+            "replay": one.replay,
+        }
         for one in letter.deaths
     ]
-    replays = [{"number": one.number, "by": one.by, "askedAt": one.at, "publishedAt": one.published_at} for one in _asked(letter)]
+    replays = [
+        {"number": one.number, "by": one.by, "askedAt": one.at, "publishedAt": one.published_at}
+        for one in _asked(letter)
+    ]
     return {**letter_document(letter), "deaths": deaths, "replays": replays, **_content(letter.last)}
 
 
@@ -87,21 +112,30 @@ def _find(wanted: str, known: Sequence[str]) -> str:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise NotFound(f"dead letter {wanted!r}: {len(matches)} begin so: {', '.join(matches[:5])}", fix="give more letters")
+        raise NotFound(
+            f"dead letter {wanted!r}: {len(matches)} begin so: {', '.join(matches[:5])}",
+            fix="give more letters",
+        )
     raise NotFound(f"dead letter {wanted!r}: there is none of that id", fix="knoll dlq list --all lists them")
 
 
 def _words(death: Death) -> str:
     said = " ".join(one for one in (death.destination, death.code) if one)
     reason = _visible(" ".join(death.reason.split()))
-    return ": ".join(one for one in (said, reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…") if one)
+    return ": ".join(
+        one for one in (said, reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…") if one
+    )
 
 
 def _history(letter: Letter, now: datetime) -> RenderableType:
     """Deaths and replays as they came."""
     happened = [(one.at, "not taken", _words(one)) for one in letter.deaths]
-    happened += [(one.at, "replayed" if one.published_at else "wanted", f"by {one.by}") for one in _asked(letter)]
-    return plain_table(("AGE", "WHAT", "WHY"), [(age(at, now), what, why) for at, what, why in sorted(happened)])
+    happened += [
+        (one.at, "replayed" if one.published_at else "wanted", f"by {one.by}") for one in _asked(letter)
+    ]
+    return plain_table(
+        ("AGE", "WHAT", "WHY"), [(age(at, now), what, why) for at, what, why in sorted(happened)]
+    )
 
 
 def _asked(letter: Letter) -> Sequence[Replay]:

@@ -26,7 +26,8 @@ class Declared:
 
 
 def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
-    """Read the files, "-" being stdin. Raises InvalidModel that lists the faults of all documents, NotFound for a missing file."""
+    """Read the files, "-" being stdin. Raises InvalidModel that lists the faults of all documents, NotFound
+    for a missing file."""
     found = [one for path in paths for one in _documents(path)]
     names = [_at(document, "metadata", "name") for _, document in found]
     faults = [f"{place}: {fault}" for place, document in found for fault in _faults(document, model_bucket)]
@@ -36,9 +37,13 @@ def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
         if name is not None and names.count(name) > 1
     ]
     if faults:
-        raise InvalidModel("\n".join(faults), fix="mend the file and run knoll apply -f FILE again; nothing has been changed")
+        raise InvalidModel(
+            "\n".join(faults), fix="mend the file and run knoll apply -f FILE again; nothing has been changed"
+        )
     if not found:
-        raise InvalidModel(f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one")
+        raise InvalidModel(
+            f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one"
+        )
     return [Declared(document, parse_model(document)) for _, document in found]
 
 
@@ -48,7 +53,9 @@ def _documents(path: str) -> Iterator[tuple[str, Document]]:
     try:
         found = [one for one in yaml.safe_load_all(text) if one is not None]
     except yaml.YAMLError as error:
-        raise InvalidModel(f"{name}: not YAML: {error}", fix="mend the file and run knoll apply -f FILE again") from error
+        raise InvalidModel(
+            f"{name}: not YAML: {error}", fix="mend the file and run knoll apply -f FILE again"
+        ) from error
     for number, document in enumerate(found, 1):
         yield (name if len(found) == 1 else f"{name}, document {number}"), document
 
@@ -59,13 +66,18 @@ def _text(path: str) -> str:
             return sys.stdin.read()
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFound(f"{path}: there is no such file", fix="name a YAML file with a Model, or - for stdin") from error
+        raise NotFound(
+            f"{path}: there is no such file", fix="name a YAML file with a Model, or - for stdin"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise KnollError(f"{path}: cannot be read: {error}", fix="name a YAML file with a Model, or - for stdin") from error
+        raise KnollError(
+            f"{path}: cannot be read: {error}", fix="name a YAML file with a Model, or - for stdin"
+        ) from error
 
 
 def _faults(document: Document, model_bucket: str) -> Iterator[str]:
-    """What the Model itself tells, and what only knoll as a whole can know: the family, its config, and where data may lie."""
+    """What the Model itself tells, and what only knoll as a whole can know: the family, its config, and where
+    data may lie."""
     for check in (parse_model, _check_family, _check_gate, lambda one: _check_place(one, model_bucket)):
         try:
             check(document)
@@ -89,14 +101,18 @@ def _check_gate(document: Document) -> None:
         return
     known = find_family(family).metrics
     if metric not in known:
-        raise InvalidModel(f"spec.gate.metric: the family {family} has no metric {metric!r}", fix="one of: " + ", ".join(known))
+        raise InvalidModel(
+            f"spec.gate.metric: the family {family} has no metric {metric!r}",
+            fix="one of: " + ", ".join(known),
+        )
 
 
 def _check_place(document: Document, model_bucket: str) -> None:
     uri = _at(document, "spec", "dataset", "uri")
     if isinstance(uri, str) and uri.startswith(f"s3://{model_bucket}/"):
         raise InvalidModel(
-            f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data", fix="use a bucket of your own"
+            f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data",
+            fix="use a bucket of your own",
         )
 
 

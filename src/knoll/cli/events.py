@@ -26,27 +26,41 @@ def events(
     ctx: typer.Context,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
     type: Annotated[
-        str, typer.Option("--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types)
+        str,
+        typer.Option(
+            "--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types
+        ),
     ] = "",
-    model: Annotated[str, typer.Option("--model", help="Only events about this model.", autocompletion=complete_models)] = "",
-    dead: Annotated[bool, typer.Option("--dead", help="Only dead letters: events that a function refused, or could not take.")] = False,
+    model: Annotated[
+        str, typer.Option("--model", help="Only events about this model.", autocompletion=complete_models)
+    ] = "",
+    dead: Annotated[
+        bool,
+        typer.Option("--dead", help="Only dead letters: events that a function refused, or could not take."),
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Begin with this many of the newest events.")] = 100,
     output: OutputOption = Output.table,
 ) -> None:
-    """Print the events that the broker has taken, oldest first; on a cluster, whose broker forgets them, the dead letters with --dead.
+    """Print the events that the broker has taken, oldest first; on a cluster, whose broker forgets them, the
+    dead letters with --dead.
 
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
-    JSON: one CloudEvent in structured form on each line; dead letters have the extensions knativeerrordest, -code and -data.
-    Next: knoll why MODEL, knoll dlq list
+    JSON: one CloudEvent in structured form on each line; dead letters have the extensions knativeerrordest,
+    -code and -data. Next: knoll why MODEL, knoll dlq list
     """
     from knoll.events import event_to_json
 
     platform = platform_of(ctx)
     read, every = (_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
-    show: Callable[[Event], None] = (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
+    show: Callable[[Event], None] = (
+        (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
+    )
     for event in _stream(
-        read, lambda event: event.type.startswith(type) and model in ("", _model_of(event)), limit, every if follow else 0
+        read,
+        lambda event: event.type.startswith(type) and model in ("", _model_of(event)),
+        limit,
+        every if follow else 0,
     ):
         show(event)
 
@@ -54,7 +68,10 @@ def events(
 def _history(platform: "Platform") -> "_Read":
     """What the broker has taken. Raises KnollError on a cluster, where no broker keeps it."""
     if platform.settings.cluster == "kubernetes":
-        fix = "knoll events --dead shows what nobody took; knoll why MODEL and knoll runs tell from records what has happened"
+        fix = (
+            "knoll events --dead shows what nobody took; "
+            "knoll why MODEL and knoll runs tell from records what has happened"
+        )
         raise KnollError("the Broker of a cluster keeps no history of its events", fix=fix)
     from knoll.wiring import laptop
 
@@ -83,12 +100,22 @@ def _event_of(death: "Death") -> "Event":
 
     if death.event is None:
         data = {"reason": death.body[:500].decode(errors="replace")}
-        return Event(death.headers.get("ce-id", ""), death.headers.get("ce-source", ""), "not-an-event", death.at, data=data)
+        return Event(
+            death.headers.get("ce-id", ""),
+            death.headers.get("ce-source", ""),
+            "not-an-event",
+            death.at,
+            data=data,
+        )
     told = {"knativeerrordata": death.reason} if death.reason else {}
-    return replace(death.event, time=death.event.time or death.at, extensions={**death.event.extensions, **told})
+    return replace(
+        death.event, time=death.event.time or death.at, extensions={**death.event.extensions, **told}
+    )
 
 
-def _stream(read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float) -> "Iterator[Event]":
+def _stream(
+    read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float
+) -> "Iterator[Event]":
     newest: deque[Event] = deque(maxlen=limit)
     after = 0
     while found := read(after):
@@ -115,8 +142,24 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _print(event: "Event") -> None:
     data = _fields(event.data)
-    keys = ("runId", "state", "progressPercentage", "version", "step", "percent", "objects", "reason", "metrics", "requests", "errors")
-    error = {name.removeprefix("knativeerror"): value for name, value in event.extensions.items() if name.startswith("knativeerror")}
+    keys = (
+        "runId",
+        "state",
+        "progressPercentage",
+        "version",
+        "step",
+        "percent",
+        "objects",
+        "reason",
+        "metrics",
+        "requests",
+        "errors",
+    )
+    error = {
+        name.removeprefix("knativeerror"): value
+        for name, value in event.extensions.items()
+        if name.startswith("knativeerror")
+    }
     shown = [*((key, data.get(key)) for key in keys), *error.items()]
     facts = " ".join(f"{key}={value}" for key, value in shown if value not in (None, "", {}))
     typer.echo(f"{event.time[11:19]}  {event.type}  {event.subject}  {facts}".rstrip())

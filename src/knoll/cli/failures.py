@@ -1,6 +1,7 @@
 """How a command fails: one place that turns errors into words, JSON and exit codes.
 
-Scripts branch on exit codes, people read `Error:` and `Fix:` on stderr; with `-o json` stdout holds one object, also when it is an error.
+Scripts branch on exit codes, people read `Error:` and `Fix:` on stderr; with `-o json` stdout holds one
+object, also when it is an error.
 """
 
 import errno
@@ -11,7 +12,16 @@ import typer
 from knoll.cli.grammar import spoken
 from knoll.errors import KnollError, NotFound
 
-__all__ = ["FAILURE", "INTERRUPTED", "NOT_FOUND", "TIMED_OUT", "TimedOut", "exit_code", "of_the_disk", "report"]
+__all__ = [
+    "FAILURE",
+    "INTERRUPTED",
+    "NOT_FOUND",
+    "TIMED_OUT",
+    "TimedOut",
+    "exit_code",
+    "of_the_disk",
+    "report",
+]
 
 FAILURE = 1
 TIMED_OUT = 3
@@ -39,11 +49,15 @@ def of_the_disk(error: OSError) -> KnollError | None:
     """A file that cannot be read or written, in words; None for whatever else the system refuses."""
     if error.errno not in _OF_THE_DISK:
         return None
-    return KnollError(f"{error.filename or 'a file'}: {error.strerror}", fix="see that the disk has room and the folder is yours")
+    return KnollError(
+        f"{error.filename or 'a file'}: {error.strerror}",
+        fix="see that the disk has room and the folder is yours",
+    )
 
 
 def report(error: KnollError, program: str, *, as_json: bool) -> None:
-    """Say what is wrong, why, and which command of `program` helps: on stderr, and with `as_json` as an object on stdout."""
+    """Say what is wrong, why, and which command of `program` helps: on stderr, and with `as_json` as an
+    object on stdout."""
     message, fix = spoken(program, str(error)), spoken(program, error.fix)
     typer.echo(f"Error: {message}", err=True)
     if fix:

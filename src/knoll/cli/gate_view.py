@@ -1,7 +1,7 @@
 """Which run is to be expected from the data that lies in the bucket.
 
-The same look that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload and before any
-event has arrived, whether a run is still to come, and what the gate is waiting for.
+The same look that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload
+and before any event has arrived, whether a run is still to come, and what the gate is waiting for.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ __all__ = ["Expected", "expected_runs"]
 
 @dataclass(frozen=True)
 class Expected:
-    """The run that a model's data should lead to; `run` is empty while the gate waits, and `reason` says for what."""
+    """The run that a model's data should lead to; `run` is empty while the gate waits, and `reason` says for
+    what."""
 
     model: str
     run: str

@@ -8,7 +8,16 @@ import typer
 
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_models
-from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json, say, stdout
+from knoll.cli.session import (
+    Output,
+    OutputOption,
+    YesOption,
+    errors_out,
+    platform_of,
+    print_json,
+    say,
+    stdout,
+)
 from knoll.cli.tables import plain_table
 from knoll.cli.units import age, counted, size
 
@@ -28,10 +37,17 @@ _HEADINGS = ("KIND", "MODEL", "NAME", "SIZE", "AGE", "WHY")
 def gc(
     ctx: typer.Context,
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="MODEL", help="Only these models; default all.", autocompletion=complete_models)
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL", help="Only these models; default all.", autocompletion=complete_models
+        ),
     ] = None,
-    keep: Annotated[int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")] = 10,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed and why, and change nothing.")] = False,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")
+    ] = 10,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed and why, and change nothing.")
+    ] = False,
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -39,10 +55,10 @@ def gc(
 
     Example: knoll gc digits --keep 5 --dry-run
 
-    Never removed: what serves, is on trial, served before, waits to be tried, or is named by the Model, an InferenceService or a
-    Revision; the newest N; versions of runs that are not settled. Records of runs and rollouts stay, too.
-    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind: version|files|inbox|progress, model, name, bytes, reason}], "kept":
-    [{kind, model, name, bytes, reason}]}.
+    Never removed: what serves, is on trial, served before, waits to be tried, or is named by the Model, an
+    InferenceService or a Revision; the newest N; versions of runs that are not settled. Records of runs and
+    rollouts stay, too. JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind:
+    version|files|inbox|progress, model, name, bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
     Next: knoll versions MODEL
     """
     from knoll.retention.plan import make_plan
@@ -72,9 +88,23 @@ def _rows(plan: "Plan", now: "datetime") -> Iterator[tuple[str, ...]]:
     for verdict in plan.verdicts:
         one = verdict.folder
         if verdict.is_removed:
-            yield (_kind(one), one.model, one.version, size(one.size), age(one.newest.isoformat(), now), verdict.reason)
+            yield (
+                _kind(one),
+                one.model,
+                one.version,
+                size(one.size),
+                age(one.newest.isoformat(), now),
+                verdict.reason,
+            )
     for left in plan.leftovers:
-        yield (left.kind, left.model, left.run, size(left.size), age(left.modified.isoformat(), now), left.reason)
+        yield (
+            left.kind,
+            left.model,
+            left.run,
+            size(left.size),
+            age(left.modified.isoformat(), now),
+            left.reason,
+        )
 
 
 def _kind(folder: "Folder") -> str:
@@ -82,11 +112,24 @@ def _kind(folder: "Folder") -> str:
 
 
 def _document(plan: "Plan", stayed: "list[Folder]", keep: int, *, dry_run: bool) -> dict[str, Any]:
-    removed = [_told(_kind(one), one.model, one.version, one.size, why) for one, why in _judged(plan, stayed, is_removed=True)]
+    removed = [
+        _told(_kind(one), one.model, one.version, one.size, why)
+        for one, why in _judged(plan, stayed, is_removed=True)
+    ]
     removed += [_told(one.kind, one.model, one.run, one.size, one.reason) for one in plan.leftovers]
-    kept = [_told(_kind(one), one.model, one.version, one.size, why) for one, why in _judged(plan, stayed, is_removed=False)]
+    kept = [
+        _told(_kind(one), one.model, one.version, one.size, why)
+        for one, why in _judged(plan, stayed, is_removed=False)
+    ]
     objects, freed = _amounts(plan, stayed)
-    return {"dryRun": dry_run, "keep": keep, "bytes": freed, "objects": objects, "removed": removed, "kept": kept}
+    return {
+        "dryRun": dry_run,
+        "keep": keep,
+        "bytes": freed,
+        "objects": objects,
+        "removed": removed,
+        "kept": kept,
+    }
 
 
 def _judged(plan: "Plan", stayed: "list[Folder]", *, is_removed: bool) -> "Iterator[tuple[Folder, str]]":
@@ -111,4 +154,9 @@ def _words(plan: "Plan", stayed: "list[Folder]", *, dry_run: bool) -> str:
     told = ", ".join(f"{count} × {why}" for why, count in kept.most_common(_REASONS))
     more = ", …" if len(kept) > _REASONS else ""
     lines = [f"{'Would remove' if dry_run else 'Removed'} {counted(objects, 'object')}, {size(freed)}."]
-    return "\n".join([*(lines if plan.objects else ["Nothing is superfluous."]), *([f"Kept {told}{more}."] if kept else [])])
+    return "\n".join(
+        [
+            *(lines if plan.objects else ["Nothing is superfluous."]),
+            *([f"Kept {told}{more}."] if kept else []),
+        ]
+    )

@@ -1,7 +1,8 @@
-"""How commands are called: `knoll models` and, in kn, `kn model list` are one command, and texts name it as its user types it.
+"""How commands are called: `knoll models` and, in kn, `kn model list` are one command, and texts name it as
+its user types it.
 
-kn hands a plugin all words but the plugin's own name, flags before that name included. So the flags that say which cluster is meant may
-stand anywhere.
+kn hands a plugin all words but the plugin's own name, flags before that name included. So the flags that say
+which cluster is meant may stand anywhere.
 """
 
 import re
@@ -10,7 +11,21 @@ from collections.abc import Sequence
 __all__ = ["PLUGIN", "PROGRAM", "flags_first", "spoken"]
 
 PROGRAM, PLUGIN = "knoll", "kn model"
-_VERBS = ("apply", "upload", "delete", "runs", "models", "versions", "describe", "rollout", "events", "why", "predict", "gc", "dlq")
+_VERBS = (
+    "apply",
+    "upload",
+    "delete",
+    "runs",
+    "models",
+    "versions",
+    "describe",
+    "rollout",
+    "events",
+    "why",
+    "predict",
+    "gc",
+    "dlq",
+)
 _RENAMED = {"models": "list"}
 _COMMAND = re.compile(rf"\b{PROGRAM} ({'|'.join(_VERBS)})\b")
 _FLAGS = ("-n", "--namespace", "--context", "--kubeconfig", "--cluster")
@@ -24,7 +39,8 @@ def spoken(program: str, text: str) -> str:
 
 
 def flags_first(words: Sequence[str]) -> list[str]:
-    """The words of a command line with the cluster's flags in front; what follows `--`, and a flag without a value, stay in place."""
+    """The words of a command line with the cluster's flags in front; what follows `--`, and a flag without a
+    value, stay in place."""
     end = words.index("--") if "--" in words else len(words)
     front: list[str] = []
     rest: list[str] = []

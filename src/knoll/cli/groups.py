@@ -1,4 +1,5 @@
-"""A group of commands one of which needs no name: `knoll runs digits` lists, `knoll runs logs RUN` is a command of its own."""
+"""A group of commands one of which needs no name: `knoll runs digits` lists, `knoll runs logs RUN` is a
+command of its own."""
 
 from typing import Any
 

@@ -59,9 +59,14 @@ def find_model(platform: Platform, name: str) -> ModelView:
     try:
         document = platform.cluster.get("Model", name)
     except NotFound as error:
-        known = ", ".join(one["metadata"]["name"] for one in platform.cluster.list("Model")) or "none yet: knoll apply -f FILE adds one"
+        known = (
+            ", ".join(one["metadata"]["name"] for one in platform.cluster.list("Model"))
+            or "none yet: knoll apply -f FILE adds one"
+        )
         where = place_words(platform.settings)
-        raise NotFound(f"model {name}: there is none of that name{where}", fix=f"knoll models lists them ({known})") from error
+        raise NotFound(
+            f"model {name}: there is none of that name{where}", fix=f"knoll models lists them ({known})"
+        ) from error
     try:
         return ModelView(document, platform.cluster.get("InferenceService", name))
     except NotFound:
@@ -69,7 +74,8 @@ def find_model(platform: Platform, name: str) -> ModelView:
 
 
 def place_words(settings: Settings) -> str:
-    """Where on a cluster is looked, to stand behind a sentence; "" on this machine, which has one place only."""
+    """Where on a cluster is looked, to stand behind a sentence; "" on this machine, which has one place
+    only."""
     return f" in the namespace {settings.namespace}" if settings.cluster == "kubernetes" else ""
 
 
@@ -80,7 +86,8 @@ def base_url(service: Document | None) -> str:
 
 
 def serves(view: ModelView, version: str) -> bool:
-    """Whether all traffic goes to the version: it is the champion, nothing is on trial, and one revision has 100 %."""
+    """Whether all traffic goes to the version: it is the champion, nothing is on trial, and one revision has
+    100 %."""
     shares = [one.get("percent") for one in view.traffic if one.get("percent")]
     return view.status.get("champion") == version and not view.status.get("candidate") and shares == [100]
 
@@ -88,16 +95,29 @@ def serves(view: ModelView, version: str) -> bool:
 def model_row(view: ModelView) -> tuple[str, ...]:
     """The cells under MODEL_HEADINGS."""
     status = view.status
-    traffic = ", ".join(f"{one['percent']} % {one.get('revisionName', '')}" for one in view.traffic if one.get("percent"))
+    traffic = ", ".join(
+        f"{one['percent']} % {one.get('revisionName', '')}" for one in view.traffic if one.get("percent")
+    )
     spec = view.model.get("spec") or {}
-    row = (status.get("champion"), status.get("candidate"), status.get("phase"), data_words(view), traffic, view.predict_url)
+    row = (
+        status.get("champion"),
+        status.get("candidate"),
+        status.get("phase"),
+        data_words(view),
+        traffic,
+        view.predict_url,
+    )
     return (view.model["metadata"]["name"], str(spec.get("family", "")), *(str(cell or "") for cell in row))
 
 
 def data_words(view: ModelView) -> str:
     """The state of the dataset, and what it waits for."""
     dataset = view.status.get("dataset") or {}
-    return f"{dataset.get('state', '')} ({dataset['reason']})" if dataset.get("reason") else str(dataset.get("state", ""))
+    return (
+        f"{dataset.get('state', '')} ({dataset['reason']})"
+        if dataset.get("reason")
+        else str(dataset.get("state", ""))
+    )
 
 
 def model_document(view: ModelView) -> dict[str, Any]:
@@ -109,7 +129,9 @@ def model_document(view: ModelView) -> dict[str, Any]:
         **{key: status.get(key) or "" for key in ("champion", "candidate", "previous", "phase")},
         "dataset": {key: (status.get("dataset") or {}).get(key, "") for key in ("state", "reason")},
         "quarantine": dict(status.get("quarantine") or {}),
-        "traffic": [{key: one.get(key) for key in ("revisionName", "percent", "tag")} for one in view.traffic],
+        "traffic": [
+            {key: one.get(key) for key in ("revisionName", "percent", "tag")} for one in view.traffic
+        ],
         "url": view.predict_url,
     }
 

@@ -18,8 +18,8 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 
     Example: knoll models
 
-    JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason}, quarantine, traffic, url}]}.
-    Next: knoll versions MODEL, knoll predict MODEL FILE
+    JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason},
+    quarantine, traffic, url}]}. Next: knoll versions MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.model_view import MODEL_HEADINGS, model_document, model_row, place_words, read_models
 
@@ -36,11 +36,16 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 def versions(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)] = "",
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)
+    ] = "",
     pictures: Annotated[
         Path | None,
         typer.Option(
-            "--pictures", metavar="DIR", help="Save the pictures of the version, or of all that are listed, here.", file_okay=False
+            "--pictures",
+            metavar="DIR",
+            help="Save the pictures of the version, or of all that are listed, here.",
+            file_okay=False,
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest versions.")] = 50,
@@ -50,29 +55,41 @@ def versions(
 
     Example: knoll versions digits v000002 --pictures pictures/
 
-    JSON: {"versions": [{model, version, state, reason, family, metrics, datasetDigest, run, createdAt, bytes, files}]}.
-    Next: knoll why MODEL VERSION
+    JSON: {"versions": [{model, version, state, reason, family, metrics, datasetDigest, run, createdAt, bytes,
+    files}]}. Next: knoll why MODEL VERSION
     """
     from knoll.cli import version_view as view
 
     platform = platform_of(ctx)
-    found = [view.read_version(platform, model, version)] if version else view.read_versions(platform, model, limit)
+    found = (
+        [view.read_version(platform, model, version)]
+        if version
+        else view.read_versions(platform, model, limit)
+    )
     if output is Output.json:
         print_json({"versions": [view.version_document(one) for one in found]})
     elif found:
-        stdout().print(plain_table(view.VERSION_HEADINGS, (view.version_row(one, platform.clock.now()) for one in found)))
+        stdout().print(
+            plain_table(view.VERSION_HEADINGS, (view.version_row(one, platform.clock.now()) for one in found))
+        )
     else:
         say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
     if pictures is not None:
-        saved = [_save(pictures, one.manifest.version, view.pictures(platform, one.manifest)) for one in found]
+        saved = [
+            _save(pictures, one.manifest.version, view.pictures(platform, one.manifest)) for one in found
+        ]
         if not any(saved):
-            raise NotFound(f"pictures of {model}: there are none", fix=f"knoll versions {model} lists its versions")
+            raise NotFound(
+                f"pictures of {model}: there are none", fix=f"knoll versions {model} lists its versions"
+            )
 
 
 def _save(folder: Path, version: str, found: dict[str, bytes]) -> list[Path]:
     paths = []
     for name, body in found.items():
-        path = folder / f"{Path(version).name}-{Path(name).name}"  # both come from the bucket, and must not lead out of the folder
+        path = (
+            folder / f"{Path(version).name}-{Path(name).name}"
+        )  # both come from the bucket, and must not lead out of the folder
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         errors_out().print(f"Saved {path}")

@@ -7,7 +7,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from knoll.cli.session import HomeOption, Output, OutputOption, PortOption, laptop_settings_of, output_of, print_json, stdout
+from knoll.cli.session import (
+    HomeOption,
+    Output,
+    OutputOption,
+    PortOption,
+    laptop_settings_of,
+    output_of,
+    print_json,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from knoll.settings import Settings
@@ -16,8 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["env", "up", "variables"]
 
 
-def up(ctx: typer.Context, home: HomeOption = None, port: PortOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001
-    """Run the platform on this machine until Ctrl-C: S3 server, broker, functions, trainings and model servers.
+def up(
+    ctx: typer.Context,
+    home: HomeOption = None,  # noqa: ARG001
+    port: PortOption = None,  # noqa: ARG001
+    output: OutputOption = Output.table,  # noqa: ARG001
+) -> None:
+    """Run the platform on this machine until Ctrl-C: S3 server, broker, functions, trainings and model
+    servers.
 
     Example: knoll up --home /tmp/knoll --port 0
 
@@ -29,7 +44,12 @@ def up(ctx: typer.Context, home: HomeOption = None, port: PortOption = None, out
     settings = laptop_settings_of(ctx)
 
     def ready(running: "Running") -> None:
-        facts = {"home": str(settings.home), "url": running.url, "s3Endpoint": running.s3_endpoint, "pid": running.pid}
+        facts = {
+            "home": str(settings.home),
+            "url": running.url,
+            "s3Endpoint": running.s3_endpoint,
+            "pid": running.pid,
+        }
         if output_of(ctx) is Output.json:
             print_json(facts)
         else:
@@ -45,9 +65,8 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
 
     Example: eval "$(knoll env)"
 
-    Then any S3 client works: aws s3 cp, boto3, rclone. JSON: {AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-    AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3}.
-    Next: aws s3 ls
+    Then any S3 client works: aws s3 cp, boto3, rclone. JSON: {AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3}. Next: aws s3 ls
     """
     from knoll.wiring.platform import user_platform
 
@@ -77,5 +96,8 @@ def _welcome(facts: dict[str, object]) -> None:
     table.add_row("S3 endpoint", str(facts["s3Endpoint"]))
     table.add_row("Predict URL", f"{facts['url']}/v1/models/MODEL:predict")
     table.add_row("Home", str(facts["home"]))
-    table.add_row("Next", "knoll apply -f examples/digits/model.yaml    (in another terminal; Ctrl-C here stops the platform)")
+    table.add_row(
+        "Next",
+        "knoll apply -f examples/digits/model.yaml    (in another terminal; Ctrl-C here stops the platform)",
+    )
     stdout().print(Text("knoll is up", style="bold"), table)

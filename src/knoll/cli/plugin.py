@@ -1,6 +1,7 @@
 """The command `kn model`: an executable `kn-model` on the PATH is a plugin of kn, and this is it.
 
-The commands are those of `knoll`, for a cluster. kn makes exit code 1 of every failure; `kn-model` itself keeps them apart.
+The commands are those of `knoll`, for a cluster. kn makes exit code 1 of every failure; `kn-model` itself
+keeps them apart.
 """
 
 import json
@@ -19,7 +20,9 @@ app = new_root(PLUGIN)
 
 def _refuse(name: str | None) -> None:
     if name is not None:
-        raise typer.BadParameter("name a context of the kubeconfig instead: --context NAME", param_hint="--cluster")
+        raise typer.BadParameter(
+            "name a context of the kubeconfig instead: --context NAME", param_hint="--cluster"
+        )
 
 
 @app.callback()
@@ -28,12 +31,14 @@ def model(
     context: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
     cluster: Annotated[str | None, typer.Option("--cluster", hidden=True, callback=_refuse)] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Models that are trained when their data lands, and rolled out by evidence.
 
-    Start: [bold]kn model apply -f model.yaml[/bold], [bold]kn model upload MODEL PATH[/bold], [bold]kn model runs -w[/bold],
-    [bold]kn model rollout status MODEL -w[/bold], [bold]kn model predict MODEL FILE[/bold].
+    Start: [bold]kn model apply -f model.yaml[/bold], [bold]kn model upload MODEL PATH[/bold], [bold]kn model
+    runs -w[/bold], [bold]kn model rollout status MODEL -w[/bold], [bold]kn model predict MODEL FILE[/bold].
 
     Options for the cluster may stand anywhere. Reading verbs take [bold]-o json[/bold].
     """

@@ -25,9 +25,15 @@ def predict(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
     file: Annotated[str, typer.Argument(metavar="FILE", help="PNG, JPEG or JSON; - is stdin.")] = "",
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="For models that generate: the seed, in place of a file.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="For models that generate: the seed, in place of a file."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Save the answer; .png asks for a picture.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Save the answer; .png asks for a picture.", dir_okay=False
+        ),
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -35,9 +41,8 @@ def predict(
 
     Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
 
-    A picture is sent as base64; JSON as it is if it has `instances`, else a list as the instances, anything else as one.
-    JSON: {model, version, seconds, predictions}.
-    Next: knoll versions MODEL
+    A picture is sent as base64; JSON as it is if it has `instances`, else a list as the instances, anything
+    else as one. JSON: {model, version, seconds, predictions}. Next: knoll versions MODEL
     """
     if bool(file) == (seed is not None):
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
@@ -51,8 +56,11 @@ def predict(
     _tell(model, answer, out, output)
 
 
-def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: str = "application/json") -> "Answer":
-    """Send a predict request to whatever version gets it. Raises NotFound when nothing serves, KnollError when the answer is an error."""
+def ask(
+    platform: "Platform", model: str, request: dict[str, Any], *, accept: str = "application/json"
+) -> "Answer":
+    """Send a predict request to whatever version gets it. Raises NotFound when nothing serves, KnollError
+    when the answer is an error."""
     from knoll.cli.model_view import base_url, find_model
 
     base = base_url(find_model(platform, model).service)
@@ -62,7 +70,10 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
     if answer.status != 200:
         reason = answer.body[:500].decode(errors="replace")
         what = f"HTTP {answer.status}" if answer.status else "no answer"
-        raise KnollError(f"predict {model}: {what} from {base}: {reason}", fix=f"knoll rollout status {model}; knoll models")
+        raise KnollError(
+            f"predict {model}: {what} from {base}: {reason}",
+            fix=f"knoll rollout status {model}; knoll models",
+        )
     return answer
 
 
@@ -76,9 +87,13 @@ def _read(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except FileNotFoundError as error:
-        raise NotFound(f"{file}: there is no such file", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON") from error
+        raise NotFound(
+            f"{file}: there is no such file", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
+        ) from error
     except OSError as error:
-        raise KnollError(f"{file}: cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON") from error
+        raise KnollError(
+            f"{file}: cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
+        ) from error
 
 
 def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> None:
@@ -86,7 +101,14 @@ def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> Non
 
     predictions = _predictions(answer)
     if output is Output.json:
-        print_json({"model": model, "version": answer.version, "seconds": round(answer.seconds, 4), "predictions": predictions})
+        print_json(
+            {
+                "model": model,
+                "version": answer.version,
+                "seconds": round(answer.seconds, 4),
+                "predictions": predictions,
+            }
+        )
         return
     if out is None:
         for prediction in predictions:
@@ -107,7 +129,8 @@ def _predictions(answer: "Answer") -> list[Any]:
 
 
 def _picture_bytes(answer: "Answer") -> bytes:
-    """The bytes of the picture, also from a server that answers JSON all the same. Raises KnollError when there is none."""
+    """The bytes of the picture, also from a server that answers JSON all the same. Raises KnollError when
+    there is none."""
     if answer.content_type.startswith("image/"):
         return answer.body
     first = next(iter(_predictions(answer)), None)

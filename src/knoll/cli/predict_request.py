@@ -27,7 +27,10 @@ def of_bytes(name: str, body: bytes) -> dict[str, Any]:
     try:
         given = json.loads(body)
     except ValueError as error:
-        raise InvalidData(f"{name}: it is neither a PNG, nor a JPEG, nor JSON: {error}", fix="give a picture, or JSON instances") from error
+        raise InvalidData(
+            f"{name}: it is neither a PNG, nor a JPEG, nor JSON: {error}",
+            fix="give a picture, or JSON instances",
+        ) from error
     if isinstance(given, dict) and "instances" in given:
         return given
     return {"instances": given if isinstance(given, list) else [given]}
@@ -39,11 +42,14 @@ def of_seed(seed: int) -> dict[str, Any]:
 
 
 def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
-    """Labels with the highest probabilities, the highest first; empty when the prediction is no classification."""
+    """Labels with the highest probabilities, the highest first; empty when the prediction is no
+    classification."""
     probabilities = prediction.get("probabilities") if isinstance(prediction, Mapping) else None
     if not isinstance(probabilities, Mapping):
         return []
-    return sorted(((str(label), float(share)) for label, share in probabilities.items()), key=lambda one: -one[1])[:count]
+    return sorted(
+        ((str(label), float(share)) for label, share in probabilities.items()), key=lambda one: -one[1]
+    )[:count]
 
 
 def picture_of(prediction: Any) -> RenderableType:
@@ -52,4 +58,7 @@ def picture_of(prediction: Any) -> RenderableType:
     if not likely:
         return Text(json.dumps(prediction)[:2000])
     rows = ((label, f"{share:7.2%}", "█" * round(share * _BAR)) for label, share in likely)
-    return Group(Text(str(prediction.get("label", likely[0][0])), style="bold"), plain_table(("LABEL", "SHARE", ""), rows))
+    return Group(
+        Text(str(prediction.get("label", likely[0][0])), style="bold"),
+        plain_table(("LABEL", "SHARE", ""), rows),
+    )

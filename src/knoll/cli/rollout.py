@@ -27,10 +27,9 @@ def status(
 
     Example: knoll rollout status digits -w --timeout 600
 
-    -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back or rejected, 3 if time ran out.
-    JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors, replayed}, waiting,
-    records: [...]}.
-    Next: knoll why MODEL, knoll predict MODEL FILE
+    -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back or rejected, 3
+    if time ran out. JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence:
+    {requests, errors, replayed}, waiting, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.rollout_view import is_bad
 
@@ -49,7 +48,9 @@ def watch_rollout(platform: "Platform", model: str, output: Output, timeout: flo
     """Show the rollout until it has ended, and return its last picture. Raises TimedOut."""
     from knoll.cli.watch import watch
 
-    return watch(_look(platform, model), output, timeout=timeout, waiting_for=f"the rollout of {model} to end")
+    return watch(
+        _look(platform, model), output, timeout=timeout, waiting_for=f"the rollout of {model} to end"
+    )
 
 
 def _look(platform: "Platform", model: str) -> "Callable[[], Frame]":

@@ -1,4 +1,5 @@
-"""What is known of a rollout: the slot in the Model's status and the records of its steps, with the numbers behind each verdict."""
+"""What is known of a rollout: the slot in the Model's status and the records of its steps, with the numbers
+behind each verdict."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,16 @@ from knoll.ports import Platform
 from knoll.rollout.candidates import newest_untried
 from knoll.rollout.slot import slot_from_status
 
-__all__ = ["Record", "RolloutView", "is_bad", "read_records", "read_rollout", "record_line", "rollout_document", "rollout_picture"]
+__all__ = [
+    "Record",
+    "RolloutView",
+    "is_bad",
+    "read_records",
+    "read_rollout",
+    "record_line",
+    "rollout_document",
+    "rollout_picture",
+]
 
 Record = Mapping[str, Any]
 _BAD = ("Rollback", "Reject")
@@ -31,8 +41,9 @@ _ENDS = ("Promote", *_BAD)
 
 @dataclass(frozen=True)
 class RolloutView:
-    """The newest rollout of a model. `percent` of the traffic goes to `receiver`: while a rollout goes on the candidate, else the champion,
-    and "" when nothing serves. `coming` says what a rollout that is not there yet waits for; "" when none is to be expected."""
+    """The newest rollout of a model. `percent` of the traffic goes to `receiver`: while a rollout goes on the
+    candidate, else the champion, and "" when nothing serves. `coming` says what a rollout that is not there
+    yet waits for; "" when none is to be expected."""
 
     model: ModelView
     version: str
@@ -49,7 +60,8 @@ class RolloutView:
 
 
 def read_rollout(platform: Platform, model: str) -> RolloutView:
-    """The newest rollout of a model, or of none yet an empty one. Raises NotFound when there is no such model."""
+    """The newest rollout of a model, or of none yet an empty one. Raises NotFound when there is no such
+    model."""
     view = find_model(platform, model)
     records = read_records(platform, model)
     version = view.status.get("candidate") or (records[-1]["version"] if records else "")
@@ -72,7 +84,11 @@ def is_bad(records: Sequence[Record]) -> bool:
 
 def record_line(record: Record) -> str:
     """One step in words, with its numbers."""
-    counts = ", ".join(f"{value} {name}" for name, value in (record.get("evidence") or {}).items() if value and name != "inStep")
+    counts = ", ".join(
+        f"{value} {name}"
+        for name, value in (record.get("evidence") or {}).items()
+        if value and name != "inStep"
+    )
     what = f"{record['version']} {record['action']} {record['percent']} %"
     return " — ".join(part for part in (what, record.get("reason", ""), counts) if part)
 
@@ -106,7 +122,10 @@ def rollout_picture(view: RolloutView) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     for name, fact in (
         ("Model", shown["model"]),
-        ("On trial", view.version if view.model.status.get("candidate") else f"nothing ({view.version} was the last)"),
+        (
+            "On trial",
+            view.version if view.model.status.get("candidate") else f"nothing ({view.version} was the last)",
+        ),
         ("Champion", shown["champion"] or "none"),
         ("Phase", shown["phase"]),
         ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
@@ -116,16 +135,22 @@ def rollout_picture(view: RolloutView) -> RenderableType:
     ):
         if fact:
             facts.add_row(name, fact)
-    rows = ((one["at"][11:19], one["action"], f"{one['percent']} %", str(one.get("reason", ""))) for one in view.records)
+    rows = (
+        (one["at"][11:19], one["action"], f"{one['percent']} %", str(one.get("reason", "")))
+        for one in view.records
+    )
     return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
 
 
 def _traffic(platform: Platform, view: ModelView) -> tuple[str, int]:
-    """Whose part of the traffic tells how far the rollout is, and that part as it is observed, whatever the slot asks for."""
+    """Whose part of the traffic tells how far the rollout is, and that part as it is observed, whatever the
+    slot asks for."""
     champion, candidate = view.status.get("champion") or "", view.status.get("candidate") or ""
     if view.status.get("phase", "Idle") == "Idle":
         return champion, 100 if champion else 0
-    return candidate, sum(one.percent for one in read_revisions(platform, view) if candidate and one.version == candidate)
+    return candidate, sum(
+        one.percent for one in read_revisions(platform, view) if candidate and one.version == candidate
+    )
 
 
 def _coming(platform: Platform, view: ModelView) -> str:

@@ -1,7 +1,8 @@
-"""The root of a command line: where errors become words and exit codes, and which commands mean the same everywhere.
+"""The root of a command line: where errors become words and exit codes, and which commands mean the same
+everywhere.
 
-Errors that knoll raises on purpose, and files that cannot be read or written, are told here and nowhere else; anything else is a fault of
-knoll and keeps its traceback.
+Errors that knoll raises on purpose, and files that cannot be read or written, are told here and nowhere else;
+anything else is a fault of knoll and keeps its traceback.
 """
 
 import inspect
@@ -58,16 +59,27 @@ def new_root(program: str) -> typer.Typer:
 
 
 def add_commands(app: typer.Typer, program: str) -> None:
-    """Add the commands that mean the same on a laptop and on a cluster, in the order in which a newcomer needs them."""
+    """Add the commands that mean the same on a laptop and on a cluster, in the order in which a newcomer
+    needs them."""
 
-    def add(group: typer.Typer, function: Callable[..., None], name: str = "", panel: str | None = None, *, hidden: bool = False) -> None:
+    def add(
+        group: typer.Typer,
+        function: Callable[..., None],
+        name: str = "",
+        panel: str | None = None,
+        *,
+        hidden: bool = False,
+    ) -> None:
         text = spoken(program, inspect.getdoc(function) or "")
         group.command(name or None, help=text, rich_help_panel=panel, hidden=hidden)(function)
 
     groups = {
         "runs": typer.Typer(cls=NamelessDefault, help="List the runs, or print the logs of one."),
         "rollout": typer.Typer(no_args_is_help=True, help="See how the version on trial is doing."),
-        "dlq": typer.Typer(no_args_is_help=True, help="Dead letters: events that no function took. See why, replay them, drop them."),
+        "dlq": typer.Typer(
+            no_args_is_help=True,
+            help="Dead letters: events that no function took. See why, replay them, drop them.",
+        ),
     }
     add(groups["runs"], runs.runs, NAMELESS, hidden=True)
     add(groups["runs"], runs.logs)

@@ -56,7 +56,8 @@ class FileLogs:
 
 
 class PodLogs:
-    """`Logs` of Pods. Nodes of one run write at the same time: a line names its Pod when there are several."""
+    """`Logs` of Pods. Nodes of one run write at the same time: a line names its Pod when there are
+    several."""
 
     def __init__(self, cluster: "KubernetesCluster", run: str) -> None:
         self._cluster, self._run = cluster, run
@@ -83,7 +84,9 @@ class PodLogs:
     def _started(self) -> list[Document]:
         pods = self._cluster.list("Pod", {JOB_LABEL: self._run})
         started = [one for one in pods if (one.get("status") or {}).get("phase") not in (None, "Pending")]
-        return sorted(started, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
+        return sorted(
+            started, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"])
+        )
 
     def _listen(self, pod: Document) -> None:
         """Read a Pod's log in the background, unless that goes on, or all of it is read."""
@@ -106,7 +109,8 @@ class PodLogs:
         self._lines.put((name, end))
 
     def _close(self, name: str, error: KnollError | None) -> None:
-        """A stream that breaks is opened again, one that breaks at once is an error: so it is for those who may not read logs."""
+        """A stream that breaks is opened again, one that breaks at once is an error: so it is for those who
+        may not read logs."""
         self._open.discard(name)
         if error is not None and self._counts[name] == self._begun[name]:
             raise error

@@ -1,6 +1,8 @@
-"""What is known of runs: their records in the model bucket and their Jobs, put together for a table, a tree or a program.
+"""What is known of runs: their records in the model bucket and their Jobs, put together for a table, a tree
+or a program.
 
-Records are the truth, a Job only adds why nothing happens yet: so a run is still explained when its Job has long been cleaned up.
+Records are the truth, a Job only adds why nothing happens yet: so a run is still explained when its Job has
+long been cleaned up.
 """
 
 import re
@@ -38,7 +40,8 @@ _Record = TypeVar("_Record")
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed or Skipped, `reason` says why."""
+    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed or
+    Skipped, `reason` says why."""
 
     run: Run
     state: str
@@ -63,11 +66,15 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
     """Decide state and reason from what is stored."""
     if outcome:
         return _ENDED[outcome.state], outcome.reason
-    blocked = progress.state.removeprefix(_BLOCKED) if progress and progress.state.startswith(_BLOCKED) else ""
+    blocked = (
+        progress.state.removeprefix(_BLOCKED) if progress and progress.state.startswith(_BLOCKED) else ""
+    )
     if job is None:
         return ("Blocked", blocked) if blocked else ("Queued", "waits for the run before it")
     status = job.get("status") or {}
-    conditions = {one.get("type"): one for one in status.get("conditions") or [] if one.get("status") == "True"}
+    conditions = {
+        one.get("type"): one for one in status.get("conditions") or [] if one.get("status") == "True"
+    }
     if "Failed" in conditions:
         return "Failed", _words(conditions["Failed"])
     if progress and progress.state.startswith(_WAITING):
@@ -83,15 +90,25 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
 
 def list_run_ids(platform: Platform, model: str = "") -> list[str]:
     """Ids of the runs of a model, or of all, newest record first."""
-    found = sorted(platform.store.list(runs_uri(platform.settings.model_root)), key=lambda one: (one.modified, one.uri), reverse=True)
+    found = sorted(
+        platform.store.list(runs_uri(platform.settings.model_root)),
+        key=lambda one: (one.modified, one.uri),
+        reverse=True,
+    )
     ids = (one.uri.rpartition("/")[2].removesuffix(".json") for one in found)
     return [one for one in ids if (match := _RUN_ID.fullmatch(one)) and model in ("", match[1])]
 
 
 def read_runs(
-    platform: Platform, model: str = "", limit: int = 20, *, known: Mapping[str, RunView] | None = None, also: Collection[str] = ()
+    platform: Platform,
+    model: str = "",
+    limit: int = 20,
+    *,
+    known: Mapping[str, RunView] | None = None,
+    also: Collection[str] = (),
 ) -> list[RunView]:
-    """The newest runs and those of `also`, newest first; those that `known` shows as over are not read again."""
+    """The newest runs and those of `also`, newest first; those that `known` shows as over are not read
+    again."""
     over = {id: view for id, view in (known or {}).items() if view.is_over}
     ids = [id for number, id in enumerate(list_run_ids(platform, model)) if number < limit or id in also]
     views = [over.get(id) or read_run(platform, id) for id in ids]
@@ -109,14 +126,17 @@ def read_run(platform: Platform, id: str) -> RunView:
 
 
 def find_run(platform: Platform, wanted: str) -> str:
-    """The run id that `wanted` means: an id, a unique prefix of one, or a model's name for its newest run. Raises NotFound."""
+    """The run id that `wanted` means: an id, a unique prefix of one, or a model's name for its newest run.
+    Raises NotFound."""
     ids = list_run_ids(platform)
     of_model = [id for id in ids if _RUN_ID.sub(r"\1", id) == wanted]
     matches = [wanted] if wanted in ids else of_model[:1] or [id for id in ids if id.startswith(wanted)]
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise NotFound(f"run {wanted!r}: {len(matches)} runs begin so: {', '.join(matches[:5])}", fix="give more letters")
+        raise NotFound(
+            f"run {wanted!r}: {len(matches)} runs begin so: {', '.join(matches[:5])}", fix="give more letters"
+        )
     raise NotFound(f"run {wanted!r}: there is none of that id, prefix or model", fix="knoll runs lists them")
 
 
@@ -133,7 +153,11 @@ def run_line(view: RunView) -> str:
     reason = f"({view.reason})" if view.reason and view.state != "Succeeded" else ""
     eta = f"ETA {_eta(view)}" if _eta(view) else ""
     version = view.outcome.version if view.outcome else ""
-    return " ".join(part for part in (view.run.id, view.state, reason, _percent(view), eta, numbers(view.metrics), version) if part)
+    return " ".join(
+        part
+        for part in (view.run.id, view.state, reason, _percent(view), eta, numbers(view.metrics), version)
+        if part
+    )
 
 
 def run_document(view: RunView) -> dict[str, Any]:
@@ -144,7 +168,9 @@ def run_document(view: RunView) -> dict[str, Any]:
         "state": view.state,
         "reason": view.reason,
         "progressPercentage": _percentage(view),
-        "estimatedRemainingSeconds": None if view.is_over or not view.progress else view.progress.estimated_remaining_seconds,
+        "estimatedRemainingSeconds": None
+        if view.is_over or not view.progress
+        else view.progress.estimated_remaining_seconds,
         "metrics": dict(view.metrics),
         "version": view.outcome.version if view.outcome else "",
         "datasetDigest": view.run.dataset_digest,

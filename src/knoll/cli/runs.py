@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["logs", "run_is_over", "runs", "watch_runs"]
 
-_ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Only runs of this model.", autocompletion=complete_models)]
+_ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Only runs of this model.", autocompletion=complete_models)
+]
 _WatchOption = Annotated[bool, typer.Option("-w", "--watch", help="Follow until the newest run has ended.")]
 
 
@@ -37,10 +39,10 @@ def runs(
 
     Example: knoll runs digits -w --timeout 600
 
-    -w ends with the newest run: exit code 1 if it was rejected or failed. JSON: {"runs": [{run, model, state, reason,
-    progressPercentage, estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt}],
-    "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change.
-    Next: knoll runs logs RUN, knoll rollout status MODEL -w
+    -w ends with the newest run: exit code 1 if it was rejected or failed. JSON: {"runs": [{run, model, state,
+    reason, progressPercentage, estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt,
+    endedAt}], "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change. Next: knoll
+    runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.cli.model_view import find_model
 
@@ -60,7 +62,11 @@ def runs(
 def logs(
     ctx: typer.Context,
     run: Annotated[
-        str, typer.Argument(help="Run id, a unique prefix of one, or a model for its newest run.", autocompletion=complete_runs)
+        str,
+        typer.Argument(
+            help="Run id, a unique prefix of one, or a model for its newest run.",
+            autocompletion=complete_runs,
+        ),
     ],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     output: OutputOption = Output.table,
@@ -69,8 +75,8 @@ def logs(
 
     Example: knoll runs logs digits -f
 
-    Of several Pods each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a cluster `path` is the Pod.
-    Next: knoll why MODEL
+    Of several Pods each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a cluster `path` is
+    the Pod. Next: knoll why MODEL
     """
     from knoll.cli.run_view import find_run
 
@@ -83,14 +89,17 @@ def logs(
         return
     if not read and not follow:
         raise NotFound(
-            f"run {id}: it has no log, or none is left", fix="knoll runs shows how far it is; knoll runs logs RUN -f waits for it"
+            f"run {id}: it has no log, or none is left",
+            fix="knoll runs shows how far it is; knoll runs logs RUN -f waits for it",
         )
     for text in found.follow(lambda: run_is_over(platform, id)) if follow else (text for _, text in read):
         sys.stdout.write(text)
         sys.stdout.flush()
 
 
-def watch_runs(platform: "Platform", model: str, output: Output, timeout: float | None, limit: int = 20) -> "RunView":
+def watch_runs(
+    platform: "Platform", model: str, output: Output, timeout: float | None, limit: int = 20
+) -> "RunView":
     """Show the runs until the newest has ended, and return it. Raises TimedOut."""
     from knoll.cli.model_view import find_model
     from knoll.cli.run_view import read_run
@@ -98,7 +107,12 @@ def watch_runs(platform: "Platform", model: str, output: Output, timeout: float 
 
     if model:
         find_model(platform, model)
-    frame = watch(_look(platform, model, limit), output, timeout=timeout, waiting_for=f"a run of {model or 'any model'} to end")
+    frame = watch(
+        _look(platform, model, limit),
+        output,
+        timeout=timeout,
+        waiting_for=f"a run of {model or 'any model'} to end",
+    )
     return read_run(platform, frame.document["newest"])
 
 
@@ -127,7 +141,9 @@ def _look(platform: "Platform", model: str, limit: int) -> "Callable[[], Frame]"
         waiting = [f"{one.model}: {one.reason}" for one in missing]
         table = plain_table(RUN_HEADINGS, (run_row(view, platform.clock.now()) for view in views))
         return Frame(
-            picture=Group(*([table] if views else ["No runs yet."]), *(f"Waiting for {line}" for line in waiting)),
+            picture=Group(
+                *([table] if views else ["No runs yet."]), *(f"Waiting for {line}" for line in waiting)
+            ),
             lines=(*(run_line(view) for view in views), *(f"Waiting for {line}" for line in waiting)),
             document={
                 "runs": [run_document(view) for view in views],
@@ -141,7 +157,8 @@ def _look(platform: "Platform", model: str, limit: int) -> "Callable[[], Frame]"
 
 
 def _newest(views: "list[RunView]", expected: list[str]) -> "RunView | None":
-    """The run of the data that lies in the bucket, else the newest record: going back to earlier data makes no new run."""
+    """The run of the data that lies in the bucket, else the newest record: going back to earlier data makes
+    no new run."""
     of_data = [view for view in views if view.run.id in expected]
     return next(iter(of_data or views), None)
 

@@ -1,7 +1,8 @@
 """What the commands share: their common options, the settings, the platform and the consoles.
 
-The options leave their values in the context's `meta`, which nested contexts share: so the error handler of the root knows the output
-format that a command was asked for, and `--home` may stand before or behind the command.
+The options leave their values in the context's `meta`, which nested contexts share: so the error handler of
+the root knows the output format that a command was asked for, and `--home` may stand before or behind the
+command.
 """
 
 import json
@@ -73,45 +74,78 @@ def _remember(name: str) -> Callable[[typer.Context, Any], Any]:
 
 
 OutputOption = Annotated[
-    Output, typer.Option("-o", "--output", help="table for people, json for programs.", callback=_remember("output"), show_choices=True)
+    Output,
+    typer.Option(
+        "-o",
+        "--output",
+        help="table for people, json for programs.",
+        callback=_remember("output"),
+        show_choices=True,
+    ),
 ]
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", metavar="DIR", help="Home of the laptop platform; default KNOLL_HOME or ~/.knoll.", callback=_remember("home")),
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="Home of the laptop platform; default KNOLL_HOME or ~/.knoll.",
+        callback=_remember("home"),
+    ),
 ]
 PortOption = Annotated[
     int | None,
     typer.Option(
-        "--port", min=0, max=65535, help="Port of the platform; 0 takes a free one. Default KNOLL_PORT or 8080.", callback=_remember("port")
+        "--port",
+        min=0,
+        max=65535,
+        help="Port of the platform; 0 takes a free one. Default KNOLL_PORT or 8080.",
+        callback=_remember("port"),
     ),
 ]
 ClusterOption = Annotated[
     Place | None,
     typer.Option(
         "--cluster",
-        help="Where the models are: local is this machine. Default KNOLL_CLUSTER, or kubernetes when one of the next three is given.",
+        help="Where the models are: local is this machine. Default KNOLL_CLUSTER, or kubernetes when "
+        "one of the next three is given.",
         callback=_remember("cluster"),
     ),
 ]
 NamespaceOption = Annotated[
     str | None,
-    typer.Option("-n", "--namespace", metavar="NAME", help="Namespace; default that of the context.", callback=_remember("namespace")),
+    typer.Option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="Namespace; default that of the context.",
+        callback=_remember("namespace"),
+    ),
 ]
 ContextOption = Annotated[
-    str | None, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.", callback=_remember("kube_context"))
+    str | None,
+    typer.Option(
+        "--context", metavar="NAME", help="Context of the kubeconfig.", callback=_remember("kube_context")
+    ),
 ]
 KubeconfigOption = Annotated[
     str | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="Default KUBECONFIG or ~/.kube/config.", callback=_remember("kubeconfig")),
+    typer.Option(
+        "--kubeconfig",
+        metavar="FILE",
+        help="Default KUBECONFIG or ~/.kube/config.",
+        callback=_remember("kubeconfig"),
+    ),
 ]
 TimeoutOption = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="With -w: give up after so long (exit code 3).")
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="With -w: give up after so long (exit code 3)."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def settings_of(ctx: typer.Context) -> "Settings":
-    """The settings from the environment, with the options as given. Whoever names a namespace or context, or calls kn, means a cluster."""
+    """The settings from the environment, with the options as given. Whoever names a namespace or context, or
+    calls kn, means a cluster."""
     from knoll.settings import read_settings
 
     names = ("home", "port", "cluster", *_OF_A_CLUSTER)
@@ -157,7 +191,9 @@ def stdout() -> Console:
 
 def errors_out() -> Console:
     """The console for warnings, questions and progress, which are no results."""
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _WIDE, highlight=False, emoji=False, markup=False)
+    return Console(
+        stderr=True, width=None if sys.stderr.isatty() else _WIDE, highlight=False, emoji=False, markup=False
+    )
 
 
 def say(ctx: typer.Context, text: str) -> None:

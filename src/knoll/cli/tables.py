@@ -40,7 +40,8 @@ _WRAPPED = 12  # columns that a cell which wraps gets at least
 class PlainTable:
     """A table whose cells are plain text, coloured by the state that they begin with.
 
-    Where it is too wide, its columns move together; then it leaves out those that are empty, and then those that others can tell.
+    Where it is too wide, its columns move together; then it leaves out those that are empty, and then those
+    that others can tell.
     """
 
     headings: Sequence[str]
@@ -49,18 +50,25 @@ class PlainTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The first layout that fits, else the last."""
         layouts = self._layouts()
-        gap, shown = next((one for one in layouts if self._least_width(*one) <= options.max_width), layouts[-1])
+        gap, shown = next(
+            (one for one in layouts if self._least_width(*one) <= options.max_width), layouts[-1]
+        )
         yield self._table(gap, shown)
 
     def _layouts(self) -> list[tuple[int, Sequence[int]]]:
         """Gap between columns, and the numbers of the columns that are shown, the widest layout first."""
         every = range(len(self.headings))
         shown = [number for number in every if any(row[number] for row in self.rows)]
-        spared = [[one for one in shown if self.headings[one] not in _SPARE[:end]] for end in range(len(_SPARE) + 1)]
+        spared = [
+            [one for one in shown if self.headings[one] not in _SPARE[:end]] for end in range(len(_SPARE) + 1)
+        ]
         return [(3, every), (1, every), *((1, one) for one in spared)]
 
     def _least_width(self, gap: int, shown: Sequence[int]) -> int:
-        widths = [self._width(one) if self.headings[one] in _WHOLE else min(self._width(one), _WRAPPED) for one in shown]
+        widths = [
+            self._width(one) if self.headings[one] in _WHOLE else min(self._width(one), _WRAPPED)
+            for one in shown
+        ]
         return sum(widths) + gap * (len(widths) - 1)
 
     def _width(self, number: int) -> int:

@@ -40,7 +40,8 @@ def traffic(predict: Callable[[], "Answer"], *, every: float = 0.05) -> Iterator
 
 @contextmanager
 def repeating(act: Callable[[], object], every: float, patience: float = 30) -> Iterator[None]:
-    """Call `act` every `every` seconds in a thread until the block is left, and then wait `patience` seconds for the call in progress."""
+    """Call `act` every `every` seconds in a thread until the block is left, and then wait `patience` seconds
+    for the call in progress."""
     over = threading.Event()
 
     def flow() -> None:

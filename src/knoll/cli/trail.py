@@ -35,7 +35,8 @@ class Trail:
 
 
 def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
-    """The trail of a version; without one of the champion, else of the newest version, else of the newest run. Raises NotFound."""
+    """The trail of a version; without one of the champion, else of the newest version, else of the newest
+    run. Raises NotFound."""
     document = find_model(platform, model)
     names = list_versions(platform, model)
     wanted = version or document.status.get("champion") or next(iter(names), "")
@@ -87,7 +88,8 @@ def trail_tree(trail: Trail) -> Tree:
 def _event(cause: Mapping[str, str]) -> str:
     if not cause:
         return "event    not recorded"
-    return f"event    {cause.get('type', '')} {cause.get('subject', '')} (id {cause.get('id', '')}) at {cause.get('time', '')}"
+    kind, subject, id, at = (cause.get(name, "") for name in ("type", "subject", "id", "time"))
+    return f"event    {kind} {subject} (id {id}) at {at}"
 
 
 def _data(trail: Trail) -> str:
@@ -95,13 +97,16 @@ def _data(trail: Trail) -> str:
     if trail.dataset is None:
         return f"data     {digest}, its snapshot is gone"
     total = sum(one.size for one in trail.dataset.objects)
-    return f"data     {digest}: {counted(len(trail.dataset.objects), 'object')}, {size(total)}, under {trail.dataset.prefix}"
+    objects = counted(len(trail.dataset.objects), "object")
+    return f"data     {digest}: {objects}, {size(total)}, under {trail.dataset.prefix}"
 
 
 def _run(view: RunView) -> str:
     took = seconds_between(view.run.created_at, view.outcome.ended_at) if view.outcome else None
     reason = f": {view.reason}" if view.reason and view.state != "Succeeded" else ""
-    return f"run      {view.run.id} {view.state}{f' after {duration(took)}' if took is not None else ''}{reason}"
+    return (
+        f"run      {view.run.id} {view.state}{f' after {duration(took)}' if took is not None else ''}{reason}"
+    )
 
 
 def _gate(trail: Trail) -> str:
@@ -115,14 +120,17 @@ def _version(view: VersionView) -> str:
     state = f"{view.state}: {view.reason}" if view.reason else view.state
     weight = sum(entry.size for entry in view.manifest.files.values())
     files = counted(len(view.manifest.files), "file")
-    return f"version  {view.manifest.version}, {state}; {numbers(view.manifest.metrics)}; {files}, {size(weight)}"
+    manifest = view.manifest
+    return f"version  {manifest.version}, {state}; {numbers(manifest.metrics)}; {files}, {size(weight)}"
 
 
 def _newest_run(platform: Platform, model: str) -> str:
     try:
         return find_run(platform, model)
     except NotFound as error:
-        raise NotFound(f"model {model}: it has neither a version nor a run yet", fix=f"knoll upload {model} PATH") from error
+        raise NotFound(
+            f"model {model}: it has neither a version nor a run yet", fix=f"knoll upload {model} PATH"
+        ) from error
 
 
 def _dataset(platform: Platform, uri: str) -> Dataset | None:

@@ -10,7 +10,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
@@ -31,19 +38,31 @@ _Advance = Callable[[int], None]  # bytes sent since the last call; negative whe
 
 def upload(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model whose data it is.", autocompletion=complete_models)],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders; a folder's files keep their relative paths.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Also delete what lies under the prefix and is not uploaded.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and change nothing.")] = False,
+    model: Annotated[
+        str, typer.Argument(help="Name of the model whose data it is.", autocompletion=complete_models)
+    ],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="Files and folders; a folder's files keep their relative paths."
+        ),
+    ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also delete what lies under the prefix and is not uploaded.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and change nothing.")
+    ] = False,
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Upload a model's data; where the dataset has a marker or a manifest that goes last, so that training starts on whole data.
+    """Upload a model's data; where the dataset has a marker or a manifest that goes last, so that training
+    starts on whole data.
 
     Example: knoll upload digits path/to/data --replace
 
-    The same bytes again are fine: they lead to no second run. JSON: {model, uri, objects, bytes, deleted, marker, dryRun}.
-    Next: knoll runs MODEL -w
+    The same bytes again are fine: they lead to no second run. JSON: {model, uri, objects, bytes, deleted,
+    marker, dryRun}. Next: knoll runs MODEL -w
     """
     from knoll.cli.model_view import find_model
     from knoll.cli.upload_plan import plan_upload
@@ -63,7 +82,8 @@ def upload(
 
 
 def send(platform: "Platform", model: "Model", plan: "Plan") -> None:
-    """Carry out the plan: the old marker away, the files in parallel, what is stale away, the new marker last.
+    """Carry out the plan: the old marker away, the files in parallel, what is stale away, the new marker
+    last.
 
     An old manifest stays until there is a new one: what it lists of what stays would be lost with it.
     """
@@ -128,7 +148,13 @@ def _progress(total: int) -> Iterator[_Advance]:
     if not sys.stderr.isatty():
         yield tenths(total)
         return
-    columns = (TextColumn("Uploading"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("Uploading"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=errors_out()) as bar:
         task = bar.add_task("upload", total=total)
         yield lambda count: bar.advance(task, count)
@@ -158,7 +184,12 @@ def _confirm(plan: "Plan") -> None:
 
 
 def _document(model: "Model", plan: "Plan", *, dry_run: bool) -> dict[str, Any]:
-    sent = {"objects": len(plan.items), "bytes": plan.total, "deleted": len(plan.stale), "marker": plan.marker}
+    sent = {
+        "objects": len(plan.items),
+        "bytes": plan.total,
+        "deleted": len(plan.stale),
+        "marker": plan.marker,
+    }
     return {"model": model.name, "uri": model.dataset.uri, **sent, "dryRun": dry_run}
 
 
@@ -170,10 +201,13 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
             typer.echo(f"would delete {uri}")
         return
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
-    typer.echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
+    typer.echo(
+        f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}."
+    )
     consequence = {
         "marker": "The marker is written: the data has landed. If it is new, training starts at once.",
-        "manifest": f"The manifest {model.dataset.landed.manifest} is written: when every sha256 is checked, the data has landed.",
+        "manifest": f"The manifest {model.dataset.landed.manifest} is written: when every sha256 is "
+        "checked, the data has landed.",
         "quiet": f"Training starts when nothing has changed for {model.dataset.landed.quiet:g} s.",
         "object": "Each file that is new is trained on as a dataset of its own.",
     }

@@ -1,6 +1,8 @@
-"""The manifest of an upload: the files that are sent, and what an earlier manifest lists of the objects that stay.
+"""The manifest of an upload: the files that are sent, and what an earlier manifest lists of the objects that
+stay.
 
-Objects that stay and that no manifest lists are not made part of the dataset: nobody has said what they should be.
+Objects that stay and that no manifest lists are not made part of the dataset: nobody has said what they
+should be.
 """
 
 import hashlib
@@ -16,7 +18,8 @@ __all__ = ["entries_that_stay", "manifest_of"]
 
 
 def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[ManifestEntry]:
-    """What the manifest in the bucket lists of the objects that the plan leaves there. Raises InvalidData when it is none."""
+    """What the manifest in the bucket lists of the objects that the plan leaves there. Raises InvalidData
+    when it is none."""
     if not plan.kept:
         return []
     try:
@@ -25,7 +28,8 @@ def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[
         return []
     except InvalidData as error:
         raise InvalidData(
-            f"{plan.marker} is wrong, so what it lists cannot stay: {error}", fix="knoll upload MODEL PATH --replace"
+            f"{plan.marker} is wrong, so what it lists cannot stay: {error}",
+            fix="knoll upload MODEL PATH --replace",
         ) from error
     return [one for one in entries if model.dataset.uri + one.path in plan.kept]
 
@@ -36,5 +40,7 @@ def manifest_of(model: Model, plan: Plan, stay: Iterable[ManifestEntry]) -> byte
     for item in plan.items:
         with item.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        entries.append(ManifestEntry(path=item.uri.removeprefix(model.dataset.uri), sha256=sha256, size=item.size))
+        entries.append(
+            ManifestEntry(path=item.uri.removeprefix(model.dataset.uri), sha256=sha256, size=item.size)
+        )
     return dump_manifest(sorted(entries, key=lambda one: one.path))

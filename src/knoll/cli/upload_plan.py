@@ -28,7 +28,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent, the marker or manifest that is written last ("" for none), and the URIs that are deleted, and those that stay."""
+    """What is sent, the marker or manifest that is written last ("" for none), and the URIs that are deleted,
+    and those that stay."""
 
     items: tuple[Item, ...]
     marker: str
@@ -42,32 +43,45 @@ class Plan:
 
 
 def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
-    """Decide what is sent. Raises InvalidData when there is nothing to send or two files claim one place, NotFound for a missing path."""
+    """Decide what is sent. Raises InvalidData when there is nothing to send or two files claim one place,
+    NotFound for a missing path."""
     marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
     items = [Item(path, join(model.dataset.uri, name), _size(path)) for path, name in _files(paths)]
     items = [item for item in items if item.uri != marker]
     if not items:
         raise InvalidData(
-            f"{', '.join(map(str, paths))}: there is no file to upload (hidden files are skipped)", fix="name a folder with data"
+            f"{', '.join(map(str, paths))}: there is no file to upload (hidden files are skipped)",
+            fix="name a folder with data",
         )
     twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
     if twice:
-        raise InvalidData(f"{twice[0]}: two of the files would go there", fix="upload one folder that holds both, under different names")
+        raise InvalidData(
+            f"{twice[0]}: two of the files would go there",
+            fix="upload one folder that holds both, under different names",
+        )
     written = {item.uri for item in items} | {marker}
     others = [one.uri for one in listing if one.uri not in written]
     return Plan(tuple(items), marker, *((tuple(others), frozenset()) if replace else ((), frozenset(others))))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Every visible file with its name under the prefix: relative to the folder that was named, or the bare name of a named file."""
+    """Every visible file with its name under the prefix: relative to the folder that was named, or the bare
+    name of a named file."""
     for path in paths:
         if path.is_dir():
             found = [(one, one.relative_to(path)) for one in sorted(path.rglob("*")) if one.is_file()]
-            yield from ((one, name.as_posix()) for one, name in found if not any(part.startswith(".") for part in name.parts))
+            yield from (
+                (one, name.as_posix())
+                for one, name in found
+                if not any(part.startswith(".") for part in name.parts)
+            )
         elif path.exists():
             yield path, path.name
         else:
-            raise NotFound(f"{path}: there is no such file or folder", fix="knoll upload MODEL PATH takes files and folders")
+            raise NotFound(
+                f"{path}: there is no such file or folder",
+                fix="knoll upload MODEL PATH takes files and folders",
+            )
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,5 @@
-"""What is known of versions: manifests in the model bucket, and the role that the Model's status gives each of them."""
+"""What is known of versions: manifests in the model bucket, and the role that the Model's status gives each
+of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ _MANIFEST = "/manifest.json"
 
 @dataclass(frozen=True)
 class VersionView:
-    """One version. `state` is champion, candidate, previous, quarantined, superseded or new; `reason` says why it is quarantined."""
+    """One version. `state` is champion, candidate, previous, quarantined, superseded or new; `reason` says
+    why it is quarantined."""
 
     manifest: Manifest
     state: str
@@ -39,7 +41,14 @@ class VersionView:
 def list_versions(platform: Platform, model: str) -> list[str]:
     """Names of the versions that exist, newest first."""
     listing = platform.store.list(versions_uri(platform.settings.model_root, model))
-    return sorted((one.uri.removesuffix(_MANIFEST).rpartition("/")[2] for one in listing if one.uri.endswith(_MANIFEST)), reverse=True)
+    return sorted(
+        (
+            one.uri.removesuffix(_MANIFEST).rpartition("/")[2]
+            for one in listing
+            if one.uri.endswith(_MANIFEST)
+        ),
+        reverse=True,
+    )
 
 
 def read_versions(platform: Platform, model: str, limit: int = 50) -> list[VersionView]:
@@ -54,7 +63,10 @@ def read_version(platform: Platform, model: str, version: str) -> VersionView:
     try:
         manifest = _manifest(platform, model, version)
     except NotFound as error:
-        raise NotFound(f"version {version} of {model}: it does not exist", fix=f"knoll versions {model} lists those that do") from error
+        raise NotFound(
+            f"version {version} of {model}: it does not exist",
+            fix=f"knoll versions {model} lists those that do",
+        ) from error
     return _view(manifest, _status(platform, model, is_known=True))
 
 
@@ -68,7 +80,15 @@ def version_row(view: VersionView, now: datetime) -> tuple[str, ...]:
     """The cells under VERSION_HEADINGS."""
     one = view.manifest
     data = short_digest(one.dataset_digest)
-    return (one.version, view.state, numbers(one.metrics), data, one.run, age(one.created_at, now), view.reason)
+    return (
+        one.version,
+        view.state,
+        numbers(one.metrics),
+        data,
+        one.run,
+        age(one.created_at, now),
+        view.reason,
+    )
 
 
 def version_document(view: VersionView) -> dict[str, Any]:

@@ -20,7 +20,8 @@ __all__ = ["Frame", "watch"]
 
 @dataclass(frozen=True)
 class Frame:
-    """One look: the picture for a terminal, lines for a pipe, a document for programs, and whether there is nothing more to see."""
+    """One look: the picture for a terminal, lines for a pipe, a document for programs, and whether there is
+    nothing more to see."""
 
     picture: RenderableType
     lines: tuple[str, ...]
@@ -28,8 +29,16 @@ class Frame:
     is_final: bool
 
 
-def watch(look: Callable[[], Frame], output: Output, *, timeout: float | None = None, every: float = 1.0, waiting_for: str) -> Frame:
-    """Look every `every` seconds until a final frame, and return it. Raises TimedOut after `timeout` seconds."""
+def watch(
+    look: Callable[[], Frame],
+    output: Output,
+    *,
+    timeout: float | None = None,
+    every: float = 1.0,
+    waiting_for: str,
+) -> Frame:
+    """Look every `every` seconds until a final frame, and return it. Raises TimedOut after `timeout`
+    seconds."""
     show = _documents() if output is Output.json else _lines()
     deadline = None if timeout is None else time.monotonic() + timeout
     if output is Output.table and sys.stdout.isatty():
@@ -38,14 +47,23 @@ def watch(look: Callable[[], Frame], output: Output, *, timeout: float | None = 
     return _until_final(look, show, deadline, every, waiting_for)
 
 
-def _until_final(look: Callable[[], Frame], show: Callable[[Frame], None], deadline: float | None, every: float, waiting_for: str) -> Frame:
+def _until_final(
+    look: Callable[[], Frame],
+    show: Callable[[Frame], None],
+    deadline: float | None,
+    every: float,
+    waiting_for: str,
+) -> Frame:
     while True:
         frame = look()
         show(frame)
         if frame.is_final:
             return frame
         if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut(f"time is up, still waiting for {waiting_for}", fix="run the command again, with a longer --timeout")
+            raise TimedOut(
+                f"time is up, still waiting for {waiting_for}",
+                fix="run the command again, with a longer --timeout",
+            )
         time.sleep(every)
 
 

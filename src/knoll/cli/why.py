@@ -14,7 +14,10 @@ def why(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
     version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions)
+        str,
+        typer.Argument(
+            metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions
+        ),
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:

@@ -1,10 +1,13 @@
-"""The dead-letters function: what nobody could take is kept in the model bucket, one object for each time that it died.
+"""The dead-letters function: what nobody could take is kept in the model bucket, one object for each time
+that it died.
 
-Nothing is refused here, because a dead letter that is refused is lost: what cannot be read as an event is kept as it came. Objects are
-added and never changed, so a letter that dies again after a replay keeps its whole history.
+Nothing is refused here, because a dead letter that is refused is lost: what cannot be read as an event is
+kept as it came. Objects are added and never changed, so a letter that dies again after a replay keeps its
+whole history.
 
-A death that is delivered twice is one object. It is known by the replay that led to it, else by the time at which a broker took the event
-in, and by the reason. Where no broker has set that time, deaths for one reason count as one until the letter is replayed.
+A death that is delivered twice is one object. It is known by the replay that led to it, else by the time at
+which a broker took the event in, and by the reason. Where no broker has set that time, deaths for one reason
+count as one until the letter is replayed.
 """
 
 import base64
@@ -21,8 +24,10 @@ from knoll.ports import Platform
 
 __all__ = ["REPLAY", "handle", "keep_body", "without_trace"]
 
-REPLAY = "knollreplay"  # extension of an event that is replayed: which replay it is, so that its next death is told from the last
-_OF_THE_BROKER = "knative"  # so begin the extensions that brokers add: why nobody took it, when it arrived, how far it may go
+# extension of an event that is replayed: which replay it is, so that its next death is told from the last
+REPLAY = "knollreplay"
+# so begin the extensions that brokers add: why nobody took it, when it arrived, how far it may go
+_OF_THE_BROKER = "knative"
 _WHERE = "knativeerrordest"
 _WHEN = "knativearrivaltime"
 _WHY = ("knativeerrorcode", "knativeerrordata")
@@ -36,38 +41,70 @@ def handle(event: Event, platform: Platform) -> None:
     _keep(letter, event.extensions, {"event": event_to_json(event), "replay": replayed}, platform)
 
 
-def keep_body(headers: Mapping[str, str], body: bytes, reason: str, platform: Platform, *, meant_for: str = "", replayed: str = "") -> None:
-    """Keep what cannot be read as an event, for the given reason, with the headers that tell of it. Raises StoreUnavailable.
+def keep_body(
+    headers: Mapping[str, str],
+    body: bytes,
+    reason: str,
+    platform: Platform,
+    *,
+    meant_for: str = "",
+    replayed: str = "",
+) -> None:
+    """Keep what cannot be read as an event, for the given reason, with the headers that tell of it. Raises
+    StoreUnavailable.
 
     `meant_for` names the function that can be given it again, `replayed` the replay that led to this.
     """
-    told = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-") or name.lower() == "content-type"}
+    told = {
+        name.lower(): value
+        for name, value in headers.items()
+        if name.lower().startswith("ce-") or name.lower() == "content-type"
+    }
     own = {name: value for name, value in told.items() if not name.startswith(f"ce-{_OF_THE_BROKER}")}
-    letter = dead_letter_id(json.dumps([_trigger(told.get(f"ce-{_WHERE}", "")), meant_for, own], sort_keys=True), body)
+    letter = dead_letter_id(
+        json.dumps([_trigger(told.get(f"ce-{_WHERE}", "")), meant_for, own], sort_keys=True), body
+    )
     extensions = {name.removeprefix("ce-"): value for name, value in told.items()}
-    document = {"reason": reason, "headers": told, "body": base64.b64encode(body).decode(), "meantFor": meant_for, "replay": replayed}
+    document = {
+        "reason": reason,
+        "headers": told,
+        "body": base64.b64encode(body).decode(),
+        "meantFor": meant_for,
+        "replay": replayed,
+    }
     _keep(letter, {**extensions, _WHY[1]: reason}, document, platform)
 
 
 def without_trace(event: Event) -> Event:
     """The event as its sender published it, without what brokers and replays have added."""
-    own = {name: value for name, value in event.extensions.items() if name != REPLAY and not name.startswith(_OF_THE_BROKER)}
+    own = {
+        name: value
+        for name, value in event.extensions.items()
+        if name != REPLAY and not name.startswith(_OF_THE_BROKER)
+    }
     return replace(event, extensions=own)
 
 
 def _trigger(destination: str) -> str:
-    """Who did not take it, whatever UID its Trigger has: a broker names it by that, and a Trigger that was installed anew is the same."""
+    """Who did not take it, whatever UID its Trigger has: a broker names it by that, and a Trigger that was
+    installed anew is the same."""
     host, slash, path = destination.partition("/triggers/")
     return host + slash + "/".join(path.split("/")[:2])
 
 
-def _keep(letter: str, extensions: Mapping[str, str], document: Mapping[str, Any], platform: Platform) -> None:
+def _keep(
+    letter: str, extensions: Mapping[str, str], document: Mapping[str, Any], platform: Platform
+) -> None:
     root = platform.settings.model_root
     when = document["replay"] or extensions.get(_WHEN) or _replays(letter, platform)
     death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
-    content = json.dumps({"at": platform.clock.now().isoformat(), **document})  # indented, what is deep is a hundred times as long
+    content = json.dumps(
+        {"at": platform.clock.now().isoformat(), **document}
+    )  # indented, what is deep is a hundred times as long
     with suppress(AlreadyExists):
-        platform.store.put(death_uri(root, letter, death), content.encode(), if_absent=True, content_type="application/json")
+        platform.store.put(
+            death_uri(root, letter, death), content.encode(), if_absent=True, content_type="application/json"
+        )
 
 
 def _replays(letter: str, platform: Platform) -> int:

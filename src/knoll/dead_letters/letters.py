@@ -1,7 +1,7 @@
 """Dead letters as they lie in the model bucket: each with every death and every replay, oldest first.
 
-Whether a letter still has to be looked after is told by names, not by clocks: a replay says which deaths it was meant to cure, and a letter
-with any other death is dead.
+Whether a letter still has to be looked after is told by names, not by clocks: a replay says which deaths it
+was meant to cure, and a letter with any other death is dead.
 """
 
 import base64
@@ -18,7 +18,16 @@ from knoll.events import Event, event_from_json, reading
 from knoll.names import dead_letter_uri, dead_letters_uri, join, wanted_replays_uri
 from knoll.ports import ObjectStore
 
-__all__ = ["Death", "Letter", "Replay", "list_letters", "load_replay", "read_dead_letters", "read_letter", "wanted_replays"]
+__all__ = [
+    "Death",
+    "Letter",
+    "Replay",
+    "list_letters",
+    "load_replay",
+    "read_dead_letters",
+    "read_letter",
+    "wanted_replays",
+]
 
 State = Literal["Dead", "Wanted", "Replayed"]
 
@@ -32,10 +41,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Death:
-    """One time that nobody took the letter: when it came here, what came, who refused it with which code, and why.
+    """One time that nobody took the letter: when it came here, what came, who refused it with which code, and
+    why.
 
-    Without an event there are its headers and body, and `meant_for` if a function can be given them again. `replay` is the replay that led
-    to it, in the form LETTER.NUMBER.
+    Without an event there are its headers and body, and `meant_for` if a function can be given them again.
+    `replay` is the replay that led to it, in the form LETTER.NUMBER.
     """
 
     name: str
@@ -57,7 +67,8 @@ class Death:
 
 @dataclass(frozen=True)
 class Replay:
-    """That somebody wants a letter replayed because of the deaths that it names; `published_at` is empty until a broker has taken it."""
+    """That somebody wants a letter replayed because of the deaths that it names; `published_at` is empty
+    until a broker has taken it."""
 
     number: int
     at: str
@@ -68,7 +79,8 @@ class Replay:
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter with its deaths, at least one, and its replays, oldest first, and the replay that is wanted."""
+    """A dead letter with its deaths, at least one, and its replays, oldest first, and the replay that is
+    wanted."""
 
     id: str
     deaths: tuple[Death, ...]
@@ -90,8 +102,11 @@ class Letter:
 
 
 def read_dead_letters(store: ObjectStore, root: str) -> list[Letter]:
-    """All dead letters of the model bucket, that which died last at the end. What else lies there is left alone."""
-    uris = [one.uri for place in (dead_letters_uri(root), wanted_replays_uri(root)) for one in store.list(place)]
+    """All dead letters of the model bucket, that which died last at the end. What else lies there is left
+    alone."""
+    uris = [
+        one.uri for place in (dead_letters_uri(root), wanted_replays_uri(root)) for one in store.list(place)
+    ]
     with ThreadPoolExecutor(_THREADS) as pool:
         found = _documents(root, zip(uris, pool.map(lambda uri: _read(store, uri), uris), strict=True))
     letters = []
@@ -106,7 +121,9 @@ def read_dead_letters(store: ObjectStore, root: str) -> list[Letter]:
 def read_letter(store: ObjectStore, root: str, id: str) -> Letter:
     """One dead letter. Raises NotFound, and InvalidEvent when what lies there is none."""
     places = (dead_letter_uri(root, id), join(wanted_replays_uri(root), f"{id}."))
-    found = _documents(root, [(one.uri, _read(store, one.uri)) for place in places for one in store.list(place)])
+    found = _documents(
+        root, [(one.uri, _read(store, one.uri)) for place in places for one in store.list(place)]
+    )
     if id not in found:
         raise NotFound(f"there is no dead letter {id}", fix="knoll dlq list --all shows all")
     return _letter(id, found[id])
@@ -139,12 +156,18 @@ def _documents(root: str, objects: Iterable[tuple[str, bytes]]) -> Mapping[str, 
         match = _OBJECT.fullmatch(_key(uri, root))
         if match and body:
             found.setdefault(match["letter"] or match["wanted"], {})[match["name"] or "wanted"] = body
-    return {id: documents for id, documents in found.items() if any(name.startswith("death-") for name in documents)}
+    return {
+        id: documents
+        for id, documents in found.items()
+        if any(name.startswith("death-") for name in documents)
+    }
 
 
 def _letter(id: str, documents: Mapping[str, bytes]) -> Letter:
     with reading(f"dead letter {id}"):
-        deaths = [_death(name, json.loads(body)) for name, body in documents.items() if name.startswith("death-")]
+        deaths = [
+            _death(name, json.loads(body)) for name, body in documents.items() if name.startswith("death-")
+        ]
     replays = [load_replay(body) for name, body in documents.items() if name.startswith("replay-")]
     wanted = load_replay(documents["wanted"]) if "wanted" in documents else None
     return Letter(

@@ -1,8 +1,9 @@
 """Replaying a dead letter: somebody says that it is wanted, and the next tick publishes it.
 
-A broker of a cluster cannot be reached from outside, the model bucket can: so the wish is an object, and whoever sweeps does what it says,
-on a laptop as on a cluster. The order is: the wish; the publication; the mark with the letter; the end of the wish. Whatever is killed in
-between is done again, and an event that is published twice so is the same event to its handler, and the same death if it dies again.
+A broker of a cluster cannot be reached from outside, the model bucket can: so the wish is an object, and
+whoever sweeps does what it says, on a laptop as on a cluster. The order is: the wish; the publication; the
+mark with the letter; the end of the wish. Whatever is killed in between is done again, and an event that is
+published twice so is the same event to its handler, and the same death if it dies again.
 """
 
 import json
@@ -29,25 +30,30 @@ def check_replayable(letter: Letter) -> None:
     """Raises Rejected for what cannot be replayed."""
     if not letter.last.can_be_replayed:
         raise Rejected(
-            f"dead letter {letter.id} is no event, and nobody knows whom it was meant for: {letter.last.reason}",
+            f"dead letter {letter.id} is no event, and nobody knows whom it was meant for: "
+            f"{letter.last.reason}",
             fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and drop the letter",
         )
 
 
 def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
-    """Ask for a replay in the name of `by`; False when somebody has asked already. Raises Rejected for what cannot be replayed."""
+    """Ask for a replay in the name of `by`; False when somebody has asked already. Raises Rejected for what
+    cannot be replayed."""
     check_replayable(letter)
     number = letter.replays[-1].number + 1 if letter.replays else 1
     wish = Replay(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
     try:
-        platform.store.put(wanted_replay_uri(platform.settings.model_root, letter.id, number), _dump(wish), if_absent=True)
+        platform.store.put(
+            wanted_replay_uri(platform.settings.model_root, letter.id, number), _dump(wish), if_absent=True
+        )
     except AlreadyExists:
         return False
     return True
 
 
 def drop(letter: str, platform: Platform) -> None:
-    """Remove all of a letter. Its deaths go last: a letter that is left half way can still be seen, and dropped again."""
+    """Remove all of a letter. Its deaths go last: a letter that is left half way can still be seen, and
+    dropped again."""
     root = platform.settings.model_root
     lying = sorted((one.uri for one in platform.store.list(dead_letter_uri(root, letter))), reverse=True)
     wanted = [one.uri for one in platform.store.list(join(wanted_replays_uri(root), f"{letter}."))]
@@ -94,7 +100,9 @@ def _publish(death: Death, name: str, platform: Platform, take_body: TakeBody) -
 def _mark(letter: str, wish: Replay, platform: Platform) -> None:
     done = replace(wish, published_at=platform.clock.now().isoformat())
     with suppress(AlreadyExists):
-        platform.store.put(replay_uri(platform.settings.model_root, letter, wish.number), _dump(done), if_absent=True)
+        platform.store.put(
+            replay_uri(platform.settings.model_root, letter, wish.number), _dump(done), if_absent=True
+        )
 
 
 def _dump(replay: Replay) -> bytes:

@@ -1,6 +1,7 @@
 """The families that `spec.family` can name: one line each.
 
-Modules are imported when their family is asked for, so that a name can be checked, and completed, without torch.
+Modules are imported when their family is asked for, so that a name can be checked, and completed, without
+torch.
 """
 
 from importlib import import_module
@@ -30,4 +31,6 @@ def find_family(name: str) -> "Family":
 def check_family(name: str) -> None:
     """Raise InvalidModel when there is no family of that name."""
     if name not in FAMILIES:
-        raise InvalidModel(f"spec.family: there is no family {name!r}", fix="one of: " + ", ".join(sorted(FAMILIES)))
+        raise InvalidModel(
+            f"spec.family: there is no family {name!r}", fix="one of: " + ", ".join(sorted(FAMILIES))
+        )

@@ -1,7 +1,9 @@
-"""A deep convolutional GAN that makes pictures of 56×56 pixels, after Radford et al., https://arxiv.org/abs/1511.06434.
+"""A deep convolutional GAN that makes pictures of 56×56 pixels, after Radford et al.,
+https://arxiv.org/abs/1511.06434.
 
-The layers are those of a Keras model, so Keras's defaults hold: "same" padding, which for stride 2 pads one more at the end, LeakyReLU with
-slope 0.3, batch norm with epsilon 0.001, Glorot-uniform kernels. Its batch norm momentum of 0.8, kept in every layer, is 0.2 in torch.
+The layers are those of a Keras model, so Keras's defaults hold: "same" padding, which for stride 2 pads one
+more at the end, LeakyReLU with slope 0.3, batch norm with epsilon 0.001, Glorot-uniform kernels. Its batch
+norm momentum of 0.8, kept in every layer, is 0.2 in torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +31,8 @@ _ENOUGH = 8  # pictures: fewer give no distribution to compare with
 
 
 class DcganConfig(FamilyConfig):
-    """`latent` is the size z of the generator's input, `scored` the number of pictures it makes to be scored."""
+    """`latent` is the size z of the generator's input, `scored` the number of pictures it makes to be
+    scored."""
 
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=32, ge=2)
@@ -41,7 +44,8 @@ class DcganConfig(FamilyConfig):
 
 
 class SameConvTranspose(nn.ConvTranspose2d):
-    """5×5, no bias, "same": the output is `stride` times the input, cropped at the end where the padding of stride 2 is uneven."""
+    """5×5, no bias, "same": the output is `stride` times the input, cropped at the end where the padding of
+    stride 2 is uneven."""
 
     def __init__(self, channels: int, filters: int, stride: int) -> None:
         super().__init__(channels, filters, 5, stride=stride, padding=3 - stride, bias=False)
@@ -80,11 +84,20 @@ def build_discriminator() -> nn.Sequential:
 
 
 def _upwards(channels: int, filters: int, stride: int) -> list[nn.Module]:
-    return [SameConvTranspose(channels, filters, stride), nn.BatchNorm2d(filters, eps=1e-3, momentum=0.2), nn.LeakyReLU(0.3)]
+    return [
+        SameConvTranspose(channels, filters, stride),
+        nn.BatchNorm2d(filters, eps=1e-3, momentum=0.2),
+        nn.LeakyReLU(0.3),
+    ]
 
 
 def _downwards(channels: int, filters: int) -> list[nn.Module]:
-    return [nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(channels, filters, 5, stride=2), nn.LeakyReLU(0.3), nn.Dropout(0.3)]
+    return [
+        nn.ZeroPad2d((1, 2, 1, 2)),
+        nn.Conv2d(channels, filters, 5, stride=2),
+        nn.LeakyReLU(0.3),
+        nn.Dropout(0.3),
+    ]
 
 
 def _as_keras_starts(layer: nn.Module) -> None:
@@ -106,17 +119,24 @@ class Dcgan:
         return read_config(DcganConfig, config)
 
     def examples(self, files: Files, config: DcganConfig) -> Examples:
-        """Decode all pictures, whatever their folders; the held-out ones only serve to score. Raises InvalidData that names the files."""
+        """Decode all pictures, whatever their folders; the held-out ones only serve to score. Raises
+        InvalidData that names the files."""
         keys = picture_keys(files)
         if len(keys) < _ENOUGH:
-            raise InvalidData(f"the data has {len(keys)} pictures", fix=f"{_ENOUGH} are the least, thousands are better")
+            raise InvalidData(
+                f"the data has {len(keys)} pictures", fix=f"{_ENOUGH} are the least, thousands are better"
+            )
         pixels = torch.from_numpy(read_pictures(files, keys, _square)).permute(0, 3, 1, 2)
         is_test = torch.tensor(held_out(keys, [""] * len(keys), config.held_out))
-        return Examples((pixels[~is_test].contiguous(),), (pixels[is_test].contiguous(),), {"pictures": len(keys)})
+        return Examples(
+            (pixels[~is_test].contiguous(),), (pixels[is_test].contiguous(),), {"pictures": len(keys)}
+        )
 
-    def build(self, config: DcganConfig, about: Mapping[str, Any]) -> nn.ModuleDict:  # noqa: ARG002
+    def build(self, config: DcganConfig, about: Mapping[str, Any]) -> nn.ModuleDict:
         """Two networks, `generator` and `discriminator`."""
-        return nn.ModuleDict({"generator": build_generator(config.latent), "discriminator": build_discriminator()})
+        return nn.ModuleDict(
+            {"generator": build_generator(config.latent), "discriminator": build_discriminator()}
+        )
 
     def optimizers(self, networks: nn.ModuleDict, config: DcganConfig) -> Mapping[str, torch.optim.Optimizer]:
         """Adam for each network."""
@@ -125,43 +145,65 @@ class Dcgan:
             for name, network in networks.items()
         }
 
-    def rate(self, done: float, config: DcganConfig) -> float:  # noqa: ARG002
+    def rate(self, done: float, config: DcganConfig) -> float:
         """Always 1: neither network may fall behind the other."""
         return 1.0
 
-    def augment(self, batch: Batch, config: DcganConfig) -> Batch:  # noqa: ARG002
+    def augment(self, batch: Batch, config: DcganConfig) -> Batch:
         """Pixels to [-1, 1], with nothing random: the generator would learn it."""
         return (batch[0].float() / 127.5 - 1,)
 
-    def losses(self, networks: nn.ModuleDict, batch: Batch, config: DcganConfig) -> Iterator[tuple[str, torch.Tensor]]:
-        """The discriminator's loss, then the non-saturating loss of the generator, which sees the discriminator as just stepped."""
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: DcganConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """The discriminator's loss, then the non-saturating loss of the generator, which sees the
+        discriminator as just stepped."""
         generator, discriminator = networks["generator"], networks["discriminator"]
         (real,) = batch
         fake = generator(torch.randn(len(real), config.latent, device=real.device))
-        yield "discriminator", _cross_entropy(discriminator(real), 1.0) + _cross_entropy(discriminator(fake.detach()), 0.0)
+        yield (
+            "discriminator",
+            _cross_entropy(discriminator(real), 1.0) + _cross_entropy(discriminator(fake.detach()), 0.0),
+        )
         discriminator.requires_grad_(False)  # spares its weight gradients, which nobody would use
         loss = _cross_entropy(discriminator(fake), 1.0)
         discriminator.requires_grad_(True)
         yield "generator", loss
 
     def score(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
-        """frechet_pixels: Fréchet distance between generated and held-out pictures, reduced to 8×8 pixels in [-1, 1]; smaller is better.
-        diversity: mean distance between generated pictures over that between real ones; 1 is as varied, 0 is mode collapse."""
+        """frechet_pixels: Fréchet distance between generated and held-out pictures, reduced to 8×8 pixels in
+        [-1, 1]; smaller is better. diversity: mean distance between generated pictures over that between real
+        ones; 1 is as varied, 0 is mode collapse."""
         fake = _reduced(_generate(networks["generator"], _latents(config.scored, config), config.batch_size))
         real, unseen = (_reduced(part[0].float() / 127.5 - 1) for part in (examples.train, examples.held_out))
         varied = diversity(real[: config.scored])
-        return {"frechet_pixels": frechet_distance(unseen, fake), "diversity": diversity(fake) / max(varied, 1e-9)}
+        return {
+            "frechet_pixels": frechet_distance(unseen, fake),
+            "diversity": diversity(fake) / max(varied, 1e-9),
+        }
 
-    def checkpoint_picture(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> bytes | None:  # noqa: ARG002
+    def checkpoint_picture(
+        self,
+        networks: nn.ModuleDict,
+        examples: Examples,
+        config: DcganConfig,
+    ) -> bytes | None:
         """A grid of 4×4 pictures, from the same latent vectors each time."""
-        return to_grid(_to_pixels(_generate(networks["generator"], _latents(_GRID, config), config.batch_size)))
+        return to_grid(
+            _to_pixels(_generate(networks["generator"], _latents(_GRID, config), config.batch_size))
+        )
 
-    def final_pictures(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Mapping[str, bytes]:  # noqa: ARG002
+    def final_pictures(
+        self,
+        networks: nn.ModuleDict,
+        examples: Examples,
+        config: DcganConfig,
+    ) -> Mapping[str, bytes]:
         """real.png, to compare the samples with."""
         chosen = torch.linspace(0, len(examples.train[0]) - 1, _GRID).long()
         return {"real.png": to_grid(examples.train[0][chosen].permute(0, 2, 3, 1).numpy())}
 
-    def export(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Export:  # noqa: ARG002
+    def export(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Export:
         """The generator; samples are latent vectors in full, so that they mean the same everywhere."""
         latent = (_latents(_SAMPLES, config) * 1e4).round() / 1e4
         latent_input = Tensor("latent", "FP32", (-1, config.latent), "latent", {"size": config.latent})

@@ -6,10 +6,11 @@ __all__ = ["diversity", "frechet_distance"]
 
 
 def frechet_distance(real: torch.Tensor, fake: torch.Tensor) -> float:
-    """Squared Fréchet distance of the normal distributions fitted to two sets of vectors, (N, D) and (M, D), in float64.
+    """Squared Fréchet distance of the normal distributions fitted to two sets of vectors, (N, D) and (M, D),
+    in float64.
 
-    |m₁ - m₂|² + tr(S₁ + S₂ - 2 (S₁S₂)^½), as in https://arxiv.org/abs/1706.08500. It is biased upwards for few vectors, so that only
-    values from sets of the same sizes compare.
+    |m₁ - m₂|² + tr(S₁ + S₂ - 2 (S₁S₂)^½), as in https://arxiv.org/abs/1706.08500. It is biased upwards for
+    few vectors, so that only values from sets of the same sizes compare.
     """
     first, second = torch.cov(real.T, correction=0), torch.cov(fake.T, correction=0)
     values, vectors = torch.linalg.eigh(first)

@@ -1,6 +1,7 @@
 """Image classification: pictures in one folder per class, and a small convolutional network.
 
-Normalisation belongs to the network, as buffers, so that the served graph takes plain pixels in [0, 1] and nobody can normalise twice.
+Normalisation belongs to the network, as buffers, so that the served graph takes plain pixels in [0, 1] and
+nobody can normalise twice.
 """
 
 import base64
@@ -28,8 +29,9 @@ _SAMPLES = 16
 
 
 class ImageClassifierConfig(FamilyConfig):
-    """`noise` is the standard deviation of the noise added to pixels in [0, 1], `shift` the largest shift as a fraction of the side,
-    `width` the channels of the first layer. Size and mode of the pictures come from the data unless they are given."""
+    """`noise` is the standard deviation of the noise added to pixels in [0, 1], `shift` the largest shift as
+    a fraction of the side, `width` the channels of the first layer. Size and mode of the pictures come from
+    the data unless they are given."""
 
     epochs: int = Field(default=12, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -46,7 +48,8 @@ class ImageClassifierConfig(FamilyConfig):
 
 
 class Classifier(nn.Module):
-    """Blocks of convolution, batch norm and ReLU, with 2×2 max pooling until the shorter side is below 8; then two dense layers."""
+    """Blocks of convolution, batch norm and ReLU, with 2×2 max pooling until the shorter side is below 8;
+    then two dense layers."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -94,15 +97,25 @@ class ImageClassifier:
         return read_config(ImageClassifierConfig, config)
 
     def examples(self, files: Files, config: ImageClassifierConfig) -> Examples:
-        """Decode all pictures and hold some of each class out. Raises InvalidData that names the files at fault."""
+        """Decode all pictures and hold some of each class out. Raises InvalidData that names the files at
+        fault."""
         keys = picture_keys(files)
         labels = [_class_of(key) for key in keys]
         classes = _classes(labels)
         found = survey(files, keys)
-        mode, width, height = config.mode or found.mode, config.image_width or found.width, config.image_height or found.height
+        mode, width, height = (
+            config.mode or found.mode,
+            config.image_width or found.width,
+            config.image_height or found.height,
+        )
         if min(width, height) < 8:
-            raise InvalidData(f"the pictures have {width}×{height} pixels", fix="8×8 is the least; or set imageWidth and imageHeight")
-        pixels = torch.from_numpy(read_pictures(files, keys, lambda one: fit(one, mode, width, height))).permute(0, 3, 1, 2)
+            raise InvalidData(
+                f"the pictures have {width}×{height} pixels",
+                fix="8×8 is the least; or set imageWidth and imageHeight",
+            )
+        pixels = torch.from_numpy(
+            read_pictures(files, keys, lambda one: fit(one, mode, width, height))
+        ).permute(0, 3, 1, 2)
         targets = torch.tensor([classes.index(label) for label in labels])
         is_test = torch.tensor(held_out(keys, labels, config.held_out))
         train = pixels[~is_test].contiguous()
@@ -114,16 +127,23 @@ class ImageClassifier:
         """One network, `classifier`."""
         return nn.ModuleDict({"classifier": Classifier(about, config.width, config.dropout)})
 
-    def optimizers(self, networks: nn.ModuleDict, config: ImageClassifierConfig) -> Mapping[str, torch.optim.Optimizer]:
+    def optimizers(
+        self, networks: nn.ModuleDict, config: ImageClassifierConfig
+    ) -> Mapping[str, torch.optim.Optimizer]:
         """AdamW."""
-        return {"classifier": torch.optim.AdamW(networks.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)}
+        return {
+            "classifier": torch.optim.AdamW(
+                networks.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            )
+        }
 
-    def rate(self, done: float, config: ImageClassifierConfig) -> float:  # noqa: ARG002
+    def rate(self, done: float, config: ImageClassifierConfig) -> float:
         """Half a cosine from 1 to 0, as in https://arxiv.org/abs/1608.03983."""
         return (1 + math.cos(math.pi * done)) / 2
 
     def augment(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
-        """Pixels to [0, 1], shifted by whole pixels, mirrored if the config says so, and with Gaussian noise."""
+        """Pixels to [0, 1], shifted by whole pixels, mirrored if the config says so, and with Gaussian
+        noise."""
         pixels, targets = batch
         shifted = _shift(pixels.float() / 255, config.shift)
         if config.flip:
@@ -131,13 +151,21 @@ class ImageClassifier:
             shifted = torch.where(is_mirrored, shifted.flip(-1), shifted)
         return shifted + config.noise * torch.randn_like(shifted), targets
 
-    def losses(self, networks: nn.ModuleDict, batch: Batch, config: ImageClassifierConfig) -> Iterator[tuple[str, torch.Tensor]]:  # noqa: ARG002
+    def losses(
+        self,
+        networks: nn.ModuleDict,
+        batch: Batch,
+        config: ImageClassifierConfig,
+    ) -> Iterator[tuple[str, torch.Tensor]]:
         """Cross-entropy."""
         pixels, targets = batch
         yield "classifier", F.cross_entropy(networks["classifier"](pixels), targets)
 
-    def score(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Mapping[str, float]:
-        """accuracy, loss (mean cross-entropy) and macro_f1 (mean over classes of F1) on the held-out pictures."""
+    def score(
+        self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
+    ) -> Mapping[str, float]:
+        """accuracy, loss (mean cross-entropy) and macro_f1 (mean over classes of F1) on the held-out
+        pictures."""
         logits, targets = _answers(networks, examples.held_out, config.batch_size)
         counts = _confusion(logits, targets, len(examples.about["classes"])).double()
         f1 = 2 * counts.diag() / (counts.sum(0) + counts.sum(1)).clamp(min=1)
@@ -147,28 +175,39 @@ class ImageClassifier:
             "macro_f1": f1.mean().item(),
         }
 
-    def checkpoint_picture(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> bytes | None:  # noqa: ARG002
+    def checkpoint_picture(
+        self,
+        networks: nn.ModuleDict,
+        examples: Examples,
+        config: ImageClassifierConfig,
+    ) -> bytes | None:
         """None: the confusion matrix at the end says more."""
         return None
 
-    def final_pictures(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Mapping[str, bytes]:
+    def final_pictures(
+        self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
+    ) -> Mapping[str, bytes]:
         """confusion_matrix.png."""
         logits, targets = _answers(networks, examples.held_out, config.batch_size)
         classes = examples.about["classes"]
         return {"confusion_matrix.png": _draw_confusion(_confusion(logits, targets, len(classes)), classes)}
 
-    def export(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Export:  # noqa: ARG002
+    def export(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Export:
         """The classifier with a softmax; samples are held-out pictures, spread over the classes."""
         about, pixels = examples.about, examples.held_out[0]
         chosen = pixels[torch.linspace(0, len(pixels) - 1, min(_SAMPLES, len(pixels))).long()]
         channels = len(about["mean"])
         size = {"mode": about["mode"], "width": about["width"], "height": about["height"]}
         image = Tensor("image", "FP32", (-1, channels, about["height"], about["width"]), "image", size)
-        probabilities = Tensor("probabilities", "FP32", (-1, len(about["classes"])), "classes", {"labels": about["classes"]})
+        probabilities = Tensor(
+            "probabilities", "FP32", (-1, len(about["classes"])), "classes", {"labels": about["classes"]}
+        )
         return Export(
             module=nn.Sequential(networks["classifier"], nn.Softmax(dim=1)).cpu().eval(),
             signature=Signature((image,), (probabilities,)),
-            samples=tuple({"b64": base64.b64encode(to_png(one.permute(1, 2, 0).numpy())).decode()} for one in chosen),
+            samples=tuple(
+                {"b64": base64.b64encode(to_png(one.permute(1, 2, 0).numpy())).decode()} for one in chosen
+            ),
             sample_inputs=(chosen.float() / 255,),
         )
 
@@ -183,10 +222,16 @@ def _class_of(key: str) -> str:
 def _classes(labels: Sequence[str]) -> list[str]:
     counts = Counter(labels)
     if len(counts) < 2:
-        raise InvalidData(f"the data has {len(counts)} classes, and two are the least", fix="one folder per class: <class>/<name>.png")
+        raise InvalidData(
+            f"the data has {len(counts)} classes, and two are the least",
+            fix="one folder per class: <class>/<name>.png",
+        )
     lonely = sorted(label for label, count in counts.items() if count < 2)
     if lonely:
-        raise InvalidData(f"one picture only in class {', '.join(lonely)}", fix="two are the least: one to learn from, one to be tested on")
+        raise InvalidData(
+            f"one picture only in class {', '.join(lonely)}",
+            fix="two are the least: one to learn from, one to be tested on",
+        )
     return sorted(counts)
 
 
@@ -201,8 +246,12 @@ def _shift(pixels: torch.Tensor, fraction: float) -> torch.Tensor:
     up, left = round(fraction * height), round(fraction * width)
     padded = F.pad(pixels, (left, left, up, up), mode="replicate")
     device = pixels.device
-    rows = torch.randint(0, 2 * up + 1, (count, 1), device=device) + torch.arange(height, device=device)  # (B, H)
-    columns = torch.randint(0, 2 * left + 1, (count, 1), device=device) + torch.arange(width, device=device)  # (B, W)
+    rows = torch.randint(0, 2 * up + 1, (count, 1), device=device) + torch.arange(
+        height, device=device
+    )  # (B, H)
+    columns = torch.randint(0, 2 * left + 1, (count, 1), device=device) + torch.arange(
+        width, device=device
+    )  # (B, W)
     which = torch.arange(count, device=device).view(-1, 1, 1)
     return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
@@ -210,13 +259,18 @@ def _shift(pixels: torch.Tensor, fraction: float) -> torch.Tensor:
 def _answers(networks: nn.ModuleDict, batch: Batch, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and class numbers of the held-out pictures, on the CPU."""
     device = device_of(networks)
-    logits = [networks["classifier"](part.to(device).float() / 255).float().cpu() for part in torch.split(batch[0], batch_size)]
+    logits = [
+        networks["classifier"](part.to(device).float() / 255).float().cpu()
+        for part in torch.split(batch[0], batch_size)
+    ]
     return torch.cat(logits), batch[1].cpu()
 
 
 def _confusion(logits: torch.Tensor, targets: torch.Tensor, classes: int) -> torch.Tensor:
     """How often class `row` was taken for class `column`, (K, K)."""
-    return torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes).view(classes, classes)
+    return torch.bincount(targets * classes + logits.argmax(1), minlength=classes * classes).view(
+        classes, classes
+    )
 
 
 def _draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> bytes:
@@ -230,11 +284,22 @@ def _draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> bytes:
     ticks = range(len(classes))
     axes.set_xticks(ticks, labels=classes, rotation=90 if max(map(len, classes)) > 2 else 0)
     axes.set_yticks(ticks, labels=classes)
-    axes.set(xlabel="answered", ylabel="is", title=f"{int(counts.diag().sum())} of {int(counts.sum())} held-out pictures right")
+    axes.set(
+        xlabel="answered",
+        ylabel="is",
+        title=f"{int(counts.diag().sum())} of {int(counts.sum())} held-out pictures right",
+    )
     for row in ticks if len(classes) <= 30 else ():
         for column in ticks:
             if count := int(counts[row, column]):
-                axes.text(column, row, str(count), ha="center", va="center", color="white" if shares[row, column] > 0.5 else "black")
+                axes.text(
+                    column,
+                    row,
+                    str(count),
+                    ha="center",
+                    va="center",
+                    color="white" if shares[row, column] > 0.5 else "black",
+                )
     body = io.BytesIO()
     figure.savefig(body, format="png", dpi=100, metadata={"Software": ""})
     return body.getvalue()

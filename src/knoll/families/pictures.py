@@ -1,7 +1,7 @@
 """Pictures as the families need them: files to pixels, and pixels to PNG.
 
-The bytes come from anybody, so only PNG and JPEG are tried, the number of pixels is capped before anything is decoded, and every file that
-cannot be read is named. Nothing here needs torch.
+The bytes come from anybody, so only PNG and JPEG are tried, the number of pixels is capped before anything is
+decoded, and every file that cannot be read is named. Nothing here needs torch.
 """
 
 import io
@@ -18,7 +18,18 @@ from PIL import Image
 
 from knoll.errors import InvalidData
 
-__all__ = ["MAX_PIXELS", "Pixels", "Survey", "fit", "open_picture", "picture_keys", "read_pictures", "survey", "to_grid", "to_png"]
+__all__ = [
+    "MAX_PIXELS",
+    "Pixels",
+    "Survey",
+    "fit",
+    "open_picture",
+    "picture_keys",
+    "read_pictures",
+    "survey",
+    "to_grid",
+    "to_png",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -37,12 +48,17 @@ class Survey:
 
 
 def picture_keys(keys: Iterable[str]) -> list[str]:
-    """The pictures among the keys, sorted. Names that start with a dot or an underscore are hidden, as in Hadoop: markers, .DS_Store.
+    """The pictures among the keys, sorted. Names that start with a dot or an underscore are hidden, as in
+    Hadoop: markers, .DS_Store.
 
     Raises InvalidData that names files of other kinds.
     """
-    visible = sorted(key for key in keys if not key.endswith("/") and PurePosixPath(key).name[:1] not in {".", "_"})
-    _raise_faults([f"{key} is not a picture" for key in visible if PurePosixPath(key).suffix.lower() not in _SUFFIXES])
+    visible = sorted(
+        key for key in keys if not key.endswith("/") and PurePosixPath(key).name[:1] not in {".", "_"}
+    )
+    _raise_faults(
+        [f"{key} is not a picture" for key in visible if PurePosixPath(key).suffix.lower() not in _SUFFIXES]
+    )
     return visible
 
 
@@ -50,7 +66,9 @@ def open_picture(body: bytes) -> Image.Image:
     """The picture, not yet decoded. Raises ValueError with the reason when it must not or cannot be."""
     try:
         picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
-    except Exception as error:  # Pillow raises errors of a dozen types, from struct.error to DecompressionBombError
+    except (
+        Exception
+    ) as error:  # Pillow raises errors of a dozen types, from struct.error to DecompressionBombError
         raise ValueError("is neither a PNG nor a JPEG, or its header is broken") from error
     width, height = picture.size
     if width * height > MAX_PIXELS:
@@ -61,16 +79,22 @@ def open_picture(body: bytes) -> Image.Image:
 
 
 def fit(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
-    """Decode in that mode, L or RGB, and resize (bilinear) if it has another size. Raises ValueError when the bytes are broken."""
+    """Decode in that mode, L or RGB, and resize (bilinear) if it has another size. Raises ValueError when the
+    bytes are broken."""
     try:
         decoded = picture.convert(mode)
     except Exception as error:
         raise ValueError(f"is truncated or corrupt: {error}") from error
-    return decoded if decoded.size == (width, height) else decoded.resize((width, height), Image.Resampling.BILINEAR)
+    return (
+        decoded
+        if decoded.size == (width, height)
+        else decoded.resize((width, height), Image.Resampling.BILINEAR)
+    )
 
 
 def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
-    """What most pictures look like, from their headers; unreadable ones do not count. Raises InvalidData when none can be read."""
+    """What most pictures look like, from their headers; unreadable ones do not count. Raises InvalidData when
+    none can be read."""
     headers, faults = _each(files, keys, lambda picture: (picture.size, picture.mode))
     if not headers:
         _raise_faults(faults)
@@ -80,7 +104,9 @@ def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
     return Survey(width, height, "L" if is_grey else "RGB")
 
 
-def read_pictures(files: Mapping[str, bytes], keys: Sequence[str], decode: Callable[[Image.Image], Image.Image]) -> Pixels:
+def read_pictures(
+    files: Mapping[str, bytes], keys: Sequence[str], decode: Callable[[Image.Image], Image.Image]
+) -> Pixels:
     """Pixels of all pictures, (N, H, W, C); `decode` must give all of them one size and mode.
 
     Raises InvalidData that names the first ten broken files.
@@ -91,7 +117,9 @@ def read_pictures(files: Mapping[str, bytes], keys: Sequence[str], decode: Calla
     return stacked if stacked.ndim == 4 else stacked[..., np.newaxis]
 
 
-def _each(files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[Image.Image], Any]) -> tuple[list[Any], list[str]]:
+def _each(
+    files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[Image.Image], Any]
+) -> tuple[list[Any], list[str]]:
     seen, faults = [], []
     for key in keys:
         try:
@@ -121,7 +149,9 @@ def to_grid(pixels: Pixels, *, gap: int = 2) -> bytes:
     count, height, width, channels = pixels.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8
+    )
     for place, picture in enumerate(pixels):
         top, left = gap + place // columns * (height + gap), gap + place % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture

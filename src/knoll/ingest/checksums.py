@@ -1,8 +1,9 @@
 """The sha256 of a dataset's objects, each read once for as long as its etag is the same.
 
-A store gives no sha256 of what it holds: an etag is an MD5 at most. What has been read is kept in the model bucket, one record for each
-model. That is a cache, which may be lost or overwritten by somebody who has read less: then it is read again. A look reads for some
-seconds only, and the next one goes on, so that a function ends in time; one object is always read to its end.
+A store gives no sha256 of what it holds: an etag is an MD5 at most. What has been read is kept in the model
+bucket, one record for each model. That is a cache, which may be lost or overwritten by somebody who has read
+less: then it is read again. A look reads for some seconds only, and the next one goes on, so that a function
+ends in time; one object is always read to its end.
 """
 
 import hashlib
@@ -34,7 +35,9 @@ def known_checksums(model: Model, platform: Platform) -> Checksums:
     return {}
 
 
-def read_checksums(model: Model, unread: Sequence[ObjectInfo], listing: Iterable[ObjectInfo], platform: Platform) -> Checksums:
+def read_checksums(
+    model: Model, unread: Sequence[ObjectInfo], listing: Iterable[ObjectInfo], platform: Platform
+) -> Checksums:
     """Read some of the objects, and keep what is known then of those that are in the listing."""
     until = platform.clock.now() + _TIME
 
@@ -48,9 +51,17 @@ def read_checksums(model: Model, unread: Sequence[ObjectInfo], listing: Iterable
     with ThreadPoolExecutor(_READERS) as readers:
         found = dict(filter(None, readers.map(read, unread)))
     there = {(one.uri, one.etag) for one in listing}
-    known = {state: sha256 for state, sha256 in {**known_checksums(model, platform), **found}.items() if state in there}
+    known = {
+        state: sha256
+        for state, sha256 in {**known_checksums(model, platform), **found}.items()
+        if state in there
+    }
     record = json.dumps([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
-    platform.store.put(checksums_uri(platform.settings.model_root, model.name), record.encode(), content_type="application/json")
+    platform.store.put(
+        checksums_uri(platform.settings.model_root, model.name),
+        record.encode(),
+        content_type="application/json",
+    )
     return known
 
 

@@ -2,7 +2,8 @@
 
 Names come as they are. Azure's `url` has the name percent-encoded, and is not read.
 
-Their buckets and containers are read through endpoints that speak S3: bucket or container, and name, are those of s3://bucket/key.
+Their buckets and containers are read through endpoints that speak S3: bucket or container, and name, are
+those of s3://bucket/key.
 """
 
 import base64
@@ -19,11 +20,14 @@ GOOGLE_FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 _CONTAINERS, _BLOBS = "/blobServices/default/containers/", "/blobs/"
 _BY_API = {"CopyBlob": "Copy", "PutBlockList": "CompleteMultipartUpload"}
-_ONLY_BEGUN = "CreateFile"  # Data Lake Storage makes an empty file first; FlushWithClose tells of the whole one
+_ONLY_BEGUN = (
+    "CreateFile"  # Data Lake Storage makes an empty file first; FlushWithClose tells of the whole one
+)
 
 
 def from_google(thing: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object of StorageObjectData, whose `generation` tells each write of a name apart; `size` is a string."""
+    """The created object of StorageObjectData, whose `generation` tells each write of a name apart; `size` is
+    a string."""
     bucket, name = thing["bucket"], thing["name"]
     if not str(name).endswith("/"):
         yield created(
@@ -39,26 +43,44 @@ def from_google(thing: Mapping[str, Any], received_at: str) -> Iterator[Event]:
 
 
 def from_pubsub(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The same from a Pub/Sub push of a bucket's notification, with or without the object's metadata as its payload."""
+    """The same from a Pub/Sub push of a bucket's notification, with or without the object's metadata as its
+    payload."""
     attributes = message["attributes"]
     if attributes["eventType"] == "OBJECT_FINALIZE":
-        named = {"bucket": attributes["bucketId"], "name": attributes["objectId"], "generation": attributes.get("objectGeneration")}
-        yield from from_google(read_json(base64.b64decode(message.get("data") or "") or "{}", "the payload") | named, received_at)
+        named = {
+            "bucket": attributes["bucketId"],
+            "name": attributes["objectId"],
+            "generation": attributes.get("objectGeneration"),
+        }
+        yield from from_google(
+            read_json(base64.b64decode(message.get("data") or "") or "{}", "the payload") | named, received_at
+        )
 
 
 def from_azure(event: Event, received_at: str) -> Iterator[Event]:
     """The created blob of an Event Grid event in CloudEvents form."""
-    return _from_blob(event.subject, event.data, received_at, source=event.source, time=event.time, id=event.id)
+    return _from_blob(
+        event.subject, event.data, received_at, source=event.source, time=event.time, id=event.id
+    )
 
 
 def from_event_grid(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
     """The created blob of an event in Event Grid's own form; its other events tell of nothing."""
     if message["eventType"] == AZURE_CREATED:
         topic, id = str(message.get("topic") or ""), str(message.get("id") or "")
-        yield from _from_blob(message["subject"], message["data"], received_at, source=topic, time=message.get("eventTime"), id=id)
+        yield from _from_blob(
+            message["subject"],
+            message["data"],
+            received_at,
+            source=topic,
+            time=message.get("eventTime"),
+            id=id,
+        )
 
 
-def _from_blob(subject: str, thing: Mapping[str, Any], received_at: str, *, source: str, time: Any, id: str) -> Iterator[Event]:
+def _from_blob(
+    subject: str, thing: Mapping[str, Any], received_at: str, *, source: str, time: Any, id: str
+) -> Iterator[Event]:
     container, blobs, name = subject.partition(_CONTAINERS)[2].partition(_BLOBS)
     if not blobs:
         raise ValueError("the subject names no blob")

@@ -1,6 +1,8 @@
-"""The one form in which ingest reads of a created object, whoever told of it: `com.amazonaws.s3.ObjectCreated:*`.
+"""The one form in which ingest reads of a created object, whoever told of it:
+`com.amazonaws.s3.ObjectCreated:*`.
 
-Attributes follow the CloudEvents adapter for S3. Keys are decoded in `data`; `subject` keeps them percent-encoded, safe in any header.
+Attributes follow the CloudEvents adapter for S3. Keys are decoded in `data`; `subject` keeps them
+percent-encoded, safe in any header.
 """
 
 import re
@@ -32,9 +34,10 @@ def created(
 ) -> Event:
     """The event of one created object.
 
-    `received_at` stands in for a `time` that is no timestamp. `how` is Put, Post, Copy or CompleteMultipartUpload. Without an `id` of the
-    sender it comes from the content, where `seal` tells two writes of the same bytes apart: so a notification that comes twice is the same
-    event. Raises ValueError when bucket or key name nothing.
+    `received_at` stands in for a `time` that is no timestamp. `how` is Put, Post, Copy or
+    CompleteMultipartUpload. Without an `id` of the sender it comes from the content, where `seal` tells two
+    writes of the same bytes apart: so a notification that comes twice is the same event. Raises ValueError
+    when bucket or key name nothing.
     """
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key or "/" in bucket:
         raise ValueError("bucket and key must be names")
@@ -53,7 +56,8 @@ def created(
 
 
 def _visible(text: str) -> str:
-    """Attributes are printable ASCII without spaces: anything else in them, a broker would refuse for ever."""
+    """Attributes are printable ASCII without spaces: anything else in them, a broker would refuse for
+    ever."""
     return quote(text, safe=string.punctuation)
 
 

@@ -1,4 +1,5 @@
-"""Notifications of SeaweedFS: each tells of one entry of its filer, below which buckets are folders. Keys come as they are."""
+"""Notifications of SeaweedFS: each tells of one entry of its filer, below which buckets are folders. Keys
+come as they are."""
 
 import base64
 import binascii
@@ -14,12 +15,20 @@ _ROOT = "/buckets/"
 
 
 def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object, if it is one: folders, deletions, the parts of an upload, new tags and new rights are none."""
+    """The created object, if it is one: folders, deletions, the parts of an upload, new tags and new rights
+    are none."""
     told = message.get("message") or {}
     entry, path = told.get("new_entry"), _path(message, told)
     bucket, _, key = path.removeprefix(_ROOT).partition("/")
     is_internal = bucket.startswith(".") or key.startswith(".uploads/")
-    if not entry or entry.get("is_directory") or is_internal or not key or not path.startswith(_ROOT) or _is_only_marked(message, told):
+    if (
+        not entry
+        or entry.get("is_directory")
+        or is_internal
+        or not key
+        or not path.startswith(_ROOT)
+        or _is_only_marked(message, told)
+    ):
         return
     extended = entry.get("extended") or {}
     yield created(

@@ -1,7 +1,7 @@
 """The ingest function: an object has been created, or a tick has passed; is a dataset complete?
 
-When one is, its run is opened unless it exists already, and `dataset.landed` goes out. A lost event costs nothing but time: `sweep` asks
-the same question of every Model.
+When one is, its run is opened unless it exists already, and `dataset.landed` goes out. A lost event costs
+nothing but time: `sweep` asks the same question of every Model.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ __all__ = ["handle", "sweep"]
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no object.
+    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no
+    object.
 
     What a store or cloud says in its own words is published in the one form, and comes back.
     """
@@ -34,7 +35,9 @@ def handle(event: Event, platform: Platform) -> Event | None:
         return None
     uri = _created_uri(event)
     landed = []
-    known = recent_models(platform, lambda known: any(may_land(model, uri) for model in readable_models(known.values())))
+    known = recent_models(
+        platform, lambda known: any(may_land(model, uri) for model in readable_models(known.values()))
+    )
     for document in known.values():
         landed += _look(document, platform, event, uri)
     return _publish_but_last(landed, platform)
@@ -52,39 +55,54 @@ def sweep(event: Event, platform: Platform) -> None:
 
 
 def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
-    """What has landed by the object at `uri`, or by any, and is ours to open. A Model that has changed since it was read is read again."""
+    """What has landed by the object at `uri`, or by any, and is ours to open. A Model that has changed since
+    it was read is read again."""
     model = next(iter(readable_models([document])), None)
     if model is None or (uri and not may_land(model, uri)):
         return []
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look(model, platform, only, before=before)
-    new = {} if isinstance(verdict, Waiting) else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
+    new = (
+        {}
+        if isinstance(verdict, Waiting)
+        else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
+    )
     try:
         if not _shown(document, dataset_status(model, verdict, before, only), platform, is_needed=bool(new)):
-            return _look(remember_model(platform.cluster.get("Model", model.name), platform), platform, cause, uri)
+            return _look(
+                remember_model(platform.cluster.get("Model", model.name), platform), platform, cause, uri
+            )
     except NotFound:
         return []
-    return [event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))]
+    return [
+        event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))
+    ]
 
 
 def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform) -> dict[Dataset, str]:
     """The runs that nobody has opened yet. Of one, its own record is looked for: a model has many."""
     root = platform.settings.model_root
     (only,) = runs.values() if len(runs) == 1 else ("",)
-    known = {one.uri for one in platform.store.list(run_uri(root, only) if only else f"{runs_uri(root)}{model}-")}
+    known = {
+        one.uri for one in platform.store.list(run_uri(root, only) if only else f"{runs_uri(root)}{model}-")
+    }
     return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
 
 
 def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform, *, is_needed: bool) -> bool:
-    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises NotFound when it is gone.
+    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises
+    NotFound when it is gone.
 
     If it `is_needed` to know, the same is written again: a run with a config of the past is one too many.
     """
     status = document.get("status") or {}
     try:
         if is_needed or verdict != status.get("dataset"):
-            remember_model(platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True), platform)
+            remember_model(
+                platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True),
+                platform,
+            )
     except Conflict:
         return False
     return True

@@ -1,7 +1,8 @@
 """Is the data complete? A pure decision over the listing of the bucket.
 
-The listing is the truth: an event only says when to look. A marker that is older than some object belongs to an earlier upload, so a
-second upload in progress does not count as landed. What is decided here can be decided again at any time, by anybody, with no event.
+The listing is the truth: an event only says when to look. A marker that is older than some object belongs to
+an earlier upload, so a second upload in progress does not count as landed. What is decided here can be
+decided again at any time, by anybody, with no event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ __all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_l
 
 @dataclass(frozen=True)
 class Known:
-    """What else there is to know than the listing: what has landed last, the manifest's bytes, sha256 by URI and etag as far as read."""
+    """What else there is to know than the listing: what has landed last, the manifest's bytes, sha256 by URI
+    and etag as far as read."""
 
     landed: Dataset | None = None
     manifest: bytes = b""
@@ -27,13 +29,15 @@ class Known:
 
 
 def is_data(model: Model, uri: str) -> bool:
-    """Whether an object belongs to the dataset: folder keys, hidden files, the marker and the manifest do not."""
+    """Whether an object belongs to the dataset: folder keys, hidden files, the marker and the manifest do
+    not."""
     name = uri.rpartition("/")[2]
     return bool(name) and not name.startswith(".") and uri != last_uri(model)
 
 
 def may_land(model: Model, uri: str) -> bool:
-    """Whether a new object at this URI can complete a dataset of the model, so that looking at the bucket is worth it."""
+    """Whether a new object at this URI can complete a dataset of the model, so that looking at the bucket is
+    worth it."""
     if not uri.startswith(model.dataset.uri):
         return False
     return uri == last_uri(model) or (model.dataset.landed.when == "object" and is_data(model, uri))
@@ -62,34 +66,50 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
 
 
 def only_lost(dataset: Dataset, before: Dataset) -> bool:
-    """Whether the dataset is what landed before, less some objects: data that is being deleted, not data that has come."""
+    """Whether the dataset is what landed before, less some objects: data that is being deleted, not data that
+    has come."""
     return _states(dataset) < _states(before)
 
 
-def _by_marker(model: Model, listing: Sequence[ObjectInfo], data: Sequence[ObjectInfo], now: datetime) -> Landed | Waiting:
+def _by_marker(
+    model: Model, listing: Sequence[ObjectInfo], data: Sequence[ObjectInfo], now: datetime
+) -> Landed | Waiting:
     marker = last_uri(model)
     marked = next((one.modified for one in listing if one.uri == marker), None)
     if marked is None:
         return Waiting(f"{len(data)} objects are there, the marker {marker} is not")
     newest = max(data, key=lambda one: one.modified)
     if newest.modified > marked:
-        return Waiting(f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all is uploaded")
+        return Waiting(
+            f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all "
+            "is uploaded"
+        )
     return Landed((pinned(model, data, marked, now),), marked.isoformat())
 
 
-def _by_quiet(model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None) -> Landed | Waiting:
-    """All of the data, when it is quiet, or when what has changed since the last landing is old enough or enough."""
+def _by_quiet(
+    model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None
+) -> Landed | Waiting:
+    """All of the data, when it is quiet, or when what has changed since the last landing is old enough or
+    enough."""
     rule = model.dataset.landed
     newest = max(one.modified for one in data)
     quiet_for = (now - newest).total_seconds()
     before = _states(landed) if landed else frozenset()
     changed = [one for one in data if (one.uri, one.etag) not in before]
     waited = (now - min((one.modified for one in changed), default=now)).total_seconds()
-    is_enough = bool(changed) and (waited >= rule.max_wait or len(changed) >= (rule.max_objects or len(data) + 1))
+    is_enough = bool(changed) and (
+        waited >= rule.max_wait or len(changed) >= (rule.max_objects or len(data) + 1)
+    )
     if quiet_for < rule.quiet and not is_enough:
         most = f" or {rule.max_objects} changed objects" if rule.max_objects else ""
-        return Waiting(f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s without a change{most}")
-    return Landed((pinned(model, data, max(now, newest), now),))  # a removal leaves no time behind: the state is as old as the look
+        return Waiting(
+            f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s "
+            f"without a change{most}"
+        )
+    return Landed(
+        (pinned(model, data, max(now, newest), now),)
+    )  # a removal leaves no time behind: the state is as old as the look
 
 
 def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:

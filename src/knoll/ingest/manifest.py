@@ -1,8 +1,9 @@
 """The gate `manifest`: one object, written last, lists every object of the dataset with its sha256.
 
-It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is relative to the prefix, and
-`size`, in bytes, may be left out. Until all are there as they are listed the dataset waits, whatever the fault, because the next upload
-may mend it. Objects that are not listed are not part of the dataset.
+It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is
+relative to the prefix, and `size`, in bytes, may be left out. Until all are there as they are listed the
+dataset waits, whatever the fault, because the next upload may mend it. Objects that are not listed are not
+part of the dataset.
 """
 
 from collections import Counter
@@ -25,12 +26,15 @@ MOST_BYTES = 16 * 2**20  # of a manifest: a hundred thousand files, which ingest
 
 def _right_path(path: str) -> str:
     if not all(part not in ("", ".", "..") for part in path.split("/")):
-        raise ValueError("write a path under the prefix, such as 1/a.png, without . or .. and without a slash at its ends")
+        raise ValueError(
+            "write a path under the prefix, such as 1/a.png, without . or .. and without a slash at its ends"
+        )
     return path
 
 
 class ManifestEntry(BaseModel):
-    """One object of the dataset: its path under the prefix, the sha256 of its bytes in lower-case hex, and their number, if it is known."""
+    """One object of the dataset: its path under the prefix, the sha256 of its bytes in lower-case hex, and
+    their number, if it is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -69,9 +73,14 @@ def dump_manifest(entries: Sequence[ManifestEntry]) -> bytes:
 
 
 def by_manifest(
-    model: Model, listing: Sequence[ObjectInfo], body: bytes, sha256: Mapping[tuple[str, str], str], now: datetime
+    model: Model,
+    listing: Sequence[ObjectInfo],
+    body: bytes,
+    sha256: Mapping[tuple[str, str], str],
+    now: datetime,
 ) -> Landed | Waiting:
-    """Decide over the manifest's bytes; `sha256` of objects by URI and etag, as far as they have been read."""
+    """Decide over the manifest's bytes; `sha256` of objects by URI and etag, as far as they have been
+    read."""
     uri = model.dataset.uri + model.dataset.landed.manifest
     if not listing:
         return Waiting(f"no data under {model.dataset.uri}")
@@ -84,7 +93,9 @@ def by_manifest(
         entries = read_manifest(body)
     except InvalidData as error:
         return Waiting(f"the manifest {uri} is wrong: {error}; mend it and write it again")
-    listed = [_Listed(one, model.dataset.uri + one.path, there.get(model.dataset.uri + one.path)) for one in entries]
+    listed = [
+        _Listed(one, model.dataset.uri + one.path, there.get(model.dataset.uri + one.path)) for one in entries
+    ]
     faults = [fault for one in listed if (fault := _difference(one, uri, sha256))]
     if faults:
         more = f"; {len(faults) - 1} more differ" if len(faults) > 1 else ""
@@ -92,8 +103,14 @@ def by_manifest(
     objects = [one.info for one in listed if one.info]
     unread = tuple(one for one in objects if (one.uri, one.etag) not in sha256)
     if unread:
-        return Waiting(f"all {len(objects)} objects of the manifest are there; the sha256 of {len(unread)} is still to be read", unread)
-    return Landed((pinned(model, objects, there[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),))
+        return Waiting(
+            f"all {len(objects)} objects of the manifest are there; the sha256 of {len(unread)} is "
+            "still to be read",
+            unread,
+        )
+    return Landed(
+        (pinned(model, objects, there[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),)
+    )
 
 
 def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], str]) -> str:
@@ -105,7 +122,11 @@ def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], st
     if one.entry.size not in (None, one.info.size):
         return f"{one.uri} has {one.info.size} bytes, and {one.entry.size} in the manifest"
     found = sha256.get((one.uri, one.info.etag), one.entry.sha256)
-    return "" if found == one.entry.sha256 else f"{one.uri} has sha256 {found}, and {one.entry.sha256} in the manifest"
+    return (
+        ""
+        if found == one.entry.sha256
+        else f"{one.uri} has sha256 {found}, and {one.entry.sha256} in the manifest"
+    )
 
 
 def _fault(error: ValidationError) -> str:

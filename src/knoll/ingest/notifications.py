@@ -1,7 +1,8 @@
-"""What stores, queues and clouds send when an object lands, as events of one form: see `knoll.ingest.created`.
+"""What stores, queues and clouds send when an object lands, as events of one form: see
+`knoll.ingest.created`.
 
-A message may lie in others: S3's in SNS's in SQS's, as a queue or Lambda hands them on. It is recognised by its fields, because senders set
-no header that would tell.
+A message may lie in others: S3's in SNS's in SQS's, as a queue or Lambda hands them on. It is recognised by
+its fields, because senders set no header that would tell.
 """
 
 import logging
@@ -10,7 +11,14 @@ from typing import Any
 
 from knoll.errors import InvalidEvent
 from knoll.events import OBJECT_CREATED, Event, read_json, reading
-from knoll.ingest.clouds import AZURE_CREATED, GOOGLE_FINALIZED, from_azure, from_event_grid, from_google, from_pubsub
+from knoll.ingest.clouds import (
+    AZURE_CREATED,
+    GOOGLE_FINALIZED,
+    from_azure,
+    from_event_grid,
+    from_google,
+    from_pubsub,
+)
 from knoll.ingest.filer import from_filer
 from knoll.ingest.interest import may_matter
 from knoll.ingest.records import from_event_bridge, from_records
@@ -23,11 +31,15 @@ _log = logging.getLogger(__name__)
 _QUEUED = "dev.knative.eventing.aws-sqs"  # of Knative's IntegrationSource: the body of a message in SQS
 _LONGEST_URL = 2000  # characters that the log shows
 _DEEPEST = 8  # envelopes around a message; those in use make three
-_CEPH = ("com.amazonaws.ObjectCreated:", "com.amazonaws.s3:ObjectCreated:")  # of its topics with cloudevents=true
+_CEPH = (
+    "com.amazonaws.ObjectCreated:",
+    "com.amazonaws.s3:ObjectCreated:",
+)  # of its topics with cloudevents=true
 
 
 def receive(body: bytes, platform: Platform) -> None:
-    """Publish what a notification tells of objects that may complete a dataset. Raises InvalidEvent when the body is none.
+    """Publish what a notification tells of objects that may complete a dataset. Raises InvalidEvent when the
+    body is none.
 
     When a publish fails, the store may post it all again.
     """
@@ -47,13 +59,15 @@ def is_notification(event: Event) -> bool:
 
 
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:
-    """The created objects of a notification; deletions, folders and test messages have none. Raises InvalidEvent for other bodies."""
+    """The created objects of a notification; deletions, folders and test messages have none. Raises
+    InvalidEvent for other bodies."""
     with reading("the notification"):
         return list(_told(read_json(body, "the notification"), received_at))
 
 
 def events_from_event(event: Event, received_at: str) -> list[Event]:
-    """The created objects of an event for which `is_notification` is true. Raises InvalidEvent when a field is not as it should be."""
+    """The created objects of an event for which `is_notification` is true. Raises InvalidEvent when a field
+    is not as it should be."""
     with reading("the notification"):
         if event.type == AZURE_CREATED:
             return list(from_azure(event, received_at))
@@ -63,7 +77,8 @@ def events_from_event(event: Event, received_at: str) -> list[Event]:
 
 
 def _publish(events: Iterable[Event], platform: Platform) -> None:
-    """What knoll itself writes is no news, and must never start anything; nor does what can complete no dataset."""
+    """What knoll itself writes is no news, and must never start anything; nor does what can complete no
+    dataset."""
     for event in events:
         bucket, key = event.data["s3"]["bucket"]["name"], event.data["s3"]["object"]["key"]
         if bucket != platform.settings.model_bucket and may_matter(f"s3://{bucket}/{key}", platform):
@@ -111,9 +126,17 @@ def _told_by_store(message: Any, received_at: str) -> Iterable[Event]:
             return from_pubsub(pushed, received_at)
         case {"Event": "s3:TestEvent"}:
             return []
-        case {"Type": "SubscriptionConfirmation", "SubscribeURL": url} | {"eventType": _, "data": {"validationUrl": url}}:
-            _log.warning("somebody asks to confirm a subscription; if it is yours, open %r", str(url)[:_LONGEST_URL])
+        case {"Type": "SubscriptionConfirmation", "SubscribeURL": url} | {
+            "eventType": _,
+            "data": {"validationUrl": url},
+        }:
+            _log.warning(
+                "somebody asks to confirm a subscription; if it is yours, open %r", str(url)[:_LONGEST_URL]
+            )
             return []
         case {"eventType": _, "subject": _, "data": _}:
             return from_event_grid(message, received_at)
-    raise InvalidEvent("the notification is of no form that is known: S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, Event Grid")
+    raise InvalidEvent(
+        "the notification is of no form that is known: S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, "
+        "Event Grid"
+    )

@@ -1,7 +1,9 @@
-"""From a landed dataset to the run that it asks for, in an order in which nothing is lost wherever the function is killed.
+"""From a landed dataset to the run that it asks for, in an order in which nothing is lost wherever the
+function is killed.
 
-The snapshot comes first, because the run reads it. Then the run's entry in the inbox, which is the whole record: whoever finds it can go on
-from there. Last the record itself, on condition that there is none: it outlives everything, so the same data has no second run.
+The snapshot comes first, because the run reads it. Then the run's entry in the inbox, which is the whole
+record: whoever finds it can go on from there. Last the record itself, on condition that there is none: it
+outlives everything, so the same data has no second run.
 """
 
 from collections.abc import Iterable
@@ -46,7 +48,8 @@ def _is_superseded(run: str, platform: Platform) -> bool:
 
 
 def open_run(id: str, model: Model, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:
-    """Open the run with that id on the dataset; the event that tells of it, or None when somebody else was first and tells."""
+    """Open the run with that id on the dataset; the event that tells of it, or None when somebody else was
+    first and tells."""
     root = platform.settings.model_root
     run = _run(id, model, dataset, platform.clock.now(), root, cause)
     return _landed(dataset, run, platform, cause) if record_run(run, dataset, platform.store, root) else None
@@ -57,7 +60,9 @@ def record_run(run: Run, dataset: Dataset, store: ObjectStore, root: str) -> boo
     with suppress(AlreadyExists):
         store.put(run.dataset_uri, dump(dataset), if_absent=True, content_type="application/json")
     with suppress(AlreadyExists):
-        store.put(inbox_uri(root, run.id, run.data_at), dump(run), if_absent=True, content_type="application/json")
+        store.put(
+            inbox_uri(root, run.id, run.data_at), dump(run), if_absent=True, content_type="application/json"
+        )
     try:
         store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
     except AlreadyExists:
@@ -95,7 +100,12 @@ def _landed(dataset: Dataset, run: Run, platform: Platform, cause: Event) -> Eve
         "cause": _told(cause),
     }
     return new_event(
-        DATASET_LANDED, source=platform.settings.source, time=platform.clock.now(), subject=dataset.model, data=data, cause=cause
+        DATASET_LANDED,
+        source=platform.settings.source,
+        time=platform.clock.now(),
+        subject=dataset.model,
+        data=data,
+        cause=cause,
     )
 
 

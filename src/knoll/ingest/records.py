@@ -1,8 +1,8 @@
 """Notifications of AWS S3, and of the stores that follow it: one record for each object.
 
-Keys come form-encoded, with slashes as they are (AWS) or encoded, too (MinIO, moto), or as they are (Ceph, versitygw, EventBridge), and
-only the sender's name and habits tell which. An unknown sender is read as AWS. If that is wrong, an odd key lands with the next sweep,
-because the listing is the truth.
+Keys come form-encoded, with slashes as they are (AWS) or encoded, too (MinIO, moto), or as they are (Ceph,
+versitygw, EventBridge), and only the sender's name and habits tell which. An unknown sender is read as AWS.
+If that is wrong, an odd key lands with the next sweep, because the listing is the truth.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,11 +16,16 @@ __all__ = ["from_event_bridge", "from_records"]
 
 _CEPH = "ceph:s3"
 _ONLY_MARKED = ("Tagging", "Retention", "LegalHold", "Acl")
-_BY_REASON = {"CopyObject": "Copy", "CompleteMultipartUpload": "CompleteMultipartUpload", "POST Object": "Post"}
+_BY_REASON = {
+    "CopyObject": "Copy",
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+    "POST Object": "Post",
+}
 
 
 def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iterator[Event]:
-    """The created objects among the records. Raises KeyError, TypeError, AttributeError or ValueError for what is no record."""
+    """The created objects among the records. Raises KeyError, TypeError, AttributeError or ValueError for
+    what is no record."""
     for record in records:
         name = str(record["eventName"]).removeprefix("s3:")
         key = _key(record)
@@ -29,7 +34,8 @@ def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iter
 
 
 def from_event_bridge(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing. moto says eTag, AWS etag."""
+    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing. moto
+    says eTag, AWS etag."""
     if message["source"] != "aws.s3" or message["detail-type"] != "Object Created":
         return
     bucket, thing = message["detail"]["bucket"]["name"], message["detail"]["object"]

@@ -15,7 +15,8 @@ __all__ = ["Landed", "Waiting", "pinned"]
 class Landed:
     """The data is complete: one dataset, or with the gate `object` one for each object, oldest first.
 
-    `marked` is when the marker was written, for whoever has to tell a marker that has done its work from a new one.
+    `marked` is when the marker was written, for whoever has to tell a marker that has done its work from a
+    new one.
     """
 
     datasets: tuple[Dataset, ...]
@@ -24,16 +25,22 @@ class Landed:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The data is not complete, and why. `unread` are objects whose bytes are still to be read before more can be said."""
+    """The data is not complete, and why. `unread` are objects whose bytes are still to be read before more
+    can be said."""
 
     reason: str
     unread: tuple[ObjectInfo, ...] = ()
 
 
 def pinned(
-    model: Model, objects: Iterable[ObjectInfo], data_at: datetime, now: datetime, sha256: Mapping[str, str] | None = None
+    model: Model,
+    objects: Iterable[ObjectInfo],
+    data_at: datetime,
+    now: datetime,
+    sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The objects as a dataset of that age, each with the etag that the listing shows, and the sha256 that its URI has, if there is one."""
+    """The objects as a dataset of that age, each with the etag that the listing shows, and the sha256 that
+    its URI has, if there is one."""
     known = sha256 or {}
     in_order = sorted(objects, key=lambda one: one.uri)
     return Dataset(

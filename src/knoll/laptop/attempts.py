@@ -1,8 +1,8 @@
 """What to do next with a Job: a pure function of its document and of what is known about its attempts.
 
-The rules are those of the Kubernetes Job controller for one Pod at a time: back-off limit, pod failure policy, deadline, clean-up
-after the end. An attempt is what a Pod is on a cluster. Exit code 143 stands for an eviction: the process ended because it was asked
-to, so its attempt carries the condition DisruptionTarget.
+The rules are those of the Kubernetes Job controller for one Pod at a time: back-off limit, pod failure
+policy, deadline, clean-up after the end. An attempt is what a Pod is on a cluster. Exit code 143 stands for
+an eviction: the process ended because it was asked to, so its attempt carries the condition DisruptionTarget.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,19 @@ from typing import Any
 
 from knoll.ports import Document
 
-__all__ = ["Action", "Attempt", "Fail", "Obstacle", "Remove", "Retry", "Start", "Succeed", "Terminate", "Wait", "next_action"]
+__all__ = [
+    "Action",
+    "Attempt",
+    "Fail",
+    "Obstacle",
+    "Remove",
+    "Retry",
+    "Start",
+    "Succeed",
+    "Terminate",
+    "Wait",
+    "next_action",
+]
 
 _EVICTED = 143  # 128 + SIGTERM
 _DEFAULT_BACKOFF_LIMIT = 6
@@ -20,7 +32,8 @@ _DEFAULT_BACKOFF_LIMIT = 6
 
 @dataclass(frozen=True)
 class Attempt:
-    """The attempt of this moment: it runs, or it has ended with `exit_code`, or there is none. None starts before `not_before`."""
+    """The attempt of this moment: it runs, or it has ended with `exit_code`, or there is none. None starts
+    before `not_before`."""
 
     is_running: bool = False
     exit_code: int | None = None
@@ -56,7 +69,8 @@ class Terminate:
 
 @dataclass(frozen=True)
 class Retry:
-    """The attempt has failed: try again, after the back-off; `is_counted` says whether it counts against the back-off limit."""
+    """The attempt has failed: try again, after the back-off; `is_counted` says whether it counts against the
+    back-off limit."""
 
     is_counted: bool
 
@@ -137,7 +151,10 @@ def _after_a_failure(job: Document, exit_code: int) -> Action:
         break
     failed = (job.get("status") or {}).get("failed", 0) + 1
     if failed > spec.get("backoffLimit", _DEFAULT_BACKOFF_LIMIT):
-        return Fail("BackoffLimitExceeded", f"Job has reached the specified backoff limit; the last exit code is {exit_code}")
+        return Fail(
+            "BackoffLimitExceeded",
+            f"Job has reached the specified backoff limit; the last exit code is {exit_code}",
+        )
     return Retry(is_counted=True)
 
 
@@ -146,7 +163,9 @@ def _matches(rule: Mapping[str, Any], exit_code: int) -> bool:
     if codes is not None:
         return bool((exit_code in codes["values"]) == (codes["operator"] == "In"))
     conditions = rule.get("onPodConditions") or []
-    is_disrupted = any(one["type"] == "DisruptionTarget" and one.get("status", "True") == "True" for one in conditions)
+    is_disrupted = any(
+        one["type"] == "DisruptionTarget" and one.get("status", "True") == "True" for one in conditions
+    )
     return exit_code == _EVICTED and is_disrupted
 
 
@@ -154,12 +173,17 @@ def _policy_message(job: Document, exit_code: int, index: int) -> str:
     metadata = job["metadata"]
     container = job["spec"]["template"]["spec"]["containers"][0].get("name", "")
     pod = f"{metadata.get('namespace', 'default')}/{metadata['name']}"
-    return f"Container {container} for pod {pod} failed with exit code {exit_code} matching FailJob rule at index {index}"
+    ended = f"Container {container} for pod {pod} failed with exit code {exit_code}"
+    return f"{ended} matching FailJob rule at index {index}"
 
 
 def _deadline(spec: Mapping[str, Any], status: Mapping[str, Any]) -> datetime | None:
     seconds, started = spec.get("activeDeadlineSeconds"), status.get("startTime")
-    return None if seconds is None or started is None else datetime.fromisoformat(started) + timedelta(seconds=seconds)
+    return (
+        None
+        if seconds is None or started is None
+        else datetime.fromisoformat(started) + timedelta(seconds=seconds)
+    )
 
 
 def _over_since(status: Mapping[str, Any]) -> datetime | None:

@@ -1,10 +1,11 @@
 """The broker: takes an event, and brings it to every subscriber whose Trigger wants it, at least once.
 
-What Knative's broker does on a cluster, in one process: the event log is the truth, the queues here are its image in memory, rebuilt at
-start. Each Trigger has workers of its own, so a slow subscriber delays nobody else. Workers sleep until an event comes or a retry is due.
+What Knative's broker does on a cluster, in one process: the event log is the truth, the queues here are its
+image in memory, rebuilt at start. Each Trigger has workers of its own, so a slow subscriber delays nobody
+else. Workers sleep until an event comes or a retry is due.
 
-A dead-letter sink that is a subscriber here has a queue as a Trigger has one, which no event matches and no dead letter leaves for another.
-What a sink did not take is brought to it again at the next start.
+A dead-letter sink that is a subscriber here has a queue as a Trigger has one, which no event matches and no
+dead letter leaves for another. What a sink did not take is brought to it again at the next start.
 """
 
 import heapq
@@ -28,17 +29,20 @@ Subscriber = Callable[[Event], Event | None]
 
 _logger = logging.getLogger(__name__)
 _LONGEST_WAIT = 30.0  # seconds, then look at the clock again: a machine that sleeps does not count the time
-_SLACK = 2.0  # seconds beyond a Trigger's longest pause; what is due later still was put off before the clock was set back
+# seconds beyond a Trigger's longest pause; what is due later still was put off before the clock was set back
+_SLACK = 2.0
 _ERROR_BYTES = 1024  # knativeerrordata is cut there, as Knative does
 
 
 class Broker:
-    """`ports.Events` with Triggers behind it. `subscribers` are by the name that a Trigger's subscriber refers to, such as knoll-train.
+    """`ports.Events` with Triggers behind it. `subscribers` are by the name that a Trigger's subscriber
+    refers to, such as knoll-train.
 
-    A subscriber's reply is published in the transaction that ends the delivery. Rejected makes a dead letter at once; any other
-    exception is tried again by the Trigger's delivery. A dead letter is brought to its sink by `DEFAULT_DELIVERY` when that is one of
-    `subscribers`, else to `last_sink`; it is kept when that is none either, or refuses it, and a sink's reply is dropped, as Knative does.
-    Raises Rejected when a Trigger's subscriber is not there.
+    A subscriber's reply is published in the transaction that ends the delivery. Rejected makes a dead letter
+    at once; any other exception is tried again by the Trigger's delivery. A dead letter is brought to its
+    sink by `DEFAULT_DELIVERY` when that is one of `subscribers`, else to `last_sink`; it is kept when that is
+    none either, or refuses it, and a sink's reply is dropped, as Knative does. Raises Rejected when a
+    Trigger's subscriber is not there.
     """
 
     def __init__(
@@ -80,7 +84,9 @@ class Broker:
             for delivery in deliveries:
                 self._resume(name, delivery)
         self._threads = [
-            threading.Thread(target=self._deliver_all, args=(queue,), name=f"broker-{name}-{number}", daemon=True)
+            threading.Thread(
+                target=self._deliver_all, args=(queue,), name=f"broker-{name}-{number}", daemon=True
+            )
             for name, queue in self._queues.items()
             for number in range(self._workers)
         ]
@@ -88,7 +94,8 @@ class Broker:
             thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Begin no new delivery and wait for those in flight, at most `timeout` seconds; what is left is delivered after `start`."""
+        """Begin no new delivery and wait for those in flight, at most `timeout` seconds; what is left is
+        delivered after `start`."""
         deadline = time.monotonic() + timeout
         for queue in self._queues.values():
             queue.close()
@@ -96,7 +103,8 @@ class Broker:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def pending(self, type: str = "") -> int:
-        """How many deliveries are still to be done, those in flight included; of one event type if it is given."""
+        """How many deliveries are still to be done, those in flight included; of one event type if it is
+        given."""
         return self._log.pending(type)
 
     def history(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
@@ -118,8 +126,14 @@ class Broker:
         while delivery := queue.take():
             try:
                 self._deliver(queue.trigger, delivery)
-            except Exception:  # the log cannot be written; the delivery is still in it, and must not be lost here either
-                _logger.exception("the outcome of event %d at %s was not stored; it is delivered again", delivery.seq, queue.trigger.name)
+            except (
+                Exception
+            ):  # the log cannot be written; the delivery is still in it, and must not be lost here either
+                _logger.exception(
+                    "the outcome of event %d at %s was not stored; it is delivered again",
+                    delivery.seq,
+                    queue.trigger.name,
+                )
                 queue.put(replace(delivery, due=self._now() + 1.0))
 
     def _deliver(self, trigger: Trigger, delivery: Open) -> None:
@@ -127,7 +141,9 @@ class Broker:
         try:
             reply = self._subscribers[trigger.subscriber](event)
             reply = _checked(reply) if reply and not delivery.is_dead_letter else None
-        except Exception as error:  # a bug in a subscriber is a failed delivery, as an answer of 500 is on a cluster
+        except (
+            Exception
+        ) as error:  # a bug in a subscriber is a failed delivery, as an answer of 500 is on a cluster
             self._fail(trigger, delivery, event, error)
             return
         names = self._matching(reply) if reply else []
@@ -138,7 +154,13 @@ class Broker:
         pause = None if isinstance(error, Rejected) else trigger.delivery.pause(attempts)
         unexpected = None if isinstance(error, KnollError) else error
         _logger.warning(
-            "%s did not take %s %s, attempt %d: %s", trigger.subscriber, event.type, event.id, attempts, error, exc_info=unexpected
+            "%s did not take %s %s, attempt %d: %s",
+            trigger.subscriber,
+            event.type,
+            event.id,
+            attempts,
+            error,
+            exc_info=unexpected,
         )
         if pause is None:
             self._bury(trigger.name, trigger.subscriber, trigger.delivery.sink, delivery, error)
@@ -154,7 +176,9 @@ class Broker:
         event = self._log.event(delivery.seq)
         letter = replace(event, extensions={**event.extensions, **_error_extensions(subscriber, error)})
         names = self._ways(sink)
-        self._enqueue(self._log.bury(delivery.seq, trigger, sink, letter, self._clock.now().isoformat(), names), names)
+        self._enqueue(
+            self._log.bury(delivery.seq, trigger, sink, letter, self._clock.now().isoformat(), names), names
+        )
 
     def _ways(self, sink: str) -> list[str]:
         """Names of the queues of a dead letter with this sink: one, or none."""
@@ -171,7 +195,8 @@ class Broker:
 
 
 class _Queue:
-    """The open deliveries of one Trigger, the first due first. While it is closed it takes none: they are in the log."""
+    """The open deliveries of one Trigger, the first due first. While it is closed it takes none: they are in
+    the log."""
 
     def __init__(self, trigger: Trigger, clock: Clock) -> None:
         self.trigger = trigger
@@ -218,7 +243,8 @@ def _to_sink(sink: str) -> str:
 
 
 def _checked(event: Event) -> Event:
-    """The event as it will be read back. Raises InvalidEvent: what could not be read again must not get into the log."""
+    """The event as it will be read back. Raises InvalidEvent: what could not be read again must not get into
+    the log."""
     try:
         body = json.dumps(event_to_json(event), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -227,7 +253,8 @@ def _checked(event: Event) -> Event:
 
 
 def _error_extensions(subscriber: str, error: Exception) -> dict[str, str]:
-    """Knative's three extensions. Of an unexpected exception only the name is told: its text may hold what nobody should read."""
+    """Knative's three extensions. Of an unexpected exception only the name is told: its text may hold what
+    nobody should read."""
     text = str(error) if isinstance(error, KnollError) else type(error).__name__
     code = 422 if isinstance(error, Rejected) else 503 if isinstance(error, Unavailable) else 500
     line = "".join(character if character.isprintable() else " " for character in text)

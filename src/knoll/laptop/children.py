@@ -1,7 +1,8 @@
-"""Child processes that cannot outlive the platform and see nothing of its environment but what they are given.
+"""Child processes that cannot outlive the platform and see nothing of its environment but what they are
+given.
 
-A container starts with the environment of its document; so does a child, plus the few variables without which programs of a desktop
-do not run. Between the platform and the command stands `knoll.laptop.guard`.
+A container starts with the environment of its document; so does a child, plus the few variables without which
+programs of a desktop do not run. Between the platform and the command stands `knoll.laptop.guard`.
 """
 
 import contextlib
@@ -22,7 +23,9 @@ __all__ = ["Child", "base_environment", "last_lines"]
 def base_environment() -> dict[str, str]:
     """What every child gets: where programs, home and temporary files are, and UTF-8."""
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", *os.defpath.split(os.pathsep)]),
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), "/usr/local/bin", *os.defpath.split(os.pathsep)]
+        ),
         "HOME": str(Path.home()),
         "LANG": "C.UTF-8",
         "TMPDIR": tempfile.gettempdir(),
@@ -31,10 +34,12 @@ def base_environment() -> dict[str, str]:
 
 
 class Child:
-    """One running command. Its output is appended to `log`; `grace` is the number of seconds from SIGTERM to SIGKILL.
+    """One running command. Its output is appended to `log`; `grace` is the number of seconds from SIGTERM to
+    SIGKILL.
 
-    `environment` is added to `base_environment()`; the file descriptors `held` stay open until the command has ended. Raises Unavailable
-    when the log or the process cannot be created; a command that cannot be executed ends with exit code 127 and says why in its log.
+    `environment` is added to `base_environment()`; the file descriptors `held` stay open until the command
+    has ended. Raises Unavailable when the log or the process cannot be created; a command that cannot be
+    executed ends with exit code 127 and says why in its log.
     """
 
     def __init__(
@@ -62,7 +67,9 @@ class Child:
                     pass_fds=held,
                 )
         except OSError as error:
-            raise Unavailable(f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written") from error
+            raise Unavailable(
+                f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written"
+            ) from error
         self.log = log
         self.grace = grace
 

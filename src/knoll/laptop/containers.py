@@ -1,7 +1,7 @@
 """What a container of a document becomes as a child process: its command and its environment.
 
-An image is a name in a table of entry points. What a laptop cannot do is refused with the reason that a Pod would show, never
-ignored.
+An image is a name in a table of entry points. What a laptop cannot do is refused with the reason that a Pod
+would show, never ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ __all__ = ["Unrunnable", "command_of", "container_of", "environment_of", "image_
 
 
 class Unrunnable(Exception):
-    """The container cannot be started as it is written; `reason` is what Kubernetes would show while its Pod waits."""
+    """The container cannot be started as it is written; `reason` is what Kubernetes would show while its Pod
+    waits."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -43,26 +44,35 @@ def container_of(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     """The container of a Pod's spec. Raises Unrunnable unless there is exactly one."""
     containers = [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]
     if len(containers) != 1:
-        raise Unrunnable("CreateContainerConfigError", f"a laptop runs Pods of one container, not of {len(containers)}")
+        raise Unrunnable(
+            "CreateContainerConfigError", f"a laptop runs Pods of one container, not of {len(containers)}"
+        )
     return containers[0]  # type: ignore[no-any-return]
 
 
 def command_of(container: Mapping[str, Any], entry_points: Mapping[str, Sequence[str]]) -> list[str]:
-    """The command line of a container. Raises Unrunnable for an image that has no entry point here, and for `command`."""
+    """The command line of a container. Raises Unrunnable for an image that has no entry point here, and for
+    `command`."""
     image = container["image"]
     entry_point = entry_points.get(image_name(image))
     if entry_point is None:
         known = ", ".join(sorted(entry_points))
         raise Unrunnable("ErrImagePull", f'image "{image}" is not known on this machine, which has: {known}')
     if container.get("command"):
-        raise Unrunnable("CreateContainerConfigError", "command is not supported on a laptop: images run their entry point")
+        raise Unrunnable(
+            "CreateContainerConfigError", "command is not supported on a laptop: images run their entry point"
+        )
     return [*entry_point, *(str(one) for one in container.get("args") or [])]
 
 
 def environment_of(
-    container: Mapping[str, Any], environment: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]], gpus: Sequence[int]
+    container: Mapping[str, Any],
+    environment: Mapping[str, str],
+    secrets: Mapping[str, Mapping[str, str]],
+    gpus: Sequence[int],
 ) -> dict[str, str]:
-    """`environment`, then envFrom, then env of a container, the later ones winning; and the threads and GPUs that it may use.
+    """`environment`, then envFrom, then env of a container, the later ones winning; and the threads and GPUs
+    that it may use.
 
     Raises Unrunnable for a value that comes from anything but a secret.
     """
@@ -73,7 +83,9 @@ def environment_of(
         values |= {"OMP_NUM_THREADS": str(threads), "KNOLL_THREADS": str(threads)}
     for one in container.get("envFrom") or []:
         if "secretRef" not in one:
-            raise Unrunnable("CreateContainerConfigError", f"envFrom knows secretRef only on a laptop, not {sorted(one)}")
+            raise Unrunnable(
+                "CreateContainerConfigError", f"envFrom knows secretRef only on a laptop, not {sorted(one)}"
+            )
         prefix = one.get("prefix", "")
         values |= {prefix + name: value for name, value in source.secret(one["secretRef"]).items()}
     for one in container.get("env") or []:
@@ -87,10 +99,15 @@ def _variable(variable: Mapping[str, Any], source: _Source) -> dict[str, str]:
         return {name: str(variable.get("value", ""))}
     reference = value_from.get("secretKeyRef")
     if reference is None:
-        raise Unrunnable("CreateContainerConfigError", f"{name}: valueFrom knows secretKeyRef only on a laptop, not {sorted(value_from)}")
+        raise Unrunnable(
+            "CreateContainerConfigError",
+            f"{name}: valueFrom knows secretKeyRef only on a laptop, not {sorted(value_from)}",
+        )
     values = source.secret(reference)
     if reference["key"] in values:
         return {name: values[reference["key"]]}
     if reference.get("optional"):
         return {}
-    raise Unrunnable("CreateContainerConfigError", f"couldn't find key {reference['key']} in Secret {reference['name']}")
+    raise Unrunnable(
+        "CreateContainerConfigError", f"couldn't find key {reference['key']} in Secret {reference['name']}"
+    )

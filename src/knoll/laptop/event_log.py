@@ -1,14 +1,16 @@
 """The broker's memory: every event, what is still to be delivered, and the dead letters, in one SQLite file.
 
-A delivery is a row from the moment that its event is stored until the transaction that stores its outcome, so whatever kills the
-process, the row is there at the next start. Nothing is marked as being in flight: that would need repair. A commit that stores an event
-reaches the disk, so that the event also survives a power failure; one that only ends a delivery need not: it is done again then.
+A delivery is a row from the moment that its event is stored until the transaction that stores its outcome, so
+whatever kills the process, the row is there at the next start. Nothing is marked as being in flight: that
+would need repair. A commit that stores an event reaches the disk, so that the event also survives a power
+failure; one that only ends a delivery need not: it is done again then.
 
-A dead letter on its way to a sink is a delivery too, so all of that holds for it. Its number is negative: minus that of the dead letter,
-which is no event and hence in no history. The letter is kept until the sink has taken it; one that the sink did not take is stranded.
+A dead letter on its way to a sink is a delivery too, so all of that holds for it. Its number is negative:
+minus that of the dead letter, which is no event and hence in no history. The letter is kept until the sink
+has taken it; one that the sink did not take is stranded.
 
-The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise more, handlers must bear it
-anyway, and the history shows what really arrived.
+The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise
+more, handlers must bear it anyway, and the history shows what really arrived.
 """
 
 import json
@@ -27,20 +29,27 @@ from knoll.sqlite_file import open_file
 __all__ = ["DeadLetter", "EventLog", "Open"]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, body TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS deliveries (
-    seq INTEGER NOT NULL, trigger TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0,
+    seq INTEGER NOT NULL, trigger TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (seq, trigger)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dead_letters (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, sink TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    trigger TEXT NOT NULL, sink TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL
 );
 """
+
+_WAITING = "SELECT seq FROM deliveries WHERE seq < 0"  # dead letters that are still to be delivered
 
 
 @dataclass(frozen=True, order=True)
 class Open:
-    """A delivery that is still to be done: when it is due (Unix seconds), the event's number, and how often it was tried."""
+    """A delivery that is still to be done: when it is due (Unix seconds), the event's number, and how often
+    it was tried."""
 
     due: float
     seq: int
@@ -54,7 +63,8 @@ class Open:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An event that nobody took; its extensions knativeerrordest, knativeerrorcode and knativeerrordata say where and why."""
+    """An event that nobody took; its extensions knativeerrordest, knativeerrorcode and knativeerrordata say
+    where and why."""
 
     number: int
     trigger: str
@@ -64,10 +74,11 @@ class DeadLetter:
 
 
 class EventLog:
-    """The events of one file. Threads may share it, and other processes may read the same file with an EventLog of their own.
+    """The events of one file. Threads may share it, and other processes may read the same file with an
+    EventLog of their own.
 
-    Every method raises Unavailable when the file cannot be read or written. About `keep` events and at most as many dead letters are
-    kept, and beyond them those that are still to be delivered.
+    Every method raises Unavailable when the file cannot be read or written. About `keep` events and at most
+    as many dead letters are kept, and beyond them those that are still to be delivered.
     """
 
     def __init__(self, path: Path, *, keep: int = 50_000) -> None:
@@ -82,7 +93,8 @@ class EventLog:
             return self._append(event, triggers)
 
     def settle(self, seq: int, trigger: str, reply: Event | None, triggers: Iterable[str]) -> int:
-        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the reply's number, or 0.
+        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the
+        reply's number, or 0.
 
         A dead letter that its sink has taken is forgotten as well.
         """
@@ -95,16 +107,24 @@ class EventLog:
         """A delivery failed and will be tried again when it is due."""
         with self._transaction(is_synced=False):
             row = (delivery.attempts, delivery.due, delivery.seq, trigger)
-            self._file.execute("UPDATE deliveries SET attempts = ?, due = ? WHERE seq = ? AND trigger = ?", row)
+            self._file.execute(
+                "UPDATE deliveries SET attempts = ?, due = ? WHERE seq = ? AND trigger = ?", row
+            )
 
     def bury(self, seq: int, trigger: str, sink: str, letter: Event, at: str, queues: Iterable[str]) -> int:
-        """A delivery will never be done: keep the event as a dead letter, with its own deliveries. Return the number that they have."""
+        """A delivery will never be done: keep the event as a dead letter, with its own deliveries. Return the
+        number that they have."""
         with self._transaction():
             self._forget(seq, trigger)
             row = (trigger, sink, at, _dump(letter))
-            number = self._file.execute("INSERT INTO dead_letters (trigger, sink, at, body) VALUES (?, ?, ?, ?)", row).lastrowid or 0
+            number = (
+                self._file.execute(
+                    "INSERT INTO dead_letters (trigger, sink, at, body) VALUES (?, ?, ?, ?)", row
+                ).lastrowid
+                or 0
+            )
             self._open(-number, queues)
-            old = "DELETE FROM dead_letters WHERE number <= ? AND -number NOT IN (SELECT seq FROM deliveries WHERE seq < 0)"
+            old = f"DELETE FROM dead_letters WHERE number <= ? AND -number NOT IN ({_WAITING})"
             self._file.execute(old, (number - self._keep,))
             return -number
 
@@ -115,7 +135,7 @@ class EventLog:
 
     def stranded(self) -> list[tuple[int, str]]:
         """The dead letters that nobody is to take: the number that a delivery of each has, and its sink."""
-        query = "SELECT -number, sink FROM dead_letters WHERE -number NOT IN (SELECT seq FROM deliveries WHERE seq < 0) ORDER BY number"
+        query = f"SELECT -number, sink FROM dead_letters WHERE -number NOT IN ({_WAITING}) ORDER BY number"
         return [(seq, sink) for seq, sink in self._read(query)]
 
     def bring(self, seq: int, queue: str) -> None:
@@ -125,7 +145,11 @@ class EventLog:
 
     def event(self, seq: int) -> Event:
         """The event, or the dead letter, of a delivery's number."""
-        query = "SELECT body FROM events WHERE seq = ?" if seq > 0 else "SELECT body FROM dead_letters WHERE number = -?"
+        query = (
+            "SELECT body FROM events WHERE seq = ?"
+            if seq > 0
+            else "SELECT body FROM dead_letters WHERE number = -?"
+        )
         [(body,)] = self._read(query, seq)
         return _load(body)
 
@@ -140,18 +164,24 @@ class EventLog:
         """How many deliveries are still to be done, of one event type if it is given."""
         if not type:
             return int(self._read("SELECT COUNT(*) FROM deliveries")[0][0])
-        return int(self._read("SELECT COUNT(*) FROM deliveries JOIN events USING (seq) WHERE type = ?", type)[0][0])
+        return int(
+            self._read("SELECT COUNT(*) FROM deliveries JOIN events USING (seq) WHERE type = ?", type)[0][0]
+        )
 
     def history(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
-        """The events numbered above `after`, oldest first, at most `limit`; ask again with the last number for more."""
+        """The events numbered above `after`, oldest first, at most `limit`; ask again with the last number
+        for more."""
         rows = self._read("SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
         return [(seq, _load(body)) for seq, body in rows]
 
     def dead_letters(self, after: int = 0, limit: int = 1000) -> list[DeadLetter]:
         """The dead letters numbered above `after`, oldest first, at most `limit`."""
-        query = "SELECT number, trigger, sink, at, body FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?"
+        columns = "number, trigger, sink, at, body"
+        query = f"SELECT {columns} FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?"
         rows = self._read(query, after, limit)
-        return [DeadLetter(number, trigger, sink, at, _load(body)) for number, trigger, sink, at, body in rows]
+        return [
+            DeadLetter(number, trigger, sink, at, _load(body)) for number, trigger, sink, at, body in rows
+        ]
 
     def close(self) -> None:
         """Close the file."""
@@ -159,18 +189,28 @@ class EventLog:
             self._file.close()
 
     def _append(self, event: Event, triggers: Iterable[str]) -> int:
-        seq = self._file.execute("INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))).lastrowid or 0
+        seq = (
+            self._file.execute(
+                "INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))
+            ).lastrowid
+            or 0
+        )
         self._open(seq, triggers)
         if seq % max(1, self._keep // 10) == 0:
             self._prune(seq)
         return seq
 
     def _open(self, seq: int, triggers: Iterable[str]) -> None:
-        self._file.executemany("INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers])
+        self._file.executemany(
+            "INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers]
+        )
 
     def _prune(self, newest: int) -> None:
         oldest = newest - self._keep
-        self._file.execute("DELETE FROM events WHERE seq <= ? AND seq NOT IN (SELECT seq FROM deliveries WHERE seq <= ?)", (oldest, oldest))
+        self._file.execute(
+            "DELETE FROM events WHERE seq <= ? AND seq NOT IN (SELECT seq FROM deliveries WHERE seq <= ?)",
+            (oldest, oldest),
+        )
 
     def _forget(self, seq: int, trigger: str) -> None:
         self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
@@ -198,7 +238,8 @@ class EventLog:
             yield
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(
-                f"the event log {self._path} cannot be used: {error}", fix="is the disk full or the file read-only?"
+                f"the event log {self._path} cannot be used: {error}",
+                fix="is the disk full or the file read-only?",
             ) from error
 
 

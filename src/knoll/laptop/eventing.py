@@ -1,6 +1,7 @@
 """The files in eventing/ as values: the very Broker, Triggers and sources that a cluster gets.
 
-The laptop must not be kinder than the cluster: what cannot be executed here is refused by name, with its file, and never ignored.
+The laptop must not be kinder than the cluster: what cannot be executed here is refused by name, with its
+file, and never ignored.
 """
 
 import json
@@ -18,7 +19,12 @@ __all__ = ["Eventing", "PingSource", "ResourceWatch", "read_eventing"]
 
 _EVENTING, _SOURCES = "eventing.knative.dev/v1", "sources.knative.dev/v1"
 _READ = {"Broker": _EVENTING, "Trigger": _EVENTING, "PingSource": _SOURCES, "ApiServerSource": _SOURCES}
-_OF_THE_CLUSTER = {"Kustomization", "Role", "RoleBinding", "ServiceAccount"}  # permissions and packaging: a laptop has one user
+_OF_THE_CLUSTER = {
+    "Kustomization",
+    "Role",
+    "RoleBinding",
+    "ServiceAccount",
+}  # permissions and packaging: a laptop has one user
 
 
 class _LegacyFilter(Value):
@@ -89,7 +95,8 @@ class Eventing(Value):
 
 
 def read_eventing(folder: Path) -> Eventing:
-    """Read every *.yaml in the folder. Raises Rejected that lists, with its file, whatever the laptop cannot execute."""
+    """Read every *.yaml in the folder. Raises Rejected that lists, with its file, whatever the laptop cannot
+    execute."""
     faults: list[str] = []
     found: dict[str, list[Any]] = {kind: [] for kind in _READ}
     for path, document in _documents(folder, faults):
@@ -105,7 +112,8 @@ def read_eventing(folder: Path) -> Eventing:
         faults = _disagreements(found)
     if faults:
         raise Rejected(
-            f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults), fix="mend the files, or point KNOLL_EVENTING elsewhere"
+            f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults),
+            fix="mend the files, or point KNOLL_EVENTING elsewhere",
         )
     [(broker, delivery)] = found["Broker"]
     return _joined(broker, delivery, found)
@@ -116,14 +124,21 @@ def _disagreements(found: Mapping[str, list[Any]]) -> list[str]:
         return [f"exactly one Broker is needed, {len(found['Broker'])} found"]
     [(broker, _)] = found["Broker"]
     names = [name for name, _ in found["Trigger"]]
-    faults = [f"there are two Triggers {name}" for name in sorted({name for name in names if names.count(name) > 1})]
-    faults += [f"Trigger {name} is of Broker {spec.broker}, not {broker}" for name, spec in found["Trigger"] if spec.broker != broker]
+    faults = [
+        f"there are two Triggers {name}" for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    faults += [
+        f"Trigger {name} is of Broker {spec.broker}, not {broker}"
+        for name, spec in found["Trigger"]
+        if spec.broker != broker
+    ]
     sinks = {spec.sink.ref.name for kind in ("PingSource", "ApiServerSource") for spec in found[kind]}
     return faults + [f"a source sends to {name}, not to Broker {broker}" for name in sorted(sinks - {broker})]
 
 
 def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> Eventing:
-    """A Trigger without a delivery has the Broker's, and one without a dead-letter sink has the Broker's sink."""
+    """A Trigger without a delivery has the Broker's, and one without a dead-letter sink has the Broker's
+    sink."""
     triggers = []
     for name, spec in found["Trigger"]:
         own = spec.delivery or delivery

@@ -1,6 +1,8 @@
-"""The one HTTP surface of the laptop platform: broker ingress, functions and predict requests on one port of the loopback interface.
+"""The one HTTP surface of the laptop platform: broker ingress, functions and predict requests on one port of
+the loopback interface.
 
-The broker and the functions come in as plain callables, so that this module knows nothing of them; they may block, and run on threads.
+The broker and the functions come in as plain callables, so that this module knows nothing of them; they may
+block, and run on threads.
 """
 
 import socket
@@ -27,7 +29,9 @@ Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 
 _THREADS = 40
 _DRAIN = 15
-_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])  # no web page whose name leads to 127.0.0.1
+_ONLY_HERE = Middleware(
+    TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]
+)  # no web page whose name leads to 127.0.0.1
 
 
 def listen(port: int) -> socket.socket:
@@ -49,8 +53,8 @@ def listen(port: int) -> socket.socket:
 class Front:
     """The HTTP server, on a thread of its own.
 
-    `url` is its base URL, known before the start; `functions` are by name; `lifespan` is entered on the server's event loop before the
-    first request and left after the last.
+    `url` is its base URL, known before the start; `functions` are by name; `lifespan` is entered on the
+    server's event loop before the first request and left after the last.
     """
 
     def __init__(
@@ -70,7 +74,9 @@ class Front:
             Route("/functions/{name}", self._function, methods=["POST"]),
         ]
         app = Starlette(routes=[*own, *routes], middleware=[_ONLY_HERE], lifespan=self._live)
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
         self._is_up = threading.Event()
@@ -129,7 +135,8 @@ async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimit
 
 
 def _headers(request: Request) -> Mapping[str, str]:
-    """Each header once. One that came twice has both values, so that nobody checks the first and acts on the second."""
+    """Each header once. One that came twice has both values, so that nobody checks the first and acts on the
+    second."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

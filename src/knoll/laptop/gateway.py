@@ -1,7 +1,9 @@
-"""The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one revision's server out.
+"""The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one
+revision's server out.
 
-A request to a sleeping model is held while its server starts. What can be said without it (which models there are, whether one is ready:
-it is when all revisions that get its requests are, and a sleeping one is unless its last start failed) wakes nothing.
+A request to a sleeping model is held while its server starts. What can be said without it (which models there
+are, whether one is ready: it is when all revisions that get its requests are, and a sleeping one is unless
+its last start failed) wakes nothing.
 """
 
 import asyncio
@@ -28,7 +30,15 @@ _PATIENCE = 120.0
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a revision
 _RETRY_AFTER = "2"
 _HOP_BY_HOP = {
-    *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer"),
+    *(
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+    ),
     *(b"transfer-encoding", b"upgrade", b"content-length", b"host"),
 }
 _OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
@@ -42,7 +52,8 @@ class BodyTooLarge(Exception):
 
 @dataclass(frozen=True)
 class _Called:
-    """What a request asks for: an InferenceService, and one of its tagged routes or "" for its weighted traffic."""
+    """What a request asks for: an InferenceService, and one of its tagged routes or "" for its weighted
+    traffic."""
 
     service: Document
     tag: str
@@ -68,7 +79,8 @@ def pick(traffic: Sequence[Document], tag: str, random: Random) -> str:
 
 
 class Gateway:
-    """Routes for predict requests; `random` picks by weight, `patience` is how many seconds a request waits for a server."""
+    """Routes for predict requests; `random` picks by weight, `patience` is how many seconds a request waits
+    for a server."""
 
     def __init__(self, servers: Servers, random: Random | None = None, patience: float = _PATIENCE) -> None:
         self._servers, self._random, self._patience = servers, random or Random(), patience
@@ -88,8 +100,13 @@ class Gateway:
             ("POST", "/v2/models/{model}/infer", self._forward),
         ]
         below = [("", route) for route in calls] + [("/{host}", route) for route in calls]
-        blocked = [Route(f"{prefix}/v2/repository/{{rest:path}}", _blocked, methods=["GET", "POST"]) for prefix in ("", "/{host}")]
-        return blocked + [Route(prefix + path, endpoint, methods=[method]) for prefix, (method, path, endpoint) in below]
+        blocked = [
+            Route(f"{prefix}/v2/repository/{{rest:path}}", _blocked, methods=["GET", "POST"])
+            for prefix in ("", "/{host}")
+        ]
+        return blocked + [
+            Route(prefix + path, endpoint, methods=[method]) for prefix, (method, path, endpoint) in below
+        ]
 
     async def _models(self, _: Request) -> Response:
         return JSONResponse({"models": sorted(self._servers.documents)})
@@ -105,9 +122,13 @@ class Gateway:
         called = self._called(request) if "host" in request.path_params else None
         if isinstance(called, Response):
             return called
-        asked = [called] if called else [_Called(one, "") for _, one in sorted(self._servers.documents.items())]
+        asked = (
+            [called] if called else [_Called(one, "") for _, one in sorted(self._servers.documents.items())]
+        )
         faults = ((one.service["metadata"]["name"], self._fault(one)) for one in asked)
-        return next((_not_ready(name, fault) for name, fault in faults if fault), JSONResponse({"ready": True}))
+        return next(
+            (_not_ready(name, fault) for name, fault in faults if fault), JSONResponse({"ready": True})
+        )
 
     async def _ready(self, request: Request) -> Response:
         called = self._called(request)
@@ -126,12 +147,15 @@ class Gateway:
         try:
             return await self._ask(revision, request, await read_body(request))
         except BodyTooLarge:
-            return _error(413, f"the body is longer than {BODY_LIMIT // 2**20} MiB: send fewer instances at a time")
+            return _error(
+                413, f"the body is longer than {BODY_LIMIT // 2**20} MiB: send fewer instances at a time"
+            )
         except Unavailable as error:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 
     async def _ask(self, revision: str, request: Request, body: bytes) -> Response:
-        """Forward, and once more when the connection breaks before any byte was answered: the server may have ended."""
+        """Forward, and once more when the connection breaks before any byte was answered: the server may have
+        ended."""
         for attempt in (1, 2):
             async with self._servers.acquire(revision, self._patience) as address:
                 try:
@@ -142,7 +166,10 @@ class Gateway:
                 except aiohttp.ClientError as error:
                     await self._servers.lost(revision)
                     if attempt == 2:
-                        return _error(502, f"{revision} ended while it worked on this request, twice: {error}; see its log")
+                        return _error(
+                            502,
+                            f"{revision} ended while it worked on this request, twice: {error}; see its log",
+                        )
         raise AssertionError("unreachable")
 
     async def _send(self, address: str, revision: str, request: Request, body: bytes) -> Response:
@@ -151,7 +178,10 @@ class Gateway:
             path = "/" + path.split("/", 2)[2]
         query = request.scope["query_string"].decode("latin-1")
         url = URL(f"{address}{path}?{query}" if query else address + path, encoded=True)
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in _end_to_end(request.headers.raw)]
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in _end_to_end(request.headers.raw)
+        ]
         async with self._servers.http.request(
             request.method, url, headers=headers, data=BytesIO(body) if body else None, allow_redirects=False
         ) as found:
@@ -166,7 +196,11 @@ class Gateway:
     def _fault(self, called: _Called) -> str:
         """Why requests would not be answered; "" when nothing is known against it."""
         traffic = traffic_of(called.service)
-        names = [str(one["revisionName"]) for one in traffic if (one.get("tag") == called.tag if called.tag else one["percent"])]
+        names = [
+            str(one["revisionName"])
+            for one in traffic
+            if (one.get("tag") == called.tag if called.tag else one["percent"])
+        ]
         return next(filter(None, map(self._servers.fault, names)), "") if names else _why_not(called)
 
     def _called(self, request: Request) -> _Called | Response:
@@ -178,7 +212,10 @@ class Gateway:
         if called is not None:
             return called
         known = ", ".join(sorted(documents)) or "none yet"
-        return _error(404, f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them")
+        return _error(
+            404,
+            f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them",
+        )
 
 
 def _by_name(documents: Mapping[str, Document], name: str) -> _Called | None:
@@ -200,13 +237,16 @@ def _why_not(called: _Called) -> str:
         return f"no traffic of {name} carries the tag {called.tag}; tags: {tags}"
     conditions = (called.service.get("status") or {}).get("conditions") or []
     message = next((one.get("message", "") for one in conditions if one["type"] == "PredictorReady"), "")
-    return f"no revision of {name} has been ready yet{': ' + message if message else ''}; `knoll rollout status {name}` shows more"
+    why = f": {message}" if message else ""
+    return f"no revision of {name} has been ready yet{why}; `knoll rollout status {name}` shows more"
 
 
 def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that a proxy hands on (RFC 9110, 7.6.1), in lower case."""
     lower = [(name.lower(), value) for name, value in headers]
-    named = {part.strip().lower() for name, value in lower if name == b"connection" for part in value.split(b",")}
+    named = {
+        part.strip().lower() for name, value in lower if name == b"connection" for part in value.split(b",")
+    }
     return [(name, value) for name, value in lower if name not in _HOP_BY_HOP and name not in named]
 
 

@@ -1,11 +1,11 @@
 """Run a command that cannot outlive its parent: python -I -S guard.py --grace SECONDS -- COMMAND...
 
-A platform that is killed with -9 cannot stop its children, so each of them has a guard between. The guard's standard input is a pipe
-whose other end only the parent holds: when it closes, the parent is gone. The guard is a script of the standard library alone and
-starts in milliseconds.
+A platform that is killed with -9 cannot stop its children, so each of them has a guard between. The guard's
+standard input is a pipe whose other end only the parent holds: when it closes, the parent is gone. The guard
+is a script of the standard library alone and starts in milliseconds.
 
-SIGTERM, SIGINT and the end of the pipe terminate the command's process group, and kill it after the grace; SIGQUIT kills it at once.
-The exit code is the command's, or 128 + n when signal n ended it, as in a shell.
+SIGTERM, SIGINT and the end of the pipe terminate the command's process group, and kill it after the grace;
+SIGQUIT kills it at once. The exit code is the command's, or 128 + n when signal n ended it, as in a shell.
 """
 
 import argparse
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     signals = _signal_pipe()
     try:
-        child = subprocess.Popen(options.command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_die_with(os.getpid()))
+        child = subprocess.Popen(
+            options.command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_die_with(os.getpid())
+        )
     except OSError as error:
         print(f"guard: cannot start {options.command[0]}: {error}", file=sys.stderr)
         return 127
@@ -85,7 +87,9 @@ def _watch(child: "subprocess.Popen[bytes]", signals: int, grace: float) -> int:
 
 
 def _signal_group(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS answers PermissionError for a group of zombies
+    with contextlib.suppress(
+        ProcessLookupError, PermissionError
+    ):  # macOS answers PermissionError for a group of zombies
         os.killpg(group, number)
 
 

@@ -1,7 +1,7 @@
 """The status that the Kubernetes Job controller would write.
 
-One condition is ours: `Waiting`, while an attempt cannot start, with the reason and message that a cluster shows on the Pod
-(ErrImagePull, Unschedulable, CreateContainerConfigError).
+One condition is ours: `Waiting`, while an attempt cannot start, with the reason and message that a cluster
+shows on the Pod (ErrImagePull, Unschedulable, CreateContainerConfigError).
 """
 
 from datetime import datetime
@@ -23,7 +23,9 @@ def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]
     changed = {"startTime": time, **status, **_counts(status, action)}
     match action:
         case Succeed():
-            done = _condition("Complete", "CompletionsReached", "Reached expected number of succeeded pods", time)
+            done = _condition(
+                "Complete", "CompletionsReached", "Reached expected number of succeeded pods", time
+            )
             return {**changed, "completionTime": time, "conditions": [done]}
         case Fail(reason, message):
             return {**changed, "conditions": [_condition("Failed", reason, message, time)]}
@@ -34,7 +36,9 @@ def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]
 
 def _counts(status: dict[str, Any], action: Action) -> dict[str, int]:
     is_running = isinstance(action, Start | Terminate) or (isinstance(action, Wait) and action.is_running)
-    is_pending = isinstance(action, Wait) and action.obstacle is not None and action.obstacle.reason != "JobSuspended"
+    is_pending = (
+        isinstance(action, Wait) and action.obstacle is not None and action.obstacle.reason != "JobSuspended"
+    )
     is_counted = isinstance(action, Retry | Fail) and action.is_counted
     return {
         "active": int(is_running or is_pending),

@@ -1,7 +1,9 @@
-"""Executes the Jobs of the document store as child processes, one attempt of each at a time, as Kubernetes would with Pods.
+"""Executes the Jobs of the document store as child processes, one attempt of each at a time, as Kubernetes
+would with Pods.
 
-All state that matters is in the documents: a Job that is neither complete nor failed gets an attempt, whoever began it. So a platform
-that was killed goes on where it stopped, as soon as the attempts that died with it are gone, and does not count them as failures.
+All state that matters is in the documents: a Job that is neither complete nor failed gets an attempt, whoever
+began it. So a platform that was killed goes on where it stopped, as soon as the attempts that died with it
+are gone, and does not count them as failures.
 """
 
 import logging
@@ -15,7 +17,19 @@ from typing import Any, BinaryIO
 
 from knoll.errors import Conflict, NotFound, Rejected, Unavailable
 from knoll.events import object_changed
-from knoll.laptop.attempts import Action, Attempt, Fail, Obstacle, Remove, Retry, Start, Succeed, Terminate, Wait, next_action
+from knoll.laptop.attempts import (
+    Action,
+    Attempt,
+    Fail,
+    Obstacle,
+    Remove,
+    Retry,
+    Start,
+    Succeed,
+    Terminate,
+    Wait,
+    next_action,
+)
 from knoll.laptop.children import Child
 from knoll.laptop.containers import Unrunnable, command_of, container_of, environment_of
 from knoll.laptop.job_status import status_after
@@ -49,9 +63,10 @@ class _Running:
 class JobRunner:
     """Runs Jobs between `start` and `stop`, in a thread of its own.
 
-    `entry_points` gives the command of each image by its name without registry and tag; `environment` goes to every child; `secrets`
-    are what envFrom and valueFrom may name. `changed` returns a number that differs whenever a document has changed; without it the
-    store is listed all the time. `backoff` is the number of seconds before the second attempt; it doubles with each failure.
+    `entry_points` gives the command of each image by its name without registry and tag; `environment` goes to
+    every child; `secrets` are what envFrom and valueFrom may name. `changed` returns a number that differs
+    whenever a document has changed; without it the store is listed all the time. `backoff` is the number of
+    seconds before the second attempt; it doubles with each failure.
     """
 
     def __init__(
@@ -87,7 +102,8 @@ class JobRunner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Terminate all attempts and wait for their end; their Jobs stay active, so that the next start takes them up again."""
+        """Terminate all attempts and wait for their end; their Jobs stay active, so that the next start takes
+        them up again."""
         self._stopping.set()
         self._thread.join()
         for one in self._running.values():
@@ -159,7 +175,9 @@ class JobRunner:
         if isinstance(action, Terminate):
             self._running[uid].child.terminate()
         written = self._write_status(job, action)
-        if isinstance(action, Retry | Succeed | Fail):  # only after the write: until then the exit code is known here alone
+        if isinstance(
+            action, Retry | Succeed | Fail
+        ):  # only after the write: until then the exit code is known here alone
             self._running.pop(uid, None)
         if isinstance(action, Retry):
             self._not_before[uid] = now + timedelta(seconds=self._delay(written))
@@ -180,7 +198,9 @@ class JobRunner:
         spec = job["spec"]
         try:
             if (spec.get("completions", 1), spec.get("parallelism", 1)) != (1, 1):
-                raise Unrunnable("Unsupported", "a laptop is one node: it runs Jobs with one completion and parallelism 1")
+                raise Unrunnable(
+                    "Unsupported", "a laptop is one node: it runs Jobs with one completion and parallelism 1"
+                )
             container = container_of(spec["template"]["spec"])
             command_of(container, self._entry_points)
             environment_of(container, self._environment, self._secrets, ())
@@ -208,7 +228,8 @@ class JobRunner:
         self._running[job["metadata"]["uid"]] = _Running(child, wanted, gpus)
 
     def _write_status(self, job: Document, action: Action) -> Document:
-        """Write what `action` makes of the status and publish the change; a Job that has gone needs none. Returns the Job as it is."""
+        """Write what `action` makes of the status and publish the change; a Job that has gone needs none.
+        Returns the Job as it is."""
         while True:
             status = status_after(job, action, self._clock.now())
             if status == job.get("status"):

@@ -1,7 +1,9 @@
-"""A lock that lives as long as the children that hold it, so that two generations of a platform never work on the same files.
+"""A lock that lives as long as the children that hold it, so that two generations of a platform never work on
+the same files.
 
-When a platform is killed, its children end a moment later; whoever starts in that moment must wait for them. The lock belongs to an
-open file that the guards of the children inherit, so the kernel releases it with the last of them.
+When a platform is killed, its children end a moment later; whoever starts in that moment must wait for them.
+The lock belongs to an open file that the guards of the children inherit, so the kernel releases it with the
+last of them.
 """
 
 import fcntl
@@ -17,7 +19,8 @@ __all__ = ["lock", "try_lock"]
 def try_lock(path: Path) -> BinaryIO | None:
     """Take the lock: an open file, to be closed by whoever is done with it; None while somebody else has it.
 
-    A folder that is not there yet is made for its owner alone. Raises Unavailable when the file cannot be opened.
+    A folder that is not there yet is made for its owner alone. Raises Unavailable when the file cannot be
+    opened.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,6 +41,9 @@ def lock(path: Path, timeout: float) -> BinaryIO:
     deadline = time.monotonic() + timeout
     while (file := try_lock(path)) is None:
         if time.monotonic() > deadline:
-            raise Unavailable(f"{path.parent} is in use by another platform", fix="stop the other `knoll up`, or choose another --home")
+            raise Unavailable(
+                f"{path.parent} is in use by another platform",
+                fix="stop the other `knoll up`, or choose another --home",
+            )
         time.sleep(0.05)
     return file

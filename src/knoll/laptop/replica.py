@@ -1,7 +1,9 @@
-"""The server process of one revision: started when somebody needs it, ready when its probe answers 200, stopped when nobody does.
+"""The server process of one revision: started when somebody needs it, ready when its probe answers 200,
+stopped when nobody does.
 
-A laptop runs at most one replica of a revision. All its state belongs to one event loop, so nothing here takes a lock: many requests for
-a sleeping server share one start, and a server is never stopped while a request holds it.
+A laptop runs at most one replica of a revision. All its state belongs to one event loop, so nothing here
+takes a lock: many requests for a sleeping server share one start, and a server is never stopped while a
+request holds it.
 """
 
 import asyncio
@@ -32,7 +34,8 @@ _TRY_AGAIN = 1.0
 class Command:
     """How to start the server of a revision and how to see that it is ready.
 
-    `probe` is the path that answers 200 once it is; `concurrency` the number of requests it takes at a time, 0 for any number.
+    `probe` is the path that answers 200 once it is; `concurrency` the number of requests it takes at a time,
+    0 for any number.
     """
 
     revision: str
@@ -62,7 +65,8 @@ class _Running:
 
 
 def backoff(crashes: int) -> float:
-    """Seconds before the next start after so many crashes in a row: at once after the first, then 1, 2, 4 and so on, at most 30."""
+    """Seconds before the next start after so many crashes in a row: at once after the first, then 1, 2, 4 and
+    so on, at most 30."""
     return 0.0 if crashes < 2 else min(30.0, 2.0 ** (crashes - 2))
 
 
@@ -98,12 +102,17 @@ class Replica:
 
     @asynccontextmanager
     async def slot(self, patience: float) -> AsyncIterator[str]:
-        """The base URL, for one request: starts the server and waits for its turn. Raises Unavailable when there is none in time."""
+        """The base URL, for one request: starts the server and waits for its turn. Raises Unavailable when
+        there is none in time."""
         name = self.command.revision
         if self._users >= self._limit:
-            raise Unavailable(f"{self._users} requests wait for {name} already", fix="send fewer requests at a time")
+            raise Unavailable(
+                f"{self._users} requests wait for {name} already", fix="send fewer requests at a time"
+            )
         with self._use():
-            await self._address(patience)  # before the queue, so that all who wait share one start, and its failure
+            await self._address(
+                patience
+            )  # before the queue, so that all who wait share one start, and its failure
             try:
                 async with asyncio.timeout(patience):
                     await self._slots.acquire()
@@ -169,9 +178,13 @@ class Replica:
             async with asyncio.timeout(patience):
                 outcome = await self._ready(patience)
         except TimeoutError as error:
-            raise Unavailable(f"{self.command.revision} did not become ready within {patience:g} s") from error
+            raise Unavailable(
+                f"{self.command.revision} did not become ready within {patience:g} s"
+            ) from error
         if isinstance(outcome, Failure):
-            raise Unavailable(f"{self.command.revision} does not start: {outcome.message}", fix=f"see {self.command.log}")
+            raise Unavailable(
+                f"{self.command.revision} does not start: {outcome.message}", fix=f"see {self.command.log}"
+            )
         return outcome.address
 
     async def _ready(self, patience: float) -> _Running | Failure:
@@ -198,7 +211,9 @@ class Replica:
         await asyncio.sleep(self._retry_at - _now())
         command, port = self.command, _free_port()
         try:
-            child = await asyncio.to_thread(Child, command.argv, {**command.environment, "PORT": str(port)}, command.log, grace=_GRACE)
+            child = await asyncio.to_thread(
+                Child, command.argv, {**command.environment, "PORT": str(port)}, command.log, grace=_GRACE
+            )
         except Unavailable as error:  # as on a full disk, which may have room again in a moment
             self._retry_at = _now() + _TRY_AGAIN
             return Failure(str(error), None)
@@ -219,7 +234,11 @@ class Replica:
         if code is not None:
             return Failure(last or f"ended with exit code {code}", code)
         await _end(running.child)
-        return Failure(f"{self.command.probe} did not answer 200 within {_now() - running.since:.0f} s: {last or 'no log'}", None)
+        return Failure(
+            f"{self.command.probe} did not answer 200 within {_now() - running.since:.0f} s: "
+            f"{last or 'no log'}",
+            None,
+        )
 
     async def _answers(self, address: str) -> bool:
         try:
@@ -231,7 +250,12 @@ class Replica:
     def _count_crash(self, running: _Running, code: int | None) -> None:
         self.crashes = 1 if _now() - running.since > _STABLE else self.crashes + 1
         self._retry_at = _now() + backoff(self.crashes)
-        _LOG.warning("server of %s ended with exit code %s, crash %d in a row", self.command.revision, code, self.crashes)
+        _LOG.warning(
+            "server of %s ended with exit code %s, crash %d in a row",
+            self.command.revision,
+            code,
+            self.crashes,
+        )
 
 
 async def _end(child: Child) -> None:

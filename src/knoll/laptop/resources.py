@@ -1,6 +1,7 @@
 """What a machine has and what a container asks for, in the units of Kubernetes.
 
-A laptop admits a container as the scheduler would admit its Pod: only if all of its requests fit beside those that are admitted.
+A laptop admits a container as the scheduler would admit its Pod: only if all of its requests fit beside those
+that are admitted.
 """
 
 import math
@@ -37,7 +38,8 @@ class Resources:
 
 
 def parse_quantity(quantity: str | int | float) -> Decimal:
-    """A Kubernetes quantity in its base unit: "500m" -> 0.5, "2Gi" -> 2147483648. Raises Rejected for anything else."""
+    """A Kubernetes quantity in its base unit: "500m" -> 0.5, "2Gi" -> 2147483648. Raises Rejected for
+    anything else."""
     match = _QUANTITY.fullmatch(str(quantity))
     if not match:
         raise Rejected(f"{quantity!r} is not a quantity such as 500m, 2 or 4Gi")
@@ -45,7 +47,8 @@ def parse_quantity(quantity: str | int | float) -> Decimal:
 
 
 def requests_of(container: Mapping[str, Any]) -> Resources:
-    """What a container must be given. As in Kubernetes a limit without a request is the request. Raises Rejected."""
+    """What a container must be given. As in Kubernetes a limit without a request is the request. Raises
+    Rejected."""
     resources = container.get("resources") or {}
     wanted = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
     cpu, memory, gpus = (parse_quantity(wanted.get(name, 0)) for name in ("cpu", "memory", GPU))
@@ -53,7 +56,8 @@ def requests_of(container: Mapping[str, Any]) -> Resources:
 
 
 def thread_limit(container: Mapping[str, Any]) -> int | None:
-    """How many CPU threads a container may keep busy: its limit of cores, rounded up; None without a limit. Raises Rejected."""
+    """How many CPU threads a container may keep busy: its limit of cores, rounded up; None without a limit.
+    Raises Rejected."""
     limit = ((container.get("resources") or {}).get("limits") or {}).get("cpu")
     return None if limit is None else max(1, math.ceil(parse_quantity(limit)))
 
@@ -61,7 +65,11 @@ def thread_limit(container: Mapping[str, Any]) -> int | None:
 def shortage(wanted: Resources, used: Resources, capacity: Resources) -> str:
     """Why `wanted` does not fit beside `used`, in the words of the Kubernetes scheduler; "" when it fits."""
     total = wanted + used
-    checks = (("cpu", total.cpu > capacity.cpu), ("memory", total.memory > capacity.memory), (GPU, total.gpus > capacity.gpus))
+    checks = (
+        ("cpu", total.cpu > capacity.cpu),
+        ("memory", total.memory > capacity.memory),
+        (GPU, total.gpus > capacity.gpus),
+    )
     lacking = [f"1 Insufficient {name}" for name, is_lacking in checks if is_lacking]
     return f"0/1 nodes are available: {', '.join(lacking)}." if lacking else ""
 

@@ -1,8 +1,10 @@
-"""What KServe in Knative mode makes of an InferenceService: its revisions, their traffic and its status, decided without doing anything.
+"""What KServe in Knative mode makes of an InferenceService: its revisions, their traffic and its status,
+decided without doing anything.
 
-As in Knative, every change of the template is a new revision, scale bounds and labels included; `canaryTrafficPercent` alone is not.
-A revision that has been ready once stays ready, so "the newest ready one" never goes back. Unlike in Knative a revision that is
-superseded before it was ever ready is dropped at once, and modelStatus stays UpToDate while a model sleeps.
+As in Knative, every change of the template is a new revision, scale bounds and labels included;
+`canaryTrafficPercent` alone is not. A revision that has been ready once stays ready, so "the newest ready
+one" never goes back. Unlike in Knative a revision that is superseded before it was ever ready is dropped at
+once, and modelStatus stays UpToDate while a model sleeps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +33,17 @@ _NUMBER = "serving.knative.dev/configurationGeneration"
 _MIN_SCALE = "autoscaling.knative.dev/min-scale"
 _MAX_SCALE = "autoscaling.knative.dev/max-scale"
 _TAGS = "serving.kserve.io/enable-tag-routing"
-_NOT_IN_TEMPLATE = {"serving.knative.dev/rollout-duration", "kubectl.kubernetes.io/last-applied-configuration"}
+_NOT_IN_TEMPLATE = {
+    "serving.knative.dev/rollout-duration",
+    "kubectl.kubernetes.io/last-applied-configuration",
+}
 _NOT_IN_POD = {"minReplicas", "maxReplicas", "canaryTrafficPercent", "labels", "annotations", "timeout"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a revision has become ready: "True", "False" or "Unknown", and why; `exit_code` is the last one of its server."""
+    """Whether a revision has become ready: "True", "False" or "Unknown", and why; `exit_code` is the last one
+    of its server."""
 
     status: str = "Unknown"
     reason: str = "Deploying"
@@ -47,7 +53,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written: a new Revision or None, names of Revisions that nothing refers to, and the InferenceService's status."""
+    """What is to be written: a new Revision or None, names of Revisions that nothing refers to, and the
+    InferenceService's status."""
 
     create: Document | None
     delete: tuple[str, ...]
@@ -55,7 +62,8 @@ class Plan:
 
 
 def plan(service: Document, revisions: Sequence[Document], url: str) -> Plan:
-    """What follows from an InferenceService and the Revisions that carry its name; `url` is the base under which models are reached."""
+    """What follows from an InferenceService and the Revisions that carry its name; `url` is the base under
+    which models are reached."""
     uid = service["metadata"].get("uid")
     own = sorted((one for one in revisions if _owner(one) == uid), key=_number)
     wanted = _revision(service, _number(own[-1]) + 1 if own else 1)
@@ -77,7 +85,12 @@ def verdict(revision: Document) -> Verdict:
 
 def with_verdict(revision: Document, found: Verdict) -> Document:
     """The Revision with another readiness."""
-    condition: Document = {"type": "Ready", "status": found.status, "reason": found.reason, "message": found.message}
+    condition: Document = {
+        "type": "Ready",
+        "status": found.status,
+        "reason": found.reason,
+        "message": found.message,
+    }
     if found.exit_code is not None:
         condition["exitCode"] = found.exit_code
     return {**revision, "status": {"conditions": [condition]}}
@@ -94,7 +107,8 @@ def service_of(revision: Document) -> str:
 
 
 def traffic_of(service: Document) -> list[Document]:
-    """The observed traffic of an InferenceService: targets with revisionName, percent and, where tagged, tag and url."""
+    """The observed traffic of an InferenceService: targets with revisionName, percent and, where tagged, tag
+    and url."""
     predictor = ((service.get("status") or {}).get("components") or {}).get("predictor") or {}
     traffic: list[Document] = predictor.get("traffic") or []
     return traffic
@@ -119,7 +133,12 @@ def _revision(service: Document, number: int) -> Document:
         "kind": "Revision",
         "metadata": {
             "name": f"{name}-{number:05d}",
-            "labels": {**_merged("labels", service), _SERVICE: metadata["name"], _KSVC: name, _NUMBER: str(number)},
+            "labels": {
+                **_merged("labels", service),
+                _SERVICE: metadata["name"],
+                _KSVC: name,
+                _NUMBER: str(number),
+            },
             "annotations": {**_merged("annotations", service), **scale},
             "ownerReferences": [owner],
         },
@@ -154,15 +173,23 @@ def _owner(revision: Document) -> str | None:
 def _rollout(service: Document, known: Sequence[Document]) -> Rollout:
     before = ((service.get("status") or {}).get("components") or {}).get("predictor") or {}
     names = [_name(one) for one in known]
-    rolled_out, previous = (before.get(field, "") for field in ("latestRolledoutRevision", "previousRolledoutRevision"))
+    rolled_out, previous = (
+        before.get(field, "") for field in ("latestRolledoutRevision", "previousRolledoutRevision")
+    )
     ready = next((_name(one) for one in reversed(known) if verdict(one).status == "True"), "")
-    rollout = Rollout(names[-1], ready, rolled_out if rolled_out in names else "", previous if previous in names else "")
+    rollout = Rollout(
+        names[-1], ready, rolled_out if rolled_out in names else "", previous if previous in names else ""
+    )
     is_tagged = _merged("annotations", service).get(_TAGS) == "true"
     return settle(rollout, service["spec"]["predictor"].get("canaryTrafficPercent"), is_tagged)
 
 
 def _target(target: Target, url: str, prefix: str) -> Document:
-    document: Document = {"revisionName": target.revision, "latestRevision": target.is_latest, "percent": target.percent}
+    document: Document = {
+        "revisionName": target.revision,
+        "latestRevision": target.is_latest,
+        "percent": target.percent,
+    }
     return document | ({"tag": target.tag, "url": f"{url}/{target.tag}-{prefix}"} if target.tag else {})
 
 
@@ -214,6 +241,14 @@ def _model_status(service: Document, rollout: Rollout, newest: Verdict) -> Docum
     states = {"targetModelState": target, **({"activeModelState": "Loaded"} if rollout.ready else {})}
     failure = ((service.get("status") or {}).get("modelStatus") or {}).get("lastFailureInfo")
     if newest.status == "False":
-        failure = {"reason": "ModelLoadFailed", "message": newest.message, "modelRevisionName": rollout.created}
+        failure = {
+            "reason": "ModelLoadFailed",
+            "message": newest.message,
+            "modelRevisionName": rollout.created,
+        }
         failure |= {} if newest.exit_code is None else {"exitCode": newest.exit_code}
-    return {"transitionStatus": transition, "states": states, **({"lastFailureInfo": failure} if failure else {})}
+    return {
+        "transitionStatus": transition,
+        "states": states,
+        **({"lastFailureInfo": failure} if failure else {}),
+    }

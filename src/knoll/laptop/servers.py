@@ -1,7 +1,9 @@
-"""The controller of model servers: brings documents and processes together, again and again, from whatever it finds.
+"""The controller of model servers: brings documents and processes together, again and again, from whatever it
+finds.
 
-It does what Knative's autoscaler and the kubelet do on a cluster: servers are started, proven, kept, stopped and removed. Documents
-outlive the platform, processes do not: after a restart every revision that was ready once is at zero and starts with its first request.
+It does what Knative's autoscaler and the kubelet do on a cluster: servers are started, proven, kept, stopped
+and removed. Documents outlive the platform, processes do not: after a restart every revision that was ready
+once is at zero and starts with its first request.
 """
 
 import asyncio
@@ -29,8 +31,9 @@ _TICK = 0.2
 
 @dataclass(frozen=True)
 class Hosting:
-    """How servers run: base URL of the gateway, folder of their logs, image name → command, secret name → variables, what every server
-    gets in its environment, seconds until an idle one is stopped and seconds that a new revision may take to become ready."""
+    """How servers run: base URL of the gateway, folder of their logs, image name → command, secret name →
+    variables, what every server gets in its environment, seconds until an idle one is stopped and seconds
+    that a new revision may take to become ready."""
 
     url: str
     logs: Path
@@ -51,7 +54,8 @@ class _Hosted:
 class Servers:
     """All model servers; an async context, whose event loop owns everything.
 
-    `documents` are the InferenceServices as last seen, by name; `http` is a client for the servers' addresses.
+    `documents` are the InferenceServices as last seen, by name; `http` is a client for the servers'
+    addresses.
     """
 
     def __init__(self, services: Services, hosting: Hosting) -> None:
@@ -87,11 +91,13 @@ class Servers:
         return sorted(name for name, one in self._hosted.items() if one.replica.is_running)
 
     def acquire(self, revision: str, patience: float) -> AbstractAsyncContextManager[str]:
-        """The base URL of a revision's server, for one request (see `Replica.slot`). Raises Unavailable when the revision is gone."""
+        """The base URL of a revision's server, for one request (see `Replica.slot`). Raises Unavailable when
+        the revision is gone."""
         return self._replica(revision).slot(patience)
 
     def fault(self, revision: str) -> str:
-        """Why the revision would probably not answer: how its last start failed, or that it is gone; "" if nothing is known against it."""
+        """Why the revision would probably not answer: how its last start failed, or that it is gone; "" if
+        nothing is known against it."""
         if revision not in self._hosted:
             return f"{revision} is no longer served"
         failure = self._hosted[revision].replica.failure
@@ -160,7 +166,8 @@ class Servers:
         self._spawn(hosted.replica.close())
 
     async def _prove(self, revision: Document, replica: Replica) -> None:
-        """A new revision gets traffic only after it has been ready once. A second crash is a crash loop, which may still end well."""
+        """A new revision gets traffic only after it has been ready once. A second crash is a crash loop,
+        which may still end well."""
         clock, patience = asyncio.get_running_loop().time, self._hosting.progress_deadline
         deadline, message = clock() + patience, ""
         while (left := deadline - clock()) > 0:
@@ -169,7 +176,9 @@ class Servers:
                 return await self._judge(revision, Verdict("True", ""))
             message = failure.message
             if failure.exit_code is not None and replica.crashes > 1:
-                await self._judge(revision, Verdict("False", f"ExitCode{failure.exit_code}", message, failure.exit_code))
+                await self._judge(
+                    revision, Verdict("False", f"ExitCode{failure.exit_code}", message, failure.exit_code)
+                )
         return await self._judge(revision, Verdict("False", GAVE_UP, message))
 
     async def _judge(self, revision: Document, found: Verdict) -> None:
@@ -177,7 +186,9 @@ class Servers:
         self._wake.set()
 
     def _tend(self) -> None:
-        reachable = {one["revisionName"] for service in self.documents.values() for one in traffic_of(service)}
+        reachable = {
+            one["revisionName"] for service in self.documents.values() for one in traffic_of(service)
+        }
         for name, hosted in self._hosted.items():
             hosted.replica.reap()
             is_kept = name in reachable and min_scale(hosted.revision) > 0
@@ -201,12 +212,16 @@ class Servers:
 def _command(revision: Document, hosting: Hosting) -> Command:
     name, spec = revision["metadata"]["name"], revision["spec"]
     if not spec.get("containers"):
-        raise Unrunnable("InvalidSpec", "spec.predictor has no containers: a laptop does not know predictor.model")
+        raise Unrunnable(
+            "InvalidSpec", "spec.predictor has no containers: a laptop does not know predictor.model"
+        )
     container = spec["containers"][0]
     return Command(
         revision=name,
         argv=tuple(command_of(container, hosting.entry_points)),
-        environment=environment_of(container, {**hosting.environment, "K_REVISION": name}, hosting.secrets, ()),
+        environment=environment_of(
+            container, {**hosting.environment, "K_REVISION": name}, hosting.secrets, ()
+        ),
         log=hosting.logs / f"{name}.log",
         probe=((container.get("readinessProbe") or {}).get("httpGet") or {}).get("path", "/v2/health/ready"),
         concurrency=int(spec.get("containerConcurrency") or 0),

@@ -1,7 +1,9 @@
-"""InferenceServices and Revisions in the document store: what `revisions` decides is written here, and nothing else is.
+"""InferenceServices and Revisions in the document store: what `revisions` decides is written here, and
+nothing else is.
 
-Every method may be called again after a failure, and does only what is still missing. A status is written first and its event sent
-then: an event that is lost between the two is made up for by the sweep, as everywhere.
+Every method may be called again after a failure, and does only what is still missing. A status is written
+first and its event sent then: an event that is lost between the two is made up for by the sweep, as
+everywhere.
 """
 
 import logging
@@ -29,7 +31,8 @@ class Documents(Cluster, Protocol):
 
 
 class Services:
-    """The documents of all model servers. Every method raises Unavailable when the store or the broker does not answer."""
+    """The documents of all model servers. Every method raises Unavailable when the store or the broker does
+    not answer."""
 
     def __init__(self, documents: Documents, events: Events, clock: Clock) -> None:
         self._documents, self._events, self._clock = documents, events, clock
@@ -40,12 +43,18 @@ class Services:
         return self._documents.revision()
 
     def settle(self, url: str) -> tuple[list[Document], list[Document]]:
-        """Bring Revisions and status up to what the InferenceServices ask for; returns both kinds as they are then."""
+        """Bring Revisions and status up to what the InferenceServices ask for; returns both kinds as they are
+        then."""
         services = [one for one in self._documents.list("InferenceService") if _is_readable(one)]
         revisions = self._documents.list("Revision")
         names = {one["metadata"]["name"] for one in services}
         self._delete(one["metadata"]["name"] for one in revisions if service_of(one) not in names)
-        settled = [self._settled(one, [each for each in revisions if service_of(each) == one["metadata"]["name"]], url) for one in services]
+        settled = [
+            self._settled(
+                one, [each for each in revisions if service_of(each) == one["metadata"]["name"]], url
+            )
+            for one in services
+        ]
         return settled, self._documents.list("Revision")
 
     def publish(self) -> None:
@@ -92,7 +101,7 @@ def _is_readable(service: Document) -> bool:
     name, predictor = service["metadata"]["name"], (service.get("spec") or {}).get("predictor")
     fault = _fault(predictor) if isinstance(predictor, Mapping) else "spec.predictor is missing"
     if len(name) > _LONGEST_NAME:
-        fault = f"its name is longer than {_LONGEST_NAME} characters, and those of its revisions would be too long"
+        fault = f"its name has more than {_LONGEST_NAME} characters: those of its revisions would be too long"
     if fault:
         _LOG.warning("InferenceService %s is left alone: %s", name, fault)
     return not fault
@@ -100,12 +109,18 @@ def _is_readable(service: Document) -> bool:
 
 def _fault(predictor: Mapping[str, Any]) -> str:
     numbers = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
-    wrong = [name for name in numbers if name in predictor and (type(predictor[name]) is not int or predictor[name] < 0)]
+    wrong = [
+        name
+        for name in numbers
+        if name in predictor and (type(predictor[name]) is not int or predictor[name] < 0)
+    ]
     if wrong:
         return f"spec.predictor.{wrong[0]} must be a number from 0"
     if predictor.get("canaryTrafficPercent", 0) > 100:
         return "spec.predictor.canaryTrafficPercent must be at most 100"
     containers = predictor.get("containers", [])
-    if not isinstance(containers, list) or not all(isinstance(one, Mapping) and isinstance(one.get("image"), str) for one in containers):
+    if not isinstance(containers, list) or not all(
+        isinstance(one, Mapping) and isinstance(one.get("image"), str) for one in containers
+    ):
         return "spec.predictor.containers must be a list of containers with an image"
     return ""

@@ -1,6 +1,7 @@
 """The ticker: what a PingSource does on a cluster, at the laptop's own pace.
 
-A tick that nobody has worked off yet is not repeated: after a long sweep, or a kill, there is one tick to do and not a heap of them.
+A tick that nobody has worked off yet is not repeated: after a long sweep, or a kill, there is one tick to do
+and not a heap of them.
 """
 
 import json
@@ -22,10 +23,19 @@ _logger = logging.getLogger(__name__)
 
 
 class Ticker:
-    """A thread that publishes one event at once and then every `seconds`, unless the last one is still to be delivered."""
+    """A thread that publishes one event at once and then every `seconds`, unless the last one is still to be
+    delivered."""
 
-    def __init__(self, broker: Broker, source: PingSource, namespace: str, seconds: float, clock: Clock) -> None:
-        self._broker, self._source, self._namespace, self._seconds, self._clock = broker, source, namespace, seconds, clock
+    def __init__(
+        self, broker: Broker, source: PingSource, namespace: str, seconds: float, clock: Clock
+    ) -> None:
+        self._broker, self._source, self._namespace, self._seconds, self._clock = (
+            broker,
+            source,
+            namespace,
+            seconds,
+            clock,
+        )
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ticker-{source.name}", daemon=True)
 

@@ -1,8 +1,9 @@
-"""How KServe in Knative mode splits traffic between the newest ready revision and the one that was rolled out before it.
+"""How KServe in Knative mode splits traffic between the newest ready revision and the one that was rolled out
+before it.
 
-The rules are those of KServe's ksvc_reconciler.go (`createKnativeService`) and inference_service_status.go (`PropagateStatus`).
-`canaryTrafficPercent` counts only once a revision has been rolled out; a revision is rolled out when it has 100 % as the newest ready
-one; only one step back is remembered.
+The rules are those of KServe's ksvc_reconciler.go (`createKnativeService`) and inference_service_status.go
+(`PropagateStatus`). `canaryTrafficPercent` counts only once a revision has been rolled out; a revision is
+rolled out when it has 100 % as the newest ready one; only one step back is remembered.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Rollout:
-    """Names of the newest revision, the newest that has been ready, the one rolled out and the one before it; "" where there is none."""
+    """Names of the newest revision, the newest that has been ready, the one rolled out and the one before it;
+    "" where there is none."""
 
     created: str
     ready: str
@@ -34,7 +36,8 @@ class Rollout:
 def settle(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> Rollout:
     """The rollout with its traffic, once KServe has nothing more to change.
 
-    That takes it several reconciliations: what is rolled out decides the next split, and the split what is rolled out.
+    That takes it several reconciliations: what is rolled out decides the next split, and the split what is
+    rolled out.
     """
     settled = _propagate(replace(rollout, traffic=_split(rollout, canary_percent, is_tagged)))
     if (settled.rolled_out, settled.previous) == (rollout.rolled_out, rollout.previous):
@@ -57,8 +60,13 @@ def _propagate(rollout: Rollout) -> Rollout:
         return rollout
     percent = rollout.traffic[0].percent
     if rollout.rolled_out != rollout.ready:
-        return replace(rollout, rolled_out=rollout.ready, previous=rollout.rolled_out) if percent == 100 else rollout
-    # The newest revision was rolled out and is now told to step back: both targets name it, so the one before takes the traffic
+        return (
+            replace(rollout, rolled_out=rollout.ready, previous=rollout.rolled_out)
+            if percent == 100
+            else rollout
+        )
+    # The newest revision was rolled out and is now told to step back: both targets name it, so the one before
+    # takes the traffic
     if rollout.ready == rollout.created and percent < 100 and rollout.previous:
         return replace(rollout, rolled_out=rollout.previous)
     return rollout

@@ -1,7 +1,7 @@
 """Triggers as values: which events a subscriber wants, and how they are delivered to it.
 
-The rules are those of Knative Eventing 1.21, so that a Trigger does on the laptop what it does on a cluster: filters as in
-pkg/eventfilter/subscriptionsapi, delivery as in pkg/kncloudevents/retries.go.
+The rules are those of Knative Eventing 1.21, so that a Trigger does on the laptop what it does on a cluster:
+filters as in pkg/eventfilter/subscriptionsapi, delivery as in pkg/kncloudevents/retries.go.
 """
 
 import re
@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from knoll.events import Event
@@ -29,7 +37,9 @@ def _seconds(value: Any) -> float:
 def _attributes(value: Mapping[str, str]) -> Mapping[str, str]:
     wrong = [name for name in value if not _ATTRIBUTE.fullmatch(name)]
     if wrong:
-        raise ValueError(f"attribute names are lower-case letters and digits, not {', '.join(map(repr, wrong))}")
+        raise ValueError(
+            f"attribute names are lower-case letters and digits, not {', '.join(map(repr, wrong))}"
+        )
     return value
 
 
@@ -39,13 +49,15 @@ Attributes = Annotated[Mapping[str, str], AfterValidator(_attributes)]
 
 
 class Value(BaseModel):
-    """A part of a document: frozen, in YAML's camelCase, and strict, because a misspelt field would silently do something else."""
+    """A part of a document: frozen, in YAML's camelCase, and strict, because a misspelt field would silently
+    do something else."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
 
 class Filter(Value):
-    """One filter of a Trigger, in one dialect. All attributes must match; one that an event does not carry never does."""
+    """One filter of a Trigger, in one dialect. All attributes must match; one that an event does not carry
+    never does."""
 
     exact: _Attributes = Field(default_factory=dict)
     prefix: _Attributes = Field(default_factory=dict)
@@ -60,13 +72,17 @@ class Filter(Value):
         named = [name for name in value if value[name]] if isinstance(value, Mapping) else []
         unknown = [str(name) for name in named if name not in _DIALECTS]
         if unknown:
-            raise ValueError(f"the laptop cannot execute {', '.join(unknown)}; it knows the dialects {', '.join(_DIALECTS)}")
+            raise ValueError(
+                f"the laptop cannot execute {', '.join(unknown)}; it knows the dialects "
+                f"{', '.join(_DIALECTS)}"
+            )
         if len(named) > 1:
             raise ValueError(f"a filter has one dialect, not {', '.join(named)}; wrap them in all")
         return value
 
     def verdict(self, attributes: Mapping[str, str]) -> bool | None:
-        """Whether the attributes pass; None when there is no condition, which Knative neither passes nor fails."""
+        """Whether the attributes pass; None when there is no condition, which Knative neither passes nor
+        fails."""
         if self.not_ is not None:
             inner = self.not_.verdict(attributes)
             return None if inner is None else not inner
@@ -94,7 +110,8 @@ class Destination(Value):
 
 
 class Delivery(Value):
-    """How often and when a delivery is tried again, in seconds. `timeout` is the cluster's: a call in this process cannot be cut off."""
+    """How often and when a delivery is tried again, in seconds. `timeout` is the cluster's: a call in this
+    process cannot be cut off."""
 
     retry: int = Field(default=0, ge=0)
     backoff_policy: Literal["linear", "exponential"] = "exponential"
@@ -106,7 +123,8 @@ class Delivery(Value):
     def pause(self, attempts: int) -> float | None:
         """Seconds to wait after so many failed attempts, None when no more is due.
 
-        Retry n, counted from 0 as go-retryablehttp does, waits delay · n (linear) or delay · 2^n (exponential).
+        Retry n, counted from 0 as go-retryablehttp does, waits delay · n (linear) or delay · 2^n
+        (exponential).
         """
         number = attempts - 1
         if number >= self.retry:
@@ -119,7 +137,9 @@ class Delivery(Value):
         return self.dead_letter_sink.ref.name if self.dead_letter_sink else ""
 
 
-DEFAULT_DELIVERY = Delivery.model_validate({"retry": 10, "backoffPolicy": "exponential", "backoffDelay": "PT0.2S"})  # config-br-defaults
+DEFAULT_DELIVERY = Delivery.model_validate(
+    {"retry": 10, "backoffPolicy": "exponential", "backoffDelay": "PT0.2S"}
+)  # config-br-defaults
 
 
 class Trigger(Value):
@@ -132,11 +152,14 @@ class Trigger(Value):
     delivery: Delivery = DEFAULT_DELIVERY
 
     def matches(self, event: Event) -> bool:
-        """Whether the event passes: all `filters` if there are any, else the legacy attributes, where "" means any value."""
+        """Whether the event passes: all `filters` if there are any, else the legacy attributes, where ""
+        means any value."""
         carried = _carried(event)
         if self.filters:
             return all(one.verdict(carried) is not False for one in self.filters)
-        return all(name in carried and wanted in ("", carried[name]) for name, wanted in self.attributes.items())
+        return all(
+            name in carried and wanted in ("", carried[name]) for name, wanted in self.attributes.items()
+        )
 
 
 def _carried(event: Event) -> dict[str, str]:

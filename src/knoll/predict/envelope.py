@@ -1,7 +1,7 @@
 """What surrounds every request to a predictor: limits before, version headers and counts after.
 
-It is plain ASGI around kserve's application, so that no answer, not even that to an unexpected error, leaves without the version that
-gave it.
+It is plain ASGI around kserve's application, so that no answer, not even that to an unexpected error, leaves
+without the version that gave it.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ _Observe = Callable[[int, float], None]
 
 
 class Envelope:
-    """An ASGI application around another. `observe` hears status and seconds of each prediction that is no replay."""
+    """An ASGI application around another. `observe` hears status and seconds of each prediction that is no
+    replay."""
 
     def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe) -> None:
         self._app = app
@@ -71,14 +72,19 @@ def _is_prediction(scope: _Scope) -> bool:
 
 
 def _refusal(scope: _Scope) -> tuple[int, str] | None:
-    """Why a request is not let in: kserve would unload the model for anybody, ignore versions in paths, and read any encoding."""
+    """Why a request is not let in: kserve would unload the model for anybody, ignore versions in paths, and
+    read any encoding."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if scope["path"].startswith("/v2/repository") or "/versions/" in scope["path"]:
         return 404, "there is no such path"
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return 415, "send the body without a content encoding"
     length = headers.get(b"content-length", b"0")
-    return (413, f"the body is larger than {MAX_BODY} bytes") if length.isdigit() and int(length) > MAX_BODY else None
+    return (
+        (413, f"the body is larger than {MAX_BODY} bytes")
+        if length.isdigit() and int(length) > MAX_BODY
+        else None
+    )
 
 
 async def _read_body(receive: _Receive) -> bytes | None:

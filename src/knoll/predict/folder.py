@@ -1,4 +1,5 @@
-"""A version in a local folder, as KServe's storage initializer leaves it, behind the two methods of a store that verification needs.
+"""A version in a local folder, as KServe's storage initializer leaves it, behind the two methods of a store
+that verification needs.
 
 The initializer checks no digest. A link could show bytes from anywhere, so a folder with one is refused.
 """
@@ -24,13 +25,16 @@ class Folder:
         self.uri = self._path.as_uri() + "/"
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every file, for the prefix `uri`. Raises InvalidVersion for what is neither file nor folder, StoreUnavailable."""
+        """Every file, for the prefix `uri`. Raises InvalidVersion for what is neither file nor folder,
+        StoreUnavailable."""
         assert prefix == self.uri
         for parent, folders, files in os.walk(self._path, onerror=_fail):
             for path in (Path(parent, name) for name in sorted(folders + files)):
                 name, found = path.relative_to(self._path).as_posix(), path.lstat()
                 if stat.S_ISREG(found.st_mode):
-                    yield ObjectInfo(self.uri + name, "", found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+                    yield ObjectInfo(
+                        self.uri + name, "", found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
+                    )
                 elif not stat.S_ISDIR(found.st_mode):
                     raise InvalidVersion(f"{name!r} is no file of a version, but a link or a device")
 
@@ -40,7 +44,9 @@ class Folder:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
-            raise NotFound(f"{path} does not exist", fix="storageUri is the folder of one version, with its last slash") from error
+            raise NotFound(
+                f"{path} does not exist", fix="storageUri is the folder of one version, with its last slash"
+            ) from error
         except OSError as error:
             _fail(error)
 

@@ -1,4 +1,5 @@
-"""The graph of a version in ONNX Runtime, and the proof that it still answers as it did when it was trained."""
+"""The graph of a version in ONNX Runtime, and the proof that it still answers as it did when it was
+trained."""
 
 import base64
 import io
@@ -25,16 +26,21 @@ class Graph:
     """A loaded graph. Threads may share it: `run` releases the interpreter's lock."""
 
     def __init__(self, version: Version, threads: int) -> None:
-        """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion when it does not fit its signature."""
+        """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion when it does not
+        fit its signature."""
         self.signature = version.signature
         _check_codecs(version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle predictor must not burn its CPU
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # an idle predictor must not burn its CPU
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(version.graph, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                version.graph, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # the runtime has a dozen kinds of its own, below no common class
             raise InvalidVersion(f"model.onnx cannot be loaded: {type(error).__name__}") from error
         _check_names(self._session, version)
@@ -42,12 +48,19 @@ class Graph:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Output batches by name. Raises ArithmeticError when one is not finite.
 
-        Large batches are run part by part: what a graph needs in between grows with the batch, to gigabytes for a generator.
+        Large batches are run part by part: what a graph needs in between grows with the batch, to gigabytes
+        for a generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
         starts = range(0, max((len(batch) for batch in inputs.values()), default=1), _BATCH)
-        parts = [self._session.run(names, {name: batch[start : start + _BATCH] for name, batch in inputs.items()}) for start in starts]
-        outputs = {name: np.concatenate(batches) for name, batches in zip(names, zip(*parts, strict=True), strict=True)}
+        parts = [
+            self._session.run(names, {name: batch[start : start + _BATCH] for name, batch in inputs.items()})
+            for start in starts
+        ]
+        outputs = {
+            name: np.concatenate(batches)
+            for name, batches in zip(names, zip(*parts, strict=True), strict=True)
+        }
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():
                 raise ArithmeticError(f"output {name} is not finite")
@@ -55,7 +68,8 @@ class Graph:
 
 
 def warm_up(graph: Graph, version: Version) -> None:
-    """Answer the first samples one by one. Raises InvalidVersion when an answer is not the one that the version gave before."""
+    """Answer the first samples one by one. Raises InvalidVersion when an answer is not the one that the
+    version gave before."""
     for index, sample in enumerate(version.samples[:_WARM_UPS]):
         try:
             (prediction,) = encode(graph.run(decode([sample.instance], graph.signature)), graph.signature)
@@ -64,16 +78,21 @@ def warm_up(graph: Graph, version: Version) -> None:
         except Exception as error:  # the runtime's own kinds, for instance of a shape that does not fit
             raise InvalidVersion(f"sample {index} cannot be answered: {type(error).__name__}") from error
         if sample.prediction is not None and not agree(sample.prediction, prediction):
-            raise InvalidVersion(f"sample {index} is not answered as it was when {version.manifest.version} was trained")
+            raise InvalidVersion(
+                f"sample {index} is not answered as it was when {version.manifest.version} was trained"
+            )
 
 
 def agree(expected: Any, found: Any) -> bool:
-    """Whether two predictions are the same within what another CPU may round: labels exactly, numbers and pixels nearly."""
+    """Whether two predictions are the same within what another CPU may round: labels exactly, numbers and
+    pixels nearly."""
     match expected, found:
         case {"b64": str(ours)}, {"b64": str(theirs)}:
             return _same_picture(ours, theirs)
         case dict(), dict():
-            return expected.keys() == found.keys() and all(agree(expected[key], found[key]) for key in expected)
+            return expected.keys() == found.keys() and all(
+                agree(expected[key], found[key]) for key in expected
+            )
         case list(), list():
             return len(expected) == len(found) and all(map(agree, expected, found))
         case (int() | float(), int() | float()):
@@ -83,16 +102,28 @@ def agree(expected: Any, found: Any) -> bool:
 
 def _same_picture(ours: str, theirs: str) -> bool:
     pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(one))), np.float32) for one in (ours, theirs)]
-    return pixels[0].shape == pixels[1].shape and float(np.abs(pixels[0] - pixels[1]).mean()) <= _PIXEL_TOLERANCE
+    return (
+        pixels[0].shape == pixels[1].shape and float(np.abs(pixels[0] - pixels[1]).mean()) <= _PIXEL_TOLERANCE
+    )
 
 
 def _check_codecs(version: Version) -> None:
     signature = version.signature
-    faults = [f"there is no input codec {one.codec!r}" for one in signature.inputs if one.codec not in DECODERS]
-    faults += [f"there is no output codec {one.codec!r}" for one in signature.outputs if one.codec not in ENCODERS]
-    faults += [f"there is no datatype {one.datatype!r}" for one in (*signature.inputs, *signature.outputs) if one.datatype not in DTYPES]
+    faults = [
+        f"there is no input codec {one.codec!r}" for one in signature.inputs if one.codec not in DECODERS
+    ]
+    faults += [
+        f"there is no output codec {one.codec!r}" for one in signature.outputs if one.codec not in ENCODERS
+    ]
+    faults += [
+        f"there is no datatype {one.datatype!r}"
+        for one in (*signature.inputs, *signature.outputs)
+        if one.datatype not in DTYPES
+    ]
     if faults:
-        raise InvalidVersion("signature.json asks for what this predictor does not have: " + "; ".join(faults))
+        raise InvalidVersion(
+            "signature.json asks for what this predictor does not have: " + "; ".join(faults)
+        )
 
 
 def _check_names(session: onnxruntime.InferenceSession, version: Version) -> None:

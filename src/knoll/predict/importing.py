@@ -1,7 +1,7 @@
 """How kserve is imported: without our arguments, and without what a predictor does not need.
 
-It imports pandas, and a client of the API server, for functions that no predictor calls, and together they are a quarter of a cold start.
-While it is imported, empty modules stand in for them.
+It imports pandas, and a client of the API server, for functions that no predictor calls, and together they
+are a quarter of a cold start. While it is imported, empty modules stand in for them.
 """
 
 import gc
@@ -27,7 +27,8 @@ class _StandIn(ModuleType):
 
 @contextmanager
 def importing_kserve() -> Iterator[None]:
-    """Inside, kserve may be imported. It would read the command line, and take our arguments, or --help, for its own.
+    """Inside, kserve may be imported. It would read the command line, and take our arguments, or --help, for
+    its own.
 
     The garbage collector rests meanwhile, and never looks again at what an import leaves behind.
     """

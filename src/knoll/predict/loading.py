@@ -1,6 +1,8 @@
-"""A version, fetched and verified: nothing is loaded before every byte in its folder has matched the manifest.
+"""A version, fetched and verified: nothing is loaded before every byte in its folder has matched the
+manifest.
 
-The folder is listed as well: a file that the manifest does not name is a fault, and so is a name that would lead out of the folder.
+The folder is listed as well: a file that the manifest does not name is a fault, and so is a name that would
+lead out of the folder.
 """
 
 import json
@@ -20,7 +22,9 @@ from knoll.versions import Manifest, Signature, entry_of, load_manifest, load_si
 __all__ = ["Sample", "Version", "fetch_version", "read_version"]
 
 _MANIFEST = "manifest.json"
-_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:onnx|json|safetensors|png|md)")
+_NAME = re.compile(
+    r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:onnx|json|safetensors|png|md)"
+)
 _CONNECTIONS = 8
 _EMPTY = entry_of(b"")
 
@@ -45,7 +49,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Version:
-    """A verified version: what it is, how requests become tensors, its ONNX graph; `digest` is the sha256 of manifest.json in hex."""
+    """A verified version: what it is, how requests become tensors, its ONNX graph; `digest` is the sha256 of
+    manifest.json in hex."""
 
     manifest: Manifest
     digest: str
@@ -57,24 +62,32 @@ class Version:
 def fetch_version(store: Source, uri: str, model: str) -> Version:
     """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash.
 
-    Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest, StoreUnavailable.
+    Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest,
+    StoreUnavailable.
     """
     split_uri(uri)
     if not uri.endswith("/"):
-        raise InvalidVersion(f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010")
+        raise InvalidVersion(
+            f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010"
+        )
     body = store.get(uri + _MANIFEST)
     manifest = load_manifest(body)
     if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
-        raise InvalidVersion(f"{uri} holds {manifest.model} {manifest.version}", fix="a version is never copied or renamed: train it again")
+        raise InvalidVersion(
+            f"{uri} holds {manifest.model} {manifest.version}",
+            fix="a version is never copied or renamed: train it again",
+        )
     if manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
     return _verified(manifest, body, _fetch_files(store, uri, manifest))
 
 
 def read_version(path: Path) -> Version:
-    """Read and verify the version that somebody else has fetched into a folder, whose name says nothing. Raises as `fetch_version`.
+    """Read and verify the version that somebody else has fetched into a folder, whose name says nothing.
+    Raises as `fetch_version`.
 
-    KServe's storage initializer leaves out objects of zero bytes; such a file is what its manifest says when it is not there.
+    KServe's storage initializer leaves out objects of zero bytes; such a file is what its manifest says when
+    it is not there.
     """
     folder = Folder(path)
     body = folder.get(folder.uri + _MANIFEST)
@@ -104,7 +117,11 @@ def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, by
 
 def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
     """Refuse what need not be fetched to be known as wrong: odd names, and files of another size."""
-    faults = [f"{name!r} is no file of a version" for name in sorted({*manifest.files, *found}) if not _NAME.fullmatch(name)]
+    faults = [
+        f"{name!r} is no file of a version"
+        for name in sorted({*manifest.files, *found})
+        if not _NAME.fullmatch(name)
+    ]
     faults += [
         f"{name} has {found[name].size} bytes, the manifest says {entry.size}"
         for name, entry in manifest.files.items()
@@ -113,7 +130,9 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
     if _MANIFEST in manifest.files:
         faults.append("the manifest names itself")
     if faults:
-        raise InvalidVersion(f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults))
+        raise InvalidVersion(
+            f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults)
+        )
 
 
 def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Version:
@@ -121,7 +140,9 @@ def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Versio
         if name not in files:
             raise InvalidVersion(f"{manifest.model} {manifest.version} has no {name}")
     try:
-        samples = tuple(Sample(one["instance"], one.get("prediction")) for one in json.loads(files["samples.json"]))
+        samples = tuple(
+            Sample(one["instance"], one.get("prediction")) for one in json.loads(files["samples.json"])
+        )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidVersion(f"samples.json is no list of instances and predictions: {error}") from error
     return Version(manifest, digest, load_signature(files["signature.json"]), files["model.onnx"], samples)

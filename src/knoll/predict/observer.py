@@ -1,4 +1,5 @@
-"""What a predictor reports about itself: cumulative counts of this process, so that lost and doubled reports do no harm."""
+"""What a predictor reports about itself: cumulative counts of this process, so that lost and doubled reports
+do no harm."""
 
 import logging
 import threading
@@ -24,7 +25,8 @@ _LAST_WITHIN = 5.0  # seconds for the last one
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests since the process started; `latency` has a count for each bucket and a last one for what took longer."""
+    """Requests since the process started; `latency` has a count for each bucket and a last one for what took
+    longer."""
 
     requests: int = 0
     errors: int = 0
@@ -43,10 +45,16 @@ class Counts:
 
 
 class Observer:
-    """Counts answers and reports them in the background, at most once a second, and not when nothing has changed."""
+    """Counts answers and reports them in the background, at most once a second, and not when nothing has
+    changed."""
 
     def __init__(self, model: str, version: str, platform: Platform) -> None:
-        self._about = {"model": model, "version": version, "revision": platform.settings.revision, "instance": str(uuid.uuid4())}
+        self._about = {
+            "model": model,
+            "version": version,
+            "revision": platform.settings.revision,
+            "instance": str(uuid.uuid4()),
+        }
         self._platform = platform
         self._lock = threading.Lock()
         self._counts = Counts()
@@ -58,8 +66,8 @@ class Observer:
     def reporting(self) -> Iterator[None]:
         """Report meanwhile, and for the last time in the end, if there is a sink.
 
-        A broker may have a report and keep its answer back while a function behind it starts. So the last report goes out beside one that
-        is under way, and is waited for only so long.
+        A broker may have a report and keep its answer back while a function behind it starts. So the last
+        report goes out beside one that is under way, and is waited for only so long.
         """
         if not self._platform.settings.sink:
             yield
@@ -92,7 +100,11 @@ class Observer:
             return
         settings, clock = self._platform.settings, self._platform.clock
         event = new_event(
-            PREDICTOR_OBSERVED, source=settings.source, time=clock.now(), subject=self._about["model"], data=self._data(counts)
+            PREDICTOR_OBSERVED,
+            source=settings.source,
+            time=clock.now(),
+            subject=self._about["model"],
+            data=self._data(counts),
         )
         try:
             self._platform.events.publish(event)

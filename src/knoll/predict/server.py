@@ -1,7 +1,8 @@
 """The life of a predictor: fetch, verify, load, warm up, and only then listen.
 
-A port that is not open yet is the plainest way not to be ready, and a process that ends is the plainest way to say that its version must
-not be served: Knative then fails the revision and keeps the traffic where it is. kserve is imported while the files are on their way.
+A port that is not open yet is the plainest way not to be ready, and a process that ends is the plainest way
+to say that its version must not be served: Knative then fails the revision and keeps the traffic where it is.
+kserve is imported while the files are on their way.
 """
 
 import os
@@ -25,10 +26,11 @@ _REJECTED, _UNAVAILABLE = 65, 75  # exit codes, as of a trainer
 
 
 def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: int) -> None:
-    """Serve the version that `fetch` brings under the name `model`, on settings.listen_host and `port`, until SIGTERM; requests in flight
-    are answered first. Without a sink nothing is reported.
+    """Serve the version that `fetch` brings under the name `model`, on settings.listen_host and `port`, until
+    SIGTERM; requests in flight are answered first. Without a sink nothing is reported.
 
-    Ends the process with 65 and one line on standard error when the version must not be served, with 75 when it could not be fetched.
+    Ends the process with 65 and one line on standard error when the version must not be served, with 75 when
+    it could not be fetched.
     """
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, _stop)
@@ -49,7 +51,8 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
 
 
 def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
-    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable when it cannot be fetched."""
+    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable when it cannot be
+    fetched."""
     version = fetch()
     graph = Graph(version, threads)
     warm_up(graph, version)
@@ -57,7 +60,8 @@ def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
 
 
 def _stop(*_: object) -> NoReturn:
-    """uvicorn raises the signal again when it has finished; the default action would end the process before its last report."""
+    """uvicorn raises the signal again when it has finished; the default action would end the process before
+    its last report."""
     sys.exit(0)
 
 

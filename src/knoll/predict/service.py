@@ -1,6 +1,7 @@
 """A version behind kserve's model server: the V1 and V2 protocols, on an application of our own envelope.
 
-Importing this module imports kserve, which parses the command line as it is imported; `knoll.predict.server` sees to that.
+Importing this module imports kserve, which parses the command line as it is imported; `knoll.predict.server`
+sees to that.
 """
 
 import asyncio
@@ -47,17 +48,24 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         self.ready = True
 
     async def predict(
-        self, payload: Any, headers: Mapping[str, str] | None = None, response_headers: MutableMapping[str, str] | None = None
+        self,
+        payload: Any,
+        headers: Mapping[str, str] | None = None,
+        response_headers: MutableMapping[str, str] | None = None,
     ) -> Any:
         """Answer a V1 or V2 request; the kind of the answer follows the kind of the request."""
         if isinstance(payload, kserve.InferRequest):
             return await self._in_thread(lambda: self._infer(payload))
         if _prefers_png((headers or {}).get("accept", "")):
-            picture = await self._in_thread(lambda: encode_picture(self._run_instances(payload), self._graph.signature))
+            picture = await self._in_thread(
+                lambda: encode_picture(self._run_instances(payload), self._graph.signature)
+            )
             if response_headers is not None:
                 response_headers["content-type"] = "image/png"
             return picture
-        return await self._in_thread(lambda: {"predictions": encode(self._run_instances(payload), self._graph.signature)})
+        return await self._in_thread(
+            lambda: {"predictions": encode(self._run_instances(payload), self._graph.signature)}
+        )
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """The inputs as the V2 metadata shows them."""
@@ -82,7 +90,9 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         return self._graph.run(decode(_instances(payload), self._graph.signature))
 
     def _infer(self, request: Any) -> Any:
-        outputs = self._graph.run({tensor.name: _input(request, tensor) for tensor in self._graph.signature.inputs})
+        outputs = self._graph.run(
+            {tensor.name: _input(request, tensor) for tensor in self._graph.signature.inputs}
+        )
         named = [one.name for one in request.request_outputs or ()]
         unknown = sorted(set(named) - set(outputs))
         if unknown:
@@ -97,22 +107,33 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         )
 
 
-def run(predictor: Predictor, listening: socket.socket, headers: Mapping[str, str], observe: Callable[[int, float], None]) -> None:
+def run(
+    predictor: Predictor,
+    listening: socket.socket,
+    headers: Mapping[str, str],
+    observe: Callable[[int, float], None],
+) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
-    server = kserve.ModelServer(http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1)
+    server = kserve.ModelServer(
+        http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1
+    )
     _quieten()
     server.register_model(predictor)
     server.dataplane.decode = _strictly(server.dataplane.decode)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     rest = RESTServer(
-        Envelope(app, headers, observe), server.dataplane, server.model_repository_extension, server.http_port, grace_period=_GRACE
+        Envelope(app, headers, observe),
+        server.dataplane,
+        server.model_repository_extension,
+        server.http_port,
+        grace_period=_GRACE,
     )
     rest.run(sockets=[listening])
 
 
 def _strictly(decode: Callable[..., _Answer]) -> Callable[..., _Answer]:
-    """kserve meets malformed binary requests and half CloudEvents with whatever exception comes of them; each is the client's fault, and
-    must not count as a failure of the version."""
+    """kserve meets malformed binary requests and half CloudEvents with whatever exception comes of them; each
+    is the client's fault, and must not count as a failure of the version."""
 
     def decoded(*given: Any, **named: Any) -> _Answer:
         try:
@@ -120,14 +141,21 @@ def _strictly(decode: Callable[..., _Answer]) -> Callable[..., _Answer]:
         except InvalidInput:
             raise
         except Exception as error:
-            raise InvalidInput("the request is malformed: its body is not what its headers announce") from error
+            raise InvalidInput(
+                "the request is malformed: its body is not what its headers announce"
+            ) from error
 
     return decoded
 
 
 def _quieten() -> None:
-    """One line per request, and a traceback per bad one, would hide what matters; failures are logged where they happen."""
-    for name, level in (("kserve", logging.CRITICAL), ("kserve.trace", logging.WARNING), ("uvicorn", logging.WARNING)):
+    """One line per request, and a traceback per bad one, would hide what matters; failures are logged where
+    they happen."""
+    for name, level in (
+        ("kserve", logging.CRITICAL),
+        ("kserve.trace", logging.WARNING),
+        ("uvicorn", logging.WARNING),
+    ):
         logging.getLogger(name).setLevel(level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     access = logging.getLogger("uvicorn.access")
@@ -175,7 +203,9 @@ def _input(request: Any, tensor: Tensor) -> Array:
     try:
         array: Array = found.as_numpy()
     except (ValueError, TypeError, OverflowError, InferenceError) as error:
-        raise InvalidInstance(f"input {tensor.name!r} does not have the shape or type that it names") from error
+        raise InvalidInstance(
+            f"input {tensor.name!r} does not have the shape or type that it names"
+        ) from error
     try:
         check_tensor(array, tensor.shape)
     except InvalidInstance as error:
@@ -184,4 +214,6 @@ def _input(request: Any, tensor: Tensor) -> Array:
 
 
 def _output(tensor: Tensor, batch: Array) -> Any:
-    return kserve.InferOutput(tensor.name, list(batch.shape), tensor.datatype, batch.astype(DTYPES[tensor.datatype], copy=False))
+    return kserve.InferOutput(
+        tensor.name, list(batch.shape), tensor.datatype, batch.astype(DTYPES[tensor.datatype], copy=False)
+    )

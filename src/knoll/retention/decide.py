@@ -1,7 +1,9 @@
-"""Which folders of versions are superfluous: a pure decision over what lies there, what is used, and the time.
+"""Which folders of versions are superfluous: a pure decision over what lies there, what is used, and the
+time.
 
-Kept are: what is used; what a run may still write or announce; what waits to be tried; and the newest ones. Only what has no manifest is
-judged by its age, and only when its run has ended: a clock that jumps removes nothing that is being published.
+Kept are: what is used; what a run may still write or announce; what waits to be tried; and the newest ones.
+Only what has no manifest is judged by its age, and only when its run has ended: a clock that jumps removes
+nothing that is being published.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +27,11 @@ class Verdict:
     reason: str
 
 
-def to_remove(folders: Sequence[Folder], uses: Uses, unsettled: Mapping[str, str], keep: int, now: datetime) -> list[Verdict]:
-    """Judge the folders of one model, in their order. `unsettled` has the run of each version whose run is not settled; `keep` is how many
-    of the newest versions are kept in any case."""
+def to_remove(
+    folders: Sequence[Folder], uses: Uses, unsettled: Mapping[str, str], keep: int, now: datetime
+) -> list[Verdict]:
+    """Judge the folders of one model, in their order. `unsettled` has the run of each version whose run is
+    not settled; `keep` is how many of the newest versions are kept in any case."""
     newest = sorted((one.number for one in folders if one.is_version), reverse=True)[:keep]
 
     def judge(folder: Folder) -> Verdict:
@@ -36,7 +40,13 @@ def to_remove(folders: Sequence[Folder], uses: Uses, unsettled: Mapping[str, str
             return Verdict(folder, False, used)
         if not folder.is_version:
             is_left = now - folder.newest > DAY
-            return Verdict(folder, is_left, "left by a run that has ended: no manifest" if is_left else "no manifest, for less than a day")
+            return Verdict(
+                folder,
+                is_left,
+                "left by a run that has ended: no manifest"
+                if is_left
+                else "no manifest, for less than a day",
+            )
         if folder.number > uses.tried and folder.version not in uses.refused:
             return Verdict(folder, False, "not tried yet")
         if folder.number in newest:

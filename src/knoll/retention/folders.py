@@ -16,7 +16,8 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of one version number: how many, their bytes in all, when the newest was written; a version only if it has a manifest."""
+    """The files of one version number: how many, their bytes in all, when the newest was written; a version
+    only if it has a manifest."""
 
     model: str
     version: str
@@ -39,11 +40,16 @@ def read_folders(platform: Platform, models: Iterable[str] = ()) -> list[Folder]
 
 
 def folders_of(listing: Iterable[ObjectInfo], place: str) -> Iterator[Folder]:
-    """The folders in a listing in the order of keys. What is not named as a version is somebody else's, and left alone."""
+    """The folders in a listing in the order of keys. What is not named as a version is somebody else's, and
+    left alone."""
     for (model, version), found in groupby(listing, lambda one: _folder_of(one.uri.removeprefix(place))):
         if version:
             files = list(found)
-            names = {one.uri.rpartition("/")[2] for one in files if one.uri == f"{place}{model}/{version}/{_MANIFEST}"}
+            names = {
+                one.uri.rpartition("/")[2]
+                for one in files
+                if one.uri == f"{place}{model}/{version}/{_MANIFEST}"
+            }
             newest = max(one.modified for one in files)
             yield Folder(model, version, len(files), sum(one.size for one in files), newest, bool(names))
 

@@ -1,7 +1,8 @@
 """Records of runs that have ended, and that nobody needs any more: entries of the inbox, and progress.
 
-Whether a run has ended is what its outcome says, and no clock. Everything else that a run leaves is kept: the run record and the outcome
-keep the same data from being trained twice, the claim keeps the number from being given twice, and all are small.
+Whether a run has ended is what its outcome says, and no clock. Everything else that a run leaves is kept: the
+run record and the outcome keep the same data from being trained twice, the claim keeps the number from being
+given twice, and all are small.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -58,17 +59,30 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
     return find_leftovers(runs, progress, live, platform.clock.now())
 
 
-def find_leftovers(runs: Runs, progress: Mapping[str, ObjectInfo], live: Collection[str], now: datetime) -> list[Leftover]:
+def find_leftovers(
+    runs: Runs, progress: Mapping[str, ObjectInfo], live: Collection[str], now: datetime
+) -> list[Leftover]:
     """The same of values; `live` are the names of live Jobs. Pure."""
 
     def old(one: datetime) -> bool:
         return now - one > DAY
 
-    entries = [(run, one) for run, one in runs.inbox.items() if run in runs.ended and run not in live and old(one.modified)]
-    reports = [(run, one) for run, one in progress.items() if run in runs.ended and run not in live and old(runs.ended[run])]
+    entries = [
+        (run, one)
+        for run, one in runs.inbox.items()
+        if run in runs.ended and run not in live and old(one.modified)
+    ]
+    reports = [
+        (run, one)
+        for run, one in progress.items()
+        if run in runs.ended and run not in live and old(runs.ended[run])
+    ]
     return [
         *(_leftover("inbox", run, one, "inbox entry of a run that has an outcome") for run, one in entries),
-        *(_leftover("progress", run, one, "progress of a run that ended more than a day ago") for run, one in reports),
+        *(
+            _leftover("progress", run, one, "progress of a run that ended more than a day ago")
+            for run, one in reports
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
-"""What is to be removed from the model bucket, and what is not, with the reason of each: read, decided, and nothing done."""
+"""What is to be removed from the model bucket, and what is not, with the reason of each: read, decided, and
+nothing done."""
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +55,9 @@ def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
             _check_declared(model, platform)
     runs = read_runs(platform, models)
     verdicts = [
-        verdict for model, mine in groupby(folders, lambda one: one.model) for verdict in _judged(model, list(mine), runs, keep, platform)
+        verdict
+        for model, mine in groupby(folders, lambda one: one.model)
+        for verdict in _judged(model, list(mine), runs, keep, platform)
     ]
     return Plan(verdicts, read_leftovers(platform, runs, models))
 
@@ -63,10 +66,14 @@ def _check_declared(model: str, platform: Platform) -> None:
     try:
         platform.cluster.get("Model", model)
     except NotFound as error:
-        raise NotFound(f"model {model}: there is no Model and no version of that name", fix="knoll models lists them") from error
+        raise NotFound(
+            f"model {model}: there is no Model and no version of that name", fix="knoll models lists them"
+        ) from error
 
 
-def _judged(model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform) -> list[Verdict]:
+def _judged(
+    model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform
+) -> list[Verdict]:
     """Claims are read of those alone that would go: each is a request."""
     uses, now = read_uses(model, platform), platform.clock.now()
     going = [one.folder.version for one in to_remove(folders, uses, {}, keep, now) if one.is_removed]
@@ -78,7 +85,9 @@ def _unsettled(model: str, versions: Sequence[str], runs: Runs, platform: Platfo
 
     def claimed(version: str) -> str:
         try:
-            return platform.store.get(claim_uri(platform.settings.model_root, model, version)).decode(errors="replace")
+            return platform.store.get(claim_uri(platform.settings.model_root, model, version)).decode(
+                errors="replace"
+            )
         except NotFound:  # nobody publishes without a claim
             return ""
 

@@ -1,19 +1,24 @@
-"""Removing what a plan says, in an order in which nothing that is served can be removed, and a kill on any line does no harm.
+"""Removing what a plan says, in an order in which nothing that is served can be removed, and a kill on any
+line does no harm.
 
-    look again ─▶ copy the manifest, take it away ─▶ look again ─▶ remove the copy, then the files
-                                                         └─ it is used after all: put the manifest back, remove the copy
+    look again ─▶ copy the manifest, remove it ─▶ look again ─▶ remove the copy, then the files
+                                                  └─ it is used after all: put it back, remove the copy
 
-A version without a manifest does not exist: no predictor loads it, and what has no manifest and whose run has ended is removed by the next
-pass, wherever this one was killed. Whoever chooses a version names it first, in the slot or in an InferenceService, and only then a
-predictor reads the manifest. So a version that was named before the second look is seen there, and gets its manifest back, with all of its
-files untouched; a predictor that missed it meanwhile is started again, and finds it. A version that is named after the second look has had
-no manifest since before that: its predictor never becomes ready, its trial fails, and the champion, which was named all the time, serves
-on. Where a manifest lies when it is the files' turn, somebody else has made a version of them, or has put it back: they stay.
+A version without a manifest does not exist: no predictor loads it, and what has no manifest and whose run has
+ended is removed by the next pass, wherever this one was killed. Whoever chooses a version names it first, in
+the slot or in an InferenceService, and only then a predictor reads the manifest. So a version that was named
+before the second look is seen there, and gets its manifest back, with all of its files untouched; a predictor
+that missed it meanwhile is started again, and finds it. A version that is named after the second look has had
+no manifest since before that: its predictor never becomes ready, its trial fails, and the champion, which was
+named all the time, serves on. Where a manifest lies when it is the files' turn, somebody else has made a
+version of them, or has put it back: they stay.
 
-Where a copy lies, no file has gone. So what was named in time is not lost with a pass that is killed, or that fails: the next one puts the
-manifests back of all folders that stay. The copies lie apart from the versions: no predictor loads one with a stray file in it.
+Where a copy lies, no file has gone. So what was named in time is not lost with a pass that is killed, or that
+fails: the next one puts the manifests back of all folders that stay. The copies lie apart from the versions:
+no predictor loads one with a stray file in it.
 
-Claims stay: they are what keeps a number from being given to other bytes, under which it is still known in records and in quarantine.
+Claims stay: they are what keeps a number from being given to other bytes, under which it is still known in
+records and in quarantine.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,13 +40,20 @@ _THREADS = 8
 
 
 def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lambda _: None) -> list[Folder]:
-    """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay, since they are used now."""
+    """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay,
+    since they are used now."""
     kept: list[Folder] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(lambda one: _put_back(one, platform), plan.unsealed))
         for folders in _lots(plan.folders):
             free = _set_free(folders, platform, pool)
-            gone = {one for one, is_gone in zip(free, pool.map(lambda one: _remove_files(one, platform), free), strict=True) if is_gone}
+            gone = {
+                one
+                for one, is_gone in zip(
+                    free, pool.map(lambda one: _remove_files(one, platform), free), strict=True
+                )
+                if is_gone
+            }
             kept += [one for one in folders if one not in gone]
             removed(sum(one.files for one in folders))
         for _ in pool.map(lambda one: platform.store.delete(one.uri), plan.leftovers):
@@ -84,7 +96,9 @@ def _take_manifest(folder: Folder, platform: Platform) -> None:
         body = platform.store.get(uri)
     except NotFound:
         return
-    platform.store.put(removed_manifest_uri(root, folder.model, folder.version), body, content_type="application/json")
+    platform.store.put(
+        removed_manifest_uri(root, folder.model, folder.version), body, content_type="application/json"
+    )
     platform.store.delete(uri)
 
 

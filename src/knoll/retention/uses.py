@@ -1,8 +1,9 @@
-"""Which versions of a model are used, and by what: read from the Model and from what serves, never from the bucket alone.
+"""Which versions of a model are used, and by what: read from the Model and from what serves, never from the
+bucket alone.
 
-A Model uses whatever version it names, in its slot or in any other field: `kubectl annotate model.knoll.dev digits pin=v000007` is an alias
-that keeps a version. An InferenceService or a Revision uses the version whose URI stands anywhere in it, whoever made it; a Revision to
-which nothing routes does not.
+A Model uses whatever version it names, in its slot or in any other field: `kubectl annotate model.knoll.dev
+digits pin=v000007` is an alias that keeps a version. An InferenceService or a Revision uses the version whose
+URI stands anywhere in it, whoever made it; a Revision to which nothing routes does not.
 """
 
 import json
@@ -27,8 +28,8 @@ _STATE = "serving.knative.dev/routingState"
 
 @dataclass(frozen=True)
 class Uses:
-    """Why each used version is used, by its name; the number of the one that serves, and those that were refused: other newer ones may yet
-    be tried."""
+    """Why each used version is used, by its name; the number of the one that serves, and those that were
+    refused: other newer ones may yet be tried."""
 
     reasons: Mapping[str, str]
     tried: int
@@ -36,7 +37,8 @@ class Uses:
 
 
 def read_uses(model: str, platform: Platform) -> Uses:
-    """What uses the versions of a model now. The slot of a Model that is gone, or has come back, is what its rollouts have left."""
+    """What uses the versions of a model now. The slot of a Model that is gone, or has come back, is what its
+    rollouts have left."""
     document = _declared(model, platform)
     slot = slot_from_status(document.get("status") or {})
     if slot == Slot():
@@ -46,12 +48,19 @@ def read_uses(model: str, platform: Platform) -> Uses:
 
 
 def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:
-    """The same of values: `serving` are InferenceServices and Revisions, `place` is where the versions of the model lie. Pure."""
-    named = {version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)}
+    """The same of values: `serving` are InferenceServices and Revisions, `place` is where the versions of the
+    model lie. Pure."""
+    named = {
+        version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)
+    }
     pattern = re.compile(re.escape(place) + r"(v\d{6,})")
     services = "".join(json.dumps(one) for one in serving if one["kind"] == "InferenceService")
     live = [one for one in serving if _is_live(one, services)]
-    served = {name: f"used by {one['kind']} {one['metadata']['name']}" for one in live for name in pattern.findall(json.dumps(one))}
+    served = {
+        name: f"used by {one['kind']} {one['metadata']['name']}"
+        for one in live
+        for name in pattern.findall(json.dumps(one))
+    }
     roles = {slot.previous: "previous", slot.candidate: "candidate", slot.champion: "champion"}
     reasons = {**named, **served, **{version: role for version, role in roles.items() if version}}
     return Uses(reasons, champion_number(slot), frozenset(slot.quarantine))
@@ -65,7 +74,8 @@ def _declared(model: str, platform: Platform) -> Document:
 
 
 def _is_live(document: Document, services: str) -> bool:
-    """Whether requests can reach it: a Revision in reserve has no route, unless an InferenceService still speaks of it."""
+    """Whether requests can reach it: a Revision in reserve has no route, unless an InferenceService still
+    speaks of it."""
     is_reserve = (document["metadata"].get("labels") or {}).get(_STATE) == "reserve"
     return not is_reserve or json.dumps(document["metadata"]["name"]) in services
 

@@ -1,6 +1,7 @@
 """Which version is to be tried next: found in the model bucket, never taken from an event.
 
-A version counts when the outcome of its run names it. What else lies there is of a trainer that lost its run to another one, or of nobody.
+A version counts when the outcome of its run names it. What else lies there is of a trainer that lost its run
+to another one, or of nobody.
 """
 
 import logging
@@ -8,7 +9,15 @@ from collections.abc import Iterable
 
 from knoll.errors import InvalidVersion, NotFound
 from knoll.models import Model
-from knoll.names import manifest_uri, outcome_uri, run_uri, version_name, version_number, version_uri, versions_uri
+from knoll.names import (
+    manifest_uri,
+    outcome_uri,
+    run_uri,
+    version_name,
+    version_number,
+    version_uri,
+    versions_uri,
+)
 from knoll.ports import Platform
 from knoll.rollout.gate import why_not
 from knoll.rollout.slot import Slot
@@ -28,11 +37,14 @@ def champion_number(slot: Slot) -> int:
 
 
 def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
-    """The newest version of a run that has ended, newer than the champion and not in quarantine; "" when there is none."""
+    """The newest version of a run that has ended, newer than the champion and not in quarantine; "" when
+    there is none."""
     champion = champion_number(slot)
     numbers = {version_number(name) for name in _versions(model.name, champion, platform)}
     refused = {version_number(name) for name in slot.quarantine}
-    newest_first = map(version_name, sorted((number for number in numbers - refused if number > champion), reverse=True))
+    newest_first = map(
+        version_name, sorted((number for number in numbers - refused if number > champion), reverse=True)
+    )
     return next((version for version in newest_first if _has_ended(model.name, version, platform)), "")
 
 
@@ -54,15 +66,19 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform) -> 
 
 
 def read_manifest(model: str, version: str, platform: Platform) -> Manifest:
-    """The manifest of a version. Raises NotFound, or InvalidVersion when it is not one or names another version."""
+    """The manifest of a version. Raises NotFound, or InvalidVersion when it is not one or names another
+    version."""
     manifest = load_manifest(platform.store.get(manifest_uri(platform.settings.model_root, model, version)))
     if (manifest.model, manifest.version) != (model, version):
-        raise InvalidVersion(f"the manifest of {model} {version} says that it is {manifest.model} {manifest.version}")
+        raise InvalidVersion(
+            f"the manifest of {model} {version} says that it is {manifest.model} {manifest.version}"
+        )
     return manifest
 
 
 def _champion(model: str, slot: Slot, platform: Platform) -> Manifest | None:
-    """Who serves, to be compared with; one whose manifest is gone or spoilt must not keep its successors out for ever."""
+    """Who serves, to be compared with; one whose manifest is gone or spoilt must not keep its successors out
+    for ever."""
     try:
         return read_manifest(model, slot.champion, platform) if slot.champion else None
     except (NotFound, InvalidVersion) as error:
@@ -94,7 +110,8 @@ def _data_at(manifest: Manifest, platform: Platform) -> str:
 
 
 def _versions(model: str, champion: int, platform: Platform) -> Iterable[str]:
-    """The versions, those before the champion left out as far as their names tell: a model has more of them every day."""
+    """The versions, those before the champion left out as far as their names tell: a model has more of them
+    every day."""
     root = platform.settings.model_root
     after = version_uri(root, model, version_name(champion)) if 0 < champion < _SORTED else ""
     for one in platform.store.list(versions_uri(root, model), after=after):

@@ -1,8 +1,10 @@
-"""What to do next with the version on trial: a pure decision over slot, policy, evidence and what is observed.
+"""What to do next with the version on trial: a pure decision over slot, policy, evidence and what is
+observed.
 
-    Idle ──Start──▶ Deploying ──ready, traffic seen──▶ Canary ──enough requests, no failures──▶ next step … ──▶ Baking ──▶ Idle, promoted
-                        │ never ready                    │ failed requests                        │ failed requests
-                        └──────────────▶ RollingBack ◀───┴────────────────────────────────────────┘ ──champion ready──▶ Idle, quarantined
+    Idle ──Start──▶ Deploying ──ready──▶ Canary ──enough requests──▶ next step … ──▶ Baking ──▶ Idle, promoted
+                        │ never ready      │ failed requests                            │ failed requests
+                        └─▶ RollingBack ◀──┴────────────────────────────────────────────┘
+                                 └──champion ready──▶ Idle, quarantined
 
 A first version has no champion to share the traffic with: it goes from Deploying through one step at 100 %.
 """
@@ -142,7 +144,9 @@ def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
     if _age(slot.since, now) < policy.bake:
         return Hold(f"baking at 100 % for {policy.bake:g} s")
     return Promote(
-        f"baked for {policy.bake:g} s at 100 %, {slot.evidence.errors} of {slot.evidence.requests} requests failed in all", final=True
+        f"baked for {policy.bake:g} s at 100 %, {slot.evidence.errors} of {slot.evidence.requests} "
+        "requests failed in all",
+        final=True,
     )
 
 

@@ -28,4 +28,5 @@ def _regression(gate: GateSpec, value: float, champion: Manifest | None) -> str:
     loss = value - before if gate.at_most is not None else before - value
     if loss <= gate.max_regression:
         return ""
-    return f"{gate.metric} is {value:.4g}, that of {champion.version} is {before:.4g}: worse by more than {gate.max_regression:g}"
+    worse = f"worse by more than {gate.max_regression:g}"
+    return f"{gate.metric} is {value:.4g}, that of {champion.version} is {before:.4g}: {worse}"

@@ -1,7 +1,9 @@
-"""The rollout function: a version is trained, a predictor was observed, an InferenceService changed, or a tick has passed; go on.
+"""The rollout function: a version is trained, a predictor was observed, an InferenceService changed, or a
+tick has passed; go on.
 
-Every pass reads the slot, makes the world what the slot says (record, event, InferenceService), looks, decides one step, and moves the
-slot with a resourceVersion precondition; until there is nothing to do. A pass that was killed is repeated by the next, whoever makes it.
+Every pass reads the slot, makes the world what the slot says (record, event, InferenceService), looks,
+decides one step, and moves the slot with a resourceVersion precondition; until there is nothing to do. A pass
+that was killed is repeated by the next, whoever makes it.
 """
 
 import json
@@ -38,7 +40,9 @@ __all__ = ["handle", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
-_PROMPT = timedelta(seconds=10)  # between a decision and what it asks of the InferenceService, unless somebody was killed
+_PROMPT = timedelta(
+    seconds=10
+)  # between a decision and what it asks of the InferenceService, unless somebody was killed
 _EVENTS = {
     "Start": ROLLOUT_STARTED,
     "Shift": ROLLOUT_SHIFTED,
@@ -61,7 +65,9 @@ def handle(event: Event, platform: Platform) -> Event | None:
 
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
-    services = {service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService")}  # before the slots
+    services = {
+        service["metadata"]["name"]: service for service in platform.cluster.list("InferenceService")
+    }  # before the slots
 
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
@@ -82,7 +88,9 @@ def _model_of(event: Event) -> str:
 
 def _advance(name: str, platform: Platform) -> None:
     for _ in range(_MOST_STEPS):
-        service = _service(name, platform)  # read before the slot, or an old slot could be written over what a newer one has asked for
+        service = _service(
+            name, platform
+        )  # read before the slot, or an old slot could be written over what a newer one has asked for
         if not _went_on(platform.cluster.get("Model", name), service, platform):
             return
 
@@ -97,10 +105,14 @@ def _went_on(document: Document, before: Document | None, platform: Platform) ->
     try:
         wanted = desired(model, slot, platform.settings)
         if before is not None and not is_part(before, model.name):
-            _LOG.warning("model %s: the InferenceService of that name is somebody else's: rename the Model", model.name)
+            _LOG.warning(
+                "model %s: the InferenceService of that name is somebody else's: rename the Model", model.name
+            )
             return False
         if _is_late(slot, wanted, before, platform):
-            _write(document, replace(slot, since=platform.clock.now().isoformat()), platform)  # its time begins when it is asked for
+            _write(
+                document, replace(slot, since=platform.clock.now().isoformat()), platform
+            )  # its time begins when it is asked for
             return True
         service = _settle(document, slot, before, wanted, platform)
         after = _decided(model, slot, _observed(slot, service, platform), platform)
@@ -125,8 +137,11 @@ def _service(name: str, platform: Platform) -> Document | None:
         return None
 
 
-def _settle(document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform) -> Document | None:
-    """Make the world what the slot says: its last transition recorded and told, and the InferenceService as `wanted`.
+def _settle(
+    document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform
+) -> Document | None:
+    """Make the world what the slot says: its last transition recorded and told, and the InferenceService as
+    `wanted`.
 
     Raises AlreadyExists or Conflict when somebody else has changed the InferenceService since it was `live`.
     """
@@ -138,7 +153,11 @@ def _settle(document: Document, slot: Slot, live: Document | None, wanted: Docum
         with suppress(NotFound):
             platform.cluster.delete("InferenceService", name, version=live["metadata"]["resourceVersion"])
         return None
-    return live if holds(live["spec"], wanted["spec"]) else platform.cluster.update({**live, "spec": wanted["spec"]})
+    return (
+        live
+        if holds(live["spec"], wanted["spec"])
+        else platform.cluster.update({**live, "spec": wanted["spec"]})
+    )
 
 
 def _observed(slot: Slot, service: Document | None, platform: Platform) -> Observed:
@@ -150,7 +169,11 @@ def _observed(slot: Slot, service: Document | None, platform: Platform) -> Obser
         revision = platform.cluster.get("Revision", name)
     except NotFound:
         return Observed()
-    pods = platform.cluster.list("Pod", {"serving.knative.dev/revision": name}) if slot.phase == "Deploying" else []
+    pods = (
+        platform.cluster.list("Pod", {"serving.knative.dev/revision": name})
+        if slot.phase == "Deploying"
+        else []
+    )
     return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
 
 
@@ -159,12 +182,29 @@ def _record(model: str, slot: Slot, platform: Platform) -> None:
     if made is None:
         return
     uri = rollout_step_uri(platform.settings.model_root, model, made.version, made.number)
-    record = {"model": model, "rollout": made.version, "step": slot.step, "champion": slot.champion, **vars(made)}
+    record = {
+        "model": model,
+        "rollout": made.version,
+        "step": slot.step,
+        "champion": slot.champion,
+        **vars(made),
+    }
     try:
-        platform.store.put(uri, json.dumps(record, sort_keys=True, indent=1).encode(), if_absent=True, content_type="application/json")
+        platform.store.put(
+            uri,
+            json.dumps(record, sort_keys=True, indent=1).encode(),
+            if_absent=True,
+            content_type="application/json",
+        )
     except AlreadyExists:
         return
-    event = new_event(_EVENTS[made.action], source=platform.settings.source, time=platform.clock.now(), subject=model, data=record)
+    event = new_event(
+        _EVENTS[made.action],
+        source=platform.settings.source,
+        time=platform.clock.now(),
+        subject=model,
+        data=record,
+    )
     platform.events.publish(event)
 
 
@@ -187,11 +227,22 @@ def _with_candidate(model: Model, slot: Slot, at: str, platform: Platform) -> Sl
     reason = why_rejected(model, slot, version, platform)
     if reason:
         return replace(
-            slot.moved("Reject", at, reason, candidate=version, percent=0), candidate="", quarantine={**slot.quarantine, version: reason}
+            slot.moved("Reject", at, reason, candidate=version, percent=0),
+            candidate="",
+            quarantine={**slot.quarantine, version: reason},
         )
     percent = model.rollout.steps[0] if slot.champion and model.rollout.steps else 100
     cleared = replace(slot, evidence=Evidence())
-    return cleared.moved("Start", at, "the gate is passed", candidate=version, phase="Deploying", step=0, percent=percent, attempt=0)
+    return cleared.moved(
+        "Start",
+        at,
+        "the gate is passed",
+        candidate=version,
+        phase="Deploying",
+        step=0,
+        percent=percent,
+        attempt=0,
+    )
 
 
 def _replayed(model: Model, slot: Slot, step: Replay, observed: Observed, platform: Platform) -> Slot:
@@ -206,7 +257,9 @@ def _after(slot: Slot, step: Step, at: str) -> Slot:
         case See():
             return replace(slot, seen=at, evidence=counted)
         case Shift(number, percent, reason):
-            return slot.moved("Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=counted)
+            return slot.moved(
+                "Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=counted
+            )
         case Promote(reason, final=False):
             return slot.moved("Bake", at, reason, phase="Baking", percent=100)
         case Promote(reason, final=True):
@@ -223,8 +276,8 @@ def _after(slot: Slot, step: Step, at: str) -> Slot:
 
 
 def _count(name: str, event: Event, platform: Platform) -> bool:
-    """Keep what a predictor of the candidate has counted so far; False when its version is not on trial. Counts only rise, so repeats and
-    late events change nothing."""
+    """Keep what a predictor of the candidate has counted so far; False when its version is not on trial.
+    Counts only rise, so repeats and late events change nothing."""
     version, instance, reported = read_report(event)
     while True:
         document = platform.cluster.get("Model", name)

@@ -1,7 +1,8 @@
 """The InferenceService as a pure function of Model and slot, and its status as KServe writes it, read back.
 
-`predictor.containers` and not `predictor.model`: without a storageUri the latter would mean multi-model serving, and with one KServe's
-own initializer, which checks no digest, would fetch the version. The canary percentage and the version change in one write.
+`predictor.containers` and not `predictor.model`: without a storageUri the latter would mean multi-model
+serving, and with one KServe's own initializer, which checks no digest, would fetch the version. The canary
+percentage and the version change in one write.
 """
 
 import math
@@ -22,16 +23,17 @@ _VERSION = "knoll.dev/version"
 _ATTEMPT = "knoll.dev/attempt"
 _CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
-_FINALIZER = "inferenceservice.finalizers"  # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
+# KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
+_FINALIZER = "inferenceservice.finalizers"
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 
 
 def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
     """What must serve now: None when nothing may, as after the rollback of a first version.
 
-    Rolling back restores the champion's spec with 0 % for the newest revision. So a bad candidate gets nothing while the champion's new
-    revision starts, and removing the field then promotes a champion. After a bake KServe knows no other revision to route to: there the
-    candidate serves until the champion's is ready.
+    Rolling back restores the champion's spec with 0 % for the newest revision. So a bad candidate gets
+    nothing while the champion's new revision starts, and removing the field then promotes a champion. After a
+    bake KServe knows no other revision to route to: there the candidate serves until the champion's is ready.
     """
     if slot.phase in ("Deploying", "Canary"):
         return inference_service(model, slot.candidate, slot.percent if slot.champion else None, settings)
@@ -39,14 +41,21 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
         return inference_service(model, slot.candidate, None, settings)
     if not slot.champion:
         return None
-    return inference_service(model, slot.champion, 0 if slot.phase == "RollingBack" else None, settings, slot.attempt)
+    return inference_service(
+        model, slot.champion, 0 if slot.phase == "RollingBack" else None, settings, slot.attempt
+    )
 
 
-def inference_service(model: Model, version: str, canary_percent: int | None, settings: Settings, attempt: int = 0) -> Document:
-    """The document that serves a version, with `canary_percent` of the traffic on trial; another `attempt` is another Revision."""
+def inference_service(
+    model: Model, version: str, canary_percent: int | None, settings: Settings, attempt: int = 0
+) -> Document:
+    """The document that serves a version, with `canary_percent` of the traffic on trial; another `attempt` is
+    another Revision."""
     predictor: dict[str, Any] = {
         "labels": {_VERSION: version},
-        "annotations": {"serving.knative.dev/progress-deadline": f"{math.ceil(model.rollout.progress_deadline)}s"},
+        "annotations": {
+            "serving.knative.dev/progress-deadline": f"{math.ceil(model.rollout.progress_deadline)}s"
+        },
         "minReplicas": model.serving.min_replicas,
         "maxReplicas": model.serving.max_replicas,
         "containerConcurrency": model.serving.concurrency,
@@ -67,7 +76,10 @@ def inference_service(model: Model, version: str, canary_percent: int | None, se
         "metadata": {
             "name": model.name,
             "labels": {**part_labels(model.name), "app.kubernetes.io/component": "predictor"},
-            "annotations": {"serving.kserve.io/deploymentMode": "Knative", "serving.kserve.io/enable-tag-routing": "true"},
+            "annotations": {
+                "serving.kserve.io/deploymentMode": "Knative",
+                "serving.kserve.io/enable-tag-routing": "true",
+            },
             "finalizers": [_FINALIZER],
         },
         "spec": {"predictor": predictor},
@@ -79,12 +91,20 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
     return {
         "name": _CONTAINER,
         "image": settings.predictor_image,
-        "args": ["--model", model.name, "--version-uri", version_uri(settings.model_root, model.name, version)],
+        "args": [
+            "--model",
+            model.name,
+            "--version-uri",
+            version_uri(settings.model_root, model.name, version),
+        ],
         **({"env": [{"name": "K_SINK", "value": settings.sink}]} if settings.sink else {}),
         "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},
-        "resources": {"requests": resources, "limits": {name: amount for name, amount in resources.items() if name != "cpu"}},
+        "resources": {
+            "requests": resources,
+            "limits": {name: amount for name, amount in resources.items() if name != "cpu"},
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -97,18 +117,25 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
 
 
 def asked(service: Document | None) -> tuple[str | None, int | None, str | None]:
-    """What a phase of the rollout waits for: version, percent on trial and attempt. Policies of a cluster may change anything else."""
+    """What a phase of the rollout waits for: version, percent on trial and attempt. Policies of a cluster may
+    change anything else."""
     predictor = (service or {}).get("spec", {}).get("predictor", {})
-    version, attempt = (predictor.get("labels") or {}).get(_VERSION), (predictor.get("annotations") or {}).get(_ATTEMPT)
+    version, attempt = (
+        (predictor.get("labels") or {}).get(_VERSION),
+        (predictor.get("annotations") or {}).get(_ATTEMPT),
+    )
     return version, predictor.get("canaryTrafficPercent"), attempt
 
 
 def holds(live: Any, wanted: Any) -> bool:
-    """Whether a live document has all that is wanted; what the server's defaults added does not count, except a canary field."""
+    """Whether a live document has all that is wanted; what the server's defaults added does not count, except
+    a canary field."""
     if live == wanted:
         return True
     if isinstance(wanted, dict):
-        if not isinstance(live, dict) or ("canaryTrafficPercent" in live) > ("canaryTrafficPercent" in wanted):
+        if not isinstance(live, dict) or ("canaryTrafficPercent" in live) > (
+            "canaryTrafficPercent" in wanted
+        ):
             return False
         return all(key in live and holds(live[key], value) for key, value in wanted.items())
     if isinstance(wanted, list):
@@ -118,8 +145,9 @@ def holds(live: Any, wanted: Any) -> bool:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is seen of the version that is wanted: is its revision the newest one and ready, what part of the traffic does it get, and at
-    which URL can it be reached past the traffic split. `failure` says why it can never serve, `trouble` why it does not serve yet."""
+    """What is seen of the version that is wanted: is its revision the newest one and ready, what part of the
+    traffic does it get, and at which URL can it be reached past the traffic split. `failure` says why it can
+    never serve, `trouble` why it does not serve yet."""
 
     is_ready: bool = False
     percent: int = 0
@@ -133,12 +161,15 @@ def newest_revision(service: Document | None) -> str:
     return str(_predictor(service).get("latestCreatedRevision") or "")
 
 
-def observe(service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()) -> Observed:
+def observe(
+    service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
+) -> Observed:
     """Read the InferenceService, its newest Revision, and the Pods of that one.
 
-    Right after a write both tell of the version before: only a Revision that is labelled with `version` says anything about it. `Ready` of
-    the InferenceService is not used: it is Unknown in the middle of an update that serves well. Pods are asked because Knative says that a
-    new Revision keeps crashing only when its progress deadline is over.
+    Right after a write both tell of the version before: only a Revision that is labelled with `version` says
+    anything about it. `Ready` of the InferenceService is not used: it is Unknown in the middle of an update
+    that serves well. Pods are asked because Knative says that a new Revision keeps crashing only when its
+    progress deadline is over.
     """
     if service is None or revision is None or _version(revision) != version:
         return Observed()
@@ -166,7 +197,8 @@ def _version(revision: Document) -> str:
 
 
 def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
-    """The tagged route. On a cluster its URL is the gateway's, which need not resolve there; the tag before the address does."""
+    """The tagged route. On a cluster its URL is the gateway's, which need not resolve there; the tag before
+    the address does."""
     address = (predictor.get("address") or {}).get("url") or ""
     if tagged and address:
         scheme, _, host = address.partition("://")
@@ -175,11 +207,14 @@ def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
 
 
 def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
-    """Why the Revision can never serve, and why it does not yet: a process that has ended for a reason that may pass is started again."""
+    """Why the Revision can never serve, and why it does not yet: a process that has ended for a reason that
+    may pass is started again."""
     if found is None:
         return "", ""
     reason, text = found[0], ": ".join(filter(None, found)).strip()
-    is_final = reason == "ProgressDeadlineExceeded" or (reason.startswith("ExitCode") and reason not in _MAY_PASS)
+    is_final = reason == "ProgressDeadlineExceeded" or (
+        reason.startswith("ExitCode") and reason not in _MAY_PASS
+    )
     return (text, text) if is_final else ("", text)
 
 
@@ -192,7 +227,9 @@ def _not_ready(revision: Document) -> tuple[str, str] | None:
 
 def _crash(pods: Sequence[Document]) -> tuple[str, str] | None:
     """The same of the server's last end in any of the Pods."""
-    for container in (one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or []):
+    for container in (
+        one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or []
+    ):
         ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
         for end in ends if container.get("name") == _CONTAINER else ():
             if end and end.get("exitCode"):

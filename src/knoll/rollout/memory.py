@@ -1,4 +1,5 @@
-"""The slot of a Model that was deleted and has come back, from the records of its rollouts: they outlive the Model."""
+"""The slot of a Model that was deleted and has come back, from the records of its rollouts: they outlive the
+Model."""
 
 import json
 import logging
@@ -14,7 +15,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def remembered(model: str, platform: Platform) -> Slot:
-    """What was decided last: who served, and who must not return. An empty slot when there was never a rollout."""
+    """What was decided last: who served, and who must not return. An empty slot when there was never a
+    rollout."""
     made: list[Transition] = []
     for one in platform.store.list(rollouts_uri(platform.settings.model_root, model)):
         try:

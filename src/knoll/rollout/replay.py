@@ -1,4 +1,5 @@
-"""Requests of our own for a candidate that gets too few: its samples, sent to its tagged route, past the users' traffic."""
+"""Requests of our own for a candidate that gets too few: its samples, sent to its tagged route, past the
+users' traffic."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,13 @@ __all__ = ["replay"]
 
 def replay(model: str, version: str, url: str, count: int, platform: Platform) -> tuple[int, int]:
     """Send `count` samples of a version to the server at `url`; how many were sent, and how many failed."""
-    samples = json.loads(platform.store.get(join(version_uri(platform.settings.model_root, model, version), "samples.json")))
-    failed = sum(not _is_right(_ask(model, url, sample, platform), version, sample) for sample in islice(cycle(samples), count))
+    samples = json.loads(
+        platform.store.get(join(version_uri(platform.settings.model_root, model, version), "samples.json"))
+    )
+    failed = sum(
+        not _is_right(_ask(model, url, sample, platform), version, sample)
+        for sample in islice(cycle(samples), count)
+    )
     return (count if samples else 0), failed
 
 
@@ -24,7 +30,8 @@ def _ask(model: str, url: str, sample: Mapping[str, Any], platform: Platform) ->
 
 
 def _is_right(answer: Answer, version: str, sample: Mapping[str, Any]) -> bool:
-    """200 from the right version, and for a classifier the label that the version gave when it was published."""
+    """200 from the right version, and for a classifier the label that the version gave when it was
+    published."""
     if answer.status != 200 or answer.version != version:
         return False
     predictions: Sequence[Any] = json.loads(answer.body).get("predictions") or [None]

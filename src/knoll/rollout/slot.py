@@ -1,8 +1,9 @@
 """The rollout slot of a model: who serves, who is on trial, and how far.
 
-It lives in the Model's status and moves only with a resourceVersion precondition, so there is one rollout of a model at a time, whoever
-works on it. It is written before anything is done: what the InferenceService must look like, and which record must exist, follow from the
-slot alone, so a function that was killed at any line is finished by the next one.
+It lives in the Model's status and moves only with a resourceVersion precondition, so there is one rollout of
+a model at a time, whoever works on it. It is written before anything is done: what the InferenceService must
+look like, and which record must exist, follow from the slot alone, so a function that was killed at any line
+is finished by the next one.
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """Requests and errors of the candidate. `instances` has the cumulative counts that each predictor process has reported, `replayed` what
-    we sent ourselves, and `before` the requests that were counted when the step began."""
+    """Requests and errors of the candidate. `instances` has the cumulative counts that each predictor process
+    has reported, `replayed` what we sent ourselves, and `before` the requests that were counted when the step
+    began."""
 
     instances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     replayed: tuple[int, int] = (0, 0)
@@ -40,7 +42,12 @@ class Evidence:
 
     def counts(self) -> Mapping[str, int]:
         """The numbers behind a verdict, for records and people."""
-        return {"requests": self.requests, "errors": self.errors, "replayed": self.replayed[0], "inStep": self.in_step}
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "replayed": self.replayed[0],
+            "inStep": self.in_step,
+        }
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,9 @@ class Transition:
 
 @dataclass(frozen=True)
 class Slot:
-    """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when the phase or step began, and
-    `seen` when its traffic was first observed; `attempt` counts how often the champion's revision was asked for again; `quarantine` says
-    why a version never returns by itself."""
+    """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
+    the phase or step began, and `seen` when its traffic was first observed; `attempt` counts how often the
+    champion's revision was asked for again; `quarantine` says why a version never returns by itself."""
 
     champion: str = ""
     previous: str = ""
@@ -81,7 +88,10 @@ class Slot:
         version = changes.get("candidate") or self.candidate
         same_rollout = self.transition is not None and self.transition.version == version
         number = self.transition.number + 1 if self.transition is not None and same_rollout else 1
-        return replace(after, transition=Transition(number, action, at, version, after.percent, reason, self.evidence.counts()))
+        return replace(
+            after,
+            transition=Transition(number, action, at, version, after.percent, reason, self.evidence.counts()),
+        )
 
 
 def slot_from_status(status: Mapping[str, Any]) -> Slot:

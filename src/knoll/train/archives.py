@@ -1,7 +1,8 @@
-"""Zip archives in a dataset, read as the folders that they hold: with the gate `object`, one archive is one dataset.
+"""Zip archives in a dataset, read as the folders that they hold: with the gate `object`, one archive is one
+dataset.
 
-Members are read in memory, never written to disk, so their names cannot lead anywhere. What a header claims is not believed: reading stops
-at the limits, which keep a bomb of a few kilobytes from taking the machine.
+Members are read in memory, never written to disk, so their names cannot lead anywhere. What a header claims
+is not believed: reading stops at the limits, which keep a bomb of a few kilobytes from taking the machine.
 """
 
 import io
@@ -19,7 +20,8 @@ _MOST_MEMBERS = 1_000_000
 
 
 def unpacked(files: Files) -> Files:
-    """The files, with the members of each .zip in its place, as `<archive>/<member>`. Raises InvalidData that names the archive."""
+    """The files, with the members of each .zip in its place, as `<archive>/<member>`. Raises InvalidData that
+    names the archive."""
     found: dict[str, bytes] = {}
     for key, body in files.items():
         if not key.lower().endswith(".zip"):
@@ -44,4 +46,6 @@ def _members(key: str, body: bytes, room: int) -> Iterator[tuple[str, bytes]]:
                     raise InvalidData(f"{key} unpacks to more than {_MOST_BYTES} bytes")
                 yield entry.filename, content
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise InvalidData(f"{key} is not a whole zip archive: {error}", fix="make it again, without a password") from error
+        raise InvalidData(
+            f"{key} is not a whole zip archive: {error}", fix="make it again, without a password"
+        ) from error

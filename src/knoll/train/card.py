@@ -18,7 +18,8 @@ __all__ = ["CardFacts", "model_card"]
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells: `examples` are the numbers to learn from and held out, `pictures` the names of files in the version's folder."""
+    """What a card tells: `examples` are the numbers to learn from and held out, `pictures` the names of files
+    in the version's folder."""
 
     run: Run
     task: str
@@ -36,11 +37,18 @@ def model_card(facts: CardFacts, version: str) -> str:
     sections = [
         f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False)}---",
         f"# {run.model} {version}",
-        f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every file with its sha256.",
+        f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
+        "file with its sha256.",
         "## Metrics\n\nOn the held-out examples, which the network has not learnt from.\n\n"
-        + _table(("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(facts.metrics.items()))),
-        f"## Data\n\n{facts.examples[0]} examples to learn from, {facts.examples[1]} held out. Dataset digest: `{run.dataset_digest}`.",
-        "## Config\n\n" + _table(("field", "value"), ((name, f"`{json.dumps(value)}`") for name, value in facts.config.items())),
+        + _table(
+            ("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(facts.metrics.items()))
+        ),
+        f"## Data\n\n{facts.examples[0]} examples to learn from, {facts.examples[1]} held out. Dataset "
+        f"digest: `{run.dataset_digest}`.",
+        "## Config\n\n"
+        + _table(
+            ("field", "value"), ((name, f"`{json.dumps(value)}`") for name, value in facts.config.items())
+        ),
         _how_to_call(facts),
         _show(facts.pictures),
     ]
@@ -65,7 +73,9 @@ def _how_to_call(facts: CardFacts) -> str:
     instance = json.dumps(facts.sample)
     if len(instance) > 200:
         instance = instance[:200] + "…"
-    tensors = [("input", one) for one in facts.signature.inputs] + [("output", one) for one in facts.signature.outputs]
+    tensors = [("input", one) for one in facts.signature.inputs] + [
+        ("output", one) for one in facts.signature.outputs
+    ]
     return (
         "## Call it\n\n"
         f"    POST /v1/models/{facts.run.model}:predict\n"
@@ -76,7 +86,12 @@ def _how_to_call(facts: CardFacts) -> str:
 
 
 def _row(tensor: Tensor) -> tuple[str, ...]:
-    return f"`{tensor.name}`", tensor.datatype, "×".join("batch" if size < 0 else str(size) for size in tensor.shape), tensor.codec
+    return (
+        f"`{tensor.name}`",
+        tensor.datatype,
+        "×".join("batch" if size < 0 else str(size) for size in tensor.shape),
+        tensor.codec,
+    )
 
 
 def _show(pictures: Iterable[str]) -> str:

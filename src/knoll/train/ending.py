@@ -1,4 +1,5 @@
-"""The end of a run, as the trainer writes it down and tells it; without torch, so that all but the learning can be tried in milliseconds.
+"""The end of a run, as the trainer writes it down and tells it; without torch, so that all but the learning
+can be tried in milliseconds.
 
 The first attempt that ends a run decides how; another one ends as that one has.
 """

@@ -1,6 +1,7 @@
 """The graph that is served: exported to ONNX, checked, and compared with the network that it came from.
 
-Only what was compared is published: a graph that answers otherwise than its network would make every metric a lie.
+Only what was compared is published: a graph that answers otherwise than its network would make every metric a
+lie.
 """
 
 import logging
@@ -22,23 +23,28 @@ _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
 
 def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArray[Any]]]:
-    """The ONNX model, with any batch size, and its outputs for the samples. Raises Rejected when they are not the network's."""
+    """The ONNX model, with any batch size, and its outputs for the samples. Raises Rejected when they are not
+    the network's."""
     body = _to_onnx(export)
     onnx.checker.check_model(onnx.load_model_from_string(body), full_check=True)
     answers = run_graph(body, [column.numpy() for column in export.sample_inputs], threads=threads)
     with torch.no_grad():
         wanted = export.module(*export.sample_inputs)
-    for tensor, answer, want in zip(export.signature.outputs, answers, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
+    for tensor, answer, want in zip(
+        export.signature.outputs, answers, wanted if isinstance(wanted, tuple) else (wanted,), strict=True
+    ):
         if not np.allclose(answer, want.numpy(), rtol=_RELATIVE, atol=_ABSOLUTE):
             apart = float(np.abs(answer - want.numpy()).max())
             raise Rejected(
-                f"the exported graph is not the network: output {tensor.name} is {apart:.2g} apart", fix="report this as a fault of knoll"
+                f"the exported graph is not the network: output {tensor.name} is {apart:.2g} apart",
+                fix="report this as a fault of knoll",
             )
     return body, answers
 
 
 def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
-    """The graph's outputs for whole batches of its inputs, in the order of its signature; `threads` 0 takes all cores."""
+    """The graph's outputs for whole batches of its inputs, in the order of its signature; `threads` 0 takes
+    all cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
@@ -49,7 +55,9 @@ def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> l
 
 def _to_onnx(export: Export) -> bytes:
     batch = torch.export.Dim("batch")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there, which nothing here needs
+    logging.getLogger("torch.onnx").setLevel(
+        logging.ERROR
+    )  # it warns that torchvision is not there, which nothing here needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -69,4 +77,6 @@ def _to_onnx(export: Export) -> bytes:
 
 def _at_least_two(columns: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """torch.export takes a dimension of one for a constant."""
-    return tuple(column if len(column) > 1 else column.repeat(2, *[1] * (column.dim() - 1)) for column in columns)
+    return tuple(
+        column if len(column) > 1 else column.repeat(2, *[1] * (column.dim() - 1)) for column in columns
+    )

@@ -1,8 +1,9 @@
 """The train function: exactly one Job for each run that ingest has opened.
 
-Two arbiters, never one: the run record, put on condition that there is none, outlives the Job; the Job's name, which is the run id, lets
-the API server decide who creates it. The inbox holds the runs that are not settled, and nothing else is ever listed, so that it does not
-matter how many there have been. An entry leaves it when its run has an outcome and no live Job.
+Two arbiters, never one: the run record, put on condition that there is none, outlives the Job; the Job's
+name, which is the run id, lets the API server decide who creates it. The inbox holds the runs that are not
+settled, and nothing else is ever listed, so that it does not matter how many there have been. An entry leaves
+it when its run has an outcome and no live Job.
 """
 
 import logging
@@ -32,7 +33,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn, sweep."""
+    """Start the run of a landed dataset, note why a Pod waits; after all else that may free a model's turn,
+    sweep."""
     if event.type == DATASET_LANDED:
         _train(run_asked_for(event), event, platform)
     elif event.extensions.get("kind") == "Pod":
@@ -58,7 +60,11 @@ def _pass(event: Event, platform: Platform) -> None:
         if not _settled(entry, mine.get(entry.run), platform, event):
             left.append(entry)
 
-    _carry_out(lambda: _yield(jobs, platform), lambda: act_on_each(entries, settle), lambda: _take_turns(left, jobs, event, platform))
+    _carry_out(
+        lambda: _yield(jobs, platform),
+        lambda: act_on_each(entries, settle),
+        lambda: _take_turns(left, jobs, event, platform),
+    )
 
 
 def _carry_out(*steps: Callable[[], None]) -> None:
@@ -71,7 +77,8 @@ def _carry_out(*steps: Callable[[], None]) -> None:
 
 
 def _train(run_id: str, event: Event, platform: Platform) -> None:
-    """Start a run: by itself, if nobody else has asked for anything meanwhile, else in a pass for all who have."""
+    """Start a run: by itself, if nobody else has asked for anything meanwhile, else in a pass for all who
+    have."""
     flight = single_flight(platform.cluster)
     ticket = flight.ticket()
     with flight.turn():
@@ -82,7 +89,8 @@ def _train(run_id: str, event: Event, platform: Platform) -> None:
 
 
 def _opened(run_id: str, event: Event, platform: Platform) -> Run:
-    """The record of a run. Raises Rejected when there is none: whoever opens a run writes that before anybody is told."""
+    """The record of a run. Raises Rejected when there is none: whoever opens a run writes that before anybody
+    is told."""
     try:
         return load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
     except NotFound as error:
@@ -92,7 +100,8 @@ def _opened(run_id: str, event: Event, platform: Platform) -> Run:
 def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
     """The short way, for a run that is the only open one of its model: whether nothing is left to do.
 
-    A run is in the inbox before anybody is told of it, so of two runs that open at once one at least sees the other, and sweeps.
+    A run is in the inbox before anybody is told of it, so of two runs that open at once one at least sees the
+    other, and sweeps.
     """
     model = model_of_run(run_id)
     with ThreadPoolExecutor(3) as others:
@@ -112,13 +121,17 @@ def _started_alone(run_id: str, event: Event, platform: Platform) -> bool:
 
 
 def _entries(platform: Platform) -> list[Entry]:
-    """The inbox, oldest first. A run that was opened twice, by somebody who was killed and by the next, may have two objects there."""
+    """The inbox, oldest first. A run that was opened twice, by somebody who was killed and by the next, may
+    have two objects there."""
     found: dict[str, list[tuple[str, str]]] = {}
     for one in platform.store.list(inbox(platform.settings.model_root)):
         with suppress(Rejected):  # somebody else's file
             run, data_at = inbox_entry(one.uri)
             found.setdefault(run, []).append((data_at, one.uri))
-    return sorted(Entry(min(ours)[0], run, model_of_run(run), tuple(uri for _, uri in ours)) for run, ours in found.items())
+    return sorted(
+        Entry(min(ours)[0], run, model_of_run(run), tuple(uri for _, uri in ours))
+        for run, ours in found.items()
+    )
 
 
 def _remove(entry: Entry, platform: Platform) -> None:
@@ -132,7 +145,9 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
     wanted = {entry.model for entry in entries}
     documents = recent_models(platform, lambda known: known.keys() >= wanted)
     models = {model.name: model for model in readable_models(documents.values())}  # the runs of others wait
-    plan = _plan(entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform)
+    plan = _plan(
+        entries, jobs, {name: model.training.concurrency for name, model in models.items()}, platform
+    )
 
     unskipped = set(plan.skip)
 
@@ -148,14 +163,21 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
         state = f"blocked: all {platform.settings.quota} Jobs of the quota are live"
         note_waiting(entry.run, entry.model, state, platform, event)
 
-    _carry_out(lambda: act_on_each(plan.skip, skip), lambda: act_on_each(plan.start, start), lambda: act_on_each(plan.blocked, block))
+    _carry_out(
+        lambda: act_on_each(plan.skip, skip),
+        lambda: act_on_each(plan.start, start),
+        lambda: act_on_each(plan.blocked, block),
+    )
     open_runs = Counter(entry.model for entry in entries)
     if any(open_runs[entry.model] > 1 for entry in plan.start):
         _yield(platform.cluster.list("Job", MANAGED), platform)
 
 
-def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform) -> Plan:
-    """The turns, when all have left that had their outcome long ago, and came back to the inbox by an event that was late."""
+def _plan(
+    entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str, Concurrency], platform: Platform
+) -> Plan:
+    """The turns, when all have left that had their outcome long ago, and came back to the inbox by an event
+    that was late."""
     left = set(entries)
     over = {run for run in sorted(forbidding(left, jobs, policies)) if _has_ended(run, platform)}
     while True:
@@ -169,7 +191,8 @@ def _plan(entries: Iterable[Entry], jobs: list[Document], policies: Mapping[str,
 
 
 def _record(entry: Entry, platform: Platform) -> Run:
-    """The run's record; whoever opened the run may have been killed before it was written, and its entry is the same."""
+    """The run's record; whoever opened the run may have been killed before it was written, and its entry is
+    the same."""
     root = platform.settings.model_root
     try:
         return load_run(platform.store.get(run_uri(root, entry.run)))
@@ -181,7 +204,8 @@ def _record(entry: Entry, platform: Platform) -> Run:
 
 
 def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
-    """Create the Job; one that the cluster will never take ends the run, one that it does not take now is tried again by sweep."""
+    """Create the Job; one that the cluster will never take ends the run, one that it does not take now is
+    tried again by sweep."""
     try:
         platform.cluster.create(owned(job_document(run, platform.settings), model))
     except AlreadyExists:
@@ -189,20 +213,29 @@ def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
     except Forbidden as error:
         note_waiting(run.id, run.model, f"blocked: {error}", platform, cause)
     except Rejected as error:
-        _end(run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause)
+        _end(
+            run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause
+        )
 
 
 def _skip(entry: Entry, model: Model, reason: str, platform: Platform, cause: Event) -> None:
-    """End a run untrained; if its data lands again it has a new run, but where each object is a dataset, all stay landed."""
+    """End a run untrained; if its data lands again it has a new run, but where each object is a dataset, all
+    stay landed."""
     superseded = model.training.concurrency == "Replace" and model.dataset.landed.when != "object"
-    _end(entry.run, Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded), platform, cause)
+    _end(
+        entry.run,
+        Outcome("skipped", platform.clock.now().isoformat(), reason=reason, superseded=superseded),
+        platform,
+        cause,
+    )
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
     _remove(entry, platform)
 
 
 def _yield(jobs: Iterable[Document], platform: Platform) -> None:
-    """Let the later of two Jobs of one model wait again, and the last beyond the quota: others may have seen another inbox."""
+    """Let the later of two Jobs of one model wait again, and the last beyond the quota: others may have seen
+    another inbox."""
     for name in surplus(jobs, platform.settings.quota, platform.clock.now()):
         with suppress(NotFound):
             platform.cluster.delete("Job", name)
@@ -215,7 +248,8 @@ def _is_of_live_job(event: Event) -> bool:
 
 
 def _settled(entry: Entry, job: Document | None, platform: Platform, event: Event) -> bool:
-    """Take the run of an ended Job out of the inbox, with an outcome if it has none: the trainer was killed, or never started."""
+    """Take the run of an ended Job out of the inbox, with an outcome if it has none: the trainer was killed,
+    or never started."""
     if job is None or is_live(job):
         return False
     if not _has_ended(entry.run, platform):
@@ -237,11 +271,16 @@ def _end(run: str, outcome: Outcome, platform: Platform, cause: Event) -> None:
     model = model_of_run(run)
     data = {"runId": run, "model": model, "state": outcome.state, "reason": outcome.reason}
     time = platform.clock.now()
-    platform.events.publish(new_event(TRAINING_FAILED, source=platform.settings.source, time=time, subject=model, data=data, cause=cause))
+    platform.events.publish(
+        new_event(
+            TRAINING_FAILED, source=platform.settings.source, time=time, subject=model, data=data, cause=cause
+        )
+    )
 
 
 def _last_words(run: str, platform: Platform) -> str:
-    """How the last Pod of a run ended; empty when that cannot be learnt, which must not keep the outcome from being written."""
+    """How the last Pod of a run ended; empty when that cannot be learnt, which must not keep the outcome from
+    being written."""
     try:
         end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run}))
     except KnollError as error:

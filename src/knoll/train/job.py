@@ -1,8 +1,9 @@
 """The Kubernetes Job that executes a run: a pure function of the run record and the installation's settings.
 
-Nothing that a user or a bucket can name goes into args or env, where Kubernetes would expand `$(VAR)`: only the run id travels, the
-trainer reads the rest from the run record. Each node of a run is one Pod; torchrun in it reads the variables PET_..., which have the names
-of Kubeflow's trainer. Node 0 is the Pod with index 0 by its number, not by who came first: the success of that index is the Job's.
+Nothing that a user or a bucket can name goes into args or env, where Kubernetes would expand `$(VAR)`: only
+the run id travels, the trainer reads the rest from the run record. Each node of a run is one Pod; torchrun in
+it reads the variables PET_..., which have the names of Kubeflow's trainer. Node 0 is the Pod with index 0 by
+its number, not by who came first: the success of that index is the Job's.
 """
 
 import math
@@ -40,7 +41,8 @@ def job_document(run: Run, settings: Settings) -> Document:
             "completions": run.nodes,
             "parallelism": run.nodes,
             "completionMode": "Indexed",
-            "backoffLimit": (run.retries + 1) * run.nodes - 1,  # when one Pod fails the others lose it and fail, too
+            "backoffLimit": (run.retries + 1) * run.nodes
+            - 1,  # when one Pod fails the others lose it and fail, too
             "activeDeadlineSeconds": math.ceil(run.deadline),
             "ttlSecondsAfterFinished": _ONE_WEEK,
             "podReplacementPolicy": "Failed",
@@ -52,14 +54,23 @@ def job_document(run: Run, settings: Settings) -> Document:
 
 
 def _queue(settings: Settings) -> dict[str, str]:
-    labels = {"kueue.x-k8s.io/queue-name": settings.queue_name, "kueue.x-k8s.io/priority-class": settings.priority_class}
+    labels = {
+        "kueue.x-k8s.io/queue-name": settings.queue_name,
+        "kueue.x-k8s.io/priority-class": settings.priority_class,
+    }
     return {name: value for name, value in labels.items() if value}
 
 
 def _failure_rules() -> list[Mapping[str, Any]]:
     return [
-        {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [REJECTED]}},
-        {"action": "Ignore", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [PREEMPTED]}},
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [REJECTED]},
+        },
+        {
+            "action": "Ignore",
+            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [PREEMPTED]},
+        },
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     ]
 
@@ -75,7 +86,11 @@ def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         **({"subdomain": _SERVICE} if run.nodes > 1 else {}),
         **({"nodeSelector": selector} if selector else {}),
-        **({"tolerations": [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]} if _GPU in run.resources else {}),
+        **(
+            {"tolerations": [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]}
+            if _GPU in run.resources
+            else {}
+        ),
         "containers": [_container(run, settings)],
         "volumes": [{"name": name, "emptyDir": kind} for name, _, kind in _scratch(run)],
     }
@@ -91,14 +106,22 @@ def _container(run: Run, settings: Settings) -> Mapping[str, Any]:
         "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
         "resources": {"requests": resources, "limits": resources},
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
         "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _scratch(run)],
     }
 
 
 def _installation(settings: Settings) -> list[Mapping[str, Any]]:
     """What the trainer must be told of the installation."""
-    bucket = "" if settings.model_bucket == Settings.model_fields["model_bucket"].default else settings.model_bucket
+    bucket = (
+        ""
+        if settings.model_bucket == Settings.model_fields["model_bucket"].default
+        else settings.model_bucket
+    )
     values = {"K_SINK": settings.sink, "KNOLL_MODEL_BUCKET": bucket}
     return [{"name": name, "value": value} for name, value in values.items() if value]
 
@@ -118,7 +141,8 @@ def _group(run: Run) -> list[Mapping[str, Any]]:
 
 
 def _scratch(run: Run) -> list[tuple[str, str, Mapping[str, str]]]:
-    """Name, place and kind of the folders that can be written; processes of one node exchange tensors by shared memory."""
+    """Name, place and kind of the folders that can be written; processes of one node exchange tensors by
+    shared memory."""
     shared: list[tuple[str, str, Mapping[str, str]]] = [("shared", "/dev/shm", {"medium": "Memory"})]
     return [("scratch", "/tmp", {}), *(shared if run.processes_per_node > 1 else [])]
 
@@ -131,7 +155,11 @@ def is_live(job: Document) -> bool:
 def job_failure(job: Document) -> str:
     """Why a Job has failed for good, in words; "" when it has not."""
     condition = _is_true(job, "Failed")
-    return f"{condition.get('reason', 'Failed')}: {condition.get('message', 'the Job failed')}" if condition else ""
+    return (
+        f"{condition.get('reason', 'Failed')}: {condition.get('message', 'the Job failed')}"
+        if condition
+        else ""
+    )
 
 
 def _is_true(job: Document, kind: str) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """Several processes for one run: torchrun as a child, and what its end means.
 
-torchrun makes one failure of all exit codes, so the outcome record says how the run ended. It starts each rank in a session of its own,
-where no signal to our group arrives, so everything below is bound to its parent's life.
+torchrun makes one failure of all exit codes, so the outcome record says how the run ended. It starts each
+rank in a session of its own, where no signal to our group arrives, so everything below is bound to its
+parent's life.
 """
 
 import ctypes
@@ -24,13 +25,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def launch(run: Run, platform: Platform, rank: Sequence[str]) -> int:
-    """Carry out the run with as many processes as this node is to have, each with the arguments `rank` for Python; an exit code as `train`
-    gives it. To be called in the main thread, where signals arrive."""
-    one_node = ["--standalone", f"--nproc-per-node={run.processes_per_node}"]  # of several nodes the Job says more, in PET_...
+    """Carry out the run with as many processes as this node is to have, each with the arguments `rank` for
+    Python; an exit code as `train` gives it. To be called in the main thread, where signals arrive."""
+    one_node = [
+        "--standalone",
+        f"--nproc-per-node={run.processes_per_node}",
+    ]  # of several nodes the Job says more, in PET_...
     options = one_node if run.nodes == 1 else []
     try:
         outcome = find_outcome(run.id, platform)
-        was_asked = outcome is None and _ends([sys.executable, "-m", "torch.distributed.run", *options, *rank])
+        was_asked = outcome is None and _ends(
+            [sys.executable, "-m", "torch.distributed.run", *options, *rank]
+        )
         outcome = outcome or find_outcome(run.id, platform)
     except Unavailable as error:
         say(f"not available: {error}")
@@ -64,7 +70,9 @@ def _ends(command: Sequence[str]) -> bool:
 
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        if not asked:  # a group of its own: torchrun must hear of the signal once, or it leaves its processes behind
+        if (
+            not asked
+        ):  # a group of its own: torchrun must hear of the signal once, or it leaves its processes behind
             children.append(subprocess.Popen(command, process_group=0, preexec_fn=die_with_parent))
             if asked:
                 children[0].terminate()

@@ -27,7 +27,13 @@ class Telling(Protocol):
     def say(self, line: str) -> None:
         """Add a line to the log."""
 
-    def report(self, state: str, percent: int, seconds_left: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+    def report(
+        self,
+        state: str,
+        percent: int,
+        seconds_left: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         """Make this the progress of the run."""
 
 
@@ -37,7 +43,13 @@ class Quiet:
     def say(self, line: str) -> None:
         """See `Telling.say`."""
 
-    def report(self, state: str, percent: int, seconds_left: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+    def report(
+        self,
+        state: str,
+        percent: int,
+        seconds_left: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         """See `Telling.report`."""
 
 
@@ -53,7 +65,8 @@ class Learnt:
 
 
 def learn(run: Run, platform: Platform, ranks: Ranks, telling: Telling) -> Learnt:
-    """Train the run's networks, together with the other processes. Raises Rejected for data or a config that is wrong, DataChanged."""
+    """Train the run's networks, together with the other processes. Raises Rejected for data or a config that
+    is wrong, DataChanged."""
     family = find_family(run.family)
     config = family.configure(run.config)
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
@@ -68,13 +81,16 @@ def learn(run: Run, platform: Platform, ranks: Ranks, telling: Telling) -> Learn
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:
-    """As many threads as the run has cores: more would wait for each other. The number is a Kubernetes quantity, such as 2 or 500m."""
+    """As many threads as the run has cores: more would wait for each other. The number is a Kubernetes
+    quantity, such as 2 or 500m."""
     cores = str(resources.get("cpu", 1))
     amount = float(cores[:-1]) / 1000 if cores.endswith("m") else float(cores)
     return max(1, math.floor(amount))
 
 
-def _fit(family: Family, examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, telling: Telling) -> Trained:
+def _fit(
+    family: Family, examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, telling: Telling
+) -> Trained:
     device = ranks.own(choose_device(wanted))
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
     telling.say(f"training on {device} with {torch.get_num_threads()} threads{among}")
@@ -84,4 +100,6 @@ def _fit(family: Family, examples: Examples, config: FamilyConfig, wanted: str, 
         metrics = {f"{name}_loss": loss for name, loss in losses.items()}
         telling.report("training", first + round((last - first) * fraction), seconds_left, metrics)
 
-    return train_networks(family, examples, config, device=device, report=report, say=telling.say, ranks=ranks)
+    return train_networks(
+        family, examples, config, device=device, report=report, say=telling.say, ranks=ranks
+    )

@@ -1,7 +1,7 @@
 """The training loop, which hides nothing: batches, losses in turn, gradient steps, checkpoints, progress.
 
-It knows no family and no platform. Several processes may train together: all take the same steps in the same order, each with its share
-of every batch, and `ranks` makes their gradients one.
+It knows no family and no platform. Several processes may train together: all take the same steps in the same
+order, each with its share of every batch, and `ranks` makes their gradients one.
 """
 
 import time
@@ -33,8 +33,8 @@ class Diverged(Rejected):
 
 @dataclass(frozen=True)
 class Trained:
-    """The networks in eval mode, on the device that trained them, the mean losses of the last epoch, and a picture per checkpoint, by
-    its step."""
+    """The networks in eval mode, on the device that trained them, the mean losses of the last epoch, and a
+    picture per checkpoint, by its step."""
 
     networks: nn.ModuleDict
     device: torch.device
@@ -54,12 +54,20 @@ def checkpoint_steps(steps: int) -> set[int]:
 
 
 def train_networks(
-    family: Family, examples: Examples, config: Any, *, device: torch.device, report: Report, say: Say, ranks: Ranks = ALONE
+    family: Family,
+    examples: Examples,
+    config: Any,
+    *,
+    device: torch.device,
+    report: Report,
+    say: Say,
+    ranks: Ranks = ALONE,
 ) -> Trained:
-    """Train fresh networks for `config.epochs`. `report` hears at most once a second and at the end, `say` gets a line per epoch.
+    """Train fresh networks for `config.epochs`. `report` hears at most once a second and at the end, `say`
+    gets a line per epoch.
 
-    The same seed, data, device, thread count and number of processes give the same weights, in each process. Raises Diverged when a loss
-    is not finite, Rejected when a batch is too small for so many processes.
+    The same seed, data, device, thread count and number of processes give the same weights, in each process.
+    Raises Diverged when a loss is not finite, Rejected when a batch is too small for so many processes.
     """
     torch.manual_seed(config.seed)
     order = torch.Generator().manual_seed(config.seed)
@@ -71,7 +79,8 @@ def train_networks(
     ranks.begin(networks, config.seed)
     optimizers = family.optimizers(networks, config)
     schedules = {
-        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config)) for name, optimizer in optimizers.items()
+        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config))
+        for name, optimizer in optimizers.items()
     }
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     checkpoints = checkpoint_steps(total)
@@ -97,7 +106,9 @@ def train_networks(
                 mean = ranks.average(optimizers[name], loss, len(mine) / len(rows))
                 optimizers[name].step()
                 schedules[name].step()
-                sums[name] = sums.get(name, torch.zeros((), device=device)) + mean  # no sync: read when reported
+                sums[name] = (
+                    sums.get(name, torch.zeros((), device=device)) + mean
+                )  # no sync: read when reported
             step += 1
             pace.step()
             if step in checkpoints and ranks.is_first:
@@ -107,14 +118,18 @@ def train_networks(
             if step < total and ranks.is_first and pace.is_due():
                 report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
         losses = _means(sums, per_epoch, step)
-        say(f"epoch {epoch}/{config.epochs}  " + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items()))
+        say(
+            f"epoch {epoch}/{config.epochs}  "
+            + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items())
+        )
     ranks.agree(networks)
     report(1.0, 0, losses)
     return Trained(networks.eval(), device, losses, pictures)
 
 
 class _Pace:
-    """Seconds per step as an exponential moving average, without the first step, which warms up; and when the next report is due."""
+    """Seconds per step as an exponential moving average, without the first step, which warms up; and when the
+    next report is due."""
 
     def __init__(self) -> None:
         self._last = self._reported = time.monotonic()
@@ -141,7 +156,8 @@ class _Pace:
 
 
 def _shuffled(count: int, batches: int, order: torch.Generator) -> Iterator[torch.Tensor]:
-    """Row numbers of each batch. All examples take part, so that no batch is left with the one row that batch norm cannot take."""
+    """Row numbers of each batch. All examples take part, so that no batch is left with the one row that batch
+    norm cannot take."""
     yield from torch.tensor_split(torch.randperm(count, generator=order), batches)
 
 
@@ -149,7 +165,10 @@ def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str,
     means = {name: total.item() / steps for name, total in sums.items()}
     for name, mean in means.items():
         if not abs(mean) < float("inf"):
-            raise Diverged(f"training diverged: the {name} loss is {mean} by step {step}", fix="lower learningRate, or look at the data")
+            raise Diverged(
+                f"training diverged: the {name} loss is {mean} by step {step}",
+                fix="lower learningRate, or look at the data",
+            )
     return means
 
 

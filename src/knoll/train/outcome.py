@@ -17,12 +17,15 @@ def find_outcome(run_id: str, platform: Platform) -> Outcome | None:
 
 
 def write_outcome(run_id: str, outcome: Outcome, platform: Platform) -> bool:
-    """Write how the run has ended; False when it had ended before, however. A hint comes before an outcome that is superseded."""
+    """Write how the run has ended; False when it had ended before, however. A hint comes before an outcome
+    that is superseded."""
     root = platform.settings.model_root
     if outcome.superseded:
         platform.store.put(superseded_uri(root, run_id), b"{}", content_type="application/json")
     try:
-        platform.store.put(outcome_uri(root, run_id), dump(outcome), if_absent=True, content_type="application/json")
+        platform.store.put(
+            outcome_uri(root, run_id), dump(outcome), if_absent=True, content_type="application/json"
+        )
     except AlreadyExists:
         return False
     return True

@@ -11,24 +11,39 @@ from knoll.ports import Document
 __all__ = ["JOB_LABEL", "last_end", "obstacle"]
 
 JOB_LABEL = "batch.kubernetes.io/job-name"
-_STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"}
+_STUCK = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+}
 _LONGEST = 200  # characters of what a table shows
 _LONGEST_END = 1000
 
 
 def obstacle(pod: Document) -> str:
-    """Why the Pod does not start, such as "Unschedulable: 0/1 nodes are available"; "" when nothing is in its way."""
+    """Why the Pod does not start, such as "Unschedulable: 0/1 nodes are available"; "" when nothing is in its
+    way."""
     status = pod.get("status") or {}
     if status.get("phase", "Pending") != "Pending":
         return ""
     waiting = [(one.get("state") or {}).get("waiting") or {} for one in _containers(status)]
-    conditions = [one for one in status.get("conditions") or [] if (one.get("type"), one.get("status")) == ("PodScheduled", "False")]
-    found = [one for one in waiting if one.get("reason") in _STUCK] + [one for one in conditions if one.get("reason") == "Unschedulable"]
+    conditions = [
+        one
+        for one in status.get("conditions") or []
+        if (one.get("type"), one.get("status")) == ("PodScheduled", "False")
+    ]
+    found = [one for one in waiting if one.get("reason") in _STUCK] + [
+        one for one in conditions if one.get("reason") == "Unschedulable"
+    ]
     return _cut(": ".join(_words(found[0], "reason", "message")), _LONGEST) if found else ""
 
 
 def last_end(pods: Iterable[Document]) -> str:
-    """How the Pod that ended last did end, such as "OOMKilled, exit code 137"; "" when none has ended badly."""
+    """How the Pod that ended last did end, such as "OOMKilled, exit code 137"; "" when none has ended
+    badly."""
     ends = sorted((end for pod in pods if (end := _end(pod))[1]), key=lambda end: end[0])
     return _cut(ends[-1][1], _LONGEST_END) if ends else ""
 
@@ -38,12 +53,18 @@ def _end(pod: Document) -> tuple[str, str]:
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return "", ""
-    ends = [(one.get("state") or {}).get("terminated") or {} for one in _containers(status) if one.get("name") == "trainer"]
+    ends = [
+        (one.get("state") or {}).get("terminated") or {}
+        for one in _containers(status)
+        if one.get("name") == "trainer"
+    ]
     end = ends[0] if ends else {}
     code = [f"exit code {end['exitCode']}"] if "exitCode" in end else []
     how = ", ".join([*_words(end, "reason"), *code])
     time = str(end.get("finishedAt") or (pod.get("metadata") or {}).get("creationTimestamp") or "")
-    return time, ": ".join([*_words(status, "reason", "message"), *([how] if how else []), *_words(end, "message")])
+    return time, ": ".join(
+        [*_words(status, "reason", "message"), *([how] if how else []), *_words(end, "message")]
+    )
 
 
 def _containers(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -1,8 +1,8 @@
 """Writing a model version: its number, its files, and last of all its manifest.
 
-A number is claimed by a conditional write, so two runs never share one, and a run that is started again finds its own. No file is ever
-overwritten: if an attempt before this one has left other bytes under the number, that number is given up, and it never becomes a version,
-because it has no manifest.
+A number is claimed by a conditional write, so two runs never share one, and a run that is started again finds
+its own. No file is ever overwritten: if an attempt before this one has left other bytes under the number,
+that number is given up, and it never becomes a version, because it has no manifest.
 """
 
 import mimetypes
@@ -16,7 +16,9 @@ from knoll.versions import Manifest, dump_manifest, load_manifest
 
 __all__ = ["Draft", "publish"]
 
-Draft = Callable[[str], tuple[Mapping[str, bytes], Manifest]]  # version -> its files by name, without the manifest, and the manifest
+Draft = Callable[
+    [str], tuple[Mapping[str, bytes], Manifest]
+]  # version -> its files by name, without the manifest, and the manifest
 
 
 def publish(store: ObjectStore, root: str, model: str, run: str, draft: Draft) -> Manifest:
@@ -49,7 +51,9 @@ def _new_claims(store: ObjectStore, root: str, model: str, run: str, taken: list
 def _put_once(store: ObjectStore, uri: str, body: bytes) -> bool:
     """Whether the object now is `body`: written here, or found to be the same."""
     try:
-        store.put(uri, body, if_absent=True, content_type=mimetypes.guess_type(uri)[0] or "application/octet-stream")
+        store.put(
+            uri, body, if_absent=True, content_type=mimetypes.guess_type(uri)[0] or "application/octet-stream"
+        )
     except AlreadyExists:
         return store.get(uri) == body
     return True

@@ -1,8 +1,9 @@
-"""The processes that train one model together: who this one is, its share of a batch, and the mean of all gradients.
+"""The processes that train one model together: who this one is, its share of a batch, and the mean of all
+gradients.
 
-The networks are not wrapped in DistributedDataParallel: it expects one forward and one backward a step, and a family may yield several
-losses with several optimisers, where a network takes part in the loss of another. Averaging the gradients of the one optimiser that is
-about to step needs no such rule.
+The networks are not wrapped in DistributedDataParallel: it expects one forward and one backward a step, and a
+family may yield several losses with several optimisers, where a network takes part in the loss of another.
+Averaging the gradients of the one optimiser that is about to step needs no such rule.
 """
 
 import time
@@ -30,7 +31,8 @@ _LEAST = 2  # examples of a batch in each process: batch norm cannot take one
 
 @dataclass(frozen=True)
 class Ranks:
-    """One of `world` processes, the number `rank` of all and `local` of its node. `board` is what they tell each other without a tensor."""
+    """One of `world` processes, the number `rank` of all and `local` of its node. `board` is what they tell
+    each other without a tensor."""
 
     rank: int = 0
     world: int = 1
@@ -53,16 +55,19 @@ class Ranks:
         """Raise Rejected when a batch of `smallest` examples is too small to be shared."""
         if self.world > 1 and smallest < _LEAST * self.world:
             raise Rejected(
-                f"a batch of {smallest} examples is too small for {self.world} processes, which need {_LEAST} each",
+                f"a batch of {smallest} examples is too small for {self.world} processes, which need "
+                f"{_LEAST} each",
                 fix="raise spec.training.config.batchSize, or lower spec.training.nodes or processesPerNode",
             )
 
     def share(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows of a batch that are this process's: all of them are somebody's, and nobody has two more than another."""
+        """The rows of a batch that are this process's: all of them are somebody's, and nobody has two more
+        than another."""
         return rows[self.rank :: self.world]
 
     def begin(self, networks: nn.Module, seed: int) -> None:
-        """Make the weights those of the first process, and random numbers different: noise and latent vectors are drawn for each share."""
+        """Make the weights those of the first process, and random numbers different: noise and latent vectors
+        are drawn for each share."""
         if self.world > 1:
             for value in networks.state_dict().values():
                 dist.broadcast(value, 0)
@@ -70,9 +75,11 @@ class Ranks:
             torch.manual_seed((seed + self.rank) % 2**63)
 
     def average(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, weight: float) -> torch.Tensor:
-        """Make gradients those of the mean loss over the whole batch, and return that loss; `weight` is this process's part of the batch.
+        """Make gradients those of the mean loss over the whole batch, and return that loss; `weight` is this
+        process's part of the batch.
 
-        A number that is not finite in one process is so in all of them after this. Raises Unavailable when another process is gone.
+        A number that is not finite in one process is so in all of them after this. Raises Unavailable when
+        another process is gone.
         """
         mean = loss.detach().clone()
         if self.world > 1:
@@ -91,7 +98,8 @@ class Ranks:
             self.board.set(_ENDED, str(code))
 
     def wait_for_end(self, seconds: float) -> int:
-        """The exit code of the first process, once it has ended. Raises Unavailable after so many seconds, or when it is gone."""
+        """The exit code of the first process, once it has ended. Raises Unavailable after so many seconds, or
+        when it is gone."""
         assert self.board is not None
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
 """What a run tells the world while it trains: a progress record, and events that repeat it.
 
-Both are sent by a thread of their own, the latest state only, so that a slow store or broker never holds a gradient step up; and neither
-is worth a run: what cannot be sent is logged.
+Both are sent by a thread of their own, the latest state only, so that a slow store or broker never holds a
+gradient step up; and neither is worth a run: what cannot be sent is logged.
 """
 
 import time
@@ -30,7 +30,9 @@ def publish_event(kind: str, run: Run, data: Mapping[str, Any], platform: Platfo
     """Publish an event about the run, or log that the broker did not take it: stored state says the same."""
     source, present = platform.settings.source, platform.clock.now()
     body = {"runId": run.id, "model": run.model, **data}
-    event = new_event(kind, source=source, time=present, subject=run.model, data=body, cause=_cause(run), id=id)
+    event = new_event(
+        kind, source=source, time=present, subject=run.model, data=body, cause=_cause(run), id=id
+    )
     try:
         platform.events.publish(event)
     except Unavailable as error:
@@ -42,7 +44,14 @@ def _cause(run: Run) -> Event | None:
     if not cause.get("id"):
         return None
     extensions = {"correlationid": cause.get("correlationid", cause["id"])}
-    return Event(cause["id"], "", cause.get("type", ""), cause.get("time", ""), cause.get("subject", ""), extensions=extensions)
+    return Event(
+        cause["id"],
+        "",
+        cause.get("type", ""),
+        cause.get("time", ""),
+        cause.get("subject", ""),
+        extensions=extensions,
+    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,13 @@ class Reporter:
         """A line of the run's log."""
         say(line)
 
-    def report(self, state: str, percent: int, seconds_left: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+    def report(
+        self,
+        state: str,
+        percent: int,
+        seconds_left: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         """Make this the run's progress, unless a newer one overtakes it. Returns at once."""
         self._latest = _News(state, percent, seconds_left, metrics or {})
         if self._sending is not None and not self._sending.done():
@@ -88,9 +103,13 @@ class Reporter:
     def _send(self, news: _News) -> None:
         self._sent = news
         root = self._platform.settings.model_root
-        progress = Progress(news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat())
+        progress = Progress(
+            news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat()
+        )
         try:
-            self._platform.store.put(progress_uri(root, self._run.id), dump(progress), content_type="application/json")
+            self._platform.store.put(
+                progress_uri(root, self._run.id), dump(progress), content_type="application/json"
+            )
         except Unavailable as error:
             say(f"progress was not written: {error}")
         if time.monotonic() < self._next_event:

@@ -1,7 +1,9 @@
-"""Passes over one state, one at a time in a process: who asks while one goes on shares the next, with all who ask meanwhile.
+"""Passes over one state, one at a time in a process: who asks while one goes on shares the next, with all who
+ask meanwhile.
 
-A hundred events at once then cost a few passes, and no two threads act on what both of them saw before either had acted. Other processes
-know nothing of it: what must hold for them, too, a conditional write or the API server decides.
+A hundred events at once then cost a few passes, and no two threads act on what both of them saw before either
+had acted. Other processes know nothing of it: what must hold for them, too, a conditional write or the API
+server decides.
 """
 
 import threading
@@ -16,10 +18,13 @@ __all__ = ["SingleFlight", "single_flight"]
 
 
 class SingleFlight:
-    """Tickets are numbers in the order of asking: a pass covers all that were given before it began, if it succeeds."""
+    """Tickets are numbers in the order of asking: a pass covers all that were given before it began, if it
+    succeeds."""
 
     def __init__(self) -> None:
-        self._turn = threading.RLock()  # not Lock: a thread in a pass may be led back here, as schedules do that hold a call up
+        self._turn = (
+            threading.RLock()
+        )  # not Lock: a thread in a pass may be led back here, as schedules do that hold a call up
         self._tickets = count(1)
         self._newest = self._covered = 0
 
@@ -39,7 +44,8 @@ class SingleFlight:
             yield
 
     def share(self, ticket: int, act: Callable[[], None]) -> None:
-        """Do a pass, unless one that began after the ticket was given has been done; one that raised has not been."""
+        """Do a pass, unless one that began after the ticket was given has been done; one that raised has not
+        been."""
         with self._turn:
             if ticket <= self._covered:
                 return

@@ -1,8 +1,9 @@
 """One run from its record to its outcome: what happens inside a training Job.
 
-The outcome is written once, after the version, so that a trainer that is killed anywhere can be started again and ends with the same
-version. Its exit code is what the Job's failure policy reads. Of several processes that train together, the first does what one alone
-would, and the others follow it: they end after it, and as it has ended.
+The outcome is written once, after the version, so that a trainer that is killed anywhere can be started again
+and ends with the same version. Its exit code is what the Job's failure policy reads. Of several processes
+that train together, the first does what one alone would, and the others follow it: they end after it, and as
+it has ended.
 """
 
 import math
@@ -37,10 +38,11 @@ class _Terminated(BaseException):
 
 
 def train(run_id: str, platform: Platform) -> int:
-    """Carry out the run; the exit code: 0 a version is there, 65 rejected or failed for good, 75 try again, 143 preempted.
+    """Carry out the run; the exit code: 0 a version is there, 65 rejected or failed for good, 75 try again,
+    143 preempted.
 
-    The first two come with an outcome, and a run that has one is not trained again. Faults of knoll itself propagate. To be called in
-    the main thread, where signals arrive.
+    The first two come with an outcome, and a run that has one is not trained again. Faults of knoll itself
+    propagate. To be called in the main thread, where signals arrive.
     """
     try:
         with _ends_on_sigterm(), joined(choose_device(platform.settings.device)) as ranks:
@@ -77,7 +79,8 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
 
 
 def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
-    """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as well, and writes down."""
+    """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as
+    well, and writes down."""
     run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
     with suppress(Rejected, DataChanged):
         learn(run, platform, ranks, Quiet())
@@ -94,7 +97,9 @@ def _attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> 
     return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)
 
 
-def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> tuple[str, Mapping[str, float]]:
+def _make_version(
+    run: Run, learnt: Learnt, platform: Platform, reporter: Reporter
+) -> tuple[str, Mapping[str, float]]:
     metrics = _score(learnt)
     reporter.report("exporting", 96, metrics=metrics)
     work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
@@ -112,7 +117,9 @@ def _score(learnt: Learnt) -> Mapping[str, float]:
     say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
     if faults:
-        raise Diverged("training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data")
+        raise Diverged(
+            "training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data"
+        )
     return metrics
 
 

@@ -1,7 +1,7 @@
 """Whose turn it is: which runs of the inbox get their Job now, and which never will. Pure.
 
-One Job of a model is live at a time, and no more Jobs in all than the quota. Two deciders may see different worlds and start two; whoever
-comes later sees both, so `surplus` makes one of them wait again.
+One Job of a model is live at a time, and no more Jobs in all than the quota. Two deciders may see different
+worlds and start two; whoever comes later sees both, so `surplus` makes one of them wait again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -24,7 +24,8 @@ Concurrency = Literal["Queue", "Replace", "Forbid"]
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A run that is not settled, with the objects in the inbox that say so; entries are in the order of their data's age."""
+    """A run that is not settled, with the objects in the inbox that say so; entries are in the order of their
+    data's age."""
 
     data_at: str
     run: str
@@ -34,21 +35,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done: runs to start, oldest first; runs whose turn it were, but for the quota; runs that end untrained, and why."""
+    """What is to be done: runs to start, oldest first; runs whose turn it were, but for the quota; runs that
+    end untrained, and why."""
 
     start: Sequence[Entry]
     blocked: Sequence[Entry]
     skip: Mapping[Entry, str]
 
 
-def forbidding(entries: Iterable[Entry], jobs: Iterable[Document], policies: Mapping[str, Concurrency]) -> set[str]:
-    """The runs with live Jobs that keep an entry of their model from ever being trained, unless they have had their outcome."""
+def forbidding(
+    entries: Iterable[Entry], jobs: Iterable[Document], policies: Mapping[str, Concurrency]
+) -> set[str]:
+    """The runs with live Jobs that keep an entry of their model from ever being trained, unless they have had
+    their outcome."""
     models = {entry.model for entry in entries if policies.get(entry.model) == "Forbid"}
     return {_name(job) for job in jobs if is_live(job) and _model(job) in models}
 
 
 def plan_turns(
-    entries: Iterable[Entry], jobs: Sequence[Document], policies: Mapping[str, Concurrency], quota: int, over: Set[str] = frozenset()
+    entries: Iterable[Entry],
+    jobs: Sequence[Document],
+    policies: Mapping[str, Concurrency],
+    quota: int,
+    over: Set[str] = frozenset(),
 ) -> Plan:
     """The turns of all models in `policies`; entries of others, and those that have an ended Job, wait.
 
@@ -63,13 +72,16 @@ def plan_turns(
         mine = [entry for entry in open_entries if entry.model == model]
         running = {_name(job) for job in live if _model(job) == model}
         skip |= _skipped(mine, running, running - over, policy)
-        first += _next([entry for entry in mine if entry not in skip], running - {entry.run for entry in skip})
+        first += _next(
+            [entry for entry in mine if entry not in skip], running - {entry.run for entry in skip}
+        )
     room = max(0, quota - len({_name(job) for job in live} - {entry.run for entry in skip}))
     return Plan(sorted(first)[:room], sorted(first)[room:], skip)
 
 
 def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
-    """Names of the Jobs of runs that are live beside an older Job of their model, or beyond the quota and have hardly begun.
+    """Names of the Jobs of runs that are live beside an older Job of their model, or beyond the quota and
+    have hardly begun.
 
     A Job that has trained for a while stays, also when somebody has lowered the quota.
     """
@@ -87,7 +99,9 @@ def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
     return late
 
 
-def _skipped(mine: Sequence[Entry], running: Set[str], training: Set[str], policy: Concurrency) -> dict[Entry, str]:
+def _skipped(
+    mine: Sequence[Entry], running: Set[str], training: Set[str], policy: Concurrency
+) -> dict[Entry, str]:
     if policy == "Replace" and mine:
         return dict.fromkeys(mine[:-1], f"replaced by {mine[-1].run}: the Model's concurrency is Replace")
     if policy == "Forbid" and training:

@@ -38,15 +38,27 @@ class Work:
 
 
 def draft_version(work: Work, *, created_at: str, threads: int = 0) -> Draft:
-    """What `publish` asks for each number that it tries. Raises Rejected when the graph does not answer as the network."""
+    """What `publish` asks for each number that it tries. Raises Rejected when the graph does not answer as
+    the network."""
     pictures = _pictures(work)
     networks = work.trained.networks.cpu()
-    weights = save({name: value.contiguous() for name, value in networks.state_dict().items()}, {"run": work.run.id})
+    weights = save(
+        {name: value.contiguous() for name, value in networks.state_dict().items()}, {"run": work.run.id}
+    )
     export = work.family.export(networks, work.examples, work.config)
     common = {"model.safetensors": weights, **_served(export, threads), **pictures}
     config = work.config.model_dump(mode="json", by_alias=True)
     counts = len(work.examples.train[0]), len(work.examples.held_out[0])
-    facts = CardFacts(work.run, work.family.task, work.metrics, config, counts, export.signature, export.samples[0], tuple(pictures))
+    facts = CardFacts(
+        work.run,
+        work.family.task,
+        work.metrics,
+        config,
+        counts,
+        export.signature,
+        export.samples[0],
+        tuple(pictures),
+    )
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files = {**common, "README.md": model_card(facts, version).encode()}

@@ -17,7 +17,8 @@ _JOB_NAME = re.compile(r"[-a-z0-9]{1,63}")
 
 
 def note_obstacle(event: Event, platform: Platform) -> None:
-    """Write and publish what keeps the Pod of this event from starting, unless that is known, or the trainer has spoken since.
+    """Write and publish what keeps the Pod of this event from starting, unless that is known, or the trainer
+    has spoken since.
 
     Raises Rejected when the Pod is of no form that Kubernetes knows, or claims to be of a run that cannot be.
     """
@@ -39,10 +40,24 @@ def note_waiting(run: str, model: str, state: str, platform: Platform, event: Ev
         return
     progress = Progress(state, 0, None, {}, platform.clock.now().isoformat())
     platform.store.put(uri, dump(progress), content_type="application/json")
-    data = {"runId": run, "model": model, "state": state, "progressPercentage": 0, "estimatedRemainingSeconds": None, "metrics": {}}
+    data = {
+        "runId": run,
+        "model": model,
+        "state": state,
+        "progressPercentage": 0,
+        "estimatedRemainingSeconds": None,
+        "metrics": {},
+    }
     time = platform.clock.now()
     platform.events.publish(
-        new_event(TRAINING_PROGRESSED, source=platform.settings.source, time=time, subject=model, data=data, cause=event)
+        new_event(
+            TRAINING_PROGRESSED,
+            source=platform.settings.source,
+            time=time,
+            subject=model,
+            data=data,
+            cause=event,
+        )
     )
 
 
@@ -54,7 +69,8 @@ def _known(uri: str, platform: Platform) -> Progress | None:
 
 
 def _is_news(state: str, event: Event, known: Progress | None) -> bool:
-    """Whether the record says something else, and is not from after the event: events arrive late, and out of order."""
+    """Whether the record says something else, and is not from after the event: events arrive late, and out of
+    order."""
     return known is None or (known.state != state and _instant(known.updated_at) <= _instant(event.time))
 
 

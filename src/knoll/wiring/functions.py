@@ -1,7 +1,7 @@
 """The deployable functions, as they answer HTTP: one table of handlers for Knative and the laptop alike.
 
-An answer is 204, 200 with a CloudEvent, 422 or 503, and nothing else: whatever else a function says, the broker would take for a fault and
-deliver again.
+An answer is 204, 200 with a CloudEvent, 422 or 503, and nothing else: whatever else a function says, the
+broker would take for a fault and deliver again.
 """
 
 import logging
@@ -48,7 +48,12 @@ def _replay(_: Event, platform: Platform) -> None:
     replay_wanted(platform, lambda headers, body: _read(headers, body, platform))
 
 
-HANDLERS: Mapping[str, Handler] = {"ingest": ingest.handle, "train": train.handle, "rollout": rollout.handle, "sweep": sweep}
+HANDLERS: Mapping[str, Handler] = {
+    "ingest": ingest.handle,
+    "train": train.handle,
+    "rollout": rollout.handle,
+    "sweep": sweep,
+}
 
 
 def answer(name: str, headers: Mapping[str, str], body: bytes, platform: Platform) -> Response:
@@ -76,11 +81,15 @@ def answer_request(name: str, request: Request) -> FlaskResponse:
 
 def _consent(origin: str) -> Mapping[str, str]:
     """Headers that let a cloud send events here: section 4 of the CloudEvents HTTP webhook specification."""
-    return {"Allow": "POST", **({"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {})}
+    return {
+        "Allow": "POST",
+        **({"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {}),
+    }
 
 
 def _ingest(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
-    """Read a notification or an event; one that is refused becomes a dead letter here, unless a broker brought it, which sees to that."""
+    """Read a notification or an event; one that is refused becomes a dead letter here, unless a broker
+    brought it, which sees to that."""
     try:
         return _read(headers, body, platform)
     except InvalidEvent as error:
@@ -97,7 +106,8 @@ def _read(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event 
 
 
 def _came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the event carries the time at which a broker of Knative took it in; stores and clouds have no dead-letter sink."""
+    """Whether the event carries the time at which a broker of Knative took it in; stores and clouds have no
+    dead-letter sink."""
     if not is_structured(headers):
         return any(name.lower() == f"ce-{_ARRIVAL}" for name in headers)
     with suppress(InvalidEvent):
@@ -118,7 +128,8 @@ def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
 
 @cache
 def _platform(name: str) -> Platform:
-    """What the function needs of the world; dead letters need no API server, and must be kept also while there is none."""
+    """What the function needs of the world; dead letters need no API server, and must be kept also while
+    there is none."""
     settings = read_settings()
     if name == "sweep":
         probe_store(settings)

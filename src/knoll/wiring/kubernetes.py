@@ -1,4 +1,5 @@
-"""What an installation on a cluster says about itself: its namespace, its broker, its settings and the keys of its store.
+"""What an installation on a cluster says about itself: its namespace, its broker, its settings and the keys
+of its store.
 
 Adapters and their libraries are imported when a cluster is asked for, because a laptop never does.
 """
@@ -32,12 +33,15 @@ def kubernetes_cluster(settings: Settings) -> "KubernetesCluster":
 
 
 def settings_of_function(settings: Settings) -> Settings:
-    """The settings, with the namespace of the Pod and, where no sink is set, the address of the namespace's Broker.
+    """The settings, with the namespace of the Pod and, where no sink is set, the address of the namespace's
+    Broker.
 
     Raises Unavailable while the Broker has no address.
     """
     cluster = kubernetes_cluster(settings)
-    return settings.model_copy(update={"namespace": cluster.namespace, "sink": settings.sink or _address(cluster, settings.broker)})
+    return settings.model_copy(
+        update={"namespace": cluster.namespace, "sink": settings.sink or _address(cluster, settings.broker)}
+    )
 
 
 def settings_of_installation(settings: Settings) -> Settings:
@@ -66,7 +70,10 @@ def _address(cluster: "KubernetesCluster", broker: str) -> str:
     status = cluster.get("Broker", broker).get("status") or {}
     url = (status.get("address") or {}).get("url")
     if not url:
-        raise Unavailable(f"the Broker {broker} in {cluster.namespace} has no address yet", fix=f"kubectl describe broker {broker}")
+        raise Unavailable(
+            f"the Broker {broker} in {cluster.namespace} has no address yet",
+            fix=f"kubectl describe broker {broker}",
+        )
     return str(url)
 
 
@@ -82,4 +89,8 @@ def _keys(cluster: "KubernetesCluster") -> Mapping[str, str]:
         data = cluster.get("Secret", _SECRET).get("data") or {}
     except (Forbidden, NotFound):
         return {}
-    return {field: base64.b64decode(data[name]).decode() for name, field in _OF_THE_STORE.items() if data.get(name)}
+    return {
+        field: base64.b64decode(data[name]).decode()
+        for name, field in _OF_THE_STORE.items()
+        if data.get(name)
+    }

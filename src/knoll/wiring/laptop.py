@@ -1,4 +1,5 @@
-"""`knoll up`: the platform on one machine, real parts behind the same handlers, Trigger files and documents that a cluster has.
+"""`knoll up`: the platform on one machine, real parts behind the same handlers, Trigger files and documents
+that a cluster has.
 
     front      one HTTP port: broker ingress, functions, predict gateway
     SeaweedFS  the S3 server, unless the user brought one; its notifications go to functions/ingest
@@ -52,7 +53,8 @@ _DEAD_LETTERS = "knoll-dead-letters"  # also for letters whose Trigger or sink i
 
 
 def run(settings: Settings, ready: Callable[[Running], None]) -> None:
-    """Run the platform until SIGINT or SIGTERM; `ready` is called once it takes uploads and requests. Raises Unavailable when it cannot."""
+    """Run the platform until SIGINT or SIGTERM; `ready` is called once it takes uploads and requests. Raises
+    Unavailable when it cannot."""
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())
@@ -60,7 +62,13 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
         stack.enter_context(only_one(settings.home))
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
-        settings = settings.model_copy(update={"port": port, "url": f"http://127.0.0.1:{port}", "sink": f"http://127.0.0.1:{port}/broker"})
+        settings = settings.model_copy(
+            update={
+                "port": port,
+                "url": f"http://127.0.0.1:{port}",
+                "sink": f"http://127.0.0.1:{port}/broker",
+            }
+        )
         store = stack.enter_context(_object_store(settings))
         settings = _with_store(settings, store)
         _start(settings, bound, stack)
@@ -69,7 +77,10 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
         ready(found)
         while not ending.wait(0.5):
             if store is not None and store.poll() is not None:
-                raise Unavailable("SeaweedFS has ended by itself", fix=f"read {settings.home / 'logs' / 'weed.log'}, then knoll up again")
+                raise Unavailable(
+                    "SeaweedFS has ended by itself",
+                    fix=f"read {settings.home / 'logs' / 'weed.log'}, then knoll up again",
+                )
 
 
 def history(settings: Settings) -> EventLog:
@@ -85,7 +96,9 @@ def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
         return
     home = settings.home
     keys = read_keys(home / "keys.json")
-    server = SeaweedFS(home / "s3", keys, home / "logs" / "weed.log", notify=f"{settings.url}/functions/ingest")
+    server = SeaweedFS(
+        home / "s3", keys, home / "logs" / "weed.log", notify=f"{settings.url}/functions/ingest"
+    )
     try:
         server.wait_ready()
         yield server
@@ -110,17 +123,36 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     def subscriber(name: str) -> Callable[[Event], Event | None]:
         return lambda event: HANDLERS[name](event, platform)
 
-    subscribers = {f"knoll-{name}": subscriber(name) for name in HANDLERS} | {"knoll-notifications": subscriber("ingest")}
+    subscribers = {f"knoll-{name}": subscriber(name) for name in HANDLERS} | {
+        "knoll-notifications": subscriber("ingest")
+    }
     subscribers[_DEAD_LETTERS] = lambda event: dead_letters.handle(event, platform)
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
-    platform = build_platform(settings.model_copy(update={"sink": ""}), broker)  # documents outlive this port: children hear of it here
+    platform = build_platform(
+        settings.model_copy(update={"sink": ""}), broker
+    )  # documents outlive this port: children hear of it here
     servers = Servers(Services(cluster, broker, clock), _hosting(settings))
     front = Front(
-        bound, broker=partial(_take, broker), functions=_functions(platform), routes=Gateway(servers).routes(), lifespan=lambda: servers
+        bound,
+        broker=partial(_take, broker),
+        functions=_functions(platform),
+        routes=Gateway(servers).routes(),
+        lifespan=lambda: servers,
     )
     logs = settings.home / "logs" / "jobs"
-    jobs = JobRunner(cluster, broker, ENTRY_POINTS, _environment(settings), _secrets(settings), logs, clock, changed=cluster.revision)
-    tickers = [Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers]
+    jobs = JobRunner(
+        cluster,
+        broker,
+        ENTRY_POINTS,
+        _environment(settings),
+        _secrets(settings),
+        logs,
+        clock,
+        changed=cluster.revision,
+    )
+    tickers = [
+        Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers
+    ]
     parts: list[Front | Broker | JobRunner | Ticker] = [front, broker, jobs, *tickers]
     for part in parts:
         part.start()
@@ -128,7 +160,8 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
 
 
 def _probe(settings: Settings) -> None:
-    """Until it is known what the store's conditional writes are worth, they are read back: nothing waits for this."""
+    """Until it is known what the store's conditional writes are worth, they are read back: nothing waits for
+    this."""
     with suppress(Unavailable):
         probe_store(settings)
 
@@ -162,7 +195,11 @@ def _hosting(settings: Settings) -> Hosting:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """What a SinkBinding and a ConfigMap give to a container on a cluster."""
-    return {"K_SINK": settings.sink, "KNOLL_HOME": str(settings.home), "KNOLL_MODEL_BUCKET": settings.model_bucket}
+    return {
+        "K_SINK": settings.sink,
+        "KNOLL_HOME": str(settings.home),
+        "KNOLL_MODEL_BUCKET": settings.model_bucket,
+    }
 
 
 def _secrets(settings: Settings) -> Mapping[str, Mapping[str, str]]:
@@ -190,8 +227,14 @@ def _running(settings: Settings) -> Running:
 
 
 def _eventing_folder() -> Path:
-    """The folder eventing/ of the source tree, or where an installation keeps it. Raises NotFound when there is neither."""
-    for folder in (Path(__file__).parents[3] / "eventing", Path(sysconfig.get_path("data")) / "share" / "knoll" / "eventing"):
+    """The folder eventing/ of the source tree, or where an installation keeps it. Raises NotFound when there
+    is neither."""
+    for folder in (
+        Path(__file__).parents[3] / "eventing",
+        Path(sysconfig.get_path("data")) / "share" / "knoll" / "eventing",
+    ):
         if folder.is_dir():
             return folder
-    raise NotFound("the folder eventing/ with Broker and Triggers is not there", fix="set KNOLL_EVENTING to it")
+    raise NotFound(
+        "the folder eventing/ with Broker and Triggers is not there", fix="set KNOLL_EVENTING to it"
+    )

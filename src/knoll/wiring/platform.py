@@ -31,7 +31,8 @@ def function_platform(settings: Settings) -> Platform:
 
 
 def probe_store(settings: Settings) -> None:
-    """Find out, once for each model bucket, whether the store's conditional writes are atomic. Raises StoreUnavailable."""
+    """Find out, once for each model bucket, whether the store's conditional writes are atomic. Raises
+    StoreUnavailable."""
     probe_once(object_store(settings), settings.model_root, SystemClock().now())
 
 
@@ -41,11 +42,16 @@ def service_platform(settings: Settings) -> Platform:
 
 
 def user_platform(settings: Settings) -> Platform:
-    """The platform of a person at the command line: the installation in a namespace of a cluster, or what `knoll up` runs in this home.
+    """The platform of a person at the command line: the installation in a namespace of a cluster, or what
+    `knoll up` runs in this home.
 
     Raises Unavailable when there is none.
     """
-    return service_platform(settings_of_installation(settings) if settings.cluster == "kubernetes" else settings_of_running(settings))
+    return service_platform(
+        settings_of_installation(settings)
+        if settings.cluster == "kubernetes"
+        else settings_of_running(settings)
+    )
 
 
 def build_platform(settings: Settings, events: Events) -> Platform:

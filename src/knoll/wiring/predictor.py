@@ -1,4 +1,5 @@
-"""Entry point of the predictor image: `knoll-predictor --model NAME` and where the version is, inside a revision."""
+"""Entry point of the predictor image: `knoll-predictor --model NAME` and where the version is, inside a
+revision."""
 
 import argparse
 from functools import partial
@@ -19,7 +20,9 @@ def main() -> None:
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--version-uri", help="s3:// folder of a version of that model, ending with a slash")
     place.add_argument(
-        "--model-dir", type=Path, help="local folder with the files of a version, as KServe's storage initializer leaves them"
+        "--model-dir",
+        type=Path,
+        help="local folder with the files of a version, as KServe's storage initializer leaves them",
     )
     given = parser.parse_args()
     settings = read_settings()

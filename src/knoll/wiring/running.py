@@ -1,7 +1,7 @@
 """What `knoll up` runs in a home folder, so that other commands find it.
 
-The lock tells whether it runs: the system lets go of it when the process ends, however it ends. platform.json tells what it runs; it holds
-keys and is readable by its owner only.
+The lock tells whether it runs: the system lets go of it when the process ends, however it ends. platform.json
+tells what it runs; it holds keys and is readable by its owner only.
 """
 
 import fcntl
@@ -25,7 +25,8 @@ _LOOK = 0.5  # seconds; whoever asks what runs holds the lock for a moment
 
 @dataclass(frozen=True)
 class Running:
-    """A running platform. `url` takes predict requests, `s3_endpoint` objects; `own_s3` is the same when that server is ours."""
+    """A running platform. `url` takes predict requests, `s3_endpoint` objects; `own_s3` is the same when that
+    server is ours."""
 
     pid: int
     port: int
@@ -55,7 +56,8 @@ def keep(home: Path, platform: Running) -> None:
 
 
 def running(settings: Settings) -> Running | None:
-    """What runs in this home; None when nothing does, also when a kill has left its file behind, or before it is ready."""
+    """What runs in this home; None when nothing does, also when a kill has left its file behind, or before it
+    is ready."""
     try:
         found = Running(**json.loads((settings.home / _FILE).read_text()))
         with (settings.home / _LOCK).open() as file:
@@ -68,7 +70,8 @@ def running(settings: Settings) -> Running | None:
 
 
 def settings_of_running(settings: Settings) -> Settings:
-    """The settings, with the addresses and keys of the running platform. Raises NotFound when nothing runs."""
+    """The settings, with the addresses and keys of the running platform. Raises NotFound when nothing
+    runs."""
     found = running(settings)
     if found is None:
         raise NotFound(f"no platform runs in {settings.home}", fix="knoll up, in another terminal")

@@ -1,7 +1,8 @@
-"""Entry point of the trainer image: `knoll-trainer RUN` inside a Job, `knoll-trainer` inside the Job of a Knative JobSink.
+"""Entry point of the trainer image: `knoll-trainer RUN` inside a Job, `knoll-trainer` inside the Job of a
+Knative JobSink.
 
-A run of several processes is started by torchrun, as a child that calls this entry point again, once for each process; or by whoever has
-called torchrun already.
+A run of several processes is started by torchrun, as a child that calls this entry point again, once for each
+process; or by whoever has called torchrun already.
 """
 
 import sys
@@ -23,7 +24,8 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Train the run that the only argument names, or the event of a JobSink, and exit as the Job's failure policy understands it."""
+    """Train the run that the only argument names, or the event of a JobSink, and exit as the Job's failure
+    policy understands it."""
     try:
         code = _carry_out(sys.argv[1:], read_settings())
     except Unavailable as error:
@@ -49,22 +51,30 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
         _check_nodes(run, settings)
         if run.processes > 1:
             return launch(run, platform, ["-m", "knoll.wiring.trainer", run.id])
-    from knoll.train.trainer import train  # torch takes seconds and memory, and torchrun's parent needs neither
+    from knoll.train.trainer import (
+        train,
+    )  # torch takes seconds and memory, and torchrun's parent needs neither
 
     return train(run_id, platform)
 
 
 def _check_nodes(run: Run, settings: Settings) -> None:
     if settings.event_path and run.nodes > 1:
-        raise Rejected(f"run {run.id} wants {run.nodes} nodes, and a JobSink starts one", fix="leave it to knoll-train, or set nodes to 1")
+        raise Rejected(
+            f"run {run.id} wants {run.nodes} nodes, and a JobSink starts one",
+            fix="leave it to knoll-train, or set nodes to 1",
+        )
 
 
 def _read_event(path: Path) -> Event:
-    """The event in the file, or in the file `event` of the folder: Knative's documents say the one, its JobSink sets the other."""
+    """The event in the file, or in the file `event` of the folder: Knative's documents say the one, its
+    JobSink sets the other."""
     try:
         body = (path / "event" if path.is_dir() else path).read_bytes()
     except OSError as error:
-        raise Rejected(f"no event can be read from {path}: {error}", fix="set K_EVENT_PATH to the file of a CloudEvent") from error
+        raise Rejected(
+            f"no event can be read from {path}: {error}", fix="set K_EVENT_PATH to the file of a CloudEvent"
+        ) from error
     return event_from_http({"content-type": "application/cloudevents+json"}, body)
 
 
