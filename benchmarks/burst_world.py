@@ -28,11 +28,13 @@ from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict
 from knoll.events import object_changed
+from knoll.kube.jobs import is_live
 from knoll.laptop.seaweed import SeaweedFS, read_keys
-from knoll.names import model_of_run, outcome_uri, probe_uri, runs_uri
+from knoll.names import model_of_run
 from knoll.ports import Document
-from knoll.runs import Outcome, dump, load_run
-from knoll.train.job import is_live
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.probe import probe_uri
+from knoll.records.run import load_run, runs_uri
 
 __all__ = ["Jobs", "Receiver", "World", "declare", "upload", "write_markers"]
 
@@ -208,7 +210,7 @@ class Jobs:
     def _end(self, run: str) -> None:
         now = datetime.now(UTC)
         self._world.store.put(
-            outcome_uri(_ROOT, run), dump(Outcome("failed", now.isoformat(), reason="measured"))
+            outcome_uri(_ROOT, run), Outcome("failed", now.isoformat(), reason="measured").encode()
         )
         done = {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": now.isoformat()}]}
         try:

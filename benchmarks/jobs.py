@@ -24,8 +24,11 @@ from place import Place, until
 from knoll.adapters.http_binding import event_to_http
 from knoll.events import DATASET_LANDED, Event
 from knoll.ingest.opening import record_run
-from knoll.names import dataset_uri, inbox_uri, outcome_uri, run_id
-from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump
+from knoll.names import run_id
+from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
+from knoll.records.inbox import inbox_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.run import Run
 
 __all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
 
@@ -86,7 +89,7 @@ class Jobs:
         for it."""
         ended = Outcome("failed", _NOW, reason="measured")
         self._place.store.put(
-            outcome_uri(self._place.root, name), dump(ended), content_type="application/json"
+            outcome_uri(self._place.root, name), ended.encode(), content_type="application/json"
         )
         self._place.cluster.delete("Job", name)
         self._place.store.delete(inbox_uri(self._place.root, name, _NOW))

@@ -24,27 +24,24 @@ from results import Goal
 from rich.console import Console
 from rich.table import Table
 
-from knoll.adapters.cluster_memory import MemoryCluster
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NotFound
 from knoll.events import TICK, Event, new_event
 from knoll.ingest import handler as ingest
+from knoll.kube.ownership import owned
 from knoll.models import parse_model
-from knoll.names import (
-    claim_uri,
-    inbox,
-    manifest_uri,
-    outcome_uri,
-    rollout_step_uri,
-    run_uri,
-    version_name,
-    version_uri,
-)
-from knoll.parts import owned
+from knoll.names import version_name
 from knoll.ports import Document, Platform
+from knoll.records.claim import claim_uri
+from knoll.records.dataset import Dataset, DatasetObject
+from knoll.records.inbox import inbox
+from knoll.records.manifest import manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.rollout import rollout_step_uri
+from knoll.records.run import Run, run_uri
 from knoll.rollout.inference_service import desired
 from knoll.rollout.slot import Slot, Transition, slot_to_status
-from knoll.runs import Dataset, DatasetObject, Outcome, Run, dump
 from knoll.settings import Settings
 from knoll.train.job import job_document
 from knoll.wiring.functions import sweep
@@ -187,9 +184,8 @@ def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: in
     names = [f"model-{number:03d}" for number in range(models)]
     settings, nothing = Settings(home=Path()), None
     platform = Platform(store, cluster, nobody, nothing, clock, settings)  # type: ignore[arg-type]
-    before = dump(
-        Dataset("model", f"{_DATA}/model/", (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),))
-    )
+    objects = (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),)
+    before = Dataset("model", f"{_DATA}/model/", objects).encode()
     for uri in sorted(_history(names, runs, settings.model_root)):
         store.put(uri, before if "/datasets/" in uri else b"{}")
     for name in names:
@@ -228,7 +224,7 @@ def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None
     ingest.sweep(new_event(TICK, source="/bench", time=platform.clock.now()), platform)
     for one in list(store.list(inbox(root))):
         run = one.uri.removeprefix(inbox(root)).partition(".")[0]
-        store.put(outcome_uri(root, run), dump(Outcome("succeeded", now, version_name(runs))))
+        store.put(outcome_uri(root, run), Outcome("succeeded", now, version_name(runs)).encode())
         with suppress(NotFound):
             store.delete(one.uri)
     champion, before = version_name(runs), version_name(runs - 1)

@@ -10,9 +10,10 @@ import pytest
 
 from knoll.errors import InvalidModel, InvalidVersion, Rejected
 from knoll.models import parse_model
-from knoll.names import digest, inbox_entry, inbox_uri, run_id, split_uri, version_name, version_number
-from knoll.runs import Dataset, DatasetObject, dump, load_dataset
-from knoll.versions import Manifest, dump_manifest, entry_of, load_manifest, verify
+from knoll.names import digest, run_id, split_uri, version_name, version_number
+from knoll.records.dataset import Dataset, DatasetObject, load_dataset
+from knoll.records.inbox import inbox_entry, inbox_uri
+from knoll.records.manifest import Manifest, entry_of, load_manifest, verify
 
 
 def document(**spec: Any) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     )
     assert first.digest == again.digest
     assert first.digest != replace(first, objects=first.objects[1:]).digest
-    assert load_dataset(dump(first)) == first
+    assert load_dataset(first.encode()) == first
 
 
 def test_the_entries_of_an_inbox_are_told_apart_by_run_and_age_of_the_data() -> None:
@@ -153,20 +154,9 @@ def test_verify_lists_every_missing_extra_and_changed_file() -> None:
     files = {name: name.encode() for name in ("model.onnx", "signature.json", "README.md")}
     entries = {name: entry_of(body) for name, body in files.items()}
     manifest = load_manifest(
-        dump_manifest(
-            Manifest(
-                "digits",
-                "v000001",
-                "image-classifier",
-                "run",
-                "d",
-                {},
-                {"accuracy": 0.9},
-                "now",
-                "0",
-                entries,
-            )
-        )
+        Manifest(
+            "digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.9}, "now", "0", entries
+        ).encode()
     )
     verify(manifest, files)
     with pytest.raises(InvalidVersion) as caught:

@@ -13,7 +13,8 @@
         │   └── Forbidden        it has answered: nobody gave us the right
         ├── NotFound             the object is not there (yet)
         ├── AlreadyExists        somebody else created it first: read it back
-        └── Conflict             somebody else changed it first: read it again, decide again
+        ├── Conflict             somebody else changed it first: read it again, decide again
+        └── NewerSchema          a record that only a newer knoll understands, as during an upgrade
 
 Every error says what is wrong and why in its text, and in `fix` which command or change helps.
 """
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidModel",
     "InvalidVersion",
     "KnollError",
+    "NewerSchema",
     "NotFound",
     "Rejected",
     "StoreUnavailable",
@@ -100,6 +102,11 @@ class AlreadyExists(Unavailable):
 
 class Conflict(Unavailable):
     """Somebody else changed the object first."""
+
+
+class NewerSchema(Unavailable):
+    """A record that only a newer version of knoll understands; one that runs beside this one may act on
+    it."""
 
 
 def act_on_each(things: Iterable[_Thing], act: Callable[[_Thing], object]) -> None:

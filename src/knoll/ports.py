@@ -15,6 +15,7 @@ from knoll.settings import Settings
 
 __all__ = [
     "Answer",
+    "Bucket",
     "Clock",
     "Cluster",
     "Document",
@@ -150,6 +151,15 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True)
+class Bucket:
+    """The model bucket: its store, and its root as a URI without its last slash, such as
+    s3://knoll-models."""
+
+    store: ObjectStore
+    root: str
+
+
+@dataclass(frozen=True)
 class Platform:
     """Everything that a handler may touch."""
 
@@ -159,6 +169,11 @@ class Platform:
     predictors: Predictors
     clock: Clock
     settings: Settings
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where the records lie."""
+        return Bucket(self.store, self.settings.model_root)
 
 
 Handler = Callable[[Event, Platform], Event | None]

@@ -13,7 +13,7 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected
 from knoll.ports import Cluster, Document
 

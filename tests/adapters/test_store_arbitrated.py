@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe, probe_once
-from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import AlreadyExists
-from knoll.names import probe_uri
+from knoll.records.probe import probe_uri
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = "s3://models"

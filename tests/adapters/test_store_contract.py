@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.store_arbitrated import ArbitratedStore
-from knoll.adapters.store_memory import MemoryStore
 from knoll.adapters.store_s3 import PART_SIZE, S3Store
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.ports import ObjectStore

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict, NotFound
 from knoll.ports import ObjectStore

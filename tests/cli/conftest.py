@@ -11,19 +11,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from knoll.cli import app, plugin
-from knoll.names import (
-    dataset_uri,
-    manifest_uri,
-    outcome_uri,
-    progress_uri,
-    rollout_step_uri,
-    run_id,
-    run_uri,
-)
+from knoll.names import run_id
 from knoll.ports import Platform
-from knoll.runs import Dataset, DatasetObject, Outcome, Progress, Run, dump, load_run
+from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
+from knoll.records.manifest import FileEntry, Manifest, manifest_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.progress import Progress, progress_uri
+from knoll.records.rollout import rollout_step_uri
+from knoll.records.run import Run, load_run, run_uri
 from knoll.settings import read_settings
-from knoll.versions import FileEntry, Manifest, dump_manifest
 from knoll.wiring.platform import user_platform
 from knoll.wiring.running import Running, keep, only_one
 
@@ -151,23 +147,23 @@ class Records:
             "time": created_at,
         }
         uri = dataset_uri(self.root, model, data.digest)
-        self._put(uri, dump(data))
+        self._put(uri, data.encode())
         self._put(
             run_uri(self.root, id),
-            dump(Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause)),
+            Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause).encode(),
         )
         return id
 
     def progress(self, run: str, percent: int, eta: int, state: str = "training") -> None:
         progress = Progress(state, percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00")
-        self._put(progress_uri(self.root, run), dump(progress))
+        self._put(progress_uri(self.root, run), progress.encode())
 
     def outcome(self, run: str, state: Any = "succeeded", version: str = "v000001", reason: str = "") -> None:
         metrics = {"accuracy": 0.98} if state == "succeeded" else {}
         outcome = Outcome(
             state, "2026-01-01T00:01:00+00:00", version if state == "succeeded" else "", reason, metrics
         )
-        self._put(outcome_uri(self.root, run), dump(outcome))
+        self._put(outcome_uri(self.root, run), outcome.encode())
 
     def version(
         self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b""
@@ -181,7 +177,7 @@ class Records:
         manifest = Manifest(
             model, version, "image-classifier", run, made_of, {}, {"accuracy": 0.98}, at, "abc", files
         )
-        self._put(manifest_uri(self.root, model, version), dump_manifest(manifest))
+        self._put(manifest_uri(self.root, model, version), manifest.encode())
 
     def step(
         self,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from knoll.names import run_id
-from knoll.runs import Dataset, DatasetObject
+from knoll.records.dataset import Dataset, DatasetObject
 
 
 def job(name: str) -> dict:

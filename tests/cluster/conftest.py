@@ -31,21 +31,13 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
-from knoll.names import (
-    claim_uri,
-    join,
-    manifest_uri,
-    outcome_uri,
-    rollouts_uri,
-    run_id,
-    run_uri,
-    runs_uri,
-    version_uri,
-    versions_uri,
-)
+from knoll.names import join, run_id
 from knoll.ports import Document
-from knoll.runs import Outcome, dump
-from knoll.versions import dump_manifest, load_manifest
+from knoll.records.claim import claim_uri
+from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.rollout import rollouts_uri
+from knoll.records.run import run_uri, runs_uri
 
 ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., str]
@@ -344,10 +336,10 @@ class Installation:
             damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body
             self.store.put(join(version_uri(self.root, *target), file), damaged)
         manifest = replace(origin, model=model, version=version, run=run)
-        self.store.put(manifest_uri(self.root, *target), dump_manifest(manifest), if_absent=True)
+        self.store.put(manifest_uri(self.root, *target), manifest.encode(), if_absent=True)
         self.store.put(
             outcome_uri(self.root, run),
-            dump(Outcome("succeeded", origin.created_at, version)),
+            Outcome("succeeded", origin.created_at, version).encode(),
             if_absent=True,
         )
         self.publish(

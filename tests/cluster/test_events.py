@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from knoll.names import dead_letters_uri, outcome_uri, progress_uri
+from knoll.records.dead_letter import dead_letters_uri
+from knoll.records.outcome import outcome_uri
+from knoll.records.progress import progress_uri
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

@@ -31,12 +31,14 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.errors import Conflict, Unavailable
 from knoll.events import Event
 from knoll.ingest import handler as ingest
-from knoll.names import dead_letters_uri, inbox, outcome_uri, progress_uri
+from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
-from knoll.runs import Outcome, dump
+from knoll.records.dead_letter import dead_letters_uri
+from knoll.records.inbox import inbox
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.progress import progress_uri
 from knoll.settings import Settings
 from knoll.train import handler as train
-from knoll.train.job import is_live
 from knoll.wiring.platform import build_platform, object_store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -222,7 +224,7 @@ def have_ended(platform: Platform) -> bool:
     """
     for job in live(platform):
         uri = outcome_uri(platform.settings.model_root, job["metadata"]["name"])
-        platform.store.put(uri, dump(Outcome("succeeded", NOW)), content_type="application/json")
+        platform.store.put(uri, Outcome("succeeded", NOW).encode(), content_type="application/json")
         with suppress(Conflict):
             platform.cluster.update({**job, "spec": {**job["spec"], "activeDeadlineSeconds": 1}})
     waiting = {

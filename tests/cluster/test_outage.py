@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from knoll.errors import StoreUnavailable
-from knoll.names import outcome_uri, progress_uri
+from knoll.records.outcome import outcome_uri
+from knoll.records.progress import progress_uri
 
 pytestmark = [pytest.mark.cluster, pytest.mark.outage, pytest.mark.timeout(600)]
 

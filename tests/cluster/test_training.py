@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from knoll.names import manifest_uri
-from knoll.versions import load_manifest
+from knoll.records.manifest import load_manifest, manifest_uri
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from knoll.codecs import decode, encode, encode_picture
 from knoll.errors import InvalidInstance
 from knoll.predict.graph import agree
-from knoll.versions import Signature, Tensor
+from knoll.records.signature import Signature, Tensor
 
 COLOUR = Tensor("image", "FP32", (-1, 3, 2, 3), "image", {"mode": "RGB", "width": 3, "height": 2})
 LATENT = Tensor("latent", "FP32", (-1, 4), "latent", {"size": 4})

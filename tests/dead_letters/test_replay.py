@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.dead_letters import handler
 from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
 from knoll.dead_letters.replay import drop, replay_wanted, want_replay
 from knoll.errors import InvalidEvent, NotFound, Rejected, StoreUnavailable, Unavailable
 from knoll.events import Event
-from knoll.names import death_uri
 from knoll.ports import Platform
+from knoll.records.dead_letter import death_uri
 from knoll.settings import Settings
 from knoll.wiring.functions import answer, sweep
 from schedules.world import World

@@ -12,8 +12,8 @@ from knoll.errors import InvalidData
 from knoll.families.dcgan import Dcgan, SameConvTranspose, build_discriminator, build_generator
 from knoll.families.frechet import diversity, frechet_distance
 from knoll.families.pictures import to_png
-from knoll.train.graph import export_graph
-from knoll.train.loop import train_networks
+from knoll.trainer.graph import export_graph
+from knoll.trainer.loop import train_networks
 
 FAMILY = Dcgan()
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import torch
 
 from knoll.errors import InvalidData, InvalidModel
 from knoll.families.image import ImageClassifier
-from knoll.train.loop import train_networks
+from knoll.trainer.loop import train_networks
 
 FAMILY = ImageClassifier()
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fuzz.inputs import Input, Seed, raw_seeds
-from knoll.adapters.cluster_memory import MemoryCluster
 from knoll.adapters.http_binding import Response, event_from_http
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Rejected
 from knoll.events import (
     DATASET_LANDED,
@@ -38,11 +38,11 @@ from knoll.events import (
     object_changed,
 )
 from knoll.ingest.created import created
-from knoll.names import join, manifest_uri, outcome_uri, version_uri
+from knoll.names import join
 from knoll.ports import Answer, Document, Platform
-from knoll.runs import Outcome, dump
+from knoll.records.manifest import Manifest, manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
 from knoll.settings import Settings
-from knoll.versions import Manifest, dump_manifest
 from knoll.wiring.functions import HANDLERS, answer
 
 __all__ = ["World", "listening", "new_world", "seeds"]
@@ -251,8 +251,8 @@ class World:
             join(folder, "samples.json"),
             json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode(),
         )
-        self.store.put(manifest_uri(_ROOT, "digits", "v000001"), dump_manifest(manifest))
-        self.store.put(outcome_uri(_ROOT, "run"), dump(Outcome("succeeded", "now", "v000001")))
+        self.store.put(manifest_uri(_ROOT, "digits", "v000001"), manifest.encode())
+        self.store.put(outcome_uri(_ROOT, "run"), Outcome("succeeded", "now", "v000001").encode())
 
 
 class _Ear(logging.Handler):

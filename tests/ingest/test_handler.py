@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from ingest.test_interest import Sink, Time
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.events import OBJECT_CREATED, TICK, new_event
 from knoll.ingest import handler
-from knoll.names import runs_uri
 from knoll.ports import Platform
-from knoll.runs import load_run
+from knoll.records.run import load_run, runs_uri
 from knoll.settings import Settings
 
 

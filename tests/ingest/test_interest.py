@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import ClusterUnavailable
 from knoll.events import Event
 from knoll.ingest.notifications import receive

@@ -7,7 +7,7 @@ import pytest
 from knoll.ingest.landed import Known, Landed, Waiting, decide, may_land
 from knoll.models import Model, parse_model
 from knoll.ports import ObjectInfo
-from knoll.runs import Dataset, DatasetObject
+from knoll.records.dataset import Dataset, DatasetObject
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

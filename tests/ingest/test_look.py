@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.events import Event
 from knoll.ingest.look import dataset_status, look
 from knoll.ingest.verdict import Landed, Waiting
 from knoll.models import Model, parse_model
-from knoll.names import checksums_uri, dataset_uri
 from knoll.ports import Platform
-from knoll.runs import dump
+from knoll.records.checksums import checksums_uri
+from knoll.records.dataset import dataset_uri
 from knoll.settings import Settings
 
 PREFIX = "s3://data/digits/"
@@ -96,7 +96,7 @@ class World:
         self.status = dataset_status(self.model, verdict, self.status)
         for one in verdict.datasets if isinstance(verdict, Landed) else ():
             if not list(MemoryStore.list(self.store, dataset_uri(ROOT, "digits", one.digest))):
-                self.store.put(dataset_uri(ROOT, "digits", one.digest), dump(one))
+                self.store.put(dataset_uri(ROOT, "digits", one.digest), one.encode())
         return verdict
 
 

@@ -15,8 +15,11 @@ import httpx
 import pytest
 import yaml
 
-from knoll.names import outcomes_uri, rollouts_uri, runs_uri, versions_uri
 from knoll.ports import Document, Platform
+from knoll.records.manifest import versions_uri
+from knoll.records.outcome import outcomes_uri
+from knoll.records.rollout import rollouts_uri
+from knoll.records.run import runs_uri
 from knoll.settings import Settings
 from knoll.wiring.platform import user_platform
 from knoll.wiring.running import running

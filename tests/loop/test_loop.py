@@ -17,9 +17,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from knoll.names import join, manifest_uri, outcome_uri, run_id, version_uri, versions_uri
-from knoll.runs import Outcome, dump
-from knoll.versions import dump_manifest, load_manifest
+from knoll.names import join, run_id
+from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
+from knoll.records.outcome import Outcome, outcome_uri
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
@@ -135,8 +135,8 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
             body[len(body) // 2] ^= 1
         store.put(join(version_uri(root, "digits", "v000003"), name), bytes(body))
     turned = replace(manifest, version="v000003", run=run_id("digits", "turned", ""))
-    store.put(manifest_uri(root, "digits", "v000003"), dump_manifest(turned), if_absent=True)
-    store.put(outcome_uri(root, turned.run), dump(Outcome("succeeded", turned.created_at, "v000003")))
+    store.put(manifest_uri(root, "digits", "v000003"), turned.encode(), if_absent=True)
+    store.put(outcome_uri(root, turned.run), Outcome("succeeded", turned.created_at, "v000003").encode())
 
 
 def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from knoll.codecs import decode, encode
 from knoll.predict.graph import Graph
 from knoll.predict.loading import Version
-from knoll.versions import Manifest, Signature, Tensor, dump_manifest, entry_of
+from knoll.records.manifest import Manifest, entry_of
+from knoll.records.signature import Signature, Tensor
 
 CLASSIFIER = Signature(
     (Tensor("image", "FP32", (-1, 1, 4, 4), "image", {"mode": "L", "width": 4, "height": 4}),),
@@ -153,7 +154,7 @@ def make_files(
     }
     files |= changes or {}
     named = Manifest(**{**vars(manifest), "files": {name: entry_of(body) for name, body in files.items()}})
-    return {**files, "manifest.json": dump_manifest(named)}
+    return {**files, "manifest.json": named.encode()}
 
 
 Start = Callable[..., Predictor]

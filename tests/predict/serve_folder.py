@@ -7,8 +7,8 @@ from pathlib import Path
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.ports import Platform
 from knoll.predict.loading import fetch_version
 from knoll.predict.server import serve

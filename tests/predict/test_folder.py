@@ -15,7 +15,7 @@ import pytest
 
 from knoll.errors import InvalidVersion, NotFound
 from knoll.predict.loading import read_version
-from knoll.versions import entry_of
+from knoll.records.manifest import entry_of
 
 Files = Callable[..., dict[str, bytes]]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.predict.loading import fetch_version
 from knoll.predict.server import load
-from knoll.versions import entry_of
+from knoll.records.manifest import entry_of
 
 URI = "s3://models/models/shade/v000001/"
 

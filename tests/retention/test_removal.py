@@ -11,28 +11,21 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import ClusterUnavailable, KnollError, NotFound
-from knoll.names import (
-    claim_uri,
-    inbox_uri,
-    join,
-    manifest_uri,
-    outcome_uri,
-    progress_uri,
-    rollout_step_uri,
-    run_id,
-    version_name,
-    version_uri,
-)
+from knoll.names import join, run_id, version_name
 from knoll.ports import Document, Platform
 from knoll.predict.loading import fetch_version
+from knoll.records.claim import claim_uri
+from knoll.records.inbox import inbox_uri
+from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.progress import progress_uri
+from knoll.records.rollout import rollout_step_uri
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
-from knoll.runs import Outcome, dump
 from knoll.settings import Settings
-from knoll.versions import Manifest, dump_manifest, entry_of
 
 ROOT = "s3://knoll-models"
 FILES = {
@@ -88,9 +81,9 @@ class World:
         if sealed:
             entries = {name: entry_of(body) for name, body in files.items()}
             manifest = Manifest("digits", version, "image-classifier", run, "d", {}, {}, "now", "0", entries)
-            self.store.put(manifest_uri(ROOT, "digits", version), dump_manifest(manifest))
+            self.store.put(manifest_uri(ROOT, "digits", version), manifest.encode())
         if ended:
-            self.store.put(outcome_uri(ROOT, run), dump(Outcome("succeeded", "now", version)))
+            self.store.put(outcome_uri(ROOT, run), Outcome("succeeded", "now", version).encode())
             self.store.put(progress_uri(ROOT, run), b"{}")
 
     def slot(self, **status: str) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.store import MemoryStore
 from knoll.models import Model, parse_model
-from knoll.names import manifest_uri, outcome_uri, run_uri, version_name, version_uri
+from knoll.names import version_name
 from knoll.ports import ObjectInfo, Platform
+from knoll.records.manifest import Manifest, manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.run import Run, run_uri
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.slot import Slot
-from knoll.runs import Outcome, Run, dump
 from knoll.settings import Settings
-from knoll.versions import Manifest, dump_manifest
 
 ROOT = "s3://knoll-models"
 
@@ -51,8 +52,10 @@ def platform_with(*numbers: int) -> tuple[Platform, Counting]:
     store = Counting(lambda: datetime(2026, 1, 1, tzinfo=UTC))
     for number in numbers:
         store.put(version_uri(ROOT, "digits", version_name(number)) + "model.onnx", b"")
-        store.put(manifest_uri(ROOT, "digits", version_name(number)), dump_manifest(manifest(number)))
-        store.put(outcome_uri(ROOT, f"run-{number}"), dump(Outcome("succeeded", "now", version_name(number))))
+        store.put(manifest_uri(ROOT, "digits", version_name(number)), manifest(number).encode())
+        store.put(
+            outcome_uri(ROOT, f"run-{number}"), Outcome("succeeded", "now", version_name(number)).encode()
+        )
     nothing: Any = None
     return Platform(store, nothing, nothing, nothing, nothing, Settings(home=Path())), store
 
@@ -104,7 +107,7 @@ def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:
 def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outcome: Outcome) -> None:
     """A zombie published it when its run had gone to somebody else; or somebody has put it there."""
     platform, store = platform_with(1, 2)
-    store.put(outcome_uri(ROOT, "run-2"), dump(outcome))
+    store.put(outcome_uri(ROOT, "run-2"), outcome.encode())
     assert newest_untried(model, Slot(), platform) == "v000002"
     assert "run-2 has not ended with this version" in why_rejected(model, Slot(), "v000002", platform)
     assert why_rejected(model, Slot(), "v000001", platform) == ""
@@ -115,6 +118,6 @@ def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
     platform, store = platform_with(1, 2)
     for number, data_at in ((1, "2026-01-02T00:00:00+00:00"), (2, "2026-01-01T00:00:00+00:00")):
         run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now", data_at=data_at)
-        store.put(run_uri(ROOT, run.id), dump(run))
+        store.put(run_uri(ROOT, run.id), run.encode())
     assert "older than that of v000001" in why_rejected(model, Slot(champion="v000001"), "v000002", platform)
     assert why_rejected(model, Slot(champion="v000002"), "v000001", platform) == ""

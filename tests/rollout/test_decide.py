@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from knoll.models import GateSpec, RolloutSpec
+from knoll.records.manifest import Manifest
 from knoll.rollout.decide import Hold, Promote, Replay, Rollback, See, Settle, Shift, next_step
 from knoll.rollout.gate import why_not
 from knoll.rollout.inference_service import Observed
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
-from knoll.versions import Manifest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RolloutSpec(steps=(20, 50), minRequests=20, bake="60s", progressDeadline="100s")

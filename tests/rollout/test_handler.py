@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
-from knoll.names import join, manifest_uri, outcome_uri, rollouts_uri, version_uri
+from knoll.names import join
 from knoll.ports import Answer, Document, Platform
+from knoll.records.manifest import Manifest, manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
-from knoll.runs import Outcome, dump
 from knoll.settings import Settings
-from knoll.versions import Manifest, dump_manifest
 
 MODEL: Document = {
     "apiVersion": "knoll.dev/v1alpha1",
@@ -93,10 +94,10 @@ class World:
         folder = version_uri("s3://knoll-models", "digits", version)
         self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
         self.platform.store.put(
-            manifest_uri("s3://knoll-models", "digits", version), dump_manifest(manifest), if_absent=True
+            manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
         )
         self.platform.store.put(
-            outcome_uri("s3://knoll-models", version), dump(Outcome("succeeded", "now", version))
+            outcome_uri("s3://knoll-models", version), Outcome("succeeded", "now", version).encode()
         )
 
     def tell(self, type: str, **data: Any) -> None:

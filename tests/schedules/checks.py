@@ -14,25 +14,17 @@ from typing import TYPE_CHECKING
 from knoll.errors import NotFound
 from knoll.ingest.landed import Landed, last_uri
 from knoll.ingest.look import look
+from knoll.kube.jobs import is_live
+from knoll.kube.labels import MANAGED, MODEL_LABEL
 from knoll.models import parse_model
-from knoll.names import (
-    dataset_uri,
-    inbox,
-    manifest_uri,
-    model_of_run,
-    outcome_uri,
-    outcomes_uri,
-    rollouts_uri,
-    run_uri,
-    runs_uri,
-    version_uri,
-    versions_uri,
-)
-from knoll.parts import MANAGED, MODEL_LABEL
+from knoll.names import model_of_run
 from knoll.ports import Document
-from knoll.runs import Dataset, Outcome, Run, load_dataset, load_outcome, load_run
-from knoll.train.job import is_live
-from knoll.versions import Manifest, load_manifest, verify
+from knoll.records.dataset import Dataset, dataset_uri, load_dataset
+from knoll.records.inbox import inbox
+from knoll.records.manifest import Manifest, load_manifest, manifest_uri, verify, version_uri, versions_uri
+from knoll.records.outcome import Outcome, load_outcome, outcome_uri, outcomes_uri
+from knoll.records.rollout import rollouts_uri
+from knoll.records.run import Run, load_run, run_uri, runs_uri
 from schedules.trainer import WEIGHTS, quality
 
 if TYPE_CHECKING:

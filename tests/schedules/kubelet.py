@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from knoll.errors import NotFound
+from knoll.kube.jobs import is_live
 from knoll.laptop.attempts import Action
 from knoll.laptop.job_status import status_after
 from knoll.ports import Cluster, Document
-from knoll.train.job import is_live
 
 __all__ = ["note"]
 

@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
-from knoll.adapters.cluster_memory import MemoryCluster
-from knoll.adapters.store_memory import MemoryStore
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.ingest import checksums
 from knoll.ports import Document
-from knoll.train import handler, reading
+from knoll.train import handler
+from knoll.trainer import reading
 
 __all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
 

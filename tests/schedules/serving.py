@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from knoll.errors import NotFound
 from knoll.laptop.revisions import Verdict, plan, traffic_of, verdict, with_verdict
-from knoll.names import version_uri
 from knoll.ports import Answer, Cluster, Document, ObjectStore
+from knoll.records.manifest import version_uri
 from schedules.trainer import WEIGHTS
 
 __all__ = ["Serving"]

@@ -11,17 +11,16 @@ from hashlib import md5
 
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
-from knoll.names import run_uri
+from knoll.exits import REJECTED, UNAVAILABLE
 from knoll.ports import Platform
-from knoll.runs import Outcome, Run, load_run
-from knoll.train.ending import end_run
-from knoll.train.job import REJECTED, UNAVAILABLE
-from knoll.train.launch import exit_code
-from knoll.train.outcome import find_outcome
-from knoll.train.publish import Draft, publish
-from knoll.train.reading import DataChanged, read_data
-from knoll.train.report import publish_event
-from knoll.versions import Manifest, entry_of
+from knoll.records.manifest import Manifest, entry_of
+from knoll.records.outcome import Outcome, find_outcome
+from knoll.records.run import Run, load_run, run_uri
+from knoll.trainer.ending import end_run
+from knoll.trainer.launch import exit_code
+from knoll.trainer.publish import Draft, publish
+from knoll.trainer.reading import DataChanged, read_data
+from knoll.trainer.report import publish_event
 
 __all__ = ["WEIGHTS", "quality", "train"]
 
@@ -33,7 +32,7 @@ def train(run_id: str, platform: Platform, attempt: int) -> int:
     """Carry out the run; the exit code, as the real trainer gives it. Two attempts may come to the same
     weights, or not."""
     try:
-        outcome = find_outcome(run_id, platform)
+        outcome = find_outcome(run_id, platform.bucket)
         if outcome is not None:
             return exit_code(outcome)
         run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))

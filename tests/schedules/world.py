@@ -20,13 +20,13 @@ from typing import Any
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TICK, Event, new_event, object_changed
 from knoll.ingest.created import created
+from knoll.kube.jobs import is_live
+from knoll.kube.labels import MANAGED
 from knoll.laptop.attempts import Action, Fail, next_action
 from knoll.laptop.attempts import Attempt as Attempted
-from knoll.parts import MANAGED
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
 from knoll.settings import Settings
-from knoll.train.job import is_live
 from knoll.wiring.functions import HANDLERS, sweep
 from schedules.broker import RETRIES, Delivery, subscribers
 from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_write

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Forbidden
 from knoll.events import DATASET_LANDED, TICK, new_event
-from knoll.names import inbox, inbox_uri, outcome_uri, progress_uri, run_uri
 from knoll.ports import Document, Platform
-from knoll.runs import Outcome, dump, load_outcome, load_progress, load_run
+from knoll.records.inbox import inbox, inbox_uri
+from knoll.records.outcome import Outcome, load_outcome, outcome_uri
+from knoll.records.progress import load_progress, progress_uri
+from knoll.records.run import load_run, run_uri
 from knoll.settings import Settings
 from knoll.train import handler as train
 from train.test_handler import NOW, Sink, Still, finish, jobs, land, model
@@ -86,7 +88,7 @@ def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> Non
     finish(platform, first, condition="Failed", reason="DeadlineExceeded")
     train.sweep(ANY, platform)
     record = load_run(platform.store.get(run_uri(ROOT, second)))
-    platform.store.put(inbox_uri(ROOT, second, record.data_at), dump(record))
+    platform.store.put(inbox_uri(ROOT, second, record.data_at), record.encode())
     train.handle(new_event(DATASET_LANDED, source="/test", time=NOW, data={"runId": second}), platform)
     assert jobs(platform) == [first]
     (third,) = train_all(platform, b"three")
@@ -96,7 +98,7 @@ def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> Non
 def test_forbid_loses_nothing_that_lands_while_the_job_of_a_run_that_is_over_still_lives() -> None:
     platform = platform_with("Forbid")
     (first,) = train_all(platform, b"one")
-    platform.store.put(outcome_uri(ROOT, first), dump(Outcome("succeeded", NOW.isoformat(), "v000001")))
+    platform.store.put(outcome_uri(ROOT, first), Outcome("succeeded", NOW.isoformat(), "v000001").encode())
     (second,) = train_all(platform, b"two")
     assert jobs(platform) == [first]
     finish(platform, first, condition="Complete")

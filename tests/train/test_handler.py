@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import Rejected, StoreUnavailable
 from knoll.events import (
     DATASET_LANDED,
@@ -24,9 +24,11 @@ from knoll.events import (
     object_changed,
 )
 from knoll.ingest import handler as ingest
-from knoll.names import inbox_uri, outcome_uri, progress_uri
 from knoll.ports import Document, Platform
-from knoll.runs import Progress, Run, dump, load_progress
+from knoll.records.inbox import inbox_uri
+from knoll.records.outcome import outcome_uri
+from knoll.records.progress import Progress, load_progress, progress_uri
+from knoll.records.run import Run
 from knoll.settings import Settings
 from knoll.train import handler as train
 
@@ -321,7 +323,8 @@ def test_a_first_run_costs_three_calls_of_the_cluster_and_three_of_the_store(pla
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[" * 100_000, b"{}", dump(replace(RUN, resources=7)), dump(replace(RUN, deadline="soon"))]
+    "body",
+    [b"", b"[" * 100_000, b"{}", replace(RUN, resources=7).encode(), replace(RUN, deadline="soon").encode()],
 )
 def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: Platform, body: bytes) -> None:
     platform.cluster.create(model("almonds"))
@@ -393,7 +396,7 @@ def test_what_the_trainer_says_is_not_overwritten_by_an_older_event(platform: Pl
     """Events arrive out of order: the Pod that could not start may train already."""
     uri = progress_uri("s3://knoll-models", "digits-1")
     spoken = Progress("training", 40, 60, {}, (NOW + timedelta(seconds=1)).isoformat())
-    platform.store.put(uri, dump(spoken))
+    platform.store.put(uri, spoken.encode())
     waiting = {"name": "trainer", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
     stuck = {**pod("digits-1"), "status": {"phase": "Pending", "containerStatuses": [waiting]}}
     train.handle(object_changed(stuck, source="/test", time=NOW), platform)

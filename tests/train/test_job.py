@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from knoll.ports import Document
-from knoll.runs import Run
+from knoll.records.run import Run
 from knoll.settings import Settings
 from knoll.train.job import job_document
 

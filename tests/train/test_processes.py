@@ -17,8 +17,12 @@ import pytest
 
 from knoll.adapters.store_s3 import S3Store
 from knoll.events import DATASET_LANDED
-from knoll.names import dataset_uri, outcome_uri, progress_uri, run_id, run_uri, version_uri
-from knoll.runs import Dataset, DatasetObject, Run, dump, load_outcome, load_progress
+from knoll.names import run_id
+from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
+from knoll.records.manifest import version_uri
+from knoll.records.outcome import load_outcome, outcome_uri
+from knoll.records.progress import load_progress, progress_uri
+from knoll.records.run import Run, run_uri
 
 pytestmark = pytest.mark.loop
 
@@ -50,7 +54,7 @@ class World:
             prefix,
             tuple(DatasetObject(one.uri, one.etag, one.size) for one in self.store.list(prefix)),
         )
-        self.store.put(dataset_uri(self.root, "digits", dataset.digest), dump(dataset))
+        self.store.put(dataset_uri(self.root, "digits", dataset.digest), dataset.encode())
         return dataset
 
     def run(self, files: dict[str, bytes], config: dict[str, Any] | None = None, **about: int) -> str:
@@ -66,7 +70,7 @@ class World:
             created_at="2026-01-01T00:00:00+00:00",
             **about,
         )
-        self.store.put(run_uri(self.root, run.id), dump(run))
+        self.store.put(run_uri(self.root, run.id), run.encode())
         return run.id
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from knoll.adapters.cluster_memory import MemoryCluster
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.adapters.store_memory import MemoryStore
 from knoll.errors import AlreadyExists, ClusterUnavailable
 from knoll.events import OBJECT_CREATED, new_event
 from knoll.ingest import handler as ingest
+from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
 from knoll.settings import Settings
 from knoll.train import handler as train
-from knoll.train.job import is_live
 from knoll.train.single_flight import SingleFlight
 from train.test_handler import NOW, Sink, Still, model
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from knoll.parts import part_labels
+from knoll.kube.labels import part_labels
 from knoll.ports import Document
 from knoll.train.turns import Concurrency, Entry, forbidding, plan_turns, surplus
 

@@ -18,8 +18,8 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
+from knoll.kube.times import timestamp
 from knoll.models import API_VERSION
-from knoll.parts import timestamp
 from knoll.ports import Clock, Document
 from knoll.sqlite_file import open_file
 

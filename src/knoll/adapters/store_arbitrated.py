@@ -19,8 +19,9 @@ from itertools import takewhile
 from typing import Any, BinaryIO
 
 from knoll.errors import AlreadyExists, NotFound
-from knoll.names import join, probe_uri
+from knoll.names import join
 from knoll.ports import ObjectInfo, ObjectStore
+from knoll.records.probe import probe_uri
 
 __all__ = ["ArbitratedStore", "probe", "probe_once"]
 

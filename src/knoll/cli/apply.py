@@ -80,7 +80,7 @@ def delete(
     Next: knoll apply -f FILE brings it back
     """
     from knoll.cli.model_view import find_model
-    from knoll.parts import part_labels
+    from knoll.kube.labels import part_labels
 
     platform = platform_of(ctx)
     find_model(platform, model)

@@ -18,8 +18,8 @@ from knoll.cli.run_view import read_run
 from knoll.cli.tables import plain_table
 from knoll.errors import NotFound
 from knoll.models import readable_models
-from knoll.names import rollouts_uri
 from knoll.ports import Platform
+from knoll.records.rollout import rollouts_uri
 from knoll.rollout.candidates import newest_untried
 from knoll.rollout.slot import slot_from_status
 

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from knoll.cli.units import age, duration, numbers
 from knoll.errors import NotFound
-from knoll.names import outcome_uri, progress_uri, run_uri, runs_uri
 from knoll.ports import Document, Platform
-from knoll.runs import Outcome, Progress, Run, load_outcome, load_progress, load_run
+from knoll.records.outcome import Outcome, load_outcome, outcome_uri
+from knoll.records.progress import Progress, load_progress, progress_uri
+from knoll.records.run import Run, load_run, run_uri, runs_uri
 
 __all__ = [
     "RUN_HEADINGS",

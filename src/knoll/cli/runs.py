@@ -41,8 +41,8 @@ def runs(
 
     -w ends with the newest run: exit code 1 if it was rejected or failed. JSON: {"runs": [{run, model, state,
     reason, progressPercentage, estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt,
-    endedAt}], "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change. Next: knoll
-    runs logs RUN, knoll rollout status MODEL -w
+    endedAt}], "waiting": [{model, reason}], "newest": RUN}; with -w one such line per change.
+    Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.cli.model_view import find_model
 

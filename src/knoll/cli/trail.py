@@ -17,7 +17,7 @@ from knoll.cli.units import counted, duration, numbers, seconds_between, short_d
 from knoll.cli.version_view import VersionView, list_versions, read_version, version_document
 from knoll.errors import NotFound
 from knoll.ports import Platform
-from knoll.runs import Dataset, load_dataset
+from knoll.records.dataset import Dataset, load_dataset
 
 __all__ = ["Trail", "read_trail", "trail_document", "trail_tree"]
 

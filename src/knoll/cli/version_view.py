@@ -9,9 +9,8 @@ from typing import Any
 from knoll.cli.model_view import place_words
 from knoll.cli.units import age, numbers, short_digest
 from knoll.errors import NotFound
-from knoll.names import manifest_uri, version_uri, versions_uri
 from knoll.ports import Platform
-from knoll.versions import Manifest, load_manifest
+from knoll.records.manifest import Manifest, load_manifest, manifest_uri, version_uri, versions_uri
 
 __all__ = [
     "VERSION_HEADINGS",

@@ -19,8 +19,9 @@ from typing import Any
 
 from knoll.errors import AlreadyExists
 from knoll.events import Event, event_to_json
-from knoll.names import dead_letter_id, dead_letter_uri, death_uri, digest, join
+from knoll.names import digest, join
 from knoll.ports import Platform
+from knoll.records.dead_letter import dead_letter_id, dead_letter_uri, death_uri
 
 __all__ = ["REPLAY", "handle", "keep_body", "without_trace"]
 

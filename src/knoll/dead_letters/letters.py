@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from knoll.errors import InvalidEvent, NotFound
 from knoll.events import Event, event_from_json, reading
-from knoll.names import dead_letter_uri, dead_letters_uri, join, wanted_replays_uri
+from knoll.names import join
 from knoll.ports import ObjectStore
+from knoll.records.dead_letter import dead_letter_uri, dead_letters_uri, wanted_replays_uri
 
 __all__ = [
     "Death",

@@ -16,8 +16,9 @@ from knoll.dead_letters.handler import REPLAY, keep_body, without_trace
 from knoll.dead_letters.letters import Death, Letter, Replay, load_replay, read_letter, wanted_replays
 from knoll.errors import AlreadyExists, NotFound, Rejected, act_on_each
 from knoll.events import Event
-from knoll.names import dead_letter_uri, join, replay_uri, wanted_replay_uri, wanted_replays_uri
+from knoll.names import join
 from knoll.ports import Platform
+from knoll.records.dead_letter import dead_letter_uri, replay_uri, wanted_replay_uri, wanted_replays_uri
 
 __all__ = ["TakeBody", "check_replayable", "drop", "replay_wanted", "want_replay"]
 

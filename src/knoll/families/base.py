@@ -1,8 +1,8 @@
 """What a family of models is: the protocol behind `spec.family`.
 
 A family is one module, with one line in `knoll.families`. It says how data becomes examples, what the
-networks and their losses are, how good they are, and how they are served; the loop in `knoll.train.loop` does
-the rest: devices, precision, progress, checkpoints. `losses` is a generator, so that a GAN can yield its
+networks and their losses are, how good they are, and how they are served; the loop in `knoll.trainer.loop`
+does the rest: devices, precision, progress, checkpoints. `losses` is a generator, so that a GAN can yield its
 discriminator's loss, have it stepped, and then compute its generator's.
 """
 
@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from torch import nn
 
 from knoll.errors import InvalidModel
-from knoll.versions import Signature
+from knoll.records.signature import Signature
 
 __all__ = ["Batch", "Examples", "Export", "Family", "FamilyConfig", "Files", "device_of", "read_config"]
 

@@ -20,7 +20,7 @@ from knoll.families.base import Batch, Examples, Export, FamilyConfig, Files, de
 from knoll.families.frechet import diversity, frechet_distance
 from knoll.families.held_out import held_out
 from knoll.families.pictures import Pixels, fit, picture_keys, read_pictures, to_grid
-from knoll.versions import Signature, Tensor
+from knoll.records.signature import Signature, Tensor
 
 __all__ = ["SIDE", "Dcgan", "DcganConfig", "SameConvTranspose", "build_discriminator", "build_generator"]
 

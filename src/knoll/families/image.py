@@ -21,7 +21,7 @@ from knoll.errors import InvalidData
 from knoll.families.base import Batch, Examples, Export, FamilyConfig, Files, device_of, read_config
 from knoll.families.held_out import held_out
 from knoll.families.pictures import fit, picture_keys, read_pictures, survey, to_png
-from knoll.versions import Signature, Tensor
+from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Classifier", "ImageClassifier", "ImageClassifierConfig"]
 

@@ -15,8 +15,8 @@ from datetime import timedelta
 
 from knoll.errors import Conflict, NotFound
 from knoll.models import Model
-from knoll.names import checksums_uri
 from knoll.ports import ObjectInfo, ObjectStore, Platform
+from knoll.records.checksums import checksums_uri
 
 __all__ = ["Checksums", "known_checksums", "read_checksums"]
 

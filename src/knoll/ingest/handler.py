@@ -14,10 +14,10 @@ from knoll.ingest.look import dataset_status, look
 from knoll.ingest.notifications import is_notification, receive_event
 from knoll.ingest.opening import asked_runs, open_run
 from knoll.models import readable_models
-from knoll.names import run_uri, runs_uri
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models, remember_model
-from knoll.runs import Dataset
+from knoll.records.dataset import Dataset
+from knoll.records.run import run_uri, runs_uri
 
 __all__ = ["handle", "sweep"]
 

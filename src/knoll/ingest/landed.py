@@ -13,7 +13,7 @@ from knoll.ingest.manifest import by_manifest
 from knoll.ingest.verdict import Landed, Waiting, pinned
 from knoll.models import Model
 from knoll.ports import ObjectInfo
-from knoll.runs import Dataset
+from knoll.records.dataset import Dataset
 
 __all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_land", "only_lost"]
 

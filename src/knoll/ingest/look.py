@@ -11,9 +11,9 @@ from knoll.ingest.checksums import known_checksums, read_checksums
 from knoll.ingest.landed import Known, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
-from knoll.names import dataset_uri, join
+from knoll.names import join
 from knoll.ports import ObjectInfo, Platform
-from knoll.runs import Dataset, load_dataset
+from knoll.records.dataset import Dataset, dataset_uri, load_dataset
 
 __all__ = ["dataset_status", "look"]
 

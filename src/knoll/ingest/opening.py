@@ -14,9 +14,12 @@ from itertools import count
 from knoll.errors import AlreadyExists, NotFound
 from knoll.events import DATASET_LANDED, Event, new_event
 from knoll.models import Model
-from knoll.names import dataset_uri, inbox_uri, outcome_uri, run_id, run_uri, superseded_prefix
+from knoll.names import run_id
 from knoll.ports import ObjectStore, Platform
-from knoll.runs import Dataset, Run, dump, load_outcome
+from knoll.records.dataset import Dataset, dataset_uri
+from knoll.records.inbox import inbox_uri
+from knoll.records.outcome import load_outcome, outcome_uri, superseded_prefix
+from knoll.records.run import Run, run_uri
 
 __all__ = ["asked_runs", "open_run", "record_run"]
 
@@ -58,13 +61,16 @@ def open_run(id: str, model: Model, dataset: Dataset, platform: Platform, cause:
 def record_run(run: Run, dataset: Dataset, store: ObjectStore, root: str) -> bool:
     """Write snapshot, inbox entry and record; whether the record is ours."""
     with suppress(AlreadyExists):
-        store.put(run.dataset_uri, dump(dataset), if_absent=True, content_type="application/json")
+        store.put(run.dataset_uri, dataset.encode(), if_absent=True, content_type="application/json")
     with suppress(AlreadyExists):
         store.put(
-            inbox_uri(root, run.id, run.data_at), dump(run), if_absent=True, content_type="application/json"
+            inbox_uri(root, run.id, run.data_at),
+            run.encode(),
+            if_absent=True,
+            content_type="application/json",
         )
     try:
-        store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
+        store.put(run_uri(root, run.id), run.encode(), if_absent=True, content_type="application/json")
     except AlreadyExists:
         return False
     return True

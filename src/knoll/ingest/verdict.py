@@ -6,7 +6,7 @@ from datetime import datetime
 
 from knoll.models import Model
 from knoll.ports import ObjectInfo
-from knoll.runs import Dataset, DatasetObject
+from knoll.records.dataset import Dataset, DatasetObject
 
 __all__ = ["Landed", "Waiting", "pinned"]
 

@@ -7,8 +7,8 @@ shows on the Pod (ErrImagePull, Unschedulable, CreateContainerConfigError).
 from datetime import datetime
 from typing import Any
 
+from knoll.kube.times import timestamp
 from knoll.laptop.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
-from knoll.parts import timestamp
 from knoll.ports import Document
 
 __all__ = ["status_after"]

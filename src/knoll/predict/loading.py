@@ -17,7 +17,8 @@ from knoll.errors import InvalidVersion
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
-from knoll.versions import Manifest, Signature, entry_of, load_manifest, load_signature, verify
+from knoll.records.manifest import Manifest, entry_of, load_manifest, verify
+from knoll.records.signature import Signature, load_signature
 
 __all__ = ["Sample", "Version", "fetch_version", "read_version"]
 

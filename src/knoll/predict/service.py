@@ -27,7 +27,7 @@ from knoll.errors import InvalidInstance
 from knoll.predict.envelope import Envelope
 from knoll.predict.graph import Graph
 from knoll.predict.loading import Version
-from knoll.versions import Tensor
+from knoll.records.signature import Tensor
 
 __all__ = ["Predictor", "run"]
 

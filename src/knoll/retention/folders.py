@@ -6,8 +6,9 @@ from datetime import datetime
 from itertools import groupby
 
 from knoll.errors import Rejected
-from knoll.names import models_uri, version_number, versions_uri
+from knoll.names import version_number
 from knoll.ports import ObjectInfo, Platform
+from knoll.records.manifest import models_uri, versions_uri
 
 __all__ = ["Folder", "folders_of", "read_folders"]
 

@@ -11,11 +11,14 @@ from datetime import datetime
 from typing import Literal
 
 from knoll.errors import Rejected
-from knoll.names import inbox, model_of_run, outcomes_uri, progress_of_all_uri
-from knoll.parts import MANAGED
+from knoll.kube.jobs import is_live
+from knoll.kube.labels import MANAGED
+from knoll.names import model_of_run
 from knoll.ports import ObjectInfo, Platform
+from knoll.records.inbox import inbox
+from knoll.records.outcome import outcomes_uri
+from knoll.records.progress import progress_of_all_uri
 from knoll.retention.decide import DAY
-from knoll.train.job import is_live
 
 __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs"]
 

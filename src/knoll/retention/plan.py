@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from knoll.errors import NotFound
-from knoll.names import claim_uri
 from knoll.ports import Platform
+from knoll.records.claim import claim_uri
 from knoll.retention.decide import Verdict, to_remove
 from knoll.retention.folders import Folder, read_folders
 from knoll.retention.leftovers import Leftover, Runs, read_leftovers, read_runs

@@ -27,8 +27,8 @@ from contextlib import suppress
 from itertools import groupby
 
 from knoll.errors import AlreadyExists, NotFound
-from knoll.names import manifest_uri, removed_manifest_uri, version_uri
 from knoll.ports import Platform
+from knoll.records.manifest import manifest_uri, removed_manifest_uri, version_uri
 from knoll.retention.folders import Folder
 from knoll.retention.plan import Plan
 from knoll.retention.uses import read_uses

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NotFound
-from knoll.names import versions_uri
 from knoll.ports import Document, Platform
+from knoll.records.manifest import versions_uri
 from knoll.rollout.candidates import champion_number
 from knoll.rollout.memory import remembered
 from knoll.rollout.slot import Slot, slot_from_status

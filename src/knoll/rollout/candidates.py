@@ -9,20 +9,13 @@ from collections.abc import Iterable
 
 from knoll.errors import InvalidVersion, NotFound
 from knoll.models import Model
-from knoll.names import (
-    manifest_uri,
-    outcome_uri,
-    run_uri,
-    version_name,
-    version_number,
-    version_uri,
-    versions_uri,
-)
+from knoll.names import version_name, version_number
 from knoll.ports import Platform
+from knoll.records.manifest import Manifest, load_manifest, manifest_uri, version_uri, versions_uri
+from knoll.records.outcome import Outcome, load_outcome, outcome_uri
+from knoll.records.run import load_run, run_uri
 from knoll.rollout.gate import why_not
 from knoll.rollout.slot import Slot
-from knoll.runs import Outcome, load_outcome, load_run
-from knoll.versions import Manifest, load_manifest
 
 __all__ = ["champion_number", "newest_untried", "read_manifest", "why_rejected"]
 

@@ -1,7 +1,7 @@
 """The offline gate: may this version see traffic at all? A pure decision over two manifests."""
 
 from knoll.models import GateSpec
-from knoll.versions import Manifest
+from knoll.records.manifest import Manifest
 
 __all__ = ["why_not"]
 

@@ -24,10 +24,11 @@ from knoll.events import (
     new_event,
     reading,
 )
+from knoll.kube.labels import is_part
+from knoll.kube.ownership import owned
 from knoll.models import Model, parse_model
-from knoll.names import rollout_step_uri
-from knoll.parts import is_part, owned
 from knoll.ports import Document, Platform
+from knoll.records.rollout import rollout_step_uri
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
 from knoll.rollout.inference_service import Observed, asked, desired, holds, newest_revision, observe

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from knoll.kube.labels import part_labels
 from knoll.models import Model
-from knoll.names import version_uri
-from knoll.parts import part_labels
 from knoll.ports import Document
+from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
 from knoll.settings import Settings
 

@@ -5,8 +5,8 @@ import json
 import logging
 from dataclasses import fields, replace
 
-from knoll.names import rollouts_uri
 from knoll.ports import Platform
+from knoll.records.rollout import rollouts_uri
 from knoll.rollout.slot import Slot, Transition
 
 __all__ = ["remembered"]

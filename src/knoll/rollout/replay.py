@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
-from knoll.names import join, version_uri
+from knoll.names import join
 from knoll.ports import Answer, Platform
+from knoll.records.manifest import version_uri
 
 __all__ = ["replay"]
 

@@ -1,1 +1,1 @@
-"""From a landed dataset to a model version: run records, Jobs, and the trainer inside the Job."""
+"""The train function: exactly one Job for each run that ingest has opened. It never needs torch."""

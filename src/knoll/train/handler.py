@@ -14,14 +14,17 @@ from contextlib import suppress
 
 from knoll.errors import AlreadyExists, Forbidden, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading, run_asked_for
+from knoll.kube.jobs import is_live, job_failure
+from knoll.kube.labels import MANAGED
+from knoll.kube.ownership import owned
 from knoll.models import Model, readable_models
-from knoll.names import inbox, inbox_entry, model_of_run, outcome_uri, run_uri
-from knoll.parts import MANAGED, owned
+from knoll.names import model_of_run
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
-from knoll.runs import Outcome, Run, dump, load_run
-from knoll.train.job import is_live, job_document, job_failure
-from knoll.train.outcome import write_outcome
+from knoll.records.inbox import inbox, inbox_entry
+from knoll.records.outcome import Outcome, outcome_uri, write_outcome
+from knoll.records.run import Run, load_run, run_uri
+from knoll.train.job import job_document
 from knoll.train.pods import JOB_LABEL, last_end
 from knoll.train.single_flight import single_flight
 from knoll.train.turns import Concurrency, Entry, Plan, forbidding, plan_turns, surplus
@@ -199,7 +202,9 @@ def _record(entry: Entry, platform: Platform) -> Run:
     except NotFound:
         run = load_run(platform.store.get(entry.uris[0]))
     with suppress(AlreadyExists):
-        platform.store.put(run_uri(root, run.id), dump(run), if_absent=True, content_type="application/json")
+        platform.store.put(
+            run_uri(root, run.id), run.encode(), if_absent=True, content_type="application/json"
+        )
     return run
 
 
@@ -266,7 +271,7 @@ def _has_ended(run: str, platform: Platform) -> bool:
 
 def _end(run: str, outcome: Outcome, platform: Platform, cause: Event) -> None:
     """Write the outcome and tell of it, unless the run has ended otherwise."""
-    if not write_outcome(run, outcome, platform):
+    if not write_outcome(run, outcome, platform.bucket):
         return
     model = model_of_run(run)
     data = {"runId": run, "model": model, "state": outcome.state, "reason": outcome.reason}

@@ -10,16 +10,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from knoll.parts import part_labels
+from knoll.exits import PREEMPTED, REJECTED
+from knoll.kube.labels import part_labels
 from knoll.ports import Document
-from knoll.runs import Run
+from knoll.records.run import Run
 from knoll.settings import Settings
 
-__all__ = ["PREEMPTED", "REJECTED", "UNAVAILABLE", "is_live", "job_document", "job_failure"]
+__all__ = ["job_document"]
 
-REJECTED = 65  # EX_DATAERR of sysexits.h: the data or config is wrong and stays wrong
-UNAVAILABLE = 75  # EX_TEMPFAIL of sysexits.h: try again
-PREEMPTED = 143  # 128 + SIGTERM, as a shell reports it: whoever ended the Pod, the run is not to blame
 _ONE_WEEK = 7 * 24 * 3600
 _RESOURCES = {"cpu": "1", "memory": "2Gi"}
 _GPU = "nvidia.com/gpu"
@@ -145,23 +143,3 @@ def _scratch(run: Run) -> list[tuple[str, str, Mapping[str, str]]]:
     shared memory."""
     shared: list[tuple[str, str, Mapping[str, str]]] = [("shared", "/dev/shm", {"medium": "Memory"})]
     return [("scratch", "/tmp", {}), *(shared if run.processes_per_node > 1 else [])]
-
-
-def is_live(job: Document) -> bool:
-    """Whether a Job may still do something: it has neither completed nor failed."""
-    return not any(_is_true(job, kind) for kind in ("Complete", "Failed"))
-
-
-def job_failure(job: Document) -> str:
-    """Why a Job has failed for good, in words; "" when it has not."""
-    condition = _is_true(job, "Failed")
-    return (
-        f"{condition.get('reason', 'Failed')}: {condition.get('message', 'the Job failed')}"
-        if condition
-        else ""
-    )
-
-
-def _is_true(job: Document, kind: str) -> Mapping[str, Any]:
-    conditions = (job.get("status") or {}).get("conditions") or []
-    return next((one for one in conditions if one.get("type") == kind and one.get("status") == "True"), {})

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from knoll.errors import Rejected
+from knoll.kube.jobs import is_live
+from knoll.kube.labels import MODEL_LABEL
+from knoll.kube.times import timestamp
 from knoll.names import model_of_run
-from knoll.parts import MODEL_LABEL, timestamp
 from knoll.ports import Document
-from knoll.train.job import is_live
 
 __all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
 

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 from knoll.errors import InvalidEvent, NotFound
 from knoll.events import TRAINING_PROGRESSED, Event, new_event, reading
-from knoll.names import progress_uri
-from knoll.parts import MODEL_LABEL
+from knoll.kube.labels import MODEL_LABEL
 from knoll.ports import Platform
-from knoll.runs import Progress, dump, load_progress
+from knoll.records.progress import Progress, load_progress, progress_uri
 from knoll.train.pods import JOB_LABEL, obstacle
 
 __all__ = ["note_obstacle", "note_waiting"]
@@ -39,7 +38,7 @@ def note_waiting(run: str, model: str, state: str, platform: Platform, event: Ev
     if not _is_news(state, event, _known(uri, platform)):
         return
     progress = Progress(state, 0, None, {}, platform.clock.now().isoformat())
-    platform.store.put(uri, dump(progress), content_type="application/json")
+    platform.store.put(uri, progress.encode(), content_type="application/json")
     data = {
         "runId": run,
         "model": model,

@@ -12,12 +12,11 @@ from pathlib import Path
 from knoll.adapters.http_binding import event_from_http
 from knoll.errors import Rejected, Unavailable
 from knoll.events import Event, run_asked_for
-from knoll.names import run_uri
-from knoll.runs import Run, load_run
+from knoll.exits import REJECTED, UNAVAILABLE
+from knoll.records.run import Run, load_run, run_uri
 from knoll.settings import Settings, read_settings
-from knoll.train.job import REJECTED, UNAVAILABLE
-from knoll.train.launch import launch
-from knoll.train.report import say
+from knoll.trainer.launch import launch
+from knoll.trainer.report import say
 from knoll.wiring.platform import function_platform, service_platform
 
 __all__ = ["main"]
@@ -51,9 +50,8 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
         _check_nodes(run, settings)
         if run.processes > 1:
             return launch(run, platform, ["-m", "knoll.wiring.trainer", run.id])
-    from knoll.train.trainer import (
-        train,
-    )  # torch takes seconds and memory, and torchrun's parent needs neither
+    # torch takes seconds and memory, and torchrun's parent needs neither
+    from knoll.trainer.run import train
 
     return train(run_id, platform)
 

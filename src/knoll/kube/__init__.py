@@ -1,0 +1,1 @@
+"""What Kubernetes documents have in common: labels, owners, conditions, quantities, security contexts."""

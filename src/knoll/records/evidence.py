@@ -1,0 +1,113 @@
+"""Evidence: what the instances of predictors have counted, one record for each version and instance.
+
+An instance counts from its start, and its counts only rise. A report is an object of its own, named after the
+requests counted, and replaces those that are named after fewer: so a report that comes twice, late or beside
+another one changes nothing, whoever writes it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import with_config
+
+from knoll.errors import Rejected
+from knoll.names import join
+from knoll.ports import Bucket
+from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
+
+__all__ = [
+    "INSTANCE",
+    "Report",
+    "evidence_of_all_uri",
+    "evidence_uri",
+    "find_reports",
+    "load_report",
+    "remove_reports",
+    "report_uri",
+    "write_report",
+]
+
+INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
+_NAME = re.compile(rf"(?P<instance>{INSTANCE.pattern})\.(?P<requests>\d{{16}})\.json", re.ASCII)
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Report(Record):
+    """What an instance of a predictor has counted since it started: all requests but replays, those that
+    failed with a 5xx, and its latency histogram (see `knoll.predict.observer`)."""
+
+    model: str
+    version: str
+    instance: str
+    requests: int
+    errors: int
+    revision: str = ""
+    cold_starts: int = 0
+    latency: Fields = field(default_factory=dict)
+    reported_at: str = ""
+
+
+load_report = reader(Report, "report of a predictor")
+
+
+def evidence_of_all_uri(root: str) -> str:
+    """Where the reports of all models lie."""
+    return join(root, "evidence", "")
+
+
+def evidence_uri(root: str, model: str, version: str) -> str:
+    """Where the reports on a version lie."""
+    return join(root, "evidence", model, version, "")
+
+
+def report_uri(root: str, report: Report) -> str:
+    """Where a report lies."""
+    name = f"{report.instance}.{report.requests:016d}.json"
+    return evidence_uri(root, report.model, report.version) + name
+
+
+def write_report(report: Report, bucket: Bucket) -> bool:
+    """Keep the report, and remove those of the instance that it replaces; False when as much or more was
+    known."""
+    mine = [
+        (counted, uri)
+        for instance, counted, uri in _listed(report.model, report.version, bucket)
+        if instance == report.instance
+    ]
+    if any(counted >= report.requests for counted, _ in mine):
+        return False
+    put_once(report_uri(bucket.root, report), report, bucket)
+    for _, uri in mine:
+        bucket.store.delete(uri)
+    return True
+
+
+def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Report]:
+    """The newest report of each instance of a version, by instance. What is none is passed over."""
+    newest: dict[str, tuple[int, str]] = {}
+    for instance, counted, uri in _listed(model, version, bucket):
+        newest[instance] = max(newest.get(instance, (-1, "")), (counted, uri))
+    found = {}
+    for instance, (_, uri) in newest.items():
+        try:
+            report = find(uri, load_report, bucket)
+        except Rejected:
+            continue
+        if report:  # else a newer one has just replaced it, and the next look sees that
+            found[instance] = report
+    return found
+
+
+def remove_reports(model: str, version: str, bucket: Bucket) -> None:
+    """Remove all reports on a version."""
+    for one in bucket.store.list(evidence_uri(bucket.root, model, version)):
+        bucket.store.delete(one.uri)
+
+
+def _listed(model: str, version: str, bucket: Bucket) -> Iterator[tuple[str, int, str]]:
+    """Instance, requests and URI of each report that lies there."""
+    for one in bucket.store.list(evidence_uri(bucket.root, model, version)):
+        if match := _NAME.fullmatch(one.uri.rpartition("/")[2]):
+            yield match["instance"], int(match["requests"]), one.uri

@@ -1,0 +1,91 @@
+"""The inbox: an entry for each run that is not settled, which is its whole record, written before that.
+
+An entry is removed when nothing is left to do for its run. Its name says how old the run's data is, so that a
+listing tells whose turn it is.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from knoll.errors import AlreadyExists, Rejected
+from knoll.names import RUN_ID, join
+from knoll.ports import Bucket, ObjectInfo
+from knoll.records.record import find
+from knoll.records.run import Run, load_run, run_uri
+
+__all__ = [
+    "InboxEntry",
+    "copy_entry_to_record",
+    "find_entry",
+    "inbox",
+    "inbox_entry",
+    "inbox_uri",
+    "list_inbox",
+    "write_entry",
+]
+
+_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<data_at>\d{{8}}T\d{{12}}Z)\.json")
+
+
+@dataclass(frozen=True)
+class InboxEntry:
+    """An entry as a listing shows it: its run, and when the run's data came to be, as an ISO time in UTC."""
+
+    run: str
+    data_at: str
+    info: ObjectInfo
+
+
+def inbox(root: str) -> str:
+    """Where all entries lie."""
+    return join(root, "inbox", "")
+
+
+def inbox_uri(root: str, run: str, data_at: str) -> str:
+    """Where the entry of a run lies; `data_at` is an ISO time in any zone."""
+    at = datetime.fromisoformat(data_at).astimezone(UTC)
+    return join(root, "inbox", f"{run}.{at:%Y%m%dT%H%M%S%fZ}.json")
+
+
+def inbox_entry(uri: str) -> tuple[str, str]:
+    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id and time.
+
+    Raises Rejected for what is no entry.
+    """
+    match = _ENTRY.fullmatch(uri.rpartition("/")[2])
+    if not match:
+        raise Rejected(f"{uri} is no entry of an inbox")
+    return match["run"], match["data_at"]
+
+
+def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
+    """All entries; somebody else's files are passed over."""
+    for one in bucket.store.list(inbox(bucket.root)):
+        with suppress(Rejected):
+            run, data_at = inbox_entry(one.uri)
+            yield InboxEntry(run, data_at, one)
+
+
+def find_entry(uri: str, bucket: Bucket) -> Run | None:
+    """The run in the entry at that URI; None when it is gone."""
+    return find(uri, load_run, bucket)
+
+
+def write_entry(run: Run, bucket: Bucket) -> None:
+    """Write the entry of a run, unless it is there."""
+    with suppress(AlreadyExists):
+        uri = inbox_uri(bucket.root, run.id, run.data_at)
+        bucket.store.put(uri, run.encode(), if_absent=True, content_type="application/json")
+
+
+def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
+    """Make the record that whoever opened the run was killed before writing: the entry, byte for byte, with
+    fields that only a newer knoll knows. Raises NotFound when the entry is gone."""
+    body = bucket.store.get(uri)
+    run = load_run(body)
+    with suppress(AlreadyExists):
+        bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type="application/json")
+    return run

@@ -1,0 +1,52 @@
+"""What was found out about the store: whether one of many writers at once wins a conditional write."""
+
+from dataclasses import dataclass
+
+from pydantic import with_config
+
+from knoll.errors import Rejected
+from knoll.names import join
+from knoll.ports import Bucket
+from knoll.records.record import LENIENT, Record, find, overwrite, reader
+
+__all__ = ["Probe", "find_probe", "probe_uri", "write_probe"]
+
+ATOMIC, CHECKED = "atomic", "check, then write"
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Probe(Record):
+    """`conditionalWrites` is "atomic" or "check, then write": so many writers tried it at once on so many
+    keys."""
+
+    conditionalWrites: str
+    at: str = ""
+    writers: int = 0
+    keys: int = 0
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether exactly one of many writers wins."""
+        return self.conditionalWrites == ATOMIC
+
+
+_load = reader(Probe, "record of a probe")
+
+
+def probe_uri(root: str) -> str:
+    """Where the record lies."""
+    return join(root, "probe.json")
+
+
+def find_probe(bucket: Bucket) -> Probe | None:
+    """What was found; None when nobody has looked, or when the record cannot be understood."""
+    try:
+        return find(probe_uri(bucket.root), _load, bucket)
+    except Rejected:
+        return None
+
+
+def write_probe(is_atomic: bool, at: str, writers: int, keys: int, bucket: Bucket) -> None:
+    """Keep what was found."""
+    overwrite(probe_uri(bucket.root), Probe(ATOMIC if is_atomic else CHECKED, at, writers, keys), bucket)

@@ -1,0 +1,127 @@
+"""What all records have in common: JSON with sorted keys, a schema, and one way to read and to write them.
+
+Records outlive the code that wrote them, and during an upgrade old and new functions read the same ones. So a
+reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
+rises only when an old reader would misunderstand a record; then that reader refuses it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError
+
+from knoll import __version__
+from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected
+from knoll.ports import Bucket
+
+__all__ = [
+    "LENIENT",
+    "Fields",
+    "Load",
+    "Numbers",
+    "Record",
+    "Texts",
+    "find",
+    "overwrite",
+    "put_once",
+    "reader",
+]
+
+LENIENT = ConfigDict(strict=True, extra="ignore")  # of types, nothing is converted
+
+# A Mapping is read as a dict, for which pydantic takes a tenth of the time.
+Fields = Annotated[Mapping[str, Any], GetPydanticSchema(lambda _, handler: handler(dict[str, Any]))]
+Texts = Annotated[Mapping[str, str], GetPydanticSchema(lambda _, handler: handler(dict[str, str]))]
+Numbers = Annotated[Mapping[str, float], GetPydanticSchema(lambda _, handler: handler(dict[str, float]))]
+
+_Kind = TypeVar("_Kind", bound="Record")
+_Read = TypeVar("_Read")
+Load = Callable[[bytes], _Read]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """`schema` is 1 until an old reader would misunderstand the record; `needs` is the oldest version of
+    knoll that reads a higher one."""
+
+    schema: int = 1
+    needs: str = ""
+
+    def encode(self) -> bytes:
+        """The record as JSON with sorted keys, so that equal records are equal bytes."""
+        return json.dumps(self.fields(), sort_keys=True, indent=1).encode()
+
+    def fields(self) -> dict[str, Any]:
+        """What the JSON has; `needs` only where it says something."""
+        found = asdict(self)
+        if not self.needs:
+            del found["needs"]
+        return found
+
+
+def reader(
+    kind: type[_Kind], what: str, *, file: str = "this", fault: type[Rejected] = Rejected
+) -> Load[_Kind]:
+    """A function that reads a record of this kind.
+
+    It raises `fault` for what is none, and NewerSchema for one that only a newer knoll understands.
+    """
+    adapter: TypeAdapter[_Kind] = TypeAdapter(kind)
+
+    def load(body: bytes) -> _Kind:
+        try:
+            record = adapter.validate_json(body)
+        except ValidationError as error:
+            _check_schema(body, kind.schema, what)
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise fault(f"{file} is not a {what}: {place}: {first['msg']}") from error
+        if record.schema > kind.schema:
+            raise _newer(record.schema, record.needs, kind.schema, what)
+        return record
+
+    return load
+
+
+def find(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:
+    """The record at this place; None when there is none. Raises what `load` raises, and StoreUnavailable."""
+    try:
+        body = bucket.store.get(uri)
+    except NotFound:
+        return None
+    return load(body)
+
+
+def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
+    """Write the record unless there is one already; whether this call wrote it. Raises StoreUnavailable."""
+    try:
+        bucket.store.put(uri, record.encode(), if_absent=True, content_type="application/json")
+    except AlreadyExists:
+        return False
+    return True
+
+
+def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
+    """Write the record, whatever lies there. Raises StoreUnavailable."""
+    bucket.store.put(uri, record.encode(), content_type="application/json")
+
+
+def _check_schema(body: bytes, newest: int, what: str) -> None:
+    """Raise NewerSchema if that is why the record cannot be read."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if isinstance(schema, int) and schema > newest:
+        raise _newer(schema, str(found.get("needs") or ""), newest, what)
+
+
+def _newer(schema: int, needs: str, newest: int, what: str) -> NewerSchema:
+    wanted = f"knoll {needs}" if needs else f"a knoll newer than {__version__}"
+    return NewerSchema(
+        f"this {what} has schema {schema}, and knoll {__version__} reads {newest} at most",
+        fix=f"use {wanted}" + (" or a newer one" if needs else ""),
+    )

@@ -1,0 +1,104 @@
+"""The model card: a version's README.md, with the front matter that the Hugging Face hub reads.
+
+It is the same text whenever the same run is published again, so it has no clock in it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from knoll.records.run import Run
+from knoll.records.signature import Signature, Tensor
+
+__all__ = ["CardFacts", "model_card"]
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card tells: `examples` are the numbers to learn from and held out, `pictures` the names of files
+    in the version's folder."""
+
+    run: Run
+    task: str
+    metrics: Mapping[str, float]
+    config: Mapping[str, Any]
+    examples: tuple[int, int]
+    signature: Signature
+    sample: Any
+    pictures: Iterable[str]
+
+
+def model_card(facts: CardFacts, version: str) -> str:
+    """The card in Markdown."""
+    run = facts.run
+    sections = [
+        f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False)}---",
+        f"# {run.model} {version}",
+        f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
+        "file with its sha256.",
+        "## Metrics\n\nOn the held-out examples, which the network has not learnt from.\n\n"
+        + _table(
+            ("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(facts.metrics.items()))
+        ),
+        f"## Data\n\n{facts.examples[0]} examples to learn from, {facts.examples[1]} held out. Dataset "
+        f"digest: `{run.dataset_digest}`.",
+        "## Config\n\n"
+        + _table(
+            ("field", "value"), ((name, f"`{json.dumps(value)}`") for name, value in facts.config.items())
+        ),
+        _how_to_call(facts),
+        _show(facts.pictures),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front_matter(facts: CardFacts) -> dict[str, Any]:
+    run = facts.run
+    metrics = [{"type": name, "name": name, "value": value} for name, value in sorted(facts.metrics.items())]
+    data = {"name": run.model, "type": run.model, "revision": run.dataset_digest}
+    result = {"task": {"type": facts.task}, "dataset": data, "metrics": metrics}
+    return {
+        "library_name": "onnx",
+        "pipeline_tag": facts.task,
+        "tags": ["knoll", run.family],
+        "model_name": run.model,
+        "model-index": [{"name": run.model, "results": [result]}],
+    }
+
+
+def _how_to_call(facts: CardFacts) -> str:
+    instance = json.dumps(facts.sample)
+    if len(instance) > 200:
+        instance = instance[:200] + "…"
+    tensors = [("input", one) for one in facts.signature.inputs] + [
+        ("output", one) for one in facts.signature.outputs
+    ]
+    return (
+        "## Call it\n\n"
+        f"    POST /v1/models/{facts.run.model}:predict\n"
+        f'    {{"instances": [{instance}]}}\n\n'
+        "`samples.json` has whole requests with their answers. The graph in `model.onnx`:\n\n"
+        + _table(("", "name", "type", "shape", "codec"), ((side, *_row(one)) for side, one in tensors))
+    )
+
+
+def _row(tensor: Tensor) -> tuple[str, ...]:
+    return (
+        f"`{tensor.name}`",
+        tensor.datatype,
+        "×".join("batch" if size < 0 else str(size) for size in tensor.shape),
+        tensor.codec,
+    )
+
+
+def _show(pictures: Iterable[str]) -> str:
+    names = sorted(pictures)
+    return "## Pictures\n\n" + "\n\n".join(f"![{name}]({name})" for name in names) if names else ""
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,36 @@
+"""The end of a run, as the trainer writes it down and tells it; without torch, so that all but the learning
+can be tried in milliseconds.
+
+The first attempt that ends a run decides how; another one ends as that one has.
+"""
+
+from knoll.events import TRAINING_FAILED, TRAINING_SUCCEEDED
+from knoll.ports import Platform
+from knoll.records.manifest import version_uri
+from knoll.records.outcome import Outcome, find_outcome, write_outcome
+from knoll.records.run import Run
+from knoll.trainer.launch import exit_code
+from knoll.trainer.report import publish_event, say
+
+__all__ = ["end_run"]
+
+
+def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
+    """Write the outcome and announce it, unless another attempt was first: then that one counts."""
+    if not write_outcome(run.id, outcome, platform.bucket):
+        outcome = find_outcome(run.id, platform.bucket) or outcome
+        say(f"another attempt has ended this run: {outcome.state}")
+        return exit_code(outcome)
+    say(f"run {run.id} {outcome.state}" + (f": {outcome.reason}" if outcome.reason else ""))
+    _announce(run, outcome, platform)
+    return exit_code(outcome)
+
+
+def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
+    if outcome.state == "succeeded":
+        uri = version_uri(platform.settings.model_root, run.model, outcome.version)
+        data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics)}
+        publish_event(TRAINING_SUCCEEDED, run, data, platform, id=f"{run.id}.succeeded")
+    else:
+        data = {"state": outcome.state, "reason": outcome.reason}
+        publish_event(TRAINING_FAILED, run, data, platform, id=f"{run.id}.failed")

@@ -1,0 +1,67 @@
+"""The data of a run, read as its snapshot has pinned it: a run learns from one state of the data, or not at
+all.
+
+An attempt reads everything before it begins to learn. If an object is another one by then, in a bucket that
+keeps versions what it was when the run was opened is read instead; the time of the run's record says when, so
+that a run that was opened too late does not go back to data that newer data had replaced. Elsewhere the data
+is gone, and the run ends.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
+from knoll.ports import ObjectStore, Platform
+from knoll.records.dataset import DatasetObject, load_dataset
+from knoll.records.run import Run, run_uri
+
+__all__ = ["DataChanged", "read_data"]
+
+_READERS = 8
+
+
+class DataChanged(KnollError):
+    """The data is no longer what the run was to train on."""
+
+
+def read_data(run: Run, platform: Platform) -> Mapping[str, bytes]:
+    """All objects, by their key relative to the dataset's prefix.
+
+    Raises DataChanged when one is not there any more, Rejected when the snapshot is of other data than the
+    run, StoreUnavailable when the store contradicts itself.
+    """
+    store = platform.store
+    dataset = load_dataset(store.get(run.dataset_uri))
+    if dataset.digest != run.dataset_digest:
+        raise Rejected(f"{run.dataset_uri} is of other data than run {run.id}", fix="look who has written it")
+    opened = next((one.modified for one in store.list(run_uri(platform.settings.model_root, run.id))), None)
+    with ThreadPoolExecutor(_READERS) as readers:
+        bodies = list(readers.map(lambda one: _read(one, opened, store), dataset.objects))
+    return {
+        one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)
+    }
+
+
+def _read(one: DatasetObject, opened: datetime | None, store: ObjectStore) -> bytes:
+    try:
+        body = store.get(one.uri, etag=one.etag, at=opened)
+    except (Conflict, NotFound) as error:
+        if _is_listed(one, store):
+            raise StoreUnavailable(
+                f"{one.uri} is listed with etag {one.etag}, and cannot be read with it: {error}"
+            ) from error
+        raise DataChanged(f"the data changed after it had landed: {error}") from error
+    found = hashlib.sha256(body).hexdigest() if one.sha256 else ""
+    if found != one.sha256:
+        raise StoreUnavailable(
+            f"{one.uri} came with sha256 {found}, and had {one.sha256} under the same etag when it landed"
+        )
+    return body
+
+
+def _is_listed(one: DatasetObject, store: ObjectStore) -> bool:
+    """Whether the object is there as it was pinned: it has come back meanwhile. What is not listed is gone,
+    and the next look agrees."""
+    return any((shown.uri, shown.etag) == (one.uri, one.etag) for shown in store.list(one.uri))

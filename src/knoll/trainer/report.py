@@ -1,0 +1,124 @@
+"""What a run tells the world while it trains: a progress record, and events that repeat it.
+
+Both are sent by a thread of their own, the latest state only, so that a slow store or broker never holds a
+gradient step up; and neither is worth a run: what cannot be sent is logged.
+"""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import Unavailable
+from knoll.events import TRAINING_PROGRESSED, Event, new_event
+from knoll.ports import Platform
+from knoll.records.progress import Progress, progress_uri
+from knoll.records.run import Run
+
+__all__ = ["Reporter", "publish_event", "say"]
+
+_EVENT_SECONDS = 2.0
+
+
+def say(line: str) -> None:
+    """One line of the run's log, which is the standard output of its process."""
+    print(line, flush=True)
+
+
+def publish_event(kind: str, run: Run, data: Mapping[str, Any], platform: Platform, *, id: str = "") -> None:
+    """Publish an event about the run, or log that the broker did not take it: stored state says the same."""
+    source, present = platform.settings.source, platform.clock.now()
+    body = {"runId": run.id, "model": run.model, **data}
+    event = new_event(
+        kind, source=source, time=present, subject=run.model, data=body, cause=_cause(run), id=id
+    )
+    try:
+        platform.events.publish(event)
+    except Unavailable as error:
+        say(f"event {kind} was not taken: {error}")
+
+
+def _cause(run: Run) -> Event | None:
+    cause = run.cause
+    if not cause.get("id"):
+        return None
+    extensions = {"correlationid": cause.get("correlationid", cause["id"])}
+    return Event(
+        cause["id"],
+        "",
+        cause.get("type", ""),
+        cause.get("time", ""),
+        cause.get("subject", ""),
+        extensions=extensions,
+    )
+
+
+@dataclass(frozen=True)
+class _News:
+    state: str
+    percent: int
+    seconds_left: int | None
+    metrics: Mapping[str, float]
+
+
+class Reporter:
+    """Reports on one run. `close` waits until the last state is written."""
+
+    def __init__(self, run: Run, platform: Platform) -> None:
+        self._run, self._platform = run, platform
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="report")
+        self._sending: Future[None] | None = None
+        self._latest: _News | None = None
+        self._sent: _News | None = None
+        self._next_event = 0.0
+
+    def say(self, line: str) -> None:
+        """A line of the run's log."""
+        say(line)
+
+    def report(
+        self,
+        state: str,
+        percent: int,
+        seconds_left: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make this the run's progress, unless a newer one overtakes it. Returns at once."""
+        self._latest = _News(state, percent, seconds_left, metrics or {})
+        if self._sending is not None and not self._sending.done():
+            return
+        if self._sending is not None:
+            self._sending.result()
+        self._sending = self._thread.submit(self._send, self._latest)
+
+    def close(self) -> None:
+        """Send what has not been sent, and stop."""
+        self._thread.shutdown()
+        if self._sending is not None:
+            self._sending.result()
+        if self._latest is not None and self._latest is not self._sent:
+            self._send(self._latest)
+
+    def _send(self, news: _News) -> None:
+        self._sent = news
+        root = self._platform.settings.model_root
+        progress = Progress(
+            news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat()
+        )
+        try:
+            self._platform.store.put(
+                progress_uri(root, self._run.id), progress.encode(), content_type="application/json"
+            )
+        except Unavailable as error:
+            say(f"progress was not written: {error}")
+        if time.monotonic() < self._next_event:
+            return
+        self._next_event = time.monotonic() + _EVENT_SECONDS
+        data = {
+            "state": news.state,
+            "progressPercentage": news.percent,
+            "estimatedRemainingSeconds": news.seconds_left,
+            "metrics": dict(news.metrics),
+        }
+        publish_event(TRAINING_PROGRESSED, self._run, data, self._platform)

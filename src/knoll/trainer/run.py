@@ -1,0 +1,134 @@
+"""One run from its record to its outcome: what happens inside a training Job.
+
+The outcome is written once, after the version, so that a trainer that is killed anywhere can be started again
+and ends with the same version. Its exit code is what the Job's failure policy reads. Of several processes
+that train together, the first does what one alone would, and the others follow it: they end after it, and as
+it has ended.
+"""
+
+import math
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+import torch
+
+from knoll.errors import Rejected, Unavailable
+from knoll.events import TRAINING_STARTED
+from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
+from knoll.ports import Platform
+from knoll.records.outcome import Outcome, find_outcome
+from knoll.records.run import Run, load_run, run_uri
+from knoll.trainer.ending import end_run
+from knoll.trainer.launch import exit_code
+from knoll.trainer.learning import Learnt, Quiet, learn
+from knoll.trainer.loop import Diverged, choose_device
+from knoll.trainer.publish import publish
+from knoll.trainer.ranks import Ranks, joined
+from knoll.trainer.reading import DataChanged
+from knoll.trainer.report import Reporter, publish_event, say
+from knoll.trainer.version_files import Work, draft_version
+
+__all__ = ["PREEMPTED", "SUCCEEDED", "train"]
+
+
+class _Terminated(BaseException):
+    """SIGTERM: not an Exception, so that nothing on the way takes it for a fault of its own."""
+
+
+def train(run_id: str, platform: Platform) -> int:
+    """Carry out the run; the exit code: 0 a version is there, 65 rejected or failed for good, 75 try again,
+    143 preempted.
+
+    The first two come with an outcome, and a run that has one is not trained again. Faults of knoll itself
+    propagate. To be called in the main thread, where signals arrive.
+    """
+    try:
+        with _ends_on_sigterm(), joined(choose_device(platform.settings.device)) as ranks:
+            if not ranks.is_first:
+                return _follow(run_id, platform, ranks)
+            code = _train(run_id, platform, ranks)
+            ranks.tell_end(code)
+            return code
+    except _Terminated:
+        say("terminated: the run has no outcome yet, and may be started again")
+        return PREEMPTED
+    except Unavailable as error:
+        say(f"not available: {error}")
+        return UNAVAILABLE
+    except Rejected as error:
+        say(f"rejected: {error}")
+        return REJECTED
+
+
+def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
+    outcome = find_outcome(run_id, platform.bucket)
+    if outcome is not None:
+        say(f"run {run_id} has ended already: {outcome.state}")
+        return exit_code(outcome)
+    run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
+    publish_event(TRAINING_STARTED, run, {}, platform)
+    reporter = Reporter(run, platform)
+    try:
+        outcome = _attempt(run, platform, ranks, reporter)
+    finally:
+        reporter.close()
+    return end_run(run, outcome, platform)
+
+
+def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
+    """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as
+    well, and writes down."""
+    run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    with suppress(Rejected, DataChanged):
+        learn(run, platform, ranks, Quiet())
+    return ranks.wait_for_end(run.deadline)
+
+
+def _attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
+    try:
+        version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
+    except Rejected as error:
+        return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
+    except DataChanged as error:
+        return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
+    return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)
+
+
+def _make_version(
+    run: Run, learnt: Learnt, platform: Platform, reporter: Reporter
+) -> tuple[str, Mapping[str, float]]:
+    metrics = _score(learnt)
+    reporter.report("exporting", 96, metrics=metrics)
+    work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
+    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
+    reporter.report("publishing", 98, metrics=metrics)
+    manifest = publish(platform.store, platform.settings.model_root, run.model, run.id, draft)
+    reporter.report("published", 100, 0, metrics)
+    say(f"published {manifest.model} {manifest.version}")
+    return manifest.version, manifest.metrics
+
+
+@torch.no_grad()
+def _score(learnt: Learnt) -> Mapping[str, float]:
+    metrics = learnt.family.score(learnt.trained.networks, learnt.examples, learnt.config)
+    say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
+    if faults:
+        raise Diverged(
+            "training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data"
+        )
+    return metrics
+
+
+@contextmanager
+def _ends_on_sigterm() -> Iterator[None]:
+    def terminate(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

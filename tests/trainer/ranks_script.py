@@ -1,0 +1,103 @@
+"""What each process of a test does: train small families, and leave the weights, or how it ended, in a
+folder.
+
+python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted and dcgan in it,
+with commas.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from knoll.families.base import Batch, Examples, FamilyConfig
+from knoll.families.dcgan import SIDE, Dcgan
+from knoll.trainer.loop import Diverged, train_networks
+from knoll.trainer.ranks import Ranks, joined
+
+
+class Line:
+    """A straight line through points, with Adam: no batch norm, no chance, so that shares and whole batches
+    agree."""
+
+    def build(self, config: FamilyConfig, about: Any) -> nn.ModuleDict:
+        return nn.ModuleDict({"line": nn.Linear(3, 1)})
+
+    def optimizers(self, networks: nn.ModuleDict, config: FamilyConfig) -> dict[str, torch.optim.Optimizer]:
+        return {"line": torch.optim.Adam(networks.parameters(), lr=0.01)}
+
+    def rate(self, done: float, config: FamilyConfig) -> float:
+        return 1.0
+
+    def augment(self, batch: Batch, config: FamilyConfig) -> Batch:
+        return batch
+
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        points, values = batch
+        yield "line", nn.functional.mse_loss(networks["line"](points), values)
+
+    def checkpoint_picture(self, *_: object) -> None:
+        return None
+
+
+class Deserted(Line):
+    """Its second process leaves in the second step."""
+
+    steps = 0
+
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        self.steps += 1
+        if self.steps == 2 and torch.distributed.get_rank() == 1:
+            raise ZeroDivisionError("a fault of one process")
+        yield from super().losses(networks, batch, config)
+
+
+def points(ill: bool) -> Examples:
+    """45 points, so that shares of a batch differ in size; in an ill set one of them is no number."""
+    chance = torch.Generator().manual_seed(1)
+    columns = torch.randn(45, 3, generator=chance)
+    values = columns.sum(1, keepdim=True)
+    if ill:
+        values[7] = float("nan")
+    return Examples((columns, values), (columns, values))
+
+
+def pictures() -> Examples:
+    pixels = torch.randint(
+        0, 256, (16, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+    )
+    return Examples((pixels,), (pixels,))
+
+
+def train(folder: Path, what: str, ranks: Ranks) -> None:
+    config = (
+        Dcgan().configure({"epochs": 1, "batchSize": 8})
+        if what == "dcgan"
+        else FamilyConfig(epochs=3, batchSize=7)
+    )
+    family: Any = {"dcgan": Dcgan, "deserted": Deserted}.get(what, Line)()
+    examples = pictures() if what == "dcgan" else points(what == "ill")
+    file = folder / f"{what}-{ranks.rank}-of-{ranks.world}"
+    quiet: Any = {"report": lambda *_: None, "say": lambda _: None}
+    try:
+        trained = train_networks(family, examples, config, device=torch.device("cpu"), ranks=ranks, **quiet)
+    except Diverged as error:
+        file.with_suffix(".txt").write_text(str(error))
+        return
+    losses = torch.tensor(list(trained.losses.values()))
+    save_file({**trained.networks.state_dict(), "losses": losses}, file.with_suffix(".safetensors"))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with joined(torch.device("cpu")) as ranks:
+        for what in sys.argv[2].split(","):
+            train(Path(sys.argv[1]), what, ranks)

@@ -1,0 +1,73 @@
+"""The training loop: repeatable, honest about divergence, and steady in what it reports."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knoll.families.base import Examples
+from knoll.families.image import ImageClassifier, ImageClassifierConfig
+from knoll.trainer.loop import Diverged, Trained, checkpoint_steps, train_networks
+
+FAMILY = ImageClassifier()
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def examples(digits: dict[str, bytes]) -> Examples:
+    few = {key: body for key, body in digits.items() if key[0] in "01"}
+    return FAMILY.examples(few, FAMILY.configure({}))
+
+
+def fit(
+    examples: Examples,
+    config: ImageClassifierConfig,
+    reports: list[tuple[float, int | None, Mapping[str, float]]],
+) -> Trained:
+    return train_networks(
+        FAMILY,
+        examples,
+        config,
+        device=CPU,
+        report=lambda *report: reports.append(report),
+        say=lambda _: None,
+    )
+
+
+def test_the_same_seed_gives_the_same_weights_to_the_last_bit(examples: Examples) -> None:
+    """A run that is started again makes the same version, so its files can be compared."""
+    config = FAMILY.configure({"epochs": 2, "width": 4, "seed": 5})
+    first, again = (fit(examples, config, []).networks.state_dict() for _ in range(2))
+    other = fit(examples, FAMILY.configure({"epochs": 2, "width": 4, "seed": 6}), []).networks.state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["classifier.head.2.weight"], other["classifier.head.2.weight"])
+
+
+def test_a_loss_that_is_no_number_ends_the_training(examples: Examples) -> None:
+    """Diverged networks are not handed on, and the message says which loss and what to change."""
+    with pytest.raises(Diverged, match="the classifier loss is") as caught:
+        fit(examples, FAMILY.configure({"epochs": 3, "width": 4, "learningRate": 1e30}), [])
+    assert "learningRate" in caught.value.fix
+
+
+def test_the_last_report_says_that_all_is_done(examples: Examples) -> None:
+    """However short the training is, its end is reported, once, with the losses of the last epoch."""
+    reports: list[tuple[float, int | None, Mapping[str, float]]] = []
+    trained = fit(examples, FAMILY.configure({"epochs": 2, "width": 4}), reports)
+    fraction, seconds_left, losses = reports[-1]
+    assert (fraction, seconds_left) == (1.0, 0)
+    assert losses == trained.losses
+    assert [report[0] for report in reports] == sorted({report[0] for report in reports})
+    assert not trained.networks.training
+
+
+@given(st.integers(1, 10_000))
+def test_checkpoints_are_few_even_and_end_with_the_last_step(steps: int) -> None:
+    """At most eight, no two gaps differ by more than a step, and the last one shows the result."""
+    points = sorted(checkpoint_steps(steps))
+    gaps = [late - early for early, late in zip([0, *points], points, strict=False)]
+    assert len(points) == min(8, steps)
+    assert points[-1] == steps
+    assert max(gaps) - min(gaps) <= 1

@@ -1,0 +1,123 @@
+"""Versions: numbered without gaps, written once, and never half."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import BinaryIO
+
+import pytest
+
+from knoll.adapters.memory.store import MemoryStore
+from knoll.errors import StoreUnavailable
+from knoll.records.manifest import Manifest, entry_of, load_manifest, verify, version_uri
+from knoll.trainer.publish import Draft, publish
+
+ROOT = "s3://models"
+
+
+def draft_of(run: str, weights: bytes = b"weights") -> Draft:
+    def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
+        files = {"model.onnx": weights, "samples/000001.png": b"png", "README.md": f"# {version}".encode()}
+        entries = {name: entry_of(body) for name, body in files.items()}
+        return files, Manifest(
+            "digits", version, "family", run, "digest", {}, {"accuracy": 1.0}, "2026-01-01", "0", entries
+        )
+
+    return draft
+
+
+def versions(store: MemoryStore) -> dict[str, dict[str, bytes]]:
+    folder = f"{ROOT}/models/digits/"
+    found: dict[str, dict[str, bytes]] = {}
+    for info in store.list(folder):
+        version, _, name = info.uri.removeprefix(folder).partition("/")
+        found.setdefault(version, {})[name] = store.get(info.uri)
+    return found
+
+
+class FailingStore(MemoryStore):
+    """Takes so many writes, and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes_left = 0
+
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
+        if not self.writes_left:
+            raise StoreUnavailable(uri)
+        self.writes_left -= 1
+        return super().put(uri, body, if_absent=if_absent, content_type=content_type)
+
+
+def test_runs_get_numbers_in_a_row_and_keep_theirs() -> None:
+    """Each run has one version however often it is published, and the manifest names every file."""
+    store = MemoryStore()
+    first = publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+    second = publish(store, ROOT, "digits", "run-b", draft_of("run-b"))
+    again = publish(store, ROOT, "digits", "run-a", draft_of("run-a", b"other weights"))
+    assert (first.version, second.version) == ("v000001", "v000002")
+    assert again == first
+    for files in versions(store).values():
+        manifest = load_manifest(files.pop("manifest.json"))
+        verify(manifest, files)
+
+
+def test_runs_at_the_same_time_never_share_a_number() -> None:
+    """The store decides who has a number, so sixteen runs have the numbers from 1 to 16."""
+    store = MemoryStore()
+    with ThreadPoolExecutor(16) as pool:
+        manifests = list(
+            pool.map(
+                lambda run: publish(store, ROOT, "digits", run, draft_of(run)),
+                [f"run-{index}" for index in range(16)],
+            )
+        )
+    assert sorted(manifest.version for manifest in manifests) == [f"v{number:06d}" for number in range(1, 17)]
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int) -> None:
+    """Claim, three files, manifest: wherever the first attempt ends there is no version, and the second makes
+    number 1."""
+    store = FailingStore()
+    store.writes_left = writes
+    with pytest.raises(StoreUnavailable):
+        publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+    assert not any("manifest.json" in files for files in versions(store).values())
+    store.writes_left = 100
+    assert publish(store, ROOT, "digits", "run-a", draft_of("run-a")).version == "v000001"
+    assert list(versions(store)) == ["v000001"]
+
+
+def test_other_bytes_of_an_earlier_attempt_cost_the_number_not_the_version() -> None:
+    """Nothing is overwritten: a second attempt that trained to other weights takes a number of its own,
+    whole."""
+    store = FailingStore()
+    store.writes_left = 3
+    with pytest.raises(StoreUnavailable):
+        publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+    store.writes_left = 100
+    manifest = publish(store, ROOT, "digits", "run-a", draft_of("run-a", b"other weights"))
+    assert manifest.version == "v000002"
+    files = versions(store)["v000002"]
+    assert files.pop("manifest.json")
+    verify(manifest, files)
+    assert store.get(version_uri(ROOT, "digits", "v000001") + "model.onnx") == b"weights"
+    assert publish(store, ROOT, "digits", "run-a", draft_of("run-a")) == manifest
+
+
+def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
+    """Two attempts of one run that write the same bytes at the same time end with one version, with the
+    manifest of the first."""
+    store = MemoryStore()
+
+    def overtaken(version: str) -> tuple[Mapping[str, bytes], Manifest]:
+        files, manifest = draft_of("run-a")(version)
+        if version not in versions(store):
+            publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+        return files, replace(manifest, created_at="later")
+
+    assert publish(store, ROOT, "digits", "run-a", overtaken).created_at == "2026-01-01"
+    assert list(versions(store)) == ["v000001"]

@@ -1,0 +1,235 @@
+"""A run, from its record to its outcome, in every way it can end."""
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.store import MemoryStore
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.codecs import decode, encode
+from knoll.errors import ClusterUnavailable
+from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED, TRAINING_SUCCEEDED, Event
+from knoll.ports import Platform
+from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
+from knoll.records.manifest import load_manifest, verify, version_uri
+from knoll.records.outcome import Outcome, load_outcome, outcome_uri, superseded_uri
+from knoll.records.progress import load_progress, progress_uri
+from knoll.records.run import Run, run_uri
+from knoll.records.signature import load_signature
+from knoll.settings import Settings
+from knoll.trainer.graph import run_graph
+from knoll.trainer.learning import threads_for
+from knoll.trainer.run import train
+
+ROOT = "s3://knoll-models"
+PREFIX = "s3://datasets/digits/"
+RUN = "digits-0123456789"
+CAUSE = {
+    "id": "put-1",
+    "type": "com.amazonaws.s3.ObjectCreated:Put",
+    "subject": "_SUCCESS",
+    "time": "",
+    "correlationid": "put-1",
+}
+
+
+@dataclass
+class Sink:
+    events: list[Event] = field(default_factory=list)
+    react: Callable[[Event], None] = lambda event: None
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+        self.react(event)
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event.type == kind]
+
+
+@dataclass(frozen=True)
+class World:
+    platform: Platform
+    store: MemoryStore
+    sink: Sink
+
+    def outcome(self) -> Outcome:
+        return load_outcome(self.store.get(outcome_uri(ROOT, RUN)))
+
+    def version(self) -> dict[str, bytes]:
+        folder = version_uri(ROOT, "digits", "v000001")
+        return {info.uri.removeprefix(folder): self.store.get(info.uri) for info in self.store.list(folder)}
+
+
+def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None = None) -> World:
+    """A run that waits to be trained on these files."""
+    store, sink, clock = MemoryStore(), Sink(), SystemClock()
+    for key, body in files.items():
+        store.put(PREFIX + key, body)
+    dataset = Dataset(
+        "digits", PREFIX, tuple(DatasetObject(one.uri, one.etag, one.size) for one in store.list(PREFIX))
+    )
+    snapshot = dataset_uri(ROOT, "digits", dataset.digest)
+    config = {"epochs": 3, "batchSize": 32, "width": 8} if config is None else config
+    run = Run(
+        RUN,
+        "digits",
+        "image-classifier",
+        dataset.digest,
+        snapshot,
+        config,
+        clock.now().isoformat(),
+        cause=CAUSE,
+    )
+    store.put(snapshot, dataset.encode())
+    store.put(run_uri(ROOT, RUN), run.encode())
+    cluster = LocalCluster(home / "knoll.db", "default", clock)
+    return World(Platform(store, cluster, sink, HttpPredictors(), clock, Settings(home=home)), store, sink)
+
+
+@pytest.fixture(scope="module")
+def some(digits: dict[str, bytes]) -> dict[str, bytes]:
+    return {key: body for key, body in digits.items() if key[0] in "012"}
+
+
+@pytest.fixture(scope="module")
+def trained(some: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> World:
+    ready = world(tmp_path_factory.mktemp("home"), some)
+    assert train(RUN, ready.platform) == 0
+    return ready
+
+
+def test_the_version_is_whole_and_its_samples_answer_as_they_say(trained: World) -> None:
+    """Every byte is in the manifest, and the served graph with the predictor's own codec gives each sample's
+    prediction."""
+    files = trained.version()
+    manifest = load_manifest(files.pop("manifest.json"))
+    verify(manifest, files)
+    assert manifest.metrics["accuracy"] > 0.9
+    assert manifest.config["epochs"] == 3
+    assert {"model.safetensors", "model.onnx", "confusion_matrix.png"} <= set(files)
+    signature, samples = load_signature(files["signature.json"]), json.loads(files["samples.json"])
+    inputs = decode([sample["instance"] for sample in samples], signature)
+    (output,) = run_graph(files["model.onnx"], [inputs["image"]])
+    answers = encode({"probabilities": output}, signature)
+    assert {answer["label"] for answer in answers} == {"0", "1", "2"}
+    for answer, sample in zip(answers, samples, strict=True):
+        assert answer["label"] == sample["prediction"]["label"]
+        assert answer["probabilities"] == pytest.approx(sample["prediction"]["probabilities"], abs=1e-4)
+
+
+def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
+    """Its front matter is YAML with the metrics in the hub's form."""
+    _, front, text = trained.version()["README.md"].decode().split("---\n", 2)
+    card = yaml.safe_load(front)
+    names = {metric["type"] for metric in card["model-index"][0]["results"][0]["metrics"]}
+    assert card["pipeline_tag"] == "image-classification"
+    assert names == {"accuracy", "loss", "macro_f1"}
+    assert "digits v000001" in text
+    assert "![confusion_matrix.png](confusion_matrix.png)" in text
+
+
+def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
+    """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the
+    last progress is 100 %."""
+    (succeeded,) = trained.sink.of(TRAINING_SUCCEEDED)
+    outcome = trained.outcome()
+    assert trained.sink.events[0].type == TRAINING_STARTED
+    assert trained.sink.events[-1] == succeeded
+    assert trained.sink.of(TRAINING_PROGRESSED)[0].data["state"] == "reading"
+    assert {event.extensions["correlationid"] for event in trained.sink.events} == {"put-1"}
+    assert succeeded.data == {
+        "runId": RUN,
+        "model": "digits",
+        "version": "v000001",
+        "uri": version_uri(ROOT, "digits", "v000001"),
+        "metrics": dict(outcome.metrics),
+    }
+    assert (outcome.state, outcome.version) == ("succeeded", "v000001")
+    assert load_progress(trained.store.get(progress_uri(ROOT, RUN))).progress_percentage == 100
+
+
+def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
+    """A second attempt answers as the first did, and writes nothing."""
+    before, told = list(trained.store.list(ROOT + "/")), len(trained.sink.events)
+    assert train(RUN, trained.platform) == 0
+    assert list(trained.store.list(ROOT + "/")) == before
+    assert len(trained.sink.events) == told
+
+
+def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
+    trained: World, some: dict[str, bytes], tmp_path: Path
+) -> None:
+    """SIGTERM gives 143 and no outcome; the next attempt makes the very version that an undisturbed run
+    makes."""
+    ready = world(tmp_path, some)
+    ready.sink.react = lambda event: (
+        signal.raise_signal(signal.SIGTERM) if event.type == TRAINING_STARTED else None
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    assert train(RUN, ready.platform) == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert not list(ready.store.list(outcome_uri(ROOT, RUN)))
+    ready.sink.react = lambda event: None
+    assert train(RUN, ready.platform) == 0
+    again, undisturbed = ready.version(), trained.version()
+    assert again.pop("manifest.json") != undisturbed.pop("manifest.json")
+    assert again == undisturbed
+
+
+def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(
+    some: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The outcome names the file, no version appears, and an event that nobody takes changes nothing."""
+
+    def refuse(event: Event) -> None:
+        raise ClusterUnavailable(f"no broker takes {event.type}")
+
+    ready = world(tmp_path, {**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"})
+    ready.sink.react = refuse
+    assert train(RUN, ready.platform) == 65
+    assert ready.outcome().state == "rejected"
+    assert "1/broken.png" in ready.outcome().reason
+    assert not ready.version()
+    assert ready.sink.events[-1].type == TRAINING_FAILED
+
+
+def test_data_that_changed_since_it_landed_fails_the_run(some: dict[str, bytes], tmp_path: Path) -> None:
+    """What is trained on is what was pinned, or nothing is."""
+    ready = world(tmp_path, some)
+    key = sorted(some)[0]
+    ready.store.put(PREFIX + key, b"other bytes")
+    assert train(RUN, ready.platform) == 65
+    assert ready.outcome().state == "failed"
+    assert "the data changed" in ready.outcome().reason
+    assert key in ready.outcome().reason
+    assert ready.outcome().superseded  # so that the same data has another run when it comes back
+    assert list(ready.store.list(superseded_uri(ROOT, RUN)))
+
+
+def test_a_config_that_the_family_does_not_know_rejects_the_run(
+    some: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The reason says which field."""
+    ready = world(tmp_path, some, {"epoch": 3})
+    assert train(RUN, ready.platform) == 65
+    assert "spec.training.config.epoch" in ready.outcome().reason
+
+
+def test_a_run_without_a_record_is_tried_again_later(tmp_path: Path) -> None:
+    """The record may not be visible yet: 75, and no outcome."""
+    ready = world(tmp_path, {})
+    assert train("digits-unknown", ready.platform) == 75
+    assert not list(ready.store.list(ROOT + "/outcomes/"))
+
+
+@pytest.mark.parametrize(("cpu", "threads"), [(None, 1), (4, 4), ("2", 2), ("500m", 1), ("2500m", 2)])
+def test_threads_are_the_cores_that_the_job_asks_for(cpu: object, threads: int) -> None:
+    """A container that may use one core does not start a thread per core of its node."""
+    assert threads_for({} if cpu is None else {"cpu": cpu}) == threads
