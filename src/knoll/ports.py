@@ -5,10 +5,11 @@ tests on every adapter.
 an event and the platform to an event or nothing.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from knoll.events import Event
 from knoll.settings import Settings
@@ -16,6 +17,7 @@ from knoll.settings import Settings
 __all__ = [
     "Answer",
     "Bucket",
+    "Caches",
     "Clock",
     "Cluster",
     "Document",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,22 @@ class Bucket:
     root: str
 
 
+class Caches:
+    """What a process remembers of the platform that it sees; each kind is made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._kept: dict[Any, Any] = {}
+
+    def of(self, kind: Callable[[], _Kept]) -> _Kept:
+        """The one of this kind, which `kind` makes, such as a class without arguments."""
+        with self._lock:
+            if kind not in self._kept:
+                self._kept[kind] = kind()
+            kept: _Kept = self._kept[kind]
+            return kept
+
+
 @dataclass(frozen=True)
 class Platform:
     """Everything that a handler may touch."""
@@ -169,6 +188,7 @@ class Platform:
     predictors: Predictors
     clock: Clock
     settings: Settings
+    caches: Caches = field(default_factory=Caches, repr=False, compare=False)
 
     @property
     def bucket(self) -> Bucket:

@@ -1,0 +1,23 @@
+"""A clock that a test owns."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["MemoryClock"]
+
+
+@dataclass
+class MemoryClock:
+    """`ports.Clock` that stands still until it is moved; with `step`, in seconds, each look moves it first."""
+
+    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    step: float = 0.0
+
+    def now(self) -> datetime:
+        """The present."""
+        self.move(self.step)
+        return self.present
+
+    def move(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.present += timedelta(seconds=seconds)
