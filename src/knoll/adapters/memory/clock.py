@@ -8,7 +8,8 @@ __all__ = ["MemoryClock"]
 
 @dataclass
 class MemoryClock:
-    """`ports.Clock` that stands still until it is moved; with `step`, in seconds, each look moves it first."""
+    """`ports.Clock` that stands still until it is moved; with `step`, in seconds, each look moves it
+    first."""
 
     present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     step: float = 0.0

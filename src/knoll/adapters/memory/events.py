@@ -14,7 +14,8 @@ def _take(event: Event) -> None:
 
 @dataclass
 class MemoryEvents:
-    """`ports.Events`: `taken` has all events in order; `before` sees each first, and may raise to refuse it."""
+    """`ports.Events`: `taken` has all events in order; `before` sees each first, and may raise to refuse
+    it."""
 
     taken: list[Event] = field(default_factory=list)
     before: Callable[[Event], None] = _take
