@@ -154,8 +154,8 @@ class Records:
         )
         return id
 
-    def progress(self, run: str, percent: int, eta: int, state: str = "training") -> None:
-        progress = Progress(state, percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00")
+    def progress(self, run: str, percent: int, eta: int, state: str = "training", reason: str = "") -> None:
+        progress = Progress(state, percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00", reason)
         self._put(progress_uri(self.root, run), progress.encode())
 
     def outcome(self, run: str, state: Any = "succeeded", version: str = "v000001", reason: str = "") -> None:

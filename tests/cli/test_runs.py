@@ -54,7 +54,7 @@ def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records)
     document = platform.cluster.create(job(run))
     platform.cluster.update({**document, "status": {"active": 1}}, status=True)
     assert shown(knoll)[0]["state"] == "Running"
-    records.progress(run, 0, 0, state="waiting: ImagePullBackOff: no such image")
+    records.progress(run, 0, 0, state="waiting", reason="ImagePullBackOff: no such image")
     assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == (
         "Pending",
         "ImagePullBackOff: no such image",
@@ -64,7 +64,7 @@ def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records)
 def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(knoll, platform, records) -> None:
     """The reason that train notes is shown, and no longer when the Job is there."""
     run = records.run()
-    records.progress(run, 0, 0, state="blocked: exceeded quota: none")
+    records.progress(run, 0, 0, state="blocked", reason="exceeded quota: none")
     assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Blocked", "exceeded quota: none")
     platform.cluster.create(job(run))
     assert shown(knoll)[0]["state"] == "Pending"

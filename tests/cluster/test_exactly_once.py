@@ -36,7 +36,7 @@ from knoll.ports import Document, Platform
 from knoll.records.dead_letter import dead_letters_uri
 from knoll.records.inbox import inbox
 from knoll.records.outcome import Outcome, outcome_uri
-from knoll.records.progress import progress_uri
+from knoll.records.progress import find_progress
 from knoll.settings import Settings
 from knoll.train import handler as train
 from knoll.wiring.platform import build_platform, object_store
@@ -209,11 +209,9 @@ def live(platform: Platform) -> Sequence[Document]:
 
 def is_blocked(run: str, platform: Platform) -> bool:
     """Whether people are told that the run waits for the quota."""
-    found = [
-        json.loads(platform.store.get(one.uri))["state"]
-        for one in platform.store.list(progress_uri(platform.settings.model_root, run))
-    ]
-    return found == ["blocked: all 4 Jobs of the quota are live"]
+    progress = find_progress(run, platform.bucket)
+    told = (progress.state, progress.reason) if progress else None
+    return told == ("blocked", "all 4 Jobs of the quota are live")
 
 
 def have_ended(platform: Platform) -> bool:

@@ -120,10 +120,8 @@ def test_beyond_the_quota_a_run_is_shown_as_blocked_and_starts_when_there_is_roo
     (blocked,) = {event.data["runId"] for event in told} - {live}
     for _ in range(3):
         train.sweep(ANY, platform)
-    assert (
-        load_progress(platform.store.get(progress_uri(ROOT, blocked))).state
-        == "blocked: all 1 Jobs of the quota are live"
-    )
+    progress = load_progress(platform.store.get(progress_uri(ROOT, blocked)))
+    assert (progress.state, progress.reason) == ("blocked", "all 1 Jobs of the quota are live")
     finish(platform, live, condition="Failed", reason="DeadlineExceeded")
     train.sweep(ANY, platform)
     assert blocked in jobs(platform)
@@ -148,9 +146,9 @@ def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: 
         assert train.handle(landed, platform) is None
     train.sweep(ANY, platform)
     run = landed.data["runId"]
-    assert load_progress(platform.store.get(progress_uri(ROOT, run))).state.startswith(
-        "blocked: exceeded quota: gpus"
-    )
+    progress = load_progress(platform.store.get(progress_uri(ROOT, run)))
+    assert progress.state == "blocked"
+    assert progress.reason.startswith("exceeded quota: gpus")
     assert jobs(platform) == []
     cluster.denies = False
     train.sweep(ANY, platform)

@@ -386,10 +386,12 @@ def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platfo
     stuck = {**pod(run), "status": {"phase": "Pending", "conditions": [condition]}}
     for _ in range(3):
         train.handle(object_changed(stuck, source="/test", time=NOW), platform)
-    state = "waiting: Unschedulable: 0/1 nodes are available: 1 Insufficient gpu."
-    assert load_progress(platform.store.get(progress_uri("s3://knoll-models", run))).state == state
+    reason = "Unschedulable: 0/1 nodes are available: 1 Insufficient gpu."
+    progress = load_progress(platform.store.get(progress_uri("s3://knoll-models", run)))
+    assert (progress.state, progress.reason) == ("waiting", reason)
     (told,) = platform.events.events  # type: ignore[attr-defined]
-    assert (told.type, told.data["runId"], told.data["state"]) == (TRAINING_PROGRESSED, run, state)
+    assert (told.type, told.data["runId"]) == (TRAINING_PROGRESSED, run)
+    assert (told.data["state"], told.data["reason"]) == ("waiting", reason)
 
 
 def test_what_the_trainer_says_is_not_overwritten_by_an_older_event(platform: Platform) -> None:

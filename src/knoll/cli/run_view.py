@@ -15,7 +15,7 @@ from knoll.cli.units import age, duration, numbers
 from knoll.errors import NotFound
 from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri
-from knoll.records.progress import Progress, load_progress, progress_uri
+from knoll.records.progress import BLOCKED, WAITING, Progress, load_progress, progress_uri
 from knoll.records.run import Run, load_run, run_uri, runs_uri
 
 __all__ = [
@@ -34,8 +34,6 @@ __all__ = [
 RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
 _RUN_ID = re.compile(r"(.+)-[0-9a-f]{20}")
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
-_WAITING = "waiting: "  # so the progress of a run begins whose Pod cannot start
-_BLOCKED = "blocked: "  # and of one whose Job is not admitted
 _Record = TypeVar("_Record")
 
 
@@ -67,10 +65,9 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
     """Decide state and reason from what is stored."""
     if outcome:
         return _ENDED[outcome.state], outcome.reason
-    blocked = (
-        progress.state.removeprefix(_BLOCKED) if progress and progress.state.startswith(_BLOCKED) else ""
-    )
+    noted = progress.state if progress else ""
     if job is None:
+        blocked = progress.reason if progress and noted == BLOCKED else ""
         return ("Blocked", blocked) if blocked else ("Queued", "waits for the run before it")
     status = job.get("status") or {}
     conditions = {
@@ -78,11 +75,11 @@ def run_state(job: Document | None, progress: Progress | None, outcome: Outcome 
     }
     if "Failed" in conditions:
         return "Failed", _words(conditions["Failed"])
-    if progress and progress.state.startswith(_WAITING):
-        return "Pending", progress.state.removeprefix(_WAITING)
-    told = None if blocked else progress  # what blocked it was before there was a Job
+    if progress and noted == WAITING:
+        return "Pending", progress.reason
+    told = "" if noted == BLOCKED else noted  # what blocked it was before there was a Job
     if told or status.get("ready") or "Complete" in conditions:
-        return "Running", told.state if told else "starting"
+        return "Running", told or "starting"
     waiting = next((_words(one) for one in conditions.values()), "")
     if status.get("active") and not waiting:
         return "Running", "starting"

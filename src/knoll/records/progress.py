@@ -1,7 +1,7 @@
-"""Progress: how far a run is; overwritten by its trainer, and by train while the trainer cannot start."""
+"""Progress: how far a run is. The trainer overwrites it, and so does train while the trainer cannot start."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import with_config
 
@@ -10,6 +10,8 @@ from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Numbers, Record, find, overwrite, reader
 
 __all__ = [
+    "BLOCKED",
+    "WAITING",
     "Progress",
     "find_progress",
     "list_progress",
@@ -19,21 +21,37 @@ __all__ = [
     "write_progress",
 ]
 
+BLOCKED, WAITING = "blocked", "waiting"  # the states that train writes
+
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Progress(Record):
-    """How far a run is; field names as in Kubeflow's trainerStatus. `state` is what the trainer is doing, in
-    a word or two."""
+    """How far a run is; field names as in Kubeflow's trainerStatus.
+
+    `state` is one word for what the trainer does, such as reading or training. Before it starts, `state` is
+    BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
+    """
 
     state: str
     progress_percentage: int
     estimated_remaining_seconds: int | None
     metrics: Numbers
     updated_at: str
+    reason: str = ""
 
 
-load_progress = reader(Progress, "progress record")
+_read = reader(Progress, "progress record")
+
+
+def load_progress(body: bytes) -> Progress:
+    """Read a progress record; knoll 0.1 wrote state and reason as one text, "blocked: all 2 Jobs are live".
+
+    Raises Rejected for anything else.
+    """
+    found = _read(body)
+    state, colon, reason = found.state.partition(": ")
+    return replace(found, state=state, reason=reason) if colon and state in (BLOCKED, WAITING) else found
 
 
 def progress_of_all_uri(root: str) -> str:

@@ -23,6 +23,7 @@ from knoll.ports import Document, Platform
 from knoll.recent import recent_models
 from knoll.records.inbox import inbox, inbox_entry
 from knoll.records.outcome import Outcome, outcome_uri, write_outcome
+from knoll.records.progress import BLOCKED
 from knoll.records.run import Run, load_run, run_uri
 from knoll.train.job import job_document
 from knoll.train.pods import JOB_LABEL, last_end
@@ -163,8 +164,8 @@ def _take_turns(entries: Iterable[Entry], jobs: list[Document], event: Event, pl
             _start(_record(entry, platform), documents[entry.model], event, platform)
 
     def block(entry: Entry) -> None:
-        state = f"blocked: all {platform.settings.quota} Jobs of the quota are live"
-        note_waiting(entry.run, entry.model, state, platform, event)
+        reason = f"all {platform.settings.quota} Jobs of the quota are live"
+        note_waiting(entry.run, entry.model, BLOCKED, reason, platform, event)
 
     _carry_out(
         lambda: act_on_each(plan.skip, skip),
@@ -216,7 +217,7 @@ def _start(run: Run, model: Document, cause: Event, platform: Platform) -> None:
     except AlreadyExists:
         return
     except Forbidden as error:
-        note_waiting(run.id, run.model, f"blocked: {error}", platform, cause)
+        note_waiting(run.id, run.model, BLOCKED, str(error), platform, cause)
     except Rejected as error:
         _end(
             run.id, Outcome("rejected", platform.clock.now().isoformat(), reason=str(error)), platform, cause

@@ -3,11 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-from knoll.errors import InvalidEvent, NotFound
+from knoll.errors import InvalidEvent
 from knoll.events import TRAINING_PROGRESSED, Event, new_event, reading
 from knoll.kube.labels import MODEL_LABEL
 from knoll.ports import Platform
-from knoll.records.progress import Progress, load_progress, progress_uri
+from knoll.records.progress import WAITING, Progress, find_progress, write_progress
 from knoll.train.pods import JOB_LABEL, obstacle
 
 __all__ = ["note_obstacle", "note_waiting"]
@@ -29,20 +29,23 @@ def note_obstacle(event: Event, platform: Platform) -> None:
         return
     if not isinstance(run, str) or not _JOB_NAME.fullmatch(run) or not run.startswith(f"{model}-"):
         raise InvalidEvent(f"event {event.id} is of a Pod whose labels name no run of a model")
-    note_waiting(run, model, f"waiting: {reason}", platform, event)
+    note_waiting(run, model, WAITING, reason, platform, event)
 
 
-def note_waiting(run: str, model: str, state: str, platform: Platform, event: Event) -> None:
-    """Write and publish why a run does not go on, unless that is known, or the trainer has spoken since."""
-    uri = progress_uri(platform.settings.model_root, run)
-    if not _is_news(state, event, _known(uri, platform)):
+def note_waiting(run: str, model: str, state: str, reason: str, platform: Platform, event: Event) -> None:
+    """Write and publish that a run is BLOCKED or WAITING, and why.
+
+    Nothing is written if the record says so already, or if it is newer than the event.
+    """
+    progress = Progress(state, 0, None, {}, platform.clock.now().isoformat(), reason)
+    if not _is_news(progress, event, find_progress(run, platform.bucket)):
         return
-    progress = Progress(state, 0, None, {}, platform.clock.now().isoformat())
-    platform.store.put(uri, progress.encode(), content_type="application/json")
+    write_progress(run, progress, platform.bucket)
     data = {
         "runId": run,
         "model": model,
         "state": state,
+        "reason": reason,
         "progressPercentage": 0,
         "estimatedRemainingSeconds": None,
         "metrics": {},
@@ -60,17 +63,13 @@ def note_waiting(run: str, model: str, state: str, platform: Platform, event: Ev
     )
 
 
-def _known(uri: str, platform: Platform) -> Progress | None:
-    try:
-        return load_progress(platform.store.get(uri))
-    except NotFound:
-        return None
-
-
-def _is_news(state: str, event: Event, known: Progress | None) -> bool:
-    """Whether the record says something else, and is not from after the event: events arrive late, and out of
+def _is_news(progress: Progress, event: Event, known: Progress | None) -> bool:
+    """Whether the record says something else and is older than the event: events arrive late and out of
     order."""
-    return known is None or (known.state != state and _instant(known.updated_at) <= _instant(event.time))
+    if known is None:
+        return True
+    says_more = (known.state, known.reason) != (progress.state, progress.reason)
+    return says_more and _instant(known.updated_at) <= _instant(event.time)
 
 
 def _instant(text: str) -> datetime:
