@@ -1,22 +1,22 @@
-"""Every error that knoll raises on purpose, as one tree with two verdicts.
+"""All errors that knoll raises on purpose: one tree with two verdicts.
 
     KnollError
-    ├── Rejected                 never right: HTTP 422, dead-lettered once, exit code 65 in a Job
+    ├── Rejected                 wrong for ever: HTTP 422, a dead letter at once, exit code 65 in a Job
     │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
     │   ├── InvalidModel         a Model document with faults (all of them are listed)
     │   ├── InvalidData          training data that cannot be read; names the file
     │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400); names the instance
     │   └── InvalidVersion       a model version whose bytes do not match its manifest
-    └── Unavailable              later, perhaps: HTTP 503, delivered again, exit code 75 in a Job
+    └── Unavailable              may work later: HTTP 503, delivered again, exit code 75 in a Job
         ├── StoreUnavailable     the object store did not answer
         ├── ClusterUnavailable   the API server or document store did not answer
-        │   └── Forbidden        it has answered: nobody gave us the right
+        │   └── Forbidden        the API server refused: we lack a right
         ├── NotFound             the object is not there (yet)
-        ├── AlreadyExists        somebody else created it first: read it back
-        ├── Conflict             somebody else changed it first: read it again, decide again
-        └── NewerSchema          a record that only a newer knoll understands, as during an upgrade
+        ├── AlreadyExists        another writer created it first: read it back
+        ├── Conflict             another writer changed it first: read it again, decide again
+        └── NewerSchema          only a newer knoll understands the record; one may run beside this one
 
-Every error says what is wrong and why in its text, and in `fix` which command or change helps.
+The text of an error says what is wrong and why; `fix` says which command or change helps.
 """
 
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ _Thing = TypeVar("_Thing")
 
 
 class KnollError(Exception):
-    """Something went wrong; `fix` says what the user can do about it."""
+    """Something went wrong; `fix` says what helps."""
 
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class KnollError(Exception):
 
 
 class Rejected(KnollError):
-    """The input is wrong and stays wrong: trying again cannot help."""
+    """The input is wrong and stays wrong; another try cannot help."""
 
 
 class InvalidEvent(Rejected):
@@ -77,7 +77,7 @@ class InvalidVersion(Rejected):
 
 
 class Unavailable(KnollError):
-    """The state of the world does not allow it now; trying again may help."""
+    """It does not work now; another try may help."""
 
 
 class StoreUnavailable(Unavailable):
@@ -89,7 +89,7 @@ class ClusterUnavailable(Unavailable):
 
 
 class Forbidden(ClusterUnavailable):
-    """The API server does not let us, until somebody grants the right."""
+    """The API server refused, because we lack a right."""
 
 
 class NotFound(Unavailable):
@@ -97,21 +97,19 @@ class NotFound(Unavailable):
 
 
 class AlreadyExists(Unavailable):
-    """Somebody else created the object first."""
+    """Another writer created the object first."""
 
 
 class Conflict(Unavailable):
-    """Somebody else changed the object first."""
+    """Another writer changed the object first."""
 
 
 class NewerSchema(Unavailable):
-    """A record that only a newer version of knoll understands; one that runs beside this one may act on
-    it."""
+    """Only a newer knoll understands the record. During an upgrade a newer one may run and act on it."""
 
 
 def act_on_each(things: Iterable[_Thing], act: Callable[[_Thing], object]) -> None:
-    """Act on every thing, and raise the first error only when all have had their turn: one that is ill must
-    not stop the others."""
+    """Act on every thing, then raise the first error: a faulty thing must not stop the others."""
     failed: list[KnollError] = []
     for thing in things:
         try:

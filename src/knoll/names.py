@@ -1,7 +1,7 @@
 """Identities: how things are named.
 
-Identity is content: the same data and config always give the same run, whatever the events were called.
-Digests are taken over length-prefixed parts, so that no two lists of parts share an encoding.
+Identity is content: the same data and config always give the same run. A digest is taken over length-prefixed
+parts, so that two different lists never have the same encoding.
 """
 
 import hashlib
@@ -40,21 +40,21 @@ def digest(parts: Iterable[str | bytes]) -> str:
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:
     """Name of a run, its Job and its record: at most 61 characters, a valid Kubernetes name.
 
-    `again` counts how often the same data has been superseded before it was trained.
+    `again` counts how often the same data was replaced before it was trained.
     """
     return f"{model}-{digest([model, dataset_digest, config_digest, *([str(again)] if again else [])])[:20]}"
 
 
 def model_of_run(run: str) -> str:
-    """ "digits-0123456789abcdef0123" -> "digits". Raises Rejected for what is no run id."""
+    """ "digits-0123456789abcdef0123" -> "digits". Raises Rejected if the text is not a run id."""
     match = RUN_ID.fullmatch(run)
     if not match:
-        raise Rejected(f"{run!r} is no run id", fix="knoll runs lists them")
+        raise Rejected(f"{run!r} is not a run id", fix="knoll runs lists them")
     return match[1]
 
 
 def version_name(number: int) -> str:
-    """7 -> "v000007": zero-padded, so that names sort as numbers and no name is a prefix of another."""
+    """7 -> "v000007": zero-padded, so that names sort like numbers and no name is a prefix of another."""
     return f"v{number:06d}"
 
 
@@ -62,7 +62,7 @@ def version_number(name: str) -> int:
     """ "v000007" -> 7. Raises Rejected for any other form."""
     match = _VERSION_NAME.fullmatch(name)
     if not match:
-        raise Rejected(f"version {name!r} is not of the form v000001", fix="knoll versions MODEL lists them")
+        raise Rejected(f"{name!r} is not a version such as v000001", fix="knoll versions MODEL lists them")
     return int(match[1])
 
 

@@ -1,7 +1,7 @@
-"""Everything that can be set from outside: the only module that reads the environment.
+"""The settings of a process. No other module reads the environment.
 
-Each setting is one variable, named in the README; the AWS variables, K_SINK and K_REVISION keep the names
-that AWS and Knative give them.
+`make docs` makes docs/settings.md from this module. Variables that AWS and Knative define keep their names:
+AWS_*, K_SINK, K_REVISION.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ __all__ = ["Settings", "read_settings"]
 
 
 class Settings(BaseSettings):
-    """The settings of one process. Times are in seconds unless a name says otherwise."""
+    """The settings of one process. Times are in seconds."""
 
     model_config = SettingsConfigDict(
         env_prefix="KNOLL_", frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
@@ -25,24 +25,24 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default=Path("~/.knoll"),
-        description="where the laptop platform keeps its data, keys, logs and records",
+        description="laptop: folder with its data, keys, logs and records",
     )
     port: int = Field(
         default=8080,
         ge=0,
         le=65535,
-        description="port of the laptop platform: predict, broker ingress and functions; 0 takes a free one",
+        description="laptop: its one port on 127.0.0.1; 0 takes a free one",
     )
-    url: str = Field(default="", description="base URL for predict requests; `knoll env` prints it")
+    url: str = Field(default="", description="URL where predict requests go; `knoll env` prints it")
     s3_endpoint: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-        description="S3 server to use; on the laptop empty means: start SeaweedFS",
+        description="URL of the S3 server; if empty, a laptop starts SeaweedFS",
     )
     own_s3: str = Field(
         default="",
-        description="S3 endpoint of a laptop platform, from `knoll env`: a server of ours, which "
-        "stands in for nobody's own",
+        description="laptop: URL of the S3 server that it has started itself, so that it is not taken for a "
+        "server of yours; `knoll env` prints it",
     )
     s3_access_key: str = Field(
         default="",
@@ -59,84 +59,78 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("KNOLL_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
         description="region of the S3 server",
     )
-    model_bucket: str = Field(
-        default="knoll-models", description="bucket for versions, run records and rollout records"
-    )
+    model_bucket: str = Field(default="knoll-models", description="bucket for versions and records")
     cluster: Literal["local", "kubernetes"] = Field(
         default="local",
-        description="where Models, Jobs and InferenceServices lie: on the laptop (local), or behind a "
-        "Kubernetes API server",
+        description="where Models, Jobs and InferenceServices are kept: `local` on this laptop, `kubernetes` "
+        "behind an API server",
     )
     namespace: str = Field(
         default="default",
-        description="namespace of Models, Jobs and InferenceServices; on a cluster the context's own",
+        description="namespace of the Models; on a cluster that of the context or Pod",
     )
     kubeconfig: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_KUBECONFIG", "KUBECONFIG"),
-        description="cluster: file that says where it is",
+        description="cluster: kubeconfig file; if empty, ~/.kube/config, or the account of the Pod",
     )
     kube_context: str = Field(
-        default="", description="cluster: context of that file; default: its current one"
+        default="", description="cluster: context of the kubeconfig file; if empty, its current one"
     )
     broker: str = Field(
         default="default",
-        description="cluster: Broker of the namespace to which events go when no sink is set",
+        description="cluster: name of the Broker that gets the events if no sink is set",
     )
     gateway_url: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
-        description="cluster: Knative gateway for predict requests where the names of services do not "
-        "resolve",
+        description="cluster: URL of Knative's gateway, if names of services do not resolve",
     )
     sink: str = Field(
         default="",
         validation_alias=AliasChoices("K_SINK", "KNOLL_SINK"),
-        description="URL to which events are posted; Knative sets K_SINK",
+        description="URL where a process posts its events; Knative sets K_SINK",
     )
-    source: str = Field(
-        default="/knoll", description="source attribute of the events that this process emits"
-    )
+    source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(
-        default="127.0.0.1", description="address on which a predictor listens; its image sets 0.0.0.0"
+        default="127.0.0.1", description="address where a predictor listens; its image sets 0.0.0.0"
     )
     listen_port: int = Field(
         default=8080,
         validation_alias=AliasChoices("PORT"),
-        description="port of a predictor; Knative sets PORT",
+        description="port of a predictor; Knative sets it",
     )
     revision: str = Field(
         default="",
         validation_alias=AliasChoices("K_REVISION", "KNOLL_REVISION"),
-        description="revision that a predictor belongs to; Knative sets it",
+        description="Revision of a predictor; Knative sets K_REVISION",
     )
     eventing: Path | None = Field(
         default=None,
-        description="folder of the Broker, Trigger and source files that the laptop platform reads; "
-        "default: eventing/",
+        description="laptop: folder with the files of the Broker, Triggers and sources; if empty, eventing/",
     )
     tick: float = Field(
         default=5.0,
-        description="laptop: seconds between sweeps, in place of the schedule in eventing/ticker.yaml",
+        description="laptop: seconds between sweeps; replaces the schedule in eventing/ticker.yaml",
     )
     idle: float = Field(
-        default=60.0, description="laptop: seconds without a request after which a model server is stopped"
+        default=60.0, description="laptop: seconds without a request until a model server is stopped"
     )
     progress_deadline: float = Field(
-        default=120.0, description="laptop: seconds that a new revision may take to become ready"
+        default=120.0, description="laptop: seconds that a new Revision has to become ready"
     )
     trainer_image: str = Field(default="knoll-trainer", description="image of training Jobs")
     predictor_image: str = Field(default="knoll-predictor", description="image of predictors")
     trainer_node_selector: Mapping[str, str] = Field(
-        default_factory=dict, description="cluster: labels of nodes for training Jobs, as JSON"
+        default_factory=dict, description="cluster: labels of the nodes for training Jobs, as JSON"
     )
     predictor_node_selector: Mapping[str, str] = Field(
-        default_factory=dict, description="cluster: labels of nodes for predictors, as JSON"
+        default_factory=dict, description="cluster: labels of the nodes for predictors, as JSON"
     )
     quota: int = Field(
         default=16,
         ge=1,
-        description="how many training Jobs may be live at once in the namespace; the others wait",
+        description="how many training Jobs may be live at once in the namespace; further runs wait",
     )
     queue_name: str = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
     priority_class: str = Field(
@@ -144,21 +138,21 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         default=0,
-        description="CPU threads of a trainer or predictor; 0 means: the cores that a run asks for, "
-        "all cores of a predictor",
+        description="CPU threads of a trainer or predictor; 0 means the cores that the run requests, "
+        "or all cores for a predictor",
     )
     rank: int | None = Field(
         default=None,
         validation_alias=AliasChoices("RANK"),
-        description="number of a trainer's process among several; torchrun sets it",
+        description="number of this process among those of a training; torchrun sets it",
     )
     event_path: Path | None = Field(
         default=None,
         validation_alias=AliasChoices("K_EVENT_PATH"),
-        description="file with the event for a trainer; a Knative JobSink sets it",
+        description="file with the event for a trainer; Knative's JobSink sets it",
     )
     device: str = Field(
-        default="", description="torch device of a trainer; empty means: CUDA if there is one, else CPU"
+        default="", description="torch device of a trainer; if empty, CUDA if there is a GPU, else the CPU"
     )
 
     @property
@@ -168,14 +162,16 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """The settings from the environment, with overrides by field name. Raises Rejected that names every
-    setting with a fault."""
+    """Read the settings from the environment; `overrides` replace them by field name.
+
+    Raises Rejected that names every faulty setting.
+    """
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
         raise Rejected(
-            f"settings have faults: {faults}",
-            fix="mend the environment variables KNOLL_...; the README lists them",
+            f"the settings have faults: {faults}",
+            fix="correct the environment variables KNOLL_...; docs/settings.md lists them",
         ) from error
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

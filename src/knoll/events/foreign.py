@@ -1,0 +1,71 @@
+"""JSON of other programs, read with care: a fault becomes an InvalidEvent that names what was read."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from knoll.errors import InvalidEvent
+
+__all__ = ["read_json", "reading"]
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_MOST_DIGITS = 20  # of an integer: the largest of 64 bits has as many
+
+
+def read_json(text: bytes | str, what: str) -> Any:
+    """Read JSON that all readers understand alike, as RFC 7493 demands.
+
+    The text is UTF-8. No name occurs twice in an object. There is no half of a surrogate pair, no NaN, and no
+    number that a float or 64 bits cannot hold. Raises InvalidEvent that names `what`.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode()
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
+    return value
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read fields of JSON from another program. A missing or wrong field raises InvalidEvent that names
+    `what`."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+        raise InvalidEvent(f"{what} lacks or misplaces a field: {type(error).__name__} {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise ValueError("a name is given twice")
+    return unique
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MOST_DIGITS:
+        raise ValueError("a number is out of range")
+    return int(digits)

@@ -1,0 +1,32 @@
+"""The Model: what the user declares.
+
+A Model is read strictly, and all its faults are named at once. Unknown fields are faults, because a misspelt
+field would train something else without a word.
+"""
+
+from knoll.models.document import API_VERSION, KIND, parse_model, readable_models
+from knoll.models.spec import (
+    DatasetSpec,
+    GateSpec,
+    LandedSpec,
+    Model,
+    ModelSpec,
+    RolloutSpec,
+    ServingSpec,
+    TrainingSpec,
+)
+
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "DatasetSpec",
+    "GateSpec",
+    "LandedSpec",
+    "Model",
+    "ModelSpec",
+    "RolloutSpec",
+    "ServingSpec",
+    "TrainingSpec",
+    "parse_model",
+    "readable_models",
+]

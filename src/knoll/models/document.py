@@ -1,0 +1,76 @@
+"""The YAML object around a Model: apiVersion, kind, metadata and spec."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from pydantic import ValidationError
+
+from knoll.errors import InvalidModel
+from knoll.models.spec import Model, ModelSpec
+from knoll.names import MODEL_NAME
+
+__all__ = ["API_VERSION", "KIND", "parse_model", "readable_models"]
+
+API_VERSION = "knoll.dev/v1alpha1"
+KIND = "Model"
+
+# The host name of a node is the run id, a dash and the node's number. A label has 63 characters, so with more
+# than ten nodes two are left for the number.
+_MOST_NODES_OF_A_LONG_NAME = 10
+_LONGEST_NAME_WITH_MORE = 39
+
+
+def parse_model(document: Any) -> Model:
+    """Read a Model document. Raises InvalidModel that lists every fault with its path."""
+    if not isinstance(document, Mapping):
+        raise InvalidModel("a Model is a YAML object with apiVersion, kind, metadata and spec")
+    faults = [
+        f"{key}: must be {wanted}, not {document.get(key)!r}"
+        for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
+        if document.get(key) != wanted
+    ]
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+        faults.append(
+            f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with "
+            "a letter"
+        )
+    spec = document.get("spec")
+    faults += _faults_of_spec(spec, str(name))
+    if faults:
+        raise InvalidModel(
+            "the Model has faults:\n  " + "\n  ".join(faults),
+            fix="correct the YAML file and run knoll apply -f FILE again",
+        )
+    assert isinstance(spec, Mapping)
+    return Model.model_validate({**spec, "name": name})
+
+
+def readable_models(documents: Iterable[Any]) -> list[Model]:
+    """The documents that are Models without faults. A faulty Model can be stored without our checks; it must
+    not stop the others."""
+    models = []
+    for document in documents:
+        with suppress(InvalidModel):
+            models.append(parse_model(document))
+    return models
+
+
+def _faults_of_spec(spec: Any, name: str) -> list[str]:
+    try:
+        nodes = ModelSpec.model_validate(spec).training.nodes
+    except ValidationError as error:
+        return [_fault(one) for one in error.errors()]
+    if nodes > _MOST_NODES_OF_A_LONG_NAME and len(name) > _LONGEST_NAME_WITH_MORE:
+        return [
+            f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_NAME_WITH_MORE} "
+            "characters at most"
+        ]
+    return []
+
+
+def _fault(error: Any) -> str:
+    path = ".".join(["spec", *(str(part) for part in error["loc"] if part != "[key]")])
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,51 @@
+"""How a Model writes durations and amounts: as Kubernetes does.
+
+A duration is a text such as 90s, 5m or 2h, and becomes seconds. A quantity such as 2, 500m or 2Gi stays a
+text. The JSON schema of each says in `unit` which of them it is.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+__all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds"]
+
+_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
+_RESOURCE = re.compile(
+    r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
+    re.ASCII,
+)
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+
+
+def _read_seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("write a duration such as 90s, 5m or 2h")
+    match = _DURATION.fullmatch(value)
+    if not match or not value:
+        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h")
+    hours, minutes, seconds = match.groups(default="0")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def _read_quantity(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not _QUANTITY.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not a quantity such as 2, 500m or 2Gi")
+    return str(value)
+
+
+def _check_resource(name: str) -> str:
+    if not _RESOURCE.fullmatch(name):
+        raise ValueError("write cpu, memory, ephemeral-storage or a domain and a name such as nvidia.com/gpu")
+    return name
+
+
+Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(json_schema_extra={"unit": "duration"})]
+PositiveSeconds = Annotated[Seconds, Field(gt=0)]
+Quantity = Annotated[str, BeforeValidator(_read_quantity)]
+Resources = Annotated[
+    Mapping[Annotated[str, AfterValidator(_check_resource)], Quantity],
+    Field(max_length=16, json_schema_extra={"unit": "quantities by resource"}),
+]
