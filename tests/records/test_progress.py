@@ -1,8 +1,9 @@
 import json
+from typing import Any
 
 from knoll.records.progress import load_progress
 
-OLD = {
+OLD: dict[str, Any] = {
     "progress_percentage": 0,
     "estimated_remaining_seconds": None,
     "metrics": {},

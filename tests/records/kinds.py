@@ -1,0 +1,172 @@
+"""All kinds of records: where each lies, and who reads it."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import knoll.records
+from knoll.adapters.memory.store import MemoryStore
+from knoll.ports import Bucket
+from knoll.records.checksums import checksums_uri, find_checksums
+from knoll.records.claim import Claim, load_claim
+from knoll.records.dataset import Dataset, load_dataset
+from knoll.records.evidence import Report, load_report
+from knoll.records.inbox import find_entry
+from knoll.records.manifest import Manifest, load_manifest
+from knoll.records.outcome import Outcome, load_outcome
+from knoll.records.probe import Probe, find_probe, probe_uri
+from knoll.records.progress import Progress, load_progress
+from knoll.records.record import Record
+from knoll.records.rollout import RolloutStep, load_step
+from knoll.records.run import Run, load_run
+from knoll.records.signature import Signature, load_signature
+
+__all__ = ["GOLDEN", "KINDS", "ROOT", "Kind", "golden_bucket", "kind_of", "record_classes"]
+
+GOLDEN = Path(__file__).parent / "golden"
+ROOT = "s3://knoll-models"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind: the class of its records, the keys at which they lie, how one is read, and an object that
+    has the least that a record of this kind may have."""
+
+    name: str
+    record: str
+    key: str
+    read: Callable[[bytes], Any]
+    least: dict[str, Any]
+
+
+def _found(uri: str, find: Callable[[Bucket], Any]) -> Callable[[bytes], Any]:
+    """A reader for a kind that is read only at its place."""
+
+    def read(body: bytes) -> Any:
+        store = MemoryStore()
+        store.put(uri, body)
+        return find(Bucket(store, ROOT))
+
+    return read
+
+
+_CHECKSUMS = _found(checksums_uri(ROOT, "beans"), lambda bucket: find_checksums("beans", bucket))
+_ENTRY = f"{ROOT}/inbox/entry.json"
+_RUN = {
+    "id": "digits-0123456789abcdef0123",
+    "model": "digits",
+    "family": "image-classifier",
+    "dataset_digest": "d",
+    "dataset_uri": "s3://d/d.json",
+    "config": {"epochs": 1},
+    "created_at": "2026-01-01T00:00:00+00:00",
+}
+_STEP = {
+    "model": "digits",
+    "rollout": "v000001",
+    "version": "v000001",
+    "number": 1,
+    "action": "Start",
+    "at": "2026-01-01T00:00:00+00:00",
+    "percent": 5,
+    "reason": "the gate is passed",
+}
+_MANIFEST = {
+    "model": "digits",
+    "version": "v000001",
+    "family": "image-classifier",
+    "run": "digits-0123456789abcdef0123",
+    "dataset_digest": "d",
+    "config": {},
+    "metrics": {"accuracy": 1.0},
+    "created_at": "2026-01-01T00:00:00+00:00",
+    "code_version": "0.1.0",
+    "files": {"model.onnx": {"size": 1, "sha256": "0"}},
+}
+_OBJECT = {"uri": "s3://data/beans/0", "etag": "e", "size": 1}
+_TENSOR = {"name": "image", "datatype": "FP32", "shape": [-1, 1]}
+_PROGRESS = {
+    "state": "training",
+    "progress_percentage": 1,
+    "estimated_remaining_seconds": None,
+    "metrics": {"loss": 0.5},
+    "updated_at": "2026-01-01T00:00:00+00:00",
+}
+_REPORT = {"model": "digits", "version": "v000001", "instance": "pod-1", "requests": 3, "errors": 1}
+
+KINDS = (
+    Kind("run", Run.__name__, r"runs/[^/]+\.json", load_run, _RUN),
+    Kind(
+        "inbox entry",
+        Run.__name__,
+        r"inbox/[^/]+\.json",
+        _found(_ENTRY, lambda bucket: find_entry(_ENTRY, bucket)),
+        _RUN,
+    ),
+    Kind(
+        "outcome",
+        Outcome.__name__,
+        r"outcomes/[^/]+\.json",
+        load_outcome,
+        {"state": "failed", "ended_at": "2026-01-01T00:00:00+00:00"},
+    ),
+    Kind("progress", Progress.__name__, r"progress/[^/]+\.json", load_progress, _PROGRESS),
+    Kind(
+        "dataset",
+        Dataset.__name__,
+        r"datasets/[^/]+/[^/]+\.json",
+        load_dataset,
+        {"model": "beans", "prefix": "s3://data/beans/", "objects": [_OBJECT]},
+    ),
+    Kind("claim", Claim.__name__, r"claims/[^/]+/v\d+", load_claim, {"run": "digits-0123456789abcdef0123"}),
+    Kind("checksums", "_Stored", r"checksums/[^/]+\.json", _CHECKSUMS, {"sha256": [["u", "e", "s"]]}),
+    Kind(
+        "probe",
+        Probe.__name__,
+        r"probe\.json",
+        _found(probe_uri(ROOT), find_probe),
+        {"conditionalWrites": "atomic"},
+    ),
+    Kind("manifest", Manifest.__name__, r"(models|removing)/.*/manifest\.json", load_manifest, _MANIFEST),
+    Kind(
+        "signature",
+        Signature.__name__,
+        r"models/[^/]+/v\d+/signature\.json",
+        load_signature,
+        {"inputs": [_TENSOR], "outputs": [_TENSOR]},
+    ),
+    Kind("rollout step", RolloutStep.__name__, r"rollouts/[^/]+/[^/]+/\d+\.json", load_step, _STEP),
+    Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
+)
+
+
+def kind_of(key: str) -> Kind | None:
+    """The kind of record that lies at a key of the model bucket; None for what is no such record."""
+    return next((kind for kind in KINDS if re.fullmatch(kind.key, key)), None)
+
+
+def record_classes() -> set[str]:
+    """The names of all classes of records that knoll has."""
+    for module in pkgutil.iter_modules(knoll.records.__path__):
+        importlib.import_module(f"knoll.records.{module.name}")
+    return {kind.__name__ for kind in _below(Record)}
+
+
+def golden_bucket(release: str) -> Bucket:
+    """The model bucket as that release left it."""
+    store, place = MemoryStore(), GOLDEN / release / "bucket"
+    for file in sorted(place.rglob("*")):
+        if file.is_file():
+            store.put(f"{ROOT}/{file.relative_to(place).as_posix()}", file.read_bytes())
+    return Bucket(store, ROOT)
+
+
+def _below(kind: type[Record]) -> Iterator[type[Record]]:
+    for one in kind.__subclasses__():
+        if one.__module__.startswith("knoll."):
+            yield one
+        yield from _below(one)

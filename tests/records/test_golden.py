@@ -1,0 +1,177 @@
+"""What a release of knoll has written stays readable for ever, with the values that it had.
+
+Each folder of golden/ is the work of one release: `bucket` is a model bucket, `slots` has a Model's status in
+each phase of a rollout, and `events` one event of each type. That release has written them; nobody edits
+them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.dead_letters.letters import read_dead_letters
+from knoll.events import DATASET_LANDED, event_from_json, event_to_json
+from knoll.records.outcome import list_superseded
+from knoll.rollout.slot import slot_from_status
+from knoll.wiring.functions import HANDLERS
+from records.kinds import GOLDEN, ROOT, golden_bucket, kind_of
+from schedules.broker import subscribers
+from schedules.declared import model_document
+from schedules.world import World
+
+RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
+LETTERS = ("dead-letters/", "replays/")  # read together, see below
+
+
+def _files(what: str) -> list[Path]:
+    found = (path for release in RELEASES for path in sorted((GOLDEN / release / what).rglob("*")))
+    return [path for path in found if path.is_file()]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(GOLDEN).as_posix()
+
+
+def _key(path: Path) -> str:
+    return path.relative_to(GOLDEN).as_posix().split("/", 2)[2]
+
+
+def _records() -> list[Path]:
+    return [
+        path
+        for path in _files("bucket")
+        if not _key(path).startswith((*LETTERS, "superseded/")) and path.name != "samples.json"
+    ]
+
+
+def _said(path: Path) -> Any:
+    """What the file says, in the words of today: knoll 0.1 had other forms for three kinds."""
+    text = path.read_text()
+    place = _key(path).split("/")[0]
+    if place == "claims" and not text.startswith("{"):
+        return {"run": text}
+    said = json.loads(text)
+    if place == "checksums":
+        return {
+            f"{uri} {etag}": sha256
+            for uri, etag, sha256 in (said if isinstance(said, list) else said["sha256"])
+        }
+    if place == "progress" and ": " in said["state"]:
+        state, _, reason = said["state"].partition(": ")
+        return {**said, "state": state, "reason": reason}
+    return said
+
+
+def _values(read: Any) -> Any:
+    """What was read, as JSON has it."""
+    if is_dataclass(read) and not isinstance(read, type):
+        return json.loads(json.dumps(asdict(read)))
+    return {" ".join(key): value for key, value in read.items()}
+
+
+def _lost(said: Any, read: Any, place: str = "") -> Iterator[str]:
+    """What the file says, and is not read so."""
+    if isinstance(said, dict) and isinstance(read, dict):
+        for name, value in said.items():
+            yield from _lost(value, read.get(name), f"{place}.{name}")
+    elif isinstance(said, list) and isinstance(read, list) and len(said) == len(read):
+        for number, pair in enumerate(zip(said, read, strict=True)):
+            yield from _lost(*pair, f"{place}.{number}")
+    elif said != read:
+        yield f"{place}: {said} is read as {read}"
+
+
+@pytest.mark.parametrize("path", _records(), ids=_name)
+def test_a_record_is_read_with_the_values_that_it_had(path: Path) -> None:
+    kind = kind_of(_key(path))
+    assert kind is not None, "no reader is known: add the kind to records.kinds"
+    assert list(_lost(_said(path), _values(kind.read(path.read_bytes())))) == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_dead_letters_have_all_deaths_and_replays(release: str) -> None:
+    """One letter is an event, the other one a body that died again after its replay."""
+    event, body = sorted(
+        read_dead_letters(golden_bucket(release).store, ROOT), key=lambda letter: letter.last.event is None
+    )
+    assert event.last.event is not None
+    assert (event.last.event.type, event.last.event.data) == ("dev.knoll.dataset.landed", {"model": "digits"})
+    assert (event.last.reason, event.last.code, event.last.destination) == ("why", "422", "knoll-train")
+    assert (event.state, event.replays[0].by, event.replays[0].number) == ("Replayed", "ada", 1)
+    assert event.replays[0].published_at
+    assert event.replays[0].cures == (event.last.name,)
+    assert [death.replay for death in body.deaths] == ["", f"{body.id}.1"]
+    assert {(death.body, death.meant_for) for death in body.deaths} == {(b'{"Records": "none"}', "ingest")}
+    assert body.state == "Dead"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_wish_to_replay_is_read(release: str) -> None:
+    """It is all that is left to do for a letter whose replay was not yet published."""
+    bucket = golden_bucket(release)
+    for one in list(bucket.store.list(f"{ROOT}/dead-letters/")):
+        if "/replay-" in one.uri:
+            bucket.store.delete(one.uri)
+    for letter in read_dead_letters(bucket.store, ROOT):
+        assert letter.wanted is not None
+        assert (letter.state, letter.wanted.by, letter.wanted.number) == ("Wanted", "ada", 1)
+        assert set(letter.wanted.cures) <= {death.name for death in letter.deaths}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_hints_of_superseded_runs_are_found(release: str) -> None:
+    assert list_superseded("leaves", golden_bucket(release)) == {"leaves-ae8a96dd6bb0fd6a8a27"}
+
+
+@pytest.mark.parametrize("path", [one for one in _files("bucket") if one.name == "samples.json"], ids=_name)
+def test_samples_are_requests_with_their_answers(path: Path) -> None:
+    samples = json.loads(path.read_bytes())
+    assert len(samples) == 9
+    assert all(sample["instance"]["b64"] and sample["prediction"]["label"] in "012" for sample in samples)
+
+
+@pytest.mark.parametrize("path", _files("slots"), ids=_name)
+def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
+    status = json.loads(path.read_text())
+    rollout = status.get("rollout") or {}
+    slot = slot_from_status(status)
+    assert slot.phase == ("Idle" if path.stem == "Untried" else path.stem)
+    for name in ("champion", "previous", "candidate"):
+        assert getattr(slot, name) == status.get(name, ""), name
+    for name in ("step", "percent", "attempt"):
+        assert getattr(slot, name) == rollout.get(name, 0), name
+    for name in ("since", "seen"):
+        assert getattr(slot, name) == rollout.get(name, ""), name
+    assert slot.quarantine == status.get("quarantine", {})
+    made = rollout.get("transition")
+    assert list(_lost(made, asdict(slot.transition) if slot.transition else None)) == []
+
+
+@pytest.mark.parametrize("path", _files("slots"), ids=_name)
+def test_what_a_slot_counted_is_still_counted(path: Path) -> None:
+    """An upgrade in the midst of a canary forgets no request and no failure."""
+    status = json.loads(path.read_text())
+    counted = (status.get("rollout") or {}).get("evidence") or {}
+    evidence = slot_from_status(status).evidence
+    assert (evidence.requests, evidence.errors) == (counted.get("requests", 0), counted.get("errors", 0))
+
+
+@pytest.mark.parametrize("path", _files("events"), ids=_name)
+def test_an_event_is_read_and_taken_by_those_whom_it_wakes(path: Path) -> None:
+    """None of them refuses it, in a world where the things are that it tells of."""
+    said = json.loads(path.read_text())
+    event = event_from_json(said)
+    assert event_to_json(event) == said
+    assert event.type == path.stem
+    world = World({name: model_document(name) for name in ("beans", "digits", "leaves", "flowers")})
+    before = golden_bucket(path.parts[-3])
+    for one in before.store.list(f"{ROOT}/"):
+        world.store.put(one.uri, before.store.get(one.uri))
+    for function in subscribers(event):
+        HANDLERS[function](event, world.platform)
+    if event.type == DATASET_LANDED:
+        assert event.data["runId"] in {job["metadata"]["name"] for job in world.live_jobs()}
