@@ -108,7 +108,6 @@ def test_whatever_serves_a_version_uses_it() -> None:
 
 
 def test_only_folders_that_are_named_as_versions_are_looked_at() -> None:
-    place = "s3://m/models/"
     keys = [
         "a/v000001/manifest.json",
         "a/v000001/x/manifest.json",
@@ -118,7 +117,7 @@ def test_only_folders_that_are_named_as_versions_are_looked_at() -> None:
         "a/old/f",
         "b/v000001/f",
     ]
-    found = folders_of([info(place + key) for key in sorted(keys)], place)
+    found = folders_of([(key, info(f"s3://m/models/{key}")) for key in sorted(keys)])
     assert [(one.model, one.version, one.files, one.is_version) for one in found] == [
         ("a", "v000001", 2, True),
         ("a", "v000002", 1, False),

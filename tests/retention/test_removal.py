@@ -1,6 +1,5 @@
 """Removal in a whole bucket: killed on any line, and while somebody chooses a version, on any line, too."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from knoll.records.inbox import inbox_uri
 from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.progress import progress_uri
-from knoll.records.rollout import rollout_step_uri
+from knoll.records.rollout import RolloutStep, write_step
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
 from knoll.settings import Settings
@@ -189,9 +188,9 @@ def test_a_model_that_is_gone_keeps_what_its_rollouts_say_it_served() -> None:
     """It may come back, and then its champion serves again."""
     world = make_world()
     for at, version in enumerate(("v000002", "v000005")):
-        made = {"action": "Promote", "version": version, "at": at, "number": 1, "percent": 100}
-        record = json.dumps({**made, "reason": "", "evidence": {}})
-        world.store.put(rollout_step_uri(ROOT, "digits", version, 1), record.encode())
+        write_step(
+            RolloutStep("digits", version, version, 1, "Promote", str(at), 100, ""), world.platform.bucket
+        )
     world.cluster.delete("Model", "digits")
     world.collect(keep=1)
     assert world.has_files() == [2, 5, 6, 8]

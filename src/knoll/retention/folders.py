@@ -1,4 +1,4 @@
-"""The folders of versions as a listing shows them, whole versions and what killed runs have left alike."""
+"""The folders of versions as a listing shows them: whole versions, and files that killed runs left."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from itertools import groupby
 from knoll.errors import Rejected
 from knoll.names import version_number
 from knoll.ports import ObjectInfo, Platform
-from knoll.records.manifest import models_uri, versions_uri
+from knoll.records.manifest import MANIFEST
+from knoll.records.removal import list_files
 
 __all__ = ["Folder", "folders_of", "read_folders"]
-
-_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -34,25 +33,24 @@ class Folder:
 
 
 def read_folders(platform: Platform, models: Iterable[str] = ()) -> list[Folder]:
-    """The folders of these models, or of all that the bucket has, Models or not."""
-    root = platform.settings.model_root
-    places = [versions_uri(root, model) for model in models] or [models_uri(root)]
-    return [folder for place in places for folder in folders_of(platform.store.list(place), models_uri(root))]
+    """The folders of these models, or of all that the bucket has, with or without a Model."""
+    return [one for model in models or [""] for one in folders_of(list_files(platform.bucket, model))]
 
 
-def folders_of(listing: Iterable[ObjectInfo], place: str) -> Iterator[Folder]:
-    """The folders in a listing in the order of keys. What is not named as a version is somebody else's, and
-    left alone."""
-    for (model, version), found in groupby(listing, lambda one: _folder_of(one.uri.removeprefix(place))):
+def folders_of(listing: Iterable[tuple[str, ObjectInfo]]) -> Iterator[Folder]:
+    """The folders in a listing of keys in their order. A folder that is not named as a version is left
+    alone: it is not knoll's."""
+    for (model, version), found in groupby(listing, lambda one: _folder_of(one[0])):
         if version:
-            files = list(found)
-            names = {
-                one.uri.rpartition("/")[2]
-                for one in files
-                if one.uri == f"{place}{model}/{version}/{_MANIFEST}"
-            }
-            newest = max(one.modified for one in files)
-            yield Folder(model, version, len(files), sum(one.size for one in files), newest, bool(names))
+            files = dict(found)
+            yield Folder(
+                model,
+                version,
+                len(files),
+                sum(one.size for one in files.values()),
+                max(one.modified for one in files.values()),
+                f"{model}/{version}/{MANIFEST}" in files,
+            )
 
 
 def _folder_of(key: str) -> tuple[str, str]:

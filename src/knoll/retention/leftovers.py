@@ -5,7 +5,7 @@ run record and the outcome keep the same data from being trained twice, the clai
 given twice, and all are small.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,10 +14,10 @@ from knoll.errors import Rejected
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
 from knoll.names import model_of_run
-from knoll.ports import ObjectInfo, Platform
-from knoll.records.inbox import inbox
-from knoll.records.outcome import outcomes_uri
-from knoll.records.progress import progress_of_all_uri
+from knoll.ports import Bucket, ObjectInfo, Platform
+from knoll.records.inbox import list_inbox
+from knoll.records.outcome import list_outcomes
+from knoll.records.progress import list_progress
 from knoll.retention.decide import DAY
 
 __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs"]
@@ -50,14 +50,15 @@ class Runs:
 
 def read_runs(platform: Platform, models: Collection[str] = ()) -> Runs:
     """The runs of these models, or of all."""
-    root = platform.settings.model_root
-    ended = _by_run(platform, outcomes_uri(root), models)
-    return Runs({run: one.modified for run, one in ended.items()}, _by_run(platform, inbox(root), models))
+    bucket = platform.bucket
+    ended = _by_run(list_outcomes, bucket, models)
+    inbox = {one.run: one.info for one in list_inbox(bucket)}
+    return Runs({run: one.modified for run, one in ended.items()}, _of_models(inbox, models))
 
 
 def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ()) -> list[Leftover]:
-    """What is superfluous now of these models, or of all."""
-    progress = _by_run(platform, progress_of_all_uri(platform.settings.model_root), models)
+    """The records of these models, or of all, that may go now."""
+    progress = _by_run(list_progress, platform.bucket, models)
     live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
     return find_leftovers(runs, progress, live, platform.clock.now())
 
@@ -93,14 +94,21 @@ def _leftover(kind: Literal["inbox", "progress"], run: str, one: ObjectInfo, rea
     return Leftover(kind, one.uri, model_of_run(run), run, one.size, one.modified, reason)
 
 
-def _by_run(platform: Platform, place: str, models: Collection[str]) -> dict[str, ObjectInfo]:
-    """The records at a place by their runs; a model's name may be how another one's begins."""
-    listings = [platform.store.list(f"{place}{model}-") for model in models] or [platform.store.list(place)]
-    found = [(one.uri.removeprefix(place).partition(".")[0], one) for listing in listings for one in listing]
-    return {run: one for run, one in found if _is_run_of(run, models)}
+def _by_run(
+    listing: Callable[[str, Bucket], Iterable[ObjectInfo]], bucket: Bucket, models: Collection[str]
+) -> Mapping[str, ObjectInfo]:
+    """The records that a listing shows, by their runs."""
+    prefixes = [f"{model}-" for model in models] or [""]
+    listed = [one for prefix in prefixes for one in listing(prefix, bucket)]
+    return _of_models({one.uri.rpartition("/")[2].removesuffix(".json"): one for one in listed}, models)
 
 
-def _is_run_of(run: str, models: Iterable[str]) -> bool:
+def _of_models(found: Mapping[str, ObjectInfo], models: Collection[str]) -> Mapping[str, ObjectInfo]:
+    """Those of these models, or of all: the name of one model may be how that of another begins."""
+    return {run: one for run, one in found.items() if _is_run_of(run, models)}
+
+
+def _is_run_of(run: str, models: Collection[str]) -> bool:
     try:
         return model_of_run(run) in models or not models
     except Rejected:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from knoll.errors import NotFound
-from knoll.ports import Platform
-from knoll.records.claim import claim_uri
+from knoll.errors import NotFound, Rejected
+from knoll.ports import Bucket, Platform
+from knoll.records.claim import find_claim
 from knoll.retention.decide import Verdict, to_remove
 from knoll.retention.folders import Folder, read_folders
 from knoll.retention.leftovers import Leftover, Runs, read_leftovers, read_runs
@@ -83,14 +83,16 @@ def _judged(
 def _unsettled(model: str, versions: Sequence[str], runs: Runs, platform: Platform) -> Mapping[str, str]:
     """The runs that are not settled, by the versions which they have claimed."""
 
-    def claimed(version: str) -> str:
-        try:
-            return platform.store.get(claim_uri(platform.settings.model_root, model, version)).decode(
-                errors="replace"
-            )
-        except NotFound:  # nobody publishes without a claim
-            return ""
-
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = dict(zip(versions, pool.map(claimed, versions), strict=True))
-    return {version: run for version, run in found.items() if run and not runs.is_settled(run)}
+        found = pool.map(lambda version: _claimant(model, version, platform.bucket), versions)
+        claimants = dict(zip(versions, found, strict=True))
+    return {version: run for version, run in claimants.items() if run and not runs.is_settled(run)}
+
+
+def _claimant(model: str, version: str, bucket: Bucket) -> str:
+    """The run that has claimed the number; "" without a claim: then nothing publishes under it."""
+    try:
+        claim = find_claim(model, version, bucket)
+    except Rejected:
+        return "with a claim that cannot be read"
+    return claim.run if claim else ""

@@ -23,12 +23,10 @@ records and in quarantine.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import groupby
 
-from knoll.errors import AlreadyExists, NotFound
 from knoll.ports import Platform
-from knoll.records.manifest import manifest_uri, removed_manifest_uri, version_uri
+from knoll.records.removal import put_manifest_back, remove_files, take_manifest_away
 from knoll.retention.folders import Folder
 from knoll.retention.plan import Plan
 from knoll.retention.uses import read_uses
@@ -43,17 +41,13 @@ def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lamb
     """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay,
     since they are used now."""
     kept: list[Folder] = []
+    bucket = platform.bucket
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(lambda one: _put_back(one, platform), plan.unsealed))
+        list(pool.map(lambda one: put_manifest_back(one.model, one.version, bucket), plan.unsealed))
         for folders in _lots(plan.folders):
             free = _set_free(folders, platform, pool)
-            gone = {
-                one
-                for one, is_gone in zip(
-                    free, pool.map(lambda one: _remove_files(one, platform), free), strict=True
-                )
-                if is_gone
-            }
+            are_gone = pool.map(lambda one: remove_files(one.model, one.version, bucket), free)
+            gone = {one for one, is_gone in zip(free, are_gone, strict=True) if is_gone}
             kept += [one for one in folders if one not in gone]
             removed(sum(one.files for one in folders))
         for _ in pool.map(lambda one: platform.store.delete(one.uri), plan.leftovers):
@@ -70,53 +64,19 @@ def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
 
 def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExecutor) -> list[Folder]:
     """Take the manifests away, except of what is used by now; the folders that nothing uses."""
-    model = folders[0].model
+    model, bucket = folders[0].model, platform.bucket
     free: list[Folder] = []
     unused = _unused(folders, model, platform)
-    list(pool.map(lambda one: _take_manifest(one, platform), unused))
+    sealed = [one for one in unused if one.is_version]
+    list(pool.map(lambda one: take_manifest_away(model, one.version, bucket), sealed))
     try:
         free = _unused(unused, model, platform)
     finally:  # without an answer all are put back
-        list(pool.map(lambda one: _put_back(one, platform), set(folders) - set(free)))
+        used = set(folders) - set(free)
+        list(pool.map(lambda one: put_manifest_back(model, one.version, bucket), used))
     return free
 
 
 def _unused(folders: Sequence[Folder], model: str, platform: Platform) -> list[Folder]:
     used = read_uses(model, platform).reasons
     return [one for one in folders if one.version not in used]
-
-
-def _take_manifest(folder: Folder, platform: Platform) -> None:
-    """Take the manifest away, if there is one, once its copy lies there."""
-    if not folder.is_version:
-        return
-    root = platform.settings.model_root
-    uri = manifest_uri(root, folder.model, folder.version)
-    try:
-        body = platform.store.get(uri)
-    except NotFound:
-        return
-    platform.store.put(
-        removed_manifest_uri(root, folder.model, folder.version), body, content_type="application/json"
-    )
-    platform.store.delete(uri)
-
-
-def _put_back(folder: Folder, platform: Platform) -> None:
-    """Put the manifest back that this pass or a killed one has taken away, if one has."""
-    root = platform.settings.model_root
-    uri, copy = (where(root, folder.model, folder.version) for where in (manifest_uri, removed_manifest_uri))
-    with suppress(NotFound, AlreadyExists):
-        platform.store.put(uri, platform.store.get(copy), if_absent=True, content_type="application/json")
-    platform.store.delete(copy)
-
-
-def _remove_files(folder: Folder, platform: Platform) -> bool:
-    """Remove all files, unless there is a manifest again; whether they are gone."""
-    root = platform.settings.model_root
-    uris = [one.uri for one in platform.store.list(version_uri(root, folder.model, folder.version))]
-    if manifest_uri(root, folder.model, folder.version) in uris:
-        return False
-    for uri in (removed_manifest_uri(root, folder.model, folder.version), *uris):
-        platform.store.delete(uri)
-    return True

@@ -16,7 +16,7 @@ from knoll.errors import NotFound
 from knoll.ports import Document, Platform
 from knoll.records.manifest import versions_uri
 from knoll.rollout.candidates import champion_number
-from knoll.rollout.memory import remembered
+from knoll.rollout.memory import slot_from_records
 from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = ["Uses", "find_uses", "read_uses"]
@@ -42,9 +42,9 @@ def read_uses(model: str, platform: Platform) -> Uses:
     document = _declared(model, platform)
     slot = slot_from_status(document.get("status") or {})
     if slot == Slot():
-        slot = remembered(model, platform)
+        slot = slot_from_records(model, platform.bucket)
     serving = [*platform.cluster.list("InferenceService"), *platform.cluster.list("Revision")]
-    return find_uses(document, slot, serving, versions_uri(platform.settings.model_root, model))
+    return find_uses(document, slot, serving, versions_uri(platform.bucket.root, model))
 
 
 def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:

@@ -6,7 +6,6 @@ decides one step, and moves the slot with a resourceVersion precondition; until 
 that was killed is repeated by the next, whoever makes it.
 """
 
-import json
 import logging
 from contextlib import suppress
 from dataclasses import replace
@@ -28,11 +27,11 @@ from knoll.kube.labels import is_part
 from knoll.kube.ownership import owned
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
-from knoll.records.rollout import rollout_step_uri
+from knoll.records.rollout import RolloutStep, write_step
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Promote, Replay, Restore, Rollback, See, Settle, Shift, Step, next_step
 from knoll.rollout.inference_service import Observed, asked, desired, holds, newest_revision, observe
-from knoll.rollout.memory import remembered
+from knoll.rollout.memory import slot_from_records
 from knoll.rollout.replay import replay
 from knoll.rollout.reports import read_report
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
@@ -182,29 +181,15 @@ def _record(model: str, slot: Slot, platform: Platform) -> None:
     made = slot.transition
     if made is None:
         return
-    uri = rollout_step_uri(platform.settings.model_root, model, made.version, made.number)
-    record = {
-        "model": model,
-        "rollout": made.version,
-        "step": slot.step,
-        "champion": slot.champion,
-        **vars(made),
-    }
-    try:
-        platform.store.put(
-            uri,
-            json.dumps(record, sort_keys=True, indent=1).encode(),
-            if_absent=True,
-            content_type="application/json",
-        )
-    except AlreadyExists:
+    step = RolloutStep(model, made.version, **vars(made), step=slot.step, champion=slot.champion)
+    if not write_step(step, platform.bucket):
         return
     event = new_event(
         _EVENTS[made.action],
         source=platform.settings.source,
         time=platform.clock.now(),
         subject=model,
-        data=record,
+        data=step.fields(),
     )
     platform.events.publish(event)
 
@@ -220,7 +205,7 @@ def _decided(model: Model, slot: Slot, observed: Observed, platform: Platform) -
 
 
 def _with_candidate(model: Model, slot: Slot, at: str, platform: Platform) -> Slot:
-    if slot == Slot() and (before := remembered(model.name, platform)) != slot:
+    if slot == Slot() and (before := slot_from_records(model.name, platform.bucket)) != slot:
         return before
     version = newest_untried(model, slot, platform)
     if not version:

@@ -1,32 +1,21 @@
-"""The slot of a Model that was deleted and has come back, from the records of its rollouts: they outlive the
+"""The slot of a Model that was deleted and created again, from the records of its rollouts: they outlive the
 Model."""
 
-import json
-import logging
 from dataclasses import fields, replace
 
-from knoll.ports import Platform
-from knoll.records.rollout import rollouts_uri
+from knoll.ports import Bucket
+from knoll.records.rollout import list_steps
 from knoll.rollout.slot import Slot, Transition
 
-__all__ = ["remembered"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["slot_from_records"]
 
 
-def remembered(model: str, platform: Platform) -> Slot:
-    """What was decided last: who served, and who must not return. An empty slot when there was never a
-    rollout."""
-    made: list[Transition] = []
-    for one in platform.store.list(rollouts_uri(platform.settings.model_root, model)):
-        try:
-            record = json.loads(platform.store.get(one.uri))
-            made.append(Transition(**{field.name: record[field.name] for field in fields(Transition)}))
-        except (ValueError, TypeError, KeyError) as error:
-            _LOG.warning("%s is no record of a rollout: %s", one.uri, error)
+def slot_from_records(model: str, bucket: Bucket) -> Slot:
+    """Which version served last, and which must not return. An empty slot if there was never a rollout."""
     slot = Slot()
-    for transition in sorted(made, key=lambda transition: str(transition.at)):
-        slot = _after(slot, transition)
+    for step in sorted(list_steps(model, bucket), key=lambda one: (one.at, one.number)):
+        made = Transition(**{field.name: getattr(step, field.name) for field in fields(Transition)})
+        slot = _after(slot, made)
     return slot
 
 

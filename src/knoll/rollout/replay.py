@@ -1,4 +1,4 @@
-"""Requests of our own for a candidate that gets too few: its samples, sent to its tagged route, past the
+"""Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
 users' traffic."""
 
 import json
@@ -6,18 +6,15 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
-from knoll.names import join
 from knoll.ports import Answer, Platform
-from knoll.records.manifest import version_uri
+from knoll.records.samples import Sample, read_samples
 
 __all__ = ["replay"]
 
 
 def replay(model: str, version: str, url: str, count: int, platform: Platform) -> tuple[int, int]:
     """Send `count` samples of a version to the server at `url`; how many were sent, and how many failed."""
-    samples = json.loads(
-        platform.store.get(join(version_uri(platform.settings.model_root, model, version), "samples.json"))
-    )
+    samples = read_samples(model, version, platform.bucket)
     failed = sum(
         not _is_right(_ask(model, url, sample, platform), version, sample)
         for sample in islice(cycle(samples), count)
@@ -25,18 +22,17 @@ def replay(model: str, version: str, url: str, count: int, platform: Platform) -
     return (count if samples else 0), failed
 
 
-def _ask(model: str, url: str, sample: Mapping[str, Any], platform: Platform) -> Answer:
-    body = json.dumps({"instances": [sample["instance"]]}).encode()
+def _ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
+    body = json.dumps({"instances": [sample.instance]}).encode()
     return platform.predictors.predict(url, model, body, is_replay=True)
 
 
-def _is_right(answer: Answer, version: str, sample: Mapping[str, Any]) -> bool:
-    """200 from the right version, and for a classifier the label that the version gave when it was
-    published."""
+def _is_right(answer: Answer, version: str, sample: Sample) -> bool:
+    """200 from the right version, and for a classifier the label that its training gave."""
     if answer.status != 200 or answer.version != version:
         return False
     predictions: Sequence[Any] = json.loads(answer.body).get("predictions") or [None]
-    expected = sample.get("prediction")
+    expected = sample.prediction
     if isinstance(expected, Mapping) and "label" in expected:
         return isinstance(predictions[0], Mapping) and predictions[0].get("label") == expected["label"]
     return predictions[0] is not None
