@@ -5,7 +5,7 @@ import pytest
 
 from knoll.dead_letters import handler as dead_letters
 from knoll.events import Event, new_event
-from knoll.laptop.event_log import EventLog
+from knoll.laptop.broker.event_log import EventLog
 from knoll.wiring.platform import DATABASE
 
 

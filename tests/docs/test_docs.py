@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from knoll import events
 from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
-from knoll.laptop.ticker import PING
+from knoll.laptop.broker.ticker import PING
 from knoll.models import parse_model
 from knoll.settings import Settings
 

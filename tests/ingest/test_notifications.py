@@ -26,8 +26,8 @@ from knoll.ingest.handler import handle
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look
 from knoll.ingest.notifications import events_from_event, events_from_notification, is_notification, receive
-from knoll.laptop.eventing import read_eventing
-from knoll.laptop.triggers import Trigger
+from knoll.laptop.broker.eventing import read_eventing
+from knoll.laptop.broker.triggers import Trigger
 from knoll.models import parse_model
 from knoll.ports import Platform
 from knoll.settings import Settings

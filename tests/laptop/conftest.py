@@ -15,9 +15,9 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import Conflict
 from knoll.laptop.front import Front, listen
-from knoll.laptop.gateway import Gateway
-from knoll.laptop.servers import Hosting, Servers
-from knoll.laptop.services import Services
+from knoll.laptop.serving.autoscaler import Hosting, Servers
+from knoll.laptop.serving.gateway import Gateway
+from knoll.laptop.serving.inference_services import Services
 
 _SERVER = Path(__file__).with_name("model_server.py")
 

@@ -16,9 +16,9 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.errors import InvalidEvent, Rejected, Unavailable
 from knoll.events import Event
-from knoll.laptop.broker import Broker, Subscriber
-from knoll.laptop.event_log import EventLog
-from knoll.laptop.triggers import Delivery, Filter, Trigger
+from knoll.laptop.broker.broker import Broker, Subscriber
+from knoll.laptop.broker.event_log import EventLog
+from knoll.laptop.broker.triggers import Delivery, Filter, Trigger
 
 _QUICK = Delivery.model_validate({"retry": 2, "backoffPolicy": "linear", "backoffDelay": "PT0.01S"})
 

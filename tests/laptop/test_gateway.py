@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from knoll.laptop.gateway import BODY_LIMIT, pick
+from knoll.laptop.serving.gateway import BODY_LIMIT, pick
 
 _READINESS = (
     "/v1/models/digits",

@@ -15,7 +15,8 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import NotFound, Rejected
 from knoll.events import Event
-from knoll.laptop.attempts import (
+from knoll.laptop.containers import image_name
+from knoll.laptop.jobs.attempts import (
     Action,
     Attempt,
     Fail,
@@ -28,8 +29,7 @@ from knoll.laptop.attempts import (
     Wait,
     next_action,
 )
-from knoll.laptop.containers import image_name
-from knoll.laptop.jobs import JobRunner, job_logs
+from knoll.laptop.jobs.runner import JobRunner, job_logs
 from knoll.laptop.resources import Resources, parse_quantity, shortage
 from knoll.ports import Document
 

@@ -5,7 +5,7 @@ import copy
 
 import pytest
 
-from knoll.laptop.revisions import GAVE_UP, Verdict, min_scale, plan, traffic_of, with_verdict
+from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, plan, traffic_of, with_verdict
 
 READY = Verdict("True", "")
 

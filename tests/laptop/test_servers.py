@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from knoll.laptop.replica import Command, Replica, backoff
+from knoll.laptop.serving.instance import Command, Replica, backoff
 
 _SERVER = Path(__file__).with_name("model_server.py")
 

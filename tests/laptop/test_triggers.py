@@ -9,8 +9,8 @@ import yaml
 from knoll import events
 from knoll.errors import Rejected
 from knoll.events import Event
-from knoll.laptop.eventing import read_eventing
-from knoll.laptop.triggers import Delivery, Filter, Trigger
+from knoll.laptop.broker.eventing import read_eventing
+from knoll.laptop.broker.triggers import Delivery, Filter, Trigger
 
 _EVENTING = Path(__file__).parents[2] / "eventing"
 _EVENT = Event(

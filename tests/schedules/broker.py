@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from knoll.events import Event
-from knoll.laptop.eventing import Eventing, read_eventing
+from knoll.laptop.broker.eventing import Eventing, read_eventing
 from knoll.wiring.functions import HANDLERS
 
 __all__ = ["RETRIES", "Delivery", "subscribers"]

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from knoll.errors import NotFound
 from knoll.kube.jobs import is_live
-from knoll.laptop.attempts import Action
-from knoll.laptop.job_status import status_after
+from knoll.laptop.jobs.attempts import Action
+from knoll.laptop.jobs.status import status_after
 from knoll.ports import Cluster, Document
 
 __all__ = ["note"]

@@ -22,8 +22,8 @@ from knoll.events import TICK, Event, new_event, object_changed
 from knoll.ingest.created import created
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
-from knoll.laptop.attempts import Action, Fail, next_action
-from knoll.laptop.attempts import Attempt as Attempted
+from knoll.laptop.jobs.attempts import Action, Fail, next_action
+from knoll.laptop.jobs.attempts import Attempt as Attempted
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
 from knoll.settings import Settings

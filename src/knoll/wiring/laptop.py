@@ -27,16 +27,16 @@ from knoll.adapters.http_binding import event_from_http, respond
 from knoll.dead_letters import handler as dead_letters
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
-from knoll.laptop.broker import Broker
-from knoll.laptop.event_log import EventLog
-from knoll.laptop.eventing import read_eventing
+from knoll.laptop.broker.broker import Broker
+from knoll.laptop.broker.event_log import EventLog
+from knoll.laptop.broker.eventing import read_eventing
+from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.front import Front, Reply, Subscriber, listen
-from knoll.laptop.gateway import Gateway
-from knoll.laptop.jobs import JobRunner
+from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.seaweed import SeaweedFS, read_keys
-from knoll.laptop.servers import Hosting, Servers
-from knoll.laptop.services import Services
-from knoll.laptop.ticker import Ticker
+from knoll.laptop.serving.autoscaler import Hosting, Servers
+from knoll.laptop.serving.gateway import Gateway
+from knoll.laptop.serving.inference_services import Services
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import HANDLERS, answer

@@ -19,8 +19,8 @@ from starlette.routing import Route
 from yarl import URL
 
 from knoll.errors import Unavailable
-from knoll.laptop.revisions import traffic_of
-from knoll.laptop.servers import Servers
+from knoll.laptop.serving.autoscaler import Servers
+from knoll.laptop.serving.revisions import traffic_of
 from knoll.ports import Document
 
 __all__ = ["BODY_LIMIT", "BodyTooLarge", "Gateway", "pick", "read_body"]

@@ -17,7 +17,9 @@ from typing import Any, BinaryIO
 
 from knoll.errors import Conflict, NotFound, Rejected, Unavailable
 from knoll.events import object_changed
-from knoll.laptop.attempts import (
+from knoll.laptop.children import Child
+from knoll.laptop.containers import Unrunnable, command_of, container_of, environment_of
+from knoll.laptop.jobs.attempts import (
     Action,
     Attempt,
     Fail,
@@ -30,9 +32,7 @@ from knoll.laptop.attempts import (
     Wait,
     next_action,
 )
-from knoll.laptop.children import Child
-from knoll.laptop.containers import Unrunnable, command_of, container_of, environment_of
-from knoll.laptop.job_status import status_after
+from knoll.laptop.jobs.status import status_after
 from knoll.laptop.locks import try_lock
 from knoll.laptop.resources import Resources, local_capacity, requests_of, shortage
 from knoll.ports import Clock, Cluster, Document, Events

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from knoll.kube.times import timestamp
-from knoll.laptop.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
+from knoll.laptop.jobs.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
 from knoll.ports import Document
 
 __all__ = ["status_after"]

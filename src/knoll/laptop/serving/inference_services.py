@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound, Rejected
 from knoll.events import object_changed
-from knoll.laptop.revisions import Verdict, plan, service_of, with_verdict
+from knoll.laptop.serving.revisions import Verdict, plan, service_of, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
 
 __all__ = ["Documents", "Services"]

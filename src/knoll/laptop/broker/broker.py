@@ -19,8 +19,8 @@ from pathlib import Path
 
 from knoll.errors import InvalidEvent, KnollError, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json
-from knoll.laptop.event_log import DeadLetter, EventLog, Open
-from knoll.laptop.triggers import Trigger
+from knoll.laptop.broker.event_log import DeadLetter, EventLog, Open
+from knoll.laptop.broker.triggers import Trigger
 from knoll.ports import Clock
 
 __all__ = ["Broker", "Subscriber"]

@@ -18,9 +18,9 @@ import aiohttp
 
 from knoll.errors import Rejected, Unavailable
 from knoll.laptop.containers import Unrunnable, command_of, environment_of
-from knoll.laptop.replica import Command, Replica
-from knoll.laptop.revisions import GAVE_UP, Verdict, min_scale, traffic_of, verdict
-from knoll.laptop.services import Services
+from knoll.laptop.serving.inference_services import Services
+from knoll.laptop.serving.instance import Command, Replica
+from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, traffic_of, verdict
 from knoll.ports import Document
 
 __all__ = ["Hosting", "Servers"]

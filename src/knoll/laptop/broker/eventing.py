@@ -13,7 +13,15 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from knoll.errors import Rejected
-from knoll.laptop.triggers import DEFAULT_DELIVERY, Attributes, Delivery, Destination, Filter, Trigger, Value
+from knoll.laptop.broker.triggers import (
+    DEFAULT_DELIVERY,
+    Attributes,
+    Delivery,
+    Destination,
+    Filter,
+    Trigger,
+    Value,
+)
 
 __all__ = ["Eventing", "PingSource", "ResourceWatch", "read_eventing"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.laptop.traffic import Rollout, Target, settle
+from knoll.laptop.serving.traffic import Rollout, Target, settle
 from knoll.ports import Document
 
 __all__ = [

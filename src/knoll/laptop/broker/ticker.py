@@ -11,8 +11,8 @@ import uuid
 
 from knoll.errors import Unavailable
 from knoll.events import Event
-from knoll.laptop.broker import Broker
-from knoll.laptop.eventing import PingSource
+from knoll.laptop.broker.broker import Broker
+from knoll.laptop.broker.eventing import PingSource
 from knoll.ports import Clock
 
 __all__ = ["PING", "Ticker", "ping"]
