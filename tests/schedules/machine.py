@@ -46,6 +46,7 @@ class Loop(RuleBasedStateMachine):
         ),
         end=st.tuples(st.booleans(), st.booleans()),
         has_champion=st.booleans(),
+        releases=st.one_of(st.just(0), st.integers(1, 1_000_000)),
     )
     def begin(
         self,
@@ -55,11 +56,12 @@ class Loop(RuleBasedStateMachine):
         world: dict[str, bool],
         end: tuple[bool, bool],
         has_champion: bool,
+        releases: int,
     ) -> None:
         documents = {
             name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)
         }
-        self.world = World(documents, quota=quota, **world)
+        self.world = World(documents, quota=quota, releases=releases, **world)
         self.ends_deaf, self.has_last_word = end
         self.uploads = self.events = 0
         if has_champion:

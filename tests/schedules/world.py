@@ -33,6 +33,7 @@ from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong
 from schedules.faults import Crash, Fault, Process
 from schedules.kubelet import note
 from schedules.memory import Documents, Names, Objects, Time
+from schedules.releases import Release, platform_of, release_of, told
 from schedules.serving import Serving
 from schedules.trainer import train
 
@@ -85,6 +86,7 @@ class World:
     forgets_crashed: bool = False  # whether a crash loses the event
     is_deaf: bool = False  # whether all events get lost
     remembers: bool = False  # whether what a call of a function has seen of the cluster may serve the next
+    releases: int = 0  # a seed by which half of the calls are another release's; 0 for none of them
     feed: list[Delivery] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     past: dict[str, list[Past]] = field(default_factory=dict)
@@ -117,7 +119,16 @@ class World:
             self.past[name] = [Past(self.time.now(), {}, "")]
 
     def _process(self, strike: Strike) -> Process:
-        return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
+        """The process that carries out the next call."""
+        if not self.releases:
+            return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
+        release = self._release()
+        self.log.append(f"by a process of release: {release}")
+        memory = self.first.memory if self.remembers and release == "ours" else object()
+        return Process(platform_of(release, self.platform, self.wrong), strike, memory=memory)
+
+    def _release(self) -> Release:
+        return release_of(self.releases, len(self.log))
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
         self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after) + wrong_skip(
@@ -186,7 +197,7 @@ class World:
         delivery = self.feed.pop(number)
         self.delivered += 1
         self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
-        process = self._process(strike)
+        release, process = self._release(), self._process(strike)
         try:
             reply = HANDLERS[delivery.function](delivery.event, process.platform)
         except Crash:
@@ -197,7 +208,7 @@ class World:
             self.wrong.append(f"{delivery.function} rejected {delivery.event.type}, which was sound: {error}")
         else:
             if reply is not None:
-                self.publish(reply)
+                self.publish(told(reply, release))
         self.log += process.struck
         return process
 

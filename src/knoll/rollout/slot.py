@@ -7,7 +7,7 @@ is finished by the next one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 __all__ = ["Evidence", "Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
@@ -115,12 +115,17 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
             evidence.get("before", 0),
         ),
         quarantine=dict(status.get("quarantine") or {}),
-        transition=Transition(**transition) if transition else None,
+        transition=_transition(transition) if transition else None,
     )
 
 
+def _transition(stored: Mapping[str, Any]) -> Transition:
+    """A newer knoll beside this one may have written fields that this one does not know."""
+    return Transition(**{one.name: stored[one.name] for one in fields(Transition) if one.name in stored})
+
+
 def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Model's status with the slot in it; what other stages keep there stays."""
+    """The Model's status with the slot in it; other fields stay, also those of a newer knoll."""
     return {
         **status,
         "champion": slot.champion,
@@ -129,6 +134,7 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "phase": slot.phase,
         "quarantine": dict(slot.quarantine),
         "rollout": {
+            **(status.get("rollout") or {}),
             "step": slot.step,
             "percent": slot.percent,
             "since": slot.since,

@@ -1,0 +1,174 @@
+"""Two releases of knoll side by side, as during an upgrade: some calls are carried out by another one.
+
+The other release runs our code, and writes as another one would. A newer one adds fields that ours does not
+know to every record, event and status. An older one, knoll 0.1, leaves out what it did not have. What a newer
+one added to a status must still be there after ours has written it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, BinaryIO, Literal
+
+from knoll.errors import NotFound
+from knoll.events import Event
+from knoll.ports import Cluster, Document, Events, ObjectStore, Platform
+
+__all__ = ["ADDED", "Release", "platform_of", "release_of", "told"]
+
+Release = Literal["ours", "newer", "older"]
+
+ADDED = "addedLater"
+_NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
+_SINCE_0_2 = ("schema", "needs")
+_ROLLOUT_0_1 = ("step", "percent", "since", "seen", "attempt", "evidence", "transition")
+
+
+def release_of(seed: int, call: int) -> Release:
+    """Which release carries out a call: ours in one half, and always if the seed is 0."""
+    if not seed:
+        return "ours"
+    drawn = sha256(f"{seed}.{call}".encode()).digest()[0]
+    return "ours" if drawn < 128 else "newer" if drawn < 192 else "older"
+
+
+def platform_of(release: Release, world: Platform, wrong: list[str]) -> Platform:
+    """The platform as a process of that release writes to it; `wrong` gets what ours has lost."""
+    if release == "ours":
+        return replace(world, cluster=_OurCluster(world.cluster, wrong))
+    store = _OtherStore(world.store, world.settings.model_root, release)
+    events = _OtherEvents(world.events, release)
+    return replace(world, store=store, cluster=_OtherCluster(world.cluster, release), events=events)
+
+
+def told(event: Event, release: Release) -> Event:
+    """The event as that release says it."""
+    if release != "newer" or not isinstance(event.data, dict) or "kind" in event.extensions:
+        return event
+    return replace(event, data={**event.data, **_NEW})
+
+
+@dataclass(frozen=True)
+class _Passing:
+    """A port that hands on all calls but those that a class below it has."""
+
+    port: Any
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(self.port, method)
+        return found
+
+
+@dataclass(frozen=True)
+class _OtherStore(_Passing):
+    port: ObjectStore
+    root: str
+    release: Release
+
+    def put(
+        self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
+    ) -> str:
+        """See `ports.ObjectStore.put`."""
+        key = uri.removeprefix(f"{self.root}/")
+        if isinstance(body, bytes) and key != uri and _is_record(key):
+            body = _record(key, body, self.release)
+        return self.port.put(uri, body, if_absent=if_absent, content_type=content_type)
+
+
+@dataclass(frozen=True)
+class _OtherEvents(_Passing):
+    port: Events
+    release: Release
+
+    def publish(self, event: Event) -> None:
+        """See `ports.Events.publish`."""
+        self.port.publish(told(event, self.release))
+
+
+@dataclass(frozen=True)
+class _OtherCluster(_Passing):
+    port: Cluster
+    release: Release
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `ports.Cluster.update`."""
+        if status and document["kind"] == "Model":
+            document = {**document, "status": _status(document["status"], self.release)}
+        return self.port.update(document, status=status)
+
+
+@dataclass(frozen=True)
+class _OurCluster(_Passing):
+    port: Cluster
+    wrong: list[str]
+
+    def update(self, document: Document, *, status: bool = False) -> Document:
+        """See `ports.Cluster.update`; what it loses is wrong."""
+        before = self._status(document) if status and document["kind"] == "Model" else {}
+        written = self.port.update(document, status=status)
+        after = written.get("status") or {}
+        for place in ("status", "status.rollout"):
+            is_there, was_there = (ADDED in _at(place, one) for one in (after, before))
+            if was_there and not is_there:
+                name = document["metadata"]["name"]
+                self.wrong.append(f"lost: what a newer knoll added to the {place} of {name}")
+        return written
+
+    def _status(self, document: Document) -> Document:
+        try:
+            status: Document = self.port.get("Model", document["metadata"]["name"]).get("status") or {}
+        except NotFound:
+            return {}
+        return status
+
+
+def _at(place: str, status: Document) -> Document:
+    return status if place == "status" else status.get("rollout") or {}
+
+
+def _is_record(key: str) -> bool:
+    """Whether what lies there is a record, and no file of a version but its manifest."""
+    return not key.startswith("models/") or key.endswith("/manifest.json")
+
+
+def _record(key: str, body: bytes, release: Release) -> bytes:
+    if not body.startswith(b"{"):
+        return body
+    fields = json.loads(body)
+    if release == "older":
+        return _as_0_1(key, {name: value for name, value in fields.items() if name not in _SINCE_0_2})
+    return json.dumps({**_with_new(fields), **_NEW}).encode()
+
+
+def _with_new(fields: Document) -> Document:
+    """The same with a new field in each object of a list or table of objects that have a form."""
+    grown = dict(fields)
+    if "objects" in fields:
+        grown["objects"] = [{**one, **_NEW} for one in fields["objects"]]
+    if "files" in fields:
+        grown["files"] = {name: {**one, **_NEW} for name, one in fields["files"].items()}
+    return grown
+
+
+def _as_0_1(key: str, fields: Document) -> bytes:
+    """The record in the form that it had in knoll 0.1."""
+    kind = key.partition("/")[0]
+    if kind == "claims":
+        return str(fields["run"]).encode()
+    if kind == "checksums":
+        return json.dumps(fields["sha256"]).encode()
+    if kind == "progress" and (reason := fields.pop("reason", "")):
+        fields["state"] = f"{fields['state']}: {reason}"
+    return json.dumps(fields, sort_keys=True, indent=1).encode()
+
+
+def _status(status: Document, release: Release) -> Document:
+    rollout = status.get("rollout")
+    if release == "older":
+        kept = rollout and {name: rollout[name] for name in _ROLLOUT_0_1 if name in rollout}
+        return {**status, "rollout": kept} if rollout else status
+    if not rollout:
+        return {**status, **_NEW}
+    deep = {name: {**rollout[name], **_NEW} for name in ("evidence", "transition") if rollout.get(name)}
+    return {**status, **_NEW, "rollout": {**rollout, **deep, **_NEW}}

@@ -1,0 +1,94 @@
+"""During an upgrade an old and a new release work side by side, on the same records and the same status:
+nothing is lost, doubled or of the wrong version. `make test-schedules` mixes releases in half of its
+schedules."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from knoll.errors import Rejected
+from knoll.records import outcome
+from knoll.rollout import handler
+from schedules.checks import wrong_at_the_end
+from schedules.declared import GATES, model_document
+from schedules.memory import repeatable
+from schedules.releases import ADDED, release_of
+from schedules.world import World
+
+_ROOT = "s3://knoll-models"
+
+
+@pytest.fixture(autouse=True)
+def _played() -> Iterator[None]:
+    with repeatable():
+        yield
+
+
+def _played_world(seed: int, gate: str = "marker", concurrency: str = "Queue") -> World:
+    """A world in which four datasets have landed, the third while the second was in training."""
+    world = World({"digits": model_document("digits", gate, concurrency)}, releases=seed, quota=1)
+    for number, quality in enumerate(("good", "good", "poor", "good")):
+        world.write("digits", "0", f"{quality}-{number}".encode())
+        world.mark("digits")
+        world.pass_minutes(1 if number == 1 else 30)
+    world.settle(deaf=False)
+    return world
+
+
+def _newer_records(world: World) -> set[str]:
+    """The places that have a record of a newer release."""
+    found = (one.uri for one in world.store.list(f"{_ROOT}/") if ADDED.encode() in world.store.get(one.uri))
+    return {uri.removeprefix(f"{_ROOT}/").partition("/")[0] for uri in found}
+
+
+def test_half_of_the_calls_are_ours() -> None:
+    drawn = [release_of(7, call) for call in range(1000)]
+    assert 450 < drawn.count("ours") < 550
+    assert min(drawn.count("newer"), drawn.count("older")) > 200
+    assert {release_of(0, call) for call in range(1000)} == {"ours"}
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("concurrency", ["Queue", "Replace", "Forbid"])
+def test_two_releases_side_by_side_lose_and_double_nothing(gate: str, concurrency: str) -> None:
+    seen: set[str] = set()
+    for seed in range(1, 6):
+        world = _played_world(seed, gate, concurrency)
+        assert wrong_at_the_end(world) == [], f"seed {seed}"
+        seen |= _newer_records(world)
+    assert {"runs", "outcomes", "datasets", "models", "rollouts"} <= seen
+
+
+def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
+    lenient = outcome.load_outcome
+
+    def strict(body: bytes) -> outcome.Outcome:
+        if ADDED in json.loads(body):
+            raise Rejected(f"{ADDED} is not known")
+        return lenient(body)
+
+    with patch.object(outcome, "load_outcome", strict), patch("knoll.ingest.opening.load_outcome", strict):
+        assert _is_found_out()
+
+
+def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
+    keep = handler.slot_to_status
+
+    def forget(slot: Any, status: Any) -> Any:
+        return keep(slot, {name: value for name, value in status.items() if name != ADDED})
+
+    with patch.object(handler, "slot_to_status", forget):
+        assert _is_found_out()
+
+
+def _is_found_out() -> bool:
+    for seed in range(1, 6):
+        try:
+            if wrong_at_the_end(_played_world(seed)):
+                return True
+        except Rejected:
+            return True
+    return False
