@@ -58,7 +58,7 @@ def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
     if quality(bodies) == "unreadable":
         return Outcome("rejected", platform.clock.now().isoformat(), reason="unreadable")
     draft = _draft(run, bodies, attempt, platform.clock.now().isoformat())
-    manifest = publish(platform.store, platform.settings.model_root, run.model, run.id, draft)
+    manifest = publish(run.model, run.id, draft, platform.bucket)
     return Outcome("succeeded", platform.clock.now().isoformat(), manifest.version, metrics=manifest.metrics)
 
 

@@ -9,10 +9,13 @@ import pytest
 
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable
+from knoll.ports import Bucket
+from knoll.records.claim import claim_uri
 from knoll.records.manifest import Manifest, entry_of, load_manifest, verify, version_uri
 from knoll.trainer.publish import Draft, publish
 
 ROOT = "s3://models"
+OLD_RUN = f"digits-{'0' * 20}"
 
 
 def draft_of(run: str, weights: bytes = b"weights") -> Draft:
@@ -54,9 +57,9 @@ class FailingStore(MemoryStore):
 def test_runs_get_numbers_in_a_row_and_keep_theirs() -> None:
     """Each run has one version however often it is published, and the manifest names every file."""
     store = MemoryStore()
-    first = publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
-    second = publish(store, ROOT, "digits", "run-b", draft_of("run-b"))
-    again = publish(store, ROOT, "digits", "run-a", draft_of("run-a", b"other weights"))
+    first = publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
+    second = publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT))
+    again = publish("digits", "run-a", draft_of("run-a", b"other weights"), Bucket(store, ROOT))
     assert (first.version, second.version) == ("v000001", "v000002")
     assert again == first
     for files in versions(store).values():
@@ -70,7 +73,7 @@ def test_runs_at_the_same_time_never_share_a_number() -> None:
     with ThreadPoolExecutor(16) as pool:
         manifests = list(
             pool.map(
-                lambda run: publish(store, ROOT, "digits", run, draft_of(run)),
+                lambda run: publish("digits", run, draft_of(run), Bucket(store, ROOT)),
                 [f"run-{index}" for index in range(16)],
             )
         )
@@ -84,10 +87,10 @@ def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int
     store = FailingStore()
     store.writes_left = writes
     with pytest.raises(StoreUnavailable):
-        publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+        publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
     assert not any("manifest.json" in files for files in versions(store).values())
     store.writes_left = 100
-    assert publish(store, ROOT, "digits", "run-a", draft_of("run-a")).version == "v000001"
+    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)).version == "v000001"
     assert list(versions(store)) == ["v000001"]
 
 
@@ -97,15 +100,15 @@ def test_other_bytes_of_an_earlier_attempt_cost_the_number_not_the_version() -> 
     store = FailingStore()
     store.writes_left = 3
     with pytest.raises(StoreUnavailable):
-        publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+        publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
     store.writes_left = 100
-    manifest = publish(store, ROOT, "digits", "run-a", draft_of("run-a", b"other weights"))
+    manifest = publish("digits", "run-a", draft_of("run-a", b"other weights"), Bucket(store, ROOT))
     assert manifest.version == "v000002"
     files = versions(store)["v000002"]
     assert files.pop("manifest.json")
     verify(manifest, files)
     assert store.get(version_uri(ROOT, "digits", "v000001") + "model.onnx") == b"weights"
-    assert publish(store, ROOT, "digits", "run-a", draft_of("run-a")) == manifest
+    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)) == manifest
 
 
 def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
@@ -116,8 +119,17 @@ def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
     def overtaken(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files, manifest = draft_of("run-a")(version)
         if version not in versions(store):
-            publish(store, ROOT, "digits", "run-a", draft_of("run-a"))
+            publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
         return files, replace(manifest, created_at="later")
 
-    assert publish(store, ROOT, "digits", "run-a", overtaken).created_at == "2026-01-01"
+    assert publish("digits", "run-a", overtaken, Bucket(store, ROOT)).created_at == "2026-01-01"
     assert list(versions(store)) == ["v000001"]
+
+
+def test_a_run_keeps_the_number_that_knoll_0_1_claimed_for_it() -> None:
+    """Such a claim is the run id alone; a claim that nobody can read is another run's."""
+    store = MemoryStore()
+    store.put(claim_uri(ROOT, "digits", "v000003"), OLD_RUN.encode())
+    store.put(claim_uri(ROOT, "digits", "v000004"), b"rubbish")
+    assert publish("digits", OLD_RUN, draft_of(OLD_RUN), Bucket(store, ROOT)).version == "v000003"
+    assert publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT)).version == "v000005"

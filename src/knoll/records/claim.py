@@ -1,7 +1,7 @@
-"""The claim: which run has a version number; written once, and never removed, so that a number is never given
-to other bytes.
+"""The claim: which run has a version number. It is written once and never removed, so that no number is used
+for other bytes.
 
-Claims lie apart from the versions, so that a listing of those shows nothing else.
+Claims have a folder of their own, so that a listing of versions shows only versions.
 """
 
 from collections.abc import Iterator
@@ -28,33 +28,33 @@ _load = reader(Claim, "claim")
 
 
 def load_claim(body: bytes) -> Claim:
-    """Read a claim; knoll 0.1 wrote the id of the run alone. Raises Rejected for what is none."""
+    """Read a claim; knoll 0.1 wrote only the run id. Raises Rejected for anything else."""
     text = body.decode(errors="replace")
     return Claim(text) if RUN_ID.fullmatch(text) else _load(body)
 
 
 def claims_uri(root: str, model: str) -> str:
-    """Where the claims of a model lie."""
+    """The folder of a model's claims."""
     return join(root, "claims", model, "")
 
 
 def claim_uri(root: str, model: str, version: str) -> str:
-    """Where the claim of a version number lies."""
+    """URI of the claim of a version number."""
     return join(root, "claims", model, version)
 
 
 def find_claim(model: str, version: str, bucket: Bucket) -> Claim | None:
-    """Which run has that version number; None when no run has."""
+    """Which run has this version number; None if no run has it."""
     return find(claim_uri(bucket.root, model, version), load_claim, bucket)
 
 
 def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
-    """Claim a version number; False when a run has it."""
+    """Claim the version number if no run has it. True if this call claimed it."""
     return put_once(claim_uri(bucket.root, model, version), claim, bucket)
 
 
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:
-    """The version numbers that have a claim, by a listing alone. What else lies there is shown, too."""
+    """The version numbers that have a claim. Only a listing: a name may not be that of a version."""
     place = claims_uri(bucket.root, model)
     for one in bucket.store.list(place):
         yield one.uri.removeprefix(place)

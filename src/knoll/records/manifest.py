@@ -9,21 +9,21 @@
         *.png               pictures: confusion matrix, sample grids
         manifest.json       written last: size and sha256 of every other file, and the version's origin
 
-A version is served only if every byte matches its manifest; a file that the manifest does not name is a
-fault, too.
+A version is served only if every byte matches its manifest, and if it has no other file.
 """
 
 import hashlib
+import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import GetPydanticSchema, with_config
 
-from knoll.errors import InvalidVersion
+from knoll.errors import AlreadyExists, InvalidVersion
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, reader
+from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
 __all__ = [
     "MANIFEST",
@@ -39,6 +39,8 @@ __all__ = [
     "verify",
     "version_uri",
     "versions_uri",
+    "write_file",
+    "write_manifest",
 ]
 
 MANIFEST = "manifest.json"
@@ -85,8 +87,10 @@ def entry_of(body: bytes) -> FileEntry:
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Compare files, by name without manifest.json, with their manifest. Raises InvalidVersion that lists
-    every difference."""
+    """Compare files, by name and without manifest.json, with the manifest.
+
+    Raises InvalidVersion that lists every difference.
+    """
     faults = [f"{name} is missing" for name in manifest.files if name not in files]
     faults += [f"{name} is not in the manifest" for name in files if name not in manifest.files]
     for name in sorted(set(files) & set(manifest.files)):
@@ -103,12 +107,12 @@ def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
 
 
 def models_uri(root: str) -> str:
-    """Where the versions of all models lie."""
+    """The folder of all models' versions."""
     return join(root, "models", "")
 
 
 def versions_uri(root: str, model: str) -> str:
-    """Where all versions of a model lie."""
+    """The folder of a model's versions."""
     return join(root, "models", model, "")
 
 
@@ -118,20 +122,20 @@ def version_uri(root: str, model: str, version: str) -> str:
 
 
 def manifest_uri(root: str, model: str, version: str) -> str:
-    """Where the manifest of a version lies: a version without one does not exist."""
+    """URI of the manifest of a version. A version without a manifest does not exist."""
     return join(root, "models", model, version, MANIFEST)
 
 
 def removed_manifest_uri(root: str, model: str, version: str) -> str:
-    """Where the copy of the manifest lies of a version that is being removed: apart from the version, which
-    nobody loads with a stray file in it."""
+    """URI of the copy of a manifest while its version is removed. It lies outside the version, because a
+    version with a stray file is not loaded."""
     return join(root, "removing", model, f"{version}.json")
 
 
 def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
-    """The manifest of a version; None when there is no such version.
+    """The manifest of a version; None if there is no such version.
 
-    Raises InvalidVersion when it is none, or names another version.
+    Raises InvalidVersion if it cannot be read, or if it names another version.
     """
     manifest = find(manifest_uri(bucket.root, model, version), load_manifest, bucket)
     if manifest and (manifest.model, manifest.version) != (model, version):
@@ -140,9 +144,30 @@ def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
     return manifest
 
 
+def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket) -> bool:
+    """Write one file of a version if it is not there. False if it is there with other bytes."""
+    uri = join(version_uri(bucket.root, model, version), name)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    try:
+        bucket.store.put(uri, body, if_absent=True, content_type=kind)
+    except AlreadyExists:
+        return bucket.store.get(uri) == body
+    return True
+
+
+def write_manifest(manifest: Manifest, bucket: Bucket) -> Manifest:
+    """Write the manifest, after all other files, if the version has none; returns the one that it has."""
+    uri = manifest_uri(bucket.root, manifest.model, manifest.version)
+    if put_once(uri, manifest, bucket):
+        return manifest
+    return find_manifest(manifest.model, manifest.version, bucket) or manifest
+
+
 def list_versions(model: str, bucket: Bucket, *, after: str = "") -> Iterator[str]:
-    """The names of the folders that have a manifest, in the order of their keys; those that sort up to the
-    version `after` are left out. A folder's name may be that of no version."""
+    """The names of the folders with a manifest, in the order of keys, behind the version `after`.
+
+    Only a listing: a name may not be that of a version.
+    """
     place = versions_uri(bucket.root, model)
     behind = version_uri(bucket.root, model, after) if after else ""
     for one in bucket.store.list(place, after=behind):

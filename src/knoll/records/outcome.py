@@ -1,6 +1,7 @@
-"""The outcome: how a run has ended; written once, by whoever ends it.
+"""The outcome: how a run ended. It is written once; the first writer wins.
 
-A hint is written before an outcome that is superseded, so that nobody reads all outcomes to find those.
+If an outcome is superseded, a hint is written before it, so that superseded runs are found without reading
+all outcomes.
 """
 
 from collections.abc import Iterator
@@ -31,11 +32,11 @@ __all__ = [
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Outcome(Record):
-    """How a run ended. rejected: its data or config is wrong and stays wrong; failed: it was tried often
-    enough, or cancelled; skipped: the Model's concurrency gave its turn to another.
+    """How a run ended.
 
-    If `superseded`, its data was replaced before it was trained. When the same data lands again, it gets a
-    new run.
+    rejected: its data or config is wrong and stays wrong. failed: all its tries failed, or it was cancelled.
+    skipped: the Model's concurrency gave its turn to another run. If `superseded`, its data was replaced
+    before it was trained; when the same data lands again, it gets a new run.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
@@ -50,48 +51,48 @@ load_outcome = reader(Outcome, "outcome")
 
 
 def outcomes_uri(root: str) -> str:
-    """Where all outcomes lie."""
+    """The folder of all outcomes."""
     return join(root, "outcomes", "")
 
 
 def outcome_uri(root: str, run: str) -> str:
-    """Where the outcome of a run lies."""
+    """URI of the outcome of a run."""
     return join(root, "outcomes", f"{run}.json")
 
 
 def superseded_uri(root: str, run: str) -> str:
-    """Where the hint lies that a run may end as superseded."""
+    """URI of the hint that a run may end as superseded."""
     return join(root, "superseded", f"{run}.json")
 
 
 def superseded_prefix(root: str, model: str) -> str:
-    """How the hints of a model begin, and those of models whose names go on with a dash."""
+    """Prefix of the hints of a model. Hints of a model whose name is longer by a dash have it, too."""
     return join(root, "superseded", f"{model}-")
 
 
 def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
-    """How the run has ended; None while it has not."""
+    """How the run ended; None if it has not ended."""
     return find(outcome_uri(bucket.root, run), load_outcome, bucket)
 
 
 def has_outcome(run: str, bucket: Bucket) -> bool:
-    """Whether the run has ended, by a listing: also when the outcome cannot be read."""
+    """Whether the run has ended. Only a listing, so that an outcome that cannot be read counts, too."""
     return any(bucket.store.list(outcome_uri(bucket.root, run)))
 
 
 def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
-    """Write how the run has ended; False when it had ended before, however."""
+    """Write the outcome if there is none. True if this call wrote it."""
     if outcome.superseded:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
     return put_once(outcome_uri(bucket.root, run), outcome, bucket)
 
 
 def list_outcomes(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:
-    """The outcomes of the runs whose ids begin so."""
+    """The outcomes of the runs whose ids start with `prefix`."""
     yield from bucket.store.list(f"{outcomes_uri(bucket.root)}{prefix}")
 
 
 def list_superseded(model: str, bucket: Bucket) -> set[str]:
-    """The runs of the model that may have ended as superseded; who wrote a hint may have been killed then."""
+    """The runs of the model that have a hint. Some have no such outcome, because the writer was killed."""
     found = bucket.store.list(superseded_prefix(bucket.root, model))
     return {one.uri.rpartition("/")[2].removesuffix(".json") for one in found}

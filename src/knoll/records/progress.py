@@ -55,25 +55,25 @@ def load_progress(body: bytes) -> Progress:
 
 
 def progress_of_all_uri(root: str) -> str:
-    """Where the progress of all runs lies."""
+    """The folder of all progress records."""
     return join(root, "progress", "")
 
 
 def progress_uri(root: str, run: str) -> str:
-    """Where the progress of a run lies."""
+    """URI of the progress of a run."""
     return join(root, "progress", f"{run}.json")
 
 
 def find_progress(run: str, bucket: Bucket) -> Progress | None:
-    """How far the run is; None while nobody has said so."""
+    """How far the run is; None if it has no progress record."""
     return find(progress_uri(bucket.root, run), load_progress, bucket)
 
 
 def write_progress(run: str, progress: Progress, bucket: Bucket) -> None:
-    """Say how far the run is."""
+    """Write the progress over the last one."""
     overwrite(progress_uri(bucket.root, run), progress, bucket)
 
 
 def list_progress(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:
-    """The progress of the runs whose ids begin so."""
+    """The progress records of the runs whose ids start with `prefix`."""
     yield from bucket.store.list(f"{progress_of_all_uri(bucket.root)}{prefix}")

@@ -9,21 +9,32 @@ from datetime import datetime
 
 from pydantic import with_config
 
+from knoll.errors import NotFound
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
 
-__all__ = ["Run", "find_run", "list_runs", "load_run", "opened_at", "run_uri", "runs_uri", "write_run"]
+__all__ = [
+    "Run",
+    "find_run",
+    "list_runs",
+    "load_run",
+    "opened_at",
+    "read_run",
+    "run_uri",
+    "runs_uri",
+    "write_run",
+]
 
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Run(Record):
-    """What is to be trained, and on what: `resources` are those of one node, which trains in
-    `processes_per_node` processes.
+    """What to train, and on what data.
 
-    `cause` names the event that brought the data: id, type, subject, time, correlationid. `data_at` is when
-    the data came to be. `deadline` is in seconds.
+    `resources` are those of one node, which trains in `processes_per_node` processes. `cause` is the event
+    that brought the data: id, type, subject, time, correlationid. `data_at` is the time of the data.
+    `deadline` is in seconds.
     """
 
     id: str
@@ -51,33 +62,40 @@ load_run = reader(Run, "run record")
 
 
 def runs_uri(root: str) -> str:
-    """Where all run records lie."""
+    """The folder of all run records."""
     return join(root, "runs", "")
 
 
 def run_uri(root: str, run: str) -> str:
-    """Where the record of a run lies."""
+    """URI of the record of a run."""
     return join(root, "runs", f"{run}.json")
 
 
 def find_run(run: str, bucket: Bucket) -> Run | None:
-    """The record of a run; None when nobody has opened it."""
+    """The record of a run; None if there is no such run."""
     return find(run_uri(bucket.root, run), load_run, bucket)
 
 
+def read_run(run: str, bucket: Bucket) -> Run:
+    """The record of a run. Raises NotFound if there is no such run."""
+    found = find_run(run, bucket)
+    if found is None:
+        raise NotFound(f"run {run} has no record", fix="knoll runs lists all runs")
+    return found
+
+
 def write_run(run: Run, bucket: Bucket) -> bool:
-    """Write the record, unless it is there; whether this call wrote it."""
+    """Write the record if there is none. True if this call wrote it."""
     return put_once(run_uri(bucket.root, run.id), run, bucket)
 
 
 def opened_at(run: str, bucket: Bucket) -> datetime | None:
-    """When the record was written, by the store's clock; None when there is none."""
+    """When the record was written, by the store's clock; None if there is no record."""
     return next((one.modified for one in bucket.store.list(run_uri(bucket.root, run))), None)
 
 
 def list_runs(prefix: str, bucket: Bucket) -> Iterator[tuple[str, ObjectInfo]]:
-    """The runs whose ids begin so, with their objects, by a listing alone. What else lies there is shown,
-    too: an id may be none."""
+    """The ids that start with `prefix`, with their objects. Only a listing: an id may be that of no run."""
     place = runs_uri(bucket.root)
     for one in bucket.store.list(f"{place}{prefix}"):
         yield one.uri.removeprefix(place).removesuffix(".json"), one

@@ -28,7 +28,7 @@ def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
 
 def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
     if outcome.state == "succeeded":
-        uri = version_uri(platform.settings.model_root, run.model, outcome.version)
+        uri = version_uri(platform.bucket.root, run.model, outcome.version)
         data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics)}
         publish_event(TRAINING_SUCCEEDED, run, data, platform, id=f"{run.id}.succeeded")
     else:

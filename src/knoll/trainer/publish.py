@@ -1,75 +1,55 @@
-"""Writing a model version: its number, its files, and last of all its manifest.
+"""Publishing a version: first its number, then its files, and the manifest last.
 
-A number is claimed by a conditional write, so two runs never share one, and a run that is started again finds
-its own. No file is ever overwritten: if an attempt before this one has left other bytes under the number,
-that number is given up, and it never becomes a version, because it has no manifest.
+A claim gives a number to one run only, and a run that starts again finds its own number. No file is ever
+overwritten. If an earlier attempt left other bytes under the number, the run takes a new number. The old one
+has no manifest, so it never becomes a version.
 """
 
-import mimetypes
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, count
 
-from knoll.errors import AlreadyExists, NotFound
-from knoll.names import join, version_name, version_number
-from knoll.ports import ObjectStore
-from knoll.records.claim import claim_uri, claims_uri
-from knoll.records.manifest import Manifest, load_manifest, manifest_uri, version_uri
+from knoll.errors import Rejected
+from knoll.names import version_name, version_number
+from knoll.ports import Bucket
+from knoll.records.claim import Claim, find_claim, list_claims, write_claim
+from knoll.records.manifest import Manifest, find_manifest, write_file, write_manifest
 
 __all__ = ["Draft", "publish"]
 
-Draft = Callable[
-    [str], tuple[Mapping[str, bytes], Manifest]
-]  # version -> its files by name, without the manifest, and the manifest
+# From a version number: its files by name, without the manifest, and the manifest.
+Draft = Callable[[str], tuple[Mapping[str, bytes], Manifest]]
 
 
-def publish(store: ObjectStore, root: str, model: str, run: str, draft: Draft) -> Manifest:
-    """Write the version of that run, once; if it is there already, that one is returned.
+def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Manifest:
+    """Write the run's version, unless the run has one; returns its manifest.
 
-    Raises StoreUnavailable when the store does not answer; another try goes on where this one stopped.
+    Raises StoreUnavailable if the store does not answer; the next call continues where this one stopped.
     """
-    taken = [info.uri.removeprefix(claims_uri(root, model)) for info in store.list(claims_uri(root, model))]
-    mine = [version for version in taken if store.get(claim_uri(root, model, version)) == run.encode()]
+    taken = list(list_claims(model, bucket))
+    mine = [version for version in taken if _has(run, model, version, bucket)]
     for version in mine:
-        published = _find(store, manifest_uri(root, model, version))
+        published = find_manifest(model, version, bucket)
         if published is not None:
             return published
-    for version in chain(mine, _new_claims(store, root, model, run, taken)):
+    for version in chain(mine, _claim_numbers(run, model, taken, bucket)):
         files, manifest = draft(version)
-        folder = version_uri(root, model, version)
-        if all(_put_once(store, join(folder, name), body) for name, body in files.items()):
-            return _seal(store, manifest_uri(root, model, version), manifest)
+        if all(write_file(model, version, name, body, bucket) for name, body in files.items()):
+            return write_manifest(manifest, bucket)
     raise AssertionError("there is always another number")
 
 
-def _new_claims(store: ObjectStore, root: str, model: str, run: str, taken: list[str]) -> Iterator[str]:
-    """Numbers above those that are taken, each claimed for the run when it is asked for."""
+def _claim_numbers(run: str, model: str, taken: Iterable[str], bucket: Bucket) -> Iterator[str]:
+    """Claim the numbers above those that are taken, each when it is asked for."""
     for number in count(1 + max(map(version_number, taken), default=0)):
         version = version_name(number)
-        if _put_once(store, claim_uri(root, model, version), run.encode()):
+        if write_claim(model, version, Claim(run), bucket) or _has(run, model, version, bucket):
             yield version
 
 
-def _put_once(store: ObjectStore, uri: str, body: bytes) -> bool:
-    """Whether the object now is `body`: written here, or found to be the same."""
-    try:
-        store.put(
-            uri, body, if_absent=True, content_type=mimetypes.guess_type(uri)[0] or "application/octet-stream"
-        )
-    except AlreadyExists:
-        return store.get(uri) == body
-    return True
-
-
-def _seal(store: ObjectStore, uri: str, manifest: Manifest) -> Manifest:
-    try:
-        store.put(uri, manifest.encode(), if_absent=True, content_type="application/json")
-    except AlreadyExists:
-        return load_manifest(store.get(uri))
-    return manifest
-
-
-def _find(store: ObjectStore, uri: str) -> Manifest | None:
-    try:
-        return load_manifest(store.get(uri))
-    except NotFound:
-        return None
+def _has(run: str, model: str, version: str, bucket: Bucket) -> bool:
+    """Whether the run has this number; a claim that cannot be read is not this run's."""
+    with suppress(Rejected):
+        claim = find_claim(model, version, bucket)
+        return claim is not None and claim.run == run
+    return False

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
-from knoll.ports import ObjectStore, Platform
-from knoll.records.dataset import DatasetObject, load_dataset
-from knoll.records.run import Run, run_uri
+from knoll.ports import Bucket, ObjectStore, Platform
+from knoll.records.dataset import Dataset, DatasetObject, find_dataset
+from knoll.records.run import Run, opened_at
 
 __all__ = ["DataChanged", "read_data"]
 
@@ -32,16 +32,23 @@ def read_data(run: Run, platform: Platform) -> Mapping[str, bytes]:
     Raises DataChanged when one is not there any more, Rejected when the snapshot is of other data than the
     run, StoreUnavailable when the store contradicts itself.
     """
-    store = platform.store
-    dataset = load_dataset(store.get(run.dataset_uri))
-    if dataset.digest != run.dataset_digest:
-        raise Rejected(f"{run.dataset_uri} is of other data than run {run.id}", fix="look who has written it")
-    opened = next((one.modified for one in store.list(run_uri(platform.settings.model_root, run.id))), None)
+    dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     with ThreadPoolExecutor(_READERS) as readers:
-        bodies = list(readers.map(lambda one: _read(one, opened, store), dataset.objects))
+        bodies = list(readers.map(lambda one: _read(one, opened, platform.store), dataset.objects))
     return {
         one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)
     }
+
+
+def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
+    dataset = find_dataset(run.dataset_uri, bucket)
+    if dataset is None:
+        raise NotFound(f"{run.dataset_uri}, the dataset of run {run.id}, is not there")
+    if dataset.digest != run.dataset_digest:
+        raise Rejected(
+            f"{run.dataset_uri} is of other data than run {run.id}", fix="find out who wrote that file"
+        )
+    return dataset
 
 
 def _read(one: DatasetObject, opened: datetime | None, store: ObjectStore) -> bytes:

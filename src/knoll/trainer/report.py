@@ -13,7 +13,7 @@ from typing import Any
 from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
-from knoll.records.progress import Progress, progress_uri
+from knoll.records.progress import Progress, write_progress
 from knoll.records.run import Run
 
 __all__ = ["Reporter", "publish_event", "say"]
@@ -102,14 +102,11 @@ class Reporter:
 
     def _send(self, news: _News) -> None:
         self._sent = news
-        root = self._platform.settings.model_root
         progress = Progress(
             news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat()
         )
         try:
-            self._platform.store.put(
-                progress_uri(root, self._run.id), progress.encode(), content_type="application/json"
-            )
+            write_progress(self._run.id, progress, self._platform.bucket)
         except Unavailable as error:
             say(f"progress was not written: {error}")
         if time.monotonic() < self._next_event:

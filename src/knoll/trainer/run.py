@@ -18,7 +18,7 @@ from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
 from knoll.ports import Platform
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.run import Run, load_run, run_uri
+from knoll.records.run import Run, read_run
 from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, Quiet, learn
@@ -66,7 +66,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
     if outcome is not None:
         say(f"run {run_id} has ended already: {outcome.state}")
         return exit_code(outcome)
-    run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    run = read_run(run_id, platform.bucket)
     say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
     publish_event(TRAINING_STARTED, run, {}, platform)
     reporter = Reporter(run, platform)
@@ -80,7 +80,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
 def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
     """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as
     well, and writes down."""
-    run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+    run = read_run(run_id, platform.bucket)
     with suppress(Rejected, DataChanged):
         learn(run, platform, ranks, Quiet())
     return ranks.wait_for_end(run.deadline)
@@ -104,7 +104,7 @@ def _make_version(
     work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report("publishing", 98, metrics=metrics)
-    manifest = publish(platform.store, platform.settings.model_root, run.model, run.id, draft)
+    manifest = publish(run.model, run.id, draft, platform.bucket)
     reporter.report("published", 100, 0, metrics)
     say(f"published {manifest.model} {manifest.version}")
     return manifest.version, manifest.metrics

@@ -13,7 +13,7 @@ from knoll.adapters.http_binding import event_from_http
 from knoll.errors import Rejected, Unavailable
 from knoll.events import Event, run_asked_for
 from knoll.exits import REJECTED, UNAVAILABLE
-from knoll.records.run import Run, load_run, run_uri
+from knoll.records.run import Run, read_run
 from knoll.settings import Settings, read_settings
 from knoll.trainer.launch import launch
 from knoll.trainer.report import say
@@ -46,7 +46,7 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
     else:
         sys.exit("usage: knoll-trainer RUN, or K_EVENT_PATH=FILE knoll-trainer")
     if settings.rank is None:
-        run = load_run(platform.store.get(run_uri(platform.settings.model_root, run_id)))
+        run = read_run(run_id, platform.bucket)
         _check_nodes(run, settings)
         if run.processes > 1:
             return launch(run, platform, ["-m", "knoll.wiring.trainer", run.id])
