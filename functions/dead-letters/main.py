@@ -3,10 +3,13 @@
 import functions_framework
 from flask import Request, Response
 
-from knoll.wiring.functions import answer_request
+from knoll.wiring.functions import Function
+from knoll.wiring.platform import service_platform
+
+_function = Function("dead-letters", service_platform)
 
 
 @functions_framework.http
 def dead_letters(request: Request) -> Response:
     """Answer one delivery of the broker to its dead-letter sink."""
-    return answer_request("dead-letters", request)
+    return _function(request)

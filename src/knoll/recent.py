@@ -1,18 +1,17 @@
-"""The Models as a process has seen them last: a second old at most, so that ten events that come at once cost
-one request.
+"""The Models as this process saw them last, at most a second ago: ten events that come at once cost one
+request.
 
-Whoever reads the API server has an old answer as soon as it arrives; a second is what a decision may rest on
-that nothing else depends on, or that a conditional write puts to the test.
+An answer of the API server is old when it arrives. So a decision may rest on these Models if nothing else
+depends on it, or if a conditional write checks it.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from weakref import WeakKeyDictionary
 
 from knoll.errors import ClusterUnavailable, Unavailable
-from knoll.ports import Cluster, Document, Platform
+from knoll.ports import Document, Platform
 
 __all__ = ["recent_models", "remember_model"]
 
@@ -22,7 +21,7 @@ Documents = Mapping[str, Document]
 
 @dataclass(frozen=True)
 class _View:
-    """The documents by name, as they were at a time, or why nobody could read them."""
+    """The documents by name, as they were at a time, or why they could not be read."""
 
     at: datetime
     documents: Documents
@@ -32,41 +31,48 @@ class _View:
         return timedelta(0) <= now - self.at < _OLDEST
 
 
-_LOCK = (
-    threading.RLock()
-)  # not Lock: a thread that reads may be led back here, as schedules do that hold a call up
-_VIEWS: WeakKeyDictionary[Cluster, _View] = WeakKeyDictionary()
+class _Models:
+    """The last view of this process."""
+
+    def __init__(self) -> None:
+        # not Lock: schedules hold a call up, and lead the thread that reads back here
+        self._lock = threading.RLock()
+        self._view: _View | None = None
+
+    def see(self, platform: Platform, suffices: Callable[[Documents], bool]) -> _View:
+        with self._lock:
+            view = self._view
+            if (
+                view is None
+                or not view.is_recent(platform.clock.now())
+                or not (view.fault or suffices(view.documents))
+            ):
+                view = self._view = _read(platform)
+        return view
+
+    def remember(self, document: Document) -> None:
+        with self._lock:
+            if self._view is not None:
+                documents = {**self._view.documents, document["metadata"]["name"]: document}
+                self._view = replace(self._view, documents=documents)
 
 
 def recent_models(platform: Platform, suffices: Callable[[Documents], bool] = lambda _: True) -> Documents:
-    """Documents of the Models, by name, for reading only; if those that are known do not suffice, they are
-    read anew.
+    """Documents of the Models, by name, for reading only. If the known ones do not suffice, they are read
+    again.
 
-    While one thread reads, the others wait for it. Raises Unavailable, also for a second after somebody could
-    not read.
+    While one thread reads, the others wait for it. Raises Unavailable if they cannot be read, and for a
+    second after that.
     """
-    with _LOCK:
-        view = _VIEWS.get(platform.cluster)
-        if (
-            view is None
-            or not view.is_recent(platform.clock.now())
-            or not (view.fault or suffices(view.documents))
-        ):
-            view = _VIEWS[platform.cluster] = _read(platform)
+    view = platform.caches.of(_Models).see(platform, suffices)
     if view.fault:
         raise ClusterUnavailable(view.fault)
     return view.documents
 
 
 def remember_model(document: Document, platform: Platform) -> Document:
-    """The document, which was read or written just now: until all are read anew nobody here decides by an
-    older one."""
-    with _LOCK:
-        view = _VIEWS.get(platform.cluster)
-        if view is not None:
-            _VIEWS[platform.cluster] = replace(
-                view, documents={**view.documents, document["metadata"]["name"]: document}
-            )
+    """Keep the document, which was read or written just now: no later decision here uses an older one."""
+    platform.caches.of(_Models).remember(document)
     return document
 
 

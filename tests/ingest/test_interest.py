@@ -16,7 +16,7 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import ClusterUnavailable
 from knoll.events import Event
 from knoll.ingest.notifications import receive
-from knoll.ports import Document, Platform
+from knoll.ports import Caches, Document, Platform
 from knoll.settings import Settings
 
 
@@ -149,7 +149,7 @@ def test_while_the_models_cannot_be_listed_every_object_becomes_an_event(world: 
 
 
 def test_two_platforms_of_one_process_do_not_take_each_others_models_for_their_own(world: World) -> None:
-    other = replace(world.platform, cluster=MemoryCluster("default", world.clock))
+    other = replace(world.platform, cluster=MemoryCluster("default", world.clock), caches=Caches())
     world.declare("marked")
     world.tell("marked/1.png")
     assert replace(world, platform=other).tell("marked/_SUCCESS") == []

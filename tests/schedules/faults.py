@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from knoll.errors import ClusterUnavailable, KnollError, StoreUnavailable, Unavailable
-from knoll.ports import Platform
+from knoll.ports import Caches, Platform
 
 __all__ = ["KINDS", "Call", "Crash", "Fault", "Kind", "Process"]
 
@@ -64,7 +64,7 @@ class Process:
     calls: list[Call] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     is_dead: bool = False
-    memory: object = field(default_factory=object)
+    memory: Caches = field(default_factory=Caches)
 
     @property
     def platform(self) -> Platform:
@@ -73,7 +73,7 @@ class Process:
             name: _Port(name, getattr(self.world, name), self)
             for name in ("store", "cluster", "events", "predictors")
         }
-        return replace(self.world, **ports)
+        return replace(self.world, caches=self.memory, **ports)
 
     def call(
         self, name: str, method: Callable[..., Any], given: tuple[Any, ...], options: Mapping[str, Any]

@@ -24,7 +24,7 @@ from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
 from knoll.laptop.jobs.attempts import Action, Fail, next_action
 from knoll.laptop.jobs.attempts import Attempt as Attempted
-from knoll.ports import Document, Platform
+from knoll.ports import Caches, Document, Platform
 from knoll.recent import recent_models
 from knoll.settings import Settings
 from knoll.wiring.functions import HANDLERS, sweep
@@ -121,10 +121,10 @@ class World:
     def _process(self, strike: Strike) -> Process:
         """The process that carries out the next call."""
         if not self.releases:
-            return Process(self.platform, strike, memory=self.first.memory if self.remembers else object())
+            return Process(self.platform, strike, memory=self.first.memory if self.remembers else Caches())
         release = self._release()
         self.log.append(f"by a process of release: {release}")
-        memory = self.first.memory if self.remembers and release == "ours" else object()
+        memory = self.first.memory if self.remembers and release == "ours" else Caches()
         return Process(platform_of(release, self.platform, self.wrong), strike, memory=memory)
 
     def _release(self) -> Release:

@@ -1,18 +1,17 @@
-"""Which created objects are worth an event: those that may complete the dataset of some Model.
+"""Which created objects are worth an event: those that may complete the dataset of a Model.
 
-Of ten thousand files that are uploaded, one says that the data is complete. The others need no place in the
-broker, because the listing of the bucket is the truth. They are told apart by the Models as they were a
-second ago, so one that was applied just now may not be known: then the next tick finds its data.
+If ten thousand files are uploaded, one of them says that the data is complete. The others need no event,
+because the listing of the bucket is the truth. The Models that decide are at most a second old. If a Model
+was applied since, the next tick finds its data.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from knoll.errors import Unavailable
 from knoll.ingest.landed import last_uri, may_land
 from knoll.models import Model, readable_models
-from knoll.ports import Cluster, Document, Platform
+from knoll.ports import Document, Platform
 from knoll.recent import recent_models
 
 __all__ = ["may_matter"]
@@ -20,8 +19,8 @@ __all__ = ["may_matter"]
 
 @dataclass(frozen=True)
 class _Interest:
-    """What these Models ask for: the objects that are written last, and in `others` the Models whose objects
-    are datasets each."""
+    """What these Models wait for: the objects that are written last, and in `others` the Models that make a
+    dataset of each object."""
 
     documents: Mapping[str, Document]
     last: frozenset[str]
@@ -31,20 +30,26 @@ class _Interest:
         return uri in self.last or any(may_land(model, uri) for model in self.others)
 
 
-_KNOWN: WeakKeyDictionary[Cluster, _Interest] = WeakKeyDictionary()
+class _Interests:
+    """The interest of the Models that were seen last."""
+
+    def __init__(self) -> None:
+        self._known: _Interest | None = None
+
+    def of(self, documents: Mapping[str, Document]) -> _Interest:
+        known = self._known
+        if known is None or known.documents is not documents:
+            known = self._known = _read(documents)
+        return known
 
 
 def may_matter(uri: str, platform: Platform) -> bool:
-    """Whether a new object at this URI may complete a dataset; also while nobody can say, because the Models
-    cannot be listed."""
+    """Whether a new object at this URI may complete a dataset. If the Models cannot be listed, it may."""
     try:
         documents = recent_models(platform)
     except Unavailable:
         return True
-    known = _KNOWN.get(platform.cluster)
-    if known is None or known.documents is not documents:
-        known = _KNOWN[platform.cluster] = _read(documents)
-    return known.wants(uri)
+    return platform.caches.of(_Interests).of(documents).wants(uri)
 
 
 def _read(documents: Mapping[str, Document]) -> _Interest:

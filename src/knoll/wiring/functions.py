@@ -5,9 +5,9 @@ broker would take for a fault and deliver again.
 """
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
 
 from flask import Request
 from flask import Response as FlaskResponse
@@ -21,11 +21,10 @@ from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
 from knoll.ports import Handler, Platform
 from knoll.rollout import handler as rollout
-from knoll.settings import read_settings
+from knoll.settings import Settings, read_settings
 from knoll.train import handler as train
-from knoll.wiring.platform import function_platform, probe_store, service_platform
 
-__all__ = ["HANDLERS", "answer", "answer_request", "sweep"]
+__all__ = ["HANDLERS", "Function", "answer", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 _ARRIVAL = "knativearrivaltime"
@@ -65,18 +64,38 @@ def answer(name: str, headers: Mapping[str, str], body: bytes, platform: Platfor
     return respond(lambda: HANDLERS[name](event_from_http(headers, body), platform))
 
 
-def answer_request(name: str, request: Request) -> FlaskResponse:
-    """The same for Flask, with the health paths that Knative and func probe."""
-    if request.method == "GET" and request.path.startswith("/health/"):
-        return FlaskResponse(status=200)
-    if request.method == "OPTIONS" and name == "ingest":
-        return FlaskResponse(status=200, headers=_consent(request.headers.get("WebHook-Request-Origin", "")))
-    try:
-        platform = _platform(name)
-    except Unavailable as error:
-        return FlaskResponse(str(error), 503)
-    answered = answer(name, dict(request.headers), request.get_data(), platform)
-    return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
+class Function:
+    """One function as a process of its own, which answers Flask's requests and the health paths that Knative
+    and func probe.
+
+    `make` makes its platform, with the first request that finds the world ready for it.
+    """
+
+    def __init__(self, name: str, make: Callable[[Settings], Platform]) -> None:
+        self._name, self._make = name, make
+        self._lock = threading.Lock()
+        self._platform: Platform | None = None
+
+    def __call__(self, request: Request) -> FlaskResponse:
+        """Answer one request."""
+        if request.method == "GET" and request.path.startswith("/health/"):
+            return FlaskResponse(status=200)
+        if request.method == "OPTIONS" and self._name == "ingest":
+            return FlaskResponse(
+                status=200, headers=_consent(request.headers.get("WebHook-Request-Origin", ""))
+            )
+        try:
+            platform = self._made()
+        except Unavailable as error:
+            return FlaskResponse(str(error), 503)
+        answered = answer(self._name, dict(request.headers), request.get_data(), platform)
+        return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
+
+    def _made(self) -> Platform:
+        with self._lock:
+            if self._platform is None:
+                self._platform = self._make(read_settings())
+            return self._platform
 
 
 def _consent(origin: str) -> Mapping[str, str]:
@@ -124,13 +143,3 @@ def _keep(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
         dead_letters.keep_body(headers, body, str(error), platform)
     else:
         dead_letters.handle(event, platform)
-
-
-@cache
-def _platform(name: str) -> Platform:
-    """What the function needs of the world; dead letters need no API server, and must be kept also while
-    there is none."""
-    settings = read_settings()
-    if name == "sweep":
-        probe_store(settings)
-    return service_platform(settings) if name == "dead-letters" else function_platform(settings)

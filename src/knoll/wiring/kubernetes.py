@@ -1,12 +1,11 @@
 """What an installation on a cluster says about itself: its namespace, its broker, its settings and the keys
 of its store.
 
-Adapters and their libraries are imported when a cluster is asked for, because a laptop never does.
+The adapter and its libraries are imported only when a cluster is used, because a laptop never uses one.
 """
 
 import base64
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING
 
 from knoll.errors import Forbidden, NotFound, Unavailable
@@ -27,29 +26,29 @@ _OF_THE_STORE = {
 
 
 def kubernetes_cluster(settings: Settings) -> "KubernetesCluster":
-    """The API server of these settings; one client for each."""
+    """A client of the API server of these settings."""
+    from knoll.adapters.cluster_kubernetes import KubernetesCluster
+
     named = settings.namespace if "namespace" in settings.model_fields_set else ""
-    return _cluster(named, settings.kubeconfig, settings.kube_context)
+    return KubernetesCluster(named, kubeconfig=settings.kubeconfig, context=settings.kube_context)
 
 
-def settings_of_function(settings: Settings) -> Settings:
-    """The settings, with the namespace of the Pod and, where no sink is set, the address of the namespace's
+def settings_of_function(settings: Settings, cluster: "KubernetesCluster") -> Settings:
+    """The settings, with the namespace of the Pod. If no sink is set, it is the address of the namespace's
     Broker.
 
     Raises Unavailable while the Broker has no address.
     """
-    cluster = kubernetes_cluster(settings)
     return settings.model_copy(
         update={"namespace": cluster.namespace, "sink": settings.sink or _address(cluster, settings.broker)}
     )
 
 
-def settings_of_installation(settings: Settings) -> Settings:
-    """The settings of a person, with what the namespace says where the environment says nothing.
+def settings_of_installation(settings: Settings, cluster: "KubernetesCluster") -> Settings:
+    """The settings of a person. What the environment does not set comes from the namespace.
 
-    Keys of the store come from the environment, else from the Secret, for those who may read it.
+    Keys of the store come from the environment, or else from the Secret, if the person may read it.
     """
-    cluster = kubernetes_cluster(settings)
     given = settings.model_fields_set
     found: dict[str, object] = {"namespace": cluster.namespace}
     if "model_bucket" not in given and (bucket := _config(cluster).get("KNOLL_MODEL_BUCKET")):
@@ -57,13 +56,6 @@ def settings_of_installation(settings: Settings) -> Settings:
     if not settings.s3_access_key:
         found |= {field: value for field, value in _keys(cluster).items() if field not in given}
     return settings.model_copy(update=found)
-
-
-@cache
-def _cluster(namespace: str, kubeconfig: str, context: str) -> "KubernetesCluster":
-    from knoll.adapters.cluster_kubernetes import KubernetesCluster
-
-    return KubernetesCluster(namespace, kubeconfig=kubeconfig, context=context)
 
 
 def _address(cluster: "KubernetesCluster", broker: str) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "function_platform",
     "object_store",
     "probe_store",
+    "probing_platform",
     "service_platform",
     "user_platform",
 ]
@@ -26,8 +27,22 @@ DATABASE = "knoll.db"
 
 
 def function_platform(settings: Settings) -> Platform:
-    """The platform of a function: what its environment says, and on a cluster what its namespace has."""
-    return service_platform(settings_of_function(settings) if settings.cluster == "kubernetes" else settings)
+    """The platform of a function: what its environment says, and on a cluster what its namespace says.
+
+    Raises Unavailable while the namespace's Broker has no address.
+    """
+    if settings.cluster == "local":
+        return service_platform(settings)
+    cluster = kubernetes_cluster(settings)
+    found = settings_of_function(settings, cluster)
+    return build_platform(found, HttpEvents(found.sink), cluster)
+
+
+def probing_platform(settings: Settings) -> Platform:
+    """The same for a function that first finds out what the store's conditional writes are worth. Raises
+    Unavailable."""
+    probe_store(settings)
+    return function_platform(settings)
 
 
 def probe_store(settings: Settings) -> None:
@@ -37,7 +52,7 @@ def probe_store(settings: Settings) -> None:
 
 
 def service_platform(settings: Settings) -> Platform:
-    """The platform of a trainer or predictor: all that it needs stands in its environment."""
+    """The platform of a process whose environment says all that it needs, such as a trainer."""
     return build_platform(settings, HttpEvents(settings.sink))
 
 
@@ -47,18 +62,18 @@ def user_platform(settings: Settings) -> Platform:
 
     Raises Unavailable when there is none.
     """
-    return service_platform(
-        settings_of_installation(settings)
-        if settings.cluster == "kubernetes"
-        else settings_of_running(settings)
-    )
+    if settings.cluster == "local":
+        return service_platform(settings_of_running(settings))
+    cluster = kubernetes_cluster(settings)
+    found = settings_of_installation(settings, cluster)
+    return build_platform(found, HttpEvents(found.sink), cluster)
 
 
-def build_platform(settings: Settings, events: Events) -> Platform:
-    """Adapters for these settings, with a broker to publish to."""
+def build_platform(settings: Settings, events: Events, cluster: Cluster | None = None) -> Platform:
+    """Adapters for these settings, with a broker to publish to; without `cluster` a client of its own."""
     return Platform(
         store=ArbitratedStore(object_store(settings), settings.model_root),
-        cluster=_cluster(settings),
+        cluster=cluster or _cluster(settings),
         events=events,
         predictors=HttpPredictors(settings.gateway_url),
         clock=SystemClock(),
@@ -67,9 +82,7 @@ def build_platform(settings: Settings, events: Events) -> Platform:
 
 
 def _cluster(settings: Settings) -> Cluster:
-    if settings.cluster == "local":
-        return documents(settings)
-    return kubernetes_cluster(settings)
+    return documents(settings) if settings.cluster == "local" else kubernetes_cluster(settings)
 
 
 def object_store(settings: Settings) -> S3Store:
