@@ -24,10 +24,10 @@ from place import until
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict
 from knoll.events import object_changed
+from knoll.events.http import event_to_http
 from knoll.kube.jobs import is_live
 from knoll.laptop.seaweed import SeaweedFS, read_keys
 from knoll.names import model_of_run

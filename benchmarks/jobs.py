@@ -21,8 +21,8 @@ from lightkube import Client, KubeConfig
 from lightkube.resources.batch_v1 import Job
 from place import Place, until
 
-from knoll.adapters.http_binding import event_to_http
 from knoll.events import DATASET_LANDED, Event
+from knoll.events.http import event_to_http
 from knoll.ingest.opening import record_run
 from knoll.names import run_id
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri

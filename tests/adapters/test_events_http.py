@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from knoll.adapters.events_http import HttpEvents
-from knoll.adapters.http_binding import event_from_http
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import Unavailable
 from knoll.events import Event
+from knoll.events.http import event_from_http
 
 EVENT = Event("a-1", "/somewhere", "dev.knoll.tick", "2026-01-02T03:04:05Z", "digits", {"n": 1})
 

@@ -9,9 +9,9 @@ import pytest
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent, from_http
 
-from knoll.adapters.http_binding import event_from_http, event_to_http, is_event, respond
 from knoll.errors import InvalidData, InvalidEvent, StoreUnavailable
 from knoll.events import Event
+from knoll.events.http import event_from_http, event_to_http, is_event, respond
 
 BINARY = {
     "Ce-Specversion": "1.0",

@@ -9,11 +9,11 @@ import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.events_http import HttpEvents
-from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import Event
+from knoll.events.http import event_to_http
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import answer

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fuzz.inputs import Input, Seed, raw_seeds
-from knoll.adapters.http_binding import Response, event_from_http
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Rejected
@@ -37,6 +36,7 @@ from knoll.events import (
     new_event,
     object_changed,
 )
+from knoll.events.http import Response, event_from_http
 from knoll.ingest.created import created
 from knoll.names import join
 from knoll.ports import Answer, Document, Platform

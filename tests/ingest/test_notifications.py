@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.adapters.http_binding import event_to_http
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_from_json, event_to_json
+from knoll.events.http import event_to_http
 from knoll.ingest.handler import handle
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from knoll.adapters.http_binding import event_from_http
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
+from knoll.events.http import event_from_http
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
 READY = "/v2/models/shade/ready"

@@ -5,9 +5,9 @@ import time
 
 import httpx
 
-from knoll.adapters.http_binding import event_to_http
 from knoll.errors import Unavailable
 from knoll.events import Event
+from knoll.events.http import event_to_http
 
 __all__ = ["HttpEvents"]
 

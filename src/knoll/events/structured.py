@@ -1,6 +1,6 @@
 """The structured JSON form of CloudEvents 1.0, written and read.
 
-The HTTP form is in `knoll.adapters.http_binding`.
+The HTTP form is in `knoll.events.http`.
 """
 
 import re

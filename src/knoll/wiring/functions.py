@@ -12,11 +12,11 @@ from contextlib import suppress
 from flask import Request
 from flask import Response as FlaskResponse
 
-from knoll.adapters.http_binding import Response, event_from_http, is_event, is_structured, respond
 from knoll.dead_letters import handler as dead_letters
 from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import InvalidEvent, Rejected, Unavailable, act_on_each
 from knoll.events import Event, read_json
+from knoll.events.http import Response, event_from_http, is_event, is_structured, respond
 from knoll.ingest import handler as ingest
 from knoll.ingest.notifications import receive
 from knoll.ports import Handler, Platform

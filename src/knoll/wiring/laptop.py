@@ -23,10 +23,10 @@ from pathlib import Path
 from socket import socket
 
 from knoll.adapters.clock import SystemClock
-from knoll.adapters.http_binding import event_from_http, respond
 from knoll.dead_letters import handler as dead_letters
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
+from knoll.events.http import event_from_http, respond
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.event_log import EventLog
 from knoll.laptop.broker.eventing import read_eventing

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from knoll.adapters.http_binding import event_from_http
 from knoll.errors import Rejected, Unavailable
 from knoll.events import Event, run_asked_for
+from knoll.events.http import event_from_http
 from knoll.exits import REJECTED, UNAVAILABLE
 from knoll.records.run import Run, read_run
 from knoll.settings import Settings, read_settings
