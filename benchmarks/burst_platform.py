@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from knoll.adapters.clock import SystemClock
@@ -25,7 +26,7 @@ from knoll.laptop.front import Front, Reply, listen
 from knoll.ports import Cluster, Handler, Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import laptop
-from knoll.wiring.functions import HANDLERS
+from knoll.wiring.functions import STAGES
 from knoll.wiring.platform import build_platform, documents
 
 _CALLS = ("create", "get", "list", "update", "delete")
@@ -78,7 +79,9 @@ def main() -> None:
     settings = read_settings()
     if who == "ours":
         laptop.build_platform = lambda given, events: _counted(build_platform(given, events), file)
-        laptop.HANDLERS = {name: partial(_note, handler) for name, handler in HANDLERS.items()}
+        laptop.STAGES = {
+            name: SimpleNamespace(handle=partial(_note, stage.handle)) for name, stage in STAGES.items()
+        }
         laptop.run(settings, lambda _: None)
     else:
         _launch(settings, file)

@@ -3,10 +3,11 @@
 import functions_framework
 from flask import Request, Response
 
+from knoll.ingest.webhook import consent
 from knoll.wiring.functions import Function
 from knoll.wiring.platform import function_platform
 
-_function = Function("ingest", function_platform)
+_function = Function("ingest", function_platform, consent)
 
 
 @functions_framework.http

@@ -21,7 +21,8 @@ from knoll.events import Event
 from knoll.ports import Platform
 from knoll.records.dead_letter import death_uri
 from knoll.settings import Settings
-from knoll.wiring.functions import answer, sweep
+from knoll.wiring import sweep
+from knoll.wiring.functions import answer
 from schedules.world import World
 
 WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
@@ -211,7 +212,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
         assert answer("ingest", {}, b'{"Records": [{}]}', platform).status == 422
     assert len(only(platform).deaths) == 1
     want_replay(only(platform), "alice", platform)
-    sweep(EVENT, platform)
+    sweep.handle(EVENT, platform)
     assert ([one.replay for one in only(platform).deaths], broker.taken) == (
         ["", f"{only(platform).id}.1"],
         [],
@@ -219,8 +220,8 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     platform.cluster.create(DIGITS)
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
     want_replay(letters(platform)[-1], "alice", platform)
-    sweep(EVENT, platform)
-    sweep(EVENT, platform)
+    sweep.handle(EVENT, platform)
+    sweep.handle(EVENT, platform)
     assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/_SUCCESS"]
 
 

@@ -43,7 +43,7 @@ from knoll.ports import Answer, Document, Platform
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.settings import Settings
-from knoll.wiring.functions import HANDLERS, answer
+from knoll.wiring.functions import STAGES, answer
 
 __all__ = ["World", "listening", "new_world", "seeds"]
 
@@ -187,7 +187,7 @@ class World:
         for name, rule in _MODELS.items():
             self.cluster.create(_model(name, rule))
         self._publish_version()
-        self.landed = HANDLERS["ingest"](_uploaded("digits/_SUCCESS"), self.platform)
+        self.landed = STAGES["ingest"].handle(_uploaded("digits/_SUCCESS"), self.platform)
         self._try_version()
         self.notes.clear()
         self.status = 0  # of the last answer
@@ -215,7 +215,7 @@ class World:
     def _try_version(self) -> None:
         """Begin the rollout, do KServe's part, and let the rollout see it."""
         told = _event(TRAINING_SUCCEEDED)
-        HANDLERS["rollout"](told, self.platform)
+        STAGES["rollout"].handle(told, self.platform)
         labels = {"knoll.dev/version": "v000001"}
         revision = {
             "apiVersion": "serving.knative.dev/v1",
@@ -240,7 +240,7 @@ class World:
         }
         for document in (ready, service):
             MemoryCluster.update(self.cluster, document, status=True)
-        HANDLERS["rollout"](told, self.platform)
+        STAGES["rollout"].handle(told, self.platform)
 
     def _publish_version(self) -> None:
         folder = version_uri(_ROOT, "digits", "v000001")
@@ -352,7 +352,7 @@ def _owed() -> frozenset[str]:
 
 def _go_on(world: World) -> None:
     for _ in range(3):
-        HANDLERS["sweep"](_event(TICK), world.platform)
+        STAGES["sweep"].handle(_event(TICK), world.platform)
 
 
 @cache

@@ -15,7 +15,7 @@ from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import ClusterUnavailable
 from knoll.events import Event
-from knoll.ingest.notifications import receive
+from knoll.ingest.notifications import publish_notification
 from knoll.ports import Caches, Document, Platform
 from knoll.settings import Settings
 
@@ -87,7 +87,7 @@ class World:
                 "eventName": "ObjectCreated:Put",
                 "s3": {"bucket": {"name": "data"}, "object": {"key": key}},
             }
-            receive(json.dumps({"Records": [record]}).encode(), self.platform)
+            publish_notification(json.dumps({"Records": [record]}).encode(), self.platform)
         return self.sink.keys()
 
 

@@ -25,7 +25,12 @@ from knoll.events.http import event_to_http
 from knoll.ingest.handler import handle
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look
-from knoll.ingest.notifications import events_from_event, events_from_notification, is_notification, receive
+from knoll.ingest.notifications import (
+    events_from_event,
+    events_from_notification,
+    is_notification,
+    publish_notification,
+)
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.triggers import Trigger
 from knoll.models import parse_model
@@ -366,7 +371,7 @@ def test_what_knoll_itself_writes_is_no_news(tmp_path: Path) -> None:
         **record(),
         "s3": {"bucket": {"name": "knoll-models"}, "object": {"key": "models/digits/v000001/manifest.json"}},
     }
-    receive(json.dumps({"Records": [ours, record()]}).encode(), platform(tmp_path, sink))
+    publish_notification(json.dumps({"Records": [ours, record()]}).encode(), platform(tmp_path, sink))
     assert [event.data["s3"]["bucket"]["name"] for event in sink.taken] == ["datasets"]
 
 

@@ -17,7 +17,7 @@ from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import DATASET_LANDED, event_from_json, event_to_json
 from knoll.records.outcome import list_superseded
 from knoll.rollout.slot import slot_from_status
-from knoll.wiring.functions import HANDLERS
+from knoll.wiring.functions import STAGES
 from records.kinds import GOLDEN, ROOT, golden_bucket, kind_of
 from schedules.broker import subscribers
 from schedules.declared import model_document
@@ -172,6 +172,6 @@ def test_an_event_is_read_and_taken_by_those_whom_it_wakes(path: Path) -> None:
     for one in before.store.list(f"{ROOT}/"):
         world.store.put(one.uri, before.store.get(one.uri))
     for function in subscribers(event):
-        HANDLERS[function](event, world.platform)
+        STAGES[function].handle(event, world.platform)
     if event.type == DATASET_LANDED:
         assert event.data["runId"] in {job["metadata"]["name"] for job in world.live_jobs()}

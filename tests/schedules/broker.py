@@ -7,7 +7,7 @@ from pathlib import Path
 
 from knoll.events import Event
 from knoll.laptop.broker.eventing import Eventing, read_eventing
-from knoll.wiring.functions import HANDLERS
+from knoll.wiring.functions import STAGES
 
 __all__ = ["RETRIES", "Delivery", "subscribers"]
 
@@ -37,7 +37,7 @@ def _subscribers(type: str, kind: str) -> Sequence[str]:
         for trigger in _eventing().triggers
         if trigger.matches(event)
     ]
-    return tuple(name for name in names if name in HANDLERS)
+    return tuple(name for name in names if name in STAGES)
 
 
 @cache

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.ports import Handler
-from knoll.wiring.functions import HANDLERS
+from knoll.wiring.functions import STAGES
 from schedules.declared import model_document
 from schedules.faults import Process
 from schedules.world import World
@@ -42,10 +42,12 @@ def _race(world: World, name: str, pool: ThreadPoolExecutor, threads: int) -> No
     world.mark(name)
     notified = world.feed[-1].event
     told = [
-        event for event in _at_once(HANDLERS["ingest"], notified, world, pool, threads) if event is not None
+        event
+        for event in _at_once(STAGES["ingest"].handle, notified, world, pool, threads)
+        if event is not None
     ]
     for event in told:
-        _at_once(HANDLERS["train"], event, world, pool, threads)
+        _at_once(STAGES["train"].handle, event, world, pool, threads)
 
 
 def _at_once(

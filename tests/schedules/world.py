@@ -27,7 +27,8 @@ from knoll.laptop.jobs.attempts import Attempt as Attempted
 from knoll.ports import Caches, Document, Platform
 from knoll.recent import recent_models
 from knoll.settings import Settings
-from knoll.wiring.functions import HANDLERS, sweep
+from knoll.wiring import sweep
+from knoll.wiring.functions import STAGES
 from schedules.broker import RETRIES, Delivery, subscribers
 from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_write
 from schedules.faults import Crash, Fault, Process
@@ -199,7 +200,7 @@ class World:
         self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
         release, process = self._release(), self._process(strike)
         try:
-            reply = HANDLERS[delivery.function](delivery.event, process.platform)
+            reply = STAGES[delivery.function].handle(delivery.event, process.platform)
         except Crash:
             self._deliver_again(delivery, not self.forgets_crashed)
         except Unavailable:
@@ -221,7 +222,7 @@ class World:
         self.log.append("tick")
         process = self._process(strike)
         with suppress(Crash, Unavailable):
-            sweep(
+            sweep.handle(
                 new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"),
                 process.platform,
             )

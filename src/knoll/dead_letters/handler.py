@@ -17,13 +17,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from knoll.errors import AlreadyExists
+from knoll.errors import AlreadyExists, InvalidEvent
 from knoll.events import Event, event_to_json
+from knoll.events.http import event_from_http
 from knoll.names import digest, join
 from knoll.ports import Platform
 from knoll.records.dead_letter import dead_letter_id, dead_letter_uri, death_uri
 
-__all__ = ["REPLAY", "handle", "keep_body", "without_trace"]
+__all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
 
 # extension of an event that is replayed: which replay it is, so that its next death is told from the last
 REPLAY = "knollreplay"
@@ -40,6 +41,16 @@ def handle(event: Event, platform: Platform) -> None:
     letter = dead_letter_id(json.dumps([who, event_to_json(without_trace(event))], sort_keys=True))
     replayed = event.extensions.get(REPLAY, "")
     _keep(letter, event.extensions, {"event": event_to_json(event), "replay": replayed}, platform)
+
+
+def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
+    """Keep what one POST brings, be it an event or not. Raises StoreUnavailable."""
+    try:
+        event = event_from_http(headers, body)
+    except InvalidEvent as error:
+        keep_body(headers, body, str(error), platform)
+    else:
+        handle(event, platform)
 
 
 def keep_body(

@@ -7,19 +7,22 @@ nothing but time: `sweep` asks the same question of every Model.
 from collections.abc import Mapping
 from typing import Any
 
+from knoll.dead_letters.handler import keep_body
 from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, Event
+from knoll.events.http import event_from_http, is_event
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look
-from knoll.ingest.notifications import is_notification, receive_event
+from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
 from knoll.ingest.opening import asked_runs, open_run
+from knoll.ingest.webhook import came_through_broker
 from knoll.models import readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models, remember_model
 from knoll.records.dataset import Dataset
 from knoll.records.run import run_uri, runs_uri
 
-__all__ = ["handle", "sweep"]
+__all__ = ["handle", "receive", "sweep", "take"]
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
@@ -29,7 +32,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
     What a store or cloud says in its own words is published in the one form, and comes back.
     """
     if is_notification(event):
-        receive_event(event, platform)
+        publish_notification_event(event, platform)
         return None
     if not event.type.startswith(OBJECT_CREATED):
         return None
@@ -41,6 +44,24 @@ def handle(event: Event, platform: Platform) -> Event | None:
     for document in known.values():
         landed += _look(document, platform, event, uri)
     return _publish_but_last(landed, platform)
+
+
+def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    """Take one POST. If it is refused and no broker brought it, it is kept as a dead letter here."""
+    try:
+        return take(headers, body, platform)
+    except InvalidEvent as error:
+        if not came_through_broker(headers, body):
+            keep_body(headers, body, str(error), platform, meant_for="ingest")
+        raise
+
+
+def take(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    """Handle the event, or publish what the notification tells of. Raises InvalidEvent when it is neither."""
+    if is_event(headers):
+        return handle(event_from_http(headers, body), platform)
+    publish_notification(body, platform)
+    return None
 
 
 def sweep(event: Event, platform: Platform) -> None:

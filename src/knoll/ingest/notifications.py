@@ -24,7 +24,13 @@ from knoll.ingest.interest import may_matter
 from knoll.ingest.records import from_event_bridge, from_records
 from knoll.ports import Platform
 
-__all__ = ["events_from_event", "events_from_notification", "is_notification", "receive", "receive_event"]
+__all__ = [
+    "events_from_event",
+    "events_from_notification",
+    "is_notification",
+    "publish_notification",
+    "publish_notification_event",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +43,7 @@ _CEPH = (
 )  # of its topics with cloudevents=true
 
 
-def receive(body: bytes, platform: Platform) -> None:
+def publish_notification(body: bytes, platform: Platform) -> None:
     """Publish what a notification tells of objects that may complete a dataset. Raises InvalidEvent when the
     body is none.
 
@@ -46,7 +52,7 @@ def receive(body: bytes, platform: Platform) -> None:
     _publish(events_from_notification(body, platform.clock.now().isoformat()), platform)
 
 
-def receive_event(event: Event, platform: Platform) -> None:
+def publish_notification_event(event: Event, platform: Platform) -> None:
     """The same for a notification that came as a CloudEvent, through the broker or past it."""
     _publish(events_from_event(event, platform.clock.now().isoformat()), platform)
 

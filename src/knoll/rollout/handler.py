@@ -7,6 +7,7 @@ that was killed is repeated by the next, whoever makes it.
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from knoll.events import (
     new_event,
     reading,
 )
+from knoll.events.http import event_from_http
 from knoll.kube.labels import is_part
 from knoll.kube.ownership import owned
 from knoll.models import Model, parse_model
@@ -36,7 +38,7 @@ from knoll.rollout.replay import replay
 from knoll.rollout.reports import read_report
 from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
 
-__all__ = ["handle", "sweep"]
+__all__ = ["handle", "receive", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_STEPS = 12  # of one pass; a rollout that needs more goes on with the next event or tick
@@ -61,6 +63,11 @@ def handle(event: Event, platform: Platform) -> Event | None:
             if event.type != PREDICTOR_OBSERVED or _count(name, event, platform):
                 _advance(name, platform)
     return None
+
+
+def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    """Handle the event in one POST. Raises InvalidEvent when the body is none."""
+    return handle(event_from_http(headers, body), platform)
 
 
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep

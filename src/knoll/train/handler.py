@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from knoll.errors import AlreadyExists, Forbidden, KnollError, NotFound, Rejected, act_on_each
 from knoll.events import DATASET_LANDED, TRAINING_FAILED, Event, new_event, reading, run_asked_for
+from knoll.events.http import event_from_http
 from knoll.kube.jobs import is_live, job_failure
 from knoll.kube.labels import MANAGED
 from knoll.kube.ownership import owned
@@ -31,7 +32,7 @@ from knoll.train.single_flight import single_flight
 from knoll.train.turns import Concurrency, Entry, Plan, forbidding, plan_turns, surplus
 from knoll.train.waiting import note_obstacle, note_waiting
 
-__all__ = ["handle", "sweep"]
+__all__ = ["handle", "receive", "sweep"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ def handle(event: Event, platform: Platform) -> Event | None:
     elif not _is_of_live_job(event):
         sweep(event, platform)
     return None
+
+
+def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event | None:
+    """Handle the event in one POST. Raises InvalidEvent when the body is none."""
+    return handle(event_from_http(headers, body), platform)
 
 
 def sweep(event: Event, platform: Platform) -> None:

@@ -1,14 +1,13 @@
-"""`knoll up`: the platform on one machine, real parts behind the same handlers, Trigger files and documents
-that a cluster has.
+"""`knoll up`: the platform on one machine. The stages, Trigger files and documents are those of a cluster.
 
     front      one HTTP port: broker ingress, functions, predict gateway
-    SeaweedFS  the S3 server, unless the user brought one; its notifications go to functions/ingest
-    broker     reads eventing/, delivers to the functions, in this process, through the same handlers
+    SeaweedFS  the S3 server, unless the user has one; its notifications go to functions/ingest
+    broker     reads eventing/, and delivers events to the stages in this process
     jobs       executes Job documents as child processes
     servers    executes InferenceService documents as child processes
     ticker     wakes sweep
 
-Nothing is kept in memory only: kill -9 at any moment, start again, and it goes on.
+All state is on disk: after kill -9 at any moment, the next start goes on.
 """
 
 import os
@@ -23,7 +22,7 @@ from pathlib import Path
 from socket import socket
 
 from knoll.adapters.clock import SystemClock
-from knoll.dead_letters import handler as dead_letters
+from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, respond
@@ -31,7 +30,7 @@ from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.event_log import EventLog
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
-from knoll.laptop.front import Front, Reply, Subscriber, listen
+from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.seaweed import SeaweedFS, read_keys
 from knoll.laptop.serving.autoscaler import Hosting, Servers
@@ -39,7 +38,7 @@ from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import Services
 from knoll.ports import Platform
 from knoll.settings import Settings
-from knoll.wiring.functions import HANDLERS, answer
+from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, keep, only_one, running
 
@@ -49,12 +48,12 @@ ENTRY_POINTS = {
     "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
     "knoll-predictor": [sys.executable, "-m", "knoll.wiring.predictor"],
 }
-_DEAD_LETTERS = "knoll-dead-letters"  # also for letters whose Trigger or sink is not there
+_DEAD_LETTERS = "knoll-dead-letters"  # the sink also of letters whose Trigger or sink is gone
 
 
 def run(settings: Settings, ready: Callable[[Running], None]) -> None:
-    """Run the platform until SIGINT or SIGTERM; `ready` is called once it takes uploads and requests. Raises
-    Unavailable when it cannot."""
+    """Run the platform until SIGINT or SIGTERM; `ready` is called when it takes uploads and requests. Raises
+    Unavailable if it cannot run."""
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())
@@ -84,13 +83,13 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
 
 
 def history(settings: Settings) -> EventLog:
-    """The events that the broker of this home has taken, and its dead letters, to be read while it runs."""
+    """The event log of this home: the events that its broker took, and its dead letters."""
     return EventLog(settings.home / DATABASE)
 
 
 @contextmanager
 def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
-    """SeaweedFS while the platform runs, or nothing when the user brought a server."""
+    """SeaweedFS while the platform runs; None if the user has a server."""
     if settings.s3_endpoint and settings.s3_endpoint != settings.own_s3:
         yield None
         return
@@ -120,36 +119,22 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     object_store(settings).ensure_bucket(settings.model_bucket)
     threading.Thread(target=_probe, args=(settings,), name="probe", daemon=True).start()
 
-    def subscriber(name: str) -> Callable[[Event], Event | None]:
-        return lambda event: HANDLERS[name](event, platform)
+    def subscriber(stage: Stage) -> Callable[[Event], Event | None]:
+        return lambda event: stage.handle(event, platform)
 
-    subscribers = {f"knoll-{name}": subscriber(name) for name in HANDLERS} | {
-        "knoll-notifications": subscriber("ingest")
-    }
-    subscribers[_DEAD_LETTERS] = lambda event: dead_letters.handle(event, platform)
+    subscribers = {f"knoll-{name}": subscriber(stage) for name, stage in STAGES.items()}
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
-    platform = build_platform(
-        settings.model_copy(update={"sink": ""}), broker
-    )  # documents outlive this port: children hear of it here
+    # documents live longer than this port: child processes get the sink from their environment
+    platform = build_platform(settings.model_copy(update={"sink": ""}), broker)
     servers = Servers(Services(cluster, broker, clock), _hosting(settings))
     front = Front(
         bound,
         broker=partial(_take, broker),
-        functions=_functions(platform),
+        functions={name: partial(_answer, name, platform) for name in STAGES},
         routes=Gateway(servers).routes(),
         lifespan=lambda: servers,
     )
-    logs = settings.home / "logs" / "jobs"
-    jobs = JobRunner(
-        cluster,
-        broker,
-        ENTRY_POINTS,
-        _environment(settings),
-        _secrets(settings),
-        logs,
-        clock,
-        changed=cluster.revision,
-    )
+    jobs = _job_runner(settings, cluster, broker, clock)
     tickers = [
         Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers
     ]
@@ -159,9 +144,22 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
         stack.callback(part.stop)
 
 
+def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock: SystemClock) -> JobRunner:
+    return JobRunner(
+        cluster,
+        broker,
+        ENTRY_POINTS,
+        _environment(settings),
+        _secrets(settings),
+        settings.home / "logs" / "jobs",
+        clock,
+        changed=cluster.revision,
+    )
+
+
 def _probe(settings: Settings) -> None:
-    """Until it is known what the store's conditional writes are worth, they are read back: nothing waits for
-    this."""
+    """Find out what the store's conditional writes are worth. Until then they are read back, so nothing waits
+    for this."""
     with suppress(Unavailable):
         probe_store(settings)
 
@@ -170,10 +168,6 @@ def _take(broker: Broker, headers: Mapping[str, str], body: bytes) -> Reply:
     """The broker's ingress: 202 once the event is durable."""
     taken = respond(lambda: broker.publish(event_from_http(headers, body)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
-
-
-def _functions(platform: Platform) -> Mapping[str, Subscriber]:
-    return {name: partial(_answer, name, platform) for name in HANDLERS}
 
 
 def _answer(name: str, platform: Platform, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -194,7 +188,7 @@ def _hosting(settings: Settings) -> Hosting:
 
 
 def _environment(settings: Settings) -> Mapping[str, str]:
-    """What a SinkBinding and a ConfigMap give to a container on a cluster."""
+    """What a SinkBinding and a ConfigMap give a container on a cluster."""
     return {
         "K_SINK": settings.sink,
         "KNOLL_HOME": str(settings.home),
@@ -236,5 +230,5 @@ def _eventing_folder() -> Path:
         if folder.is_dir():
             return folder
     raise NotFound(
-        "the folder eventing/ with Broker and Triggers is not there", fix="set KNOLL_EVENTING to it"
+        "the folder eventing/ with Broker and Triggers is not there", fix="set KNOLL_EVENTING to its path"
     )

@@ -1,0 +1,37 @@
+"""How stores and clouds reach ingest without a broker: they post notifications; a cloud first asks whether it
+may."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from knoll.errors import InvalidEvent
+from knoll.events import read_json
+from knoll.events.http import is_structured
+
+__all__ = ["came_through_broker", "consent"]
+
+_ARRIVAL = "knativearrivaltime"
+_ORIGIN = "webhook-request-origin"
+
+
+def consent(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers that let a cloud send events here: section 4 of the CloudEvents HTTP webhook specification.
+
+    `headers` are those of its OPTIONS request.
+    """
+    origin = next((value for name, value in headers.items() if name.lower() == _ORIGIN), "")
+    allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {}
+    return {"Allow": "POST", **allowed}
+
+
+def came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a broker of Knative brought the event, and wrote on it when it arrived.
+
+    Only brokers have a dead-letter sink; stores and clouds have none.
+    """
+    if not is_structured(headers):
+        return any(name.lower() == f"ce-{_ARRIVAL}" for name in headers)
+    with suppress(InvalidEvent):
+        document = read_json(body, "the event")
+        return isinstance(document, dict) and _ARRIVAL in document
+    return False
