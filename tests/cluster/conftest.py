@@ -239,7 +239,8 @@ class Installation:
         """Name of a predictor outside the cluster."""
         if domain := self.environment.get("GATEWAY_DOMAIN"):
             return f"{name}-predictor.{self.namespace}.{domain}"
-        return urlsplit(self.service(name)["status"]["components"]["predictor"]["url"]).netloc
+        url: str = self.service(name)["status"]["components"]["predictor"]["url"]
+        return urlsplit(url).netloc
 
     def publish(self, event: Document, to: str = "") -> int:
         """Post a structured event to the broker; its answer."""
@@ -512,6 +513,8 @@ def first(installation: Installation, digits: Callable[..., Path], seven: dict[s
         installation.upload("digits", digits(start=0))
         installation.until(lambda: installation.jobs("digits"), 120)
     installation.wait_for_champion("digits", "v000001")
-    counts = (len(found("digits")) for found in (installation.jobs, installation.runs, installation.versions))
+    jobs, runs, versions = (
+        len(found("digits")) for found in (installation.jobs, installation.runs, installation.versions)
+    )
     cause = installation.record(run_uri(installation.root, installation.runs("digits")[0]))["cause"]["type"]
-    return First(*counts, cause, installation.predict("digits", seven))
+    return First(jobs, runs, versions, cause, installation.predict("digits", seven))

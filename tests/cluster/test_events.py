@@ -39,7 +39,7 @@ def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, di
     installation.until(lambda: installation.runs("giant"), 60)
     [run] = installation.runs("giant")
     with installation.without_ticks():
-        installation.until(lambda: "Unschedulable" in progress(installation, run).get("state", ""), 60)
+        installation.until(lambda: "Unschedulable" in progress(installation, run).get("reason", ""), 60)
     installation.forget("giant")
 
 
@@ -85,9 +85,11 @@ def letters(installation: Any) -> list[dict[str, Any]]:
 
 def progress(installation: Any, run: str) -> dict[str, Any]:
     """What is known of a run's progress."""
-    return installation.record(progress_uri(installation.root, run))
+    found: dict[str, Any] = installation.record(progress_uri(installation.root, run))
+    return found
 
 
 def outcome(installation: Any, run: str) -> dict[str, Any]:
     """How a run ended; empty while it has not."""
-    return installation.record(outcome_uri(installation.root, run))
+    found: dict[str, Any] = installation.record(outcome_uri(installation.root, run))
+    return found

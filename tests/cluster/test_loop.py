@@ -175,7 +175,10 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(
     installation.declare("steady", idle="hold", minRequests=10)
     installation.give_version(("digits", "v000001"), ("steady", "v000001"))
     installation.until(lambda: installation.status("steady").get("rollout", {}).get("seen"), 120)
-    ask = lambda: installation.predict("steady", seven).status_code  # noqa: E731
+
+    def ask() -> int:
+        return int(installation.predict("steady", seven).status_code)
+
     installation.until(lambda: ask() == 200 and installation.status("steady")["champion"] == "v000001", 120)
     installation.wait_for_champion("steady", "v000001")
     installation.give_version(("digits", "v000001"), ("steady", "v000002"))

@@ -1,6 +1,7 @@
 """Whatever is posted to a function, it answers 204, 200 with an event, or 422, soon, and does nothing that a
 valid body may not."""
 
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -15,7 +16,7 @@ inputs = st.integers(0, 2**32).map(lambda seed: generate(Random(seed), seeds()))
 
 
 @pytest.fixture(autouse=True)
-def _quiet():
+def _quiet() -> Iterator[None]:
     with listening():
         yield
 

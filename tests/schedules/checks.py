@@ -300,8 +300,8 @@ class _Model:
             if not mine:
                 yield f"lost: the data of {self._name} has landed and has no run"
             elif not (ends & {"succeeded", "rejected"}) and not cut_off and not self._may_skip(mine[-1]):
-                ends = [one.outcome for one in mine]
-                yield f"lost: the data of {self._name} is there, and its runs ended so: {ends}"
+                outcomes = [one.outcome for one in mine]
+                yield f"lost: the data of {self._name} is there, and its runs ended so: {outcomes}"
 
     def _wrong_slot(self) -> Iterator[str]:
         """Whether the newest good version is the champion, and served."""

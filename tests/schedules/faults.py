@@ -37,7 +37,7 @@ class Fault:
     """
 
     kind: Kind
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Callable[[], object] | None = None
 
 
 class Call(NamedTuple):

@@ -127,10 +127,10 @@ class Passage:
         wrong: dict[str, list[str]] = {}
         count = 0
         meanwhile: dict[str, Callable[[], object]] = {
-            "tick": lambda: self._world.tick(),
+            "tick": self._world.tick,
             "pods": lambda: [self._world.attempt(job) for job in self._world.jobs()],
-            "minutes": lambda: [self._world.pass_a_minute() for _ in range(3)],
-            "data": lambda: (self._upload(b"good-3"), self._world.pass_a_minute()),
+            "minutes": self._pass_three_minutes,
+            "data": self._hear_of_newer_data,
         }
         for moment, process in self._path(self._start):
             for number, (name, act) in product(range(len(process.calls)), meanwhile.items()):
@@ -138,6 +138,14 @@ class Passage:
                 wrong |= self._verdict(f"{process.calls[number]} while {name}", after)
                 count += 1
         return Found(count, 0, wrong)
+
+    def _pass_three_minutes(self) -> None:
+        for _ in range(3):
+            self._world.pass_a_minute()
+
+    def _hear_of_newer_data(self) -> None:
+        self._upload(b"good-3")
+        self._world.pass_a_minute()
 
     def _held_up(self, moment: Moment, number: int, act: Callable[[], object]) -> Moment:
         self._world.load(moment.saved)

@@ -5,6 +5,8 @@ version.
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -27,8 +29,9 @@ _FAULT = st.tuples(
     st.integers(0, 5),
     _ANY,
 )
-_FAULTS = st.one_of(st.just([]), st.lists(_FAULT, min_size=1, max_size=4))
 Plan = list[tuple[Kind, int, int, int]]
+_NO_FAULTS: Plan = []
+_FAULTS: st.SearchStrategy[Plan] = st.one_of(st.just(_NO_FAULTS), st.lists(_FAULT, min_size=1, max_size=4))
 
 
 class Loop(RuleBasedStateMachine):
@@ -53,7 +56,7 @@ class Loop(RuleBasedStateMachine):
         gates: tuple[str, str],
         concurrency: str,
         quota: int,
-        world: dict[str, bool],
+        world: dict[str, Any],
         end: tuple[bool, bool],
         has_champion: bool,
         releases: int,
@@ -96,11 +99,10 @@ class Loop(RuleBasedStateMachine):
         for name in ("0", "1", "2"):
             etag = wanted.get(f"s3://data/{model}/{name}")
             self._pass(1)
-            _ = (
+            if etag:
                 self.world.write(model, name, self.world.bodies[etag])
-                if etag
-                else self.world.remove(model, name)
-            )
+            else:
+                self.world.remove(model, name)
         self.mark(model)
 
     @rule(model=_MODEL)
@@ -199,8 +201,7 @@ class Loop(RuleBasedStateMachine):
 
     def _strike(self, faults: Plan) -> Callable[[int], Fault | None]:
         planned = {
-            number: Fault(kind, lambda what=what, which=which: self._meanwhile(what, which))
-            for kind, number, what, which in faults
+            number: Fault(kind, partial(self._meanwhile, what, which)) for kind, number, what, which in faults
         }
         return planned.get
 
@@ -208,14 +209,18 @@ class Loop(RuleBasedStateMachine):
         """What happens while a process is held up: not much, and without other faults."""
         self.world.was_paused = True
         acts: list[Callable[[], object]] = [
-            lambda: self.world.tick(),
+            self.world.tick,
             lambda: self.world.feed and self.world.deliver(which % len(self.world.feed)),
             lambda: (
                 self.world.jobs() and self.world.attempt(self.world.jobs()[which % len(self.world.jobs())])
             ),
             lambda: self.upload(_MODELS[which % 2], ["0"], "good"),
             lambda: self.overwrite(_MODELS[which % 2], str(which % 3), which),
-            lambda: (self.world.serve(), self.world.tick()),
+            self._serve_and_tick,
         ]
         self._pass(1)
         acts[what]()
+
+    def _serve_and_tick(self) -> None:
+        self.world.serve()
+        self.world.tick()

@@ -1,6 +1,8 @@
 """Any schedule converges: nothing is lost, doubled or of the wrong version. `make test-schedules` tries ten
 thousand, here is a sample."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -21,6 +23,6 @@ TestLoop.settings = settings(
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     with repeatable():
         yield

@@ -11,7 +11,7 @@ import pytest
 
 from knoll.errors import Rejected
 from knoll.records import outcome
-from knoll.rollout import handler
+from knoll.rollout import handler, slot
 from schedules.checks import wrong_at_the_end
 from schedules.declared import GATES, model_document
 from schedules.memory import repeatable
@@ -59,7 +59,7 @@ def test_two_releases_side_by_side_lose_and_double_nothing(gate: str, concurrenc
         world = _played_world(seed, gate, concurrency)
         assert wrong_at_the_end(world) == [], f"seed {seed}"
         seen |= _newer_records(world)
-    assert {"runs", "outcomes", "datasets", "models", "rollouts"} <= seen
+    assert {"runs", "outcomes", "datasets", "claims", "models", "rollouts"} <= seen
 
 
 def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
@@ -75,10 +75,10 @@ def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
 
 
 def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
-    keep = handler.slot_to_status
+    keep = slot.slot_to_status
 
-    def forget(slot: Any, status: Any) -> Any:
-        return keep(slot, {name: value for name, value in status.items() if name != ADDED})
+    def forget(moved: Any, status: Any) -> Any:
+        return keep(moved, {name: value for name, value in status.items() if name != ADDED})
 
     with patch.object(handler, "slot_to_status", forget):
         assert _is_found_out()
