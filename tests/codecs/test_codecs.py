@@ -36,7 +36,8 @@ def test_a_colour_picture_becomes_channels_rows_columns() -> None:
     batch = decode([pixels.tolist(), {"b64": base64.b64encode(body.getvalue()).decode()}], of(COLOUR))[
         "image"
     ]
-    assert (batch.shape, batch.dtype) == ((2, 3, 2, 3), np.float32)
+    assert batch.shape == (2, 3, 2, 3)
+    assert batch.dtype == np.float32
     assert batch[0, :, 0, 1] == pytest.approx([1.0, 0.2, 0.0])
     assert np.array_equal(batch[0], batch[1])
 

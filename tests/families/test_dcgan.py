@@ -109,7 +109,7 @@ def test_pictures_of_any_shape_become_their_middle_square() -> None:
 
 
 def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> None:
-    """One epoch on photographs changes both networks, keeps a grid per checkpoint, scores, and exports a
+    """One epoch on photographs changes both networks, keeps a grid per milestone, scores, and exports a
     graph that agrees."""
     config = FAMILY.configure({"epochs": 1, "batchSize": 8, "latent": 10, "scored": 4, "heldOut": 0.5})
     examples = FAMILY.examples(photographs(), config)
@@ -141,7 +141,7 @@ def test_the_generators_loss_leaves_no_gradients_in_the_discriminator() -> None:
     losses = FAMILY.losses(networks, (torch.rand(4, 3, 56, 56) * 2 - 1,), config)
     assert next(losses)[0] == "discriminator"
     name, loss = next(losses)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert name == "generator"
     assert all(one.grad is None and one.requires_grad for one in networks["discriminator"].parameters())
     assert all(one.grad is not None for one in networks["generator"].parameters())

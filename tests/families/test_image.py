@@ -39,7 +39,7 @@ def test_the_class_is_the_folder_that_the_picture_lies_in(digits: dict[str, byte
     [
         ([], "0 classes"),
         (["3", "3"], "1 classes"),
-        (["3", "3", "7"], "one picture only in class 7"),
+        (["3", "3", "7"], "only one picture in class 7"),
         (["", "3"], "0.png lies in no folder"),
     ],
 )

@@ -107,7 +107,8 @@ def graph_of(nodes: list[Any], signature: Signature, constants: Mapping[str, Any
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    body: bytes = model.SerializeToString()
+    return body
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ PORT SINK."""
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.events_http import HttpEvents
@@ -20,9 +21,9 @@ def main() -> None:
     store = MemoryStore()
     for file in Path(folder).rglob("*.*"):
         store.put(f"s3://models/{file.relative_to(folder).as_posix()}", file.read_bytes())
-    nothing = None  # a predictor has no cluster
+    no_cluster: Any = None
     platform = Platform(
-        store, nothing, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink)
+        store, no_cluster, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink)
     )
     serve(model, partial(fetch_version, store, uri, model), platform, int(port))
 

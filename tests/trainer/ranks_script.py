@@ -42,7 +42,7 @@ class Line:
         points, values = batch
         yield "line", nn.functional.mse_loss(networks["line"](points), values)
 
-    def checkpoint_picture(self, *_: object) -> None:
+    def milestone_picture(self, *_: object) -> None:
         return None
 
 
@@ -81,7 +81,7 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
     config = (
         Dcgan().configure({"epochs": 1, "batchSize": 8})
         if what == "dcgan"
-        else FamilyConfig(epochs=3, batchSize=7)
+        else FamilyConfig.model_validate({"epochs": 3, "batchSize": 7})
     )
     family: Any = {"dcgan": Dcgan, "deserted": Deserted}.get(what, Line)()
     examples = pictures() if what == "dcgan" else points(what == "ill")

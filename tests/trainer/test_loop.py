@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from knoll.families.base import Examples
 from knoll.families.image import ImageClassifier, ImageClassifierConfig
-from knoll.trainer.loop import Diverged, Trained, checkpoint_steps, train_networks
+from knoll.trainer.loop import Diverged, Trained, milestone_steps, train_networks
 
 FAMILY = ImageClassifier()
 CPU = torch.device("cpu")
@@ -64,9 +64,9 @@ def test_the_last_report_says_that_all_is_done(examples: Examples) -> None:
 
 
 @given(st.integers(1, 10_000))
-def test_checkpoints_are_few_even_and_end_with_the_last_step(steps: int) -> None:
+def test_milestones_are_few_even_and_end_with_the_last_step(steps: int) -> None:
     """At most eight, no two gaps differ by more than a step, and the last one shows the result."""
-    points = sorted(checkpoint_steps(steps))
+    points = sorted(milestone_steps(steps))
     gaps = [late - early for early, late in zip([0, *points], points, strict=False)]
     assert len(points) == min(8, steps)
     assert points[-1] == steps

@@ -1,18 +1,18 @@
 """The families that `spec.family` can name: one line each.
 
-Modules are imported when their family is asked for, so that a name can be checked, and completed, without
-torch.
+A family's module is imported when the family is asked for, so that a name can be checked, and completed,
+without torch.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knoll.errors import InvalidModel
 
 if TYPE_CHECKING:
     from knoll.families.base import Family
 
-__all__ = ["FAMILIES", "find_family"]
+__all__ = ["FAMILIES", "check_family", "find_family"]
 
 FAMILIES = {
     "image-classifier": "knoll.families.image:ImageClassifier",
@@ -20,16 +20,16 @@ FAMILIES = {
 }
 
 
-def find_family(name: str) -> "Family":
-    """The family of that name. Raises InvalidModel when there is none."""
+def find_family(name: str) -> "Family[Any]":
+    """The family of that name. Raises InvalidModel if there is none."""
     check_family(name)
     module, _, attribute = FAMILIES[name].partition(":")
-    family: Family = getattr(import_module(module), attribute)()
+    family: Family[Any] = getattr(import_module(module), attribute)()
     return family
 
 
 def check_family(name: str) -> None:
-    """Raise InvalidModel when there is no family of that name."""
+    """Raise InvalidModel if there is no family of that name."""
     if name not in FAMILIES:
         raise InvalidModel(
             f"spec.family: there is no family {name!r}", fix="one of: " + ", ".join(sorted(FAMILIES))

@@ -57,7 +57,7 @@ class Quiet:
 class Learnt:
     """A training that is done, but not scored; `threads` is the number of CPU threads that it used."""
 
-    family: Family
+    family: Family[Any]
     config: FamilyConfig
     examples: Examples
     trained: Trained
@@ -89,7 +89,7 @@ def threads_for(resources: Mapping[str, Any]) -> int:
 
 
 def _fit(
-    family: Family, examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, telling: Telling
+    family: Family[Any], examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, telling: Telling
 ) -> Trained:
     device = ranks.own(choose_device(wanted))
     among = f", {ranks.world} processes" if ranks.world > 1 else ""

@@ -1,4 +1,4 @@
-"""The training loop, which hides nothing: batches, losses in turn, gradient steps, checkpoints, progress.
+"""The training loop, which hides nothing: batches, losses in turn, gradient steps, milestones, progress.
 
 It knows no family and no platform. Several processes may train together: all take the same steps in the same
 order, each with its share of every batch, and `ranks` makes their gradients one.
@@ -17,13 +17,13 @@ from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
 from knoll.trainer.ranks import ALONE, Ranks
 
-__all__ = ["Diverged", "Report", "Trained", "checkpoint_steps", "choose_device", "train_networks"]
+__all__ = ["Diverged", "Report", "Trained", "choose_device", "milestone_steps", "train_networks"]
 
 Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
 Say = Callable[[str], None]
 
 _REPORT_SECONDS = 1.0
-_CHECKPOINTS = 8
+_MILESTONES = 8
 _SMOOTHING = 0.1  # of the seconds per step
 
 
@@ -34,7 +34,7 @@ class Diverged(Rejected):
 @dataclass(frozen=True)
 class Trained:
     """The networks in eval mode, on the device that trained them, the mean losses of the last epoch, and a
-    picture per checkpoint, by its step."""
+    picture per milestone, by its step."""
 
     networks: nn.ModuleDict
     device: torch.device
@@ -47,14 +47,14 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def checkpoint_steps(steps: int) -> set[int]:
+def milestone_steps(steps: int) -> set[int]:
     """Up to eight evenly spaced steps, the last one among them."""
-    count = min(_CHECKPOINTS, steps)
+    count = min(_MILESTONES, steps)
     return {steps * one // count for one in range(1, count + 1)}
 
 
 def train_networks(
-    family: Family,
+    family: Family[Any],
     examples: Examples,
     config: Any,
     *,
@@ -83,7 +83,7 @@ def train_networks(
         for name, optimizer in optimizers.items()
     }
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    checkpoints = checkpoint_steps(total)
+    milestones = milestone_steps(total)
     pictures: dict[int, bytes] = {}
     losses: dict[str, float] = {}
     pace, step = _Pace(), 0
@@ -111,7 +111,7 @@ def train_networks(
                 )  # no sync: read when reported
             step += 1
             pace.step()
-            if step in checkpoints and ranks.is_first:
+            if step in milestones and ranks.is_first:
                 picture = _picture(family, networks, examples, config)
                 if picture is not None:
                     pictures[step] = picture
@@ -173,8 +173,8 @@ def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str,
 
 
 @torch.no_grad()
-def _picture(family: Family, networks: nn.ModuleDict, examples: Examples, config: Any) -> bytes | None:
+def _picture(family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any) -> bytes | None:
     networks.eval()
-    picture = family.checkpoint_picture(networks, examples, config)
+    picture = family.milestone_picture(networks, examples, config)
     networks.train()
     return picture

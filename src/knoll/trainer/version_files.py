@@ -8,6 +8,7 @@ import platform as machine
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -30,7 +31,7 @@ class Work:
     """One training, finished and scored."""
 
     run: Run
-    family: Family
+    family: Family[Any]
     config: FamilyConfig
     examples: Examples
     trained: Trained
@@ -82,8 +83,8 @@ def draft_version(work: Work, *, created_at: str, threads: int = 0) -> Draft:
 
 @torch.no_grad()
 def _pictures(work: Work) -> dict[str, bytes]:
-    checkpoints = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
-    return {**checkpoints, **work.family.final_pictures(work.trained.networks, work.examples, work.config)}
+    milestones = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
+    return {**milestones, **work.family.final_pictures(work.trained.networks, work.examples, work.config)}
 
 
 def _served(export: Export, threads: int) -> dict[str, bytes]:

@@ -1,0 +1,38 @@
+"""What a family of models is: the class behind `spec.family`.
+
+A family has three parts: data, learning and export, with a module here for each. A small family is one class
+that derives from `Family`. A large one is a folder with a class for each part. Each family has one line in
+`knoll.families`. The loop in `knoll.trainer.loop` does the rest: devices, precision, progress, milestones.
+"""
+
+from typing import Generic
+
+from knoll.families.base.config import ConfigT, FamilyConfig, read_config
+from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples
+from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
+from knoll.families.base.learning import LearningPart, device_of
+
+__all__ = [
+    "Batch",
+    "DataPart",
+    "Examples",
+    "Export",
+    "ExportPart",
+    "Family",
+    "FamilyConfig",
+    "Files",
+    "LearningPart",
+    "device_of",
+    "draw_rows",
+    "export_network",
+    "read_config",
+    "split_examples",
+]
+
+
+class Family(DataPart[ConfigT], LearningPart[ConfigT], ExportPart[ConfigT], Generic[ConfigT]):
+    """One kind of model: `class Rain(Family[RainConfig])`. `config_type` is the class of its config."""
+
+    name: str
+    task: str  # as the Hugging Face hub names it, for the model card: image-classification, ...
+    metrics: tuple[str, ...]  # the names that `score` gives, and that a gate can ask for

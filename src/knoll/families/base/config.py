@@ -1,0 +1,45 @@
+"""The config of a family: the fields of `spec.training.config`, and how faults in them are told."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from knoll.errors import InvalidModel
+
+__all__ = ["ConfigT", "FamilyConfig", "read_config"]
+
+
+class FamilyConfig(BaseModel):
+    """The fields that every family has. A family adds its own, and may change defaults.
+
+    A Model document has them in camel case. `held_out` is the share of the examples that is kept for scoring.
+    Unknown fields are faults.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+
+
+ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
+
+
+def read_config(kind: type[ConfigT], config: Mapping[str, Any]) -> ConfigT:
+    """Read spec.training.config. Raises InvalidModel that lists every fault with its path."""
+    try:
+        return kind.model_validate(dict(config))
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(['spec.training.config', *map(str, one['loc'])])}: {one['msg']}"
+            for one in error.errors()
+        ]
+    known = ", ".join(field.alias or name for name, field in kind.model_fields.items())
+    raise InvalidModel(
+        "the training config has faults:\n  " + "\n  ".join(faults), fix=f"the family knows: {known}"
+    )

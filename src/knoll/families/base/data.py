@@ -1,0 +1,54 @@
+"""The first part of a family, data: reading files, splitting them into examples, describing them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+import torch
+
+from knoll.families.base.config import ConfigT, read_config
+from knoll.families.held_out import held_out
+
+__all__ = ["Batch", "DataPart", "Examples", "Files", "split_examples"]
+
+Batch = tuple[torch.Tensor, ...]
+Files = Mapping[str, bytes]  # key relative to the dataset's prefix -> content
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Decoded data. `train` and `held_out` are tuples of columns; the columns of one tuple have equal length.
+
+    `about` is what the family must remember of the data, as JSON: class names, image size.
+    """
+
+    train: Batch
+    held_out: Batch
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DataPart(ABC, Generic[ConfigT]):
+    """Makes examples of files."""
+
+    config_type: type[ConfigT]
+
+    def configure(self, config: Mapping[str, Any]) -> ConfigT:
+        """Check spec.training.config and fill in defaults. Raises InvalidModel."""
+        return read_config(self.config_type, config)
+
+    @abstractmethod
+    def examples(self, files: Files, config: ConfigT) -> Examples:
+        """Decode and split the data, the same way each time. Raises InvalidData that names the file."""
+
+
+def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> Examples:
+    """Hold out a share of the rows of these columns: a row with the same key always stays on the same side.
+
+    With a label for each row, each label is on both sides.
+    """
+    is_held_out = torch.tensor(held_out(keys, labels or [""] * len(keys), share))
+    return Examples(
+        tuple(column[~is_held_out].contiguous() for column in columns),
+        tuple(column[is_held_out].contiguous() for column in columns),
+    )

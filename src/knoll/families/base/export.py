@@ -1,0 +1,87 @@
+"""The third part of a family, export: the served network, its signature and samples, and pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import torch
+from torch import nn
+
+from knoll.codecs import DTYPES
+from knoll.families.base.config import ConfigT
+from knoll.families.base.data import Batch, Examples
+from knoll.records.signature import Signature, Tensor
+
+__all__ = ["Export", "ExportPart", "draw_rows", "export_network"]
+
+_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is served. `module` is in eval mode on the CPU, and maps the inputs of `signature` to its outputs.
+
+    `samples` are V1 instances: a predictor warms up with them, and a rollout replays them. `sample_inputs`
+    are the same samples as tensors, one row each.
+    """
+
+    module: nn.Module
+    signature: Signature
+    samples: tuple[Any, ...]
+    sample_inputs: Batch
+
+
+class ExportPart(Generic[ConfigT]):
+    """Makes what is served and shown.
+
+    By default the only network is served: its inputs are the first columns of a batch, its requests and
+    answers are plain numbers, its samples are held-out examples. `inputs` and `outputs` name the tensors.
+    """
+
+    inputs: tuple[str, ...] = ("input",)
+    outputs: tuple[str, ...] = ("output",)
+
+    def export(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Export:
+        """What is served."""
+        if len(networks) != 1:
+            raise TypeError(f"this family has {len(networks)} networks: its export must choose one")
+        columns = zip(self.inputs, examples.held_out, strict=False)  # the other columns are targets
+        (network,) = networks.values()
+        return export_network(network, {name: draw_rows(one) for name, one in columns}, self.outputs)
+
+    def milestone_picture(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> bytes | None:
+        """A PNG that shows progress, made at each milestone. By default None: there is nothing to see."""
+        return None
+
+    def final_pictures(
+        self, networks: nn.ModuleDict, examples: Examples, config: ConfigT
+    ) -> Mapping[str, bytes]:
+        """PNGs for the model card, by file name. By default there are none."""
+        return {}
+
+
+def draw_rows(column: torch.Tensor, count: int = _SAMPLES) -> torch.Tensor:
+    """Up to `count` rows of a column, evenly spaced from the first to the last."""
+    return column[torch.linspace(0, len(column) - 1, min(count, len(column))).long()]
+
+
+@torch.no_grad()
+def export_network(module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Export:
+    """Serve a network with plain numbers. `inputs` are its sample inputs by name, in the order of its
+    arguments."""
+    served = module.cpu().eval()
+    answers = served(*inputs.values())
+    named = zip(outputs, answers if isinstance(answers, tuple) else (answers,), strict=True)
+    signature = Signature(
+        tuple(_plain(name, column) for name, column in inputs.items()),
+        tuple(_plain(name, column) for name, column in named),
+    )
+    rows = list(zip(*(column.tolist() for column in inputs.values()), strict=True))
+    samples = tuple(row[0] if len(inputs) == 1 else dict(zip(inputs, row, strict=True)) for row in rows)
+    return Export(served, signature, samples, tuple(inputs.values()))
+
+
+def _plain(name: str, column: torch.Tensor) -> Tensor:
+    kind = column.numpy().dtype.type
+    datatype = next(name for name, known in DTYPES.items() if known is kind)
+    return Tensor(name, datatype, (-1, *column.shape[1:]))

@@ -1,0 +1,60 @@
+"""The second part of a family, learning: networks, losses and scores.
+
+`losses` is a generator, so that a GAN can yield the loss of its discriminator, have it stepped, and then
+compute the loss of its generator.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic
+
+import torch
+from torch import nn
+
+from knoll.families.base.config import ConfigT
+from knoll.families.base.data import Batch, Examples
+
+__all__ = ["LearningPart", "device_of"]
+
+
+class LearningPart(ABC, Generic[ConfigT]):
+    """Says what is trained, and how well it does. The loop calls the methods."""
+
+    @abstractmethod
+    def build(self, config: ConfigT, about: Mapping[str, Any]) -> nn.ModuleDict:
+        """The networks with fresh weights, by name."""
+
+    def optimizers(self, networks: nn.ModuleDict, config: ConfigT) -> Mapping[str, torch.optim.Optimizer]:
+        """One optimiser for each name that `losses` yields. By default each network has Adam."""
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+            for name, network in networks.items()
+        }
+
+    def rate(self, done: float, config: ConfigT) -> float:
+        """The factor of the learning rate when the share `done` of all steps is taken. By default always
+        1."""
+        return 1.0
+
+    def augment(self, batch: Batch, config: ConfigT) -> Batch:
+        """The batch as the losses want it, with random changes: noise, shifts, flips. By default unchanged.
+
+        The batch lies on its device. Random numbers come from torch's global generator.
+        """
+        return batch
+
+    @abstractmethod
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: ConfigT
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield pairs of optimiser name and scalar loss. Each is stepped before the next is asked for."""
+
+    @abstractmethod
+    def score(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Mapping[str, float]:
+        """Metrics on the held-out examples, by the names that a gate uses. The networks are in eval mode,
+        without gradients."""
+
+
+def device_of(networks: nn.Module) -> torch.device:
+    """The device of the networks' weights."""
+    return next(networks.parameters()).device

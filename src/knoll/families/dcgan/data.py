@@ -1,0 +1,43 @@
+"""Pictures of any shape become squares of 56×56 pixels."""
+
+from dataclasses import replace
+
+import torch
+from PIL import Image
+
+from knoll.errors import InvalidData
+from knoll.families.base import DataPart, Examples, Files, split_examples
+from knoll.families.dcgan.config import DcganConfig
+from knoll.families.dcgan.networks import SIDE
+from knoll.families.pictures import fit, picture_keys, read_pictures
+
+__all__ = ["DcganData"]
+
+_ENOUGH = 8  # pictures: fewer give no distribution to compare with
+
+
+class DcganData(DataPart[DcganConfig]):
+    """A row is (pixels as uint8 (3, 56, 56),)."""
+
+    config_type = DcganConfig
+
+    def examples(self, files: Files, config: DcganConfig) -> Examples:
+        """Decode the pictures of all folders. The held-out ones are only for scores. Raises InvalidData that
+        names the broken files."""
+        keys = picture_keys(files)
+        if len(keys) < _ENOUGH:
+            raise InvalidData(
+                f"the data has {len(keys)} pictures, but needs at least {_ENOUGH}",
+                fix="add pictures; thousands are better",
+            )
+        pixels = torch.from_numpy(read_pictures(files, keys, _square)).permute(0, 3, 1, 2)
+        return replace(split_examples((pixels,), keys, config.held_out), about={"pictures": len(keys)})
+
+
+def _square(picture: Image.Image) -> Image.Image:
+    """The middle square, at 56×56, in RGB."""
+    width, height = picture.size
+    whole = fit(picture, "RGB", width, height)
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return whole.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))

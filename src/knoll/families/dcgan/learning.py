@@ -1,0 +1,79 @@
+"""How the two networks learn: in turn, the discriminator first."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from knoll.families.base import Batch, Examples, LearningPart
+from knoll.families.dcgan.config import DcganConfig
+from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
+from knoll.families.frechet import diversity, frechet_distance
+
+__all__ = ["DcganLearning"]
+
+
+class DcganLearning(LearningPart[DcganConfig]):
+    """Two networks, `generator` and `discriminator`. The learning rate is constant, so that neither falls
+    behind the other."""
+
+    def build(self, config: DcganConfig, about: Mapping[str, Any]) -> nn.ModuleDict:
+        """See `LearningPart.build`."""
+        return nn.ModuleDict(
+            {"generator": build_generator(config.latent), "discriminator": build_discriminator()}
+        )
+
+    def optimizers(self, networks: nn.ModuleDict, config: DcganConfig) -> Mapping[str, torch.optim.Optimizer]:
+        """Adam for each network."""
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(config.beta1, 0.999))
+            for name, network in networks.items()
+        }
+
+    def augment(self, batch: Batch, config: DcganConfig) -> Batch:
+        """Pixels in [-1, 1]. Nothing is random: the generator would learn it."""
+        return (batch[0].float() / 127.5 - 1,)
+
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: DcganConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """The loss of the discriminator, then the non-saturating loss of the generator, which sees the
+        discriminator after its step."""
+        generator, discriminator = networks["generator"], networks["discriminator"]
+        (real,) = batch
+        fake = generator(torch.randn(len(real), config.latent, device=real.device))
+        yield (
+            "discriminator",
+            _cross_entropy(discriminator(real), 1.0) + _cross_entropy(discriminator(fake.detach()), 0.0),
+        )
+        discriminator.requires_grad_(False)  # its weight gradients would not be used
+        loss = _cross_entropy(discriminator(fake), 1.0)
+        discriminator.requires_grad_(True)
+        yield "generator", loss
+
+    def score(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
+        """frechet_pixels and diversity, of pictures reduced to 8×8 pixels in [-1, 1].
+
+        frechet_pixels is the Fréchet distance between generated and held-out pictures; smaller is better.
+        diversity is the mean distance between generated pictures, divided by that between real ones: 1 is as
+        varied, 0 is mode collapse.
+        """
+        latents = draw_latents(config.scored, config.latent, config.seed)
+        fake = _reduced(generate(networks["generator"], latents, config.batch_size))
+        real, unseen = (_reduced(part[0].float() / 127.5 - 1) for part in (examples.train, examples.held_out))
+        varied = diversity(real[: config.scored])
+        return {
+            "frechet_pixels": frechet_distance(unseen, fake),
+            "diversity": diversity(fake) / max(varied, 1e-9),
+        }
+
+
+def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def _reduced(pictures: torch.Tensor) -> torch.Tensor:
+    """(B, 3, 56, 56) -> (B, 192), in float64."""
+    return F.adaptive_avg_pool2d(pictures, 8).flatten(1).double()

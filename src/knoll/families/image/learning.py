@@ -1,0 +1,78 @@
+"""How the classifier learns: AdamW, half a cosine, shifted and noisy pictures, cross-entropy."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from knoll.families.base import Batch, Examples, LearningPart
+from knoll.families.image.config import ImageClassifierConfig
+from knoll.families.image.confusion import count_confusion
+from knoll.families.image.network import Classifier, classify
+
+__all__ = ["ImageLearning"]
+
+
+class ImageLearning(LearningPart[ImageClassifierConfig]):
+    """One network, `classifier`."""
+
+    def build(self, config: ImageClassifierConfig, about: Mapping[str, Any]) -> nn.ModuleDict:
+        """See `LearningPart.build`."""
+        return nn.ModuleDict({"classifier": Classifier(about, config.width, config.dropout)})
+
+    def optimizers(
+        self, networks: nn.ModuleDict, config: ImageClassifierConfig
+    ) -> Mapping[str, torch.optim.Optimizer]:
+        """AdamW."""
+        parameters, decay = networks.parameters(), config.weight_decay
+        return {"classifier": torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=decay)}
+
+    def rate(self, done: float, config: ImageClassifierConfig) -> float:
+        """Half a cosine from 1 to 0, as in https://arxiv.org/abs/1608.03983."""
+        return (1 + math.cos(math.pi * done)) / 2
+
+    def augment(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
+        """Pixels in [0, 1], shifted by whole pixels, mirrored if the config says so, with Gaussian noise."""
+        pixels, targets = batch
+        shifted = _shift(pixels.float() / 255, config.shift)
+        if config.flip:
+            is_mirrored = torch.rand(len(shifted), 1, 1, 1, device=shifted.device) < 0.5
+            shifted = torch.where(is_mirrored, shifted.flip(-1), shifted)
+        return shifted + config.noise * torch.randn_like(shifted), targets
+
+    def losses(
+        self, networks: nn.ModuleDict, batch: Batch, config: ImageClassifierConfig
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """Cross-entropy."""
+        pixels, targets = batch
+        yield "classifier", F.cross_entropy(networks["classifier"](pixels), targets)
+
+    def score(
+        self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
+    ) -> Mapping[str, float]:
+        """accuracy, loss (mean cross-entropy) and macro_f1 (mean of F1 over the classes)."""
+        logits, targets = classify(networks["classifier"], examples.held_out, config.batch_size)
+        counts = count_confusion(logits, targets, len(examples.about["classes"])).double()
+        f1 = 2 * counts.diag() / (counts.sum(0) + counts.sum(1)).clamp(min=1)
+        return {
+            "accuracy": (counts.diag().sum() / counts.sum()).item(),
+            "loss": F.cross_entropy(logits, targets).item(),
+            "macro_f1": f1.mean().item(),
+        }
+
+
+def _shift(pixels: torch.Tensor, share: float) -> torch.Tensor:
+    """Move each picture by up to `share` of its side, (B, C, H, W); the border is repeated."""
+    count, _, height, width = pixels.shape
+    up, left = round(share * height), round(share * width)
+    padded = F.pad(pixels, (left, left, up, up), mode="replicate").permute(0, 2, 3, 1)
+    device = pixels.device
+    top = torch.randint(0, 2 * up + 1, (count, 1), device=device)
+    side = torch.randint(0, 2 * left + 1, (count, 1), device=device)
+    rows = top + torch.arange(height, device=device)  # (B, H)
+    columns = side + torch.arange(width, device=device)  # (B, W)
+    which = torch.arange(count, device=device).view(-1, 1, 1)
+    return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
