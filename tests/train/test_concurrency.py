@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import Forbidden
@@ -19,23 +21,23 @@ from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import load_run, run_uri
 from knoll.settings import Settings
 from knoll.train import handler as train
-from train.test_handler import NOW, Sink, Still, finish, jobs, land, model
+from train.test_handler import NOW, finish, jobs, land, landed_of, model, taken
 
 ROOT = "s3://knoll-models"
 ANY = new_event(TICK, source="/test", time=NOW)
 
 
 def platform_with(concurrency: str, quota: int = 16) -> Platform:
-    cluster = MemoryCluster("default", Still())
+    cluster = MemoryCluster("default", MemoryClock())
     document = model()
     document["spec"]["training"]["concurrency"] = concurrency
     cluster.create(document)
     return Platform(
-        MemoryStore(Still().now),
+        MemoryStore(MemoryClock().now),
         cluster,
-        Sink(),
+        MemoryEvents(),
         HttpPredictors(),
-        Still(),
+        MemoryClock(),
         Settings(home=Path(), quota=quota),
     )
 
@@ -44,8 +46,7 @@ def train_all(platform: Platform, *contents: bytes) -> list[str]:
     """Land one state of the data after the other, and handle each event; the run ids."""
     runs = []
     for content in contents:
-        landed = land(platform, content)
-        assert landed is not None
+        landed = landed_of(platform, content)
         train.handle(landed, platform)
         runs.append(landed.data["runId"])
     return runs
@@ -111,9 +112,8 @@ def test_beyond_the_quota_a_run_is_shown_as_blocked_and_starts_when_there_is_roo
     other = model("almonds")
     other["spec"]["dataset"]["uri"] = "s3://data/digits/"
     platform.cluster.create(other)
-    landed = land(platform, b"one")
-    assert landed is not None
-    told = [*platform.events.events, landed]  # type: ignore[attr-defined]
+    landed = landed_of(platform, b"one")
+    told = [*taken(platform), landed]
     for event in told:
         train.handle(event, platform)
     (live,) = jobs(platform)
@@ -137,11 +137,10 @@ def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: 
                 raise Forbidden("exceeded quota: gpus, requested: count/jobs.batch=1, used: 4, limited: 4")
             return super().create(document)
 
-    cluster = Denying("default", Still())
+    cluster = Denying("default", MemoryClock())
     cluster.create(model())
     platform = replace(platform_with("Queue"), cluster=cluster)
-    landed = land(platform, b"one")
-    assert landed is not None
+    landed = landed_of(platform, b"one")
     if way == "event":
         assert train.handle(landed, platform) is None
     train.sweep(ANY, platform)
@@ -168,7 +167,7 @@ def test_of_two_jobs_that_are_started_in_the_same_moment_one_waits_again() -> No
                 super().create({**document, "metadata": metadata})
             return super().create(document)
 
-    cluster = Racing("default", Still())
+    cluster = Racing("default", MemoryClock())
     cluster.create(model())
     platform = replace(platform_with("Queue"), cluster=cluster)
     events = [event for content in (b"one", b"two") if (event := land(platform, content))]

@@ -57,7 +57,13 @@ class World:
         self.store.put(dataset_uri(self.root, "digits", dataset.digest), dataset.encode())
         return dataset
 
-    def run(self, files: dict[str, bytes], config: dict[str, Any] | None = None, **about: int) -> str:
+    def run(
+        self,
+        files: dict[str, bytes],
+        config: dict[str, Any] | None = None,
+        nodes: int = 1,
+        processes: int = 1,
+    ) -> str:
         """Write the record of a run on these files; its id."""
         dataset = self.land(files)
         run = Run(
@@ -68,7 +74,8 @@ class World:
             dataset_uri=dataset_uri(self.root, "digits", dataset.digest),
             config=config or CONFIG,
             created_at="2026-01-01T00:00:00+00:00",
-            **about,
+            nodes=nodes,
+            processes_per_node=processes,
         )
         self.store.put(run_uri(self.root, run.id), run.encode())
         return run.id
@@ -133,7 +140,7 @@ def ranks_of(trainer: "subprocess.Popen[bytes]") -> list[int]:
 
 def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) -> None:
     """One of them scores, exports and publishes; started again, the run is known to have ended."""
-    run = world.run(some, processes_per_node=2)
+    run = world.run(some, processes=2)
     assert world.start(run).wait(120) == 0, world.log()
     outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
     assert (outcome.state, outcome.version) == ("succeeded", "v000001")
@@ -159,7 +166,7 @@ def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> Non
 
 def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[str, bytes]) -> None:
     """All processes find the fault, one writes it down, and the exit code is that of one process alone."""
-    run = world.run({**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"}, processes_per_node=2)
+    run = world.run({**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"}, processes=2)
     assert world.start(run).wait(120) == 65, world.log()
     outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
     assert outcome.state == "rejected"
@@ -172,7 +179,7 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
 ) -> None:
     """SIGTERM to the trainer is a preemption; a rank that is killed is a failure that may pass. Either is to
     be tried again."""
-    run = world.run(some, {**CONFIG, "epochs": 100000}, processes_per_node=2)
+    run = world.run(some, {**CONFIG, "epochs": 100000}, processes=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
     ranks = ranks_of(trainer)
@@ -189,7 +196,7 @@ def test_no_process_outlives_a_trainer_that_is_killed(
     world: World, some: dict[str, bytes], until: Until, is_gone: Callable[[int], bool]
 ) -> None:
     """kill -9, which nobody can pass on: the kernel ends the rest."""
-    run = world.run(some, {**CONFIG, "epochs": 100000}, processes_per_node=2)
+    run = world.run(some, {**CONFIG, "epochs": 100000}, processes=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
     ranks = ranks_of(trainer)

@@ -4,13 +4,13 @@ is done once."""
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import AlreadyExists, ClusterUnavailable
@@ -21,7 +21,7 @@ from knoll.ports import Document, Platform
 from knoll.settings import Settings
 from knoll.train import handler as train
 from knoll.train.single_flight import SingleFlight
-from train.test_handler import NOW, Sink, Still, model
+from train.test_handler import NOW, model
 
 MODELS, QUOTA, THREADS = 30, 4, 16
 
@@ -82,26 +82,14 @@ class Watched(MemoryCluster):
             self.most = max(self.most, sum(map(is_live, self.list("Job"))))
 
 
-@dataclass
-class Backwards:
-    """`ports.Clock` of a store whose objects are the older the later they were written: every run that is
-    opened is the first in turn."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        self.at -= timedelta(seconds=1)
-        return self.at
-
-
 def test_threads_of_one_process_create_no_job_in_vain_and_none_beyond_the_quota() -> None:
-    cluster = Watched("default", Still())
+    cluster = Watched("default", MemoryClock())
     platform = Platform(
-        MemoryStore(Backwards(NOW).now),
+        MemoryStore(MemoryClock(step=-1).now),  # so that each run that is opened is the first in turn
         cluster,
-        Sink(),
+        MemoryEvents(),
         HttpPredictors(),
-        Still(),
+        MemoryClock(),
         Settings(home=Path(), quota=QUOTA),
     )
     names = [f"m{number:02}" for number in range(MODELS)]

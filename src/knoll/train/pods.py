@@ -1,6 +1,5 @@
-"""What the Pods of a Job tell: why one cannot start, and how the last one ended.
-
-Reasons are those of the kubelet and the scheduler. Pure: Pod documents in, words out.
+"""Why a Pod of a Job does not start, and how its last Pod ended, in the words of the kubelet and the
+scheduler. Pure: Pod documents in, words out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +23,7 @@ _LONGEST_END = 1000
 
 
 def obstacle(pod: Document) -> str:
-    """Why the Pod does not start, such as "Unschedulable: 0/1 nodes are available"; "" when nothing is in its
-    way."""
+    """Why the Pod does not start, such as "Unschedulable: 0/1 nodes are available"; "" if it can start."""
     status = pod.get("status") or {}
     if status.get("phase", "Pending") != "Pending":
         return ""
@@ -42,14 +40,13 @@ def obstacle(pod: Document) -> str:
 
 
 def last_end(pods: Iterable[Document]) -> str:
-    """How the Pod that ended last did end, such as "OOMKilled, exit code 137"; "" when none has ended
-    badly."""
+    """How the last Pod that failed did end, such as "OOMKilled, exit code 137"; "" if none has failed."""
     ends = sorted((end for pod in pods if (end := _end(pod))[1]), key=lambda end: end[0])
     return _cut(ends[-1][1], _LONGEST_END) if ends else ""
 
 
 def _end(pod: Document) -> tuple[str, str]:
-    """When the Pod ended, and how; the second is empty when it did not fail."""
+    """When the Pod ended, and how. How is empty if it did not fail."""
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return "", ""

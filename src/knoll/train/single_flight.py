@@ -1,64 +1,46 @@
-"""Passes over one state, one at a time in a process: who asks while one goes on shares the next, with all who
-ask meanwhile.
+"""Passes over one state, one at a time in a process. All threads that ask during a pass share the next one.
 
-A hundred events at once then cost a few passes, and no two threads act on what both of them saw before either
-had acted. Other processes know nothing of it: what must hold for them, too, a conditional write or the API
-server decides.
+So a hundred events at once cost a few passes, and no two threads act on the same old state. Other processes
+have passes of their own: between processes, a conditional write or the API server decides.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from weakref import WeakKeyDictionary
 
-from knoll.ports import Cluster
-
-__all__ = ["SingleFlight", "single_flight"]
+__all__ = ["SingleFlight"]
 
 
 class SingleFlight:
-    """Tickets are numbers in the order of asking: a pass covers all that were given before it began, if it
-    succeeds."""
+    """Tickets are numbers in the order of asking. A pass that succeeds covers all tickets from before it."""
 
     def __init__(self) -> None:
-        self._turn = (
-            threading.RLock()
-        )  # not Lock: a thread in a pass may be led back here, as schedules do that hold a call up
+        # Not a Lock: schedules hold a call up, and may lead a thread in a pass back here.
+        self._turn = threading.RLock()
         self._tickets = count(1)
         self._newest = self._covered = 0
 
     def ticket(self) -> int:
-        """A number for whoever has something new to tell."""
+        """A number for a thread that has something new."""
         self._newest = ticket = next(self._tickets)
         return ticket
 
     def is_newest(self, ticket: int) -> bool:
-        """Whether nobody has asked since; when two ask at the same moment, either may be told so."""
+        """Whether no other thread has asked since. If two ask at the same moment, both may be told yes."""
         return ticket >= self._newest
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Nobody else's pass goes on in this block."""
+        """Keep the passes of all other threads out of this block."""
         with self._turn:
             yield
 
     def share(self, ticket: int, act: Callable[[], None]) -> None:
-        """Do a pass, unless one that began after the ticket was given has been done; one that raised has not
-        been."""
+        """Do a pass, unless one has succeeded that began after the ticket was given."""
         with self._turn:
             if ticket <= self._covered:
                 return
             newest = self.ticket()
             act()
             self._covered = max(self._covered, newest)
-
-
-_LOCK = threading.Lock()
-_FLIGHTS: WeakKeyDictionary[Cluster, SingleFlight] = WeakKeyDictionary()
-
-
-def single_flight(cluster: Cluster) -> SingleFlight:
-    """The one of this process for these documents."""
-    with _LOCK:
-        return _FLIGHTS.setdefault(cluster, SingleFlight())

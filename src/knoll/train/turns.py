@@ -1,7 +1,8 @@
-"""Whose turn it is: which runs of the inbox get their Job now, and which never will. Pure.
+"""Whose turn it is: which runs of the inbox get a Job now, and which are skipped. Pure.
 
-One Job of a model is live at a time, and no more Jobs in all than the quota. Two deciders may see different
-worlds and start two; whoever comes later sees both, so `surplus` makes one of them wait again.
+A model has one live Job at a time, and all models together have as many as the quota allows. Two processes
+may see different inboxes and start one Job each. The next pass sees both, and `surplus` names the one to
+delete.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -18,15 +19,14 @@ from knoll.ports import Document
 
 __all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
 
-_HARDLY = timedelta(minutes=2)  # two ticks: within them somebody has looked
+_HARDLY = timedelta(minutes=2)  # two ticks: a sweep has looked by then
 
 Concurrency = Literal["Queue", "Replace", "Forbid"]
 
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A run that is not settled, with the objects in the inbox that say so; entries are in the order of their
-    data's age."""
+    """A run that is not settled, and its objects in the inbox. Entries sort by the time of their data."""
 
     data_at: str
     run: str
@@ -36,8 +36,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done: runs to start, oldest first; runs whose turn it were, but for the quota; runs that
-    end untrained, and why."""
+    """What to do: runs to start, oldest first; runs that only the quota holds back; runs to end untrained,
+    and why."""
 
     start: Sequence[Entry]
     blocked: Sequence[Entry]
@@ -47,8 +47,7 @@ class Plan:
 def forbidding(
     entries: Iterable[Entry], jobs: Iterable[Document], policies: Mapping[str, Concurrency]
 ) -> set[str]:
-    """The runs with live Jobs that keep an entry of their model from ever being trained, unless they have had
-    their outcome."""
+    """The runs whose live Jobs make train skip an entry of their model, unless they have an outcome."""
     models = {entry.model for entry in entries if policies.get(entry.model) == "Forbid"}
     return {_name(job) for job in jobs if is_live(job) and _model(job) in models}
 
@@ -60,9 +59,10 @@ def plan_turns(
     quota: int,
     over: Set[str] = frozenset(),
 ) -> Plan:
-    """The turns of all models in `policies`; entries of others, and those that have an ended Job, wait.
+    """The turns of all models in `policies`. Entries of other models wait, and so do those with an ended Job.
 
-    The Jobs of runs that are `over` hold their model's turn while they live, and forbid nothing.
+    Runs in `over` have an outcome. While their Jobs live, they hold their model's turn, but nothing is
+    skipped because of them.
     """
     live = [job for job in jobs if is_live(job)]
     ended = {_name(job) for job in jobs} - {_name(job) for job in live}
@@ -81,10 +81,10 @@ def plan_turns(
 
 
 def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
-    """Names of the Jobs of runs that are live beside an older Job of their model, or beyond the quota and
-    have hardly begun.
+    """Names of the runs' Jobs to delete: those beside an older live Job of their model, and new ones beyond
+    the quota.
 
-    A Job that has trained for a while stays, also when somebody has lowered the quota.
+    A Job that is older than two minutes stays, even if the quota was lowered.
     """
     live = [job for job in jobs if is_live(job) and "deletionTimestamp" not in job["metadata"]]
     taken: set[str] = set()

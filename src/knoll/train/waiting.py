@@ -1,4 +1,4 @@
-"""Why a run does not start, written where its progress is: the trainer itself cannot tell before it runs."""
+"""Why a run does not start. Train writes that as the run's progress, because the trainer does not run yet."""
 
 import re
 from datetime import UTC, datetime
@@ -16,10 +16,9 @@ _JOB_NAME = re.compile(r"[-a-z0-9]{1,63}")
 
 
 def note_obstacle(event: Event, platform: Platform) -> None:
-    """Write and publish what keeps the Pod of this event from starting, unless that is known, or the trainer
-    has spoken since.
+    """Write and publish why the Pod of this event does not start, if it does not.
 
-    Raises Rejected when the Pod is of no form that Kubernetes knows, or claims to be of a run that cannot be.
+    Raises InvalidEvent if the Pod is malformed, or if its labels name no run.
     """
     pod = event.data if isinstance(event.data, dict) else {}
     with reading(f"the Pod in event {event.id}"):
@@ -29,10 +28,10 @@ def note_obstacle(event: Event, platform: Platform) -> None:
         return
     if not isinstance(run, str) or not _JOB_NAME.fullmatch(run) or not run.startswith(f"{model}-"):
         raise InvalidEvent(f"event {event.id} is of a Pod whose labels name no run of a model")
-    note_waiting(run, model, WAITING, reason, platform, event)
+    note_waiting(run, model, WAITING, reason, event, platform)
 
 
-def note_waiting(run: str, model: str, state: str, reason: str, platform: Platform, event: Event) -> None:
+def note_waiting(run: str, model: str, state: str, reason: str, event: Event, platform: Platform) -> None:
     """Write and publish that a run is BLOCKED or WAITING, and why.
 
     Nothing is written if the record says so already, or if it is newer than the event.
@@ -50,16 +49,9 @@ def note_waiting(run: str, model: str, state: str, reason: str, platform: Platfo
         "estimatedRemainingSeconds": None,
         "metrics": {},
     }
-    time = platform.clock.now()
+    time, source = platform.clock.now(), platform.settings.source
     platform.events.publish(
-        new_event(
-            TRAINING_PROGRESSED,
-            source=platform.settings.source,
-            time=time,
-            subject=model,
-            data=data,
-            cause=event,
-        )
+        new_event(TRAINING_PROGRESSED, source=source, time=time, subject=model, data=data, cause=event)
     )
 
 

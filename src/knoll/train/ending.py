@@ -1,0 +1,78 @@
+"""The end of a run that its trainer did not end: the Job failed, the cluster rejects it, or it is skipped."""
+
+import logging
+from contextlib import suppress
+
+from knoll.errors import KnollError, NotFound
+from knoll.events import TRAINING_FAILED, Event, new_event
+from knoll.kube.jobs import is_live, job_failure
+from knoll.models import Model
+from knoll.names import model_of_run
+from knoll.ports import Document, Platform
+from knoll.records.outcome import Outcome, has_outcome, write_outcome
+from knoll.train.entries import remove_entries
+from knoll.train.pods import JOB_LABEL, last_end
+from knoll.train.turns import Entry
+
+__all__ = ["reject_run", "settle_entry", "skip_run"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def settle_entry(entry: Entry, job: Document | None, event: Event, platform: Platform) -> bool:
+    """Remove the entry if its Job has ended. False if the entry stays.
+
+    If the run has no outcome, it ends as failed: its trainer was killed, or never started.
+    """
+    if job is None or is_live(job):
+        return False
+    if not has_outcome(entry.run, platform.bucket):
+        reason = job_failure(job) or "the Job has completed without an outcome"
+        words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
+        _end_run(entry.run, Outcome("failed", _now(platform), reason=words), event, platform)
+    remove_entries([entry], platform.bucket)
+    return True
+
+
+def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Platform) -> None:
+    """End the run untrained, and delete its Job.
+
+    If its data was replaced, and lands again, it gets a new run. Where each object is a dataset, all objects
+    stay landed.
+    """
+    superseded = model.training.concurrency == "Replace" and model.dataset.landed.when != "object"
+    outcome = Outcome("skipped", _now(platform), reason=reason, superseded=superseded)
+    _end_run(entry.run, outcome, event, platform)
+    with suppress(NotFound):
+        platform.cluster.delete("Job", entry.run)
+    remove_entries([entry], platform.bucket)
+
+
+def reject_run(run: str, reason: str, event: Event, platform: Platform) -> None:
+    """End a run whose Job the cluster will never take."""
+    _end_run(run, Outcome("rejected", _now(platform), reason=reason), event, platform)
+
+
+def _end_run(run: str, outcome: Outcome, event: Event, platform: Platform) -> None:
+    """Write and publish the outcome, unless the run has one."""
+    if not write_outcome(run, outcome, platform.bucket):
+        return
+    model, source = model_of_run(run), platform.settings.source
+    data = {"runId": run, "model": model, "state": outcome.state, "reason": outcome.reason}
+    time = platform.clock.now()
+    ended = new_event(TRAINING_FAILED, source=source, time=time, subject=model, data=data, cause=event)
+    platform.events.publish(ended)
+
+
+def _last_words(run: str, platform: Platform) -> str:
+    """How the last Pod of the run ended. Empty if that cannot be read: the outcome is written anyway."""
+    try:
+        end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run}))
+    except KnollError as error:
+        _LOG.warning("the Pods of %s cannot be listed: %s", run, error)
+        return ""
+    return f"the last Pod: {end}" if end else ""
+
+
+def _now(platform: Platform) -> str:
+    return platform.clock.now().isoformat()

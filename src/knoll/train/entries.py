@@ -1,0 +1,35 @@
+"""The inbox as train sees it: one entry for each run that is not settled."""
+
+from collections.abc import Iterable
+
+from knoll.names import model_of_run
+from knoll.ports import Bucket
+from knoll.records.inbox import copy_entry_to_record, list_inbox
+from knoll.records.run import Run, find_run
+from knoll.train.turns import Entry
+
+__all__ = ["list_entries", "read_record", "remove_entries"]
+
+
+def list_entries(bucket: Bucket) -> list[Entry]:
+    """The entries, oldest data first. If ingest was killed and opened a run twice, the run has two objects,
+    and one entry."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for one in list_inbox(bucket):
+        found.setdefault(one.run, []).append((one.data_at, one.info.uri))
+    return sorted(
+        Entry(min(objects)[0], run, model_of_run(run), tuple(uri for _, uri in objects))
+        for run, objects in found.items()
+    )
+
+
+def read_record(entry: Entry, bucket: Bucket) -> Run:
+    """The record of the entry's run. If ingest was killed before it wrote the record, the entry is copied."""
+    return find_run(entry.run, bucket) or copy_entry_to_record(entry.uris[0], bucket)
+
+
+def remove_entries(entries: Iterable[Entry], bucket: Bucket) -> None:
+    """Remove these entries from the inbox."""
+    for entry in entries:
+        for uri in entry.uris:
+            bucket.store.delete(uri)
