@@ -39,7 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights(folder: Path, what: str, rank: int, world: int) -> dict[str, torch.Tensor]:
-    return load_file(folder / f"{what}-{rank}-of-{world}.safetensors")
+    found: dict[str, torch.Tensor] = load_file(folder / f"{what}-{rank}-of-{world}.safetensors")
+    return found
 
 
 def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:

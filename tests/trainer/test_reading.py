@@ -2,19 +2,20 @@
 stays is trained."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import Rejected, StoreUnavailable
-from knoll.events import TICK, Event, new_event
+from knoll.events import TICK, new_event
 from knoll.ingest import handler as ingest
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, load_dataset
@@ -28,25 +29,6 @@ from knoll.trainer.reading import DataChanged, read_data
 PREFIX = "s3://data/digits/"
 ROOT = "s3://knoll-models"
 UPLOADED = {"a": b"one", "sub/b": b"two"}
-
-
-@dataclass
-class Time:
-    """A clock that goes on by a second at each look."""
-
-    seconds: int = 0
-
-    def now(self) -> datetime:
-        self.seconds += 1
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-
-@dataclass
-class Sink:
-    events: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
 
 
 class MovingStore(MemoryStore):
@@ -97,14 +79,14 @@ class World:
 
 def world(home: Path, *, keeps_versions: bool = False) -> World:
     """A platform with one Model, and data that has landed under its marker."""
-    time = Time()
+    time = MemoryClock(step=1)
     store = MovingStore(time.now, keeps_versions=keeps_versions)
     cluster = MemoryCluster("default", time)
     spec = {"family": "image-classifier", "dataset": {"uri": PREFIX}}
     cluster.create(
         {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "digits"}, "spec": spec}
     )
-    here = World(Platform(store, cluster, Sink(), HttpPredictors(), time, Settings(home=home)), store)
+    here = World(Platform(store, cluster, MemoryEvents(), HttpPredictors(), time, Settings(home=home)), store)
     here.upload(a=b"one", sub__b=b"two")
     return here
 

@@ -2,8 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import yaml
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.codecs import decode, encode
@@ -40,24 +40,14 @@ CAUSE = {
 }
 
 
-@dataclass
-class Sink:
-    events: list[Event] = field(default_factory=list)
-    react: Callable[[Event], None] = lambda event: None
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
-        self.react(event)
-
-    def of(self, kind: str) -> list[Event]:
-        return [event for event in self.events if event.type == kind]
-
-
 @dataclass(frozen=True)
 class World:
     platform: Platform
     store: MemoryStore
-    sink: Sink
+    events: MemoryEvents
+
+    def told(self, kind: str) -> list[Event]:
+        return [event for event in self.events.taken if event.type == kind]
 
     def outcome(self) -> Outcome:
         return load_outcome(self.store.get(outcome_uri(ROOT, RUN)))
@@ -69,7 +59,7 @@ class World:
 
 def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None = None) -> World:
     """A run that waits to be trained on these files."""
-    store, sink, clock = MemoryStore(), Sink(), SystemClock()
+    store, events, clock = MemoryStore(), MemoryEvents(), SystemClock()
     for key, body in files.items():
         store.put(PREFIX + key, body)
     dataset = Dataset(
@@ -90,7 +80,9 @@ def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None 
     store.put(snapshot, dataset.encode())
     store.put(run_uri(ROOT, RUN), run.encode())
     cluster = LocalCluster(home / "knoll.db", "default", clock)
-    return World(Platform(store, cluster, sink, HttpPredictors(), clock, Settings(home=home)), store, sink)
+    return World(
+        Platform(store, cluster, events, HttpPredictors(), clock, Settings(home=home)), store, events
+    )
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +130,12 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
 def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
     """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the
     last progress is 100 %."""
-    (succeeded,) = trained.sink.of(TRAINING_SUCCEEDED)
+    (succeeded,) = trained.told(TRAINING_SUCCEEDED)
     outcome = trained.outcome()
-    assert trained.sink.events[0].type == TRAINING_STARTED
-    assert trained.sink.events[-1] == succeeded
-    assert trained.sink.of(TRAINING_PROGRESSED)[0].data["state"] == "reading"
-    assert {event.extensions["correlationid"] for event in trained.sink.events} == {"put-1"}
+    assert trained.events.taken[0].type == TRAINING_STARTED
+    assert trained.events.taken[-1] == succeeded
+    assert trained.told(TRAINING_PROGRESSED)[0].data["state"] == "reading"
+    assert {event.extensions["correlationid"] for event in trained.events.taken} == {"put-1"}
     assert succeeded.data == {
         "runId": RUN,
         "model": "digits",
@@ -157,10 +149,10 @@ def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
 
 def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
     """A second attempt answers as the first did, and writes nothing."""
-    before, told = list(trained.store.list(ROOT + "/")), len(trained.sink.events)
+    before, told = list(trained.store.list(ROOT + "/")), len(trained.events.taken)
     assert train(RUN, trained.platform) == 0
     assert list(trained.store.list(ROOT + "/")) == before
-    assert len(trained.sink.events) == told
+    assert len(trained.events.taken) == told
 
 
 def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
@@ -169,14 +161,14 @@ def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
     """SIGTERM gives 143 and no outcome; the next attempt makes the very version that an undisturbed run
     makes."""
     ready = world(tmp_path, some)
-    ready.sink.react = lambda event: (
+    ready.events.before = lambda event: (
         signal.raise_signal(signal.SIGTERM) if event.type == TRAINING_STARTED else None
     )
     before = signal.getsignal(signal.SIGTERM)
     assert train(RUN, ready.platform) == 143
     assert signal.getsignal(signal.SIGTERM) == before
     assert not list(ready.store.list(outcome_uri(ROOT, RUN)))
-    ready.sink.react = lambda event: None
+    ready.events.before = lambda event: None
     assert train(RUN, ready.platform) == 0
     again, undisturbed = ready.version(), trained.version()
     assert again.pop("manifest.json") != undisturbed.pop("manifest.json")
@@ -188,16 +180,19 @@ def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(
 ) -> None:
     """The outcome names the file, no version appears, and an event that nobody takes changes nothing."""
 
+    refused: list[str] = []
+
     def refuse(event: Event) -> None:
+        refused.append(event.type)
         raise ClusterUnavailable(f"no broker takes {event.type}")
 
     ready = world(tmp_path, {**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"})
-    ready.sink.react = refuse
+    ready.events.before = refuse
     assert train(RUN, ready.platform) == 65
     assert ready.outcome().state == "rejected"
     assert "1/broken.png" in ready.outcome().reason
     assert not ready.version()
-    assert ready.sink.events[-1].type == TRAINING_FAILED
+    assert refused[-1] == TRAINING_FAILED
 
 
 def test_data_that_changed_since_it_landed_fails_the_run(some: dict[str, bytes], tmp_path: Path) -> None:
