@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -261,7 +262,7 @@ def test_two_processes_on_one_file_never_both_win(tmp_path: Path) -> None:
 
 def _race(path: Path) -> int:
     local = LocalCluster(path, "default", SystemClock())
-    wins = [_outcome(lambda name=f"m{number}": local.create(model(name))) for number in range(50)]
+    wins = [_outcome(partial(local.create, model(f"m{number}"))) for number in range(50)]
     for _ in range(25):
         while _outcome(lambda: _increment(local)) != "won":
             pass

@@ -15,7 +15,7 @@ parser.add_argument("--never", action="store_true", help="never ready")
 parser.add_argument("--fail", default="", help="last words of a server that ends at once")
 parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
 options = parser.parse_args()
-in_flight = []
+in_flight: list["Handler"] = []
 crashed = options.starts.with_suffix(".crashed")
 
 
@@ -25,11 +25,11 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     ready_at = time.monotonic() + options.delay
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         is_ready = not options.never and time.monotonic() >= self.ready_at
         self.answer(200 if is_ready else 503, {"path": self.path})
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if b"crash always" in body or (b"crash once" in body and not crashed.exists()):
             crashed.touch()
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
             },
         )
 
-    def answer(self, status, content):
+    def answer(self, status: int, content: dict[str, object]) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         headers = {
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -417,6 +418,10 @@ def _note(path: Path, line: str) -> None:
     os.close(file)
 
 
+def _has_lines(path: Path, count: int) -> bool:
+    return len(_lines(path)) >= count
+
+
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split() if path.exists() else []
 
@@ -431,9 +436,7 @@ def test_kill_9_at_any_moment_loses_no_event(tmp_path: Path) -> None:
         before, wanted = len(_lines(tmp_path / "delivered")), moments.randrange(1, 150)
         child = multiprocessing.get_context("spawn").Process(target=_work, args=(tmp_path, round))
         child.start()
-        _eventually(
-            lambda before=before, wanted=wanted: len(_lines(tmp_path / "delivered")) >= before + wanted, 60
-        )
+        _eventually(partial(_has_lines, tmp_path / "delivered", before + wanted), 60)
         child.kill()
         child.join()
     published = set(_lines(tmp_path / "published"))

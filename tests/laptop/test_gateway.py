@@ -4,9 +4,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+import httpx
 import pytest
 
-from knoll.laptop.serving.gateway import BODY_LIMIT, pick
+from knoll.laptop.request_body import BODY_LIMIT
+from knoll.laptop.serving.route import pick
+from laptop.running import Eventually, Laptop, LaptopWith
 
 _READINESS = (
     "/v1/models/digits",
@@ -16,11 +19,13 @@ _READINESS = (
 )
 
 
-def test_a_hundred_requests_to_a_sleeping_model_share_one_start(laptop_with, eventually):
+def test_a_hundred_requests_to_a_sleeping_model_share_one_start(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
     """They are held, none is lost, and one process answers all of them."""
     with laptop_with(idle=0.3) as laptop:
         laptop.serve("--delay", "0.5", containerConcurrency=8)
-        eventually(lambda: not laptop.servers.running)
+        eventually(lambda: not laptop.autoscaler.running)
         with ThreadPoolExecutor(100) as pool:
             answers = list(pool.map(lambda _: laptop.predict(), range(100)))
         assert {one.status_code for one in answers} == {200}
@@ -28,14 +33,14 @@ def test_a_hundred_requests_to_a_sleeping_model_share_one_start(laptop_with, eve
         assert laptop.starts() == 2
 
 
-def test_a_request_in_flight_outlives_the_idle_time(laptop_with):
+def test_a_request_in_flight_outlives_the_idle_time(laptop_with: LaptopWith) -> None:
     """A server is idle from the end of its last request, not from its beginning."""
     with laptop_with(idle=0.1) as laptop:
         laptop.serve()
         assert laptop.predict(content=b"slow").status_code == 200
 
 
-def test_a_server_gets_no_more_requests_at_a_time_than_it_takes(laptop):
+def test_a_server_gets_no_more_requests_at_a_time_than_it_takes(laptop: Laptop) -> None:
     """containerConcurrency 2: six slow requests are answered two by two."""
     laptop.serve(containerConcurrency=2)
     with ThreadPoolExecutor(6) as pool:
@@ -43,7 +48,7 @@ def test_a_server_gets_no_more_requests_at_a_time_than_it_takes(laptop):
     assert max(one.json()["at_once"] for one in answers) == 2
 
 
-def test_traffic_follows_the_weights(laptop):
+def test_traffic_follows_the_weights(laptop: Laptop) -> None:
     """With the pinned random generator 200 requests at 20/80 give the candidate about a fifth."""
     laptop.serve("--version", "v1")
     laptop.serve("--version", "v2", canary=20)
@@ -52,17 +57,22 @@ def test_traffic_follows_the_weights(laptop):
     assert count["v1"] == 200 - count["v2"]
 
 
-def test_no_request_is_lost_while_a_model_is_replaced(laptop, eventually):
+def test_no_request_is_lost_while_a_model_is_replaced(laptop: Laptop, eventually: Eventually) -> None:
     """Every request before, during and after a promotion is answered."""
     laptop.serve("--version", "v1")
     laptop.apply("--version", "v2", "--delay", "0.3")
-    seen = []
-    eventually(lambda: seen.append(laptop.predict()) or seen[-1].headers["x-model-version"] == "v2")
+    seen: list[httpx.Response] = []
+
+    def has_moved() -> bool:
+        seen.append(laptop.predict())
+        return seen[-1].headers["x-model-version"] == "v2"
+
+    eventually(has_moved)
     assert {one.status_code for one in seen} == {200}
 
 
 @pytest.mark.parametrize("percent", [0, 100])
-def test_a_revision_at_zero_percent_is_never_picked(percent):
+def test_a_revision_at_zero_percent_is_never_picked(percent: int) -> None:
     """Only its tag reaches it."""
     traffic = [
         {"revisionName": "new", "percent": percent, "tag": "latest"},
@@ -74,7 +84,7 @@ def test_a_revision_at_zero_percent_is_never_picked(percent):
     assert pick(traffic, "blue", random) == ""
 
 
-def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop):
+def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> None:
     """What the documents can tell is answered here, the rest by the model's server, with its own path."""
     laptop.serve()
     for prefix in ("", "/digits-predictor", "/latest-digits-predictor"):
@@ -90,7 +100,7 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop):
         assert laptop.http.post(f"{prefix}/v2/repository/models/digits/load").status_code == 403
 
 
-def test_headers_pass_and_those_of_one_hop_do_not(laptop):
+def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
     """End-to-end headers reach the server and the client; what Connection names stays behind; the revision is
     told."""
     laptop.serve()
@@ -106,7 +116,7 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop):
     assert [len(answer.headers.get_list(name)) for name in ("date", "server")] == [1, 1]
 
 
-def test_an_encoded_slash_leads_nowhere(laptop):
+def test_an_encoded_slash_leads_nowhere(laptop: Laptop) -> None:
     """A path means the same to the gateway and to the server behind it."""
     laptop.serve()
     for path in (
@@ -117,7 +127,7 @@ def test_an_encoded_slash_leads_nowhere(laptop):
         assert laptop.http.post(path, json={"instances": [1]}).status_code == 404
 
 
-def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):
+def test_an_unknown_model_is_answered_with_those_that_are_known(laptop: Laptop) -> None:
     """404 with the names and the command that helps."""
     laptop.serve()
     for answer in (
@@ -130,7 +140,9 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(laptop):
         assert "knoll models" in answer.json()["error"]
 
 
-def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop, eventually):
+def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """503 with Retry-After, and the last words of the server that did not start."""
     laptop.apply("--fail", "RuntimeError: no weights")
     eventually(
@@ -143,12 +155,14 @@ def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(laptop,
         assert "no revision of digits has been ready" in laptop.http.get(path).json()["error"]
 
 
-def test_a_sleeping_model_whose_last_start_failed_is_not_ready(laptop_with, eventually):
+def test_a_sleeping_model_whose_last_start_failed_is_not_ready(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
     """503 with the reason until a start succeeds; asleep after a good start it is ready, and asking wakes
     nothing."""
     with laptop_with(idle=0.3) as laptop:
         laptop.serve()
-        eventually(lambda: not laptop.servers.running)
+        eventually(lambda: not laptop.autoscaler.running)
         assert {laptop.http.get(path).status_code for path in _READINESS} == {200}
         starts = laptop.folder / "digits.starts"
         starts.unlink()
@@ -161,19 +175,19 @@ def test_a_sleeping_model_whose_last_start_failed_is_not_ready(laptop_with, even
         assert all("IsADirectoryError" in one.json()["error"] for one in answers)
         starts.rmdir()
         assert laptop.predict().status_code == 200
-        eventually(lambda: not laptop.servers.running)
+        eventually(lambda: not laptop.autoscaler.running)
         assert {laptop.http.get(path).status_code for path in _READINESS} == {200}
         assert laptop.starts() == 1
 
 
-def test_a_server_that_dies_in_a_request_is_started_again_for_it(laptop):
+def test_a_server_that_dies_in_a_request_is_started_again_for_it(laptop: Laptop) -> None:
     """The request is sent once more, and answered; nobody sees the crash."""
     laptop.serve()
     assert laptop.predict(content=b"crash once").status_code == 200
     assert laptop.starts() == 2
 
 
-def test_a_request_that_kills_every_server_is_answered_502_and_harms_no_other(laptop):
+def test_a_request_that_kills_every_server_is_answered_502_and_harms_no_other(laptop: Laptop) -> None:
     """It gets two servers and no more; the next request starts a third."""
     laptop.serve()
     answer = laptop.predict(content=b"crash always")
@@ -183,7 +197,7 @@ def test_a_request_that_kills_every_server_is_answered_502_and_harms_no_other(la
     assert laptop.starts() == 3
 
 
-def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop):
+def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop: Laptop) -> None:
     """64 MiB pass, one byte more is 413."""
     laptop.serve()
     assert laptop.predict(content=bytes(BODY_LIMIT)).json()["size"] == BODY_LIMIT

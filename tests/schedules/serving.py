@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from knoll.errors import NotFound
-from knoll.laptop.serving.revisions import Verdict, plan, traffic_of, verdict, with_verdict
+from knoll.laptop.serving.plan import plan
+from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
+from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Answer, Cluster, Document, ObjectStore
 from knoll.records.manifest import version_uri
 from schedules.trainer import WEIGHTS

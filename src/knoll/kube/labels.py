@@ -1,12 +1,29 @@
-"""The labels by which the Kubernetes objects that are part of a Model are found again."""
+"""Labels and annotations of Kubernetes objects: those that knoll sets, and those of KServe and Knative."""
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MANAGED", "MODEL_LABEL", "is_part", "part_labels"]
+__all__ = [
+    "INFERENCE_SERVICE",
+    "KNATIVE_GENERATION",
+    "KNATIVE_SERVICE",
+    "MANAGED",
+    "MAX_SCALE",
+    "MIN_SCALE",
+    "MODEL_LABEL",
+    "TAG_ROUTING",
+    "is_part",
+    "part_labels",
+]
 
 MANAGED = {"app.kubernetes.io/managed-by": "knoll"}
 MODEL_LABEL = "knoll.dev/model"
+INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"
+KNATIVE_SERVICE = "serving.knative.dev/service"
+KNATIVE_GENERATION = "serving.knative.dev/configurationGeneration"  # the number of a Revision
+MIN_SCALE = "autoscaling.knative.dev/min-scale"
+MAX_SCALE = "autoscaling.knative.dev/max-scale"
+TAG_ROUTING = "serving.kserve.io/enable-tag-routing"
 
 
 def part_labels(model: str) -> dict[str, str]:

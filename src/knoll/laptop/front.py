@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from knoll.errors import Unavailable
-from knoll.laptop.serving.gateway import BODY_LIMIT, BodyTooLarge, read_body
+from knoll.laptop.request_body import BODY_LIMIT, BodyTooLarge, read_body
 
 __all__ = ["Front", "Reply", "Subscriber", "listen"]
 

@@ -4,7 +4,7 @@
     SeaweedFS  the S3 server, unless the user has one; its notifications go to functions/ingest
     broker     reads eventing/, and delivers events to the stages in this process
     jobs       executes Job documents as child processes
-    servers    executes InferenceService documents as child processes
+    autoscaler executes InferenceService documents as child processes
     ticker     wakes sweep
 
 All state is on disk: after kill -9 at any moment, the next start goes on.
@@ -33,9 +33,10 @@ from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.seaweed import SeaweedFS, read_keys
-from knoll.laptop.serving.autoscaler import Hosting, Servers
+from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
-from knoll.laptop.serving.inference_services import Services
+from knoll.laptop.serving.inference_services import InferenceServices
+from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import STAGES, Stage, answer
@@ -126,13 +127,13 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
     # documents live longer than this port: child processes get the sink from their environment
     platform = build_platform(settings.model_copy(update={"sink": ""}), broker)
-    servers = Servers(Services(cluster, broker, clock), _hosting(settings))
+    autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings))
     front = Front(
         bound,
         broker=partial(_take, broker),
         functions={name: partial(_answer, name, platform) for name in STAGES},
-        routes=Gateway(servers).routes(),
-        lifespan=lambda: servers,
+        routes=Gateway(autoscaler).routes(),
+        lifespan=lambda: autoscaler,
     )
     jobs = _job_runner(settings, cluster, broker, clock)
     tickers = [
@@ -175,8 +176,8 @@ def _answer(name: str, platform: Platform, headers: Mapping[str, str], body: byt
     return answered.status, answered.headers, answered.body
 
 
-def _hosting(settings: Settings) -> Hosting:
-    return Hosting(
+def _serving_options(settings: Settings) -> ServingOptions:
+    return ServingOptions(
         url=settings.url,
         logs=settings.home / "logs" / "predictors",
         entry_points=ENTRY_POINTS,

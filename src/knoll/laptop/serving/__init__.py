@@ -1,9 +1,10 @@
 """KServe and Knative Serving on a laptop. The words are theirs:
 
-InferenceService  the document that says which model is served (`inference_services`)
-Revision          the document that holds one version of its template (`revisions`)
-Traffic           how requests are split between revisions (`traffic`)
-Instance          the child process of one revision, a Pod on a cluster (`instance`)
+InferenceService  the document that says which model is served, `isvc` for short (`inference_services`)
+Revision          the document that holds one version of its template (`revisions`, `plan`, `status`)
+Traffic           how requests are split between two Revisions (`traffic`)
+Instance          the child process of one Revision, a Pod on a cluster (`instance`)
+Activator         holds requests while the instance of their Revision starts (`activator`)
 Autoscaler        starts and stops instances, down to zero (`autoscaler`)
-Gateway           the HTTP routes that lead requests to a revision (`gateway`)
+Gateway           the HTTP paths that lead a request to an instance (`gateway`, `route`, `proxy`)
 """

@@ -1,253 +1,148 @@
 """The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one
-revision's server out.
+Revision's instance out.
 
-A request to a sleeping model is held while its server starts. What can be said without it (which models there
-are, whether one is ready: it is when all revisions that get its requests are, and a sleeping one is unless
-its last start failed) wakes nothing.
+If a model sleeps, the request waits while its instance starts. Some questions wake nothing: which models
+there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
+Revision is ready unless its last start failed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from yarl import URL
+from starlette.routing import Route as HttpRoute
 
 from knoll.errors import Unavailable
-from knoll.laptop.serving.autoscaler import Servers
-from knoll.laptop.serving.revisions import traffic_of
-from knoll.ports import Document
+from knoll.laptop.request_body import BODY_LIMIT, BodyTooLarge, read_body
+from knoll.laptop.serving.autoscaler import Autoscaler
+from knoll.laptop.serving.proxy import forward
+from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
+from knoll.laptop.serving.status import traffic_of
 
-__all__ = ["BODY_LIMIT", "BodyTooLarge", "Gateway", "pick", "read_body"]
+__all__ = ["Gateway"]
 
-BODY_LIMIT = 64 * 2**20
 _PATIENCE = 120.0
-_ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a revision
+_ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
 _RETRY_AFTER = "2"
-_HOP_BY_HOP = {
-    *(
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-    ),
-    *(b"transfer-encoding", b"upgrade", b"content-length", b"host"),
-}
-_OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
-_TAGS = ("latest", "prev")
-_SERVER = {"name": "knoll", "version": "2", "extensions": []}
-
-
-class BodyTooLarge(Exception):
-    """The body of a request is longer than `BODY_LIMIT` bytes."""
-
-
-@dataclass(frozen=True)
-class _Called:
-    """What a request asks for: an InferenceService, and one of its tagged routes or "" for its weighted
-    traffic."""
-
-    service: Document
-    tag: str
-
-
-async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLarge."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            raise BodyTooLarge
-    return b"".join(chunks)
-
-
-def pick(traffic: Sequence[Document], tag: str, random: Random) -> str:
-    """The revision that answers: the one behind the tag, or one by the weights; "" when there is none."""
-    if tag:
-        return next((str(one["revisionName"]) for one in traffic if one.get("tag") == tag), "")
-    weights = [one["percent"] for one in traffic]
-    return str(random.choices(traffic, weights)[0]["revisionName"]) if any(weights) else ""
+_METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 
 class Gateway:
-    """Routes for predict requests; `random` picks by weight, `patience` is how many seconds a request waits
-    for a server."""
+    """Routes for predict requests. `random` picks by weight; a request waits `patience` seconds for an
+    instance."""
 
-    def __init__(self, servers: Servers, random: Random | None = None, patience: float = _PATIENCE) -> None:
-        self._servers, self._random, self._patience = servers, random or Random(), patience
+    def __init__(
+        self, autoscaler: Autoscaler, random: Random | None = None, patience: float = _PATIENCE
+    ) -> None:
+        self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[HttpRoute]:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
         calls: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("POST", "/v1/models/{model}:predict", self._forward),
-            ("POST", "/v1/models/{model}:explain", self._forward),
+            ("POST", "/v1/models/{model}:predict", self._predict),
+            ("POST", "/v1/models/{model}:explain", self._predict),
             ("GET", "/v1/models", self._models),
             ("GET", "/v1/models/{model}", self._ready),
-            ("GET", "/v2", self._metadata),
-            ("GET", "/v2/health/live", self._live),
+            ("GET", "/v2", _metadata),
+            ("GET", "/v2/health/live", _live),
             ("GET", "/v2/health/ready", self._healthy),
-            ("GET", "/v2/models/{model}", self._forward),
+            ("GET", "/v2/models/{model}", self._predict),
             ("GET", "/v2/models/{model}/ready", self._ready),
-            ("POST", "/v2/models/{model}/infer", self._forward),
+            ("POST", "/v2/models/{model}/infer", self._predict),
         ]
-        below = [("", route) for route in calls] + [("/{host}", route) for route in calls]
-        blocked = [
-            Route(f"{prefix}/v2/repository/{{rest:path}}", _blocked, methods=["GET", "POST"])
-            for prefix in ("", "/{host}")
-        ]
-        return blocked + [
-            Route(prefix + path, endpoint, methods=[method]) for prefix, (method, path, endpoint) in below
-        ]
+        found: list[HttpRoute] = []
+        for prefix in ("", "/{host}"):
+            repository = f"{prefix}/v2/repository/{{rest:path}}"
+            found.append(HttpRoute(repository, _refuse_repository, methods=["GET", "POST"]))
+            found += [HttpRoute(prefix + path, act, methods=[method]) for method, path, act in calls]
+        return found
 
     async def _models(self, _: Request) -> Response:
-        return JSONResponse({"models": sorted(self._servers.documents)})
-
-    async def _metadata(self, _: Request) -> Response:
-        return JSONResponse(_SERVER)
-
-    async def _live(self, _: Request) -> Response:
-        return JSONResponse({"live": True})
+        return JSONResponse({"models": sorted(self._autoscaler.isvcs)})
 
     async def _healthy(self, request: Request) -> Response:
-        """As V2 has it, the server is ready when all of its models are; below a host there is one."""
-        called = self._called(request) if "host" in request.path_params else None
-        if isinstance(called, Response):
-            return called
-        asked = (
-            [called] if called else [_Called(one, "") for _, one in sorted(self._servers.documents.items())]
-        )
-        faults = ((one.service["metadata"]["name"], self._fault(one)) for one in asked)
-        return next(
-            (_not_ready(name, fault) for name, fault in faults if fault), JSONResponse({"ready": True})
-        )
+        """As V2 has it, the server is ready when all of its models are; below a host there is one model."""
+        routes = [Route(one, "") for _, one in sorted(self._autoscaler.isvcs.items())]
+        if "host" in request.path_params:
+            route = self._route(request)
+            if isinstance(route, Response):
+                return route
+            routes = [route]
+        for one in routes:
+            if fault := self._fault(one):
+                return _not_ready(one.name, fault)
+        return JSONResponse({"ready": True})
 
     async def _ready(self, request: Request) -> Response:
-        called = self._called(request)
-        if isinstance(called, Response):
-            return called
-        name, fault = request.path_params["model"], self._fault(called)
+        route = self._route(request)
+        if isinstance(route, Response):
+            return route
+        name, fault = request.path_params["model"], self._fault(route)
         return _not_ready(name, fault) if fault else JSONResponse({"name": name, "ready": True})
 
-    async def _forward(self, request: Request) -> Response:
-        called = self._called(request)
-        if isinstance(called, Response):
-            return called
-        revision = self._revision(called)
+    async def _predict(self, request: Request) -> Response:
+        route = self._route(request)
+        if isinstance(route, Response):
+            return route
+        revision = pick(traffic_of(route.isvc), route.tag, self._random)
         if not revision:
-            return _unavailable(_why_not(called))
+            return _unavailable(why_unavailable(route))
         try:
             return await self._ask(revision, request, await read_body(request))
         except BodyTooLarge:
-            return _error(
-                413, f"the body is longer than {BODY_LIMIT // 2**20} MiB: send fewer instances at a time"
-            )
+            limit = f"{BODY_LIMIT // 2**20} MiB"
+            return _error(413, f"the body is longer than {limit}: send fewer instances at a time")
         except Unavailable as error:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 
     async def _ask(self, revision: str, request: Request, body: bytes) -> Response:
-        """Forward, and once more when the connection breaks before any byte was answered: the server may have
-        ended."""
-        for attempt in (1, 2):
-            async with self._servers.acquire(revision, self._patience) as address:
+        """Forward the request. If the connection breaks before the answer, the instance may have ended: then
+        forward it once more."""
+        for is_last in (False, True):
+            async with self._autoscaler.acquire(revision, self._patience) as address:
                 try:
                     async with asyncio.timeout(_ANSWER_WITHIN):
-                        return await self._send(address, revision, request, body)
+                        return await forward(self._autoscaler.http, address, revision, request, body)
                 except TimeoutError:
                     return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN:g} s")
                 except aiohttp.ClientError as error:
-                    await self._servers.lost(revision)
-                    if attempt == 2:
-                        return _error(
-                            502,
-                            f"{revision} ended while it worked on this request, twice: {error}; see its log",
-                        )
+                    await self._autoscaler.check_connection(revision)
+                    if is_last:
+                        text = f"{revision} ended twice while it worked on this request: {error}; see its log"
+                        return _error(502, text)
         raise AssertionError("unreachable")
 
-    async def _send(self, address: str, revision: str, request: Request, body: bytes) -> Response:
-        path = request.scope["raw_path"].decode("latin-1")
-        if "host" in request.path_params:
-            path = "/" + path.split("/", 2)[2]
-        query = request.scope["query_string"].decode("latin-1")
-        url = URL(f"{address}{path}?{query}" if query else address + path, encoded=True)
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in _end_to_end(request.headers.raw)
-        ]
-        async with self._servers.http.request(
-            request.method, url, headers=headers, data=BytesIO(body) if body else None, allow_redirects=False
-        ) as found:
-            answer = Response(await found.read(), found.status)
-        answer.raw_headers += [one for one in _end_to_end(found.raw_headers) if one[0] not in _OF_THE_FRONT]
-        answer.raw_headers.append((b"x-knoll-revision", revision.encode()))
-        return answer
+    def _fault(self, route: Route) -> str:
+        """Why requests would not be answered; "" if there is no known reason."""
+        names = targets(route)
+        return next(filter(None, map(self._autoscaler.fault, names)), "") if names else why_unavailable(route)
 
-    def _revision(self, called: _Called) -> str:
-        return pick(traffic_of(called.service), called.tag, self._random)
-
-    def _fault(self, called: _Called) -> str:
-        """Why requests would not be answered; "" when nothing is known against it."""
-        traffic = traffic_of(called.service)
-        names = [
-            str(one["revisionName"])
-            for one in traffic
-            if (one.get("tag") == called.tag if called.tag else one["percent"])
-        ]
-        return next(filter(None, map(self._servers.fault, names)), "") if names else _why_not(called)
-
-    def _called(self, request: Request) -> _Called | Response:
+    def _route(self, request: Request) -> Route | Response:
         if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
             return _error(404, "the name of a model holds no slash, encoded or not")
-        documents = self._servers.documents
-        host, model = request.path_params.get("host"), request.path_params.get("model", "")
-        called = _by_host(documents, host) if host else _by_name(documents, model)
-        if called is not None:
-            return called
-        known = ", ".join(sorted(documents)) or "none yet"
-        return _error(
-            404,
-            f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them",
-        )
+        isvcs = self._autoscaler.isvcs
+        host, model = request.path_params.get("host", ""), request.path_params.get("model", "")
+        route = find_route(isvcs, host, model)
+        if route is not None:
+            return route
+        known = ", ".join(sorted(isvcs)) or "none yet"
+        text = f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them"
+        return _error(404, text)
 
 
-def _by_name(documents: Mapping[str, Document], name: str) -> _Called | None:
-    return _Called(documents[name], "") if name in documents else None
+async def _metadata(_: Request) -> Response:
+    return JSONResponse(_METADATA)
 
 
-def _by_host(documents: Mapping[str, Document], host: str) -> _Called | None:
-    name = host.removesuffix("-predictor")
-    tag, _, rest = name.partition("-")
-    if name == host or name in documents or rest not in documents or tag not in _TAGS:
-        return _by_name(documents, name) if name != host else None
-    return _Called(documents[rest], tag)
+async def _live(_: Request) -> Response:
+    return JSONResponse({"live": True})
 
 
-def _why_not(called: _Called) -> str:
-    name, traffic = called.service["metadata"]["name"], traffic_of(called.service)
-    if called.tag and traffic:
-        tags = ", ".join(one["tag"] for one in traffic if "tag" in one) or "none"
-        return f"no traffic of {name} carries the tag {called.tag}; tags: {tags}"
-    conditions = (called.service.get("status") or {}).get("conditions") or []
-    message = next((one.get("message", "") for one in conditions if one["type"] == "PredictorReady"), "")
-    why = f": {message}" if message else ""
-    return f"no revision of {name} has been ready yet{why}; `knoll rollout status {name}` shows more"
-
-
-def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers that a proxy hands on (RFC 9110, 7.6.1), in lower case."""
-    lower = [(name.lower(), value) for name, value in headers]
-    named = {
-        part.strip().lower() for name, value in lower if name == b"connection" for part in value.split(b",")
-    }
-    return [(name, value) for name, value in lower if name not in _HOP_BY_HOP and name not in named]
+async def _refuse_repository(_: Request) -> Response:
+    return _error(403, "models are loaded and unloaded by rollouts only: /v2/repository is not open")
 
 
 def _error(status: int, text: str) -> Response:
@@ -260,7 +155,3 @@ def _unavailable(text: str) -> Response:
 
 def _not_ready(name: str, fault: str) -> Response:
     return JSONResponse({"name": name, "ready": False, "error": fault}, 503)
-
-
-async def _blocked(_: Request) -> Response:
-    return _error(403, "models are loaded and unloaded by rollouts only: /v2/repository is not open")

@@ -1,9 +1,7 @@
-"""InferenceServices and Revisions in the document store: what `revisions` decides is written here, and
-nothing else is.
+"""InferenceServices and Revisions in the document store: `plan` decides, this module writes.
 
-Every method may be called again after a failure, and does only what is still missing. A status is written
-first and its event sent then: an event that is lost between the two is made up for by the sweep, as
-everywhere.
+Every method may be called again after a failure; it does only what is still missing. A status is written
+before its event is sent. If the event is lost between the two, the sweep makes up for it.
 """
 
 import logging
@@ -13,26 +11,28 @@ from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound, Rejected
 from knoll.events import object_changed
-from knoll.laptop.serving.revisions import Verdict, plan, service_of, with_verdict
+from knoll.laptop.serving.plan import plan
+from knoll.laptop.serving.revisions import Verdict, isvc_name, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
 
-__all__ = ["Documents", "Services"]
+__all__ = ["Documents", "InferenceServices"]
 
 _LOG = logging.getLogger(__name__)
 _SOURCE = "/knoll/laptop"
 _LONGEST_NAME = 63 - len("-predictor-00001")
+_NUMBERS = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
 
 
 class Documents(Cluster, Protocol):
-    """A cluster that can be asked cheaply whether anything has changed."""
+    """A cluster that can say cheaply whether anything has changed."""
 
     def revision(self) -> int:
         """A number that rises with every write."""
 
 
-class Services:
-    """The documents of all model servers. Every method raises Unavailable when the store or the broker does
-    not answer."""
+class InferenceServices:
+    """All InferenceServices and their Revisions. Every method raises Unavailable when the store or the broker
+    does not answer."""
 
     def __init__(self, documents: Documents, events: Events, clock: Clock) -> None:
         self._documents, self._events, self._clock = documents, events, clock
@@ -43,24 +43,22 @@ class Services:
         return self._documents.revision()
 
     def settle(self, url: str) -> tuple[list[Document], list[Document]]:
-        """Bring Revisions and status up to what the InferenceServices ask for; returns both kinds as they are
-        then."""
-        services = [one for one in self._documents.list("InferenceService") if _is_readable(one)]
-        revisions = self._documents.list("Revision")
-        names = {one["metadata"]["name"] for one in services}
-        self._delete(one["metadata"]["name"] for one in revisions if service_of(one) not in names)
-        settled = [
-            self._settled(
-                one, [each for each in revisions if service_of(each) == one["metadata"]["name"]], url
-            )
-            for one in services
-        ]
+        """Write the Revisions and the status that the InferenceServices ask for; return both kinds as they
+        are then."""
+        isvcs = [one for one in self._documents.list("InferenceService") if _is_readable(one)]
+        revisions: dict[str, list[Document]] = {one["metadata"]["name"]: [] for one in isvcs}
+        for one in self._documents.list("Revision"):
+            if (name := isvc_name(one)) in revisions:
+                revisions[name].append(one)
+            else:
+                self._delete([one["metadata"]["name"]])
+        settled = [self._try_settle(one, revisions[one["metadata"]["name"]], url) for one in isvcs]
         return settled, self._documents.list("Revision")
 
     def publish(self) -> None:
-        """Send the events of the status changes that have not been sent."""
-        for name, service in list(self._unsent.items()):
-            self._events.publish(object_changed(service, source=_SOURCE, time=self._clock.now()))
+        """Send the events of those status changes that have not been sent."""
+        for name, isvc in list(self._unsent.items()):
+            self._events.publish(object_changed(isvc, source=_SOURCE, time=self._clock.now()))
             del self._unsent[name]
 
     def judge(self, revision: Document, found: Verdict) -> None:
@@ -72,22 +70,22 @@ class Services:
                     self._documents.update(with_verdict(live, found), status=True)
                     return
 
-    def _settled(self, service: Document, revisions: Sequence[Document], url: str) -> Document:
+    def _try_settle(self, isvc: Document, revisions: Sequence[Document], url: str) -> Document:
         try:
-            return self._settle(service, revisions, url)
-        except Rejected as error:  # one that no Revision can be made of must not stop the others
-            _LOG.warning("cannot serve %s: %s", service["metadata"]["name"], error)
-            return service
+            return self._settle(isvc, revisions, url)
+        except Rejected as error:  # if no Revision can be made of it, it must not stop the others
+            _LOG.warning("cannot serve %s: %s", isvc["metadata"]["name"], error)
+            return isvc
 
-    def _settle(self, service: Document, revisions: Sequence[Document], url: str) -> Document:
-        decided = plan(service, revisions, url)
+    def _settle(self, isvc: Document, revisions: Sequence[Document], url: str) -> Document:
+        decided = plan(isvc, revisions, url)
         self._delete(decided.delete)
         if decided.create is not None:
             self._documents.create(decided.create)
-        if decided.status == service.get("status"):
-            return service
-        written = self._documents.update({**service, "status": decided.status}, status=True)
-        self._unsent[service["metadata"]["name"]] = written
+        if decided.status == isvc.get("status"):
+            return isvc
+        written = self._documents.update({**isvc, "status": decided.status}, status=True)
+        self._unsent[isvc["metadata"]["name"]] = written
         return written
 
     def _delete(self, revisions: Iterable[str]) -> None:
@@ -96,26 +94,21 @@ class Services:
                 self._documents.delete("Revision", name)
 
 
-def _is_readable(service: Document) -> bool:
-    """A cluster's admission checks far more; here it is what the code relies on."""
-    name, predictor = service["metadata"]["name"], (service.get("spec") or {}).get("predictor")
+def _is_readable(isvc: Document) -> bool:
+    """Whether the document has what the code relies on; the admission of a cluster checks far more."""
+    name, predictor = isvc["metadata"]["name"], (isvc.get("spec") or {}).get("predictor")
     fault = _fault(predictor) if isinstance(predictor, Mapping) else "spec.predictor is missing"
     if len(name) > _LONGEST_NAME:
-        fault = f"its name has more than {_LONGEST_NAME} characters: those of its revisions would be too long"
+        fault = f"its name has more than {_LONGEST_NAME} characters: those of its Revisions would be too long"
     if fault:
-        _LOG.warning("InferenceService %s is left alone: %s", name, fault)
+        _LOG.warning("InferenceService %s is not served: %s", name, fault)
     return not fault
 
 
 def _fault(predictor: Mapping[str, Any]) -> str:
-    numbers = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
-    wrong = [
-        name
-        for name in numbers
-        if name in predictor and (type(predictor[name]) is not int or predictor[name] < 0)
-    ]
-    if wrong:
-        return f"spec.predictor.{wrong[0]} must be a number from 0"
+    for name in _NUMBERS:
+        if name in predictor and (type(predictor[name]) is not int or predictor[name] < 0):
+            return f"spec.predictor.{name} must be a whole number from 0"
     if predictor.get("canaryTrafficPercent", 0) > 100:
         return "spec.predictor.canaryTrafficPercent must be at most 100"
     containers = predictor.get("containers", [])

@@ -1,9 +1,9 @@
-"""How KServe in Knative mode splits traffic between the newest ready revision and the one that was rolled out
+"""How KServe in Knative mode splits traffic between the newest ready Revision and the one that was rolled out
 before it.
 
 The rules are those of KServe's ksvc_reconciler.go (`createKnativeService`) and inference_service_status.go
-(`PropagateStatus`). `canaryTrafficPercent` counts only once a revision has been rolled out; a revision is
-rolled out when it has 100 % as the newest ready one; only one step back is remembered.
+(`PropagateStatus`). A Revision is rolled out when it is the newest ready one and has 100 %.
+`canaryTrafficPercent` counts only after one has been rolled out. KServe remembers one step back.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ __all__ = ["Rollout", "Target", "settle"]
 
 @dataclass(frozen=True)
 class Target:
-    """One part of the traffic; `is_latest` marks the target that follows the newest ready revision."""
+    """One part of the traffic. `is_latest` marks the target that follows the newest ready Revision."""
 
     revision: str
     percent: int
@@ -23,7 +23,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Rollout:
-    """Names of the newest revision, the newest that has been ready, the one rolled out and the one before it;
+    """Names of the newest Revision, the newest that has been ready, the one rolled out and the one before it;
     "" where there is none."""
 
     created: str
@@ -36,8 +36,8 @@ class Rollout:
 def settle(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> Rollout:
     """The rollout with its traffic, once KServe has nothing more to change.
 
-    That takes it several reconciliations: what is rolled out decides the next split, and the split what is
-    rolled out.
+    KServe needs several reconciliations: the Revision that is rolled out decides the next split, and the
+    split decides which Revision is rolled out.
     """
     settled = _propagate(replace(rollout, traffic=_split(rollout, canary_percent, is_tagged)))
     if (settled.rolled_out, settled.previous) == (rollout.rolled_out, rollout.previous):

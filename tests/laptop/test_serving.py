@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from knoll.laptop.serving.instance import Command, Replica, backoff
-
-_SERVER = Path(__file__).with_name("model_server.py")
+from knoll.laptop.serving.activator import Activator
+from knoll.laptop.serving.instance import Command, Instance, backoff
+from laptop.running import SERVER, Eventually, Laptop, LaptopWith
 
 
 def _is_alive(pid: int) -> bool:
@@ -23,15 +23,15 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def test_a_service_becomes_ready_and_says_so(laptop, eventually):
+def test_a_service_becomes_ready_and_says_so(laptop: Laptop, eventually: Eventually) -> None:
     """One revision, one process, a status as KServe writes it, and an object-change event for each status."""
     laptop.serve("--version", "v1")
     status = laptop.status()
     assert status["url"] == laptop.front.url
     assert status["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00001"
     assert {one["type"]: one["status"] for one in status["conditions"]}["PredictorReady"] == "True"
-    eventually(lambda: laptop.sent and laptop.sent[-1].data["status"] == laptop.status())
-    event = laptop.sent[-1]
+    eventually(lambda: laptop.events.taken and laptop.events.taken[-1].data["status"] == laptop.status())
+    event = laptop.events.taken[-1]
     assert event.type == "dev.knative.apiserver.resource.update"
     assert event.extensions["kind"] == "InferenceService"
     answer = laptop.predict()
@@ -40,7 +40,9 @@ def test_a_service_becomes_ready_and_says_so(laptop, eventually):
     assert laptop.starts() == 1
 
 
-def test_a_canary_runs_beside_the_champion_until_it_is_promoted(laptop, eventually):
+def test_a_canary_runs_beside_the_champion_until_it_is_promoted(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """20/80 once the candidate is ready, each reachable by its tag; after promotion everything is the
     candidate's."""
     laptop.serve("--version", "v1")
@@ -58,7 +60,9 @@ def test_a_canary_runs_beside_the_champion_until_it_is_promoted(laptop, eventual
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v2"}
 
 
-def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(laptop, eventually):
+def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """Its last log line is in the status, and the champion serves on."""
     laptop.serve("--version", "v1")
     laptop.apply("--version", "v2", "--fail", "ValueError: weights do not match", canary=20)
@@ -74,7 +78,7 @@ def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(laptop, 
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v1"}
 
 
-def test_a_candidate_that_never_is_ready_is_given_up(laptop_with, eventually):
+def test_a_candidate_that_never_is_ready_is_given_up(laptop_with: LaptopWith, eventually: Eventually) -> None:
     """After the progress deadline its server is stopped and PredictorReady is False."""
     with laptop_with(progress_deadline=0.6) as laptop:
         laptop.apply("--never")
@@ -85,43 +89,47 @@ def test_a_candidate_that_never_is_ready_is_given_up(laptop_with, eventually):
             laptop.cluster.get("Revision", "digits-predictor-00001")["status"]["conditions"][0]["reason"]
             == "ProgressDeadlineExceeded"
         )
-        eventually(lambda: not laptop.servers.running)
+        eventually(lambda: not laptop.autoscaler.running)
         assert laptop.predict().status_code == 503
 
 
-def test_an_idle_server_stops_and_the_next_request_is_answered(laptop_with, eventually):
+def test_an_idle_server_stops_and_the_next_request_is_answered(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
     """0 processes after the idle time; the request that wakes the model is held and answered."""
     with laptop_with(idle=0.3) as laptop:
         laptop.serve("--delay", "0.3")
         pid = laptop.predict().json()["pid"]
-        eventually(lambda: not laptop.servers.running and not _is_alive(pid))
+        eventually(lambda: not laptop.autoscaler.running and not _is_alive(pid))
         assert laptop.http.get("/v1/models/digits").json() == {"name": "digits", "ready": True}
-        assert laptop.servers.running == []
+        assert laptop.autoscaler.running == []
         assert laptop.predict().status_code == 200
 
 
-def test_with_min_replicas_a_server_is_kept_and_brought_back(laptop_with, eventually):
+def test_with_min_replicas_a_server_is_kept_and_brought_back(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
     """minReplicas 1 outlives the idle time, a crash and a restart of the platform."""
     with laptop_with(idle=0.2) as laptop:
         laptop.serve(minReplicas=1)
         assert laptop.predict(content=b"crash once").status_code == 200
         laptop.restart()
-        eventually(lambda: laptop.servers.running == ["digits-predictor-00001"])
+        eventually(lambda: laptop.autoscaler.running == ["digits-predictor-00001"])
         assert laptop.predict().status_code == 200
 
 
-def test_after_a_restart_nothing_starts_before_it_is_needed(laptop):
+def test_after_a_restart_nothing_starts_before_it_is_needed(laptop: Laptop) -> None:
     """A revision that was ready once is known to be so: it starts with its first request."""
     laptop.serve()
     laptop.restart()
     assert laptop.is_settled()
-    assert laptop.servers.running == []
+    assert laptop.autoscaler.running == []
     assert laptop.starts() == 1
     assert laptop.status()["url"] == laptop.front.url
     assert laptop.predict().status_code == 200
 
 
-def test_deletion_stops_everything(laptop, eventually):
+def test_deletion_stops_everything(laptop: Laptop, eventually: Eventually) -> None:
     """No process, no Revision and no route are left."""
     laptop.serve()
     pid = laptop.predict().json()["pid"]
@@ -131,11 +139,13 @@ def test_deletion_stops_everything(laptop, eventually):
     assert laptop.predict().status_code == 404
 
 
-def test_a_request_that_waits_for_a_model_that_is_deleted_is_answered(laptop_with, eventually):
+def test_a_request_that_waits_for_a_model_that_is_deleted_is_answered(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
     """The start is called off, its process ends, and the request gets 503 at once."""
     with laptop_with(idle=0.2) as laptop:
         laptop.serve("--delay", "1")
-        eventually(lambda: not laptop.servers.running)
+        eventually(lambda: not laptop.autoscaler.running)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(laptop.predict)
             eventually(lambda: laptop.starts() == 2)
@@ -145,7 +155,9 @@ def test_a_request_that_waits_for_a_model_that_is_deleted_is_answered(laptop_wit
         eventually(lambda: not _is_alive(pid))
 
 
-def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventually):
+def test_an_image_without_entry_point_is_refused_with_a_reason(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """The status names the image and what this machine has."""
     laptop.serve()
     document = laptop.cluster.get("InferenceService", "digits")
@@ -162,7 +174,7 @@ def test_an_image_without_entry_point_is_refused_with_a_reason(laptop, eventuall
     assert laptop.predict().status_code == 200
 
 
-def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop):
+def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop: Laptop) -> None:
     """A document that no cluster would admit is left alone."""
     metadata = {"name": "broken"}
     laptop.cluster.create(
@@ -177,7 +189,9 @@ def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop):
     assert laptop.predict().status_code == 200
 
 
-def test_a_quantity_that_cannot_be_read_harms_no_other_service(laptop, eventually):
+def test_a_quantity_that_cannot_be_read_harms_no_other_service(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """The revision is refused with the reason, the others are served on."""
     laptop.serve()
     laptop.serve(name="odd")
@@ -190,7 +204,7 @@ def test_a_quantity_that_cannot_be_read_harms_no_other_service(laptop, eventuall
     assert laptop.predict().status_code == 200
 
 
-def test_a_server_that_cannot_be_started_now_is_started_later(laptop, eventually):
+def test_a_server_that_cannot_be_started_now_is_started_later(laptop: Laptop, eventually: Eventually) -> None:
     """A log that cannot be written, as on a full disk, holds a new revision up and does not fail it."""
     (laptop.folder / "logs").touch()
     laptop.apply()
@@ -201,21 +215,21 @@ def test_a_server_that_cannot_be_started_now_is_started_later(laptop, eventually
     assert laptop.predict().status_code == 200
 
 
-def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path):
+def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path: Path) -> None:
     """Between the look that finds it idle and its end, a request may take it."""
 
     async def answer() -> int:
         async with aiohttp.ClientSession() as http:
-            argv = (sys.executable, str(_SERVER), "--starts", str(tmp_path / "starts"))
+            argv = (sys.executable, str(SERVER), "--starts", str(tmp_path / "starts"))
             command = Command("r", argv, {"K_REVISION": "r", "S3": "key"}, tmp_path / "log", "/ready", 0)
-            replica = Replica(command, http)
-            await replica.start(20.0)
-            resting = asyncio.create_task(replica.rest(0.0))
-            async with replica.slot(20.0) as address:
-                await resting
+            activator = Activator(Instance(command, http))
+            await activator.start(20.0)
+            stopping = asyncio.create_task(activator.stop_if_idle(0.0))
+            async with activator.slot(20.0) as address:
+                await stopping
                 async with http.get(f"{address}/ready") as found:
                     status = found.status
-            await replica.close()
+            await activator.close()
             return status
 
     assert asyncio.run(answer()) == 200
@@ -224,6 +238,6 @@ def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path):
 @pytest.mark.parametrize(
     ("crashes", "seconds"), [(0, 0.0), (1, 0.0), (2, 1.0), (3, 2.0), (5, 8.0), (50, 30.0)]
 )
-def test_crashes_in_a_row_wait_longer_and_longer(crashes, seconds):
+def test_crashes_in_a_row_wait_longer_and_longer(crashes: int, seconds: float) -> None:
     """The first restart is at once, the later ones double up to half a minute."""
     assert backoff(crashes) == seconds

@@ -1,0 +1,101 @@
+"""Holds requests for the instance of one Revision until it is ready and has a free place.
+
+An instance is idle when no request uses it and no start waits for it. It is never stopped while a request
+holds it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from knoll.errors import Unavailable
+from knoll.laptop.serving.instance import Failure, Instance
+
+__all__ = ["Activator"]
+
+_QUEUE = 1000  # requests that may wait beside those that the instance works on
+_DRAIN = 10.0  # seconds
+
+
+class Activator:
+    """The way to one instance. All its state belongs to one event loop."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self._revision, concurrency = instance.command.revision, instance.command.concurrency
+        self._slots, self._limit = asyncio.Semaphore(concurrency or _QUEUE), concurrency + _QUEUE
+        self._users = 0
+        self._idle_since = _now()
+
+    def is_idle(self, seconds: float) -> bool:
+        """Whether the instance runs and has been unused for so long."""
+        return self.instance.is_ready and self._users == 0 and _now() - self._idle_since >= seconds
+
+    async def start(self, patience: float) -> Failure | None:
+        """Get the instance ready within `patience` seconds; if that fails, say why."""
+        with self._use():
+            outcome = await self.instance.start(patience)
+        return outcome if isinstance(outcome, Failure) else None
+
+    @asynccontextmanager
+    async def slot(self, patience: float) -> AsyncIterator[str]:
+        """The base URL, for one request: starts the instance and waits for a free place. Raises Unavailable
+        if there is none in time."""
+        if self._users >= self._limit:
+            waiting = f"{self._users} requests wait for {self._revision} already"
+            raise Unavailable(waiting, fix="send fewer requests at a time")
+        with self._use():
+            # before the queue, so that all waiting requests share one start, and its failure
+            await self._address(patience)
+            await self._take_slot(patience)
+            try:
+                yield await self._address(patience)
+            finally:
+                self._slots.release()
+
+    async def stop_if_idle(self, seconds: float) -> None:
+        """End the instance if it still is idle: a request may have come since the last look."""
+        if self.is_idle(seconds):
+            await self.instance.stop()
+
+    async def close(self) -> None:
+        """Take no more requests, let those in flight finish, and end the instance."""
+        await self.instance.forbid_start()
+        deadline = _now() + _DRAIN
+        while self._users and _now() < deadline:
+            await asyncio.sleep(0.02)
+        await self.instance.stop()
+
+    @contextmanager
+    def _use(self) -> Iterator[None]:
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._idle_since = _now()
+
+    async def _take_slot(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{self._revision} is busy: none of its requests ended within {patience:g} s",
+                fix="send fewer requests at a time",
+            ) from error
+
+    async def _address(self, patience: float) -> str:
+        fix = f"read {self.instance.command.log}"
+        try:
+            async with asyncio.timeout(patience):
+                outcome = await self.instance.start(patience)
+        except TimeoutError as error:
+            raise Unavailable(f"{self._revision} is not ready after {patience:g} s", fix=fix) from error
+        if isinstance(outcome, Failure):
+            raise Unavailable(f"{self._revision} does not start: {outcome.message}", fix=fix)
+        return outcome
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

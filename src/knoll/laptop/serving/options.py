@@ -1,0 +1,50 @@
+"""How instances run, and what command a Revision becomes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from knoll.laptop.containers import Unrunnable, command_of, environment_of
+from knoll.laptop.serving.instance import Command
+from knoll.ports import Document
+
+__all__ = ["ServingOptions", "instance_command"]
+
+_PROBE = "/v2/health/ready"
+
+
+@dataclass(frozen=True)
+class ServingOptions:
+    """How instances run.
+
+    `url` is the base URL of the gateway, `logs` the folder of their logs. `entry_points` has the command of
+    each image, `secrets` the variables of each secret; every instance gets `environment`. An instance stops
+    after `idle` seconds without a request. A new Revision must be ready after `progress_deadline` seconds.
+    """
+
+    url: str
+    logs: Path
+    entry_points: Mapping[str, Sequence[str]]
+    secrets: Mapping[str, Mapping[str, str]]
+    environment: Mapping[str, str]
+    idle: float = 60.0
+    progress_deadline: float = 120.0
+
+
+def instance_command(revision: Document, options: ServingOptions) -> Command:
+    """The command of a Revision's instance. Raises Unrunnable or Rejected if there can be none."""
+    name, spec = revision["metadata"]["name"], revision["spec"]
+    if not spec.get("containers"):
+        raise Unrunnable(
+            "InvalidSpec", "spec.predictor has no containers: a laptop does not know predictor.model"
+        )
+    container = spec["containers"][0]
+    given = {**options.environment, "K_REVISION": name}
+    return Command(
+        revision=name,
+        argv=tuple(command_of(container, options.entry_points)),
+        environment=environment_of(container, given, options.secrets, ()),
+        log=options.logs / f"{name}.log",
+        probe=((container.get("readinessProbe") or {}).get("httpGet") or {}).get("path", _PROBE),
+        concurrency=int(spec.get("containerConcurrency") or 0),
+    )

@@ -1,0 +1,56 @@
+"""One HTTP request on its way to an instance, and the answer on its way back."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import aiohttp
+from starlette.requests import Request
+from starlette.responses import Response
+from yarl import URL
+
+__all__ = ["forward"]
+
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade content-length host".split()
+)
+_OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
+
+
+async def forward(
+    http: aiohttp.ClientSession, address: str, revision: str, request: Request, body: bytes
+) -> Response:
+    """Send the request with this body to the instance at `address`; return its answer. Raises
+    aiohttp.ClientError."""
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in _end_to_end(request.headers.raw)
+    ]
+    async with http.request(
+        request.method,
+        _url(address, request),
+        headers=headers,
+        data=BytesIO(body) if body else None,
+        allow_redirects=False,
+    ) as found:
+        answer = Response(await found.read(), found.status)
+    answer.raw_headers += [one for one in _end_to_end(found.raw_headers) if one[0] not in _OF_THE_FRONT]
+    answer.raw_headers.append((b"x-knoll-revision", revision.encode()))
+    return answer
+
+
+def _url(address: str, request: Request) -> URL:
+    """Path and query as they came, without the host in the path."""
+    path = request.scope["raw_path"].decode("latin-1")
+    if "host" in request.path_params:
+        path = "/" + path.split("/", 2)[2]
+    query = request.scope["query_string"].decode("latin-1")
+    return URL(f"{address}{path}?{query}" if query else address + path, encoded=True)
+
+
+def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that a proxy hands on (RFC 9110, 7.6.1), in lower case."""
+    lower = [(name.lower(), value) for name, value in headers]
+    named = {
+        part.strip().lower() for name, value in lower if name == b"connection" for part in value.split(b",")
+    }
+    return [(name, value) for name, value in lower if name not in _HOP_BY_HOP and name not in named]

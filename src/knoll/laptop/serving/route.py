@@ -1,0 +1,71 @@
+"""Which InferenceService a request means, and which Revision answers it. Nothing here does anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from knoll.laptop.serving.status import traffic_of
+from knoll.ports import Document
+
+__all__ = ["Route", "find_route", "pick", "targets", "why_unavailable"]
+
+_TAGS = ("latest", "prev")
+_SUFFIX = "-predictor"
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a request asks for: an InferenceService, and the tag of one Revision; "" means that the traffic
+    weights choose."""
+
+    isvc: Document
+    tag: str
+
+    @property
+    def name(self) -> str:
+        """Name of the InferenceService."""
+        return str(self.isvc["metadata"]["name"])
+
+
+def find_route(isvcs: Mapping[str, Document], host: str, model: str) -> Route | None:
+    """The route by host, such as digits-predictor or prev-digits-predictor, or, if there is no host, by the
+    name of the model."""
+    if not host:
+        return Route(isvcs[model], "") if model in isvcs else None
+    if not host.endswith(_SUFFIX):
+        return None
+    name = host.removesuffix(_SUFFIX)
+    if name in isvcs:
+        return Route(isvcs[name], "")
+    tag, _, rest = name.partition("-")
+    return Route(isvcs[rest], tag) if tag in _TAGS and rest in isvcs else None
+
+
+def pick(traffic: Sequence[Document], tag: str, random: Random) -> str:
+    """The Revision that answers: the one behind the tag, or one by the weights; "" if there is none."""
+    if tag:
+        return next((str(one["revisionName"]) for one in traffic if one.get("tag") == tag), "")
+    weights = [one["percent"] for one in traffic]
+    return str(random.choices(traffic, weights)[0]["revisionName"]) if any(weights) else ""
+
+
+def targets(route: Route) -> list[str]:
+    """Names of all Revisions that may answer."""
+    traffic = traffic_of(route.isvc)
+    if route.tag:
+        return [str(one["revisionName"]) for one in traffic if one.get("tag") == route.tag]
+    return [str(one["revisionName"]) for one in traffic if one["percent"]]
+
+
+def why_unavailable(route: Route) -> str:
+    """Why no Revision answers on this route, and what to do."""
+    traffic = traffic_of(route.isvc)
+    if route.tag and traffic:
+        tags = ", ".join(one["tag"] for one in traffic if "tag" in one) or "none"
+        return f"no revision of {route.name} has the tag {route.tag}; tags: {tags}"
+    conditions = (route.isvc.get("status") or {}).get("conditions") or []
+    message = next((one.get("message", "") for one in conditions if one["type"] == "PredictorReady"), "")
+    why = f": {message}" if message else ""
+    return (
+        f"no revision of {route.name} has been ready yet{why}; `knoll rollout status {route.name}` shows more"
+    )
