@@ -72,7 +72,7 @@ def test_the_slot_and_every_name_in_the_model_is_a_use() -> None:
     }
     uses = find_uses(model, slot, [], "s3://m/models/digits/")
     assert sorted(map(int, (name[1:] for name in uses.reasons))) == [1, 2, 3, 4, 6, 7]
-    assert (uses.tried, uses.refused, uses.reasons["v000004"]) == (4, {"v000005"}, "champion")
+    assert (uses.tried, uses.refused, uses.reasons["v000004"]) == (4, frozenset({"v000005"}), "champion")
 
 
 def test_whatever_serves_a_version_uses_it() -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import ClusterUnavailable, KnollError, NotFound
@@ -17,6 +18,7 @@ from knoll.names import join, run_id, version_name
 from knoll.ports import Document, Platform
 from knoll.predict.loading import fetch_version
 from knoll.records.claim import claim_uri
+from knoll.records.evidence import Report, find_reports, write_report
 from knoll.records.inbox import inbox_uri
 from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
@@ -45,19 +47,11 @@ class Killed(BaseException):
 
 
 @dataclass
-class Time:
-    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.present
-
-
-@dataclass
 class World:
     """A store and a cluster, and what happens beside: `before` is called before each of their calls, with its
     number."""
 
-    time: Time = field(default_factory=Time)
+    time: MemoryClock = field(default_factory=MemoryClock)
     before: Callable[[int], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -166,6 +160,19 @@ def test_what_is_superfluous_goes_and_all_else_stays() -> None:
         for place in ("claims", "outcomes", "progress", "inbox")
     ] == [8, 7, 0, 1]
     assert make_plan(world.platform, [], 2).objects == 0
+
+
+def test_reports_on_a_version_are_no_use_of_it_and_go_with_it() -> None:
+    world = make_world()
+    for number in (1, 2, 5):
+        write_report(Report("digits", version_name(number), "pod", 9, 0), world.platform.bucket)
+    world.collect()
+    assert world.has_files() == [2, 5, 6, 8]
+    assert [number for number in range(1, 9) if reports(world, number)] == [2, 5]
+
+
+def reports(world: World, number: int) -> list[str]:
+    return list(find_reports("digits", version_name(number), world.platform.bucket))
 
 
 def test_a_clock_that_runs_years_ahead_changes_nothing_of_that() -> None:
@@ -293,7 +300,8 @@ def test_a_version_that_is_chosen_before_any_call_is_whole_or_can_never_be_loade
     serves what stays."""
     stayed = set()
     for moment in range(total_calls() + 1):
-        world, loaded = make_world(), []
+        world = make_world()
+        loaded: list[bool] = []
 
         def choose(
             number: int, world: World = world, loaded: list[bool] = loaded, moment: int = moment

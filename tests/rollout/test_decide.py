@@ -1,19 +1,25 @@
 """The next step of a rollout, as a table of slots and what is observed."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from knoll.errors import NewerSchema
 from knoll.models import GateSpec, RolloutSpec
+from knoll.records.evidence import Report
 from knoll.records.manifest import Manifest
-from knoll.rollout.decide import Hold, Promote, Replay, Rollback, See, Settle, Shift, next_step
+from knoll.rollout.decide import Hold, Promote, Replay, Rollback, Settle, Shift, TrafficSeen, next_step
+from knoll.rollout.evidence import count
 from knoll.rollout.gate import why_not
 from knoll.rollout.inference_service import Observed
-from knoll.rollout.slot import Evidence, Slot, slot_from_status, slot_to_status
+from knoll.rollout.slot import Counts, Evidence, Slot, slot_from_status, slot_to_status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POLICY = RolloutSpec(steps=(20, 50), minRequests=20, bake="60s", progressDeadline="100s")
+POLICY = RolloutSpec.model_validate(
+    {"steps": [20, 50], "minRequests": 20, "bake": "60s", "progressDeadline": "100s"}
+)
 READY = Observed(is_ready=True, percent=20)
 
 
@@ -22,7 +28,7 @@ def ago(seconds: float) -> str:
 
 
 def evidence(requests: int, errors: int = 0, before: int = 0) -> Evidence:
-    return Evidence({"pod": (requests, errors)}, before=before)
+    return Evidence(Counts(requests, errors, in_step=requests - before), before=before)
 
 
 CANARY = Slot(
@@ -46,7 +52,7 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
             Rollback,
         ),
         ("a ready candidate gets its first traffic", DEPLOYING, READY, Shift),
-        ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, See),
+        ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, TrafficSeen),
         ("traffic that is not seen is waited for", replace(CANARY, seen=""), replace(READY, percent=0), Hold),
         ("too few requests are waited for", CANARY, READY, Hold),
         ("after a pause samples are replayed", replace(CANARY, seen=ago(30)), READY, Replay),
@@ -103,6 +109,54 @@ def test_a_slot_survives_the_way_through_a_status_with_what_others_keep_there() 
     status = slot_to_status(slot, {"dataset": {"state": "Landed"}})
     assert slot_from_status(status) == slot
     assert status["dataset"] == {"state": "Landed"}
+
+
+def test_a_status_of_another_knoll_is_read_and_keeps_its_fields() -> None:
+    """Fields that only a newer knoll knows stay as long as they are about the same decision or rollout."""
+    slot = replace(CANARY, evidence=evidence(7)).moved("Shift", ago(0), "enough", percent=50)
+    status = json.loads(json.dumps(slot_to_status(slot, {})))
+    status["rollout"]["arms"] = 2
+    status["rollout"]["evidence"]["sessions"] = 5
+    status["rollout"]["transition"]["judge"] = "e-process"
+    assert slot_from_status(status) == slot
+    assert slot_to_status(slot, status) == status
+    after = slot_to_status(slot.moved("Bake", ago(0), "enough"), status)["rollout"]
+    assert (after["arms"], after["evidence"]["sessions"], "judge" in after["transition"]) == (2, 5, False)
+    other = slot_to_status(slot.moved("Start", ago(0), "new", candidate="v000009"), status)["rollout"]
+    assert (other["arms"], "sessions" in other["evidence"]) == (2, False)
+
+
+@pytest.mark.parametrize("name", ["number", "action", "at", "version", "percent", "reason", "evidence"])
+def test_a_status_without_a_field_is_read(name: str) -> None:
+    status = slot_to_status(CANARY.moved("Shift", ago(0), "enough"), {})
+    rollout = {**status["rollout"]}
+    rollout["transition"] = {key: one for key, one in rollout["transition"].items() if key != name}
+    assert slot_from_status({"phase": "Canary", "rollout": rollout}).transition is not None
+    assert slot_from_status({"phase": "Canary", "rollout": {}}) == Slot(phase="Canary")
+
+
+def test_a_phase_that_only_a_newer_knoll_knows_is_left_to_it() -> None:
+    with pytest.raises(NewerSchema, match="Pausing"):
+        slot_from_status({"phase": "Pausing"})
+
+
+def test_counts_that_knoll_0_1_kept_in_the_status_still_count() -> None:
+    """An instance that both knolls know counts once, with the larger numbers."""
+    found = {"instances": {"a": [30, 1], "b": [5, 5]}, "replays": [20, 2], "before": 40}
+    slot = slot_from_status({"phase": "Canary", "rollout": {"evidence": found}})
+    reports = {name: Report("digits", "v000002", name, *counts) for name, counts in REPORTED.items()}
+    counts = count(slot.evidence, reports).counts
+    assert counts == Counts(requests=50 + 5 + 10 + 20, errors=1 + 5 + 3 + 2, replayed=20, in_step=45)
+    kept = slot_to_status(slot, {})["rollout"]["evidence"]
+    assert {name: kept[name] for name in found} == found
+
+
+REPORTED = {"a": (50, 0), "b": (4, 4), "c": (10, 3)}
+
+
+def test_what_was_reported_before_the_rollout_does_not_count() -> None:
+    reports = {"a": Report("digits", "v000002", "a", 12, 7)}
+    assert count(Evidence(earlier=(10, 6), before=1), reports).counts == Counts(2, 1, 0, 1)
 
 
 def manifest(version: str, **metrics: float) -> Manifest:

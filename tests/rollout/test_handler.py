@@ -4,18 +4,20 @@ rules."""
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import AlreadyExists
-from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, Event, new_event
+from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.names import join
 from knoll.ports import Answer, Document, Platform
+from knoll.records.evidence import find_reports
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
@@ -42,25 +44,6 @@ MODEL: Document = {
 
 
 @dataclass
-class Time:
-    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.present
-
-    def pass_(self, seconds: float) -> None:
-        self.present += timedelta(seconds=seconds)
-
-
-@dataclass
-class Sink:
-    events: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
-
-
-@dataclass
 class Replays:
     """A predictor that answers replays: with `status`, as the version in `serves`."""
 
@@ -81,8 +64,8 @@ class World:
     """A platform, and what KServe would do with the InferenceService."""
 
     platform: Platform
-    time: Time
-    sink: Sink
+    time: MemoryClock
+    sink: MemoryEvents
     broken: set[str] = field(default_factory=set)
 
     def publish(self, version: str, accuracy: float) -> None:
@@ -132,7 +115,7 @@ class World:
         version, canary = self.served()
         revision = f"digits-{service['metadata']['generation']}-{version}"
         is_ready = version not in self.broken
-        predictor = {
+        predictor: dict[str, Any] = {
             "latestCreatedRevision": revision,
             "latestReadyRevision": revision if is_ready else "before",
         }
@@ -164,7 +147,8 @@ class World:
         self.platform.cluster.update({**live, "status": {"conditions": [ready]}}, status=True)
 
     def status(self) -> Document:
-        return self.platform.cluster.get("Model", "digits")["status"]
+        status: Document = self.platform.cluster.get("Model", "digits")["status"]
+        return status
 
     def records(self) -> list[str]:
         root = rollouts_uri("s3://knoll-models", "digits")
@@ -174,7 +158,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    time, sink = Time(), Sink()
+    time, sink = MemoryClock(), MemoryEvents()
     settings = Settings(home=tmp_path)
     cluster = LocalCluster(tmp_path / "knoll.db", "default", time)
     cluster.create(MODEL)
@@ -185,7 +169,7 @@ def promote_first(world: World) -> None:
     world.publish("v000001", 0.95)
     world.tell(TRAINING_SUCCEEDED)
     world.observe("v000001", 20)
-    world.time.pass_(61)
+    world.time.move(61)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
 
@@ -194,7 +178,7 @@ def test_a_first_version_is_promoted_after_its_requests_and_bake(world: World) -
     promote_first(world)
     assert world.served() == ("v000001", None)
     assert world.records() == ["1 Start 100", "1 Shift 100", "1 Bake 100", "1 Promote 100"]
-    assert [event.type.rpartition(".")[2] for event in world.sink.events] == [
+    assert [event.type.rpartition(".")[2] for event in world.sink.taken] == [
         "started",
         "shifted",
         "shifted",
@@ -213,7 +197,7 @@ def test_a_second_version_goes_through_each_step_of_the_canary(world: World) -> 
     assert world.served() == ("v000002", 50)
     world.observe("v000002", 40)
     assert world.served() == ("v000002", None)
-    world.time.pass_(61)
+    world.time.move(61)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["champion"], world.status()["previous"]) == ("v000002", "v000001")
     assert world.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"]
@@ -227,6 +211,70 @@ def test_reports_that_come_twice_or_late_count_once(world: World) -> None:
         world.observe("v000002", requests)
     assert world.served() == ("v000002", 20)
     assert world.status()["rollout"]["evidence"]["requests"] == 19
+
+
+def test_reports_of_the_candidate_and_the_champion_are_kept_and_no_others(world: World) -> None:
+    """Also while nothing is on trial; the status of the Model has nothing of them but the totals."""
+    promote_first(world)
+    world.observe("v000001", 30, errors=1)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    for version, requests in (("v000001", 40), ("v000002", 7), ("v000003", 9), ("", 9)):
+        world.observe(version, requests)
+    kept = {version: reports(world, version) for version in ("v000001", "v000002", "v000003", "")}
+    assert kept == {
+        "v000001": {"pod-v000001": (40, 0)},
+        "v000002": {"pod-v000002": (7, 0)},
+        "v000003": {},
+        "": {},
+    }
+    evidence = world.status()["rollout"]["evidence"]
+    assert (evidence["requests"], "instances" in evidence) == (7, False)
+
+
+def reports(world: World, version: str) -> dict[str, tuple[int, int]]:
+    found = find_reports("digits", version, world.platform.bucket)
+    return {name: (one.requests, one.errors) for name, one in found.items()}
+
+
+def test_a_rollout_that_knoll_0_1_began_goes_on_with_its_counts(world: World) -> None:
+    """Its function may still run beside this one, and writes what it is told into the status."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    old_counts(world, {"pod-a": [12, 0]})
+    world.observe("v000002", 5)
+    assert world.status()["rollout"]["evidence"]["requests"] == 17
+    old_counts(world, {"pod-a": [12, 0], "pod-v000002": [6, 0]})
+    world.observe("v000002", 5)
+    assert world.served() == ("v000002", 20)
+    assert world.status()["rollout"]["evidence"]["requests"] == 18
+    assert world.status()["rollout"]["evidence"]["instances"] == {"pod-a": [12, 0], "pod-v000002": [6, 0]}
+    world.observe("v000002", 8)
+    assert world.served() == ("v000002", 50)
+
+
+def old_counts(world: World, instances: dict[str, list[int]]) -> None:
+    document = world.platform.cluster.get("Model", "digits")
+    rollout = document["status"]["rollout"]
+    evidence = {**rollout["evidence"], "instances": instances}
+    status = {**document["status"], "rollout": {**rollout, "evidence": evidence}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+
+
+def test_a_version_that_is_tried_again_is_not_judged_by_its_last_trial(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000002", 3, errors=2)
+    world.tell(TRAINING_SUCCEEDED)
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "quarantine": {}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    world.observe("v000002", 3, errors=2)
+    assert world.served() == ("v000002", 20)
 
 
 def test_a_version_that_cannot_load_is_rolled_back_and_never_tried_again(world: World) -> None:
@@ -288,7 +336,7 @@ def test_without_traffic_samples_are_replayed_and_judged(
     world.publish("v000002", 0.96)
     for _ in range(12):
         world.tell(TRAINING_SUCCEEDED)
-        world.time.pass_(10)
+        world.time.move(10)
     assert world.status()["champion"] == champion
 
 
@@ -304,7 +352,7 @@ def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) 
     deadline: the end is the same."""
     writes = 1
     while True:
-        time, sink = Time(), Sink()
+        time, sink = MemoryClock(), MemoryEvents()
         folder = tmp_path / str(writes)
         folder.mkdir()
         cluster = LocalCluster(folder / "knoll.db", "default", time)
@@ -359,8 +407,12 @@ class Mortal:
     def update(self, document: Document, *, status: bool = False) -> Any:
         return self._write(self._behind[1].update(document, status=status))
 
-    def delete(self, kind: str, name: str) -> Any:
-        return self._write(self._behind[1].delete(kind, name))
+    def delete(self, place: str, name: str = "", *, version: str = "") -> None:
+        if name:
+            self._behind[1].delete(place, name, version=version)
+        else:
+            self._behind[0].delete(place)
+        self._write(None)
 
     def _write(self, result: Any) -> Any:
         if self.is_armed:
@@ -377,7 +429,7 @@ def _live_through(world: World) -> None:
         for requests in (20, 40, 60):
             for _ in range(2):
                 _survive(world, version, requests)
-        world.time.pass_(61)
+        world.time.move(61)
         for _ in range(2):
             _survive(world, version, 60)
 
@@ -392,7 +444,7 @@ def _survive(world: World, version: str, requests: int) -> None:
         try:
             handler.handle(new_event(type, source="/test", time=world.time.now(), data=data), world.platform)
         except Killed:
-            world.time.pass_(1000)
+            world.time.move(1000)
         mortal.is_armed = False  # type: ignore[attr-defined]
         world.kserve()
 
@@ -453,7 +505,7 @@ def test_a_policy_that_rewrites_what_serves_keeps_no_rollout_from_its_end(world:
     world.tell(TRAINING_SUCCEEDED)
     world.observe("v000001", 20)
     for _ in range(4):
-        world.time.pass_(30)
+        world.time.move(30)
         world.observe("v000001", 21)
     assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
 
@@ -467,7 +519,7 @@ def test_a_champion_whose_new_revision_does_not_start_gets_another_one(world: Wo
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000001", 0)
     first = world.service()
-    world.time.pass_(101)
+    world.time.move(101)
     world.tell(TRAINING_SUCCEEDED)
     second = world.service()
     assert first is not None

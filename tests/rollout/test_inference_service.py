@@ -67,7 +67,11 @@ def test_defaults_of_the_server_are_no_difference_and_a_canary_field_is(
 
 
 def service(ready: str, *traffic: dict[str, Any], address: str = "") -> dict[str, Any]:
-    predictor = {"latestCreatedRevision": "two", "latestReadyRevision": ready, "traffic": list(traffic)}
+    predictor: dict[str, Any] = {
+        "latestCreatedRevision": "two",
+        "latestReadyRevision": ready,
+        "traffic": list(traffic),
+    }
     if address:
         predictor["address"] = {"url": address}
     return {"metadata": {"generation": 2}, "status": {"components": {"predictor": predictor}}}

@@ -1,8 +1,8 @@
 """Evidence: what the instances of predictors have counted, one record for each version and instance.
 
-An instance counts from its start, and its counts only rise. A report is an object of its own, named after the
-requests counted, and replaces those that are named after fewer: so a report that comes twice, late or beside
-another one changes nothing, whoever writes it.
+An instance counts from its start, and its counts only rise. Each report is an object of its own, named after
+the requests that it counts. It replaces the reports of its instance that count fewer. So a report that comes
+twice, late or beside another one does no harm.
 """
 
 import re
@@ -29,13 +29,14 @@ __all__ = [
 ]
 
 INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
+_MOST_LOOKS = 5  # at reports that are replaced while they are read
 _NAME = re.compile(rf"(?P<instance>{INSTANCE.pattern})\.(?P<requests>\d{{16}})\.json", re.ASCII)
 
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Report(Record):
-    """What an instance of a predictor has counted since it started: all requests but replays, those that
+    """What an instance of a predictor has counted since it started: all requests except replays, those that
     failed with a 5xx, and its latency histogram (see `knoll.predict.observer`)."""
 
     model: str
@@ -69,11 +70,11 @@ def report_uri(root: str, report: Report) -> str:
 
 
 def write_report(report: Report, bucket: Bucket) -> bool:
-    """Keep the report, and remove those of the instance that it replaces; False when as much or more was
-    known."""
+    """Keep the report, and remove those that it replaces. False if a report that counts as many requests or
+    more is there."""
     mine = [
         (counted, uri)
-        for instance, counted, uri in _listed(report.model, report.version, bucket)
+        for instance, counted, uri in _listed(report.model, report.version, bucket, f"{report.instance}.")
         if instance == report.instance
     ]
     if any(counted >= report.requests for counted, _ in mine):
@@ -85,18 +86,21 @@ def write_report(report: Report, bucket: Bucket) -> bool:
 
 
 def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Report]:
-    """The newest report of each instance of a version, by instance. What is none is passed over."""
-    newest: dict[str, tuple[int, str]] = {}
-    for instance, counted, uri in _listed(model, version, bucket):
-        newest[instance] = max(newest.get(instance, (-1, "")), (counted, uri))
-    found = {}
-    for instance, (_, uri) in newest.items():
-        try:
-            report = find(uri, load_report, bucket)
-        except Rejected:
-            continue
-        if report:  # else a newer one has just replaced it, and the next look sees that
-            found[instance] = report
+    """The newest report of each instance of a version, by instance. An object that is no report is passed
+    over."""
+    found: dict[str, Report] = {}
+    for _ in range(_MOST_LOOKS):
+        missing = False
+        for instance, uri in _newest(model, version, bucket).items():
+            try:
+                report = find(uri, load_report, bucket)
+            except Rejected:
+                continue
+            missing |= report is None
+            if report:
+                found[instance] = report
+        if not missing:
+            break
     return found
 
 
@@ -106,8 +110,16 @@ def remove_reports(model: str, version: str, bucket: Bucket) -> None:
         bucket.store.delete(one.uri)
 
 
-def _listed(model: str, version: str, bucket: Bucket) -> Iterator[tuple[str, int, str]]:
-    """Instance, requests and URI of each report that lies there."""
-    for one in bucket.store.list(evidence_uri(bucket.root, model, version)):
+def _newest(model: str, version: str, bucket: Bucket) -> Mapping[str, str]:
+    """URI of the newest report of each instance. It is gone when a newer one has just replaced it."""
+    newest: dict[str, tuple[int, str]] = {}
+    for instance, counted, uri in _listed(model, version, bucket):
+        newest[instance] = max(newest.get(instance, (-1, "")), (counted, uri))
+    return {instance: uri for instance, (_, uri) in newest.items()}
+
+
+def _listed(model: str, version: str, bucket: Bucket, prefix: str = "") -> Iterator[tuple[str, int, str]]:
+    """Instance, requests and URI of each report on a version whose name begins so."""
+    for one in bucket.store.list(evidence_uri(bucket.root, model, version) + prefix):
         if match := _NAME.fullmatch(one.uri.rpartition("/")[2]):
             yield match["instance"], int(match["requests"]), one.uri

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from knoll.errors import AlreadyExists, NotFound
 from knoll.ports import Bucket, ObjectInfo
+from knoll.records.evidence import remove_reports
 from knoll.records.manifest import (
     manifest_uri,
     models_uri,
@@ -48,10 +49,15 @@ def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
 
 
 def remove_files(model: str, version: str, bucket: Bucket) -> bool:
-    """Remove the copy and all files of a version, unless it has a manifest again; whether they are gone."""
+    """Remove all files of a version, the copy of its manifest and the reports on it, unless it has a manifest
+    again; whether they are gone.
+
+    The files go last. So if this is killed, they lead the next pass here again.
+    """
     uris = [one.uri for one in bucket.store.list(version_uri(bucket.root, model, version))]
     if manifest_uri(bucket.root, model, version) in uris:
         return False
+    remove_reports(model, version, bucket)
     for uri in (removed_manifest_uri(bucket.root, model, version), *uris):
         bucket.store.delete(uri)
     return True

@@ -1,12 +1,11 @@
-"""What to do next with the version on trial: a pure decision over slot, policy, evidence and what is
-observed.
+"""What to do next with the version on trial: a pure decision over slot, policy and what is observed.
 
     Idle ──Start──▶ Deploying ──ready──▶ Canary ──enough requests──▶ next step … ──▶ Baking ──▶ Idle, promoted
                         │ never ready      │ failed requests                            │ failed requests
                         └─▶ RollingBack ◀──┴────────────────────────────────────────────┘
                                  └──champion ready──▶ Idle, quarantined
 
-A first version has no champion to share the traffic with: it goes from Deploying through one step at 100 %.
+A first version has no champion to share the traffic with. It goes from Deploying through one step at 100 %.
 """
 
 from dataclasses import dataclass
@@ -16,27 +15,38 @@ from knoll.models import RolloutSpec
 from knoll.rollout.inference_service import Observed
 from knoll.rollout.slot import Slot
 
-__all__ = ["Hold", "Promote", "Replay", "Restore", "Rollback", "See", "Settle", "Shift", "Step", "next_step"]
+__all__ = [
+    "Hold",
+    "Promote",
+    "Replay",
+    "Restore",
+    "Rollback",
+    "Settle",
+    "Shift",
+    "Step",
+    "TrafficSeen",
+    "next_step",
+]
 
-ERROR_BUDGET = 0.01  # part of the requests that may fail, taken over at least `min_requests`
+ERROR_BUDGET = 0.01  # the part of the requests that may fail; at least `min_requests` are assumed
 _QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Nothing to do yet, and why."""
+    """Nothing is to be done yet, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class See:
-    """The wanted traffic is observed: the step's evidence counts from here."""
+class TrafficSeen:
+    """The wanted traffic is observed: requests count for the step from now on."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Too few live requests: send this many samples to the candidate's own route."""
+    """Too few requests came: send this many samples to the candidate's own route."""
 
     requests: int
 
@@ -52,7 +62,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Promote:
-    """The candidate becomes the champion; `final` when its bake is over."""
+    """The candidate gets all traffic, and if `final`, its bake is over and it becomes the champion."""
 
     reason: str
     final: bool
@@ -60,26 +70,26 @@ class Promote:
 
 @dataclass(frozen=True)
 class Rollback:
-    """The candidate loses its traffic and is quarantined."""
+    """Take the traffic from the candidate and quarantine it."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Settle:
-    """The champion's new revision is ready: the rollback is complete."""
+    """The champion's new revision is ready: end the rollback."""
 
 
 @dataclass(frozen=True)
 class Restore:
-    """The champion's new revision has not become ready: ask for another one."""
+    """The champion's new revision has not become ready in time: ask for another one."""
 
 
-Step = Hold | See | Replay | Shift | Promote | Rollback | Settle | Restore
+Step = Hold | TrafficSeen | Replay | Shift | Promote | Rollback | Settle | Restore
 
 
 def next_step(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
-    """The next step of the rollout in the slot; the caller acts on it and asks again."""
+    """The next step of the rollout in the slot. The caller carries it out, then asks again."""
     match slot.phase:
         case "Idle":
             return Hold("no version is on trial")
@@ -120,41 +130,41 @@ def _because(observed: Observed) -> str:
 def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
     if not slot.seen:
         return (
-            See()
+            TrafficSeen()
             if observed.is_ready and observed.percent == slot.percent
             else Hold(f"waiting to see {slot.percent} % of the traffic shifted")
         )
-    missing = policy.min_requests - slot.evidence.in_step
+    counts = slot.evidence.counts
+    missing = policy.min_requests - counts.in_step
     if missing <= 0:
         return _onwards(slot, policy)
     if policy.idle == "replay" and _age(slot.seen, now) >= _QUIET.total_seconds():
         return Replay(missing)
-    return Hold(f"{slot.evidence.in_step} of {policy.min_requests} requests at {slot.percent} %")
+    return Hold(f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %")
 
 
 def _onwards(slot: Slot, policy: RolloutSpec) -> Step:
-    counts = f"{slot.evidence.in_step} requests at {slot.percent} %, {slot.evidence.errors} failed in all"
+    counts = slot.evidence.counts
+    reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all"
     following = slot.step + 1
     if slot.percent == 100 or following >= len(policy.steps):
-        return Promote(counts, final=False)
-    return Shift(following, policy.steps[following], counts)
+        return Promote(reason, final=False)
+    return Shift(following, policy.steps[following], reason)
 
 
 def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
     if _age(slot.since, now) < policy.bake:
         return Hold(f"baking at 100 % for {policy.bake:g} s")
-    return Promote(
-        f"baked for {policy.bake:g} s at 100 %, {slot.evidence.errors} of {slot.evidence.requests} "
-        "requests failed in all",
-        final=True,
-    )
+    counts = slot.evidence.counts
+    failed = f"{counts.errors} of {counts.requests} requests failed in all"
+    return Promote(f"baked for {policy.bake:g} s at 100 %, {failed}", final=True)
 
 
 def _failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
-    requests, errors = slot.evidence.requests, slot.evidence.errors
-    if errors <= ERROR_BUDGET * max(requests, policy.min_requests):
+    counts = slot.evidence.counts
+    if counts.errors <= ERROR_BUDGET * max(counts.requests, policy.min_requests):
         return None
-    return Rollback(f"{errors} of {requests} requests failed")
+    return Rollback(f"{counts.errors} of {counts.requests} requests failed")
 
 
 def _age(since: str, now: datetime) -> float:

@@ -1,25 +1,62 @@
-"""What a predictor reports of itself, read from its event."""
+"""What a predictor reports of itself: read from its event, and kept in the model bucket."""
 
-import re
+from collections.abc import Mapping
+from typing import Any
 
 from knoll.events import Event, reading
+from knoll.ports import Platform
+from knoll.records.evidence import INSTANCE, Report, write_report
+from knoll.rollout.slot import slot_from_status
 
-__all__ = ["read_report"]
+__all__ = ["keep_report", "read_report"]
 
-_INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
 _MOST_REQUESTS = 2**53
+_MOST_BUCKETS = 64
+_LONGEST_NAME = 253
 
 
-def read_report(event: Event) -> tuple[str, str, tuple[int, int]]:
-    """What a predictor reports. All of it stays in the slot, so what cannot be a count or a name there would
-    stop the rollout for ever."""
+def read_report(model: str, event: Event) -> Report:
+    """Read the report in the event. Raises InvalidEvent if a count or the name of the instance is not one. A
+    revision or latency that is not well formed is left out."""
     with reading(f"the report in event {event.id}"):
         data = event.data
-        version, instance, requests, errors = (
-            data[name] for name in ("version", "instance", "requests", "errors")
-        )
-        if not (isinstance(instance, str) and _INSTANCE.fullmatch(instance)):
+        instance, requests, errors = data["instance"], data["requests"], data["errors"]
+        if not (isinstance(instance, str) and INSTANCE.fullmatch(instance)):
             raise ValueError("instance is no name of a process")
         if not (type(requests) is int and type(errors) is int and 0 <= errors <= requests <= _MOST_REQUESTS):
             raise ValueError("requests and errors are no counts")
-        return str(version), instance, (requests, errors)
+        revision = data.get("revision")
+        return Report(
+            model,
+            str(data["version"]),
+            instance,
+            requests,
+            errors,
+            revision=revision if isinstance(revision, str) and len(revision) <= _LONGEST_NAME else "",
+            cold_starts=int(bool(data.get("coldStarts"))),
+            latency=_histogram(data.get("latency")),
+            reported_at=event.time,
+        )
+
+
+def keep_report(model: str, event: Event, platform: Platform) -> bool:
+    """Keep the report of a predictor of the candidate or champion; whether the rollout may go on by it. A
+    report of another version is dropped. Raises NotFound if there is no such Model."""
+    report = read_report(model, event)
+    slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
+    if not report.version or report.version not in (slot.candidate, slot.champion):
+        return False
+    write_report(report, platform.bucket)
+    return report.version == slot.candidate and slot.phase in ("Canary", "Baking")
+
+
+def _histogram(found: Any) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        return {}
+    buckets, counts = found.get("bucketsSeconds"), found.get("counts")
+    if not (isinstance(buckets, list) and isinstance(counts, list)):
+        return {}
+    if len(buckets) > _MOST_BUCKETS or len(counts) != len(buckets) + 1:
+        return {}
+    are_numbers = all(type(one) in (int, float) for one in [*buckets, *counts])
+    return {"bucketsSeconds": buckets, "counts": counts} if are_numbers else {}

@@ -1,73 +1,92 @@
-"""The rollout slot of a model: who serves, who is on trial, and how far.
+"""The rollout slot of a model: which version serves, which one is on trial, and how far the trial is.
 
-It lives in the Model's status and moves only with a resourceVersion precondition, so there is one rollout of
-a model at a time, whoever works on it. It is written before anything is done: what the InferenceService must
-look like, and which record must exist, follow from the slot alone, so a function that was killed at any line
-is finished by the next one.
+The slot is part of the Model's status and is written with a resourceVersion precondition. So a model has one
+rollout at a time, even if several functions work on it. The slot is written first; the InferenceService and
+the next record follow from it alone. If a function is killed at any line, the next one finishes its work.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-__all__ = ["Evidence", "Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
+from knoll import __version__
+from knoll.errors import NewerSchema
+
+__all__ = ["Counts", "Evidence", "Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
 
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
+Pair = tuple[int, int]  # requests, and those of them that failed
+_KNOWN = ("instances", "replays", "before", "earlier", "requests", "errors", "replayed", "inStep")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Requests and errors of the candidate. `instances` has the cumulative counts that each predictor process
-    has reported, `replayed` what we sent ourselves, and `before` the requests that were counted when the step
-    began."""
+class Counts:
+    """Requests to the candidate since its rollout began: all, those that failed, those that knoll sent, and
+    those since the step began."""
 
-    instances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    replayed: tuple[int, int] = (0, 0)
-    before: int = 0
+    requests: int = 0
+    errors: int = 0
+    replayed: int = 0
+    in_step: int = 0
 
-    @property
-    def requests(self) -> int:
-        """All requests of this rollout, live and replayed."""
-        return sum(requests for requests, _ in self.instances.values()) + self.replayed[0]
-
-    @property
-    def errors(self) -> int:
-        """All failed requests of this rollout, live and replayed."""
-        return sum(errors for _, errors in self.instances.values()) + self.replayed[1]
-
-    @property
-    def in_step(self) -> int:
-        """Requests since the step began."""
-        return self.requests - self.before
-
-    def counts(self) -> Mapping[str, int]:
-        """The numbers behind a verdict, for records and people."""
+    def numbers(self) -> Mapping[str, int]:
+        """The counts as records and the status name them."""
         return {
             "requests": self.requests,
             "errors": self.errors,
-            "replayed": self.replayed[0],
+            "replayed": self.replayed,
             "inStep": self.in_step,
         }
 
 
 @dataclass(frozen=True)
-class Transition:
-    """What was decided last: the next record to be written, word for word."""
+class Evidence:
+    """What the slot keeps of the candidate's requests. The reports of its predictors are in the model bucket.
 
-    number: int
-    action: str
-    at: str
-    version: str
-    percent: int
-    reason: str
+    `counts` are the totals when the slot was written. `replayed` is what knoll sent itself, and `before` the
+    requests that were counted when the step began. `earlier` is what was reported on the version before this
+    rollout. `instances` is what knoll 0.1 kept here of each predictor process.
+    """
+
+    counts: Counts = Counts()
+    replayed: Pair = (0, 0)
+    before: int = 0
+    earlier: Pair = (0, 0)
+    instances: Mapping[str, Pair] = field(default_factory=dict)
+
+    def in_new_step(self) -> "Evidence":
+        """The evidence when a step begins: what is counted so far is not of that step."""
+        return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
+
+    def with_replayed(self, sent: int, failed: int) -> "Evidence":
+        """The evidence after knoll has sent so many requests, of which so many failed."""
+        counts = Counts(
+            self.counts.requests + sent,
+            self.counts.errors + failed,
+            self.counts.replayed + sent,
+            self.counts.in_step + sent,
+        )
+        return replace(self, counts=counts, replayed=(self.replayed[0] + sent, self.replayed[1] + failed))
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The last decision: what its record says."""
+
+    number: int = 0
+    action: str = ""
+    at: str = ""
+    version: str = ""
+    percent: int = 0
+    reason: str = ""
     evidence: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
-    the phase or step began, and `seen` when its traffic was first observed; `attempt` counts how often the
-    champion's revision was asked for again; `quarantine` says why a version never returns by itself."""
+    the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how often the
+    champion's revision was asked for again. `quarantine` says why a version is not tried again."""
 
     champion: str = ""
     previous: str = ""
@@ -86,46 +105,59 @@ class Slot:
         """The slot after a decision, with the transition that records it."""
         after = replace(self, since=at, seen="", **changes)
         version = changes.get("candidate") or self.candidate
-        same_rollout = self.transition is not None and self.transition.version == version
-        number = self.transition.number + 1 if self.transition is not None and same_rollout else 1
+        is_same_rollout = self.transition is not None and self.transition.version == version
+        number = self.transition.number + 1 if self.transition is not None and is_same_rollout else 1
+        counts = self.evidence.counts.numbers()
         return replace(
-            after,
-            transition=Transition(number, action, at, version, after.percent, reason, self.evidence.counts()),
+            after, transition=Transition(number, action, at, version, after.percent, reason, counts)
         )
 
 
 def slot_from_status(status: Mapping[str, Any]) -> Slot:
-    """Read the slot from a Model's status; an empty status is an empty slot."""
+    """Read the slot from a Model's status; an empty status is an empty slot. Unknown fields are passed over,
+    and missing ones have their defaults. Raises NewerSchema for a phase that only a newer knoll knows."""
     rollout = status.get("rollout") or {}
-    evidence = rollout.get("evidence") or {}
-    transition = rollout.get("transition")
+    phase: Any = status.get("phase") or "Idle"
+    if phase not in get_args(Phase):
+        raise NewerSchema(
+            f"the rollout is in phase {phase}, which knoll {__version__} does not know",
+            fix="use the newer version of knoll that began this rollout",
+        )
     return Slot(
-        champion=status.get("champion", ""),
-        previous=status.get("previous", ""),
-        candidate=status.get("candidate", ""),
-        phase=status.get("phase", "Idle"),
-        step=rollout.get("step", 0),
-        percent=rollout.get("percent", 0),
-        since=rollout.get("since", ""),
-        seen=rollout.get("seen", ""),
-        attempt=rollout.get("attempt", 0),
-        evidence=Evidence(
-            {name: (counts[0], counts[1]) for name, counts in (evidence.get("instances") or {}).items()},
-            (evidence.get("replays", [0, 0])[0], evidence.get("replays", [0, 0])[1]),
-            evidence.get("before", 0),
-        ),
+        champion=status.get("champion") or "",
+        previous=status.get("previous") or "",
+        candidate=status.get("candidate") or "",
+        phase=phase,
+        step=rollout.get("step") or 0,
+        percent=rollout.get("percent") or 0,
+        since=rollout.get("since") or "",
+        seen=rollout.get("seen") or "",
+        attempt=rollout.get("attempt") or 0,
+        evidence=_read_evidence(rollout.get("evidence") or {}),
         quarantine=dict(status.get("quarantine") or {}),
-        transition=_transition(transition) if transition else None,
+        transition=_read_transition(rollout.get("transition")),
     )
 
 
-def _transition(stored: Mapping[str, Any]) -> Transition:
-    """A newer knoll beside this one may have written fields that this one does not know."""
-    return Transition(**{one.name: stored[one.name] for one in fields(Transition) if one.name in stored})
-
-
 def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Model's status with the slot in it; other fields stay, also those of a newer knoll."""
+    """The Model's status with the slot in it. Fields of other stages stay, and so do those that only a newer
+    knoll knows, as long as they are about the same rollout or decision."""
+    before = status.get("rollout") or {}
+    last = before.get("transition") or {}
+    rollout: dict[str, Any] = {
+        "step": slot.step,
+        "percent": slot.percent,
+        "since": slot.since,
+        "seen": slot.seen,
+        "attempt": slot.attempt,
+        "evidence": _write_evidence(slot.evidence),
+        "transition": dict(vars(slot.transition)) if slot.transition else None,
+    }
+    if slot.transition and slot.transition.version == last.get("version"):
+        unknown = {key: one for key, one in (before.get("evidence") or {}).items() if key not in _KNOWN}
+        rollout["evidence"] = {**unknown, **rollout["evidence"]}
+        if slot.transition.number == last.get("number"):
+            rollout["transition"] = {**last, **rollout["transition"]}
     return {
         **status,
         "champion": slot.champion,
@@ -133,19 +165,37 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "candidate": slot.candidate,
         "phase": slot.phase,
         "quarantine": dict(slot.quarantine),
-        "rollout": {
-            **(status.get("rollout") or {}),
-            "step": slot.step,
-            "percent": slot.percent,
-            "since": slot.since,
-            "seen": slot.seen,
-            "attempt": slot.attempt,
-            "evidence": {
-                "instances": {name: list(counts) for name, counts in slot.evidence.instances.items()},
-                "replays": list(slot.evidence.replayed),
-                "before": slot.evidence.before,
-                **slot.evidence.counts(),
-            },
-            "transition": dict(vars(slot.transition)) if slot.transition else None,
-        },
+        "rollout": {**before, **rollout},
     }
+
+
+def _read_evidence(found: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        counts=Counts(*(found.get(key) or 0 for key in ("requests", "errors", "replayed", "inStep"))),
+        replayed=_pair(found.get("replays")),
+        before=found.get("before") or 0,
+        earlier=_pair(found.get("earlier")),
+        instances={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
+    )
+
+
+def _write_evidence(evidence: Evidence) -> dict[str, Any]:
+    instances = {name: list(counts) for name, counts in evidence.instances.items()}
+    return {
+        "replays": list(evidence.replayed),
+        "before": evidence.before,
+        "earlier": list(evidence.earlier),
+        **({"instances": instances} if instances else {}),
+        **evidence.counts.numbers(),
+    }
+
+
+def _read_transition(found: Mapping[str, Any] | None) -> Transition | None:
+    if not found:
+        return None
+    return Transition(**{one.name: found[one.name] for one in fields(Transition) if one.name in found})
+
+
+def _pair(found: Any) -> Pair:
+    requests, failed = (*(found or ()), 0, 0)[:2]
+    return requests, failed

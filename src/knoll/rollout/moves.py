@@ -1,0 +1,56 @@
+"""The slot after a decision. Pure."""
+
+from dataclasses import replace
+
+from knoll.models import RolloutSpec
+from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
+from knoll.rollout.slot import Evidence, Pair, Slot
+
+__all__ = ["slot_after", "slot_after_reject", "slot_after_start"]
+
+
+def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, earlier: Pair, at: str) -> Slot:
+    """The slot when the trial of a version begins; `earlier` is what is reported on it so far."""
+    percent = policy.steps[0] if slot.champion and policy.steps else 100
+    cleared = replace(slot, evidence=Evidence(earlier=earlier))
+    return cleared.moved(
+        "Start",
+        at,
+        "the gate is passed",
+        candidate=version,
+        phase="Deploying",
+        step=0,
+        percent=percent,
+        attempt=0,
+    )
+
+
+def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
+    """The slot when the gate refuses a version."""
+    refused = slot.moved("Reject", at, reason, candidate=version, percent=0)
+    return replace(refused, candidate="", quarantine={**slot.quarantine, version: reason})
+
+
+def slot_after(slot: Slot, step: Step, at: str) -> Slot:
+    """The slot after a step of the trial; the same slot for a step that changes nothing by itself."""
+    match step:
+        case TrafficSeen():
+            return replace(slot, seen=at, evidence=slot.evidence.in_new_step())
+        case Shift(number, percent, reason):
+            evidence = slot.evidence.in_new_step()
+            return slot.moved(
+                "Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=evidence
+            )
+        case Promote(reason, final=False):
+            return slot.moved("Bake", at, reason, phase="Baking", percent=100)
+        case Promote(reason, final=True):
+            promoted = slot.moved("Promote", at, reason, phase="Idle", percent=100)
+            return replace(promoted, champion=slot.candidate, previous=slot.champion, candidate="")
+        case Rollback(reason):
+            back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
+            return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})
+        case Restore():
+            return replace(slot, attempt=slot.attempt + 1, since=at)
+        case Settle():
+            return replace(slot, phase="Idle", candidate="", percent=100 if slot.champion else 0, since=at)
+    return slot

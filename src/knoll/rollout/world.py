@@ -1,0 +1,106 @@
+"""The world of a rollout: what follows from the slot is written here, and what is seen of it is read."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from knoll.errors import NotFound
+from knoll.events import (
+    ROLLOUT_HELD,
+    ROLLOUT_PROMOTED,
+    ROLLOUT_ROLLEDBACK,
+    ROLLOUT_SHIFTED,
+    ROLLOUT_STARTED,
+    new_event,
+)
+from knoll.kube.ownership import owned
+from knoll.ports import Document, Platform
+from knoll.records.rollout import RolloutStep, write_step
+from knoll.rollout.inference_service import Observed, asked, holds, newest_revision, observe
+from knoll.rollout.slot import Slot, slot_to_status
+
+__all__ = ["find_service", "is_late", "record_step", "see_version", "write_service", "write_slot"]
+
+# The InferenceService follows a decision within this time, unless a function was killed in between.
+_PROMPT = timedelta(seconds=10)
+_EVENTS = {
+    "Start": ROLLOUT_STARTED,
+    "Shift": ROLLOUT_SHIFTED,
+    "Bake": ROLLOUT_SHIFTED,
+    "Promote": ROLLOUT_PROMOTED,
+    "Rollback": ROLLOUT_ROLLEDBACK,
+    "Reject": ROLLOUT_HELD,
+}
+
+
+def write_slot(document: Document, slot: Slot, platform: Platform) -> None:
+    """Write the slot into the Model's status. Raises Conflict if the Model has changed since it was read."""
+    status = slot_to_status(slot, document.get("status") or {})
+    platform.cluster.update({**document, "status": dict(status)}, status=True)
+
+
+def record_step(model: str, slot: Slot, platform: Platform) -> None:
+    """Write the record of the last decision and publish it, unless there is a record. A decision that only a
+    newer knoll knows is left for that one to record."""
+    made = slot.transition
+    if made is None or made.action not in _EVENTS:
+        return
+    step = RolloutStep(model, made.version, **vars(made), step=slot.step, champion=slot.champion)
+    if write_step(step, platform.bucket):
+        platform.events.publish(
+            new_event(
+                _EVENTS[made.action],
+                source=platform.settings.source,
+                time=platform.clock.now(),
+                subject=model,
+                data=step.fields(),
+            )
+        )
+
+
+def find_service(model: str, platform: Platform) -> Document | None:
+    """The InferenceService of that name; None if there is none."""
+    try:
+        return platform.cluster.get("InferenceService", model)
+    except NotFound:
+        return None
+
+
+def write_service(
+    document: Document, live: Document | None, wanted: Document | None, platform: Platform
+) -> Document | None:
+    """Make the InferenceService of a Model what is wanted; the written one.
+
+    Raises AlreadyExists or Conflict if it has changed since it was `live`.
+    """
+    if live is None:
+        return platform.cluster.create(owned(wanted, document)) if wanted else None
+    if wanted is None:
+        name, version = live["metadata"]["name"], live["metadata"]["resourceVersion"]
+        with suppress(NotFound):
+            platform.cluster.delete("InferenceService", name, version=version)
+        return None
+    if holds(live["spec"], wanted["spec"]):
+        return live
+    return platform.cluster.update({**live, "spec": wanted["spec"]})
+
+
+def see_version(slot: Slot, service: Document | None, platform: Platform) -> Observed:
+    """What is seen of the version that the slot wants to serve."""
+    name = newest_revision(service)
+    if slot.phase == "Idle" or not name:
+        return Observed()
+    try:
+        revision = platform.cluster.get("Revision", name)
+    except NotFound:
+        return Observed()
+    is_starting = slot.phase == "Deploying"
+    pods = platform.cluster.list("Pod", {"serving.knative.dev/revision": name}) if is_starting else []
+    return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
+
+
+def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: datetime) -> bool:
+    """Whether the InferenceService does not ask for what the slot wants, long after the slot was written: a
+    function was killed in between."""
+    if slot.phase == "Idle" or asked(live) == asked(wanted):
+        return False
+    return now - datetime.fromisoformat(slot.since) > _PROMPT
