@@ -2,9 +2,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from knoll.cli.run_view import RUN_HEADINGS
+from knoll.cli.render.runs import RUN_HEADINGS
+from knoll.cli.render.versions import VERSION_HEADINGS
 from knoll.cli.tables import plain_table
-from knoll.cli.version_view import VERSION_HEADINGS
 
 OLD, NEW = "digits-0123456789abcdef0123", "digits-fedcba98765432100123"
 IMAGE = "registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from knoll.cli.model_view import find_model
-from knoll.cli.version_view import read_versions
 from knoll.errors import NotFound
+from knoll.views.models import find_model
+from knoll.views.versions import read_versions
 
 
 @pytest.fixture

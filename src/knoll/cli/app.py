@@ -1,12 +1,39 @@
-"""The command `knoll`: what runs on this machine only, and the commands that mean the same everywhere."""
+"""The command `knoll`, and the table of all verbs, which `kn model` shares.
+
+To add a verb:
+
+1. A view in `knoll/views`: a frozen dataclass, and a function that reads it from a `Platform`. Small examples
+   are `views/revisions.py` and `views/versions.py`.
+2. A function in `knoll/cli` that prints the view: `cli/why.py` is the shortest. Its arguments are those of
+   the command. Its docstring is the help text, with an `Example:`, the `JSON:` and the `Next:` command.
+   Import views inside the function, so that `knoll --help` stays fast.
+3. A line in VERBS below.
+4. A line about it in the documents: tests/docs says where one is missing.
+"""
 
 from typing import Annotated
 
 import typer
 
-from knoll.cli import demo, platform
+from knoll.cli import (
+    apply,
+    demo,
+    describe,
+    dlq,
+    dlq_change,
+    events,
+    gc,
+    logs,
+    models,
+    platform,
+    predict,
+    rollout,
+    runs,
+    upload,
+    why,
+)
 from knoll.cli.grammar import PROGRAM
-from knoll.cli.root import add_commands, new_root, print_version
+from knoll.cli.root import Verb, add_verbs, new_root, print_version
 from knoll.cli.session import (
     ClusterOption,
     ContextOption,
@@ -16,9 +43,39 @@ from knoll.cli.session import (
     PortOption,
 )
 
-__all__ = ["app", "main"]
+__all__ = ["GROUPS", "VERBS", "app", "main"]
 
-_START = "Start here"
+_START, _FEED, _LOOK, _USE = "Start here", "Declare and feed", "Look", "Use"
+
+# Words, function, panel of --help. In the order in which a newcomer needs them.
+VERBS = (
+    Verb("demo", demo.demo, _START, is_local=True),
+    Verb("up", platform.up, _START, is_local=True),
+    Verb("env", platform.env, _START, is_local=True),
+    Verb("apply", apply.apply, _FEED),
+    Verb("upload", upload.upload, _FEED),
+    Verb("delete", apply.delete, _FEED),
+    Verb("gc", gc.gc, _FEED),
+    Verb("runs", runs.runs, _LOOK),
+    Verb("runs logs", logs.logs, _LOOK),
+    Verb("models", models.models, _LOOK),
+    Verb("describe", describe.describe, _LOOK),
+    Verb("versions", models.versions, _LOOK),
+    Verb("rollout status", rollout.status, _LOOK),
+    Verb("events", events.events, _LOOK),
+    Verb("dlq list", dlq.list_letters, _LOOK),
+    Verb("dlq show", dlq.show, _LOOK),
+    Verb("dlq replay", dlq_change.replay, _LOOK),
+    Verb("dlq drop", dlq_change.drop, _LOOK),
+    Verb("why", why.why, _LOOK),
+    Verb("predict", predict.predict, _USE),
+)
+
+GROUPS = {
+    "runs": "List the runs, or print the logs of one.",
+    "rollout": "See how the version on trial is doing.",
+    "dlq": "Dead letters: events that no function took. See why, replay them, drop them.",
+}
 
 app = new_root(PROGRAM)
 
@@ -42,17 +99,14 @@ def knoll(
     By hand: [bold]knoll up[/bold] in one terminal; in another [bold]knoll apply -f model.yaml[/bold],
     [bold]knoll upload MODEL PATH[/bold], [bold]knoll runs -w[/bold], [bold]knoll predict MODEL FILE[/bold].
 
-    On a cluster: [bold]knoll --cluster kubernetes models[/bold], or [bold]kn model list[/bold]. The cluster's
-    options may stand anywhere.
+    On a cluster: [bold]knoll --cluster kubernetes models[/bold], or [bold]kn model list[/bold]. Options for
+    the cluster may stand anywhere.
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 timed out, 4 not found. Reading verbs take [bold]-o json[/bold].
     """
 
 
-app.command(rich_help_panel=_START)(demo.demo)
-app.command(rich_help_panel=_START)(platform.up)
-app.command(rich_help_panel=_START)(platform.env)
-add_commands(app, PROGRAM)
+add_verbs(app, PROGRAM, VERBS, GROUPS)
 
 
 def main() -> None:

@@ -79,8 +79,8 @@ def delete(
     JSON: {"deleted": MODEL}.
     Next: knoll apply -f FILE brings it back
     """
-    from knoll.cli.model_view import find_model
     from knoll.kube.labels import part_labels
+    from knoll.views.models import find_model
 
     platform = platform_of(ctx)
     find_model(platform, model)

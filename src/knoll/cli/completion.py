@@ -1,7 +1,7 @@
 """Shell completion from the platform: models, versions, runs, dead letters and event types.
 
-Completion must never print or hang a shell: when no platform runs, or a cluster is slow to answer, there is
-nothing to offer.
+Completion must never print, and never hang a shell. It offers nothing if no platform runs, or if a cluster
+answers too slowly.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,8 +36,8 @@ def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Run ids, and models' names for their newest run."""
-    from knoll.cli.run_view import list_run_ids
+    """Run ids, and names of models, which stand for their newest run."""
+    from knoll.views.runs import list_run_ids
 
     def names(platform: "Platform") -> Iterable[str]:
         return [*(one["metadata"]["name"] for one in platform.cluster.list("Model")), *list_run_ids(platform)]
@@ -46,24 +46,22 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_versions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Versions of the model that the command line names already."""
-    from knoll.cli.version_view import list_versions
+    """Versions of the model that stands before on the command line."""
+    from knoll.views.versions import version_names
 
     model = ctx.params.get("model") or ""
-    return _offer(ctx, incomplete, lambda platform: list_versions(platform, model))
+    return _offer(ctx, incomplete, lambda platform: version_names(platform, model))
 
 
 def complete_letters(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of the dead letters."""
-    from knoll.dead_letters.letters import list_letters
+    from knoll.views.letters import letter_ids
 
-    return _offer(
-        ctx, incomplete, lambda platform: list_letters(platform.store, platform.settings.model_root)
-    )
+    return _offer(ctx, incomplete, letter_ids)
 
 
 def complete_event_types(incomplete: str) -> list[str]:
-    """The event types that the stages speak."""
+    """The event types of knoll."""
     from knoll import events
 
     known = [value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)]

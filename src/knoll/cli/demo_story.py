@@ -18,22 +18,22 @@ from rich.text import Text
 from knoll.cli.apply import apply_files
 from knoll.cli.child import wait_until
 from knoll.cli.drawing import draw
-from knoll.cli.model_view import find_model, serves
 from knoll.cli.predict import ask, curl_line
 from knoll.cli.predict_request import of_bytes, picture_of
+from knoll.cli.render.trail import trail_tree
 from knoll.cli.rollout import watch_rollout
-from knoll.cli.rollout_view import is_bad
 from knoll.cli.runs import watch_runs
 from knoll.cli.session import Output, errors_out, stdout
 from knoll.cli.traffic import traffic
-from knoll.cli.trail import read_trail, trail_tree
-from knoll.cli.units import duration
 from knoll.cli.upload import send
 from knoll.cli.upload_plan import plan_upload
-from knoll.cli.version_view import read_version
 from knoll.errors import KnollError
 from knoll.families.held_out import held_out
 from knoll.models import parse_model
+from knoll.views.models import find_model, serves
+from knoll.views.trail import read_trail
+from knoll.views.units import duration
+from knoll.views.versions import read_version
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
@@ -112,7 +112,7 @@ def _data(example: Path, data: Path, part: str) -> Path:
 
 def _upload(platform: "Platform", name: str, folder: Path, title: str) -> None:
     _heading(title, f"knoll upload {name} {folder}")
-    model = parse_model(find_model(platform, name).model)
+    model = parse_model(find_model(platform, name).document)
     plan = plan_upload(model, [folder], [], replace=False)
     send(platform, model, plan)
     _say(f"{len(plan.items)} files lie under {model.dataset.uri}; the marker was written last")
@@ -129,11 +129,11 @@ def _train(platform: "Platform", name: str, title: str) -> None:
 
 def _roll_out(platform: "Platform", name: str, version: str, title: str) -> None:
     _heading(title, f"knoll rollout status {name} -w")
-    records = watch_rollout(platform, name, Output.table, _PATIENCE).document["records"]
-    if is_bad(records):
+    last = watch_rollout(platform, name, Output.table, _PATIENCE)
+    if last.is_bad:
+        verdict = last.steps[-1]
         raise KnollError(
-            f"{name} {version}: {records[-1]['action']}: {records[-1]['reason']}",
-            fix=f"knoll why {name} {version}",
+            f"{name} {version}: {verdict.action}: {verdict.reason}", fix=f"knoll why {name} {version}"
         )
     wait_until(lambda: serves(find_model(platform, name), version), 60, f"{version} to serve at 100 %")
     _say(f"{name} {version} serves at 100 %")

@@ -1,4 +1,4 @@
-"""`knoll describe`: one model with everything that is known of it now."""
+"""`knoll describe`: everything about one model as it is now."""
 
 from typing import Annotated
 
@@ -15,17 +15,20 @@ def describe(
     model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
     output: OutputOption = Output.table,
 ) -> None:
-    """Show a model as it is now: who serves, with which part of the traffic, its data, its newest run, its
-    revisions and conditions.
+    """Show everything about one model: the versions that serve and their part of the traffic, its data, its
+    newest run, its revisions and conditions.
 
     Example: knoll describe digits
+
+    If nothing is trained, look at the line Data: it says what the data waits for.
 
     JSON: as one of knoll models, and {namespace, createdAt, run: as one of knoll runs,
     revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
     conditions: [{type, status, reason, message}]}.
     Next: knoll why MODEL, knoll rollout status MODEL
     """
-    from knoll.cli.description import description_document, description_picture, read_description
+    from knoll.cli.render.description import description_picture
+    from knoll.views.description import description_document, read_description
 
     platform = platform_of(ctx)
     found = read_description(platform, model)

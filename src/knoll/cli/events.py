@@ -1,10 +1,6 @@
 """`knoll events`: what has happened, as the broker keeps it."""
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +9,9 @@ from knoll.cli.session import Output, OutputOption, platform_of, print_json
 from knoll.errors import KnollError
 
 if TYPE_CHECKING:
-    from knoll.dead_letters.letters import Death
     from knoll.events import Event
     from knoll.ports import Platform
-
-    _Read = Callable[[int], list[tuple[int, Event]]]
+    from knoll.views.events import ReadEvents
 
 __all__ = ["events"]
 
@@ -28,7 +22,10 @@ def events(
     type: Annotated[
         str,
         typer.Option(
-            "--type", metavar="PREFIX", help="Only types that begin so.", autocompletion=complete_event_types
+            "--type",
+            metavar="PREFIX",
+            help="Only types that begin like this.",
+            autocompletion=complete_event_types,
         ),
     ] = "",
     model: Annotated[
@@ -36,13 +33,13 @@ def events(
     ] = "",
     dead: Annotated[
         bool,
-        typer.Option("--dead", help="Only dead letters: events that a function refused, or could not take."),
+        typer.Option("--dead", help="Only dead letters: events that a function refused or could not take."),
     ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Begin with this many of the newest events.")] = 100,
     output: OutputOption = Output.table,
 ) -> None:
-    """Print the events that the broker has taken, oldest first; on a cluster, whose broker forgets them, the
-    dead letters with --dead.
+    """Print the events that the broker has taken, oldest first. On a cluster the broker keeps none: use
+    --dead.
 
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
@@ -50,27 +47,23 @@ def events(
     -code and -data. Next: knoll why MODEL, knoll dlq list
     """
     from knoll.events import event_to_json
+    from knoll.views.events import EventFilter, reader_of_deaths, stream_events
 
     platform = platform_of(ctx)
-    read, every = (_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
-    show: Callable[[Event], None] = (
-        (lambda event: print_json(event_to_json(event))) if output is Output.json else _print
-    )
-    for event in _stream(
-        read,
-        lambda event: event.type.startswith(type) and model in ("", _model_of(event)),
-        limit,
-        every if follow else 0,
-    ):
-        show(event)
+    read, every = (reader_of_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
+    for event in stream_events(read, EventFilter(type, model), limit, every if follow else 0):
+        if output is Output.json:
+            print_json(event_to_json(event))
+        else:
+            typer.echo(_line(event))
 
 
-def _history(platform: "Platform") -> "_Read":
-    """What the broker has taken. Raises KnollError on a cluster, where no broker keeps it."""
+def _history(platform: "Platform") -> "ReadEvents":
+    """The events that the broker has taken. Raises KnollError on a cluster, whose broker keeps none."""
     if platform.settings.cluster == "kubernetes":
         fix = (
-            "knoll events --dead shows what nobody took; "
-            "knoll why MODEL and knoll runs tell from records what has happened"
+            "knoll events --dead shows the events that no function took; "
+            "knoll why MODEL and knoll runs show from records what has happened"
         )
         raise KnollError("the Broker of a cluster keeps no history of its events", fix=fix)
     from knoll.wiring import laptop
@@ -78,88 +71,8 @@ def _history(platform: "Platform") -> "_Read":
     return laptop.history(platform.settings).history
 
 
-def _deaths(platform: "Platform") -> "_Read":
-    """Each time that nobody took an event, as the dead-letters function keeps it, oldest first."""
-    from knoll.dead_letters.letters import read_dead_letters
+def _line(event: "Event") -> str:
+    from knoll.views.events import facts_of
 
-    seen: set[tuple[str, str]] = set()
-
-    def read(after: int) -> "list[tuple[int, Event]]":
-        letters = read_dead_letters(platform.store, platform.settings.model_root)
-        found = {(letter.id, death.name): death for letter in letters for death in letter.deaths}
-        new = sorted((name for name in found if name not in seen), key=lambda name: (found[name].at, name))
-        seen.update(new)
-        return [(after + number, _event_of(found[name])) for number, name in enumerate(new, 1)]
-
-    return read
-
-
-def _event_of(death: "Death") -> "Event":
-    """The event with its reason in plain words, or one that says what came in its place."""
-    from knoll.events import Event
-
-    if death.event is None:
-        data = {"reason": death.body[:500].decode(errors="replace")}
-        return Event(
-            death.headers.get("ce-id", ""),
-            death.headers.get("ce-source", ""),
-            "not-an-event",
-            death.at,
-            data=data,
-        )
-    told = {"knativeerrordata": death.reason} if death.reason else {}
-    return replace(
-        death.event, time=death.event.time or death.at, extensions={**death.event.extensions, **told}
-    )
-
-
-def _stream(
-    read: "_Read", is_wanted: "Callable[[Event], bool]", limit: int, every: float
-) -> "Iterator[Event]":
-    newest: deque[Event] = deque(maxlen=limit)
-    after = 0
-    while found := read(after):
-        newest.extend(event for _, event in found if is_wanted(event))
-        after = found[-1][0]
-    yield from newest
-    while every:
-        found = read(after)
-        yield from (event for _, event in found if is_wanted(event))
-        after = found[-1][0] if found else after
-        time.sleep(every)
-
-
-def _model_of(event: "Event") -> str:
-    data = _fields(event.data)
-    labels = _fields(_fields(data.get("metadata")).get("labels"))
-    return str(data.get("model") or labels.get("knoll.dev/model") or event.subject)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else nothing: anybody may send the broker anything."""
-    return value if isinstance(value, dict) else {}
-
-
-def _print(event: "Event") -> None:
-    data = _fields(event.data)
-    keys = (
-        "runId",
-        "state",
-        "progressPercentage",
-        "version",
-        "step",
-        "percent",
-        "objects",
-        "reason",
-        "metrics",
-        "requests",
-        "errors",
-    )
-    error = {
-        name.removeprefix("knativeerror"): value
-        for name, value in event.extensions.items()
-        if name.startswith("knativeerror")
-    }
-    shown = [*((key, data.get(key)) for key in keys), *error.items()]
-    facts = " ".join(f"{key}={value}" for key, value in shown if value not in (None, "", {}))
-    typer.echo(f"{event.time[11:19]}  {event.type}  {event.subject}  {facts}".rstrip())
+    facts = " ".join(f"{key}={value}" for key, value in facts_of(event).items())
+    return f"{event.time[11:19]}  {event.type}  {event.subject}  {facts}".rstrip()

@@ -1,33 +1,17 @@
-"""How commands are called: `knoll models` and, in kn, `kn model list` are one command, and texts name it as
-its user types it.
+"""How commands are called. `knoll models` and `kn model list` are one command, and each text names it as its
+user types it.
 
-kn hands a plugin all words but the plugin's own name, flags before that name included. So the flags that say
-which cluster is meant may stand anywhere.
+kn gives a plugin all words but the plugin's own name, also flags that stand before that name. So the flags
+for the cluster may stand anywhere.
 """
 
 import re
 from collections.abc import Sequence
 
-__all__ = ["PLUGIN", "PROGRAM", "flags_first", "spoken"]
+__all__ = ["PLUGIN", "PROGRAM", "RENAMED", "flags_first", "spoken"]
 
 PROGRAM, PLUGIN = "knoll", "kn model"
-_VERBS = (
-    "apply",
-    "upload",
-    "delete",
-    "runs",
-    "models",
-    "versions",
-    "describe",
-    "rollout",
-    "events",
-    "why",
-    "predict",
-    "gc",
-    "dlq",
-)
-_RENAMED = {"models": "list"}
-_COMMAND = re.compile(rf"\b{PROGRAM} ({'|'.join(_VERBS)})\b")
+RENAMED = {"models": "list"}  # verbs that kn users know by another name
 _FLAGS = ("-n", "--namespace", "--context", "--kubeconfig", "--cluster")
 
 
@@ -35,12 +19,16 @@ def spoken(program: str, text: str) -> str:
     """The text with the commands in it as users of `program` type them."""
     if program != PLUGIN:
         return text
-    return _COMMAND.sub(lambda match: f"{PLUGIN} {_RENAMED.get(match[1], match[1])}", text)
+    from knoll.cli.app import VERBS  # here, because the table imports all verbs, and they import this
+
+    shared = {verb.words.partition(" ")[0] for verb in VERBS if not verb.is_local}
+    command = re.compile(rf"\b{PROGRAM} ({'|'.join(shared)})\b")
+    return command.sub(lambda match: f"{PLUGIN} {RENAMED.get(match[1], match[1])}", text)
 
 
 def flags_first(words: Sequence[str]) -> list[str]:
-    """The words of a command line with the cluster's flags in front; what follows `--`, and a flag without a
-    value, stay in place."""
+    """The words of a command line, the cluster's flags first. Words after `--`, and a flag without a value,
+    stay in place."""
     end = words.index("--") if "--" in words else len(words)
     front: list[str] = []
     rest: list[str] = []

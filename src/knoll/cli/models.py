@@ -1,7 +1,8 @@
-"""`knoll models` and `knoll versions`: what serves, and everything that was ever made."""
+"""`knoll models` and `knoll versions`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,18 +11,26 @@ from knoll.cli.session import Output, OutputOption, errors_out, platform_of, pri
 from knoll.cli.tables import plain_table
 from knoll.errors import NotFound
 
+if TYPE_CHECKING:
+    from knoll.ports import Platform
+    from knoll.views.versions import VersionView
+
 __all__ = ["models", "versions"]
 
 
 def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
-    """List the models with the version that serves, the one on trial, and where to ask for predictions.
+    """List the models: the version that serves, the one on trial, the state of the data, and the URL for
+    predictions.
 
     Example: knoll models
+
+    DATA is Landed, or Waiting with the reason: what must happen before the data is complete.
 
     JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason},
     quarantine, traffic, url}]}. Next: knoll versions MODEL, knoll predict MODEL FILE
     """
-    from knoll.cli.model_view import MODEL_HEADINGS, model_document, model_row, place_words, read_models
+    from knoll.cli.render.models import MODEL_HEADINGS, model_row
+    from knoll.views.models import model_document, namespace_words, read_models
 
     platform = platform_of(ctx)
     views = read_models(platform)
@@ -30,7 +39,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     elif views:
         stdout().print(plain_table(MODEL_HEADINGS, (model_row(view) for view in views)))
     else:
-        say(ctx, f"No models yet{place_words(platform.settings)}. Next: knoll apply -f FILE")
+        say(ctx, f"No models yet{namespace_words(platform.settings)}. Next: knoll apply -f FILE")
 
 
 def versions(
@@ -51,47 +60,43 @@ def versions(
     limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest versions.")] = 50,
     output: OutputOption = Output.table,
 ) -> None:
-    """List the versions of a model: which serves, how good each is, and which data and run made it.
+    """List the versions of a model: which one serves, how good each is, and its data and run.
 
     Example: knoll versions digits v000002 --pictures pictures/
 
     JSON: {"versions": [{model, version, state, reason, family, metrics, datasetDigest, run, createdAt, bytes,
     files}]}. Next: knoll why MODEL VERSION
     """
-    from knoll.cli import version_view as view
+    from knoll.cli.render.versions import VERSION_HEADINGS, version_row
+    from knoll.views.versions import read_version, read_versions, version_document
 
     platform = platform_of(ctx)
-    found = (
-        [view.read_version(platform, model, version)]
-        if version
-        else view.read_versions(platform, model, limit)
-    )
+    found = [read_version(platform, model, version)] if version else read_versions(platform, model, limit)
     if output is Output.json:
-        print_json({"versions": [view.version_document(one) for one in found]})
+        print_json({"versions": [version_document(one) for one in found]})
     elif found:
-        stdout().print(
-            plain_table(view.VERSION_HEADINGS, (view.version_row(one, platform.clock.now()) for one in found))
-        )
+        now = platform.clock.now()
+        stdout().print(plain_table(VERSION_HEADINGS, (version_row(one, now) for one in found)))
     else:
         say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
     if pictures is not None:
-        saved = [
-            _save(pictures, one.manifest.version, view.pictures(platform, one.manifest)) for one in found
-        ]
-        if not any(saved):
-            raise NotFound(
-                f"pictures of {model}: there are none", fix=f"knoll versions {model} lists its versions"
-            )
+        _save_pictures(pictures, found, platform, model)
 
 
-def _save(folder: Path, version: str, found: dict[str, bytes]) -> list[Path]:
-    paths = []
-    for name, body in found.items():
-        path = (
-            folder / f"{Path(version).name}-{Path(name).name}"
-        )  # both come from the bucket, and must not lead out of the folder
-        path.parent.mkdir(parents=True, exist_ok=True)
+def _save_pictures(folder: Path, found: "Sequence[VersionView]", platform: "Platform", model: str) -> None:
+    """Write the pictures of the versions into the folder. Raises NotFound if there are none."""
+    from knoll.views.versions import read_pictures
+
+    pictures = [
+        (folder / f"{Path(one.manifest.version).name}-{Path(name).name}", body)
+        for one in found
+        for name, body in read_pictures(platform, one.manifest).items()
+    ]  # versions and names come from the bucket, and must not lead out of the folder
+    if not pictures:
+        raise NotFound(
+            f"pictures of {model}: there are none", fix=f"knoll versions {model} lists its versions"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, body in pictures:
         path.write_bytes(body)
         errors_out().print(f"Saved {path}")
-        paths.append(path)
-    return paths

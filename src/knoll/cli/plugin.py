@@ -1,7 +1,7 @@
-"""The command `kn model`: an executable `kn-model` on the PATH is a plugin of kn, and this is it.
+"""The command `kn model`: kn takes an executable `kn-model` on the PATH as its plugin.
 
-The commands are those of `knoll`, for a cluster. kn makes exit code 1 of every failure; `kn-model` itself
-keeps them apart.
+Its commands are those of `knoll`, for a cluster. kn turns the exit code of every failure into 1; `kn-model`
+itself has the exit codes of `knoll`.
 """
 
 import json
@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from knoll.cli.app import GROUPS, VERBS
 from knoll.cli.grammar import PLUGIN
-from knoll.cli.root import add_commands, new_root, print_version
+from knoll.cli.root import add_verbs, new_root, print_version
 from knoll.cli.session import ContextOption, KubeconfigOption, NamespaceOption
 
 __all__ = ["app", "main"]
@@ -44,7 +45,7 @@ def model(
     """
 
 
-add_commands(app, PLUGIN)
+add_verbs(app, PLUGIN, VERBS, GROUPS)
 
 
 @app.command(hidden=True)

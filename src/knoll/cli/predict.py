@@ -1,4 +1,4 @@
-"""`knoll predict`: ask a model, through the same URL as everybody else."""
+"""`knoll predict`: ask a model, through the URL that all its clients use."""
 
 import base64
 import json
@@ -41,8 +41,9 @@ def predict(
 
     Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
 
-    A picture is sent as base64; JSON as it is if it has `instances`, else a list as the instances, anything
-    else as one. JSON: {model, version, seconds, predictions}. Next: knoll versions MODEL
+    A picture is sent as base64. JSON with `instances` is sent as it is; a list becomes the instances, and
+    anything else becomes one instance. JSON: {model, version, seconds, predictions}.
+    Next: knoll versions MODEL
     """
     if bool(file) == (seed is not None):
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
@@ -59,11 +60,11 @@ def predict(
 def ask(
     platform: "Platform", model: str, request: dict[str, Any], *, accept: str = "application/json"
 ) -> "Answer":
-    """Send a predict request to whatever version gets it. Raises NotFound when nothing serves, KnollError
-    when the answer is an error."""
-    from knoll.cli.model_view import base_url, find_model
+    """Send a predict request to the model's URL. Raises NotFound if nothing serves, KnollError if the answer
+    is an error."""
+    from knoll.views.models import find_model
 
-    base = base_url(find_model(platform, model).service)
+    base = find_model(platform, model).base_url
     if not base:
         raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
     answer = platform.predictors.predict(base, model, json.dumps(request).encode(), accept=accept)

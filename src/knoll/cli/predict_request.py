@@ -1,6 +1,6 @@
 """Files as V1 predict requests, and answers as words.
 
-A picture travels as base64, JSON as it is: wrapped into `instances` when it is an instance or a list of them.
+A picture travels as base64. JSON travels as it is; an instance or a list of them is put into `instances`.
 """
 
 import base64

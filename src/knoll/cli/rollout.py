@@ -1,6 +1,5 @@
-"""`knoll rollout`: how far the version on trial is, on which numbers."""
+"""`knoll rollout`: how far the version on trial is, and on which numbers."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +9,8 @@ from knoll.cli.failures import FAILURE
 from knoll.cli.session import Output, OutputOption, TimeoutOption, platform_of, print_json, stdout
 
 if TYPE_CHECKING:
-    from knoll.cli.watch import Frame
     from knoll.ports import Platform
+    from knoll.views.rollouts import RolloutView
 
 __all__ = ["status", "watch_rollout"]
 
@@ -23,7 +22,7 @@ def status(
     timeout: TimeoutOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show the rollout of a model: step, traffic, evidence, and the reason of every verdict.
+    """Show the rollout of a model: its step, its traffic, its evidence, and the reason of every verdict.
 
     Example: knoll rollout status digits -w --timeout 600
 
@@ -31,36 +30,33 @@ def status(
     if time ran out. JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence:
     {requests, errors, replayed}, waiting, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
     """
-    from knoll.cli.rollout_view import is_bad
+    from knoll.cli.render.rollouts import rollout_picture
+    from knoll.views.rollouts import read_rollout, rollout_document
 
     platform = platform_of(ctx)
     if watch:
-        records = watch_rollout(platform, model, output, timeout).document["records"]
-        raise typer.Exit(FAILURE if is_bad(records) else 0)
-    frame = _look(platform, model)()
+        last = watch_rollout(platform, model, output, timeout)
+        raise typer.Exit(FAILURE if last.is_bad else 0)
+    view = read_rollout(platform, model)
     if output is Output.json:
-        print_json(frame.document)
+        print_json(rollout_document(view))
     else:
-        stdout().print(frame.picture)
+        stdout().print(rollout_picture(view))
 
 
-def watch_rollout(platform: "Platform", model: str, output: Output, timeout: float | None) -> "Frame":
-    """Show the rollout until it has ended, and return its last picture. Raises TimedOut."""
-    from knoll.cli.watch import watch
+def watch_rollout(platform: "Platform", model: str, output: Output, timeout: float | None) -> "RolloutView":
+    """Show the rollout until it has ended, and return it. Raises TimedOut."""
+    from knoll.cli.render.rollouts import rollout_lines, rollout_picture
+    from knoll.cli.watch import Frame, watch
+    from knoll.views.rollouts import read_rollout, rollout_document
+
+    def show(view: "RolloutView") -> Frame:
+        return Frame(rollout_picture(view), rollout_lines(view), rollout_document(view), view.is_over)
 
     return watch(
-        _look(platform, model), output, timeout=timeout, waiting_for=f"the rollout of {model} to end"
+        lambda: read_rollout(platform, model),
+        show,
+        output,
+        timeout=timeout,
+        waiting_for=f"the rollout of {model} to end",
     )
-
-
-def _look(platform: "Platform", model: str) -> "Callable[[], Frame]":
-    from knoll.cli.rollout_view import read_rollout, record_line, rollout_document, rollout_picture
-    from knoll.cli.watch import Frame
-
-    def look() -> Frame:
-        view = read_rollout(platform, model)
-        waiting = (f"Waiting: {view.coming}",) if view.coming else ()
-        lines = (*(record_line(one) for one in view.records), *waiting)
-        return Frame(rollout_picture(view), lines, rollout_document(view), view.is_over)
-
-    return look

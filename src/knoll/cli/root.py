@@ -1,29 +1,35 @@
-"""The root of a command line: where errors become words and exit codes, and which commands mean the same
-everywhere.
+"""The root of a command line: it adds the verbs, and it turns errors into words and exit codes.
 
-Errors that knoll raises on purpose, and files that cannot be read or written, are told here and nowhere else;
-anything else is a fault of knoll and keeps its traceback.
+Errors that knoll raises on purpose, and files that cannot be read or written, are reported here and nowhere
+else. Any other error is a fault of knoll and keeps its traceback.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli import apply, describe, dlq, events, gc, models, predict, rollout, runs, upload, why
-from knoll.cli.grammar import PROGRAM, flags_first, spoken
+from knoll.cli.grammar import PROGRAM, RENAMED, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.session import Output, output_of, program_of
 from knoll.errors import KnollError
 
-__all__ = ["add_commands", "new_root", "print_version"]
+__all__ = ["Verb", "add_verbs", "new_root", "print_version"]
 
-_LOOP = "Declare and feed"
-_LOOK = "Look"
-_USE = "Use"
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: its words as they are typed, such as "runs logs", its function, and the panel of `--help`
+    that lists it. A local verb is for the platform on this machine only."""
+
+    words: str
+    run: Callable[..., None]
+    panel: str
+    is_local: bool = False
 
 
 class _Root(TyperGroup):
@@ -46,7 +52,7 @@ class _Root(TyperGroup):
 
 
 def new_root(program: str) -> typer.Typer:
-    """An app without commands; the program's name decides how its texts call the commands."""
+    """An app without commands. Its texts name the commands as users of `program` type them."""
     return typer.Typer(
         name=program,
         cls=_Root,
@@ -58,50 +64,35 @@ def new_root(program: str) -> typer.Typer:
     )
 
 
-def add_commands(app: typer.Typer, program: str) -> None:
-    """Add the commands that mean the same on a laptop and on a cluster, in the order in which a newcomer
-    needs them."""
+def add_verbs(app: typer.Typer, program: str, verbs: Sequence[Verb], groups: Mapping[str, str]) -> None:
+    """Add the verbs that `program` has. `groups` are the first words of verbs with two words, and their
+    help."""
+    known = {name: _new_group(name, help, verbs) for name, help in groups.items()}
+    for verb in verbs:
+        if verb.is_local and program != PROGRAM:
+            continue
+        first, _, second = verb.words.partition(" ")
+        if first in known:
+            _add(known[first], verb, second or NAMELESS, program, is_hidden=not second)
+        else:
+            _add(app, verb, first, program, is_hidden=program != PROGRAM and first in RENAMED)
+        if first in RENAMED:
+            _add(app, verb, RENAMED[first], program, is_hidden=program == PROGRAM)
+    panels = {verb.words.partition(" ")[0]: verb.panel for verb in verbs}
+    for name, group in known.items():
+        app.add_typer(group, name=name, rich_help_panel=panels[name])
 
-    def add(
-        group: typer.Typer,
-        function: Callable[..., None],
-        name: str = "",
-        panel: str | None = None,
-        *,
-        hidden: bool = False,
-    ) -> None:
-        text = spoken(program, inspect.getdoc(function) or "")
-        group.command(name or None, help=text, rich_help_panel=panel, hidden=hidden)(function)
 
-    groups = {
-        "runs": typer.Typer(cls=NamelessDefault, help="List the runs, or print the logs of one."),
-        "rollout": typer.Typer(no_args_is_help=True, help="See how the version on trial is doing."),
-        "dlq": typer.Typer(
-            no_args_is_help=True,
-            help="Dead letters: events that no function took. See why, replay them, drop them.",
-        ),
-    }
-    add(groups["runs"], runs.runs, NAMELESS, hidden=True)
-    add(groups["runs"], runs.logs)
-    add(groups["rollout"], rollout.status)
-    add(groups["dlq"], dlq.list_letters, "list")
-    add(groups["dlq"], dlq.show)
-    add(groups["dlq"], dlq.replay)
-    add(groups["dlq"], dlq.drop)
-    add(app, apply.apply, panel=_LOOP)
-    add(app, upload.upload, panel=_LOOP)
-    add(app, apply.delete, panel=_LOOP)
-    add(app, gc.gc, panel=_LOOP)
-    app.add_typer(groups["runs"], name="runs", rich_help_panel=_LOOK)
-    add(app, models.models, "models", _LOOK, hidden=program != PROGRAM)
-    add(app, models.models, "list", _LOOK, hidden=program == PROGRAM)
-    add(app, describe.describe, panel=_LOOK)
-    add(app, models.versions, panel=_LOOK)
-    app.add_typer(groups["rollout"], name="rollout", rich_help_panel=_LOOK)
-    add(app, events.events, panel=_LOOK)
-    app.add_typer(groups["dlq"], name="dlq", rich_help_panel=_LOOK)
-    add(app, why.why, panel=_LOOK)
-    add(app, predict.predict, panel=_USE)
+def _new_group(name: str, help: str, verbs: Sequence[Verb]) -> typer.Typer:
+    """A group of commands; its bare name is a command of its own if it is a verb."""
+    is_verb = any(verb.words == name for verb in verbs)
+    return typer.Typer(cls=NamelessDefault if is_verb else None, no_args_is_help=not is_verb, help=help)
+
+
+def _add(place: typer.Typer, verb: Verb, name: str, program: str, *, is_hidden: bool) -> None:
+    text = spoken(program, inspect.getdoc(verb.run) or "")
+    panel = None if " " in verb.words else verb.panel  # the group's line has it
+    place.command(name, help=text, rich_help_panel=panel, hidden=is_hidden)(verb.run)
 
 
 def print_version(wanted: bool) -> None:

@@ -22,7 +22,7 @@ from rich.progress import (
 from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
 from knoll.cli.session import Output, OutputOption, YesOption, errors_out, platform_of, print_json, program_of
-from knoll.cli.units import counted, size
+from knoll.views.units import counted, size
 
 if TYPE_CHECKING:
     from knoll.cli.upload_plan import Item, Plan
@@ -64,12 +64,12 @@ def upload(
     The same bytes again are fine: they lead to no second run. JSON: {model, uri, objects, bytes, deleted,
     marker, dryRun}. Next: knoll runs MODEL -w
     """
-    from knoll.cli.model_view import find_model
     from knoll.cli.upload_plan import plan_upload
     from knoll.models import parse_model
+    from knoll.views.models import find_model
 
     platform = platform_of(ctx)
-    declared = parse_model(find_model(platform, model).model)
+    declared = parse_model(find_model(platform, model).document)
     plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
     if plan.stale and not dry_run and not yes:
         _confirm(plan)

@@ -1,13 +1,13 @@
 """Looking until something is over: a live picture on a terminal, one line per change everywhere else.
 
-A watcher that polls needs no server push and shows the stored truth, not what events said.
+It polls the stored truth. It needs no push from a server, and does not depend on events.
 """
 
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import RenderableType
 from rich.live import Live
@@ -17,11 +17,13 @@ from knoll.cli.session import Output, print_json, stdout
 
 __all__ = ["Frame", "watch"]
 
+_View = TypeVar("_View")
+
 
 @dataclass(frozen=True)
 class Frame:
-    """One look: the picture for a terminal, lines for a pipe, a document for programs, and whether there is
-    nothing more to see."""
+    """A view as it is shown: a picture for a terminal, lines for a pipe, a document for programs. A final one
+    is the last."""
 
     picture: RenderableType
     lines: tuple[str, ...]
@@ -30,44 +32,40 @@ class Frame:
 
 
 def watch(
-    look: Callable[[], Frame],
+    look: Callable[[], _View],
+    render: Callable[[_View], Frame],
     output: Output,
     *,
     timeout: float | None = None,
     every: float = 1.0,
     waiting_for: str,
-) -> Frame:
-    """Look every `every` seconds until a final frame, and return it. Raises TimedOut after `timeout`
+) -> _View:
+    """Look every `every` seconds until a view is final, and return it. Raises TimedOut after `timeout`
     seconds."""
-    show = _documents() if output is Output.json else _lines()
     deadline = None if timeout is None else time.monotonic() + timeout
+
+    def follow(show: Callable[[Frame], None]) -> _View:
+        while True:
+            view = look()
+            frame = render(view)
+            show(frame)
+            if frame.is_final:
+                return view
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimedOut(
+                    f"time is up, still waiting for {waiting_for}",
+                    fix="run the command again, with a longer --timeout",
+                )
+            time.sleep(every)
+
     if output is Output.table and sys.stdout.isatty():
         with Live(console=stdout(), refresh_per_second=4) as live:
-            return _until_final(look, lambda frame: live.update(frame.picture), deadline, every, waiting_for)
-    return _until_final(look, show, deadline, every, waiting_for)
+            return follow(lambda frame: live.update(frame.picture))
+    return follow(_document_printer() if output is Output.json else _line_printer())
 
 
-def _until_final(
-    look: Callable[[], Frame],
-    show: Callable[[Frame], None],
-    deadline: float | None,
-    every: float,
-    waiting_for: str,
-) -> Frame:
-    while True:
-        frame = look()
-        show(frame)
-        if frame.is_final:
-            return frame
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut(
-                f"time is up, still waiting for {waiting_for}",
-                fix="run the command again, with a longer --timeout",
-            )
-        time.sleep(every)
-
-
-def _lines() -> Callable[[Frame], None]:
+def _line_printer() -> Callable[[Frame], None]:
+    """Prints each line once."""
     printed: set[str] = set()
 
     def show(frame: Frame) -> None:
@@ -79,7 +77,8 @@ def _lines() -> Callable[[Frame], None]:
     return show
 
 
-def _documents() -> Callable[[Frame], None]:
+def _document_printer() -> Callable[[Frame], None]:
+    """Prints each document that differs from the one before."""
     last: list[Mapping[str, Any]] = []
 
     def show(frame: Frame) -> None:

@@ -21,14 +21,15 @@ def why(
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """Tell the trail of a version with all its numbers: event, data, run, gate, version, rollout steps.
+    """Show how a version came to be, with all numbers: event, data, run, gate, version, rollout steps.
 
     Example: knoll why digits v000002
 
     JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, rollout: [...]}.
     Next: knoll runs logs RUN, knoll rollout status MODEL
     """
-    from knoll.cli.trail import read_trail, trail_document, trail_tree
+    from knoll.cli.render.trail import trail_tree
+    from knoll.views.trail import read_trail, trail_document
 
     trail = read_trail(platform_of(ctx), model, version)
     if output is Output.json:

@@ -35,6 +35,7 @@ __all__ = [
     "load_manifest",
     "manifest_uri",
     "models_uri",
+    "read_file",
     "removed_manifest_uri",
     "verify",
     "version_uri",
@@ -174,3 +175,8 @@ def list_versions(model: str, bucket: Bucket, *, after: str = "") -> Iterator[st
         name, _, file = one.uri.removeprefix(place).partition("/")
         if file == MANIFEST:
             yield name
+
+
+def read_file(model: str, version: str, name: str, bucket: Bucket) -> bytes:
+    """The bytes of one file of a version. Raises NotFound."""
+    return bucket.store.get(version_uri(bucket.root, model, version) + name)

@@ -1,7 +1,7 @@
-"""Which run is to be expected from the data that lies in the bucket.
+"""Which run the data in the bucket should lead to.
 
-The same look that ingest takes, taken again by the watcher: so `knoll runs -w` knows, right after an upload
-and before any event has arrived, whether a run is still to come, and what the gate is waiting for.
+It takes the same look as ingest (`ingest.look`). So `knoll runs -w` knows right after an upload, before any
+event has arrived, whether a run is still to come and what the data waits for.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ __all__ = ["Expected", "expected_runs"]
 
 @dataclass(frozen=True)
 class Expected:
-    """The run that a model's data should lead to; `run` is empty while the gate waits, and `reason` says for
-    what."""
+    """The run that a model's data should lead to. `run` is "" while the data is not complete, and `reason`
+    says what is missing."""
 
     model: str
     run: str
@@ -28,10 +28,10 @@ class Expected:
 
 def expected_runs(platform: Platform, models: Sequence[Model]) -> list[Expected]:
     """For each model, the run of its newest complete dataset."""
-    return [_expected(platform, model) for model in models]
+    return [_expected_run(platform, model) for model in models]
 
 
-def _expected(platform: Platform, model: Model) -> Expected:
+def _expected_run(platform: Platform, model: Model) -> Expected:
     verdict = look(model, platform, may_read=False)
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.reason)

@@ -1,0 +1,68 @@
+"""`knoll runs logs`: what the trainer of a run wrote."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from knoll.cli.completion import complete_runs
+from knoll.cli.session import Output, OutputOption, platform_of, print_json
+from knoll.errors import NotFound
+
+if TYPE_CHECKING:
+    from knoll.ports import Platform
+    from knoll.views.logs import Logs
+
+__all__ = ["logs"]
+
+
+def logs(
+    ctx: typer.Context,
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Run id, a unique prefix of one, or a model for its newest run.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Print what the trainer of a run wrote, attempt by attempt.
+
+    Example: knoll runs logs digits -f
+
+    If there are several Pods, each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a
+    cluster `path` is the Pod. Next: knoll why MODEL
+    """
+    from knoll.views.run import read_run
+    from knoll.views.runs import find_run_id
+
+    platform = platform_of(ctx)
+    id = find_run_id(platform, run)
+    found = _logs_of(platform, id)
+    read = [] if follow and output is Output.table else found.read()
+    if output is Output.json:
+        print_json({"run": id, "logs": [{"path": path, "text": text} for path, text in read]})
+        return
+    if not read and not follow:
+        raise NotFound(
+            f"run {id}: it has no log, or none is left",
+            fix="knoll runs shows how far it is; knoll runs logs RUN -f waits for it",
+        )
+    texts = found.follow(lambda: read_run(platform, id).is_over) if follow else (text for _, text in read)
+    for text in texts:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _logs_of(platform: "Platform", id: str) -> "Logs":
+    from knoll.views.logs import FileLogs, PodLogs
+
+    if platform.settings.cluster == "kubernetes":
+        from knoll.wiring.kubernetes import kubernetes_cluster
+
+        return PodLogs(kubernetes_cluster(platform.settings), id)
+    from knoll.laptop.jobs.runner import job_logs
+
+    return FileLogs(lambda: job_logs(platform.settings.home / "logs" / "jobs", id))

@@ -1,0 +1,68 @@
+"""One model for a terminal, as kn describes things."""
+
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from knoll.cli.render.models import data_words
+from knoll.cli.render.runs import run_line
+from knoll.cli.tables import plain_table
+from knoll.views.description import Description
+from knoll.views.models import Condition
+from knoll.views.revisions import RevisionView
+from knoll.views.units import age
+
+__all__ = ["description_picture"]
+
+_MARKS = {"True": "++", "False": "!!"}
+
+
+def description_picture(found: Description, now: datetime) -> RenderableType:
+    """The model's facts, its revisions and its conditions."""
+    facts = Table.grid(padding=(0, 2))
+    for name, fact in _facts(found, now):
+        if fact:
+            facts.add_row(f"{name}:", fact)
+    parts: list[RenderableType] = [facts]
+    if found.revisions:
+        headings = ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY")
+        parts += ["", plain_table(headings, (_revision_row(one, now) for one in found.revisions))]
+    if found.model.conditions:
+        rows = (_condition_row(one, now) for one in found.model.conditions)
+        parts += ["", plain_table(("OK", "TYPE", "AGE", "REASON"), rows)]
+    return Group(*parts)
+
+
+def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
+    model = found.model
+    return [
+        ("Name", model.name),
+        ("Namespace", model.namespace),
+        ("Age", age(model.created_at, now)),
+        ("Family", model.family),
+        ("URL", model.predict_url),
+        ("Champion", _with_percent(found, model.champion)),
+        ("Candidate", _with_percent(found, model.candidate)),
+        ("Previous", _with_percent(found, model.previous)),
+        ("Phase", model.phase),
+        ("Data", data_words(model)),
+        ("Run", run_line(found.run) if found.run else ""),
+        ("Quarantine", ", ".join(f"{version} ({reason})" for version, reason in model.quarantine.items())),
+    ]
+
+
+def _with_percent(found: Description, version: str) -> str:
+    percent = found.percent_of(version)
+    return f"{version} {percent} %" if version and percent else version
+
+
+def _revision_row(one: RevisionView, now: datetime) -> tuple[str, ...]:
+    name = f"{one.name} [{one.generation}] ({age(one.created_at, now)})"
+    ready = f"{one.ready} ({one.reason})" if one.reason else one.ready
+    return (name, f"{one.percent} %", one.version, one.role, ", ".join(f"#{tag}" for tag in one.tags), ready)
+
+
+def _condition_row(one: Condition, now: datetime) -> tuple[str, ...]:
+    mark = _MARKS.get(one.status, "??")
+    return (mark, one.type, age(one.since, now), "" if mark == "++" else one.words)

@@ -1,0 +1,19 @@
+"""Models in a table."""
+
+from knoll.views.models import ModelView
+
+__all__ = ["MODEL_HEADINGS", "data_words", "model_row"]
+
+MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
+
+
+def model_row(model: ModelView) -> tuple[str, ...]:
+    """The cells under MODEL_HEADINGS."""
+    traffic = ", ".join(f"{one.percent} % {one.revision or ''}" for one in model.routes if one.percent)
+    versions = (model.champion, model.candidate, model.phase)
+    return (model.name, model.family, *versions, data_words(model), traffic, model.predict_url)
+
+
+def data_words(model: ModelView) -> str:
+    """State of the data, and what it waits for."""
+    return f"{model.data_state} ({model.data_reason})" if model.data_reason else model.data_state

@@ -1,0 +1,58 @@
+"""A rollout for a terminal, and its steps on one line each."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from knoll.cli.tables import plain_table
+from knoll.records.rollout import RolloutStep
+from knoll.views.rollouts import RolloutView
+
+__all__ = ["rollout_lines", "rollout_picture", "step_line"]
+
+
+def rollout_lines(view: RolloutView) -> tuple[str, ...]:
+    """A line for each step, and one for what the next rollout waits for."""
+    waiting = (f"Waiting: {view.waiting}",) if view.waiting else ()
+    return (*(step_line(one) for one in view.steps), *waiting)
+
+
+def step_line(step: RolloutStep) -> str:
+    """One step in words, with its numbers."""
+    counts = ", ".join(
+        f"{value} {name}" for name, value in step.evidence.items() if value and name != "inStep"
+    )
+    what = f"{step.version} {step.action} {step.percent} %"
+    return " — ".join(part for part in (what, step.reason, counts) if part)
+
+
+def rollout_picture(view: RolloutView) -> RenderableType:
+    """The rollout for a terminal: the version on trial, its traffic and evidence, and every verdict so
+    far."""
+    if not view.steps:
+        return Text(f"No rollout yet. {view.waiting}".strip())
+    facts = Table.grid(padding=(0, 2))
+    for name, fact in _facts(view):
+        if fact:
+            facts.add_row(name, fact)
+    rows = ((one.at[11:19], one.action, f"{one.percent} %", one.reason) for one in view.steps)
+    return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
+
+
+def _facts(view: RolloutView) -> list[tuple[str, RenderableType]]:
+    counts = view.evidence
+    on_trial = view.version if view.model.candidate else f"nothing ({view.version} was the last)"
+    return [
+        ("Model", view.model.name),
+        ("On trial", on_trial),
+        ("Champion", view.model.champion or "none"),
+        ("Phase", view.model.phase or "Idle"),
+        ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
+        ("", ProgressBar(total=100, completed=view.percent, width=40)),
+        (
+            "Evidence",
+            f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed",
+        ),
+        ("Next", view.waiting),
+    ]

@@ -1,0 +1,51 @@
+"""Runs in a table and on one line."""
+
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+
+from knoll.cli.tables import plain_table
+from knoll.views.run import RunView
+from knoll.views.runs import RunsView
+from knoll.views.units import age, duration, numbers
+
+__all__ = ["RUN_HEADINGS", "run_line", "run_row", "runs_lines", "runs_picture"]
+
+RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
+
+
+def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
+    """The cells under RUN_HEADINGS."""
+    told = (_percent(view), _time_left(view), numbers(view.metrics), view.version)
+    return (view.run.id, view.run.model, view.state, *told, age(view.run.created_at, now), view.trouble)
+
+
+def run_line(view: RunView) -> str:
+    """The run on one line, without its age: the line changes only when the run does."""
+    reason = f"({view.trouble})" if view.trouble else ""
+    eta = f"ETA {_time_left(view)}" if _time_left(view) else ""
+    told = (view.run.id, view.state, reason, _percent(view), eta, numbers(view.metrics), view.version)
+    return " ".join(part for part in told if part)
+
+
+def runs_lines(view: RunsView) -> tuple[str, ...]:
+    """A line for each run, and for each model whose data waits."""
+    return (*(run_line(one) for one in view.runs), *_waiting_lines(view))
+
+
+def runs_picture(view: RunsView, now: datetime) -> RenderableType:
+    """The runs for a terminal, and under them what is still to come."""
+    table = plain_table(RUN_HEADINGS, (run_row(one, now) for one in view.runs))
+    return Group(table if view.runs else "No runs yet.", *_waiting_lines(view))
+
+
+def _waiting_lines(view: RunsView) -> list[str]:
+    return [f"Waiting for {one.model}: {one.reason}" for one in view.waiting]
+
+
+def _percent(view: RunView) -> str:
+    return "" if view.percentage is None else f"{view.percentage} %"
+
+
+def _time_left(view: RunView) -> str:
+    return "" if view.seconds_left is None else duration(view.seconds_left)

@@ -1,0 +1,66 @@
+"""A trail as a tree, the cause on top."""
+
+from collections.abc import Mapping
+
+from rich.text import Text
+from rich.tree import Tree
+
+from knoll.cli.render.rollouts import step_line
+from knoll.views.run import RunView
+from knoll.views.trail import Trail
+from knoll.views.units import counted, duration, numbers, seconds_between, short_digest, size
+from knoll.views.versions import VersionView
+
+__all__ = ["trail_tree"]
+
+
+def trail_tree(trail: Trail) -> Tree:
+    """Event, data, run, gate, version and rollout steps, one under the other."""
+    version = trail.version.manifest.version if trail.version else "(no version)"
+    tree = Tree(Text(f"{trail.model} {version}", style="bold"))
+    tree.add(_event_line(trail.run.run.cause))
+    tree.add(_data_line(trail))
+    tree.add(_run_line(trail.run))
+    if trail.gate:
+        tree.add(_gate_line(trail))
+    if trail.version:
+        tree.add(_version_line(trail.version))
+    if trail.steps:
+        steps = tree.add("rollout")
+        for step in trail.steps:
+            steps.add(f"{step.at[11:19]} {step_line(step)}")
+    return tree
+
+
+def _event_line(cause: Mapping[str, str]) -> str:
+    if not cause:
+        return "event    not recorded"
+    kind, subject, id, at = (cause.get(name, "") for name in ("type", "subject", "id", "time"))
+    return f"event    {kind} {subject} (id {id}) at {at}"
+
+
+def _data_line(trail: Trail) -> str:
+    digest = short_digest(trail.run.run.dataset_digest)
+    if trail.dataset is None:
+        return f"data     {digest}, its snapshot is gone"
+    objects = counted(len(trail.dataset.objects), "object")
+    return f"data     {digest}: {objects}, {size(trail.bytes)}, under {trail.dataset.prefix}"
+
+
+def _run_line(view: RunView) -> str:
+    took = seconds_between(view.run.created_at, view.outcome.ended_at) if view.outcome else None
+    after = f" after {duration(took)}" if took is not None else ""
+    return f"run      {view.run.id} {view.state}{after}{f': {view.trouble}' if view.trouble else ''}"
+
+
+def _gate_line(trail: Trail) -> str:
+    value = "unknown" if trail.gate_value is None else f"{trail.gate_value:.4g}"
+    rules = ", ".join(f"{key} {bound}" for key, bound in trail.gate.items() if key != "metric")
+    return f"gate     {trail.gate.get('metric', '')} {value} ({rules})"
+
+
+def _version_line(view: VersionView) -> str:
+    state = f"{view.state}: {view.reason}" if view.reason else view.state
+    manifest = view.manifest
+    files = counted(len(manifest.files), "file")
+    return f"version  {manifest.version}, {state}; {numbers(manifest.metrics)}; {files}, {size(view.size)}"

@@ -1,0 +1,51 @@
+"""One model in full: its declaration and rollout, its newest run, and the Revisions behind its URL."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from knoll.ports import Platform
+from knoll.views.models import ModelView, find_model, model_document
+from knoll.views.revisions import RevisionView, read_revisions
+from knoll.views.run import RunView, run_document
+from knoll.views.runs import read_runs
+
+__all__ = ["Description", "description_document", "read_description"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model, its newest run, and its Revisions, newest first: the newest one and those that get traffic or
+    have a tag."""
+
+    model: ModelView
+    run: RunView | None
+    revisions: Sequence[RevisionView]
+
+    def percent_of(self, version: str) -> int:
+        """The part of the traffic that a version gets."""
+        return sum(one.percent for one in self.revisions if one.version == version)
+
+
+def read_description(platform: Platform, model: str) -> Description:
+    """Everything about one model. Raises NotFound."""
+    view = find_model(platform, model)
+    newest = sorted(read_revisions(platform, view), key=lambda one: int(one.generation or 0), reverse=True)
+    shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
+    return Description(view, next(iter(read_runs(platform, model, 1)), None), shown)
+
+
+def description_document(found: Description) -> dict[str, Any]:
+    """The model as `-o json` shows it."""
+    revisions = [asdict(one) for one in found.revisions]
+    return {
+        **model_document(found.model),
+        "namespace": found.model.namespace,
+        "createdAt": found.model.created_at,
+        "run": run_document(found.run) if found.run else None,
+        "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
+        "conditions": [
+            {"type": one.type, "status": one.status, "reason": one.reason, "message": one.message}
+            for one in found.model.conditions
+        ],
+    }

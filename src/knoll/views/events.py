@@ -1,0 +1,100 @@
+"""Events: what the broker has taken, and dead letters in the form of events."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from knoll.dead_letters.letters import Death
+from knoll.events import Event
+from knoll.kube.labels import MODEL_LABEL
+from knoll.ports import Platform
+from knoll.views.letters import read_letters
+
+__all__ = ["EventFilter", "ReadEvents", "facts_of", "reader_of_deaths", "stream_events"]
+
+ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events behind that number, each with its own
+
+_FACTS = (
+    *("runId", "state", "progressPercentage", "version", "step", "percent"),
+    *("objects", "reason", "metrics", "requests", "errors"),
+)
+_ERROR = "knativeerror"
+_LONGEST = 500  # bytes of a body that is no event
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """Events whose types begin with `type`, about `model`, or about any for ""."""
+
+    type: str = ""
+    model: str = ""
+
+    def __call__(self, event: Event) -> bool:
+        """Whether the event is meant."""
+        return event.type.startswith(self.type) and self.model in ("", _model_of(event))
+
+
+def stream_events(read: ReadEvents, is_wanted: EventFilter, limit: int, every: float) -> Iterator[Event]:
+    """The newest `limit` events, oldest first; then further ones, with a look every `every` seconds, or never
+    for 0."""
+    newest: deque[Event] = deque(maxlen=limit)
+    after = 0
+    while found := read(after):
+        newest.extend(event for _, event in found if is_wanted(event))
+        after = found[-1][0]
+    yield from newest
+    while every:
+        found = read(after)
+        yield from (event for _, event in found if is_wanted(event))
+        after = found[-1][0] if found else after
+        time.sleep(every)
+
+
+def reader_of_deaths(platform: Platform) -> ReadEvents:
+    """Reads each time that no function took an event, oldest first, from the dead letters."""
+    seen: set[tuple[str, str]] = set()
+
+    def read(after: int) -> list[tuple[int, Event]]:
+        letters = [one.letter for one in read_letters(platform)]
+        found = {(letter.id, death.name): death for letter in letters for death in letter.deaths}
+        new = sorted((name for name in found if name not in seen), key=lambda name: (found[name].at, name))
+        seen.update(new)
+        return [(after + number, _event_of(found[name])) for number, name in enumerate(new, 1)]
+
+    return read
+
+
+def facts_of(event: Event) -> dict[str, Any]:
+    """What is worth a line of an event: facts from its data, and why no function took it."""
+    data = _fields(event.data)
+    errors = {
+        name.removeprefix(_ERROR): value
+        for name, value in event.extensions.items()
+        if name.startswith(_ERROR)
+    }
+    facts = {key: data.get(key) for key in _FACTS} | errors
+    return {key: value for key, value in facts.items() if value not in (None, "", {})}
+
+
+def _event_of(death: Death) -> Event:
+    """The event with its reason in plain words, or one that says what came in its place."""
+    if death.event is None:
+        id, source = (death.headers.get(f"ce-{name}", "") for name in ("id", "source"))
+        data = {"reason": death.body[:_LONGEST].decode(errors="replace")}
+        return Event(id, source, "not-an-event", death.at, data=data)
+    told = {f"{_ERROR}data": death.reason} if death.reason else {}
+    extensions = {**death.event.extensions, **told}
+    return replace(death.event, time=death.event.time or death.at, extensions=extensions)
+
+
+def _model_of(event: Event) -> str:
+    data = _fields(event.data)
+    labels = _fields(_fields(data.get("metadata")).get("labels"))
+    return str(data.get("model") or labels.get(MODEL_LABEL) or event.subject)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The value if it is an object, else nothing: anybody may send the broker anything."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,88 @@
+"""What `knoll gc` removes from the model bucket, what it keeps, and why."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from knoll.retention.folders import Folder
+from knoll.retention.plan import Plan
+
+__all__ = ["Item", "LeftoversView", "leftovers_document", "leftovers_view"]
+
+_USED = "used since it was decided"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A version, the files of a killed run, or a record. `kind` is version, files, inbox or progress, `name`
+    a version or a run, `size` in bytes."""
+
+    kind: str
+    model: str
+    name: str
+    objects: int
+    size: int
+    newest: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class LeftoversView:
+    """What goes and what stays."""
+
+    removed: Sequence[Item]
+    kept: Sequence[Item]
+
+    @property
+    def objects(self) -> int:
+        """How many objects go."""
+        return sum(one.objects for one in self.removed)
+
+    @property
+    def size(self) -> int:
+        """How many bytes go."""
+        return sum(one.size for one in self.removed)
+
+
+def leftovers_view(plan: Plan, stayed: Collection[Folder] = ()) -> LeftoversView:
+    """The view of a plan. `stayed` are folders that were not removed after all, because they are used now."""
+    removed: list[Item] = []
+    kept: list[Item] = []
+    for verdict in plan.verdicts:
+        is_late = verdict.folder in stayed
+        item = _folder_item(verdict.folder, _USED if is_late else verdict.reason)
+        (removed if verdict.is_removed and not is_late else kept).append(item)
+    return LeftoversView([*removed, *_record_items(plan)], kept)
+
+
+def leftovers_document(view: LeftoversView, keep: int, *, dry_run: bool) -> dict[str, Any]:
+    """The view as `-o json` shows it."""
+    return {
+        "dryRun": dry_run,
+        "keep": keep,
+        "bytes": view.size,
+        "objects": view.objects,
+        "removed": [_item_document(one) for one in view.removed],
+        "kept": [_item_document(one) for one in view.kept],
+    }
+
+
+def _folder_item(one: Folder, reason: str) -> Item:
+    kind = "version" if one.is_version else "files"
+    return Item(kind, one.model, one.version, one.files, one.size, one.newest, reason)
+
+
+def _record_items(plan: Plan) -> Iterator[Item]:
+    for one in plan.leftovers:
+        yield Item(one.kind, one.model, one.run, 1, one.size, one.modified, one.reason)
+
+
+def _item_document(one: Item) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "model": one.model,
+        "name": one.name,
+        "bytes": one.size,
+        "reason": one.reason,
+    }

@@ -1,0 +1,163 @@
+"""Dead letters: events that no function took, with every time that happened and every replay."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.dead_letters.handler import without_trace
+from knoll.dead_letters.letters import (
+    Death,
+    Letter,
+    Replay,
+    list_letters,
+    read_dead_letters,
+    read_letter,
+    wanted_replays,
+)
+from knoll.errors import NotFound
+from knoll.events import event_to_json
+from knoll.ports import Platform
+
+__all__ = [
+    "Happening",
+    "LetterView",
+    "count_wanted",
+    "find_letters",
+    "history_of",
+    "letter_document",
+    "letter_ids",
+    "read_letters",
+    "whole_document",
+]
+
+_NO_EVENT = "not-an-event"
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """A dead letter. Where it is no event, `type`, `subject`, `source` and `event_id` are what its headers
+    claim."""
+
+    letter: Letter
+    type: str
+    subject: str
+    source: str
+    event_id: str
+
+    @property
+    def id(self) -> str:
+        """Id of the letter."""
+        return self.letter.id
+
+    @property
+    def state(self) -> str:
+        """Dead, Wanted or Replayed."""
+        return self.letter.state
+
+    @property
+    def last(self) -> Death:
+        """The last time that no function took it."""
+        return self.letter.last
+
+    @property
+    def asked(self) -> Sequence[Replay]:
+        """Every replay that was asked for."""
+        return (*self.letter.replays, self.letter.wanted) if self.letter.wanted else self.letter.replays
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing that happened to a letter: its death, with the reason, or a replay, with who asked for it."""
+
+    at: str
+    death: Death | None = None
+    replay: Replay | None = None
+
+
+def read_letters(platform: Platform, type: str = "") -> list[LetterView]:
+    """The dead letters whose types begin like this; the one that died last stands first."""
+    bucket = platform.bucket
+    views = [_letter_view(one) for one in reversed(read_dead_letters(bucket.store, bucket.root))]
+    return [one for one in views if one.type.startswith(type)]
+
+
+def find_letters(platform: Platform, wanted: Iterable[str]) -> list[LetterView]:
+    """The letters of these ids or beginnings of ids, each once. Raises NotFound."""
+    known, bucket = letter_ids(platform), platform.bucket
+    ids = dict.fromkeys(_find_id(one, known) for one in wanted)
+    return [_letter_view(read_letter(bucket.store, bucket.root, id)) for id in ids]
+
+
+def letter_ids(platform: Platform) -> list[str]:
+    """The ids of all dead letters."""
+    return list_letters(platform.bucket.store, platform.bucket.root)
+
+
+def count_wanted(platform: Platform, ids: set[str]) -> int:
+    """How many of these letters still wait for a tick to publish them."""
+    wanted = wanted_replays(platform.bucket.store, platform.bucket.root)
+    return len(ids & {letter for _, letter in wanted})
+
+
+def history_of(view: LetterView) -> list[Happening]:
+    """Deaths and replays in the order of time."""
+    happened = [Happening(one.at, death=one) for one in view.letter.deaths]
+    happened += [Happening(one.at, replay=one) for one in view.asked]
+    return sorted(happened, key=lambda one: (one.at, one.replay is not None))
+
+
+def letter_document(view: LetterView) -> dict[str, Any]:
+    """A letter in short, as `-o json` shows it."""
+    return {
+        "letter": view.id,
+        "state": view.state,
+        "type": view.type,
+        "subject": view.subject,
+        "source": view.source,
+        "id": view.event_id,
+        "destination": view.last.destination,
+        "code": view.last.code,
+        "reason": view.last.reason,
+        "times": len(view.letter.deaths),
+        "firstAt": view.letter.deaths[0].at,
+        "lastAt": view.last.at,
+    }
+
+
+def whole_document(view: LetterView) -> dict[str, Any]:
+    """A letter with its history and its content, as `-o json` shows it."""
+    keys = ("at", "destination", "code", "reason", "replay")
+    deaths = [{key: getattr(one, key) for key in keys} for one in view.letter.deaths]
+    replays = [
+        {"number": one.number, "by": one.by, "askedAt": one.at, "publishedAt": one.published_at}
+        for one in view.asked
+    ]
+    return {**letter_document(view), "deaths": deaths, "replays": replays, **_content(view.last)}
+
+
+def _letter_view(letter: Letter) -> LetterView:
+    event, headers = letter.last.event, letter.last.headers
+    if event is not None:
+        return LetterView(letter, event.type, event.subject, event.source, event.id)
+    subject, source, id = (headers.get(f"ce-{name}", "") for name in ("subject", "source", "id"))
+    return LetterView(letter, headers.get("ce-type", _NO_EVENT), subject, source, id)
+
+
+def _content(death: Death) -> dict[str, Any]:
+    """What the sender sent."""
+    if death.event is not None:
+        return {"event": event_to_json(without_trace(death.event))}
+    return {"headers": dict(death.headers), "body": base64.b64encode(death.body).decode()}
+
+
+def _find_id(wanted: str, known: Sequence[str]) -> str:
+    matches = [wanted] if wanted in known else [id for id in known if id.startswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise NotFound(
+            f"dead letter {wanted!r}: {len(matches)} ids begin so: {', '.join(matches[:5])}",
+            fix="give more letters",
+        )
+    raise NotFound(f"dead letter {wanted!r}: no letter has that id", fix="knoll dlq list --all lists them")

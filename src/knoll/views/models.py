@@ -1,0 +1,185 @@
+"""Models: what each one declares, which versions serve, and what its data waits for.
+
+State and reason of the data come from `Model.status.dataset`. Ingest writes them there: `ingest.landed`
+decides, and `ingest.look.dataset_status` says in words what is missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.ports import Document, Platform
+from knoll.settings import Settings
+
+__all__ = [
+    "Condition",
+    "ModelView",
+    "Route",
+    "conditions_of",
+    "find_model",
+    "model_document",
+    "model_view",
+    "namespace_words",
+    "no_such_model",
+    "read_models",
+    "serves",
+]
+
+_ROLES = ("champion", "candidate", "previous")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where KServe sends requests: a revision, its percentage of the traffic, and its tag. None means that
+    KServe does not say."""
+
+    revision: str | None
+    percent: int | None
+    tag: str | None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a Kubernetes object; `since` is the time of its last change."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: str
+
+    @property
+    def words(self) -> str:
+        """Reason and message as one text."""
+        return ": ".join(part for part in (self.reason, self.message) if part)
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A Model and its InferenceService. What is unknown is "" or empty.
+
+    `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `phase` is that of the
+    rollout. `base_url` is where the predictor answers. `document` is the Model as the cluster has it.
+    """
+
+    name: str
+    namespace: str
+    created_at: str
+    family: str
+    champion: str
+    candidate: str
+    previous: str
+    phase: str
+    data_state: str
+    data_reason: str
+    quarantine: Mapping[str, str]
+    routes: tuple[Route, ...]
+    base_url: str
+    conditions: tuple[Condition, ...]
+    document: Document
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no rollout goes on."""
+        return self.phase in ("", "Idle")
+
+    @property
+    def predict_url(self) -> str:
+        """Where predictions are asked for; "" while nothing serves."""
+        return f"{self.base_url}/v1/models/{self.name}:predict" if self.base_url else ""
+
+    def role_of(self, version: str) -> str:
+        """The role of a version: champion, candidate, previous, or "" for none."""
+        return next((role for role in _ROLES if version and getattr(self, role) == version), "")
+
+
+def read_models(platform: Platform) -> list[ModelView]:
+    """All models, by name."""
+    services = {one["metadata"]["name"]: one for one in platform.cluster.list("InferenceService")}
+    return [model_view(one, services.get(one["metadata"]["name"])) for one in platform.cluster.list("Model")]
+
+
+def find_model(platform: Platform, name: str) -> ModelView:
+    """One model. Raises NotFound, which names the models that exist."""
+    try:
+        document = platform.cluster.get("Model", name)
+    except NotFound as error:
+        found = ", ".join(one["metadata"]["name"] for one in platform.cluster.list("Model"))
+        known = found or "none yet: knoll apply -f FILE adds one"
+        raise no_such_model(name, platform.settings, f"knoll models lists them ({known})") from error
+    try:
+        return model_view(document, platform.cluster.get("InferenceService", name))
+    except NotFound:
+        return model_view(document, None)
+
+
+def no_such_model(name: str, settings: Settings, fix: str) -> NotFound:
+    """The error for a name that no Model has."""
+    return NotFound(f"model {name}: there is none of that name{namespace_words(settings)}", fix=fix)
+
+
+def namespace_words(settings: Settings) -> str:
+    """The end of a sentence: which namespace of a cluster was searched; "" for this machine."""
+    return f" in the namespace {settings.namespace}" if settings.cluster == "kubernetes" else ""
+
+
+def serves(model: ModelView, version: str) -> bool:
+    """Whether all traffic goes to the version: it is the champion, nothing is on trial, and one revision has
+    100 %."""
+    shares = [one.percent for one in model.routes if one.percent]
+    return model.champion == version and not model.candidate and shares == [100]
+
+
+def model_view(model: Document, service: Document | None) -> ModelView:
+    """The view of a Model and its InferenceService, if it has one."""
+    metadata, spec, status = model["metadata"], model.get("spec") or {}, model.get("status") or {}
+    dataset = status.get("dataset") or {}
+    predictor = _predictor_of(service)
+    url = ((service or {}).get("status") or {}).get("url") or predictor.get("url") or ""
+    return ModelView(
+        name=metadata["name"],
+        namespace=str(metadata.get("namespace", "")),
+        created_at=str(metadata.get("creationTimestamp", "")),
+        family=str(spec.get("family", "")),
+        **{key: str(status.get(key) or "") for key in (*_ROLES, "phase")},
+        data_state=str(dataset.get("state", "")),
+        data_reason=str(dataset.get("reason", "")),
+        quarantine=dict(status.get("quarantine") or {}),
+        routes=tuple(
+            Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
+            for one in predictor.get("traffic") or []
+        ),
+        base_url=str(url).rstrip("/"),
+        conditions=conditions_of(service),
+        document=model,
+    )
+
+
+def conditions_of(document: Document | None) -> tuple[Condition, ...]:
+    """The conditions of an object. Left out is KServe's Stopped while it is False, which is its good
+    state."""
+    found = ((document or {}).get("status") or {}).get("conditions") or []
+    keys = ("type", "status", "reason", "message", "lastTransitionTime")
+    conditions = (Condition(*(str(one.get(key) or "") for key in keys)) for one in found)
+    return tuple(one for one in conditions if (one.type, one.status) != ("Stopped", "False"))
+
+
+def model_document(model: ModelView) -> dict[str, Any]:
+    """The model as `-o json` shows it."""
+    return {
+        "name": model.name,
+        "family": model.family,
+        **{key: getattr(model, key) for key in (*_ROLES, "phase")},
+        "dataset": {"state": model.data_state, "reason": model.data_reason},
+        "quarantine": dict(model.quarantine),
+        "traffic": [
+            {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes
+        ],
+        "url": model.predict_url,
+    }
+
+
+def _predictor_of(service: Document | None) -> Mapping[str, Any]:
+    status = (service or {}).get("status") or {}
+    return (status.get("components") or {}).get("predictor") or {}

@@ -1,0 +1,53 @@
+"""The Revisions behind a model's URL: their version, their role, and their part of the traffic."""
+
+from dataclasses import dataclass
+
+from knoll.ports import Document, Platform
+from knoll.views.models import ModelView, conditions_of
+
+__all__ = ["RevisionView", "read_revisions"]
+
+_SERVICE = "serving.kserve.io/inferenceservice"
+_GENERATION = "serving.knative.dev/configurationGeneration"
+_VERSION = "knoll.dev/version"
+
+
+@dataclass(frozen=True)
+class RevisionView:
+    """One Revision. `ready` is True, False or Unknown, and `reason` says why it is not True. `role` is
+    champion, candidate, previous or ""."""
+
+    name: str
+    generation: str
+    version: str
+    role: str
+    percent: int
+    tags: tuple[str, ...]
+    ready: str
+    reason: str
+    created_at: str
+
+
+def read_revisions(platform: Platform, model: ModelView) -> list[RevisionView]:
+    """All Revisions of a model that still exist."""
+    return [_revision_view(one, model) for one in platform.cluster.list("Revision", {_SERVICE: model.name})]
+
+
+def _revision_view(revision: Document, model: ModelView) -> RevisionView:
+    """A Revision, with its part of the model's traffic and its version's role."""
+    metadata = revision["metadata"]
+    labels = metadata.get("labels") or {}
+    version = str(labels.get(_VERSION, ""))
+    routes = [one for one in model.routes if one.revision == metadata["name"]]
+    ready = next((one for one in conditions_of(revision) if one.type == "Ready"), None)
+    return RevisionView(
+        name=metadata["name"],
+        generation=str(labels.get(_GENERATION, "")),
+        version=version,
+        role=model.role_of(version),
+        percent=sum(one.percent or 0 for one in routes),
+        tags=tuple(one.tag for one in routes if one.tag),
+        ready=(ready.status if ready else "") or "Unknown",
+        reason=ready.words if ready and ready.status != "True" else "",
+        created_at=str(metadata.get("creationTimestamp", "")),
+    )

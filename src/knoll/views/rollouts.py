@@ -1,0 +1,126 @@
+"""The rollout of a model: the slot in its status, and the records of its steps with their numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.models import readable_models
+from knoll.ports import Platform
+from knoll.records.rollout import RolloutStep, list_steps
+from knoll.rollout.candidates import newest_untried
+from knoll.rollout.slot import slot_from_status
+from knoll.views.expected import expected_runs
+from knoll.views.models import ModelView, find_model
+from knoll.views.revisions import read_revisions
+from knoll.views.run import read_run
+
+__all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
+
+_BAD = ("Rollback", "Reject")
+_ENDS = ("Promote", *_BAD)
+
+
+@dataclass(frozen=True)
+class RolloutView:
+    """The newest rollout of a model.
+
+    `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
+    "" when nothing serves. `waiting` says what the next rollout waits for; "" when none is expected.
+    """
+
+    model: ModelView
+    version: str
+    receiver: str
+    percent: int
+    step: int
+    evidence: Mapping[str, int]
+    steps: Sequence[RolloutStep]
+    waiting: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the newest rollout has ended, and no other is on its way."""
+        is_judged = bool(self.steps) and self.steps[-1].action in _ENDS
+        return is_judged and self.model.is_idle and not self.waiting
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the version was rolled back or rejected."""
+        return is_bad(self.steps)
+
+
+def read_rollout(platform: Platform, model: str) -> RolloutView:
+    """The newest rollout of a model; an empty one before the first. Raises NotFound for no such model."""
+    view = find_model(platform, model)
+    steps = read_steps(platform, model)
+    version = view.candidate or (steps[-1].version if steps else "")
+    receiver, percent = _traffic_of(platform, view)
+    slot = (view.document.get("status") or {}).get("rollout") or {}
+    counts = slot.get("evidence") or {}
+    return RolloutView(
+        view,
+        version,
+        receiver,
+        percent,
+        step=slot.get("step", 0),
+        evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed")},
+        steps=[one for one in steps if one.version == version],
+        waiting=_waiting_words(platform, view),
+    )
+
+
+def read_steps(platform: Platform, model: str, version: str = "") -> list[RolloutStep]:
+    """The steps of all rollouts of a model, or of those of one version, in the order of time."""
+    return sorted(list_steps(model, platform.bucket, version), key=lambda one: (one.at, one.number))
+
+
+def is_bad(steps: Sequence[RolloutStep]) -> bool:
+    """Whether the last verdict was to roll back or to reject."""
+    return bool(steps) and steps[-1].action in _BAD
+
+
+def rollout_document(view: RolloutView) -> dict[str, Any]:
+    """The rollout as `-o json` shows it."""
+    return {
+        "model": view.model.name,
+        "version": view.version,
+        "phase": view.model.phase or "Idle",
+        "champion": view.model.champion,
+        "step": view.step,
+        "percent": view.percent,
+        "percentTo": view.receiver,
+        "evidence": dict(view.evidence),
+        "waiting": view.waiting,
+        "records": [one.fields() for one in view.steps],
+    }
+
+
+def _traffic_of(platform: Platform, view: ModelView) -> tuple[str, int]:
+    """Which version's part of the traffic tells how far the rollout is, and that part as the cluster has
+    it."""
+    if view.is_idle:
+        return view.champion, 100 if view.champion else 0
+    if not view.candidate:
+        return "", 0
+    revisions = read_revisions(platform, view)
+    return view.candidate, sum(one.percent for one in revisions if one.version == view.candidate)
+
+
+def _waiting_words(platform: Platform, view: ModelView) -> str:
+    """What the next rollout waits for: a version that is not tried yet, or a run that is to make one."""
+    slot = slot_from_status(view.document.get("status") or {})
+    models = readable_models([view.document])
+    for model in models:
+        version = newest_untried(model, slot, platform)
+        if version not in ("", slot.candidate):
+            return f"{version} is next"
+    for expected in expected_runs(platform, models):
+        if not expected.run:
+            return "" if slot.champion or slot.quarantine else f"{expected.model}: {expected.reason}"
+        try:
+            run = read_run(platform, expected.run)
+        except NotFound:
+            return f"{expected.model}: {expected.reason}"
+        return "" if run.is_over else f"run {run.run.id} is {run.state}"
+    return ""

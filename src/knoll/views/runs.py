@@ -1,0 +1,96 @@
+"""All runs, newest first, and what the models' data still waits for: what `knoll runs` shows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.models import readable_models
+from knoll.names import RUN_ID
+from knoll.ports import Platform
+from knoll.records.run import list_runs
+from knoll.views.expected import Expected, expected_runs
+from knoll.views.run import RunView, read_run, run_document
+
+__all__ = ["RunsView", "find_run_id", "list_run_ids", "look_at_runs", "read_runs", "runs_document"]
+
+
+@dataclass(frozen=True)
+class RunsView:
+    """The runs, newest first. `waiting` has the models whose data asks for a run that is not there yet, with
+    the reason. `newest` is the run of the data in the bucket, or else the newest one."""
+
+    runs: Sequence[RunView] = ()
+    waiting: Sequence[Expected] = ()
+    newest: RunView | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the newest run has ended and no other is on its way."""
+        return self.newest is not None and self.newest.is_over and not self.waiting
+
+    @property
+    def over(self) -> Mapping[str, RunView]:
+        """The runs that have ended, by id: they never change again."""
+        return {one.run.id: one for one in self.runs if one.is_over}
+
+
+def look_at_runs(platform: Platform, model: str, limit: int, before: RunsView) -> RunsView:
+    """The newest runs of a model, or of all for "". Runs that were over `before` are not read again."""
+    documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
+    expected = expected_runs(platform, readable_models(documents))
+    asked = [one.run for one in expected]
+    runs = read_runs(platform, model, limit, known=before.over, also=asked)
+    there = {one.run.id for one in runs}
+    missing = [one for one in expected if one.run not in there and (one.run or model or not runs)]
+    of_data = [one for one in runs if one.run.id in asked]  # data that returns may have an old run
+    return RunsView(runs, missing, next(iter(of_data or runs), None))
+
+
+def read_runs(
+    platform: Platform,
+    model: str = "",
+    limit: int = 20,
+    *,
+    known: Mapping[str, RunView] | None = None,
+    also: Collection[str] = (),
+) -> list[RunView]:
+    """The newest runs and those of `also`, newest first. Runs in `known` are taken from there."""
+    ids = [id for number, id in enumerate(list_run_ids(platform, model)) if number < limit or id in also]
+    views = [(known or {}).get(id) or read_run(platform, id) for id in ids]
+    return sorted(views, key=lambda view: view.run.created_at, reverse=True)
+
+
+def list_run_ids(platform: Platform, model: str = "") -> list[str]:
+    """Ids of the runs of a model, or of all, newest record first."""
+    found = sorted(
+        list_runs(f"{model}-" if model else "", platform.bucket),
+        key=lambda one: (one[1].modified, one[1].uri),
+        reverse=True,
+    )
+    return [id for id, _ in found if (match := RUN_ID.fullmatch(id)) and model in ("", match[1])]
+
+
+def find_run_id(platform: Platform, wanted: str) -> str:
+    """The run id that `wanted` means: an id, a unique prefix of one, or a model's name for its newest run.
+    Raises NotFound."""
+    ids = list_run_ids(platform)
+    of_model = [id for id in ids if RUN_ID.sub(r"\1", id) == wanted]
+    matches = [wanted] if wanted in ids else of_model[:1] or [id for id in ids if id.startswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise NotFound(
+            f"run {wanted!r}: {len(matches)} runs begin like this: {', '.join(matches[:5])}",
+            fix="give more letters",
+        )
+    raise NotFound(f"run {wanted!r}: no run or model has that name", fix="knoll runs lists them")
+
+
+def runs_document(view: RunsView) -> dict[str, Any]:
+    """The runs as `-o json` shows them."""
+    return {
+        "runs": [run_document(one) for one in view.runs],
+        "waiting": [{"model": one.model, "reason": one.reason} for one in view.waiting],
+        "newest": view.newest.run.id if view.newest else "",
+    }

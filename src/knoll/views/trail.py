@@ -1,0 +1,83 @@
+"""The trail of a version: event, data, run, gate, version, rollout steps, each with its numbers.
+
+It is read from records alone, so it can be told long after the Jobs and the processes are gone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.ports import Platform
+from knoll.records.dataset import Dataset, find_dataset
+from knoll.records.rollout import RolloutStep
+from knoll.views.models import find_model
+from knoll.views.rollouts import read_steps
+from knoll.views.run import RunView, read_run, run_document
+from knoll.views.runs import find_run_id
+from knoll.views.versions import VersionView, read_version, version_document, version_names
+
+__all__ = ["Trail", "read_trail", "trail_document"]
+
+
+@dataclass(frozen=True)
+class Trail:
+    """How a version came to be, or why a run led to none."""
+
+    model: str
+    run: RunView
+    dataset: Dataset | None
+    gate: Mapping[str, Any]
+    version: VersionView | None
+    steps: Sequence[RolloutStep]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the data."""
+        return sum(one.size for one in self.dataset.objects) if self.dataset else 0
+
+    @property
+    def gate_value(self) -> float | None:
+        """The metric that the gate asks for; None when it was not measured."""
+        metrics = self.version.manifest.metrics if self.version else self.run.metrics
+        return metrics.get(str(self.gate.get("metric", "")))
+
+
+def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
+    """The trail of a version. Without one: of the champion, else of the newest version, else of the newest
+    run. Raises NotFound."""
+    declared = find_model(platform, model)
+    wanted = version or declared.champion or next(iter(version_names(platform, model)), "")
+    shown = read_version(platform, model, wanted) if wanted else None
+    run = read_run(platform, shown.manifest.run if shown else _newest_run_id(platform, model))
+    steps = read_steps(platform, model, wanted) if wanted else []
+    gate = (declared.document.get("spec") or {}).get("gate") or {}
+    return Trail(model, run, find_dataset(run.run.dataset_uri, platform.bucket), gate, shown, steps)
+
+
+def trail_document(trail: Trail) -> dict[str, Any]:
+    """The trail as `-o json` shows it."""
+    return {
+        "model": trail.model,
+        "event": dict(trail.run.run.cause),
+        "data": {
+            "digest": trail.run.run.dataset_digest,
+            "uri": trail.dataset.prefix if trail.dataset else "",
+            "objects": len(trail.dataset.objects) if trail.dataset else 0,
+            "bytes": trail.bytes,
+            "landedAt": trail.dataset.landed_at if trail.dataset else "",
+        },
+        "run": {**run_document(trail.run), "config": dict(trail.run.run.config)},
+        "gate": dict(trail.gate),
+        "version": version_document(trail.version) if trail.version else None,
+        "rollout": [one.fields() for one in trail.steps],
+    }
+
+
+def _newest_run_id(platform: Platform, model: str) -> str:
+    try:
+        return find_run_id(platform, model)
+    except NotFound as error:
+        raise NotFound(
+            f"model {model}: it has neither a version nor a run yet", fix=f"knoll upload {model} PATH"
+        ) from error

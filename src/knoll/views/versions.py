@@ -1,0 +1,102 @@
+"""Versions: the manifests in the model bucket, and the role that the Model's status gives each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.ports import Platform
+from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
+from knoll.views.models import ModelView, model_view, no_such_model
+
+__all__ = [
+    "VersionView",
+    "read_pictures",
+    "read_version",
+    "read_versions",
+    "version_document",
+    "version_names",
+]
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """One version. `state` is champion, candidate, previous, quarantined, superseded or new; `reason` says
+    why it is quarantined."""
+
+    manifest: Manifest
+    state: str
+    reason: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(entry.size for entry in self.manifest.files.values())
+
+
+def version_names(platform: Platform, model: str) -> list[str]:
+    """Names of the versions of a model, newest first."""
+    return sorted(list_versions(model, platform.bucket), reverse=True)
+
+
+def read_versions(platform: Platform, model: str, limit: int = 50) -> list[VersionView]:
+    """The newest versions, newest first. Raises NotFound if there is neither a version nor a Model."""
+    names = version_names(platform, model)[:limit]
+    declared = _find_declared(platform, model)
+    if declared is None and not names:
+        raise no_such_model(model, platform.settings, "knoll models lists them; knoll apply -f FILE adds one")
+    found = (find_manifest(model, name, platform.bucket) for name in names)
+    return [_version_view(one, declared) for one in found if one]
+
+
+def read_version(platform: Platform, model: str, version: str) -> VersionView:
+    """One version. Raises NotFound."""
+    manifest = find_manifest(model, version, platform.bucket)
+    if manifest is None:
+        raise NotFound(
+            f"version {version} of {model}: it does not exist",
+            fix=f"knoll versions {model} lists those that do",
+        )
+    return _version_view(manifest, _find_declared(platform, model))
+
+
+def read_pictures(platform: Platform, manifest: Manifest) -> Mapping[str, bytes]:
+    """The PNGs of a version by file name."""
+    names = [name for name in sorted(manifest.files) if name.endswith(".png")]
+    return {name: read_file(manifest.model, manifest.version, name, platform.bucket) for name in names}
+
+
+def version_document(view: VersionView) -> dict[str, Any]:
+    """The version as `-o json` shows it."""
+    one = view.manifest
+    return {
+        "model": one.model,
+        "version": one.version,
+        "state": view.state,
+        "reason": view.reason,
+        "family": one.family,
+        "metrics": dict(one.metrics),
+        "datasetDigest": one.dataset_digest,
+        "run": one.run,
+        "createdAt": one.created_at,
+        "bytes": view.size,
+        "files": sorted(one.files),
+    }
+
+
+def _version_view(manifest: Manifest, model: ModelView | None) -> VersionView:
+    name = manifest.version
+    if model is None:
+        return VersionView(manifest, "new", "")
+    if name in model.quarantine:
+        return VersionView(manifest, "quarantined", str(model.quarantine[name]))
+    older = "superseded" if name < model.champion else "new"
+    return VersionView(manifest, model.role_of(name) or older, "")
+
+
+def _find_declared(platform: Platform, model: str) -> ModelView | None:
+    """The Model, without its InferenceService; None when it was deleted or never applied."""
+    try:
+        return model_view(platform.cluster.get("Model", model), None)
+    except NotFound:
+        return None
