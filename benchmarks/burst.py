@@ -32,7 +32,7 @@ from time import monotonic
 from burst_client import post_all
 from burst_world import Jobs, Receiver, World, declare, upload, write_markers
 from place import say, until
-from results import Goal
+from results import Goal, print_goals
 from rich.console import Console
 from rich.table import Table
 
@@ -58,18 +58,9 @@ class Took:
     kept: float = 0.0  # bytes of memory for each notification
 
 
-def main() -> int:
-    """Measure knoll and the launcher, and say what came of it; 1 when a goal is missed."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument(
-        "--objects", type=int, default=1000, help="objects of each dataset, of which there are notifications"
-    )
-    asked.add_argument(
-        "--uploaded", type=int, default=5, help="how many of them lie in the bucket, beside the marker"
-    )
-    asked.add_argument("--quota", type=int, default=4, help="how many Jobs may be live at once")
-    asked.add_argument("--seed", type=int, default=random.randrange(10**6))
-    options = asked.parse_args()
+def main(given: Sequence[str] | None = None) -> int:
+    """Measure knoll and the launcher, and print the results; 1 if a goal is missed."""
+    options = _options(given)
     datasets = [f"burst-{number}" for number in range(DATASETS)]
     bodies = notifications(datasets, options.objects, random.Random(options.seed))
     say(f"seed {options.seed}: {len(bodies)} notifications of {options.objects * len(datasets)} objects")
@@ -79,6 +70,19 @@ def main() -> int:
             peer_took(world, datasets, options.objects, bodies),
         )
     return show(ours, peer, options.quota)
+
+
+def _options(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--objects", type=int, default=1000, help="objects of each dataset, marker included")
+    parser.add_argument(
+        "--uploaded", type=int, default=5, help="objects of each dataset that are in the bucket"
+    )
+    parser.add_argument("--quota", type=int, default=4, help="most Jobs that may be live at once")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    return parser.parse_args(given)
 
 
 def notifications(datasets: Sequence[str], objects: int, chance: random.Random) -> list[bytes]:
@@ -216,9 +220,7 @@ def show(ours: Took, peer: Took, quota: int) -> int:
         Goal("datasets lost", ours.lost, 0),
         Goal("runs too many", ours.doubled, 0),
     ]
-    for goal in goals:
-        print(goal.line())
-    return int(not all(goal.is_met for goal in goals))
+    return print_goals(goals)
 
 
 def by_cause(calls: Counter[str]) -> dict[str, dict[str, int]]:

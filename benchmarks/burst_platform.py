@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from knoll.adapters.clock import SystemClock
 from knoll.errors import AlreadyExists, NotFound
 from knoll.events import Event
 from knoll.ingest.notifications import events_from_notification
 from knoll.laptop.front import Front, Reply, listen
-from knoll.ports import Cluster, Handler, Platform
+from knoll.ports import Cluster, Events, Handler, Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import laptop
 from knoll.wiring.functions import STAGES
@@ -78,17 +79,22 @@ def main() -> None:
     who, file = sys.argv[1], Path(sys.argv[2])
     settings = read_settings()
     if who == "ours":
-        laptop.build_platform = lambda given, events: _counted(build_platform(given, events), file)
-        laptop.STAGES = {
+        stages = {
             name: SimpleNamespace(handle=partial(_note, stage.handle)) for name, stage in STAGES.items()
         }
-        laptop.run(settings, lambda _: None)
+        with (
+            patch.object(laptop, "build_platform", partial(_build_counted, file)),
+            patch.object(laptop, "STAGES", stages),
+        ):
+            laptop.run(settings, lambda _: None)
     else:
         _launch(settings, file)
 
 
-def _counted(platform: Platform, file: Path) -> Platform:
-    return replace(platform, cluster=Counted(platform.cluster, file))  # type: ignore[arg-type]
+def _build_counted(file: Path, settings: Settings, events: Events) -> Platform:
+    platform = build_platform(settings, events)
+    counted: Any = Counted(platform.cluster, file)
+    return replace(platform, cluster=counted)
 
 
 def _note(handler: Handler, event: Event, platform: Platform) -> Event | None:

@@ -8,12 +8,12 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Goal", "Measured", "show_json", "show_table"]
+__all__ = ["Goal", "Measured", "print_goals", "show_json", "show_table"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One thing that was timed again and again; seconds, in the order in which they were taken."""
+    """One thing that was timed several times: `seconds` in the order of the measurements."""
 
     what: str
     seconds: tuple[float, ...]
@@ -25,7 +25,7 @@ class Measured:
 
     @property
     def p95(self) -> float:
-        """The smallest that 95 % did not exceed."""
+        """95 % took at most so long."""
         return sorted(self.seconds)[-(-len(self.seconds) * 95 // 100) - 1]
 
 
@@ -54,7 +54,7 @@ class Goal:
 
 
 def show_table(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
-    """For people; the goals are lines of JSON all the same."""
+    """Print a table, and last the goals as lines of JSON."""
     table = Table("what")
     for name in ("median", "p95", "least", "most", "times"):
         table.add_column(name, justify="right")
@@ -62,11 +62,11 @@ def show_table(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
         shown = (one.median, one.p95, min(one.seconds), max(one.seconds))
         table.add_row(one.what, *map(_seconds, shown), str(len(one.seconds)))
     Console(width=110).print(table)
-    _show_goals(goals)
+    print_goals(goals)
 
 
 def show_json(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
-    """Lines of JSON: the measurements, and last the goals."""
+    """Print lines of JSON: the measurements, and last the goals."""
     for one in measured:
         seconds = [round(value, 4) for value in one.seconds]
         print(
@@ -79,12 +79,14 @@ def show_json(measured: Sequence[Measured], goals: Sequence[Goal]) -> None:
                 }
             )
         )
-    _show_goals(goals)
+    print_goals(goals)
 
 
-def _show_goals(goals: Sequence[Goal]) -> None:
+def print_goals(goals: Sequence[Goal]) -> int:
+    """Print a line of JSON for each goal; 1 if one is missed, else 0."""
     for goal in goals:
         print(goal.line())
+    return int(not all(goal.is_met for goal in goals))
 
 
 def _seconds(value: float) -> str:

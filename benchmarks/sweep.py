@@ -1,9 +1,8 @@
-"""What a tick costs when there have been 100,000 runs: requests, seconds and memory of one sweep over all
-stages.
+"""What a tick costs after 100,000 runs: requests, seconds and memory of one sweep over all stages.
 
-The store and the cluster are in memory and keep the rules of the real ones; each request takes as long as one
-to a server nearby, and a listing one for each thousand objects. The memory is what the sweep itself needs,
-not what the pretended bucket does.
+Store and cluster are in memory and follow the rules of the real ones. Each request takes as long as one to a
+server nearby, and a listing needs one request for each thousand objects. The memory is that of the sweep
+alone, without the bucket.
 """
 
 import argparse
@@ -13,14 +12,14 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from results import Goal
+from results import Goal, print_goals
 from rich.console import Console
 from rich.table import Table
 
@@ -109,43 +108,52 @@ class World:
     cluster: Counted
 
 
-def main() -> None:
-    """Build the world, sweep, and say what it took."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--runs", type=int, default=100_000)
-    asked.add_argument("--models", type=int, default=100)
-    asked.add_argument("--latency", type=float, default=2.0, help="milliseconds of each request")
-    options = asked.parse_args()
-    rows, goals = [], []
+@dataclass(frozen=True)
+class Took:
+    """What one tick took: seconds, megabytes of memory at its peak, and requests by port and method."""
+
+    gate: str
+    seconds: float
+    megabytes: float
+    requests: Counter[str]
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Measure a tick for each gate, and print the results; 1 if a goal is missed."""
+    options = _options(given)
+    took = []
     for gate in ("marker", "quiet", "object"):
         print(f"{gate}: writing {options.runs} runs of {options.models} models", file=sys.stderr, flush=True)
-        took, peak, requests = measure(
-            make_world(options.models, options.runs // options.models, gate, options.latency / 1000)
-        )
-        rows.append(
-            (
-                gate,
-                f"{took:.2f} s",
-                f"{peak:.1f} MB",
-                ", ".join(f"{count} {name}" for name, count in sorted(requests.items())),
-            )
-        )
-        goals.append(Goal(f"seconds of a tick, {options.runs} runs, landed: {gate}", took, _SECONDS))
-        goals.append(Goal(f"megabytes of a tick, {options.runs} runs, landed: {gate}", peak, _MEGABYTES))
-        if gate != "object":  # each of whose objects is listed, because each is a dataset
-            goals.append(
-                Goal(
-                    f"requests for each model, {options.runs} runs, landed: {gate}",
-                    requests.total() / options.models,
-                    _REQUESTS,
-                )
-            )
+        world = make_world(options.models, options.runs // options.models, gate, options.latency / 1000)
+        took.append(Took(gate, *measure(world)))
+    _print_table(took)
+    return print_goals([goal for one in took for goal in _goals(one, options.runs, options.models)])
+
+
+def _options(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=100_000, help="runs of all models together")
+    parser.add_argument("--models", type=int, default=100)
+    parser.add_argument("--latency", type=float, default=2.0, help="milliseconds of each request")
+    return parser.parse_args(given)
+
+
+def _print_table(took: Sequence[Took]) -> None:
     table = Table("landed", "time", "memory", "requests")
-    for row in rows:
-        table.add_row(*row)
+    for one in took:
+        requests = ", ".join(f"{count} {name}" for name, count in sorted(one.requests.items()))
+        table.add_row(one.gate, f"{one.seconds:.2f} s", f"{one.megabytes:.1f} MB", requests)
     Console(width=140).print(table)
-    for goal in goals:
-        print(goal.line())
+
+
+def _goals(one: Took, runs: int, models: int) -> Iterator[Goal]:
+    what = f"{runs} runs, landed: {one.gate}"
+    yield Goal(f"seconds of a tick, {what}", one.seconds, _SECONDS)
+    yield Goal(f"megabytes of a tick, {what}", one.megabytes, _MEGABYTES)
+    if one.gate != "object":  # where each object is a dataset, and is listed
+        yield Goal(f"requests for each model, {what}", one.requests.total() / models, _REQUESTS)
 
 
 def measure(world: World) -> tuple[float, float, Counter[str]]:
@@ -253,4 +261,4 @@ def _keep_jobs(platform: Platform, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

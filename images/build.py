@@ -1,9 +1,9 @@
-"""Build the three images with whatever builds images here, and print their names and sizes.
+"""Build the three images and print their names and sizes.
 
-docker, podman or buildah, whichever is there, or the command in IMAGE_BUILD, called as `$IMAGE_BUILD TAG
-CONTEXT -f FILE`. Names are $IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; without a tag, a digest of what goes in.
-With PUSH=1 they are pushed, and IMAGES="function trainer" builds these alone. Nothing but the standard
-library is needed.
+The builder is docker, podman or buildah, or the command in IMAGE_BUILD, called as `$IMAGE_BUILD TAG
+CONTEXT -f FILE`. An image is called $IMAGE_REGISTRY/knoll-NAME:$IMAGE_TAG; the default tag is a digest
+of all files that go into it. PUSH=1 also pushes the images. IMAGES="function trainer" builds only these two.
+This script needs only the standard library.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def image(name: str, environment: Mapping[str, str]) -> str:
 
 
 def tag(environment: Mapping[str, str]) -> str:
-    """IMAGE_TAG, else a digest of everything that goes into the images: the same tree has the same images."""
+    """IMAGE_TAG, or a digest of all files that go into the images: equal trees get equal tags."""
     if environment.get("IMAGE_TAG"):
         return environment["IMAGE_TAG"]
     state = hashlib.sha256()
@@ -38,31 +39,34 @@ def tag(environment: Mapping[str, str]) -> str:
     return state.hexdigest()[:12]
 
 
+def version() -> str:
+    """The version of knoll, from pyproject.toml."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
 def command(name: str, environment: Mapping[str, str], available: Iterable[str]) -> list[str]:
-    """The command line that builds an image. Raises SystemExit when nothing here builds images."""
+    """The command line that builds an image. Raises SystemExit if this machine has no builder."""
     file, built = f"images/{name}/Dockerfile", image(name, environment)
-    seen = {
+    seen = {  # but not folders, which a build cannot see
         key: environment[key]
         for key in ARGUMENTS
         if environment.get(key) and not environment[key].startswith(("/", ".", "~"))
     }
-    options = [
-        one for key, value in seen.items() for one in ("--build-arg", f"{key}={value}")
-    ]  # a build sees no folder of this machine
-    options += ["--build-arg", f"REVISION={tag(environment)}"]
+    seen |= {"VERSION": version(), "REVISION": tag(environment)}
+    options = [one for key, value in seen.items() for one in ("--build-arg", f"{key}={value}")]
     if environment.get("IMAGE_BUILD"):
         return [*shlex.split(environment["IMAGE_BUILD"]), built, ".", "-f", file, *options]
     builder = next((one for one in BUILDERS if one in available), None)
     if builder is None:
         sys.exit(
-            "Error: nothing here builds images\nFix: install docker, podman or buildah, or set "
+            "Error: this machine has no builder for images\nFix: install docker, podman or buildah, or set "
             "IMAGE_BUILD to a command"
         )
     return [*BUILDERS[builder], "-t", built, "-f", file, *options, "."]
 
 
 def works(builder: str) -> bool:
-    """Whether a builder is there and can build: the docker command without its daemon cannot."""
+    """Whether the builder is installed and can build: the docker command cannot without its daemon."""
     return (
         shutil.which(builder) is not None
         and subprocess.run([builder, "info"], capture_output=True).returncode == 0
@@ -70,7 +74,7 @@ def works(builder: str) -> bool:
 
 
 def size(built: str) -> str:
-    """Size of an image as its builder lists it; "" when no builder here knows it."""
+    """Size of an image as its builder lists it, or "" if no builder knows the image."""
     for builder in BUILDERS:
         if shutil.which(builder):
             listed = subprocess.run(
@@ -101,7 +105,7 @@ def main() -> None:
         line = command(name, environment, available)
         print(f"[{number}/{len(names)}] {shlex.join(line)}", flush=True)
         if subprocess.run(line, cwd=ROOT).returncode:
-            sys.exit(f"Error: knoll-{name} was not built; what failed stands above")
+            sys.exit(f"Error: knoll-{name} was not built: its builder failed, see above")
         if environment.get("PUSH"):
             subprocess.run(
                 [available[0] if available else "docker", "push", image(name, environment)], check=True

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from knoll import __version__
+
 ROOT = Path(__file__).parents[2]
 TOPS = ("deploy", "eventing", "functions", "kserve")
 KUSTOMIZATIONS = sorted(
@@ -107,6 +109,13 @@ def test_a_build_is_told_of_indexes_and_not_of_folders_that_it_cannot_see(build:
     line = build.command("function", environment, ["docker"])
     assert "PIP_INDEX_URL=https://pypi.example/simple" in line
     assert not [one for one in line if "PIP_FIND_LINKS" in one]
+
+
+def test_an_image_is_labelled_with_the_version_of_the_package(build: ModuleType) -> None:
+    """The version is written once, in pyproject.toml."""
+    assert f"VERSION={__version__}" in build.command("predictor", {}, ["docker"])
+    files = [(ROOT / "images" / name / "Dockerfile").read_text() for name in build.NAMES]
+    assert all("ARG VERSION\n" in text for text in files)
 
 
 def test_the_same_tree_has_the_same_tag(build: ModuleType) -> None:

@@ -267,7 +267,7 @@ class _Ear(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         places = [
             f"{Path(one.filename).name}:{one.name}"
-            for one in traceback.extract_tb(error and error.__traceback__)
+            for one in traceback.extract_tb(error.__traceback__ if error else None)
             if "knoll" in one.filename
         ]
         self.heard = f"{type(error).__name__}: {error!a:.120} in {' > '.join(places[-2:])}"

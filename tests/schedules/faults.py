@@ -69,7 +69,7 @@ class Process:
     @property
     def platform(self) -> Platform:
         """The platform as the process sees it."""
-        ports = {
+        ports: dict[str, Any] = {
             name: _Port(name, getattr(self.world, name), self)
             for name in ("store", "cluster", "events", "predictors")
         }
