@@ -2,10 +2,10 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = src functions images deploy tests examples benchmarks
+SOURCES = src functions images deploy tests examples benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format clean
+.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ check: develop ## style, types and layers
 format: develop ## write the style that check wants
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+
+docs: develop ## write the pages, and parts of pages, that are made from the code
+	$(BIN)/python docs/generate.py
+
+site: develop ## the documentation as a web site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -228,11 +228,11 @@ def test_on_aws_the_queue_is_read_in_a_namespace_that_takes_the_pod_for_the_brok
     assert "IntegrationSource" not in {one["kind"] for one in rendered(folder)}
 
 
-def test_the_sample_overlay_is_in_the_readme_and_its_images_go_everywhere() -> None:
+def test_the_sample_overlay_is_in_the_documents_and_its_images_go_everywhere() -> None:
     """`images:` reaches functions and the ServingRuntime, the ConfigMap has the images of Jobs and
     predictors."""
     sample = ROOT / "deploy" / "samples" / "overlay"
-    assert (sample / "kustomization.yaml").read_text() in (ROOT / "README.md").read_text()
+    assert (sample / "kustomization.yaml").read_text() in (ROOT / "docs" / "cluster.md").read_text()
     documents = rendered(sample)
     (config,), (secret,) = data_of(documents, "ConfigMap", "knoll"), data_of(documents, "Secret", "knoll-s3")
     assert set(secret) == {"AWS_ENDPOINT_URL", *KEYS}

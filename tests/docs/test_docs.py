@@ -1,9 +1,11 @@
 """The documents keep up with the code: what can be set, typed, sent or found is named in them, and what they
-name is there."""
+name exists."""
 
-import ast
+import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,11 +26,9 @@ from knoll.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "knoll"
-TEXTS = {
-    name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
-}
-README, ARCHITECTURE = TEXTS["README.md"], TEXTS["ARCHITECTURE.md"]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "eventing" / "sources" / "README.md"]
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in sorted(PAGES)}
+DECISIONS = [name for name in TEXTS if re.match(r"docs/decisions/\d", name)]
 LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
     "layers"
 ]
@@ -42,50 +42,83 @@ _COMMAND = r"(?:^|[;&|(])\s*(?:\$ )?(?:\w+=\S+ )*(?:\S*/)?%s((?: [^;&|)\n]*)?)"
 _FILES = (".py", ".yaml", ".toml", ".md")
 
 
-def test_every_setting_is_in_the_readme() -> None:
+def test_every_setting_is_in_the_documents() -> None:
     """Each variable that a setting is read from, aliases included."""
-    expect_all("README.md", [name for field in Settings.model_fields for name in variables(field)])
+    expect_all("docs/settings.md", [name for field in Settings.model_fields for name in variables(field)])
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_the_documents() -> None:
     """Each command and each command of a group, as it is typed."""
-    expect_all("README.md", [" ".join(("knoll", *words)) for words in commands(get_command(app))])
+    expect_all("docs/commands.md", [" ".join(("knoll", *words)) for words in commands(get_command(app))])
 
 
-def test_every_family_is_in_the_readme() -> None:
-    expect_all("README.md", [f"`{name}`" for name in FAMILIES])
+def test_every_family_is_in_the_documents() -> None:
+    """Each is in the list of families, and has a page with its metrics and the fields of its config."""
+    expect_all("docs/families/index.md", [f"`{name}`" for name in FAMILIES])
+    for name in FAMILIES:
+        family = find_family(name)
+        fields = type(family.configure({})).model_fields.items()
+        named = [*family.metrics, *(field.alias or key for key, field in fields)]
+        expect_all(f"docs/families/{name}.md", [f"`{one}`" for one in named])
 
 
-def test_every_event_type_is_in_the_architecture() -> None:
+def test_every_event_type_is_in_the_documents() -> None:
     """Each constant of `knoll.events`, and the event of Knative's PingSource, which has none there."""
-    expect_all(
-        "ARCHITECTURE.md", [PING, *(getattr(events, name) for name in events.__all__ if name.isupper())]
-    )
+    constants = [getattr(events, name) for name in events.__all__ if name.isupper()]
+    expect_all("docs/events.md", [PING, *constants])
 
 
 def test_every_layer_and_package_is_in_the_architecture() -> None:
-    """The layer contract stands there as import-linter has it, and each package has its line in the code
-    map."""
+    """The layer contract stands there as import-linter has it, and each package is in the code map."""
     packages = [folder.name for folder in SOURCE.iterdir() if (folder / "__init__.py").exists()]
-    expect_all("ARCHITECTURE.md", [" → ".join(LAYERS), *(f"| **`{name}`** |" for name in packages)])
+    expect_all("ARCHITECTURE.md", ["\n".join(LAYERS), *(f"**`{name}`**" for name in packages)])
 
 
-def test_the_skeleton_of_a_family_has_the_methods_of_the_protocol() -> None:
-    """A copy of it has every method, with its arguments in order."""
-    skeleton = "\n".join(block for language, block in _FENCED.findall(ARCHITECTURE) if language == "python")
-    parts = {"data": "DataPart", "learning": "LearningPart", "export": "ExportPart"}
-    wanted = {}
-    for module, part in parts.items():
-        wanted |= methods((SOURCE / "families" / "base" / f"{module}.py").read_text(), part)
-    assert methods(skeleton, "Rain") == wanted
+def test_every_place_of_a_record_is_in_the_architecture() -> None:
+    """The table of the model bucket has each folder that a module of `records` writes to."""
+    modules = [path.read_text() for path in (SOURCE / "records").glob("*.py")]
+    places = {place for text in modules for place in re.findall(r'join\(root, "([^"]+)"', text)}
+    assert len(places) > 10
+    missing = [place for place in places if not re.search(rf"\| `{place}[/`]", TEXTS["ARCHITECTURE.md"])]
+    assert not missing, f"ARCHITECTURE.md does not say what lies in: {missing}"
+
+
+def test_readme_and_architecture_stay_short() -> None:
+    """A newcomer reads them whole."""
+    assert len(TEXTS["README.md"].splitlines()) <= 120
+    assert len(TEXTS["ARCHITECTURE.md"].encode()) <= 12 * 1024
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_is_one_page_with_its_reason_and_what_follows(name: str) -> None:
+    assert re.findall(r"^## (.*)$", TEXTS[name], re.MULTILINE) == ["Context", "Decision", "Consequence"]
+    assert len(TEXTS[name]) < 3000
+
+
+def test_pages_are_as_the_code_makes_them() -> None:
+    """`make docs` would change nothing."""
+    check = [sys.executable, "docs/generate.py", "--check"]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="mkdocs is not installed")
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """Each page is in the navigation, and each link leads to a page or file of the site."""
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Data lands in a bucket" in (tmp_path / "index.html").read_text()
+    assert (tmp_path / "ARCHITECTURE.html").exists()
 
 
 @DOCUMENTS
 def test_every_link_and_path_exists(name: str) -> None:
     """Relative links with their headings, and what stands in backticks and looks like a path of this
     repository."""
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]) if "://" not in link]
-    paths = [path for path in _INLINE.findall(_FENCED.sub("", TEXTS[name])) if is_repository_path(path)]
+    prose = _FENCED.sub("", TEXTS[name])
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    paths = [path for path in _INLINE.findall(prose) if is_repository_path(path)]
     missing = [link for link in links if not link_exists(name, link)] + [
         path for path in paths if not path_exists(path)
     ]
@@ -100,12 +133,10 @@ def test_every_target_that_is_named_is_in_the_makefile(name: str) -> None:
 
 
 def test_every_target_that_helps_is_named() -> None:
-    """Whatever `make help` lists stands in the README or in CONTRIBUTING.md."""
-    named = {
-        word for name in ("README.md", "CONTRIBUTING.md") for line in typed(name, "make") for word in line
-    }
+    """Each target that `make help` lists stands in a document."""
+    named = {word for name in TEXTS for line in typed(name, "make") for word in line}
     missing = [f"make {target}" for target, text in TARGETS.items() if text and target not in named]
-    assert not missing, f"neither README.md nor CONTRIBUTING.md names: {missing}"
+    assert not missing, f"no document names: {missing}"
 
 
 @DOCUMENTS
@@ -119,13 +150,21 @@ def test_every_command_line_parses(name: str) -> None:
     assert not faults, f"{name} has command lines that do not work:\n" + "\n".join(faults)
 
 
-def test_the_model_in_the_readme_is_one() -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/model.md"])
+def test_the_model_in_the_documents_is_one(name: str) -> None:
     """It can be copied: its fields, its family and the family's config are known."""
-    blocks = [yaml.safe_load(block) for language, block in _FENCED.findall(README) if language == "yaml"]
+    blocks = [yaml.safe_load(block) for language, block in _FENCED.findall(TEXTS[name]) if language == "yaml"]
     models = [parse_model(block) for block in blocks if block.get("kind") == "Model"]
-    assert models, "README.md shows no Model in a yaml block"
+    assert models, f"{name} shows no Model in a yaml block"
     for model in models:
         find_family(model.family).configure(model.training.config)
+
+
+def test_the_events_of_the_table_are_constants() -> None:
+    """No type of ours stands there that the code does not have."""
+    known = [getattr(events, name) for name in events.__all__ if name.isupper()]
+    told = re.findall(r"`(dev\.knoll\.[a-z.]+)`", TEXTS["docs/events.md"])
+    assert set(told) <= set(known)
 
 
 def expect_all(name: str, wanted: Iterable[str]) -> None:
@@ -149,15 +188,6 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield words
 
 
-def methods(source: str, wanted: str) -> dict[str, list[str]]:
-    (found,) = [one for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == wanted]
-    return {
-        one.name: [argument.arg for argument in one.args.args]
-        for one in found.body
-        if isinstance(one, ast.FunctionDef)
-    }
-
-
 def typed(name: str, program: str, *, fenced_only: bool = False) -> list[list[str]]:
     """The arguments of each call of a program in the document's code; comments are left out."""
     text = TEXTS[name]
@@ -170,7 +200,7 @@ def typed(name: str, program: str, *, fenced_only: bool = False) -> list[list[st
 
 
 def fault_of(arguments: list[str]) -> str:
-    """Why `knoll` does not understand the arguments; "" when it does. `--help` comes after parsing and before
+    """Why `knoll` does not understand the arguments; "" if it does. `--help` comes after parsing and before
     doing."""
     result = CliRunner().invoke(app, [*arguments, "--help"])
     return "" if result.exit_code == 0 else result.output

@@ -1,0 +1,229 @@
+"""`make docs`: fill the blocks of the pages that are made from the code.
+
+A block begins with `<!-- generated: NAME ARGUMENT -->` and ends with `<!-- end -->`. NAME is one of `BLOCKS`.
+`--check` writes nothing, and fails if a page is not as it would be written.
+"""
+
+import ast
+import re
+import sys
+import textwrap
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+from typer.main import get_command
+
+from fields import bounds, fields_table, table
+from knoll.cli.app import app
+from knoll.families import find_family
+from knoll.models import ModelSpec
+from knoll.settings import Settings
+
+__all__ = ["BLOCKS", "commands", "fill", "main", "pages", "variables"]
+
+ROOT = Path(__file__).parents[1]
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) ?(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PLACES = {"laptop: ": "On a laptop", "cluster: ": "On a cluster", "": "Everywhere"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write all pages; with --check only compare them, and return 1 if one differs."""
+    stale = [
+        page for page in pages() if fill(page.read_text(encoding="utf-8")) != page.read_text(encoding="utf-8")
+    ]
+    if "--check" in arguments:
+        for page in stale:
+            print(f"{page.relative_to(ROOT)} differs from the code: run make docs")
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"Wrote {page.relative_to(ROOT)}")
+    return 0
+
+
+def pages() -> list[Path]:
+    """All documents, those at the root first."""
+    return [
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        ROOT / "eventing" / "sources" / "README.md",
+    ]
+
+
+def fill(text: str) -> str:
+    """The text with each of its blocks made anew."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](found[3])}\n{found[4]}", text)
+
+
+def variables(name: str) -> list[str]:
+    """The environment variables of a setting, the one that wins first."""
+    alias = Settings.model_fields[name].validation_alias
+    return (
+        [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [f"KNOLL_{name.upper()}"]
+    )
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command with the words behind `knoll`. The bare name of a group is its hidden command."""
+    for name, one in getattr(command, "commands", {}).items():
+        yield from commands(one, words if one.hidden else (*words, name))
+    if words and not hasattr(command, "commands"):
+        yield words, command
+
+
+def _settings(_: str) -> str:
+    parts: dict[str, list[tuple[str, ...]]] = {
+        title: [] for title in ("Everywhere", "On a laptop", "On a cluster")
+    }
+    for name, field in Settings.model_fields.items():
+        text = field.description or ""
+        place = next(one for one in _PLACES if text.startswith(one))
+        named = ", ".join(f"`{one}`" for one in variables(name))
+        parts[_PLACES[place]].append(
+            (named, _setting_default(field), bounds(Settings, name), text.removeprefix(place))
+        )
+    return "\n\n".join(
+        f"## {title}\n\n{table(('variable', 'default', 'range', 'meaning'), rows)}"
+        for title, rows in parts.items()
+    )
+
+
+def _setting_default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default in (None, ""):
+        return ""
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _commands(_: str) -> str:
+    return "\n\n".join(_command(words, one) for words, one in commands(get_command(app)))
+
+
+def _command(words: tuple[str, ...], command: Any) -> str:
+    title = " ".join(("knoll", *words))
+    paragraphs = [" ".join(one.split()) for one in (command.help or "").split("\n\n")]
+    parts = [f"## {title}"]
+    for paragraph in paragraphs:
+        example = paragraph.removeprefix("Example: ")
+        told, _, shape = re.sub(r" ?Next\b.*?: .*", "", paragraph).partition("JSON: ")
+        if example != paragraph:
+            parts.append(f"```sh\n{example.replace('; ', chr(10))}\n```")
+            continue
+        parts += [_escape(told.strip())] if told else []
+        parts += [f"With `-o json`:\n\n```text\n{textwrap.fill(shape, 100)}\n```"] if shape else []
+    rows = [
+        (_typed(one), "" if one.default in (None, False, "") else f"`{one.default}`", _escape(one.help or ""))
+        for one in command.params
+        if "--output" not in one.opts
+    ]
+    return "\n\n".join([*parts, *([table(("argument", "default", "meaning"), rows)] if rows else [])])
+
+
+def _typed(parameter: Any) -> str:
+    """A parameter as it is typed, in backticks: an argument by its placeholder."""
+    placeholder = parameter.metavar or parameter.name.upper()
+    if not parameter.opts[0].startswith("-"):
+        return f"`{placeholder}`"
+    value = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar or 'VALUE'}"
+    return ", ".join(f"`{one}{value}`" for one in parameter.opts)
+
+
+def _model(path: str) -> str:
+    """The table of the fields below a path such as spec.training."""
+    kind: type[BaseModel] = ModelSpec
+    for name in path.split(".")[1:]:
+        field = next(one for key, one in kind.model_fields.items() if (one.alias or key) == name)
+        kind = next(one for one in (field.annotation, *_arguments(field.annotation)) if _is_model(one))
+    return fields_table(kind)
+
+
+def _family(name: str) -> str:
+    """The table of the fields of a family's config, and its metrics."""
+    family = find_family(name)
+    metrics = ", ".join(f"`{one}`" for one in family.metrics)
+    return f"{fields_table(type(family.configure({})))}\n\nMetrics for the gate: {metrics}."
+
+
+def _arguments(annotation: Any) -> tuple[Any, ...]:
+    return getattr(annotation, "__args__", ())
+
+
+def _is_model(one: Any) -> bool:
+    return isinstance(one, type) and issubclass(one, BaseModel)
+
+
+def _layers(_: str) -> str:
+    """The import contract, as pyproject.toml has it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return "\n".join(["```text", *contracts[0]["layers"], "```"])
+
+
+def _file(argument: str) -> str:
+    """A file of the repository, whole."""
+    path, _, language = argument.partition(" ")
+    return f"```{language}\n{(ROOT / path).read_text(encoding='utf-8').rstrip()}\n```"
+
+
+def _code(argument: str) -> str:
+    """Classes and functions of a module, in the order of the module: its path, then their names."""
+    path, *names = argument.split()
+    text = (ROOT / path).read_text(encoding="utf-8")
+    found = [
+        ast.get_source_segment(text, one) for one in ast.parse(text).body if getattr(one, "name", "") in names
+    ]
+    if len(found) < len(names):
+        raise ValueError(f"{path} lacks one of {names}")
+    return "```python\n" + "\n\n\n".join(map(str, found)) + "\n```"
+
+
+def _methods(argument: str) -> str:
+    """A table of the public methods in some modules, each with the first sentence of its docstring."""
+    folder, *modules = argument.split()
+    rows = [
+        (f"`{one.name}`", f"`{name}.py`", _first_sentence(one), "" if one.decorator_list else "yes")
+        for name in modules
+        for kind in ast.parse((ROOT / folder / f"{name}.py").read_text(encoding="utf-8")).body
+        if isinstance(kind, ast.ClassDef) and kind.name.endswith("Part")
+        for one in kind.body
+        if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
+    ]
+    return table(("method", "in", "what it returns or does", "has a default"), rows)
+
+
+def _first_sentence(function: ast.FunctionDef) -> str:
+    return " ".join((ast.get_docstring(function) or "").split()).partition(". ")[0].rstrip(".")
+
+
+def _decisions(_: str) -> str:
+    """A list of the decisions, with links."""
+    titles = {
+        page.name: page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        for page in sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    }
+    return "\n".join(f"- [{title}]({name})" for name, title in titles.items())
+
+
+def _escape(text: str) -> str:
+    """The text without characters that Markdown would take for markup."""
+    return re.sub(r"([\[\]<>*])", r"\\\1", text)
+
+
+BLOCKS: Mapping[str, Callable[[str], str]] = {
+    "settings": _settings,
+    "commands": _commands,
+    "model": _model,
+    "family": _family,
+    "layers": _layers,
+    "file": _file,
+    "code": _code,
+    "methods": _methods,
+    "decisions": _decisions,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
