@@ -68,7 +68,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _range(part: Mapping[str, Any]) -> str:
     inner = part.get("items", {})
     return ", ".join(
-        text.format(f"{source[key]:g}")
+        text.format(_number(source[key]))
         for source in (part, inner)
         for key, text in _RANGES.items()
         if key in source
@@ -97,3 +97,10 @@ def _duration(seconds: float) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:g}{letter}"
     return f"{seconds:g}s"
+
+
+def _number(value: float) -> str:
+    """The number as a reader likes it: a large power of two as such."""
+    if value > 1e9 and int(value).bit_count() == 1:
+        return f"2^{int(value).bit_length() - 1}"
+    return f"{value:g}"

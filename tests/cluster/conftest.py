@@ -406,7 +406,7 @@ def port_forward(namespace: str, target: str) -> Iterator[int]:
 def _need(*names: str) -> dict[str, str]:
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
-        pytest.skip(f"no surroundings: {', '.join(missing)} not set; the README says what they mean")
+        pytest.skip(f"no surroundings: {', '.join(missing)} not set; docs/cluster.md says what they mean")
     return dict(os.environ)
 
 

@@ -72,7 +72,7 @@ def world(namespace: str) -> Iterator[World]:
     There are twenty Models, each with data that has landed.
     """
     if not os.environ.get("AWS_ACCESS_KEY_ID"):
-        pytest.skip("no surroundings: AWS_ACCESS_KEY_ID not set; the README says what it means")
+        pytest.skip("no surroundings: AWS_ACCESS_KEY_ID not set; docs/cluster.md says what it means")
     data, models = f"{namespace}-data", f"{namespace}-models"
     settings = Settings(cluster="kubernetes", namespace=namespace, model_bucket=models)
     store = object_store(settings)

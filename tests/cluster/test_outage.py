@@ -37,7 +37,7 @@ def process() -> Process:
     command = os.environ.get("PROCESS_COMMAND")
     if not command:
         pytest.skip(
-            "nothing here takes the API server away: PROCESS_COMMAND is not set; the README says what "
+            "nothing here takes the API server away: PROCESS_COMMAND is not set; docs/cluster.md says what "
             "it means"
         )
 

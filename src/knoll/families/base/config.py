@@ -14,17 +14,22 @@ __all__ = ["ConfigT", "FamilyConfig", "read_config"]
 class FamilyConfig(BaseModel):
     """The fields that every family has. A family adds its own, and may change defaults.
 
-    A Model document has them in camel case. `held_out` is the share of the examples that is kept for scoring.
-    Unknown fields are faults.
+    A Model document has them in camel case. Unknown fields are faults. `make docs` shows each `description`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=64, ge=2)
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    held_out: float = Field(default=0.2, gt=0, lt=1)
+    epochs: int = Field(default=10, ge=1, description="How often the training goes through the data")
+    batch_size: int = Field(
+        default=64, ge=2, description="Examples of one step, shared by all processes that train together"
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="Seed of all random numbers: weights, order of the data, noise"
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, description="Size of a step of the optimiser")
+    held_out: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the examples that is kept for scoring"
+    )
 
 
 ConfigT = TypeVar("ConfigT", bound=FamilyConfig)

@@ -8,12 +8,15 @@ __all__ = ["DcganConfig"]
 
 
 class DcganConfig(FamilyConfig):
-    """`latent` is the size z of the generator's input, `scored` the number of generated pictures that are
-    scored."""
+    """The fields that the DCGAN adds, or gives another default."""
 
-    epochs: int = Field(default=50, ge=1)
-    batch_size: int = Field(default=32, ge=2)
-    learning_rate: float = Field(default=2e-4, gt=0)
-    beta1: float = Field(default=0.5, ge=0, lt=1)
-    latent: int = Field(default=100, ge=1, le=4096)
-    scored: int = Field(default=256, ge=2)
+    epochs: int = Field(default=50, ge=1, description="How often the training goes through the data")
+    batch_size: int = Field(
+        default=32, ge=2, description="Pictures of one step, shared by all processes that train together"
+    )
+    learning_rate: float = Field(default=2e-4, gt=0, description="Size of a step of Adam, for both networks")
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="Decay of Adam's mean of the gradients")
+    latent: int = Field(
+        default=100, ge=1, le=4096, description="Size of the vector that the generator draws a picture from"
+    )
+    scored: int = Field(default=256, ge=2, description="How many drawn pictures are scored")

@@ -10,20 +10,28 @@ __all__ = ["ImageClassifierConfig"]
 
 
 class ImageClassifierConfig(FamilyConfig):
-    """`noise` is the standard deviation of the noise on pixels in [0, 1], `shift` the largest shift as a
-    share of the side, `width` the number of channels of the first layer.
+    """Size and mode of the pictures come from the data unless they are given."""
 
-    Size and mode of the pictures come from the data unless they are given.
-    """
-
-    epochs: int = Field(default=12, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    dropout: float = Field(default=0.25, ge=0, lt=1)
-    width: int = Field(default=16, ge=4, le=256)
-    noise: float = Field(default=0.05, ge=0)
-    shift: float = Field(default=0.1, ge=0, lt=0.5)
-    flip: bool = False
-    image_width: int | None = Field(default=None, ge=8, le=1024)
-    image_height: int | None = Field(default=None, ge=8, le=1024)
-    mode: Literal["L", "RGB"] | None = None
+    epochs: int = Field(default=12, ge=1, description="How often the training goes through the data")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Size of a step of AdamW, at the start")
+    weight_decay: float = Field(default=1e-2, ge=0, description="Weight decay of AdamW")
+    dropout: float = Field(
+        default=0.25, ge=0, lt=1, description="Share of the values that each dropout layer sets to zero"
+    )
+    width: int = Field(default=16, ge=4, le=256, description="Channels of the first layer")
+    noise: float = Field(
+        default=0.05, ge=0, description="Standard deviation of the noise on pixels, which are from 0 to 1"
+    )
+    shift: float = Field(
+        default=0.1, ge=0, lt=0.5, description="Largest random shift, as a share of the picture's side"
+    )
+    flip: bool = Field(default=False, description="Whether half of the pictures are mirrored, left to right")
+    image_width: int | None = Field(
+        default=None, ge=8, le=1024, description="Width in pixels; by default that of most pictures"
+    )
+    image_height: int | None = Field(
+        default=None, ge=8, le=1024, description="Height in pixels; by default that of most pictures"
+    )
+    mode: Literal["L", "RGB"] | None = Field(
+        default=None, description="`L` is grey; by default grey if all pictures are, else RGB"
+    )
