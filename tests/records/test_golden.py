@@ -16,6 +16,7 @@ import pytest
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import DATASET_LANDED, event_from_json, event_to_json
 from knoll.records.outcome import list_superseded
+from knoll.records.samples import load_samples
 from knoll.rollout.slot import slot_from_status
 from knoll.wiring.functions import STAGES
 from records.kinds import GOLDEN, ROOT, golden_bucket, kind_of
@@ -129,9 +130,9 @@ def test_hints_of_superseded_runs_are_found(release: str) -> None:
 
 @pytest.mark.parametrize("path", [one for one in _files("bucket") if one.name == "samples.json"], ids=_name)
 def test_samples_are_requests_with_their_answers(path: Path) -> None:
-    samples = json.loads(path.read_bytes())
+    samples = load_samples(path.read_bytes())
     assert len(samples) == 9
-    assert all(sample["instance"]["b64"] and sample["prediction"]["label"] in "012" for sample in samples)
+    assert all(one.instance["b64"] and one.prediction["label"] in "012" for one in samples)
 
 
 @pytest.mark.parametrize("path", _files("slots"), ids=_name)
@@ -155,9 +156,15 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
 def test_what_a_slot_counted_is_still_counted(path: Path) -> None:
     """An upgrade in the midst of a canary forgets no request and no failure."""
     status = json.loads(path.read_text())
-    counted = (status.get("rollout") or {}).get("evidence") or {}
+    said = (status.get("rollout") or {}).get("evidence") or {}
     evidence = slot_from_status(status).evidence
-    assert (evidence.requests, evidence.errors) == (counted.get("requests", 0), counted.get("errors", 0))
+    counts = evidence.counts
+    assert (counts.requests, counts.errors) == (said.get("requests", 0), said.get("errors", 0))
+    assert counts.in_step == said.get("inStep", 0)
+    assert evidence.replayed == tuple(said.get("replays", (0, 0)))
+    assert evidence.before == said.get("before", 0)
+    instances = {name: list(pair) for name, pair in evidence.instances.items()}
+    assert instances == said.get("instances", {})
 
 
 @pytest.mark.parametrize("path", _files("events"), ids=_name)

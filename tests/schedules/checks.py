@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["wrong_after_a_tick", "wrong_at_the_end", "wrong_change", "wrong_skip", "wrong_write"]
 
 _CHANGING = ("progress", "checksums")
-_PASSING = ("inbox",)
+_PASSING = ("inbox", "evidence")
 _REPEATED = ("superseded",)  # written again, and another release has another form for it
 
 

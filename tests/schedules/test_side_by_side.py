@@ -11,9 +11,10 @@ import pytest
 
 from knoll.errors import Rejected
 from knoll.records import outcome
-from knoll.rollout import handler, slot
+from knoll.rollout.slot import slot_to_status
 from schedules.checks import wrong_at_the_end
 from schedules.declared import GATES, model_document
+from schedules.faults import Call, Fault
 from schedules.memory import repeatable
 from schedules.releases import ADDED, release_of
 from schedules.world import World
@@ -62,6 +63,39 @@ def test_two_releases_side_by_side_lose_and_double_nothing(gate: str, concurrenc
     assert {"runs", "outcomes", "datasets", "claims", "models", "rollouts"} <= seen
 
 
+def test_what_a_newer_release_put_into_an_inbox_entry_is_in_the_record_that_ours_makes_of_it() -> None:
+    """The newer release was killed between entry and record, and its data was replaced, so that nobody opens
+    the run again."""
+    seed = next(
+        seed for seed in range(1, 1000) if [release_of(seed, call) for call in (1, 4)] == ["newer", "ours"]
+    )
+    world = World({"digits": model_document("digits")}, releases=seed, forgets_crashed=True)
+    world.write("digits", "0", b"good-0")
+    world.mark("digits")
+    world.feed = world.feed[-1:]
+    _crash_before_the_record(world)
+    (entry,) = world.store.list(f"{_ROOT}/inbox/")
+    body = world.store.get(entry.uri)
+    assert ADDED in json.loads(body)
+    world.remove("digits", "_SUCCESS")
+    world.pass_a_minute()
+    (record,) = world.store.list(f"{_ROOT}/runs/")
+    assert world.store.get(record.uri) == body
+
+
+def _crash_before_the_record(world: World) -> None:
+    calls = [str(call) for call in _ingest_calls()]
+    number = next(place for place, call in enumerate(calls) if "store.put" in call and "/runs/" in call)
+    world.deliver(0, {number: Fault("before")}.get)
+
+
+def _ingest_calls() -> list[Call]:
+    world = World({"digits": model_document("digits")})
+    world.write("digits", "0", b"good-0")
+    world.mark("digits")
+    return list(world.deliver(len(world.feed) - 1).calls)
+
+
 def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
     lenient = outcome.load_outcome
 
@@ -75,12 +109,11 @@ def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
 
 
 def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
-    keep = slot.slot_to_status
 
     def forget(moved: Any, status: Any) -> Any:
-        return keep(moved, {name: value for name, value in status.items() if name != ADDED})
+        return slot_to_status(moved, {name: value for name, value in status.items() if name != ADDED})
 
-    with patch.object(handler, "slot_to_status", forget):
+    with patch("knoll.rollout.world.slot_to_status", forget):
         assert _is_found_out()
 
 
