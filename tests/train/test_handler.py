@@ -27,7 +27,7 @@ from knoll.events import (
     object_changed,
 )
 from knoll.ingest import handler as ingest
-from knoll.ports import Document, ObjectInfo, Platform
+from knoll.ports import Caches, Document, ObjectInfo, Platform
 from knoll.records.inbox import inbox_uri
 from knoll.records.outcome import outcome_uri
 from knoll.records.progress import Progress, load_progress, progress_uri
@@ -129,10 +129,10 @@ class Counting:
 
 
 def counting(platform: Platform) -> tuple[Platform, list[str]]:
-    """The platform, and the calls of its cluster and store from now on."""
+    """The platform as a process that has just started sees it, and the calls of its cluster and store."""
     calls: list[str] = []
     cluster, store = (Counting(name, getattr(platform, name), calls) for name in ("cluster", "store"))
-    return replace(platform, cluster=cluster, store=store), calls
+    return replace(platform, cluster=cluster, store=store, caches=Caches()), calls
 
 
 def finish(platform: Platform, run: str, *, condition: str, **about: str) -> None:
