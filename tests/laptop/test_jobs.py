@@ -30,8 +30,9 @@ from knoll.laptop.jobs.attempts import (
     next_action,
 )
 from knoll.laptop.jobs.runner import JobRunner, job_logs
-from knoll.laptop.resources import Resources, parse_quantity, shortage
+from knoll.laptop.resources import Resources, shortage
 from knoll.ports import Document
+from knoll.quantities import parse_quantity
 
 Until = Callable[..., None]
 

@@ -25,21 +25,21 @@ from knoll.errors import (
     NotFound,
     Rejected,
 )
-from knoll.models import API_VERSION
+from knoll.kube.kinds import BROKER_API, INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
 from knoll.ports import Document
 
 __all__ = ["KubernetesCluster"]
 
 _TIMEOUT = 10.0  # seconds; a broker waits longer for a function
 _KINDS = {
-    "Model": (API_VERSION, "models"),
-    "Job": ("batch/v1", "jobs"),
+    "Model": (MODEL_API, "models"),
+    "Job": (JOB_API, "jobs"),
     "Pod": ("v1", "pods"),
     "Secret": ("v1", "secrets"),
     "ConfigMap": ("v1", "configmaps"),
-    "InferenceService": ("serving.kserve.io/v1beta1", "inferenceservices"),
-    "Revision": ("serving.knative.dev/v1", "revisions"),
-    "Broker": ("eventing.knative.dev/v1", "brokers"),
+    "InferenceService": (INFERENCE_SERVICE_API, "inferenceservices"),
+    "Revision": (REVISION_API, "revisions"),
+    "Broker": (BROKER_API, "brokers"),
 }
 # as apiserver's plugin/policy/validating and webhook/errors write it: with 422, 400, 403 or what a policy or
 # webhook chooses

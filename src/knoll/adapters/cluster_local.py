@@ -18,19 +18,19 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
+from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
 from knoll.kube.times import timestamp
-from knoll.models import API_VERSION
 from knoll.ports import Clock, Document
 from knoll.sqlite_file import open_file
 
 __all__ = ["LocalCluster"]
 
 _KINDS = {
-    "Model": API_VERSION,
-    "Job": "batch/v1",
+    "Model": MODEL_API,
+    "Job": JOB_API,
     "Pod": "v1",
-    "InferenceService": "serving.kserve.io/v1beta1",
-    "Revision": "serving.knative.dev/v1",
+    "InferenceService": INFERENCE_SERVICE_API,
+    "Revision": REVISION_API,
 }
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")

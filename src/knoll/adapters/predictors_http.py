@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from knoll.ports import Answer
+from knoll.ports import REPLAY_HEADER, Answer
 
 __all__ = ["HttpPredictors"]
 
@@ -27,7 +27,7 @@ class HttpPredictors:
     ) -> Answer:
         """See `ports.Predictors.predict`; without an answer the body says why."""
         headers = {"content-type": "application/json", "accept": accept} | (
-            {"x-knoll-replay": "true"} if is_replay else {}
+            {REPLAY_HEADER: "true"} if is_replay else {}
         )
         base, host = (self._gateway, {"host": urlsplit(url).netloc}) if self._gateway else (url, {})
         path = f"/v1/models/{quote(model, safe='')}:predict"

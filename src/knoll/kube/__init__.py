@@ -1,1 +1,1 @@
-"""What Kubernetes documents have in common: labels, owners, conditions, quantities, security contexts."""
+"""What Kubernetes documents have in common: labels, annotations, owners, security contexts."""

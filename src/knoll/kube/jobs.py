@@ -14,7 +14,7 @@ def is_live(job: Document) -> bool:
 
 
 def job_failure(job: Document) -> str:
-    """Why a Job has failed for good, in words; "" when it has not."""
+    """Why the Job has failed; "" if it has not."""
     condition = _is_true(job, "Failed")
     return (
         f"{condition.get('reason', 'Failed')}: {condition.get('message', 'the Job failed')}"

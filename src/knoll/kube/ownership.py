@@ -1,4 +1,4 @@
-"""Who owns the parts of a Model: Kubernetes deletes what a deleted owner had."""
+"""Owners: when a Model is deleted, Kubernetes deletes its parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["owned"]
 
 
 def owned(document: dict[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """The object as a part of the Model with this document: whoever deletes the Model deletes it, too."""
+    """The object with this Model as its owner, so that it is deleted with the Model."""
     metadata = model["metadata"]
     owner = {"apiVersion": API_VERSION, "kind": KIND, "name": metadata["name"], "uid": metadata["uid"]}
     return {**document, "metadata": {**document["metadata"], "ownerReferences": [owner]}}

@@ -6,23 +6,15 @@ that are admitted.
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from knoll.errors import Rejected
+from knoll.quantities import GPU, parse_quantity
 
-__all__ = ["GPU", "Resources", "local_capacity", "parse_quantity", "requests_of", "shortage", "thread_limit"]
-
-GPU = "nvidia.com/gpu"
-
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
-_FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}
-_FACTORS |= {letter: Decimal(1000) ** power for power, letter in enumerate("MGTPE", 2)}
-_FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("MGTPE", 2)}
+__all__ = ["Resources", "local_capacity", "requests_of", "shortage", "thread_limit"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +27,6 @@ class Resources:
 
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(self.cpu + other.cpu, self.memory + other.memory, self.gpus + other.gpus)
-
-
-def parse_quantity(quantity: str | int | float) -> Decimal:
-    """A Kubernetes quantity in its base unit: "500m" -> 0.5, "2Gi" -> 2147483648. Raises Rejected for
-    anything else."""
-    match = _QUANTITY.fullmatch(str(quantity))
-    if not match:
-        raise Rejected(f"{quantity!r} is not a quantity such as 500m, 2 or 4Gi")
-    return Decimal(match[1]) * _FACTORS[match[2]]
 
 
 def requests_of(container: Mapping[str, Any]) -> Resources:

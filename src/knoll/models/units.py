@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from knoll.quantities import is_quantity
+
 __all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds"]
 
-_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?")
 _RESOURCE = re.compile(
     r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
@@ -31,7 +32,7 @@ def _read_seconds(value: Any) -> Any:
 
 
 def _read_quantity(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | str) or not _QUANTITY.fullmatch(str(value)):
+    if isinstance(value, bool) or not isinstance(value, int | str) or not is_quantity(str(value)):
         raise ValueError(f"{value!r} is not a quantity such as 2, 500m or 2Gi")
     return str(value)
 

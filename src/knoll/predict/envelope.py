@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from knoll.ports import REPLAY_HEADER
+
 __all__ = ["MAX_BODY", "Envelope"]
 
 MAX_BODY = 32 * 2**20  # bytes
@@ -48,7 +50,7 @@ class Envelope:
         try:
             await self._answer(scope, receive, send_stamped)
         finally:
-            if _is_prediction(scope) and b"x-knoll-replay" not in dict(scope["headers"]):
+            if _is_prediction(scope) and REPLAY_HEADER.encode() not in dict(scope["headers"]):
                 self._observe(status, time.perf_counter() - started)
 
     async def _answer(self, scope: _Scope, receive: _Receive, send: _Send) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NotFound
+from knoll.kube.labels import ROUTING_STATE_LABEL, label_of
 from knoll.ports import Document, Platform
 from knoll.records.manifest import versions_uri
 from knoll.rollout.candidates import champion_number
@@ -23,7 +24,6 @@ __all__ = ["Uses", "find_uses", "read_uses"]
 
 _NAMES = re.compile(r"v\d{6,}(?:[\s,]+v\d{6,})*")
 _NAME = re.compile(r"v\d{6,}")
-_STATE = "serving.knative.dev/routingState"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _declared(model: str, platform: Platform) -> Document:
 def _is_live(document: Document, services: str) -> bool:
     """Whether requests can reach it: a Revision in reserve has no route, unless an InferenceService still
     speaks of it."""
-    is_reserve = (document["metadata"].get("labels") or {}).get(_STATE) == "reserve"
+    is_reserve = label_of(document, ROUTING_STATE_LABEL) == "reserve"
     return not is_reserve or json.dumps(document["metadata"]["name"]) in services
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
 from knoll.events import PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
-from knoll.kube.labels import is_part
+from knoll.kube.labels import MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
@@ -67,7 +67,7 @@ def _model_of(event: Event) -> str:
     data = event.data if isinstance(event.data, dict) else {}
     if "kind" in event.extensions:
         with reading(f"the object in event {event.id}"):
-            return str(((data.get("metadata") or {}).get("labels") or {}).get("knoll.dev/model", ""))
+            return label_of(data, MODEL_LABEL)
     return str(data.get("model", ""))
 
 

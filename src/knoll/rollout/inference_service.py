@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.kube.labels import part_labels
+from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
+from knoll.kube.kinds import INFERENCE_SERVICE_API
+from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, label_of, part_labels
+from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
 from knoll.ports import Document
 from knoll.records.manifest import version_uri
@@ -19,8 +22,6 @@ from knoll.settings import Settings
 
 __all__ = ["Observed", "asked", "desired", "holds", "inference_service", "newest_revision", "observe"]
 
-_VERSION = "knoll.dev/version"
-_ATTEMPT = "knoll.dev/attempt"
 _CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 # KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
@@ -52,10 +53,8 @@ def inference_service(
     """The document that serves a version, with `canary_percent` of the traffic on trial; another `attempt` is
     another Revision."""
     predictor: dict[str, Any] = {
-        "labels": {_VERSION: version},
-        "annotations": {
-            "serving.knative.dev/progress-deadline": f"{math.ceil(model.rollout.progress_deadline)}s"
-        },
+        "labels": {VERSION_LABEL: version},
+        "annotations": {PROGRESS_DEADLINE: f"{math.ceil(model.rollout.progress_deadline)}s"},
         "minReplicas": model.serving.min_replicas,
         "maxReplicas": model.serving.max_replicas,
         "containerConcurrency": model.serving.concurrency,
@@ -67,18 +66,18 @@ def inference_service(
     if settings.predictor_node_selector:
         predictor["nodeSelector"] = dict(settings.predictor_node_selector)
     if attempt:
-        predictor["annotations"][_ATTEMPT] = str(attempt)
+        predictor["annotations"][ATTEMPT] = str(attempt)
     if canary_percent is not None:
         predictor["canaryTrafficPercent"] = canary_percent
     return {
-        "apiVersion": "serving.kserve.io/v1beta1",
+        "apiVersion": INFERENCE_SERVICE_API,
         "kind": "InferenceService",
         "metadata": {
             "name": model.name,
-            "labels": {**part_labels(model.name), "app.kubernetes.io/component": "predictor"},
+            "labels": {**part_labels(model.name), COMPONENT_LABEL: "predictor"},
             "annotations": {
-                "serving.kserve.io/deploymentMode": "Knative",
-                "serving.kserve.io/enable-tag-routing": "true",
+                DEPLOYMENT_MODE: "Knative",
+                TAG_ROUTING: "true",
             },
             "finalizers": [_FINALIZER],
         },
@@ -105,13 +104,7 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
             "requests": resources,
             "limits": {name: amount for name, amount in resources.items() if name != "cpu"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {**POD_SECURITY, **CONTAINER_SECURITY},
         "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
     }
 
@@ -121,8 +114,8 @@ def asked(service: Document | None) -> tuple[str | None, int | None, str | None]
     change anything else."""
     predictor = (service or {}).get("spec", {}).get("predictor", {})
     version, attempt = (
-        (predictor.get("labels") or {}).get(_VERSION),
-        (predictor.get("annotations") or {}).get(_ATTEMPT),
+        (predictor.get("labels") or {}).get(VERSION_LABEL),
+        (predictor.get("annotations") or {}).get(ATTEMPT),
     )
     return version, predictor.get("canaryTrafficPercent"), attempt
 
@@ -193,7 +186,7 @@ def _predictor(service: Document | None) -> Mapping[str, Any]:
 
 
 def _version(revision: Document) -> str:
-    return str((revision["metadata"].get("labels") or {}).get(_VERSION, ""))
+    return label_of(revision, VERSION_LABEL)
 
 
 def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:

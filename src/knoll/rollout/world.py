@@ -12,6 +12,7 @@ from knoll.events import (
     ROLLOUT_STARTED,
     new_event,
 )
+from knoll.kube.labels import REVISION_LABEL
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
@@ -94,7 +95,7 @@ def see_version(slot: Slot, service: Document | None, platform: Platform) -> Obs
     except NotFound:
         return Observed()
     is_starting = slot.phase == "Deploying"
-    pods = platform.cluster.list("Pod", {"serving.knative.dev/revision": name}) if is_starting else []
+    pods = platform.cluster.list("Pod", {REVISION_LABEL: name}) if is_starting else []
     return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
 
 

@@ -6,12 +6,13 @@ from contextlib import suppress
 from knoll.errors import KnollError, NotFound
 from knoll.events import TRAINING_FAILED, Event, new_event
 from knoll.kube.jobs import is_live, job_failure
+from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
 from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, has_outcome, write_outcome
 from knoll.train.entries import remove_entries
-from knoll.train.pods import JOB_LABEL, last_end
+from knoll.train.pods import last_end
 from knoll.train.turns import Entry
 
 __all__ = ["reject_run", "settle_entry", "skip_run"]

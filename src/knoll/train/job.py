@@ -1,9 +1,9 @@
 """The Kubernetes Job that executes a run: a pure function of the run record and the installation's settings.
 
-Nothing that a user or a bucket can name goes into args or env, where Kubernetes would expand `$(VAR)`: only
-the run id travels, the trainer reads the rest from the run record. Each node of a run is one Pod; torchrun in
-it reads the variables PET_..., which have the names of Kubeflow's trainer. Node 0 is the Pod with index 0 by
-its number, not by who came first: the success of that index is the Job's.
+Kubernetes expands `$(VAR)` in args and env, so no text of a user or a bucket goes there. The Job carries only
+the run id; the trainer reads the rest from the run record. Each node of a run is one Pod. torchrun reads its
+variables PET_..., which have the same names as in Kubeflow's trainer. Node 0 is the Pod with index 0, even if
+another Pod starts first: if that Pod succeeds, the Job succeeds.
 """
 
 import math
@@ -11,8 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from knoll.exits import PREEMPTED, REJECTED
-from knoll.kube.labels import part_labels
+from knoll.kube.annotations import COMPLETION_INDEX
+from knoll.kube.kinds import JOB_API
+from knoll.kube.labels import COMPONENT_LABEL, PRIORITY_LABEL, QUEUE_LABEL, part_labels
+from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
+from knoll.quantities import GPU
 from knoll.records.run import Run
 from knoll.settings import Settings
 
@@ -20,27 +24,26 @@ __all__ = ["job_document"]
 
 _ONE_WEEK = 7 * 24 * 3600
 _RESOURCES = {"cpu": "1", "memory": "2Gi"}
-_GPU = "nvidia.com/gpu"
-_SERVICE = "knoll-trainers"  # the headless Service in deploy/: it gives the Pods of all runs their names
+_SERVICE = "knoll-trainers"  # the headless Service in deploy/ gives the Pods of all runs their host names
 _PORT = 29400
-_PATIENCE = 900  # seconds that a node waits for the others: some may still pull the image
-_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+_PATIENCE = 900  # seconds that a node waits for the others, which may still pull the image
+_INDEX = f"metadata.annotations['{COMPLETION_INDEX}']"
 
 
 def job_document(run: Run, settings: Settings) -> Document:
     """The Job of a run. Its name is the run id, so the API server decides who creates it."""
-    labels = {**part_labels(run.model), "app.kubernetes.io/component": "trainer"}
+    labels = {**part_labels(run.model), COMPONENT_LABEL: "trainer"}
     success = {"successPolicy": {"rules": [{"succeededIndexes": "0"}]}} if run.nodes > 1 else {}
     return {
-        "apiVersion": "batch/v1",
+        "apiVersion": JOB_API,
         "kind": "Job",
         "metadata": {"name": run.id, "labels": labels | _queue(settings)},
         "spec": {
             "completions": run.nodes,
             "parallelism": run.nodes,
             "completionMode": "Indexed",
-            "backoffLimit": (run.retries + 1) * run.nodes
-            - 1,  # when one Pod fails the others lose it and fail, too
+            # when one Pod fails, the others fail with it
+            "backoffLimit": (run.retries + 1) * run.nodes - 1,
             "activeDeadlineSeconds": math.ceil(run.deadline),
             "ttlSecondsAfterFinished": _ONE_WEEK,
             "podReplacementPolicy": "Failed",
@@ -52,10 +55,7 @@ def job_document(run: Run, settings: Settings) -> Document:
 
 
 def _queue(settings: Settings) -> dict[str, str]:
-    labels = {
-        "kueue.x-k8s.io/queue-name": settings.queue_name,
-        "kueue.x-k8s.io/priority-class": settings.priority_class,
-    }
+    labels = {QUEUE_LABEL: settings.queue_name, PRIORITY_LABEL: settings.priority_class}
     return {name: value for name, value in labels.items() if value}
 
 
@@ -81,12 +81,12 @@ def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,  # a Service named knoll would give the variable KNOLL_PORT
         "terminationGracePeriodSeconds": 60,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": dict(POD_SECURITY),
         **({"subdomain": _SERVICE} if run.nodes > 1 else {}),
         **({"nodeSelector": selector} if selector else {}),
         **(
-            {"tolerations": [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]}
-            if _GPU in run.resources
+            {"tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]}
+            if GPU in run.resources
             else {}
         ),
         "containers": [_container(run, settings)],
@@ -104,28 +104,21 @@ def _container(run: Run, settings: Settings) -> Mapping[str, Any]:
         "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
         "resources": {"requests": resources, "limits": resources},
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(CONTAINER_SECURITY),
         "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _scratch(run)],
     }
 
 
 def _installation(settings: Settings) -> list[Mapping[str, Any]]:
-    """What the trainer must be told of the installation."""
-    bucket = (
-        ""
-        if settings.model_bucket == Settings.model_fields["model_bucket"].default
-        else settings.model_bucket
-    )
+    """The settings of the installation that the trainer needs."""
+    is_default = settings.model_bucket == Settings.model_fields["model_bucket"].default
+    bucket = "" if is_default else settings.model_bucket
     values = {"K_SINK": settings.sink, "KNOLL_MODEL_BUCKET": bucket}
     return [{"name": name, "value": value} for name, value in values.items() if value]
 
 
 def _group(run: Run) -> list[Mapping[str, Any]]:
-    """How the nodes of a run find each other; the order of who starts first does not matter."""
+    """How the nodes of a run find each other, in whatever order they start."""
     values = {
         "PET_NNODES": str(run.nodes),
         "PET_NPROC_PER_NODE": str(run.processes_per_node),
@@ -139,7 +132,6 @@ def _group(run: Run) -> list[Mapping[str, Any]]:
 
 
 def _scratch(run: Run) -> list[tuple[str, str, Mapping[str, str]]]:
-    """Name, place and kind of the folders that can be written; processes of one node exchange tensors by
-    shared memory."""
+    """Name, path and kind of each writable folder. Processes of one node share memory for their tensors."""
     shared: list[tuple[str, str, Mapping[str, str]]] = [("shared", "/dev/shm", {"medium": "Memory"})]
     return [("scratch", "/tmp", {}), *(shared if run.processes_per_node > 1 else [])]

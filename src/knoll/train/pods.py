@@ -7,9 +7,8 @@ from typing import Any
 
 from knoll.ports import Document
 
-__all__ = ["JOB_LABEL", "last_end", "obstacle"]
+__all__ = ["last_end", "obstacle"]
 
-JOB_LABEL = "batch.kubernetes.io/job-name"
 _STUCK = {
     "ErrImagePull",
     "ImagePullBackOff",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from knoll.errors import Rejected
 from knoll.kube.jobs import is_live
-from knoll.kube.labels import MODEL_LABEL
+from knoll.kube.labels import MODEL_LABEL, label_of
 from knoll.kube.times import timestamp
 from knoll.names import model_of_run
 from knoll.ports import Document
@@ -131,4 +131,4 @@ def _name(job: Document) -> str:
 
 
 def _model(job: Document) -> str:
-    return str((job["metadata"].get("labels") or {}).get(MODEL_LABEL, ""))
+    return label_of(job, MODEL_LABEL)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from knoll.errors import InvalidEvent
 from knoll.events import TRAINING_PROGRESSED, Event, new_event, reading
-from knoll.kube.labels import MODEL_LABEL
+from knoll.kube.labels import JOB_LABEL, MODEL_LABEL
 from knoll.ports import Platform
 from knoll.records.progress import WAITING, Progress, find_progress, write_progress
-from knoll.train.pods import JOB_LABEL, obstacle
+from knoll.train.pods import obstacle
 
 __all__ = ["note_obstacle", "note_waiting"]
 

@@ -10,6 +10,7 @@ import torch
 from knoll.families import find_family
 from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
+from knoll.quantities import parse_quantity
 from knoll.records.run import Run
 from knoll.trainer.archives import unpacked
 from knoll.trainer.loop import Trained, choose_device, train_networks
@@ -83,9 +84,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, telling: Telling) -> Learn
 def threads_for(resources: Mapping[str, Any]) -> int:
     """As many threads as the run has cores: more would wait for each other. The number is a Kubernetes
     quantity, such as 2 or 500m."""
-    cores = str(resources.get("cpu", 1))
-    amount = float(cores[:-1]) / 1000 if cores.endswith("m") else float(cores)
-    return max(1, math.floor(amount))
+    return max(1, math.floor(parse_quantity(resources.get("cpu", 1))))
 
 
 def _fit(

@@ -9,8 +9,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from knoll.errors import KnollError, NotFound
+from knoll.kube.labels import JOB_LABEL
 from knoll.ports import Document
-from knoll.train.pods import JOB_LABEL
 
 if TYPE_CHECKING:
     from knoll.adapters.cluster_kubernetes import KubernetesCluster

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
+from knoll.kube.labels import GENERATION_LABEL, INFERENCE_SERVICE_LABEL, VERSION_LABEL, label_of
 from knoll.ports import Document, Platform
 from knoll.views.models import ModelView, conditions_of
 
 __all__ = ["RevisionView", "read_revisions"]
-
-_SERVICE = "serving.kserve.io/inferenceservice"
-_GENERATION = "serving.knative.dev/configurationGeneration"
-_VERSION = "knoll.dev/version"
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,19 @@ class RevisionView:
 
 def read_revisions(platform: Platform, model: ModelView) -> list[RevisionView]:
     """All Revisions of a model that still exist."""
-    return [_revision_view(one, model) for one in platform.cluster.list("Revision", {_SERVICE: model.name})]
+    served = {INFERENCE_SERVICE_LABEL: model.name}
+    return [_revision_view(one, model) for one in platform.cluster.list("Revision", served)]
 
 
 def _revision_view(revision: Document, model: ModelView) -> RevisionView:
     """A Revision, with its part of the model's traffic and its version's role."""
     metadata = revision["metadata"]
-    labels = metadata.get("labels") or {}
-    version = str(labels.get(_VERSION, ""))
+    version = label_of(revision, VERSION_LABEL)
     routes = [one for one in model.routes if one.revision == metadata["name"]]
     ready = next((one for one in conditions_of(revision) if one.type == "Ready"), None)
     return RevisionView(
         name=metadata["name"],
-        generation=str(labels.get(_GENERATION, "")),
+        generation=label_of(revision, GENERATION_LABEL),
         version=version,
         role=model.role_of(version),
         percent=sum(one.percent or 0 for one in routes),

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from knoll.errors import Rejected
+from knoll.kube.kinds import BROKER_API, SOURCE_API
 from knoll.laptop.broker.triggers import (
     DEFAULT_DELIVERY,
     Attributes,
@@ -25,8 +26,7 @@ from knoll.laptop.broker.triggers import (
 
 __all__ = ["Eventing", "PingSource", "ResourceWatch", "read_eventing"]
 
-_EVENTING, _SOURCES = "eventing.knative.dev/v1", "sources.knative.dev/v1"
-_READ = {"Broker": _EVENTING, "Trigger": _EVENTING, "PingSource": _SOURCES, "ApiServerSource": _SOURCES}
+_READ = {"Broker": BROKER_API, "Trigger": BROKER_API, "PingSource": SOURCE_API, "ApiServerSource": SOURCE_API}
 _OF_THE_CLUSTER = {
     "Kustomization",
     "Role",
@@ -121,7 +121,7 @@ def read_eventing(folder: Path) -> Eventing:
     if faults:
         raise Rejected(
             f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults),
-            fix="mend the files, or point KNOLL_EVENTING elsewhere",
+            fix="mend the files, or point KNOLLBROKER_API elsewhere",
         )
     [(broker, delivery)] = found["Broker"]
     return _joined(broker, delivery, found)

@@ -7,14 +7,9 @@ template; `canaryTrafficPercent` does not. A Revision that has been ready once s
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.kube.labels import (
-    INFERENCE_SERVICE,
-    KNATIVE_GENERATION,
-    KNATIVE_SERVICE,
-    MAX_SCALE,
-    MIN_SCALE,
-    TAG_ROUTING,
-)
+from knoll.kube.annotations import LAST_APPLIED, MAX_SCALE, MIN_SCALE, ROLLOUT_DURATION, TAG_ROUTING
+from knoll.kube.kinds import REVISION_API
+from knoll.kube.labels import GENERATION_LABEL, INFERENCE_SERVICE_LABEL, KNATIVE_SERVICE_LABEL
 from knoll.ports import Document
 
 __all__ = [
@@ -33,10 +28,7 @@ __all__ = [
 ]
 
 GAVE_UP = "ProgressDeadlineExceeded"
-_NOT_IN_TEMPLATE = {
-    "serving.knative.dev/rollout-duration",
-    "kubectl.kubernetes.io/last-applied-configuration",
-}
+_NOT_IN_TEMPLATE = {ROLLOUT_DURATION, LAST_APPLIED}
 _NOT_IN_POD = {"minReplicas", "maxReplicas", "canaryTrafficPercent", "labels", "annotations", "timeout"}
 
 
@@ -77,9 +69,9 @@ def new_revision(isvc: Document, number: int) -> Document:
     name = isvc["metadata"]["name"]
     labels = {
         **_merged("labels", isvc),
-        INFERENCE_SERVICE: name,
-        KNATIVE_SERVICE: f"{name}-predictor",
-        KNATIVE_GENERATION: str(number),
+        INFERENCE_SERVICE_LABEL: name,
+        KNATIVE_SERVICE_LABEL: f"{name}-predictor",
+        GENERATION_LABEL: str(number),
     }
     metadata = {
         "name": f"{name}-predictor-{number:05d}",
@@ -88,7 +80,7 @@ def new_revision(isvc: Document, number: int) -> Document:
         "ownerReferences": [_owner_reference(isvc)],
     }
     spec = _pod_spec(isvc["spec"]["predictor"])
-    return {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": metadata, "spec": spec}
+    return {"apiVersion": REVISION_API, "kind": "Revision", "metadata": metadata, "spec": spec}
 
 
 def has_same_template(revision: Document, other: Document) -> bool:
@@ -103,7 +95,7 @@ def revision_name(revision: Document) -> str:
 
 def revision_number(revision: Document) -> int:
     """Number of a Revision; the first has 1."""
-    return int(revision["metadata"]["labels"][KNATIVE_GENERATION])
+    return int(revision["metadata"]["labels"][GENERATION_LABEL])
 
 
 def owner_uid(revision: Document) -> str | None:
@@ -114,7 +106,7 @@ def owner_uid(revision: Document) -> str | None:
 
 def isvc_name(revision: Document) -> str:
     """Name of the InferenceService that a Revision belongs to."""
-    return str(revision["metadata"]["labels"][INFERENCE_SERVICE])
+    return str(revision["metadata"]["labels"][INFERENCE_SERVICE_LABEL])
 
 
 def min_scale(revision: Document) -> int:
@@ -150,5 +142,5 @@ def _merged(field: str, isvc: Document) -> dict[str, str]:
 
 def _template(revision: Document) -> tuple[Any, ...]:
     metadata = revision["metadata"]
-    labels = {key: value for key, value in metadata["labels"].items() if key != KNATIVE_GENERATION}
+    labels = {key: value for key, value in metadata["labels"].items() if key != GENERATION_LABEL}
     return labels, metadata["annotations"], revision["spec"]

@@ -1,0 +1,28 @@
+"""Kubernetes quantities: amounts of a resource, such as 2, 500m or 2Gi."""
+
+import re
+from decimal import Decimal
+
+from knoll.errors import Rejected
+
+__all__ = ["GPU", "is_quantity", "parse_quantity"]
+
+GPU = "nvidia.com/gpu"  # the resource name of a GPU
+
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
+_FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}
+_FACTORS |= {letter: Decimal(1000) ** power for power, letter in enumerate("MGTPE", 2)}
+_FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("MGTPE", 2)}
+
+
+def is_quantity(text: str) -> bool:
+    """Whether the text is a quantity."""
+    return _QUANTITY.fullmatch(text) is not None
+
+
+def parse_quantity(quantity: str | int | float) -> Decimal:
+    """A quantity in its base unit: "500m" -> 0.5, "2Gi" -> 2147483648. Raises Rejected for anything else."""
+    match = _QUANTITY.fullmatch(str(quantity))
+    if not match:
+        raise Rejected(f"{quantity!r} is not a quantity such as 500m, 2 or 4Gi")
+    return Decimal(match[1]) * _FACTORS[match[2]]
