@@ -56,7 +56,7 @@ def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platf
         204,
         204,
     ]
-    letters = read_dead_letters(platform.store, platform.settings.model_root)
+    letters = read_dead_letters(platform.bucket)
     assert [[one.event for one in letter.deaths] for letter in letters] == [
         [EVENT],
         [replace(EVENT, extensions=ROLLOUT)],
@@ -87,7 +87,7 @@ def test_what_is_no_event_is_kept_as_it_came(
     """With the headers that tell of it, and none that may hold a secret."""
     sent = {**headers, "Authorization": "Bearer secret"}
     assert [answer("dead-letters", sent, body, platform).status for _ in range(2)] == [204, 204]
-    (letter,) = read_dead_letters(platform.store, platform.settings.model_root)
+    (letter,) = read_dead_letters(platform.bucket)
     assert (len(letter.deaths), letter.last.event, letter.last.body) == (1, None, body)
     assert letter.last.headers == {name.lower(): value for name, value in headers.items()}
 
@@ -126,5 +126,5 @@ def test_what_ingest_refuses_is_one_dead_letter_unless_a_broker_sees_to_that(
 ) -> None:
     """A broker says so in an attribute; the same word in the data is anybody's."""
     answers = [answer("ingest", headers, json.dumps(document).encode(), platform).status for _ in range(2)]
-    letters = read_dead_letters(platform.store, platform.settings.model_root)
+    letters = read_dead_letters(platform.bucket)
     assert (answers, [len(one.deaths) for one in letters]) == ([422, 422], [1] * kept)

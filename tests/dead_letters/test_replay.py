@@ -97,7 +97,7 @@ def platform(broker: Broker) -> Platform:
 
 
 def letters(platform: Platform) -> list[Letter]:
-    return read_dead_letters(platform.store, platform.settings.model_root)
+    return read_dead_letters(platform.bucket)
 
 
 def only(platform: Platform) -> Letter:
@@ -267,7 +267,7 @@ def test_what_is_dropped_is_gone_and_is_not_replayed(platform: Platform, broker:
     tick(platform)
     assert (list(platform.store.list("s3://knoll-models/")), len(broker.taken)) == ([], 1)
     with pytest.raises(NotFound):
-        read_letter(platform.store, platform.settings.model_root, "0" * 20)
+        read_letter("0" * 20, platform.bucket)
 
 
 def test_what_somebody_else_has_written_there_is_left_alone(platform: Platform) -> None:
@@ -283,7 +283,7 @@ def test_a_letter_that_somebody_has_spoilt_hides_no_other(platform: Platform) ->
     (letter,) = letters(platform)
     assert letter.last.event == DEAD
     with pytest.raises(InvalidEvent, match="dead letter 0000"):
-        read_letter(platform.store, platform.settings.model_root, "0" * 20)
+        read_letter("0" * 20, platform.bucket)
 
 
 class Killed(BaseException):

@@ -18,6 +18,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.dead_letters.letters import read_dead_letters
+from knoll.ports import Bucket
 
 ROOT = Path(__file__).parents[2]
 NOTIFICATION = (ROOT / "tests/events/seaweedfs/put-empty.json").read_bytes()
@@ -167,7 +168,7 @@ def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_stor
     store.ensure_bucket("dead-letters-test")
     with deployed("dead-letters", {**environment, "KNOLL_MODEL_BUCKET": "dead-letters-test"}) as function:
         assert [post(function, body).status_code for body in (large, large, b"rubbish")] == [204, 204, 204]
-    kept = read_dead_letters(store, "s3://dead-letters-test")
+    kept = read_dead_letters(Bucket(store, "s3://dead-letters-test"))
     assert [one.last.event.data if one.last.event else one.last.body for one in kept] == [
         large["data"],
         b"rubbish",

@@ -385,7 +385,7 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(
     """Whoever sent it learns that it will never be right, and whoever looks finds it with the reason."""
     world = platform(tmp_path, Sink())
     assert [answer("ingest", headers, b'{"Records": [{}]}', world).status for _ in range(2)] == [422, 422]
-    (letter,) = read_dead_letters(world.store, world.settings.model_root)
+    (letter,) = read_dead_letters(world.bucket)
     assert letter.last.body == b'{"Records": [{}]}'
     assert letter.last.reason
 
@@ -400,7 +400,7 @@ def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: 
         extensions={"knativearrivaltime": "2026-01-01T00:00:00Z"},
     )
     assert answer("ingest", *event_to_http(event), world).status == 422
-    assert not read_dead_letters(world.store, world.settings.model_root)
+    assert not read_dead_letters(world.bucket)
 
 
 def test_what_a_cloud_says_in_its_own_words_comes_back_in_the_one_form(tmp_path: Path) -> None:

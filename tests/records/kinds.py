@@ -14,6 +14,7 @@ from knoll.ports import Bucket
 from knoll.records.checksums import checksums_uri, find_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
+from knoll.records.dead_letter import DeathRecord, Replay, load_death, load_replay
 from knoll.records.evidence import Report, load_report
 from knoll.records.inbox import find_entry
 from knoll.records.manifest import Manifest, load_manifest
@@ -97,6 +98,7 @@ _PROGRESS = {
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
 _REPORT = {"model": "digits", "version": "v000001", "instance": "pod-1", "requests": 3, "errors": 1}
+_REPLAY = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
     Kind("run", Run.__name__, r"runs/[^/]+\.json", load_run, _RUN),
@@ -140,6 +142,14 @@ KINDS = (
         {"inputs": [_TENSOR], "outputs": [_TENSOR]},
     ),
     Kind("rollout step", RolloutStep.__name__, r"rollouts/[^/]+/[^/]+/\d+\.json", load_step, _STEP),
+    Kind(
+        "death",
+        DeathRecord.__name__,
+        r"dead-letters/[^/]+/death-[^/]+\.json",
+        load_death,
+        {"at": "2026-01-01T00:00:00+00:00"},
+    ),
+    Kind("replay", Replay.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_replay, _REPLAY),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
 )
 

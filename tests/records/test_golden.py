@@ -97,7 +97,7 @@ def test_a_record_is_read_with_the_values_that_it_had(path: Path) -> None:
 def test_dead_letters_have_all_deaths_and_replays(release: str) -> None:
     """One letter is an event, the other one a body that died again after its replay."""
     event, body = sorted(
-        read_dead_letters(golden_bucket(release).store, ROOT), key=lambda letter: letter.last.event is None
+        read_dead_letters(golden_bucket(release)), key=lambda letter: letter.last.event is None
     )
     assert event.last.event is not None
     assert (event.last.event.type, event.last.event.data) == ("dev.knoll.dataset.landed", {"model": "digits"})
@@ -117,7 +117,7 @@ def test_a_wish_to_replay_is_read(release: str) -> None:
     for one in list(bucket.store.list(f"{ROOT}/dead-letters/")):
         if "/replay-" in one.uri:
             bucket.store.delete(one.uri)
-    for letter in read_dead_letters(bucket.store, ROOT):
+    for letter in read_dead_letters(bucket):
         assert letter.wanted is not None
         assert (letter.state, letter.wanted.by, letter.wanted.number) == ("Wanted", "ada", 1)
         assert set(letter.wanted.cures) <= {death.name for death in letter.deaths}

@@ -1,34 +1,31 @@
-"""The dead-letters function: what nobody could take is kept in the model bucket, one object for each time
-that it died.
+"""The dead-letters function: what no function took is kept in the model bucket, one object for each time that
+it died.
 
-Nothing is refused here, because a dead letter that is refused is lost: what cannot be read as an event is
-kept as it came. Objects are added and never changed, so a letter that dies again after a replay keeps its
-whole history.
+Nothing is refused here, because a refused dead letter is lost. What cannot be read as an event is kept as it
+came.
 
-A death that is delivered twice is one object. It is known by the replay that led to it, else by the time at
-which a broker took the event in, and by the reason. Where no broker has set that time, deaths for one reason
-count as one until the letter is replayed.
+A death that is delivered twice is one object. Its id is made of the reason, and of the replay that led to it,
+or else of the time at which a broker took the event. If no broker set that time, deaths for one reason count
+as one until the letter is replayed.
 """
 
 import base64
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
-from knoll.errors import AlreadyExists, InvalidEvent
+from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
-from knoll.names import digest, join
+from knoll.names import digest
 from knoll.ports import Platform
-from knoll.records.dead_letter import dead_letter_id, dead_letter_uri, death_uri
+from knoll.records.dead_letter import DeathRecord, count_replays, dead_letter_id, write_death
 
 __all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
 
 # extension of an event that is replayed: which replay it is, so that its next death is told from the last
 REPLAY = "knollreplay"
-# so begin the extensions that brokers add: why nobody took it, when it arrived, how far it may go
+# so begin the extensions that brokers add: why no function took it, when it arrived, how far it may go
 _OF_THE_BROKER = "knative"
 _WHERE = "knativeerrordest"
 _WHEN = "knativearrivaltime"
@@ -40,7 +37,8 @@ def handle(event: Event, platform: Platform) -> None:
     who = _trigger(event.extensions.get(_WHERE, ""))
     letter = dead_letter_id(json.dumps([who, event_to_json(without_trace(event))], sort_keys=True))
     replayed = event.extensions.get(REPLAY, "")
-    _keep(letter, event.extensions, {"event": event_to_json(event), "replay": replayed}, platform)
+    record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=replayed)
+    _keep(letter, event.extensions, record, platform)
 
 
 def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
@@ -62,10 +60,10 @@ def keep_body(
     meant_for: str = "",
     replayed: str = "",
 ) -> None:
-    """Keep what cannot be read as an event, for the given reason, with the headers that tell of it. Raises
+    """Keep what cannot be read as an event, with the reason and the headers that describe it. Raises
     StoreUnavailable.
 
-    `meant_for` names the function that can be given it again, `replayed` the replay that led to this.
+    `meant_for` names the function that can get it again, `replayed` the replay that led to this.
     """
     told = {
         name.lower(): value
@@ -77,18 +75,19 @@ def keep_body(
         json.dumps([_trigger(told.get(f"ce-{_WHERE}", "")), meant_for, own], sort_keys=True), body
     )
     extensions = {name.removeprefix("ce-"): value for name, value in told.items()}
-    document = {
-        "reason": reason,
-        "headers": told,
-        "body": base64.b64encode(body).decode(),
-        "meantFor": meant_for,
-        "replay": replayed,
-    }
-    _keep(letter, {**extensions, _WHY[1]: reason}, document, platform)
+    record = DeathRecord(
+        at=platform.clock.now().isoformat(),
+        reason=reason,
+        headers=told,
+        body=base64.b64encode(body).decode(),
+        meantFor=meant_for,
+        replay=replayed,
+    )
+    _keep(letter, {**extensions, _WHY[1]: reason}, record, platform)
 
 
 def without_trace(event: Event) -> Event:
-    """The event as its sender published it, without what brokers and replays have added."""
+    """The event as its sender published it, without what brokers and replays added."""
     own = {
         name: value
         for name, value in event.extensions.items()
@@ -98,28 +97,12 @@ def without_trace(event: Event) -> Event:
 
 
 def _trigger(destination: str) -> str:
-    """Who did not take it, whatever UID its Trigger has: a broker names it by that, and a Trigger that was
-    installed anew is the same."""
+    """Who did not take it, without the UID of the Trigger: a Trigger that was installed anew is the same."""
     host, slash, path = destination.partition("/triggers/")
     return host + slash + "/".join(path.split("/")[:2])
 
 
-def _keep(
-    letter: str, extensions: Mapping[str, str], document: Mapping[str, Any], platform: Platform
-) -> None:
-    root = platform.settings.model_root
-    when = document["replay"] or extensions.get(_WHEN) or _replays(letter, platform)
+def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
+    when = record.replay or extensions.get(_WHEN) or count_replays(letter, platform.bucket)
     death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
-    content = json.dumps(
-        {"at": platform.clock.now().isoformat(), **document}
-    )  # indented, what is deep is a hundred times as long
-    with suppress(AlreadyExists):
-        platform.store.put(
-            death_uri(root, letter, death), content.encode(), if_absent=True, content_type="application/json"
-        )
-
-
-def _replays(letter: str, platform: Platform) -> int:
-    """How often the letter was replayed."""
-    root = platform.settings.model_root
-    return sum(1 for _ in platform.store.list(join(dead_letter_uri(root, letter), "replay-")))
+    write_death(letter, death, record, platform.bucket)

@@ -1,52 +1,45 @@
-"""Dead letters as they lie in the model bucket: each with every death and every replay, oldest first.
+"""Dead letters as people see them: each with every death and every replay, oldest first.
 
-Whether a letter still has to be looked after is told by names, not by clocks: a replay says which deaths it
-was meant to cure, and a letter with any other death is dead.
+Names, not clocks, say whether a letter is dead: a replay names the deaths that it is meant to cure, and a
+letter with any other death is dead.
 """
 
 import base64
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from knoll.errors import InvalidEvent, NotFound
+from knoll.errors import InvalidEvent, KnollError, NewerSchema, NotFound
 from knoll.events import Event, event_from_json, reading
-from knoll.names import join
-from knoll.ports import ObjectStore
-from knoll.records.dead_letter import dead_letter_uri, dead_letters_uri, wanted_replays_uri
+from knoll.ports import Bucket
+from knoll.records.dead_letter import (
+    DeathRecord,
+    LetterObject,
+    Replay,
+    list_letter_objects,
+    read_letter_object,
+)
 
-__all__ = [
-    "Death",
-    "Letter",
-    "Replay",
-    "list_letters",
-    "load_replay",
-    "read_dead_letters",
-    "read_letter",
-    "wanted_replays",
-]
+__all__ = ["Death", "Letter", "list_letters", "read_dead_letters", "read_letter"]
 
 State = Literal["Dead", "Wanted", "Replayed"]
 
-_OBJECT = re.compile(
-    r"(dead-letters/(?P<letter>[0-9a-f]{20})/(?P<name>death-[0-9a-f]{20}|replay-\d{6,})|replays/(?P<wanted>[0-9a-f]{20})\.\d{6,})\.json"
-)
 _ADDRESS = re.compile(r"https?://(?P<host>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
 _THREADS = 16
 _LOG = logging.getLogger(__name__)
+_Read = DeathRecord | Replay | KnollError | None
 
 
 @dataclass(frozen=True)
 class Death:
-    """One time that nobody took the letter: when it came here, what came, who refused it with which code, and
-    why.
+    """One time that a letter died: when it came here, what came, who refused it with which code, and why.
 
-    Without an event there are its headers and body, and `meant_for` if a function can be given them again.
-    `replay` is the replay that led to it, in the form LETTER.NUMBER.
+    What is no event has its headers and body, and `meant_for` if a function can get it again. `replay` is the
+    replay that led to this death, as LETTER.NUMBER.
     """
 
     name: str
@@ -62,25 +55,13 @@ class Death:
 
     @property
     def can_be_replayed(self) -> bool:
-        """Whether it is known how it came here."""
+        """Whether it is known which way it came."""
         return self.event is not None or bool(self.meant_for)
 
 
 @dataclass(frozen=True)
-class Replay:
-    """That somebody wants a letter replayed because of the deaths that it names; `published_at` is empty
-    until a broker has taken it."""
-
-    number: int
-    at: str
-    by: str
-    cures: tuple[str, ...]
-    published_at: str = ""
-
-
-@dataclass(frozen=True)
 class Letter:
-    """A dead letter with its deaths, at least one, and its replays, oldest first, and the replay that is
+    """A dead letter: its deaths, at least one, and its replays, oldest first, and the replay that is
     wanted."""
 
     id: str
@@ -95,116 +76,117 @@ class Letter:
 
     @property
     def state(self) -> State:
-        """Wanted: to be replayed at the next tick. Replayed: and has not died since. Dead: all others."""
+        """Wanted: the next tick replays it. Replayed: it has not died since. Dead: all others."""
         if self.wanted:
             return "Wanted"
         cured = {name for replay in self.replays for name in replay.cures}
         return "Replayed" if cured.issuperset(one.name for one in self.deaths) else "Dead"
 
 
-def read_dead_letters(store: ObjectStore, root: str) -> list[Letter]:
-    """All dead letters of the model bucket, that which died last at the end. What else lies there is left
-    alone."""
-    uris = [
-        one.uri for place in (dead_letters_uri(root), wanted_replays_uri(root)) for one in store.list(place)
-    ]
+def read_dead_letters(bucket: Bucket) -> list[Letter]:
+    """All dead letters of the model bucket, the one that died last at the end.
+
+    The log names those that cannot be read.
+    """
+    objects = list(list_letter_objects(bucket))
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = _documents(root, zip(uris, pool.map(lambda uri: _read(store, uri), uris), strict=True))
+        found = _by_letter(objects, pool.map(lambda one: _read(one, bucket), objects))
     letters = []
-    for id, documents in found.items():
+    for id, records in found.items():
         try:
-            letters.append(_letter(id, documents))
-        except InvalidEvent as error:
-            _LOG.warning("left alone: %s", error)
+            letters.append(_letter(id, records))
+        except (InvalidEvent, NewerSchema) as error:
+            _LOG.warning("dead letter %s is left out: %s", id, error)
     return sorted(letters, key=lambda letter: letter.last.at)
 
 
-def read_letter(store: ObjectStore, root: str, id: str) -> Letter:
-    """One dead letter. Raises NotFound, and InvalidEvent when what lies there is none."""
-    places = (dead_letter_uri(root, id), join(wanted_replays_uri(root), f"{id}."))
-    found = _documents(
-        root, [(one.uri, _read(store, one.uri)) for place in places for one in store.list(place)]
-    )
+def read_letter(id: str, bucket: Bucket) -> Letter:
+    """One dead letter. Raises NotFound, InvalidEvent if it cannot be read, and NewerSchema."""
+    objects = list(list_letter_objects(bucket, id))
+    found = _by_letter(objects, (_read(one, bucket) for one in objects))
     if id not in found:
         raise NotFound(f"there is no dead letter {id}", fix="knoll dlq list --all shows all")
     return _letter(id, found[id])
 
 
-def list_letters(store: ObjectStore, root: str) -> list[str]:
+def list_letters(bucket: Bucket) -> list[str]:
     """The ids of all dead letters, by a listing alone."""
-    found = (_OBJECT.fullmatch(_key(one.uri, root)) for one in store.list(dead_letters_uri(root)))
-    return sorted({match["letter"] for match in found if match and match["name"].startswith("death-")})
+    return sorted({one.letter for one in list_letter_objects(bucket) if one.is_death})
 
 
-def wanted_replays(store: ObjectStore, root: str) -> Iterator[tuple[str, str]]:
-    """All replays that are wanted: where each lies, and which letter it is of."""
-    for one in store.list(wanted_replays_uri(root)):
-        if match := _OBJECT.fullmatch(_key(one.uri, root)):
-            yield one.uri, match["wanted"]
+def _read(one: LetterObject, bucket: Bucket) -> _Read:
+    """The record, or why it cannot be read: one letter must not hide the others."""
+    try:
+        return read_letter_object(one, bucket)
+    except (InvalidEvent, NewerSchema) as error:
+        return error
 
 
-def load_replay(body: bytes) -> Replay:
-    """Read a replay as it is stored. Raises InvalidEvent for what is none."""
-    with reading("the replay"):
-        document = json.loads(body)
-        return Replay(**{**document, "cures": tuple(document["cures"])})
-
-
-def _documents(root: str, objects: Iterable[tuple[str, bytes]]) -> Mapping[str, Mapping[str, bytes]]:
-    """The objects that make each letter, by its id and their names; given are URIs with their bodies."""
-    found: dict[str, dict[str, bytes]] = {}
-    for uri, body in objects:
-        match = _OBJECT.fullmatch(_key(uri, root))
-        if match and body:
-            found.setdefault(match["letter"] or match["wanted"], {})[match["name"] or "wanted"] = body
+def _by_letter(
+    objects: Iterable[LetterObject], read: Iterable[_Read]
+) -> Mapping[str, Mapping[str, DeathRecord | Replay | KnollError]]:
+    """The records of each letter by their names. What has no death is no letter; what is gone is left out."""
+    found: dict[str, dict[str, DeathRecord | Replay | KnollError]] = {}
+    for one, record in zip(objects, read, strict=True):
+        if record is not None:
+            found.setdefault(one.letter, {})[one.name] = record
     return {
-        id: documents
-        for id, documents in found.items()
-        if any(name.startswith("death-") for name in documents)
+        id: records for id, records in found.items() if any(name.startswith("death-") for name in records)
     }
 
 
-def _letter(id: str, documents: Mapping[str, bytes]) -> Letter:
-    with reading(f"dead letter {id}"):
-        deaths = [
-            _death(name, json.loads(body)) for name, body in documents.items() if name.startswith("death-")
-        ]
-    replays = [load_replay(body) for name, body in documents.items() if name.startswith("replay-")]
-    wanted = load_replay(documents["wanted"]) if "wanted" in documents else None
+def _letter(id: str, records: Mapping[str, DeathRecord | Replay | KnollError]) -> Letter:
+    deaths, replays = [], []
+    for name, record in records.items():
+        if isinstance(record, NewerSchema):
+            raise record
+        if isinstance(record, KnollError):
+            raise InvalidEvent(f"dead letter {id} cannot be read: {name}: {record}") from record
+        if isinstance(record, DeathRecord):
+            deaths.append(_death(name, record))
+        elif name != "wanted":
+            replays.append(record)
+    wanted = records.get("wanted")
     return Letter(
         id,
         deaths=tuple(sorted(deaths, key=lambda one: (one.at, one.name))),
         replays=tuple(sorted(replays, key=lambda one: one.number)),
-        wanted=wanted if wanted and wanted.number not in {one.number for one in replays} else None,
+        wanted=wanted
+        if isinstance(wanted, Replay) and wanted.number not in {one.number for one in replays}
+        else None,
     )
 
 
-def _death(name: str, document: Mapping[str, Any]) -> Death:
-    event, body = _event(document)
-    headers = document.get("headers", {})
-    told = event.extensions if event else {name.removeprefix("ce-"): value for name, value in headers.items()}
+def _death(name: str, record: DeathRecord) -> Death:
+    event, body = _event(record)
+    told = (
+        event.extensions
+        if event
+        else {name.removeprefix("ce-"): value for name, value in record.headers.items()}
+    )
     return Death(
         name=name,
-        at=document["at"],
+        at=record.at,
         event=event,
-        headers=headers,
+        headers=record.headers,
         body=body,
-        reason=document.get("reason") or _plain(told.get("knativeerrordata", "")),
+        reason=record.reason or _plain(told.get("knativeerrordata", "")),
         code=told.get("knativeerrorcode", ""),
-        destination=_who(told.get("knativeerrordest", "")) or document.get("meantFor", ""),
-        meant_for=document.get("meantFor", ""),
-        replay=document.get("replay", ""),
+        destination=_who(told.get("knativeerrordest", "")) or record.meantFor,
+        meant_for=record.meantFor,
+        replay=record.replay,
     )
 
 
-def _event(document: Mapping[str, Any]) -> tuple[Event | None, bytes]:
-    """The event, or what came in its place; an event that was refused for its form is shown as it is."""
-    if "event" not in document:
-        return None, base64.b64decode(document.get("body", ""))
+def _event(record: DeathRecord) -> tuple[Event | None, bytes]:
+    """The event, or what came in its place. If the form of the event is wrong, it is shown as it is."""
+    if record.event is None:
+        with reading("the body of a dead letter"):
+            return None, base64.b64decode(record.body)
     try:
-        return event_from_json(document["event"]), b""
+        return event_from_json(record.event), b""
     except InvalidEvent:
-        return None, json.dumps(document["event"]).encode()
+        return None, json.dumps(record.event).encode()
 
 
 def _who(destination: str) -> str:
@@ -220,15 +202,3 @@ def _plain(text: str) -> str:
     except ValueError:
         return text
     return decoded if decoded.replace("\n", " ").isprintable() else text
-
-
-def _read(store: ObjectStore, uri: str) -> bytes:
-    """The object, or nothing when somebody has dropped it meanwhile."""
-    try:
-        return store.get(uri)
-    except NotFound:
-        return b""
-
-
-def _key(uri: str, root: str) -> str:
-    return uri.removeprefix(join(root, ""))

@@ -1,24 +1,30 @@
-"""Replaying a dead letter: somebody says that it is wanted, and the next tick publishes it.
+"""Replaying a dead letter: a person asks for it, and the next tick publishes it.
 
-A broker of a cluster cannot be reached from outside, the model bucket can: so the wish is an object, and
-whoever sweeps does what it says, on a laptop as on a cluster. The order is: the wish; the publication; the
-mark with the letter; the end of the wish. Whatever is killed in between is done again, and an event that is
-published twice so is the same event to its handler, and the same death if it dies again.
+A person cannot reach the broker of a cluster, but can reach the model bucket. So the wish is an object there,
+and the sweep fulfils it, on a laptop as on a cluster. The order is: the wish, the publication, the mark with
+the letter, the end of the wish. After a kill in between, the rest is done again. An event that is published
+twice is the same event to its handler, and the same death if it dies again.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 
 from knoll.dead_letters.handler import REPLAY, keep_body, without_trace
-from knoll.dead_letters.letters import Death, Letter, Replay, load_replay, read_letter, wanted_replays
-from knoll.errors import AlreadyExists, NotFound, Rejected, act_on_each
+from knoll.dead_letters.letters import Death, Letter, read_letter
+from knoll.errors import NotFound, Rejected, act_on_each
 from knoll.events import Event
-from knoll.names import join
 from knoll.ports import Platform
-from knoll.records.dead_letter import dead_letter_uri, replay_uri, wanted_replay_uri, wanted_replays_uri
+from knoll.records.dead_letter import (
+    LetterObject,
+    Replay,
+    list_wishes,
+    read_letter_object,
+    remove_letter,
+    remove_wish,
+    write_replay,
+    write_wish,
+)
 
 __all__ = ["TakeBody", "check_replayable", "drop", "replay_wanted", "want_replay"]
 
@@ -28,60 +34,54 @@ _MOST = 500  # in one tick: a broker waits for its answer a minute
 
 
 def check_replayable(letter: Letter) -> None:
-    """Raises Rejected for what cannot be replayed."""
+    """Raises Rejected if the letter cannot be replayed."""
     if not letter.last.can_be_replayed:
         raise Rejected(
-            f"dead letter {letter.id} is no event, and nobody knows whom it was meant for: "
-            f"{letter.last.reason}",
+            f"dead letter {letter.id} cannot be replayed: it is no event, and it is not known for which "
+            f"function it was: {letter.last.reason}",
             fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and drop the letter",
         )
 
 
 def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
-    """Ask for a replay in the name of `by`; False when somebody has asked already. Raises Rejected for what
+    """Ask for a replay in the name of `by`. False if it is wanted already. Raises Rejected if the letter
     cannot be replayed."""
     check_replayable(letter)
     number = letter.replays[-1].number + 1 if letter.replays else 1
     wish = Replay(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
-    try:
-        platform.store.put(
-            wanted_replay_uri(platform.settings.model_root, letter.id, number), _dump(wish), if_absent=True
-        )
-    except AlreadyExists:
-        return False
-    return True
+    return write_wish(letter.id, wish, platform.bucket)
 
 
 def drop(letter: str, platform: Platform) -> None:
-    """Remove all of a letter. Its deaths go last: a letter that is left half way can still be seen, and
-    dropped again."""
-    root = platform.settings.model_root
-    lying = sorted((one.uri for one in platform.store.list(dead_letter_uri(root, letter))), reverse=True)
-    wanted = [one.uri for one in platform.store.list(join(wanted_replays_uri(root), f"{letter}."))]
-    for uri in (*wanted, *lying):
-        platform.store.delete(uri)
+    """Remove all of a letter."""
+    remove_letter(letter, platform.bucket)
 
 
 def replay_wanted(platform: Platform, take_body: TakeBody) -> None:
-    """Replay what is wanted, the first hundreds of it; `take_body` is given what came as no event.
+    """Replay what is wanted, at most some hundreds; `take_body` gets what came as no event.
 
-    One that cannot be replayed now does not stop the others, and stays wanted.
+    If a letter cannot be replayed now, it stays wanted, and the others go on.
     """
-    wanted = list(islice(wanted_replays(platform.store, platform.settings.model_root), _MOST))
-    act_on_each(wanted, lambda one: _replay(*one, platform, take_body))
+    wanted = list(islice(list_wishes(platform.bucket), _MOST))
+    act_on_each(wanted, lambda wish: _replay(wish, platform, take_body))
 
 
-def _replay(uri: str, letter: str, platform: Platform, take_body: TakeBody) -> None:
+def _replay(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
+    wish = read_letter_object(one, platform.bucket)
+    letter = _find(one.letter, platform)
+    if isinstance(wish, Replay) and letter and wish.number not in {done.number for done in letter.replays}:
+        _publish(letter.last, f"{letter.id}.{wish.number}", platform, take_body)
+        done = replace(wish, published_at=platform.clock.now().isoformat())
+        write_replay(letter.id, done, platform.bucket)
+    remove_wish(one, platform.bucket)
+
+
+def _find(letter: str, platform: Platform) -> Letter | None:
+    """The letter; None if it was dropped."""
     try:
-        wish = load_replay(platform.store.get(uri))
-        found = read_letter(platform.store, platform.settings.model_root, letter)
-    except NotFound:  # somebody has dropped the letter, or another tick has done it
-        platform.store.delete(uri)
-        return
-    if wish.number not in {one.number for one in found.replays}:
-        _publish(found.last, f"{letter}.{wish.number}", platform, take_body)
-        _mark(letter, wish, platform)
-    platform.store.delete(uri)
+        return read_letter(letter, platform.bucket)
+    except NotFound:
+        return None
 
 
 def _publish(death: Death, name: str, platform: Platform, take_body: TakeBody) -> None:
@@ -96,15 +96,3 @@ def _publish(death: Death, name: str, platform: Platform, take_body: TakeBody) -
         return
     if reply is not None:
         platform.events.publish(reply)
-
-
-def _mark(letter: str, wish: Replay, platform: Platform) -> None:
-    done = replace(wish, published_at=platform.clock.now().isoformat())
-    with suppress(AlreadyExists):
-        platform.store.put(
-            replay_uri(platform.settings.model_root, letter, wish.number), _dump(done), if_absent=True
-        )
-
-
-def _dump(replay: Replay) -> bytes:
-    return json.dumps(asdict(replay), indent=1).encode()

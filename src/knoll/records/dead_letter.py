@@ -1,50 +1,190 @@
-"""Where dead letters lie, and the wishes to replay them."""
+"""Dead letters: an object for each death of a letter, each replay, and each replay that is wanted.
 
+Deaths and replays are added and never changed, so a letter keeps its history. Wishes for a replay lie apart,
+so that a tick lists nothing else.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import with_config
+
+from knoll.errors import InvalidEvent
+from knoll.events import reading
 from knoll.names import digest, join
+from knoll.ports import Bucket
+from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
 
 __all__ = [
+    "DeathRecord",
+    "LetterObject",
+    "Replay",
+    "count_replays",
     "dead_letter_id",
-    "dead_letter_uri",
     "dead_letters_uri",
     "death_uri",
-    "replay_uri",
-    "wanted_replay_uri",
-    "wanted_replays_uri",
+    "list_letter_objects",
+    "list_wishes",
+    "load_death",
+    "load_replay",
+    "read_letter_object",
+    "remove_letter",
+    "remove_wish",
+    "write_death",
+    "write_replay",
+    "write_wish",
 ]
+
+_OBJECT = re.compile(
+    r"(dead-letters/(?P<letter>[0-9a-f]{20})/(?P<name>death-[0-9a-f]{20}|replay-\d{6,})"
+    r"|replays/(?P<wanted>[0-9a-f]{20})\.\d{6,})\.json"
+)
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class DeathRecord(Record):
+    """One time that a letter died: when it came here, and the event, whose extensions say why.
+
+    What is no event has `reason`, `headers`, and its `body` in base64. `meantFor` is the function that can
+    get it again, `replay` the replay that led to this death, as LETTER.NUMBER.
+    """
+
+    at: str
+    event: Fields | None = None
+    reason: str = ""
+    headers: Texts = field(default_factory=dict)
+    body: str = ""
+    meantFor: str = ""
+    replay: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """See `Record.fields`; an event may be too deep for that. Without an event there is no such field."""
+        if self.event is None:
+            return {name: value for name, value in super().fields().items() if name != "event"}
+        return {**replace(self, event=None).fields(), "event": self.event}
+
+    def encode(self) -> bytes:
+        """The record on one line: indented, a deep event is a hundred times as long."""
+        return json.dumps(self.fields(), sort_keys=True).encode()
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Replay(Record):
+    """The wish of `by` to replay a letter because of the deaths `cures`; `published_at` is empty until a
+    broker took it."""
+
+    number: int
+    at: str
+    by: str
+    cures: tuple[str, ...]
+    published_at: str = ""
+
+
+@dataclass(frozen=True)
+class LetterObject:
+    """An object of a letter, as a listing shows it. `name` is death-ID, replay-NUMBER or wanted."""
+
+    uri: str
+    letter: str
+    name: str
+
+    @property
+    def is_death(self) -> bool:
+        """Whether a death lies there, and no replay."""
+        return self.name.startswith("death-")
+
+
+_load_death = reader(DeathRecord, "dead letter", fault=InvalidEvent)
+load_replay = reader(Replay, "replay", fault=InvalidEvent)
+
+
+def load_death(body: bytes) -> DeathRecord:
+    """Read a death. Raises InvalidEvent. The event may be deeper than pydantic reads, so it is read apart."""
+    with reading("the dead letter"):
+        document = json.loads(body)
+        event = document.pop("event", None)
+        return replace(_load_death(json.dumps(document).encode()), event=event)
 
 
 def dead_letters_uri(root: str) -> str:
-    """Where all dead letters lie."""
+    """The folder of all dead letters."""
     return join(root, "dead-letters", "")
 
 
 def dead_letter_id(*identity: str | bytes) -> str:
-    """Name of a dead letter, by what it holds and who did not take it: the same letter twice has the same
-    name."""
+    """Id of a dead letter, made of what it holds and who did not take it: the same letter has the same id."""
     return digest(identity)[:20]
 
 
-def dead_letter_uri(root: str, letter: str) -> str:
-    """Where a dead letter lies: an object for each of its deaths and replays."""
-    return join(root, "dead-letters", letter, "")
-
-
 def death_uri(root: str, letter: str, death: str) -> str:
-    """How a letter once died, with the letter; written once."""
+    """URI of one death of a letter."""
     return join(root, "dead-letters", letter, f"death-{death}.json")
 
 
-def replay_uri(root: str, letter: str, number: int) -> str:
-    """That a letter was replayed; written once, when the broker has taken it."""
-    return join(root, "dead-letters", letter, f"replay-{number:06d}.json")
+def list_letter_objects(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
+    """The objects of all letters, or of one: deaths, replays, then wishes. Foreign files are passed over."""
+    lying = join(bucket.root, "dead-letters", letter, "") if letter else dead_letters_uri(bucket.root)
+    yield from _list(lying, bucket)
+    yield from list_wishes(bucket, letter)
 
 
-def wanted_replays_uri(root: str) -> str:
-    """Where all replays lie that somebody wants, apart from the letters, so that a look at each tick costs
-    next to nothing."""
-    return join(root, "replays", "")
+def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
+    """The replays that are wanted, of all letters or of one."""
+    yield from _list(_wishes(bucket, letter), bucket)
 
 
-def wanted_replay_uri(root: str, letter: str, number: int) -> str:
-    """That somebody wants a letter replayed for the so-many-th time; removed when it was."""
-    return join(root, "replays", f"{letter}.{number:06d}.json")
+def read_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Replay | None:
+    """What lies there; None if it was removed. Raises InvalidEvent if it cannot be read."""
+    if one.is_death:
+        return find(one.uri, load_death, bucket)
+    return find(one.uri, load_replay, bucket)
+
+
+def write_death(letter: str, death: str, record: DeathRecord, bucket: Bucket) -> bool:
+    """Write the death if there is none of that name. True if this call wrote it."""
+    return put_once(death_uri(bucket.root, letter, death), record, bucket)
+
+
+def write_wish(letter: str, wish: Replay, bucket: Bucket) -> bool:
+    """Ask for a replay of the letter. False if one with that number is wanted already."""
+    return put_once(join(bucket.root, "replays", f"{letter}.{wish.number:06d}.json"), wish, bucket)
+
+
+def write_replay(letter: str, done: Replay, bucket: Bucket) -> bool:
+    """Write that the broker took the replay, unless that is written already."""
+    return put_once(join(bucket.root, "dead-letters", letter, f"replay-{done.number:06d}.json"), done, bucket)
+
+
+def remove_wish(wish: LetterObject, bucket: Bucket) -> None:
+    """Remove a wish that is fulfilled, or whose letter is gone."""
+    bucket.store.delete(wish.uri)
+
+
+def remove_letter(letter: str, bucket: Bucket) -> None:
+    """Remove all of a letter. Its deaths go last, so that a letter which is left half way can still be
+    found."""
+    lying = (one.uri for one in bucket.store.list(join(bucket.root, "dead-letters", letter, "")))
+    wanted = [one.uri for one in bucket.store.list(_wishes(bucket, letter))]
+    for uri in (*wanted, *sorted(lying, reverse=True)):
+        bucket.store.delete(uri)
+
+
+def count_replays(letter: str, bucket: Bucket) -> int:
+    """How often the letter was replayed."""
+    return sum(1 for _ in bucket.store.list(join(bucket.root, "dead-letters", letter, "replay-")))
+
+
+def _wishes(bucket: Bucket, letter: str) -> str:
+    return join(bucket.root, "replays", f"{letter}." if letter else "")
+
+
+def _list(place: str, bucket: Bucket) -> Iterator[LetterObject]:
+    root = join(bucket.root, "")
+    for one in bucket.store.list(place):
+        if match := _OBJECT.fullmatch(one.uri.removeprefix(root)):
+            yield LetterObject(one.uri, match["letter"] or match["wanted"], match["name"] or "wanted")

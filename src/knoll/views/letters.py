@@ -9,15 +9,14 @@ from knoll.dead_letters.handler import without_trace
 from knoll.dead_letters.letters import (
     Death,
     Letter,
-    Replay,
     list_letters,
     read_dead_letters,
     read_letter,
-    wanted_replays,
 )
 from knoll.errors import NotFound
 from knoll.events import event_to_json
 from knoll.ports import Platform
+from knoll.records.dead_letter import Replay, list_wishes
 
 __all__ = [
     "Happening",
@@ -78,7 +77,7 @@ class Happening:
 def read_letters(platform: Platform, type: str = "") -> list[LetterView]:
     """The dead letters whose types begin like this; the one that died last stands first."""
     bucket = platform.bucket
-    views = [_letter_view(one) for one in reversed(read_dead_letters(bucket.store, bucket.root))]
+    views = [_letter_view(one) for one in reversed(read_dead_letters(bucket))]
     return [one for one in views if one.type.startswith(type)]
 
 
@@ -86,18 +85,17 @@ def find_letters(platform: Platform, wanted: Iterable[str]) -> list[LetterView]:
     """The letters of these ids or beginnings of ids, each once. Raises NotFound."""
     known, bucket = letter_ids(platform), platform.bucket
     ids = dict.fromkeys(_find_id(one, known) for one in wanted)
-    return [_letter_view(read_letter(bucket.store, bucket.root, id)) for id in ids]
+    return [_letter_view(read_letter(id, bucket)) for id in ids]
 
 
 def letter_ids(platform: Platform) -> list[str]:
     """The ids of all dead letters."""
-    return list_letters(platform.bucket.store, platform.bucket.root)
+    return list_letters(platform.bucket)
 
 
 def count_wanted(platform: Platform, ids: set[str]) -> int:
     """How many of these letters still wait for a tick to publish them."""
-    wanted = wanted_replays(platform.bucket.store, platform.bucket.root)
-    return len(ids & {letter for _, letter in wanted})
+    return len(ids & {wish.letter for wish in list_wishes(platform.bucket)})
 
 
 def history_of(view: LetterView) -> list[Happening]:
