@@ -1,14 +1,13 @@
 """Conditional writes with one winner, also on a store that checks first and writes then.
 
-S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there and
-write it afterwards, so writers that come in the same moment may all be told that they were first. Each reads
-back what lies there, and whoever finds another's bytes has lost. That leaves one way for two to win: a writer
-that had looked before the first one wrote, and writes after it has read. So such a store is good enough to
-try knoll, where the API server decides about Jobs, and not for work that counts. A probe finds out which kind
-a store is; until it has, writers read back.
+S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there, and
+write it afterwards, so writers that come in the same moment may all hear that they were first. Each reads
+back what lies there; if it is another's, it has lost. Two can still win: one that looked before the first one
+wrote, and writes after that one has read. So such a store is good enough to try knoll, where the API server
+decides about Jobs, but not for work that counts. A probe finds out which kind a store is; until then, writers
+read back.
 """
 
-import json
 import threading
 import time
 import uuid
@@ -18,10 +17,10 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, BinaryIO
 
-from knoll.errors import AlreadyExists, NotFound
+from knoll.errors import AlreadyExists, NewerSchema
 from knoll.names import join
-from knoll.ports import ObjectInfo, ObjectStore
-from knoll.records.probe import probe_uri
+from knoll.ports import Bucket, ObjectInfo, ObjectStore
+from knoll.records.probe import find_probe, write_probe
 
 __all__ = ["ArbitratedStore", "probe", "probe_once"]
 
@@ -30,8 +29,7 @@ _PATIENCE = 5.0  # seconds; SeaweedFS lets writers of one key wait a second for 
 
 
 class ArbitratedStore:
-    """`ports.ObjectStore` over another one; `root` is the URI of the model bucket, where the verdict of the
-    probe lies."""
+    """`ports.ObjectStore` over another one; `root` is the URI of the model bucket, where the probe is."""
 
     def __init__(self, store: ObjectStore, root: str) -> None:
         self._store, self._root = store, root
@@ -70,32 +68,28 @@ class ArbitratedStore:
             ensure(name)
 
     def _trusts(self) -> bool:
-        """Whether the store has been found to let one writer win; asked again until there is a verdict."""
+        """Whether a probe found that the store lets one writer win; looked up until there is a result."""
         if self._is_atomic is None:
-            self._is_atomic = _verdict(self._store, self._root)
+            self._is_atomic = _find_result(Bucket(self._store, self._root))
         return bool(self._is_atomic)
 
 
 def probe_once(store: ObjectStore, root: str, now: datetime) -> bool:
-    """The verdict on this store, found out now if nobody has before: whether its conditional writes are
-    atomic."""
-    known = _verdict(store, root)
+    """Whether the conditional writes of this store are atomic; found out now if that is not known."""
+    bucket = Bucket(store, root)
+    known = _find_result(bucket)
     if known is not None:
         return known
     found = probe(store, root)
-    body = {
-        "conditionalWrites": "atomic" if found else "check, then write",
-        "at": now.isoformat(),
-        "writers": _WRITERS,
-        "keys": _KEYS,
-    }
-    store.put(probe_uri(root), json.dumps(body, indent=1).encode(), content_type="application/json")
+    write_probe(found, now.isoformat(), _WRITERS, _KEYS, bucket)
     return found
 
 
 def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _KEYS) -> bool:
-    """Whether, of so many writers at once, one wins each of so many keys. Ends at the first key that has none
-    or several winners, or after some seconds: then the keys so far count."""
+    """Whether exactly one of so many writers at once wins each of so many keys.
+
+    It ends at the first key with no winner or several, or after some seconds: then the keys so far count.
+    """
     until = time.monotonic() + _PATIENCE
     place = join(root, "probes", uuid.uuid4().hex)
     start = threading.Barrier(writers)
@@ -118,8 +112,11 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
             list(pool.map(store.delete, [one.uri for one in store.list(join(place, ""))]))
 
 
-def _verdict(store: ObjectStore, root: str) -> bool | None:
+def _find_result(bucket: Bucket) -> bool | None:
+    """Whether conditional writes are atomic; None if there was no probe. What only a newer knoll understands
+    is no reason to trust a store."""
     try:
-        return bool(json.loads(store.get(probe_uri(root)))["conditionalWrites"] == "atomic")
-    except (NotFound, ValueError, KeyError, TypeError):
-        return None
+        found = find_probe(bucket)
+    except NewerSchema:
+        return False
+    return found.is_atomic if found else None

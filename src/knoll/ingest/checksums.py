@@ -1,14 +1,13 @@
-"""The sha256 of a dataset's objects, each read once for as long as its etag is the same.
+"""The sha256 of a dataset's objects: an object is read once, and again only if its etag changes.
 
-A store gives no sha256 of what it holds: an etag is an MD5 at most. What has been read is kept in the model
-bucket, one record for each model. That is a cache, which may be lost or overwritten by somebody who has read
-less: then it is read again. A look reads for some seconds only, and the next one goes on, so that a function
-ends in time; one object is always read to its end.
+A store gives no sha256 of what it holds; an etag is an MD5 at most. What was read is kept in the model
+bucket, one record a model. That is a cache: if it is lost, or overwritten by a look that has read less, the
+objects are read again. A look reads for some seconds only, so that the function ends in time, and the next
+look goes on. An object is always read to its end.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -16,29 +15,19 @@ from datetime import timedelta
 from knoll.errors import Conflict, NotFound
 from knoll.models import Model
 from knoll.ports import ObjectInfo, ObjectStore, Platform
-from knoll.records.checksums import checksums_uri
+from knoll.records.checksums import Checksums, find_checksums, write_checksums
 
-__all__ = ["Checksums", "known_checksums", "read_checksums"]
-
-Checksums = Mapping[tuple[str, str], str]  # by URI and etag
+__all__ = ["read_checksums"]
 
 _READERS = 4
 _PART = 8 * 2**20  # bytes
 _TIME = timedelta(seconds=10)
 
 
-def known_checksums(model: Model, platform: Platform) -> Checksums:
-    """What has been read before; nothing, when that cannot be understood."""
-    with suppress(NotFound, ValueError, TypeError):
-        record = json.loads(platform.store.get(checksums_uri(platform.settings.model_root, model.name)))
-        return {(str(uri), str(etag)): str(sha256) for uri, etag, sha256 in record}
-    return {}
-
-
 def read_checksums(
     model: Model, unread: Sequence[ObjectInfo], listing: Iterable[ObjectInfo], platform: Platform
 ) -> Checksums:
-    """Read some of the objects, and keep what is known then of those that are in the listing."""
+    """Read some of the objects, and write down what is known of those in the listing."""
     until = platform.clock.now() + _TIME
 
     def read(one: ObjectInfo) -> tuple[tuple[str, str], str] | None:
@@ -51,17 +40,9 @@ def read_checksums(
     with ThreadPoolExecutor(_READERS) as readers:
         found = dict(filter(None, readers.map(read, unread)))
     there = {(one.uri, one.etag) for one in listing}
-    known = {
-        state: sha256
-        for state, sha256 in {**known_checksums(model, platform), **found}.items()
-        if state in there
-    }
-    record = json.dumps([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
-    platform.store.put(
-        checksums_uri(platform.settings.model_root, model.name),
-        record.encode(),
-        content_type="application/json",
-    )
+    all_known = {**find_checksums(model.name, platform.bucket), **found}
+    known = {state: sha256 for state, sha256 in all_known.items() if state in there}
+    write_checksums(model.name, known, platform.bucket)
     return known
 
 

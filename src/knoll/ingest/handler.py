@@ -1,7 +1,7 @@
-"""The ingest function: an object has been created, or a tick has passed; is a dataset complete?
+"""The ingest function: after a created object or a tick it asks whether a dataset is complete.
 
-When one is, its run is opened unless it exists already, and `dataset.landed` goes out. A lost event costs
-nothing but time: `sweep` asks the same question of every Model.
+If a dataset is complete and has no run, its run is opened and `dataset.landed` is published. A lost event
+costs nothing but time: `sweep` asks the same of every Model.
 """
 
 from collections.abc import Mapping
@@ -11,25 +11,24 @@ from knoll.dead_letters.handler import keep_body
 from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, Event
 from knoll.events.http import event_from_http, is_event
-from knoll.ingest.landed import Waiting, may_land
+from knoll.ingest.landed import Landed, Waiting, may_land
 from knoll.ingest.look import dataset_status, look
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
 from knoll.ingest.opening import asked_runs, open_run
 from knoll.ingest.webhook import came_through_broker
-from knoll.models import readable_models
+from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models, remember_model
 from knoll.records.dataset import Dataset
-from knoll.records.run import run_uri, runs_uri
+from knoll.records.run import list_runs
 
 __all__ = ["handle", "receive", "sweep", "take"]
 
 
 def handle(event: Event, platform: Platform) -> Event | None:
-    """Look at the dataset that a created object belongs to. Raises InvalidEvent when the event names no
-    object.
+    """Look at the dataset that a created object belongs to. Raises InvalidEvent if the event names no object.
 
-    What a store or cloud says in its own words is published in the one form, and comes back.
+    A notification of a store or cloud is published again, as events in the form of `knoll.ingest.created`.
     """
     if is_notification(event):
         publish_notification_event(event, platform)
@@ -42,7 +41,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
         platform, lambda known: any(may_land(model, uri) for model in readable_models(known.values()))
     )
     for document in known.values():
-        landed += _look(document, platform, event, uri)
+        landed += _land(document, platform, event, uri)
     return _publish_but_last(landed, platform)
 
 
@@ -65,65 +64,66 @@ def take(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event |
 
 
 def sweep(event: Event, platform: Platform) -> None:
-    """Look at the dataset of every Model, as that is when its turn comes: events are looked at meanwhile."""
+    """Look at the dataset of every Model. Events go on meanwhile, so each Model is taken as it is at its
+    turn."""
 
-    def see(name: str) -> None:
+    def look_at(name: str) -> None:
         document = recent_models(platform).get(name)
-        for landed in _look(document, platform, event) if document else []:
+        for landed in _land(document, platform, event) if document else []:
             platform.events.publish(landed)
 
-    act_on_each(recent_models(platform), see)
+    act_on_each(recent_models(platform), look_at)
 
 
-def _look(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
-    """What has landed by the object at `uri`, or by any, and is ours to open. A Model that has changed since
-    it was read is read again."""
+def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
+    """Look at a Model's dataset, write its status, open the runs of what landed, and return their events.
+
+    With `uri`, only what that object completes. If the Model has changed since it was read, it is read again.
+    """
     model = next(iter(readable_models([document])), None)
     if model is None or (uri and not may_land(model, uri)):
         return []
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look(model, platform, only, before=before)
-    new = (
-        {}
-        if isinstance(verdict, Waiting)
-        else _without_record(asked_runs(model, verdict.datasets, platform), model.name, platform)
-    )
+    new = {} if isinstance(verdict, Waiting) else _without_record(model, verdict, platform)
+    status = dataset_status(model, verdict, before, only)
     try:
-        if not _shown(document, dataset_status(model, verdict, before, only), platform, is_needed=bool(new)):
-            return _look(
-                remember_model(platform.cluster.get("Model", model.name), platform), platform, cause, uri
-            )
+        if not _show_verdict(document, status, platform, must_write=bool(new)):
+            document = remember_model(platform.cluster.get("Model", model.name), platform)
+            return _land(document, platform, cause, uri)
     except NotFound:
         return []
-    return [
-        event for dataset, run in new.items() if (event := open_run(run, model, dataset, platform, cause))
-    ]
+    opened = (open_run(run, model, dataset, platform, cause) for dataset, run in new.items())
+    return [event for event in opened if event]
 
 
-def _without_record(runs: Mapping[Dataset, str], model: str, platform: Platform) -> dict[Dataset, str]:
-    """The runs that nobody has opened yet. Of one, its own record is looked for: a model has many."""
-    root = platform.settings.model_root
-    (only,) = runs.values() if len(runs) == 1 else ("",)
-    known = {
-        one.uri for one in platform.store.list(run_uri(root, only) if only else f"{runs_uri(root)}{model}-")
-    }
-    return {dataset: run for dataset, run in runs.items() if run_uri(root, run) not in known}
+def _without_record(model: Model, verdict: Landed, platform: Platform) -> dict[Dataset, str]:
+    """The datasets without a run, each with the id of the run that it asks for.
+
+    For one dataset, only its own record is listed, because a model has many.
+    """
+    runs = asked_runs(model, verdict.datasets, platform)
+    (only,) = runs.values() if len(runs) == 1 else (f"{model.name}-",)
+    opened = {run for run, _ in list_runs(only, platform.bucket)}
+    return {dataset: run for dataset, run in runs.items() if run not in opened}
 
 
-def _shown(document: Document, verdict: Mapping[str, Any], platform: Platform, *, is_needed: bool) -> bool:
-    """Keep what the look has found in the Model's status; whether the Model is as it was read. Raises
-    NotFound when it is gone.
+def _show_verdict(
+    document: Document, verdict: Mapping[str, Any], platform: Platform, *, must_write: bool
+) -> bool:
+    """Write the verdict to the Model's status. False if the Model has changed since it was read. Raises
+    NotFound if it is gone.
 
-    If it `is_needed` to know, the same is written again: a run with a config of the past is one too many.
+    With `must_write`, an unchanged verdict is written, too: the write finds out whether the config is still
+    the one that was read.
     """
     status = document.get("status") or {}
+    if verdict == status.get("dataset") and not must_write:
+        return True
+    shown = {**document, "status": {**status, "dataset": verdict}}
     try:
-        if is_needed or verdict != status.get("dataset"):
-            remember_model(
-                platform.cluster.update({**document, "status": {**status, "dataset": verdict}}, status=True),
-                platform,
-            )
+        remember_model(platform.cluster.update(shown, status=True), platform)
     except Conflict:
         return False
     return True

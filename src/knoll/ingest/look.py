@@ -1,19 +1,18 @@
-"""Looking at the bucket: the listing and what has landed before, and what is decided over them. Whoever looks
+"""Looking at the bucket: reads the listing and what landed before, and decides. Every look at the same state
 decides the same."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from knoll.errors import NotFound
-from knoll.ingest.checksums import known_checksums, read_checksums
+from knoll.ingest.checksums import read_checksums
 from knoll.ingest.landed import Known, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
 from knoll.names import join
 from knoll.ports import ObjectInfo, Platform
-from knoll.records.dataset import Dataset, dataset_uri, load_dataset
+from knoll.records.checksums import find_checksums
+from knoll.records.dataset import Dataset, find_newest_dataset, find_snapshot, has_dataset
 
 __all__ = ["dataset_status", "look"]
 
@@ -28,13 +27,13 @@ def look(
     before: Mapping[str, Any] = _NOTHING,
     may_read: bool = True,
 ) -> Landed | Waiting:
-    """Whether the model's data is complete; `only` is the URI of one object, with the gate `object`.
+    """Whether the model's data is complete; with the gate `object`, `only` is the URI of one object.
 
-    `before` is what the Model's status says of its dataset. Without `may_read` objects are not read for their
-    sha256, however many are not. The model bucket is no data: what knoll writes there would train the next
-    version, which writes again.
+    `before` is what the Model's status says of its dataset. Without `may_read`, no object is read for its
+    sha256. The model bucket is never data: what knoll writes there would train the next version, which writes
+    again.
     """
-    if model.dataset.uri.startswith(join(platform.settings.model_root, "")):
+    if model.dataset.uri.startswith(join(platform.bucket.root, "")):
         return Waiting(f"{platform.settings.model_bucket} is the bucket of models: keep data in another one")
     listing = list(platform.store.list(only or model.dataset.uri))
     known = _known(model, listing, platform, before)
@@ -45,7 +44,7 @@ def look(
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):
         return Waiting(
             f"objects are gone since the data landed; write {model.dataset.landed.marker} again if that "
-            "is how it shall be"
+            "is right"
         )
     return verdict
 
@@ -53,11 +52,10 @@ def look(
 def dataset_status(
     model: Model, verdict: Landed | Waiting, before: Mapping[str, Any], only: str = ""
 ) -> dict[str, Any]:
-    """What the Model's status is to say of its dataset: the verdict, for people, and what has landed last,
-    for the next look.
+    """What the Model's status says of its dataset: the verdict, for people; what landed last, for a look.
 
-    Where each object is a dataset no look asks for that, and a status that named the newest would be written
-    for each object. Who has looked at `only` one of them leaves what is said of all to those who look at all.
+    With the gate `object`, no look needs what landed last, and a status with it would be written for each
+    object. A look at `only` one object does not change what the status says of all.
     """
     if only and before.get("state") == "Landed":
         return dict(before)
@@ -78,7 +76,7 @@ def dataset_status(
 def _known(
     model: Model, listing: Sequence[ObjectInfo], platform: Platform, before: Mapping[str, Any]
 ) -> Known:
-    """What the model's gate asks for, and no more: each costs a request."""
+    """What the model's gate needs, and no more: each costs a request."""
     match model.dataset.landed.when:
         case "quiet":
             rule = model.dataset.landed
@@ -94,36 +92,28 @@ def _known(
                 return Known()
             return Known(
                 manifest=platform.store.get(manifest.uri, etag=manifest.etag),
-                sha256=known_checksums(model, platform),
+                sha256=find_checksums(model.name, platform.bucket),
             )
         case _:
             return Known()
 
 
 def _is_being_deleted(model: Model, verdict: Landed, platform: Platform, before: Mapping[str, Any]) -> bool:
-    """Whether a marker that has done its work stands over fewer objects: deleting ten files must not train
-    nine datasets."""
+    """Whether the old marker now stands over fewer objects: deleting ten files must not train nine
+    datasets."""
     (dataset, *_) = verdict.datasets
     if not verdict.marked or dataset.digest == before.get("digest"):
         return False
     landed, marked = _landed_last(model, platform, before)
     if landed is None or marked < verdict.marked or not only_lost(dataset, landed):
         return False
-    return not list(
-        platform.store.list(dataset_uri(platform.settings.model_root, model.name, dataset.digest))
-    )
+    return not has_dataset(model.name, dataset.digest, platform.bucket)
 
 
 def _landed_last(model: Model, platform: Platform, before: Mapping[str, Any]) -> tuple[Dataset | None, str]:
-    """What has landed last, and when its marker was written, or else when it landed: as the status says, else
-    the newest snapshot."""
-    root = platform.settings.model_root
-    if before.get("digest"):
-        with suppress(NotFound):
-            dataset = load_dataset(platform.store.get(dataset_uri(root, model.name, str(before["digest"]))))
-            return dataset, str(before.get("marked") or "")
-    snapshots = platform.store.list(join(root, "datasets", model.name, ""))
-    newest = max(snapshots, key=lambda one: one.modified, default=None)
-    return (
-        (load_dataset(platform.store.get(newest.uri)), newest.modified.isoformat()) if newest else (None, "")
-    )
+    """What landed last, by the status or else the newest snapshot, and when its marker was written, or else
+    when it landed."""
+    digest = str(before.get("digest") or "")
+    if digest and (dataset := find_snapshot(model.name, digest, platform.bucket)):
+        return dataset, str(before.get("marked") or "")
+    return find_newest_dataset(model.name, platform.bucket) or (None, "")

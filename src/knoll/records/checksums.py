@@ -1,4 +1,4 @@
-"""What has been read of the sha256 of a model's data: a cache, overwritten by whoever has read more."""
+"""The sha256 of a model's data objects, as far as they were read: a cache that the next reader overwrites."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ def _load(body: bytes) -> _Stored:
 
 
 def checksums_uri(root: str, model: str) -> str:
-    """Where they lie."""
+    """URI of the record of a model."""
     return join(root, "checksums", f"{model}.json")
 
 
 def find_checksums(model: str, bucket: Bucket) -> Checksums:
-    """What is known; nothing, when that cannot be understood: then it is read again."""
+    """What is known. If the record cannot be read, nothing is: then the data is read again."""
     try:
         found = find(checksums_uri(bucket.root, model), _load, bucket)
         return {(uri, etag): sha256 for uri, etag, sha256 in found.sha256} if found else {}
@@ -46,6 +46,6 @@ def find_checksums(model: str, bucket: Bucket) -> Checksums:
 
 
 def write_checksums(model: str, known: Checksums, bucket: Bucket) -> None:
-    """Make this what is known."""
+    """Write what is known, over an older record."""
     stored = _Stored([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
     overwrite(checksums_uri(bucket.root, model), stored, bucket)

@@ -1,4 +1,4 @@
-"""What was found out about the store: whether one of many writers at once wins a conditional write."""
+"""The probe of a store: whether exactly one of many writers at once wins a conditional write."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,10 @@ ATOMIC, CHECKED = "atomic", "check, then write"
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Probe(Record):
-    """`conditionalWrites` is "atomic" or "check, then write": so many writers tried it at once on so many
-    keys."""
+    """What a probe found at a time, with so many writers at once on so many keys.
+
+    `conditionalWrites` is "atomic" or "check, then write".
+    """
 
     conditionalWrites: str
     at: str = ""
@@ -35,12 +37,12 @@ _load = reader(Probe, "record of a probe")
 
 
 def probe_uri(root: str) -> str:
-    """Where the record lies."""
+    """URI of the record."""
     return join(root, "probe.json")
 
 
 def find_probe(bucket: Bucket) -> Probe | None:
-    """What was found; None when nobody has looked, or when the record cannot be understood."""
+    """What was found; None if there was no probe, or if the record cannot be read."""
     try:
         return find(probe_uri(bucket.root), _load, bucket)
     except Rejected:
@@ -48,5 +50,5 @@ def find_probe(bucket: Bucket) -> Probe | None:
 
 
 def write_probe(is_atomic: bool, at: str, writers: int, keys: int, bucket: Bucket) -> None:
-    """Keep what was found."""
+    """Write what a probe found, over an older result."""
     overwrite(probe_uri(bucket.root), Probe(ATOMIC if is_atomic else CHECKED, at, writers, keys), bucket)
