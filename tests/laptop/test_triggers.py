@@ -110,6 +110,7 @@ _EVERYWHERE = {
     "TRAINING_SUCCEEDED": {"rollout"},
     "TRAINING_FAILED": {"train"},
     "PREDICTOR_OBSERVED": {"rollout"},
+    "ROLLOUT_CONTINUED": {"rollout"},
     "ROLLOUT_STARTED": set(),
     "ROLLOUT_SHIFTED": set(),
     "ROLLOUT_HELD": set(),

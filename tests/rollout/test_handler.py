@@ -1,9 +1,7 @@
 """The rollout of whole versions against a real document store and store, with KServe's part played by its own
 rules."""
 
-import json
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,165 +11,20 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.names import join
-from knoll.ports import Answer, Document, Platform
+from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
-from knoll.records.manifest import Manifest, manifest_uri, version_uri
-from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.manifest import manifest_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
 from knoll.settings import Settings
-
-MODEL: Document = {
-    "apiVersion": "knoll.dev/v1alpha1",
-    "kind": "Model",
-    "metadata": {"name": "digits"},
-    "spec": {
-        "family": "image-classifier",
-        "dataset": {"uri": "s3://data/digits/"},
-        "gate": {"metric": "accuracy", "atLeast": 0.9, "maxRegression": 0.02},
-        "rollout": {
-            "steps": [20, 50],
-            "minRequests": 20,
-            "bake": "60s",
-            "idle": "hold",
-            "progressDeadline": "100s",
-        },
-    },
-}
-
-
-@dataclass
-class Replays:
-    """A predictor that answers replays: with `status`, as the version in `serves`."""
-
-    serves: str = "v000002"
-    status: int = 200
-
-    def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
-    ) -> Answer:
-        assert is_replay
-        return Answer(
-            self.status, 0.01, json.dumps({"predictions": [{"label": "3"}]}).encode(), accept, self.serves
-        )
-
-
-@dataclass
-class World:
-    """A platform, and what KServe would do with the InferenceService."""
-
-    platform: Platform
-    time: MemoryClock
-    sink: MemoryEvents
-    broken: set[str] = field(default_factory=set)
-
-    def publish(self, version: str, accuracy: float) -> None:
-        """A version, and the outcome of its run, which is of the same name."""
-        manifest = Manifest(
-            "digits", version, "image-classifier", version, "d", {}, {"accuracy": accuracy}, "now", "0", {}
-        )
-        samples = [{"instance": {"b64": ""}, "prediction": {"label": "3"}}]
-        folder = version_uri("s3://knoll-models", "digits", version)
-        self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
-        self.platform.store.put(
-            manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
-        )
-        self.platform.store.put(
-            outcome_uri("s3://knoll-models", version), Outcome("succeeded", "now", version).encode()
-        )
-
-    def tell(self, type: str, **data: Any) -> None:
-        event = new_event(type, source="/test", time=self.time.now(), data={"model": "digits", **data})
-        handler.handle(event, self.platform)
-        self.kserve()
-        handler.handle(event, self.platform)
-
-    def observe(self, version: str, requests: int, errors: int = 0) -> None:
-        self.tell(
-            PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", requests=requests, errors=errors
-        )
-
-    def service(self) -> Document | None:
-        found = self.platform.cluster.list("InferenceService")
-        return found[0] if found else None
-
-    def served(self) -> tuple[str, int | None]:
-        service = self.service()
-        assert service is not None
-        predictor = service["spec"]["predictor"]
-        return predictor["containers"][0]["args"][-1].rstrip("/").rpartition("/")[2], predictor.get(
-            "canaryTrafficPercent"
-        )
-
-    def kserve(self) -> None:
-        """One pass of the controller: the newest revision is ready unless its version is broken, and gets its
-        part of the traffic."""
-        service = self.service()
-        if service is None:
-            return
-        version, canary = self.served()
-        revision = f"digits-{service['metadata']['generation']}-{version}"
-        is_ready = version not in self.broken
-        predictor: dict[str, Any] = {
-            "latestCreatedRevision": revision,
-            "latestReadyRevision": revision if is_ready else "before",
-        }
-        percent = (100 if canary is None else canary) if is_ready else 0
-        predictor["traffic"] = [
-            {"revisionName": revision, "percent": percent, "tag": "latest", "url": "http://tagged"}
-        ]
-        self._revise(revision, version, is_ready=is_ready)
-        self.platform.cluster.update(
-            {**service, "status": {"components": {"predictor": predictor}}}, status=True
-        )
-
-    def _revise(self, name: str, version: str, *, is_ready: bool) -> None:
-        labels = {"knoll.dev/version": version}
-        document = {
-            "apiVersion": "serving.knative.dev/v1",
-            "kind": "Revision",
-            "metadata": {"name": name, "labels": labels},
-            "spec": {},
-        }
-        with suppress(AlreadyExists):
-            self.platform.cluster.create(document)
-        ready = (
-            {"type": "Ready", "status": "True"}
-            if is_ready
-            else {"type": "Ready", "status": "False", "reason": "ExitCode65", "message": "digest"}
-        )
-        live = self.platform.cluster.get("Revision", name)
-        self.platform.cluster.update({**live, "status": {"conditions": [ready]}}, status=True)
-
-    def status(self) -> Document:
-        status: Document = self.platform.cluster.get("Model", "digits")["status"]
-        return status
-
-    def records(self) -> list[str]:
-        root = rollouts_uri("s3://knoll-models", "digits")
-        found = [json.loads(self.platform.store.get(one.uri)) for one in self.platform.store.list(root)]
-        return [f"{one['version'][-1]} {one['action']} {one['percent']}" for one in found]
+from rollout.world import MODEL, Replays, World, make_world, promote_first, with_policy
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    time, sink = MemoryClock(), MemoryEvents()
-    settings = Settings(home=tmp_path)
-    cluster = LocalCluster(tmp_path / "knoll.db", "default", time)
-    cluster.create(MODEL)
-    return World(Platform(MemoryStore(time.now), cluster, sink, Replays(), time, settings), time, sink)
-
-
-def promote_first(world: World) -> None:
-    world.publish("v000001", 0.95)
-    world.tell(TRAINING_SUCCEEDED)
-    world.observe("v000001", 20)
-    world.time.move(61)
-    world.tell(TRAINING_SUCCEEDED)
-    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+    return make_world(tmp_path)
 
 
 def test_a_first_version_is_promoted_after_its_requests_and_bake(world: World) -> None:
@@ -331,20 +184,13 @@ def test_without_traffic_samples_are_replayed_and_judged(
     world: World, answers: Replays, champion: str
 ) -> None:
     promote_first(world)
-    world.platform.cluster.update(_with_idle(world.platform.cluster.get("Model", "digits"), "replay"))
+    world.platform.cluster.update(with_policy(world.platform.cluster.get("Model", "digits"), idle="replay"))
     world.platform = replace(world.platform, predictors=answers)
     world.publish("v000002", 0.96)
     for _ in range(12):
         world.tell(TRAINING_SUCCEEDED)
         world.time.move(10)
     assert world.status()["champion"] == champion
-
-
-def _with_idle(document: Document, idle: str) -> Document:
-    return {
-        **document,
-        "spec": {**document["spec"], "rollout": {**document["spec"]["rollout"], "idle": idle}},
-    }
 
 
 def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ __all__ = [
     "OBJECT_CHANGED",
     "OBJECT_CREATED",
     "PREDICTOR_OBSERVED",
+    "ROLLOUT_CONTINUED",
     "ROLLOUT_HELD",
     "ROLLOUT_PROMOTED",
     "ROLLOUT_ROLLEDBACK",
@@ -25,6 +26,7 @@ TRAINING_PROGRESSED = "dev.knoll.training.progressed"
 TRAINING_SUCCEEDED = "dev.knoll.training.succeeded"
 TRAINING_FAILED = "dev.knoll.training.failed"
 PREDICTOR_OBSERVED = "dev.knoll.predictor.observed"
+ROLLOUT_CONTINUED = "dev.knoll.rollout.continued"
 ROLLOUT_STARTED = "dev.knoll.rollout.started"
 ROLLOUT_SHIFTED = "dev.knoll.rollout.shifted"
 ROLLOUT_HELD = "dev.knoll.rollout.held"

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
 from knoll.events import PREDICTOR_OBSERVED, Event, reading
@@ -23,7 +24,7 @@ from knoll.rollout.evidence import count, total
 from knoll.rollout.inference_service import Observed, desired
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
-from knoll.rollout.replay import replay
+from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import find_service, is_late, record_step, see_version, write_service, write_slot
@@ -40,7 +41,7 @@ def handle(event: Event, platform: Platform) -> Event | None:
     if name:
         with suppress(NotFound):
             if event.type != PREDICTOR_OBSERVED or keep_report(name, event, platform):
-                _advance(name, platform)
+                _advance(name, _replay_end(platform), platform)
     return None
 
 
@@ -53,12 +54,13 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
     """Go on with the rollout of every Model."""
     listed = platform.cluster.list("InferenceService")  # before the slots
     services = {service["metadata"]["name"]: service for service in listed}
+    until = _replay_end(platform)
 
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
         with suppress(NotFound):
-            if _make_pass(document, services.get(name), platform):
-                _advance(name, platform)
+            if _make_pass(document, services.get(name), until, platform):
+                _advance(name, until, platform)
 
     act_on_each(platform.cluster.list("Model"), advance)
 
@@ -71,16 +73,22 @@ def _model_of(event: Event) -> str:
     return str(data.get("model", ""))
 
 
-def _advance(name: str, platform: Platform) -> None:
+def _replay_end(platform: Platform) -> datetime:
+    """When the call that begins now stops to replay. A sweep has one such time for all Models."""
+    return platform.clock.now() + REPLAY_TIME
+
+
+def _advance(name: str, until: datetime, platform: Platform) -> None:
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
         service = find_service(name, platform)
-        if not _make_pass(platform.cluster.get("Model", name), service, platform):
+        if not _make_pass(platform.cluster.get("Model", name), service, until, platform):
             return
 
 
-def _make_pass(document: Document, live: Document | None, platform: Platform) -> bool:
-    """One pass over a Model and the InferenceService that was read before it; whether another is needed."""
+def _make_pass(document: Document, live: Document | None, until: datetime, platform: Platform) -> bool:
+    """One pass over a Model and the InferenceService that was read before it; whether another is needed. It
+    replays until that time."""
     try:
         model = parse_model(document)
     except InvalidModel:
@@ -99,7 +107,8 @@ def _make_pass(document: Document, live: Document | None, platform: Platform) ->
         service = write_service(document, live, wanted, platform)
         if slot.phase == "Idle":
             return _choose_candidate(document, model, slot, platform)
-        return _take_step(document, model, slot, see_version(slot, service, platform), platform)
+        observed = see_version(slot, service, platform)
+        return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
 
@@ -127,19 +136,23 @@ def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
     return slot_after_start(slot, model.rollout, version, earlier, at)
 
 
-def _take_step(document: Document, model: Model, slot: Slot, observed: Observed, platform: Platform) -> bool:
+def _take_step(
+    document: Document, model: Model, slot: Slot, observed: Observed, until: datetime, platform: Platform
+) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
-    counted, now = slot, platform.clock.now()
-    if slot.phase in ("Canary", "Baking"):
-        reports = find_reports(model.name, slot.candidate, platform.bucket)
-        counted = replace(slot, evidence=count(slot.evidence, reports))
+    counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now)
     if isinstance(step, Replay):
-        sent, failed = replay(model.name, slot.candidate, observed.tagged_url, step.requests, platform)
-        after = replace(counted, evidence=counted.evidence.with_replayed(sent, failed))
-        write_slot(document, after, platform)
-        return sent > 0
+        return replay_part(document, counted, step.requests, observed.tagged_url, until, platform)
     after = slot_after(counted, step, now.isoformat())
     if after != slot:
         write_slot(document, after, platform)
     return not isinstance(step, Hold)
+
+
+def _with_counts(model: str, slot: Slot, platform: Platform) -> Slot:
+    """The slot with what is reported of the candidate by now."""
+    if slot.phase not in ("Canary", "Baking"):
+        return slot
+    reports = find_reports(model, slot.candidate, platform.bucket)
+    return replace(slot, evidence=count(slot.evidence, reports))

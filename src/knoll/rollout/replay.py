@@ -1,25 +1,89 @@
 """Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
-users' traffic."""
+users' traffic.
+
+One call of the function sends a bounded part of them, writes what it counted into the slot, and wakes rollout
+again. If it is killed before it writes, its part is sent again: the candidate then gets more requests than
+are counted, and none counts twice.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import cycle, islice
-from typing import Any
 
-from knoll.ports import Answer, Platform
+from knoll.errors import Conflict
+from knoll.events import ROLLOUT_CONTINUED, new_event
+from knoll.ports import Answer, Document, Platform
 from knoll.records.samples import Sample, read_samples
+from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.world import write_slot
 
-__all__ = ["replay"]
+__all__ = ["REPLAY_REQUESTS", "REPLAY_TIME", "Part", "replay_part", "send_part"]
+
+REPLAY_REQUESTS = 50  # of one part, at most
+REPLAY_TIME = timedelta(seconds=20)  # for all parts of one call; a request that was sent is waited for
 
 
-def replay(model: str, version: str, url: str, count: int, platform: Platform) -> tuple[int, int]:
-    """Send `count` samples of a version to the server at `url`; how many were sent, and how many failed."""
+@dataclass(frozen=True)
+class Part:
+    """How many samples were sent, how many of them failed, and whether others are left to be sent."""
+
+    sent: int = 0
+    failed: int = 0
+    is_cut: bool = False
+
+
+def replay_part(
+    document: Document, slot: Slot, count: int, url: str, until: datetime, platform: Platform
+) -> bool:
+    """Replay a part of `count` samples and write it into the slot; whether another pass is needed.
+
+    `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If another function
+    has moved the slot meanwhile, that one goes on.
+    """
+    name = document["metadata"]["name"]
+    part = send_part(name, slot.candidate, url, count, until, platform)
+    after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
+    if part.sent and not _write_part(document, after, platform):
+        return False
+    if part.is_cut:
+        source, now = platform.settings.source, platform.clock.now()
+        data = {"model": name}
+        platform.events.publish(
+            new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=name, data=data)
+        )
+    return part.sent > 0 and not part.is_cut
+
+
+def send_part(model: str, version: str, url: str, count: int, until: datetime, platform: Platform) -> Part:
+    """Send up to `count` samples of a version to the server at `url`: not more than a part has, and none that
+    would end after `until` if it takes as long as the slowest one before."""
+    part, slowest = Part(), timedelta(0)
     samples = read_samples(model, version, platform.bucket)
-    failed = sum(
-        not _is_right(_ask(model, url, sample, platform), version, sample)
-        for sample in islice(cycle(samples), count)
-    )
-    return (count if samples else 0), failed
+    for sample in islice(cycle(samples), count):
+        began = platform.clock.now()
+        if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:
+            return replace(part, is_cut=True)
+        is_right = _is_right(_ask(model, url, sample, platform), version, sample)
+        part = Part(part.sent + 1, part.failed + (not is_right))
+        slowest = max(slowest, platform.clock.now() - began)
+    return part
+
+
+def _write_part(document: Document, after: Slot, platform: Platform) -> bool:
+    """Write the slot, also if other parts of the Model's status have changed; False if the slot itself has
+    changed since the document was read."""
+    before = slot_from_status(document.get("status") or {})
+    while True:
+        try:
+            write_slot(document, after, platform)
+        except Conflict:
+            document = platform.cluster.get("Model", document["metadata"]["name"])
+            if slot_from_status(document.get("status") or {}) != before:
+                return False
+        else:
+            return True
 
 
 def _ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
@@ -31,8 +95,16 @@ def _is_right(answer: Answer, version: str, sample: Sample) -> bool:
     """200 from the right version, and for a classifier the label that its training gave."""
     if answer.status != 200 or answer.version != version:
         return False
-    predictions: Sequence[Any] = json.loads(answer.body).get("predictions") or [None]
-    expected = sample.prediction
+    prediction, expected = _prediction(answer.body), sample.prediction
     if isinstance(expected, Mapping) and "label" in expected:
-        return isinstance(predictions[0], Mapping) and predictions[0].get("label") == expected["label"]
-    return predictions[0] is not None
+        return isinstance(prediction, Mapping) and prediction.get("label") == expected["label"]
+    return prediction is not None
+
+
+def _prediction(body: bytes) -> object:
+    """The first prediction of an answer; None if there is none."""
+    try:
+        predictions = json.loads(body)["predictions"]
+        return predictions[0]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None

@@ -1,0 +1,161 @@
+"""Replay in parts: bounded in requests and in time, and nothing counts twice."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
+from knoll.ports import Answer
+from knoll.rollout import handler
+from knoll.rollout.replay import REPLAY_REQUESTS, REPLAY_TIME, replay_part
+from knoll.rollout.slot import slot_from_status
+from rollout.world import Replays, World, make_world, promote_first, with_policy
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def _nothing(_: int) -> None:
+    """No fault."""
+
+
+@dataclass
+class Slow(Replays):
+    """Each answer takes `seconds`; `before` sees the number of each request, from 0."""
+
+    world: World | None = None
+    seconds: float = 5.0
+    sent: int = 0
+    before: Callable[[int], None] = _nothing
+
+    def predict(
+        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+    ) -> Answer:
+        assert self.world is not None
+        number, self.sent = self.sent, self.sent + 1
+        self.world.time.move(self.seconds)
+        self.before(number)
+        return super().predict(url, model, body, accept=accept, is_replay=is_replay)
+
+
+def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:
+    """A world in which v000002 is on trial, and gets no requests but replays."""
+    folder.mkdir(exist_ok=True)
+    world = make_world(folder)
+    promote_first(world)
+    cluster = world.platform.cluster
+    cluster.update(with_policy(cluster.get("Model", "digits"), idle="replay", **policy))
+    slow = Slow(world=world)
+    world.platform = replace(world.platform, predictors=slow)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    world.time.move(3)
+    return world, slow
+
+
+def live_through(world: World) -> list[float]:
+    """Ticks come, and each event wakes rollout, until nothing is on trial; the seconds of each pass."""
+    passes = []
+    heard = len(world.sink.taken)
+
+    def take(call: Callable[[], object]) -> None:
+        began = world.time.present
+        with suppress(Killed):
+            call()
+        passes.append((world.time.present - began).total_seconds())
+        world.kserve()
+
+    while world.status()["phase"] != "Idle":
+        take(lambda: handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform))
+        while heard < len(world.sink.taken):
+            event = world.sink.taken[heard]
+            heard += 1
+            if event.type == ROLLOUT_CONTINUED:
+                take(lambda event=event: handler.handle(event, world.platform))  # type: ignore[misc]
+        world.time.move(30)
+    return passes
+
+
+def test_a_slow_predictor_is_replayed_over_several_passes(tmp_path: Path) -> None:
+    """Two steps of 20 requests, of which a pass takes four."""
+    world, slow = make_trial(tmp_path)
+    passes = live_through(world)
+    assert max(passes) == REPLAY_TIME.total_seconds() == 4 * slow.seconds
+    assert world.status()["champion"] == "v000002"
+    assert (slow.sent, world.status()["rollout"]["evidence"]["replayed"]) == (40, 40)
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 2 * (20 // 4 - 1)
+
+
+def test_without_events_the_ticks_alone_end_the_replay(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path)
+    world.sink.publish = lambda event: None  # type: ignore[method-assign]
+    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert (world.status()["champion"], slow.sent) == ("v000002", 40)
+
+
+def test_a_fast_predictor_gets_a_bounded_part_in_each_pass(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path, minRequests=2 * REPLAY_REQUESTS + 1)
+    slow.seconds = 0.0
+    handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
+    assert slow.sent == REPLAY_REQUESTS
+    live_through(world)
+    assert (world.status()["champion"], slow.sent) == ("v000002", 2 * (2 * REPLAY_REQUESTS + 1))
+
+
+@pytest.mark.parametrize("fatal", [0, 1, 3, 4, 19, 20, 39])
+def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -> None:
+    """The requests of the part that was killed are sent again; they are at most a part, and none of them is
+    counted."""
+    world, slow = make_trial(tmp_path)
+
+    def kill(number: int) -> None:
+        if number == fatal:
+            raise Killed
+
+    slow.before = kill
+    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert world.status()["champion"] == "v000002"
+    assert world.status()["rollout"]["evidence"]["replayed"] == 40
+    assert 40 < slow.sent <= 44
+
+
+def test_what_others_write_into_the_status_meanwhile_costs_no_request(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path)
+    slow.before = lambda number: change_status(world, dataset={"state": f"{number}"})
+    live_through(world)
+    assert (world.status()["champion"], slow.sent) == ("v000002", 40)
+    assert world.status()["dataset"]["state"] == "39"
+
+
+def change_status(world: World, **changes: object) -> None:
+    document = world.platform.cluster.get("Model", "digits")
+    world.platform.cluster.update({**document, "status": {**document["status"], **changes}}, status=True)
+
+
+def test_of_two_functions_at_once_one_goes_on(tmp_path: Path) -> None:
+    """The one that finds the slot moved by the other counts nothing, and wakes nobody."""
+    world, slow = make_trial(tmp_path)
+    slow.seconds = 0.0
+    document = world.platform.cluster.get("Model", "digits")
+    slot = slot_from_status(document["status"])
+    until = world.time.present + timedelta(seconds=1)
+    parts = [replay_part(document, slot, 60, "http://tagged", until, world.platform) for _ in range(2)]
+    assert parts == [False, False]
+    assert (slow.sent, world.status()["rollout"]["evidence"]["replayed"]) == (100, 50)
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 1
+
+
+def test_a_sweep_that_has_no_time_left_hands_the_replay_on(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path)
+    document = world.platform.cluster.get("Model", "digits")
+    slot = slot_from_status(document["status"])
+    assert not replay_part(document, slot, 20, "http://tagged", world.time.present, world.platform)
+    assert slow.sent == 0
+    assert world.sink.types()[-1] == ROLLOUT_CONTINUED
+    assert world.platform.cluster.get("Model", "digits") == document
