@@ -2,17 +2,20 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["open_file"]
+__all__ = ["open_file", "transaction"]
 
-_PATIENCE = 30.0  # seconds that one waits for another
+_PATIENCE = 30.0  # seconds that one process waits for another
 
 
 def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
-    """A connection to the file, which is made if need be, with its folder. Raises sqlite3.Error and OSError.
+    """A connection to the file; file and folder are made if they are missing. Raises sqlite3.Error and
+    OSError.
 
-    Of two that make a file at once SQLite refuses one, and lets it not wait: it waits here.
+    If two processes make the file at once, SQLite refuses one of them without waiting, so this waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=check_same_thread)
@@ -25,3 +28,16 @@ def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connecti
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+@contextmanager
+def transaction(file: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that holds the file's write lock from its start: all of it is stored, or nothing."""
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        file.execute("COMMIT")
+    except BaseException:
+        if file.in_transaction:
+            file.execute("ROLLBACK")
+        raise

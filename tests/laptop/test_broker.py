@@ -8,13 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from knoll.adapters.clock import SystemClock
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.errors import InvalidEvent, Rejected, Unavailable
 from knoll.events import Event
 from knoll.laptop.broker.broker import Broker, Subscriber
@@ -303,14 +303,6 @@ def test_what_was_published_before_a_start_or_in_flight_at_a_stop_is_delivered_a
     assert seen == ["held 1", "1"]
 
 
-class _Clock:
-    def __init__(self, hours: int) -> None:
-        self.hours = hours
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, self.hours, tzinfo=UTC)
-
-
 def test_attempts_and_due_times_survive_a_restart(tmp_path: Path) -> None:
     """A delivery that failed waits for its hour across restarts, and its retries are not counted anew."""
     path, tries = tmp_path / "knoll.db", []
@@ -321,12 +313,14 @@ def test_attempts_and_due_times_survive_a_restart(tmp_path: Path) -> None:
 
     hourly = Delivery.model_validate({"retry": 1, "backoffPolicy": "exponential", "backoffDelay": "PT1H"})
     triggers = [Trigger(name="t", subscriber="t", delivery=hourly)]
-    brokers = [Broker(path, triggers, {"t": refuse}, _Clock(hours)) for hours in (0, 2)]
+    clock = MemoryClock()
+    brokers = [Broker(path, triggers, {"t": refuse}, clock) for _ in range(2)]
     brokers[0].publish(_event("t"))
     brokers[0].start()
-    _eventually(lambda: EventLog(path).open()["t"][0].attempts == 1)
+    _eventually(lambda: EventLog(path).open_deliveries()["t"][0].attempts == 1)
     brokers[0].stop()
     assert brokers[0].pending() == len(tries) == 1
+    clock.move(2 * 3600)
     brokers[1].start()
     _settle(brokers[1])
     brokers[1].stop()
@@ -336,7 +330,7 @@ def test_attempts_and_due_times_survive_a_restart(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_set_back_delays_no_retry(tmp_path: Path) -> None:
     """Nothing is due later than the longest pause of its Trigger."""
-    clock, tries = _Clock(12), []
+    clock, tries = MemoryClock(), []
 
     def refuse_once(event: Event) -> None:
         tries.append(event.id)
@@ -354,8 +348,8 @@ def test_a_clock_that_is_set_back_delays_no_retry(tmp_path: Path) -> None:
     )
     broker.publish(_event("t"))
     broker.start()
-    _eventually(lambda: EventLog(tmp_path / "knoll.db").open()["t"][0].attempts == 1)
-    clock.hours = 11
+    _eventually(lambda: EventLog(tmp_path / "knoll.db").open_deliveries()["t"][0].attempts == 1)
+    clock.move(-3600)
     _settle(broker)
     broker.stop()
     assert tries == ["1", "1"]

@@ -1,16 +1,16 @@
-"""The broker's memory: every event, what is still to be delivered, and the dead letters, in one SQLite file.
+"""The broker's memory in one SQLite file: every event, the open deliveries, and the dead letters.
 
-A delivery is a row from the moment that its event is stored until the transaction that stores its outcome, so
-whatever kills the process, the row is there at the next start. Nothing is marked as being in flight: that
-would need repair. A commit that stores an event reaches the disk, so that the event also survives a power
-failure; one that only ends a delivery need not: it is done again then.
+A delivery is a row from the moment that its event is stored until the transaction that stores its outcome.
+If the process is killed, the row is there at the next start. Nothing is marked as in flight: that would need
+repair. A commit that stores an event reaches the disk, so the event also survives a power failure. A commit
+that only ends a delivery need not reach it: the delivery is done again then.
 
-A dead letter on its way to a sink is a delivery too, so all of that holds for it. Its number is negative:
-minus that of the dead letter, which is no event and hence in no history. The letter is kept until the sink
-has taken it; one that the sink did not take is stranded.
+A dead letter on its way to a sink is a delivery too, with the same guarantees. Its number is negative: minus
+the number of the dead letter, which is no event and so in no history. The letter is kept until the sink has
+taken it. If the sink does not take it, it is stranded.
 
-The same source and id may be stored twice, as by Knative's brokers: a broker that forgets cannot promise
-more, handlers must bear it anyway, and the history shows what really arrived.
+The same source and id may be stored twice, as by Knative's brokers: a broker that forgets old events cannot
+promise more, and handlers must bear it. So the history shows what really arrived.
 """
 
 import json
@@ -18,15 +18,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from knoll.errors import Unavailable
 from knoll.events import Event, event_from_json, event_to_json
-from knoll.sqlite_file import open_file
+from knoll.laptop.broker.dead_letters import DeadLetter
+from knoll.laptop.broker.deliveries import OpenDelivery
+from knoll.sqlite_file import open_file, transaction
 
-__all__ = ["DeadLetter", "EventLog", "Open"]
+__all__ = ["EventLog"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -46,44 +47,17 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 _WAITING = "SELECT seq FROM deliveries WHERE seq < 0"  # dead letters that are still to be delivered
 
 
-@dataclass(frozen=True, order=True)
-class Open:
-    """A delivery that is still to be done: when it is due (Unix seconds), the event's number, and how often
-    it was tried."""
-
-    due: float
-    seq: int
-    attempts: int = 0
-
-    @property
-    def is_dead_letter(self) -> bool:
-        """Whether it brings a dead letter to its sink."""
-        return self.seq < 0
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """An event that nobody took; its extensions knativeerrordest, knativeerrorcode and knativeerrordata say
-    where and why."""
-
-    number: int
-    trigger: str
-    sink: str
-    at: str
-    event: Event
-
-
 class EventLog:
     """The events of one file. Threads may share it, and other processes may read the same file with an
     EventLog of their own.
 
-    Every method raises Unavailable when the file cannot be read or written. About `keep` events and at most
-    as many dead letters are kept, and beyond them those that are still to be delivered.
+    Every method raises Unavailable when the file cannot be read or written. The log keeps about `keep` events
+    and at most as many dead letters; older ones stay while they are still to be delivered.
     """
 
     def __init__(self, path: Path, *, keep: int = 50_000) -> None:
         self._path, self._keep, self._lock = path, keep, threading.Lock()
-        with self._translated():
+        with self._errors():
             self._file = open_file(path, check_same_thread=False)
             self._file.executescript(_SCHEMA)
 
@@ -93,18 +67,18 @@ class EventLog:
             return self._append(event, triggers)
 
     def settle(self, seq: int, trigger: str, reply: Event | None, triggers: Iterable[str]) -> int:
-        """A delivery is done: forget it, and store its reply with its deliveries, all or nothing. Return the
-        reply's number, or 0.
+        """End a delivery: forget it, and store its reply with the deliveries of that, all or nothing. Return
+        the reply's number, or 0.
 
-        A dead letter that its sink has taken is forgotten as well.
+        If it was a dead letter's, its sink has taken it, and the letter is forgotten as well.
         """
         with self._transaction(is_synced=reply is not None):
             self._forget(seq, trigger)
             self._file.execute("DELETE FROM dead_letters WHERE number = ?", (-seq,))
             return self._append(reply, triggers) if reply else 0
 
-    def postpone(self, trigger: str, delivery: Open) -> None:
-        """A delivery failed and will be tried again when it is due."""
+    def postpone(self, trigger: str, delivery: OpenDelivery) -> None:
+        """Store that a delivery failed and is to be tried again when it is due."""
         with self._transaction(is_synced=False):
             row = (delivery.attempts, delivery.due, delivery.seq, trigger)
             self._file.execute(
@@ -112,8 +86,8 @@ class EventLog:
             )
 
     def bury(self, seq: int, trigger: str, sink: str, letter: Event, at: str, queues: Iterable[str]) -> int:
-        """A delivery will never be done: keep the event as a dead letter, with its own deliveries. Return the
-        number that they have."""
+        """Give a delivery up: keep the event as a dead letter, with deliveries of its own. Return their
+        number."""
         with self._transaction():
             self._forget(seq, trigger)
             row = (trigger, sink, at, _dump(letter))
@@ -123,25 +97,26 @@ class EventLog:
                 ).lastrowid
                 or 0
             )
-            self._open(-number, queues)
+            self._add_deliveries(-number, queues)
             old = f"DELETE FROM dead_letters WHERE number <= ? AND -number NOT IN ({_WAITING})"
             self._file.execute(old, (number - self._keep,))
             return -number
 
-    def leave(self, seq: int, queue: str) -> None:
-        """A dead letter was not taken by its sink: it stays here."""
+    def strand(self, seq: int, queue: str) -> None:
+        """Keep a dead letter that its sink did not take, and end its delivery."""
         with self._transaction(is_synced=False):
             self._forget(seq, queue)
 
     def stranded(self) -> list[tuple[int, str]]:
-        """The dead letters that nobody is to take: the number that a delivery of each has, and its sink."""
+        """The dead letters without a delivery: the number that a delivery of each would have, and its
+        sink."""
         query = f"SELECT -number, sink FROM dead_letters WHERE -number NOT IN ({_WAITING}) ORDER BY number"
         return [(seq, sink) for seq, sink in self._read(query)]
 
-    def bring(self, seq: int, queue: str) -> None:
-        """A stranded dead letter is to be delivered."""
+    def add_delivery(self, seq: int, queue: str) -> None:
+        """Deliver a stranded dead letter once more."""
         with self._transaction(is_synced=False):
-            self._open(seq, [queue])
+            self._add_deliveries(seq, [queue])
 
     def event(self, seq: int) -> Event:
         """The event, or the dead letter, of a delivery's number."""
@@ -153,11 +128,11 @@ class EventLog:
         [(body,)] = self._read(query, seq)
         return _load(body)
 
-    def open(self) -> dict[str, list[Open]]:
+    def open_deliveries(self) -> dict[str, list[OpenDelivery]]:
         """All deliveries that are still to be done, by trigger."""
-        found: dict[str, list[Open]] = {}
+        found: dict[str, list[OpenDelivery]] = {}
         for trigger, due, seq, attempts in self._read("SELECT trigger, due, seq, attempts FROM deliveries"):
-            found.setdefault(trigger, []).append(Open(due, seq, attempts))
+            found.setdefault(trigger, []).append(OpenDelivery(due, seq, attempts))
         return found
 
     def pending(self, type: str = "") -> int:
@@ -195,12 +170,12 @@ class EventLog:
             ).lastrowid
             or 0
         )
-        self._open(seq, triggers)
+        self._add_deliveries(seq, triggers)
         if seq % max(1, self._keep // 10) == 0:
             self._prune(seq)
         return seq
 
-    def _open(self, seq: int, triggers: Iterable[str]) -> None:
+    def _add_deliveries(self, seq: int, triggers: Iterable[str]) -> None:
         self._file.executemany(
             "INSERT INTO deliveries (seq, trigger) VALUES (?, ?)", [(seq, trigger) for trigger in triggers]
         )
@@ -216,30 +191,24 @@ class EventLog:
         self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, self._translated():
+        with self._lock, self._errors():
             return self._file.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self, *, is_synced: bool = True) -> Iterator[None]:
-        with self._lock, self._translated():
+        with self._lock, self._errors():
             self._file.execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
-            self._file.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._file):
                 yield
-                self._file.execute("COMMIT")
-            except BaseException:
-                if self._file.in_transaction:
-                    self._file.execute("ROLLBACK")
-                raise
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(
-                f"the event log {self._path} cannot be used: {error}",
-                fix="is the disk full or the file read-only?",
+                f"the event log {self._path} cannot be read or written: {error}",
+                fix="make room on the disk, and let your user write the file",
             ) from error
 
 

@@ -1,7 +1,7 @@
-"""The files in eventing/ as values: the very Broker, Triggers and sources that a cluster gets.
+"""The files in eventing/ as values: the same Broker, Triggers and sources that a cluster gets.
 
-The laptop must not be kinder than the cluster: what cannot be executed here is refused by name, with its
-file, and never ignored.
+If the laptop cannot execute a part of a file, it refuses that part by name, with its file. It ignores
+nothing.
 """
 
 import json
@@ -69,7 +69,7 @@ class PingSource(Value):
     @field_validator("data")
     @classmethod
     def _is_json(cls, data: str) -> str:
-        """A laptop's events have JSON data; a ValueError is how pydantic hears of anything else."""
+        """A laptop's events have JSON data. Raises ValueError for other data, as pydantic wants it."""
         json.loads(data or "null")
         return data
 
@@ -103,8 +103,8 @@ class Eventing(Value):
 
 
 def read_eventing(folder: Path) -> Eventing:
-    """Read every *.yaml in the folder. Raises Rejected that lists, with its file, whatever the laptop cannot
-    execute."""
+    """Read every *.yaml in the folder. Raises Rejected with a list of all that the laptop cannot execute,
+    each with its file."""
     faults: list[str] = []
     found: dict[str, list[Any]] = {kind: [] for kind in _READ}
     for path, document in _documents(folder, faults):
@@ -121,7 +121,7 @@ def read_eventing(folder: Path) -> Eventing:
     if faults:
         raise Rejected(
             f"the laptop cannot execute {folder}:\n  " + "\n  ".join(faults),
-            fix="mend the files, or point KNOLLBROKER_API elsewhere",
+            fix="mend these files, or set KNOLL_EVENTING to another folder",
         )
     [(broker, delivery)] = found["Broker"]
     return _joined(broker, delivery, found)
@@ -145,8 +145,7 @@ def _disagreements(found: Mapping[str, list[Any]]) -> list[str]:
 
 
 def _joined(broker: str, delivery: Delivery, found: Mapping[str, list[Any]]) -> Eventing:
-    """A Trigger without a delivery has the Broker's, and one without a dead-letter sink has the Broker's
-    sink."""
+    """A Trigger without a delivery gets the Broker's, and one without a dead-letter sink the Broker's."""
     triggers = []
     for name, spec in found["Trigger"]:
         own = spec.delivery or delivery

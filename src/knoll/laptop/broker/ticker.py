@@ -1,7 +1,7 @@
 """The ticker: what a PingSource does on a cluster, at the laptop's own pace.
 
-A tick that nobody has worked off yet is not repeated: after a long sweep, or a kill, there is one tick to do
-and not a heap of them.
+While a tick is still to be delivered, there is no second one. So after a long sweep, or a kill, one tick is
+left and not a heap of them.
 """
 
 import json
@@ -19,23 +19,18 @@ __all__ = ["PING", "Ticker", "ping"]
 
 PING = "dev.knative.sources.ping"
 
-_logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 class Ticker:
-    """A thread that publishes one event at once and then every `seconds`, unless the last one is still to be
+    """A thread that publishes an event at once and then every `seconds`, unless the last one is still to be
     delivered."""
 
     def __init__(
         self, broker: Broker, source: PingSource, namespace: str, seconds: float, clock: Clock
     ) -> None:
-        self._broker, self._source, self._namespace, self._seconds, self._clock = (
-            broker,
-            source,
-            namespace,
-            seconds,
-            clock,
-        )
+        self._broker, self._source, self._clock = broker, source, clock
+        self._namespace, self._seconds = namespace, seconds
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ticker-{source.name}", daemon=True)
 
@@ -44,7 +39,7 @@ class Ticker:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and wait for a tick that is being published."""
+        """End it; if a tick is being published, wait for that."""
         self._is_stopped.set()
         self._thread.join()
 
@@ -54,7 +49,7 @@ class Ticker:
                 if not self._broker.pending(PING):
                     self._broker.publish(ping(self._source, self._namespace, self._clock))
             except Unavailable as error:
-                _logger.warning("no tick this time: %s", error)
+                _LOG.warning("could not publish a tick, the next one follows: %s", error)
             self._is_stopped.wait(self._seconds)
 
 

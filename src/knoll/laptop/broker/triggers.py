@@ -49,15 +49,14 @@ Attributes = Annotated[Mapping[str, str], AfterValidator(_attributes)]
 
 
 class Value(BaseModel):
-    """A part of a document: frozen, in YAML's camelCase, and strict, because a misspelt field would silently
-    do something else."""
+    """A part of a document: frozen, in YAML's camelCase, and strict: a misspelt field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
 
 class Filter(Value):
-    """One filter of a Trigger, in one dialect. All attributes must match; one that an event does not carry
-    never does."""
+    """One filter of a Trigger, in one dialect. All attributes must match; an attribute that the event lacks
+    does not match."""
 
     exact: _Attributes = Field(default_factory=dict)
     prefix: _Attributes = Field(default_factory=dict)
@@ -81,8 +80,8 @@ class Filter(Value):
         return value
 
     def verdict(self, attributes: Mapping[str, str]) -> bool | None:
-        """Whether the attributes pass; None when there is no condition, which Knative neither passes nor
-        fails."""
+        """Whether the attributes pass; None if the filter has no condition: Knative then neither passes nor
+        fails it."""
         if self.not_ is not None:
             inner = self.not_.verdict(attributes)
             return None if inner is None else not inner
@@ -110,8 +109,8 @@ class Destination(Value):
 
 
 class Delivery(Value):
-    """How often and when a delivery is tried again, in seconds. `timeout` is the cluster's: a call in this
-    process cannot be cut off."""
+    """How often and when a delivery is tried again, in seconds. `timeout` holds on a cluster only: a call in
+    this process cannot be cut off."""
 
     retry: int = Field(default=0, ge=0)
     backoff_policy: Literal["linear", "exponential"] = "exponential"
@@ -121,7 +120,7 @@ class Delivery(Value):
     dead_letter_sink: Destination | None = None
 
     def pause(self, attempts: int) -> float | None:
-        """Seconds to wait after so many failed attempts, None when no more is due.
+        """Seconds to wait after so many failed attempts; None if there is no further attempt.
 
         Retry n, counted from 0 as go-retryablehttp does, waits delay · n (linear) or delay · 2^n
         (exponential).
@@ -152,7 +151,7 @@ class Trigger(Value):
     delivery: Delivery = DEFAULT_DELIVERY
 
     def matches(self, event: Event) -> bool:
-        """Whether the event passes: all `filters` if there are any, else the legacy attributes, where ""
+        """Whether the event passes all `filters`. If there are none, the legacy attributes decide, where ""
         means any value."""
         carried = _carried(event)
         if self.filters:
