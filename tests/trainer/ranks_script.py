@@ -17,7 +17,7 @@ from torch import nn
 from knoll.families.base import Batch, Examples, FamilyConfig
 from knoll.families.dcgan import SIDE, Dcgan
 from knoll.trainer.loop import Diverged, train_networks
-from knoll.trainer.ranks import Ranks, joined
+from knoll.trainer.ranks import Ranks, join_ranks
 
 
 class Line:
@@ -98,6 +98,6 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with joined(torch.device("cpu")) as ranks:
+    with join_ranks(torch.device("cpu")) as ranks:
         for what in sys.argv[2].split(","):
             train(Path(sys.argv[1]), what, ranks)

@@ -8,7 +8,7 @@ import pytest
 
 from knoll.errors import InvalidData
 from knoll.trainer import archives
-from knoll.trainer.archives import unpacked
+from knoll.trainer.archives import unpack_archives
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
@@ -20,7 +20,7 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def test_members_stand_in_the_place_of_their_archive() -> None:
-    files = unpacked(
+    files = unpack_archives(
         {"a/1.png": b"1", "more.zip": archive({"b/": b"", "b/2.png": b"2", "../../c/3.png": b"3"})}
     )
     assert files == {"a/1.png": b"1", "more.zip/b/2.png": b"2", "more.zip/../../c/3.png": b"3"}
@@ -37,11 +37,11 @@ def test_members_stand_in_the_place_of_their_archive() -> None:
 )
 def test_an_archive_that_is_not_whole_is_named(body: bytes) -> None:
     with pytest.raises(InvalidData, match=r"broken\.zip"):
-        unpacked({"broken.zip": body})
+        unpack_archives({"broken.zip": body})
 
 
 def test_a_bomb_is_read_to_the_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_MOST_BYTES", 10_000)
-    assert len(unpacked({"fits.zip": archive({"a": bytes(9_999)})})["fits.zip/a"]) == 9_999
+    assert len(unpack_archives({"fits.zip": archive({"a": bytes(9_999)})})["fits.zip/a"]) == 9_999
     with pytest.raises(InvalidData, match=r"bomb\.zip unpacks to more than"):
-        unpacked({"fits": bytes(5_000), "bomb.zip": archive({"a": bytes(3_000), "b": bytes(3_000)})})
+        unpack_archives({"fits": bytes(5_000), "bomb.zip": archive({"a": bytes(3_000), "b": bytes(3_000)})})

@@ -1,8 +1,7 @@
-"""Zip archives in a dataset, read as the folders that they hold: with the gate `object`, one archive is one
-dataset.
+"""Zip archives in a dataset, which are read as folders. With the gate `object`, one archive is one dataset.
 
-Members are read in memory, never written to disk, so their names cannot lead anywhere. What a header claims
-is not believed: reading stops at the limits, which keep a bomb of a few kilobytes from taking the machine.
+Members stay in memory and are never written to disk, so their names cannot do harm. Sizes in a header are not
+trusted: reading stops at the limits, so that a small archive cannot fill the machine.
 """
 
 import io
@@ -13,15 +12,17 @@ from collections.abc import Iterator
 from knoll.errors import InvalidData
 from knoll.families.base import Files
 
-__all__ = ["unpacked"]
+__all__ = ["unpack_archives"]
 
 _MOST_BYTES = 4 * 2**30
 _MOST_MEMBERS = 1_000_000
 
 
-def unpacked(files: Files) -> Files:
-    """The files, with the members of each .zip in its place, as `<archive>/<member>`. Raises InvalidData that
-    names the archive."""
+def unpack_archives(files: Files) -> Files:
+    """The files, with the members of each .zip in its place, as `<archive>/<member>`.
+
+    Raises InvalidData that names the archive if it is broken or too large.
+    """
     found: dict[str, bytes] = {}
     for key, body in files.items():
         if not key.lower().endswith(".zip"):
@@ -37,15 +38,15 @@ def _members(key: str, body: bytes, room: int) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > _MOST_MEMBERS:
-                raise InvalidData(f"{key} has {len(entries)} members, {_MOST_MEMBERS} are the most")
+                raise InvalidData(f"{key} has {len(entries)} members; at most {_MOST_MEMBERS} are read")
             for entry in entries:
                 with archive.open(entry) as member:
                     content = member.read(room + 1)
                 room -= len(content)
                 if room < 0:
-                    raise InvalidData(f"{key} unpacks to more than {_MOST_BYTES} bytes")
+                    raise InvalidData(f"{key} unpacks to more than {_MOST_BYTES} bytes, the limit")
                 yield entry.filename, content
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise InvalidData(
-            f"{key} is not a whole zip archive: {error}", fix="make it again, without a password"
+            f"{key} is not a whole zip archive: {error}", fix="create it again, without a password"
         ) from error

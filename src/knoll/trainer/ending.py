@@ -1,7 +1,7 @@
-"""The end of a run, as the trainer writes it down and tells it; without torch, so that all but the learning
-can be tried in milliseconds.
+"""The end of a run: its trainer writes the outcome and publishes it.
 
-The first attempt that ends a run decides how; another one ends as that one has.
+The first attempt to write the outcome wins; the others end with that outcome. This module needs no torch, so
+that tests of it are fast.
 """
 
 from knoll.events import TRAINING_FAILED, TRAINING_SUCCEEDED
@@ -16,7 +16,7 @@ __all__ = ["end_run"]
 
 
 def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
-    """Write the outcome and announce it, unless another attempt was first: then that one counts."""
+    """Write and publish the outcome, unless there is one already; an exit code for the one that counts."""
     if not write_outcome(run.id, outcome, platform.bucket):
         outcome = find_outcome(run.id, platform.bucket) or outcome
         say(f"another attempt has ended this run: {outcome.state}")

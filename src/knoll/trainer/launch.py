@@ -1,8 +1,8 @@
-"""Several processes for one run: torchrun as a child, and what its end means.
+"""Several processes for one run: torchrun is started as a child, and its end becomes an exit code.
 
-torchrun makes one failure of all exit codes, so the outcome record says how the run ended. It starts each
-rank in a session of its own, where no signal to our group arrives, so everything below is bound to its
-parent's life.
+torchrun turns all exit codes into one, so the outcome record says how the run ended. torchrun starts each
+rank in a session of its own, which our signals do not reach. So each process asks the kernel to end it with
+its parent.
 """
 
 import ctypes
@@ -24,41 +24,40 @@ _PR_SET_PDEATHSIG = 1
 
 
 def launch(run: Run, platform: Platform, rank: Sequence[str]) -> int:
-    """Carry out the run with as many processes as this node is to have, each with the arguments `rank` for
-    Python; an exit code as `train` gives it. To be called in the main thread, where signals arrive."""
-    one_node = [
-        "--standalone",
-        f"--nproc-per-node={run.processes_per_node}",
-    ]  # of several nodes the Job says more, in PET_...
+    """Execute the run with the processes of this node; returns the exit code that `train` would.
+
+    `rank` are Python's arguments for each process. Call this in the main thread, where signals arrive.
+    """
+    # for several nodes, the Job sets these options in PET_...
+    one_node = ["--standalone", f"--nproc-per-node={run.processes_per_node}"]
     options = one_node if run.nodes == 1 else []
     try:
         outcome = find_outcome(run.id, platform.bucket)
-        was_asked = outcome is None and _ends(
-            [sys.executable, "-m", "torch.distributed.run", *options, *rank]
-        )
+        command = [sys.executable, "-m", "torch.distributed.run", *options, *rank]
+        was_terminated = outcome is None and _run_to_end(command)
         outcome = outcome or find_outcome(run.id, platform.bucket)
     except Unavailable as error:
         say(f"not available: {error}")
         return UNAVAILABLE
     if outcome is not None:
         return exit_code(outcome)
-    say("the processes have ended without an outcome: the run may be started again")
-    return PREEMPTED if was_asked else UNAVAILABLE
+    say("the processes ended without an outcome: the run may be started again")
+    return PREEMPTED if was_terminated else UNAVAILABLE
 
 
 def exit_code(outcome: Outcome) -> int:
-    """What a trainer's process says of an outcome."""
+    """The exit code of a trainer whose run has this outcome."""
     return SUCCEEDED if outcome.state == "succeeded" else REJECTED
 
 
 def die_with_parent() -> None:
-    """Ask the kernel, on Linux, to kill this process when its parent ends."""
+    """Ask the kernel to kill this process when its parent ends. Only Linux can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
-def _ends(command: Sequence[str]) -> bool:
-    """Run the command to its end, passing SIGTERM on; whether SIGTERM came."""
+def _run_to_end(command: Sequence[str]) -> bool:
+    """Run the command to its end, and pass SIGTERM on to it. True if SIGTERM came."""
     asked: list[int] = []
     children: list[subprocess.Popen[bytes]] = []
 
@@ -69,9 +68,8 @@ def _ends(command: Sequence[str]) -> bool:
 
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        if (
-            not asked
-        ):  # a group of its own: torchrun must hear of the signal once, or it leaves its processes behind
+        if not asked:
+            # in a group of its own: if torchrun gets the signal twice, it leaves its processes behind
             children.append(subprocess.Popen(command, process_group=0, preexec_fn=die_with_parent))
             if asked:
                 children[0].terminate()

@@ -12,7 +12,7 @@ from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
 from knoll.quantities import parse_quantity
 from knoll.records.run import Run
-from knoll.trainer.archives import unpacked
+from knoll.trainer.archives import unpack_archives
 from knoll.trainer.loop import Trained, choose_device, train_networks
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import read_data
@@ -73,7 +73,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, telling: Telling) -> Learn
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
     torch.set_num_threads(threads)
     telling.report("reading", 0)
-    files = unpacked(read_data(run, platform))
+    files = unpack_archives(read_data(run, platform))
     telling.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
     examples = family.examples(files, config)
     telling.say(f"{len(examples.train[0])} examples to learn from, {len(examples.held_out[0])} held out")

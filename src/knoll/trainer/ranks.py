@@ -1,9 +1,9 @@
-"""The processes that train one model together: who this one is, its share of a batch, and the mean of all
-gradients.
+"""The processes that train one model together: each has a rank and a share of each batch, and all average
+their gradients.
 
-The networks are not wrapped in DistributedDataParallel: it expects one forward and one backward a step, and a
-family may yield several losses with several optimisers, where a network takes part in the loss of another.
-Averaging the gradients of the one optimiser that is about to step needs no such rule.
+DistributedDataParallel is not used, because it expects one forward and one backward pass in each step. A
+family may have several losses and optimisers, and one network may take part in the loss of another. So the
+gradients of one optimiser are averaged just before it steps.
 """
 
 import time
@@ -21,18 +21,18 @@ from torch.distributed.rendezvous import rendezvous
 from knoll.errors import Rejected, Unavailable
 from knoll.trainer.launch import die_with_parent
 
-__all__ = ["ALONE", "Ranks", "joined"]
+__all__ = ["ALONE", "Ranks", "join_ranks"]
 
 _PATIENCE = timedelta(minutes=10)  # for the slowest process, in one exchange
 _LOOK = timedelta(seconds=1)
 _ENDED = "ended"
-_LEAST = 2  # examples of a batch in each process: batch norm cannot take one
+_LEAST = 2  # examples of a batch in each process: batch norm needs two
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """One of `world` processes, the number `rank` of all and `local` of its node. `board` is what they tell
-    each other without a tensor."""
+    """This process: number `rank` of `world`, and number `local` on its node. `board` is a store in which the
+    processes share what is no tensor."""
 
     rank: int = 0
     world: int = 1
@@ -41,18 +41,18 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process alone scores, exports, publishes and reports."""
+        """Whether this process scores, exports, publishes and reports. Only one does."""
         return self.rank == 0
 
     def own(self, device: torch.device) -> torch.device:
-        """The device of this process: of several GPUs one each, which its exchanges use as well."""
+        """The device of this process. If a node has several GPUs, each process has its own."""
         if self.world == 1 or device.type != "cuda":
             return device
         torch.cuda.set_device(self.local)
         return torch.device("cuda", self.local)
 
     def check(self, smallest: int) -> None:
-        """Raise Rejected when a batch of `smallest` examples is too small to be shared."""
+        """Raise Rejected if a batch of `smallest` examples is too small for all processes."""
         if self.world > 1 and smallest < _LEAST * self.world:
             raise Rejected(
                 f"a batch of {smallest} examples is too small for {self.world} processes, which need "
@@ -61,13 +61,12 @@ class Ranks:
             )
 
     def share(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows of a batch that are this process's: all of them are somebody's, and nobody has two more
-        than another."""
+        """This process's rows of a batch. Each row is in one share, and shares differ by one row at most."""
         return rows[self.rank :: self.world]
 
     def begin(self, networks: nn.Module, seed: int) -> None:
-        """Make the weights those of the first process, and random numbers different: noise and latent vectors
-        are drawn for each share."""
+        """Copy the weights of the first process, and seed each process differently, because each draws the
+        noise for its own share."""
         if self.world > 1:
             for value in networks.state_dict().values():
                 dist.broadcast(value, 0)
@@ -75,11 +74,10 @@ class Ranks:
             torch.manual_seed((seed + self.rank) % 2**63)
 
     def average(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, weight: float) -> torch.Tensor:
-        """Make gradients those of the mean loss over the whole batch, and return that loss; `weight` is this
-        process's part of the batch.
+        """Replace the gradients by those of the mean loss over the whole batch; returns that loss.
 
-        A number that is not finite in one process is so in all of them after this. Raises Unavailable when
-        another process is gone.
+        `weight` is this process's part of the batch. If a number is not finite in one process, it is not
+        finite in any process afterwards. Raises Unavailable if another process is gone.
         """
         mean = loss.detach().clone()
         if self.world > 1:
@@ -88,23 +86,23 @@ class Ranks:
         return mean
 
     def agree(self, networks: nn.Module) -> None:
-        """Make the running statistics of batch norm, which each process took of its shares, their mean."""
+        """Average the running statistics of batch norm, which each process took from its own shares."""
         if self.world > 1:
             _sum([value for value in networks.buffers() if value.is_floating_point()], 1 / self.world)
 
     def tell_end(self, code: int) -> None:
-        """Tell the others that the first has ended, and how."""
+        """Tell the other processes the exit code of the first one."""
         if self.board is not None:
             self.board.set(_ENDED, str(code))
 
     def wait_for_end(self, seconds: float) -> int:
-        """The exit code of the first process, once it has ended. Raises Unavailable after so many seconds, or
-        when it is gone."""
+        """Wait for the exit code of the first process. Raises Unavailable after so many seconds, or if that
+        process is gone."""
         assert self.board is not None
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                self.board.wait([_ENDED], _LOOK)  # in short turns, for a signal is heard only between them
+                self.board.wait([_ENDED], _LOOK)  # in short turns: Python handles signals between them
             except dist.DistNetworkError as error:
                 raise Unavailable(f"the first process is gone: {error}") from error
             except dist.DistStoreError:
@@ -117,8 +115,8 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Ranks]:
-    """This process among those that torchrun has started; alone when it was not torchrun."""
+def join_ranks(device: torch.device) -> Iterator[Ranks]:
+    """Join the processes that torchrun started. If torchrun did not start this one, it is alone."""
     if not dist.is_torchelastic_launched():
         yield ALONE
         return
@@ -127,11 +125,11 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
     yield Ranks(rank, world, dist.get_node_local_rank(), PrefixStore("knoll", store))
-    dist.destroy_process_group()  # not after an error, when it would wait for those that are gone
+    dist.destroy_process_group()  # not after an error: it would wait for processes that are gone
 
 
 def _sum(tensors: Sequence[torch.Tensor], weight: float) -> None:
-    """Replace each tensor by the weighted sum over all processes: one exchange for each dtype."""
+    """Replace each tensor by its weighted sum over all processes, in one exchange for each dtype."""
     for dtype in dict.fromkeys(one.dtype for one in tensors):
         same = [one for one in tensors if one.dtype == dtype]
         flat = torch.cat([one.reshape(-1) for one in same]).mul_(weight)

@@ -1,10 +1,8 @@
-"""The data of a run, read as its snapshot has pinned it: a run learns from one state of the data, or not at
-all.
+"""The data of a run, in exactly the state that its snapshot names.
 
-An attempt reads everything before it begins to learn. If an object is another one by then, in a bucket that
-keeps versions what it was when the run was opened is read instead; the time of the run's record says when, so
-that a run that was opened too late does not go back to data that newer data had replaced. Elsewhere the data
-is gone, and the run ends.
+An attempt reads all objects before it learns. If an object has changed, and the bucket keeps versions, the
+version from the time of the run's record is read. So a run that was opened too late does not go back to data
+that was replaced before. If the bucket keeps no versions, the run ends.
 """
 
 import hashlib
@@ -23,14 +21,14 @@ _READERS = 8
 
 
 class DataChanged(KnollError):
-    """The data is no longer what the run was to train on."""
+    """The data is no longer in the state that the run trains on."""
 
 
 def read_data(run: Run, platform: Platform) -> Mapping[str, bytes]:
     """All objects, by their key relative to the dataset's prefix.
 
-    Raises DataChanged when one is not there any more, Rejected when the snapshot is of other data than the
-    run, StoreUnavailable when the store contradicts itself.
+    Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's, StoreUnavailable
+    if the store contradicts itself.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     with ThreadPoolExecutor(_READERS) as readers:
@@ -69,6 +67,5 @@ def _read(one: DatasetObject, opened: datetime | None, store: ObjectStore) -> by
 
 
 def _is_listed(one: DatasetObject, store: ObjectStore) -> bool:
-    """Whether the object is there as it was pinned: it has come back meanwhile. What is not listed is gone,
-    and the next look agrees."""
+    """Whether the store lists the object with the etag of the snapshot: then it has come back meanwhile."""
     return any((shown.uri, shown.etag) == (one.uri, one.etag) for shown in store.list(one.uri))

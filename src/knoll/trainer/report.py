@@ -1,7 +1,7 @@
-"""What a run tells the world while it trains: a progress record, and events that repeat it.
+"""The reports of a run while it trains: its progress record, and events that repeat it.
 
-Both are sent by a thread of their own, the latest state only, so that a slow store or broker never holds a
-gradient step up; and neither is worth a run: what cannot be sent is logged.
+A thread of its own sends the latest state, so that a slow store or broker never delays a gradient step. If a
+report cannot be sent, that is logged, and the run goes on.
 """
 
 import time
@@ -27,7 +27,7 @@ def say(line: str) -> None:
 
 
 def publish_event(kind: str, run: Run, data: Mapping[str, Any], platform: Platform, *, id: str = "") -> None:
-    """Publish an event about the run, or log that the broker did not take it: stored state says the same."""
+    """Publish an event about the run. If the broker refuses it, that is logged; records say the same."""
     source, present = platform.settings.source, platform.clock.now()
     body = {"runId": run.id, "model": run.model, **data}
     event = new_event(
@@ -84,7 +84,7 @@ class Reporter:
         seconds_left: int | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> None:
-        """Make this the run's progress, unless a newer one overtakes it. Returns at once."""
+        """Make this the run's progress, unless a newer report comes first. Returns at once."""
         self._latest = _News(state, percent, seconds_left, metrics or {})
         if self._sending is not None and not self._sending.done():
             return
@@ -93,7 +93,7 @@ class Reporter:
         self._sending = self._thread.submit(self._send, self._latest)
 
     def close(self) -> None:
-        """Send what has not been sent, and stop."""
+        """Send the last state if it was not sent, and stop."""
         self._thread.shutdown()
         if self._sending is not None:
             self._sending.result()

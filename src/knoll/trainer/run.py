@@ -1,9 +1,8 @@
-"""One run from its record to its outcome: what happens inside a training Job.
+"""One run, from its record to its outcome, inside a training Job.
 
-The outcome is written once, after the version, so that a trainer that is killed anywhere can be started again
-and ends with the same version. Its exit code is what the Job's failure policy reads. Of several processes
-that train together, the first does what one alone would, and the others follow it: they end after it, and as
-it has ended.
+The outcome is written once, after the version. So a trainer that was killed can start again, and ends with
+the same version. The Job's failure policy reads the exit code. If several processes train together, the first
+one does what a single process would do. The others train with it, and end after it with its exit code.
 """
 
 import math
@@ -24,7 +23,7 @@ from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, Quiet, learn
 from knoll.trainer.loop import Diverged, choose_device
 from knoll.trainer.publish import publish
-from knoll.trainer.ranks import Ranks, joined
+from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import Reporter, publish_event, say
 from knoll.trainer.version_files import Work, draft_version
@@ -33,18 +32,18 @@ __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
 
 
 class _Terminated(BaseException):
-    """SIGTERM: not an Exception, so that nothing on the way takes it for a fault of its own."""
+    """SIGTERM came. This is not an Exception, so that no library handles it."""
 
 
 def train(run_id: str, platform: Platform) -> int:
-    """Carry out the run; the exit code: 0 a version is there, 65 rejected or failed for good, 75 try again,
-    143 preempted.
+    """Execute the run; returns its exit code: 0 there is a version, 65 rejected or failed for good, 75 try
+    again, 143 preempted.
 
-    The first two come with an outcome, and a run that has one is not trained again. Faults of knoll itself
-    propagate. To be called in the main thread, where signals arrive.
+    With 0 and 65 the run has an outcome, and is not trained again. Faults of knoll itself are raised. Call
+    this in the main thread, where signals arrive.
     """
     try:
-        with _ends_on_sigterm(), joined(choose_device(platform.settings.device)) as ranks:
+        with _raise_on_sigterm(), join_ranks(choose_device(platform.settings.device)) as ranks:
             if not ranks.is_first:
                 return _follow(run_id, platform, ranks)
             code = _train(run_id, platform, ranks)
@@ -78,8 +77,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
 
 
 def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
-    """Train along, and leave the rest to the first process: whatever is wrong with the data, it finds as
-    well, and writes down."""
+    """Train with the first process. The first one finds the same faults, and writes the outcome."""
     run = read_run(run_id, platform.bucket)
     with suppress(Rejected, DataChanged):
         learn(run, platform, ranks, Quiet())
@@ -123,7 +121,7 @@ def _score(learnt: Learnt) -> Mapping[str, float]:
 
 
 @contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
+def _raise_on_sigterm() -> Iterator[None]:
     def terminate(*_: object) -> None:
         raise _Terminated
 

@@ -1,8 +1,8 @@
-"""Entry point of the trainer image: `knoll-trainer RUN` inside a Job, `knoll-trainer` inside the Job of a
-Knative JobSink.
+"""Entry point of the trainer image: `knoll-trainer RUN` in a Job, `knoll-trainer` in the Job of a Knative
+JobSink.
 
-A run of several processes is started by torchrun, as a child that calls this entry point again, once for each
-process; or by whoever has called torchrun already.
+For a run of several processes it starts torchrun, which calls this entry point again for each process. If
+torchrun called it, it starts nothing.
 """
 
 import sys
@@ -23,8 +23,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Train the run that the only argument names, or the event of a JobSink, and exit as the Job's failure
-    policy understands it."""
+    """Train the run that the argument names, or the event of a JobSink, and exit with a code of `exits`."""
     try:
         code = _carry_out(sys.argv[1:], read_settings())
     except Unavailable as error:
@@ -37,7 +36,7 @@ def main() -> None:
 
 
 def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
-    sink = settings.event_path  # what a JobSink does not say, its namespace does
+    sink = settings.event_path  # a JobSink sets no settings: they come from its namespace
     platform = function_platform(settings) if sink else service_platform(settings)
     if len(arguments) == 1:
         run_id = arguments[0]
@@ -50,7 +49,7 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
         _check_nodes(run, settings)
         if run.processes > 1:
             return launch(run, platform, ["-m", "knoll.wiring.trainer", run.id])
-    # torch takes seconds and memory, and torchrun's parent needs neither
+    # imported late: torch takes seconds and memory, and the parent of torchrun needs none
     from knoll.trainer.run import train
 
     return train(run_id, platform)
@@ -59,14 +58,14 @@ def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
 def _check_nodes(run: Run, settings: Settings) -> None:
     if settings.event_path and run.nodes > 1:
         raise Rejected(
-            f"run {run.id} wants {run.nodes} nodes, and a JobSink starts one",
-            fix="leave it to knoll-train, or set nodes to 1",
+            f"run {run.id} wants {run.nodes} nodes, but a JobSink starts one",
+            fix="let the function knoll-train start it, or set spec.training.nodes to 1",
         )
 
 
 def _read_event(path: Path) -> Event:
-    """The event in the file, or in the file `event` of the folder: Knative's documents say the one, its
-    JobSink sets the other."""
+    """The event in the file, or in the file `event` of the folder. Knative's documents name a file; its
+    JobSink sets a folder."""
     try:
         body = (path / "event" if path.is_dir() else path).read_bytes()
     except OSError as error:
