@@ -1,7 +1,7 @@
 """Write the UCI handwritten digits, 1797 real pictures of 8×8 pixels, as PNGs: <folder>/<class>/<index>.png.
 
-They come with scikit-learn, so nothing is downloaded. `--part first` writes about 60 % of them and `--part
-second` the rest: two uploads, of which the second makes a better model.
+They come with scikit-learn, so nothing is downloaded. `--part first` writes about 60 % of them, `--part
+second` the rest. So you can upload twice, and the second upload makes a better model.
 
     python examples/digits/data.py digits-data
     knoll upload digits digits-data
@@ -18,7 +18,7 @@ PARTS = {"first": slice(0, 1080), "second": slice(1080, None), "all": slice(None
 
 
 def write(folder: Path, part: str) -> int:
-    """Write that part of the digits below `folder`; how many there are."""
+    """Write that part of the digits below `folder`, and return their number."""
     digits = load_digits()
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16 to 0..255
     indices = range(len(pixels))[PARTS[part]]

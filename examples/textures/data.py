@@ -39,7 +39,7 @@ def patches(photograph: NDArray[np.uint8], side: int, stride: int) -> Iterator[t
 
 
 def write(folder: Path, photographs: list[str], side: int, stride: int) -> int:
-    """Write the patches of these photographs below `folder`; how many there are."""
+    """Write the patches of these photographs below `folder`, and return their number."""
     count = 0
     for name in photographs:
         (folder / name).mkdir(parents=True, exist_ok=True)
