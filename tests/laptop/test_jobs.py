@@ -13,8 +13,8 @@ import pytest
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.errors import NotFound, Rejected
-from knoll.events import Event
 from knoll.laptop.containers import image_name
 from knoll.laptop.jobs.attempts import (
     Action,
@@ -29,7 +29,8 @@ from knoll.laptop.jobs.attempts import (
     Wait,
     next_action,
 )
-from knoll.laptop.jobs.runner import JobRunner, job_logs
+from knoll.laptop.jobs.logs import job_logs
+from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.resources import Resources, shortage
 from knoll.ports import Document
 from knoll.quantities import parse_quantity
@@ -183,7 +184,7 @@ class Laptop:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.logs = folder, folder / "logs"
-        self.published: list[Event] = []
+        self.events = MemoryEvents()
         self.cluster = LocalCluster(folder / "knoll.db", "default", SystemClock())
         self.runner = self.new_runner()
 
@@ -193,15 +194,10 @@ class Laptop:
         secrets = {"knoll-s3": {"AWS_ACCESS_KEY_ID": "access"}}
         capacity = Resources(Decimal(64), Decimal(2**40), gpus=1)
         options: Any = {"capacity": capacity, "changed": self.cluster.revision, "backoff": 0.05}
-        runner = JobRunner(
-            self.cluster, self, entry_points, {"K_SINK": "sink"}, secrets, self.logs, SystemClock(), **options
-        )
+        given = (entry_points, {"K_SINK": "sink"}, secrets, self.logs, SystemClock())
+        runner = JobRunner(self.cluster, self.events, *given, **options)
         runner.start()
         return runner
-
-    def publish(self, event: Event) -> None:
-        """`ports.Events`: remember the event."""
-        self.published.append(event)
 
     def create(self, codes: str, name: str = "digits-1", **spec: Any) -> None:
         """Create a Job whose attempts end with `codes` in turn; "wait" goes on until `go`, and so does
@@ -268,8 +264,8 @@ def test_a_job_runs_to_completion(laptop: Laptop, until: Until) -> None:
     status = laptop.status()
     assert (status["active"], status["ready"], status["succeeded"], status["failed"]) == (0, 0, 1, 0)
     assert status["startTime"] <= status["completionTime"]
-    assert [event.data["status"]["succeeded"] for event in laptop.published] == [0, 1]
-    assert laptop.published[-1].extensions["kind"] == "Job"
+    assert [event.data["status"]["succeeded"] for event in laptop.events.taken] == [0, 1]
+    assert laptop.events.taken[-1].extensions["kind"] == "Job"
     assert [path.read_text() for path in job_logs(laptop.logs, "digits-1")] == ["try 1 of digits-1\n"]
 
 

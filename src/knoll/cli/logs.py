@@ -63,6 +63,6 @@ def _logs_of(platform: "Platform", id: str) -> "Logs":
         from knoll.wiring.kubernetes import kubernetes_cluster
 
         return PodLogs(kubernetes_cluster(platform.settings), id)
-    from knoll.laptop.jobs.runner import job_logs
+    from knoll.laptop.jobs.logs import job_logs
 
     return FileLogs(lambda: job_logs(platform.settings.home / "logs" / "jobs", id))

@@ -1,8 +1,8 @@
 """What to do next with a Job: a pure function of its document and of what is known about its attempts.
 
 The rules are those of the Kubernetes Job controller for one Pod at a time: back-off limit, pod failure
-policy, deadline, clean-up after the end. An attempt is what a Pod is on a cluster. Exit code 143 stands for
-an eviction: the process ended because it was asked to, so its attempt carries the condition DisruptionTarget.
+policy, deadline, clean-up after the end. An attempt is what a Pod is on a cluster. Exit code PREEMPTED stands
+for an eviction: the process ended because it was asked to, so its attempt has the condition DisruptionTarget.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from knoll.exits import PREEMPTED
 from knoll.ports import Document
 
 __all__ = [
@@ -26,14 +27,13 @@ __all__ = [
     "next_action",
 ]
 
-_EVICTED = 143  # 128 + SIGTERM
 _DEFAULT_BACKOFF_LIMIT = 6
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """The attempt of this moment: it runs, or it has ended with `exit_code`, or there is none. None starts
-    before `not_before`."""
+    """The present attempt: it runs, or it has ended with `exit_code`, or there is none. The next one must not
+    start before `not_before`."""
 
     is_running: bool = False
     exit_code: int | None = None
@@ -42,7 +42,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why an attempt cannot start, in the words that Kubernetes has for its Pod."""
+    """Why an attempt cannot start, in the words that Kubernetes uses for a Pod."""
 
     reason: str
     message: str
@@ -55,7 +55,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing to do before `until`, or before something changes; `obstacle` says why no attempt runs."""
+    """Do nothing until then, or until something changes. `obstacle` says why no attempt runs."""
 
     until: datetime | None = None
     obstacle: Obstacle | None = None
@@ -64,13 +64,13 @@ class Wait:
 
 @dataclass(frozen=True)
 class Terminate:
-    """End the attempt that runs: the deadline has passed, or the Job is suspended or over."""
+    """End the running attempt: the deadline has passed, or the Job is suspended or over."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """The attempt has failed: try again, after the back-off; `is_counted` says whether it counts against the
-    back-off limit."""
+    """The attempt has failed: try again after the back-off. `is_counted` says whether the failure counts
+    against the back-off limit."""
 
     is_counted: bool
 
@@ -82,7 +82,7 @@ class Succeed:
 
 @dataclass(frozen=True)
 class Fail:
-    """The Job has failed for good; `is_counted` says whether an attempt has failed with it."""
+    """The Job has failed for good. `is_counted` says whether an attempt failed with it."""
 
     reason: str
     message: str
@@ -98,7 +98,7 @@ Action = Start | Wait | Terminate | Retry | Succeed | Fail | Remove
 
 
 def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstacle | None = None) -> Action:
-    """Decide. `obstacle` is what keeps an attempt from starting, if anything does."""
+    """Decide. `obstacle` says why no attempt can start now, if there is a reason."""
     spec, status = job["spec"], job.get("status") or {}
     over_since = _over_since(status)
     if over_since is not None:
@@ -166,7 +166,7 @@ def _matches(rule: Mapping[str, Any], exit_code: int) -> bool:
     is_disrupted = any(
         one["type"] == "DisruptionTarget" and one.get("status", "True") == "True" for one in conditions
     )
-    return exit_code == _EVICTED and is_disrupted
+    return exit_code == PREEMPTED and is_disrupted
 
 
 def _policy_message(job: Document, exit_code: int, index: int) -> str:

@@ -1,7 +1,7 @@
 """The status that the Kubernetes Job controller would write.
 
-One condition is ours: `Waiting`, while an attempt cannot start, with the reason and message that a cluster
-shows on the Pod (ErrImagePull, Unschedulable, CreateContainerConfigError).
+One condition is knoll's own: `Waiting`, while an attempt cannot start. Its reason and message are those that
+a cluster shows on the Pod (ErrImagePull, Unschedulable, CreateContainerConfigError).
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ __all__ = ["status_after"]
 
 
 def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]:
-    """The status of `job` once `action` is done; equal to the present one when nothing has changed."""
+    """The status of `job` after `action`; equal to the present one if nothing changes."""
     status: dict[str, Any] = job.get("status") or {}
     time = timestamp(now)
     if any(one["type"] in ("Complete", "Failed") for one in status.get("conditions") or []):
@@ -53,7 +53,7 @@ def _condition(kind: str, reason: str, message: str, time: str) -> dict[str, str
 
 
 def _waiting(status: dict[str, Any], obstacle: Obstacle, time: str) -> dict[str, str]:
-    """The condition Waiting; it keeps its time as long as the reason stays."""
+    """The condition Waiting. It keeps its time while the reason stays the same."""
     condition = _condition("Waiting", obstacle.reason, obstacle.message, time)
     for one in status.get("conditions") or []:
         if one["type"] == "Waiting" and one["reason"] == obstacle.reason:
