@@ -1,7 +1,7 @@
-"""The inbox: an entry for each run that is not settled, which is its whole record, written before that.
+"""The inbox: one entry for each run that is not settled. It is the whole run record, and is written first.
 
-An entry is removed when nothing is left to do for its run. Its name says how old the run's data is, so that a
-listing tells whose turn it is.
+The entry is removed when its run needs nothing more. Its name has the time of the run's data, so that a
+listing shows whose turn it is.
 """
 
 import re
@@ -32,7 +32,7 @@ _ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<data_at>\d{{8}}T\d{{12}}Z)
 
 @dataclass(frozen=True)
 class InboxEntry:
-    """An entry as a listing shows it: its run, and when the run's data came to be, as an ISO time in UTC."""
+    """An entry as a listing shows it: its run, and the time of the run's data in UTC."""
 
     run: str
     data_at: str
@@ -40,12 +40,12 @@ class InboxEntry:
 
 
 def inbox(root: str) -> str:
-    """Where all entries lie."""
+    """The folder of all entries."""
     return join(root, "inbox", "")
 
 
 def inbox_uri(root: str, run: str, data_at: str) -> str:
-    """Where the entry of a run lies; `data_at` is an ISO time in any zone."""
+    """URI of the entry of a run; `data_at` is an ISO time in any zone."""
     at = datetime.fromisoformat(data_at).astimezone(UTC)
     return join(root, "inbox", f"{run}.{at:%Y%m%dT%H%M%S%fZ}.json")
 
@@ -62,7 +62,7 @@ def inbox_entry(uri: str) -> tuple[str, str]:
 
 
 def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
-    """All entries; somebody else's files are passed over."""
+    """All entries; other files are passed over."""
     for one in bucket.store.list(inbox(bucket.root)):
         with suppress(Rejected):
             run, data_at = inbox_entry(one.uri)
@@ -70,20 +70,22 @@ def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
 
 
 def find_entry(uri: str, bucket: Bucket) -> Run | None:
-    """The run in the entry at that URI; None when it is gone."""
+    """The run in the entry at that URI; None if there is no entry."""
     return find(uri, load_run, bucket)
 
 
 def write_entry(run: Run, bucket: Bucket) -> None:
-    """Write the entry of a run, unless it is there."""
+    """Write the entry of a run if there is none."""
     with suppress(AlreadyExists):
         uri = inbox_uri(bucket.root, run.id, run.data_at)
         bucket.store.put(uri, run.encode(), if_absent=True, content_type="application/json")
 
 
 def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
-    """Make the record that whoever opened the run was killed before writing: the entry, byte for byte, with
-    fields that only a newer knoll knows. Raises NotFound when the entry is gone."""
+    """Write the run record if ingest was killed before it could. Raises NotFound if the entry is gone.
+
+    The bytes are those of the entry, so that the fields of a newer knoll are kept.
+    """
     body = bucket.store.get(uri)
     run = load_run(body)
     with suppress(AlreadyExists):

@@ -7,8 +7,8 @@ report cannot be sent, that is logged, and the run goes on.
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
@@ -16,7 +16,7 @@ from knoll.ports import Platform
 from knoll.records.progress import Progress, write_progress
 from knoll.records.run import Run
 
-__all__ = ["Reporter", "publish_event", "say"]
+__all__ = ["Journal", "News", "Quiet", "Reporter", "publish_event", "say"]
 
 _EVENT_SECONDS = 2.0
 
@@ -55,42 +55,58 @@ def _cause(run: Run) -> Event | None:
 
 
 @dataclass(frozen=True)
-class _News:
+class News:
+    """How far a run is: see `records.progress`."""
+
     state: str
     percent: int
-    seconds_left: int | None
-    metrics: Mapping[str, float]
+    seconds_left: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """The log and the progress of a run."""
+
+    def say(self, line: str) -> None:
+        """Add a line to the log."""
+
+    def report(self, news: News) -> None:
+        """Make this the run's progress."""
+
+
+class Quiet:
+    """The journal of all processes but the first: it writes nothing."""
+
+    def say(self, line: str) -> None:
+        """See `Journal.say`."""
+
+    def report(self, news: News) -> None:
+        """See `Journal.report`."""
 
 
 class Reporter:
-    """Reports on one run. `close` waits until the last state is written."""
+    """The journal of one run. `close` waits until the last state is written."""
 
     def __init__(self, run: Run, platform: Platform) -> None:
         self._run, self._platform = run, platform
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="report")
         self._sending: Future[None] | None = None
-        self._latest: _News | None = None
-        self._sent: _News | None = None
+        self._latest: News | None = None
+        self._sent: News | None = None
         self._next_event = 0.0
 
     def say(self, line: str) -> None:
-        """A line of the run's log."""
+        """Add a line to the run's log."""
         say(line)
 
-    def report(
-        self,
-        state: str,
-        percent: int,
-        seconds_left: int | None = None,
-        metrics: Mapping[str, float] | None = None,
-    ) -> None:
+    def report(self, news: News) -> None:
         """Make this the run's progress, unless a newer report comes first. Returns at once."""
-        self._latest = _News(state, percent, seconds_left, metrics or {})
+        self._latest = news
         if self._sending is not None and not self._sending.done():
             return
         if self._sending is not None:
             self._sending.result()
-        self._sending = self._thread.submit(self._send, self._latest)
+        self._sending = self._thread.submit(self._send, news)
 
     def close(self) -> None:
         """Send the last state if it was not sent, and stop."""
@@ -100,7 +116,7 @@ class Reporter:
         if self._latest is not None and self._latest is not self._sent:
             self._send(self._latest)
 
-    def _send(self, news: _News) -> None:
+    def _send(self, news: News) -> None:
         self._sent = news
         progress = Progress(
             news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat()

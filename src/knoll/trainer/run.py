@@ -20,12 +20,12 @@ from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
-from knoll.trainer.learning import Learnt, Quiet, learn
+from knoll.trainer.learning import Learnt, learn
 from knoll.trainer.loop import Diverged, choose_device
 from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
-from knoll.trainer.report import Reporter, publish_event, say
+from knoll.trainer.report import News, Quiet, Reporter, publish_event, say
 from knoll.trainer.version_files import Work, draft_version
 
 __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
@@ -98,12 +98,12 @@ def _make_version(
     run: Run, learnt: Learnt, platform: Platform, reporter: Reporter
 ) -> tuple[str, Mapping[str, float]]:
     metrics = _score(learnt)
-    reporter.report("exporting", 96, metrics=metrics)
+    reporter.report(News("exporting", 96, metrics=metrics))
     work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
-    reporter.report("publishing", 98, metrics=metrics)
+    reporter.report(News("publishing", 98, metrics=metrics))
     manifest = publish(run.model, run.id, draft, platform.bucket)
-    reporter.report("published", 100, 0, metrics)
+    reporter.report(News("published", 100, 0, metrics))
     say(f"published {manifest.model} {manifest.version}")
     return manifest.version, manifest.metrics
 
