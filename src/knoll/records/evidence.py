@@ -54,17 +54,17 @@ load_report = reader(Report, "report of a predictor")
 
 
 def evidence_of_all_uri(root: str) -> str:
-    """Where the reports of all models lie."""
+    """Where the reports of all models are."""
     return join(root, "evidence", "")
 
 
 def evidence_uri(root: str, model: str, version: str) -> str:
-    """Where the reports on a version lie."""
+    """Where the reports on a version are."""
     return join(root, "evidence", model, version, "")
 
 
 def report_uri(root: str, report: Report) -> str:
-    """Where a report lies."""
+    """Where a report is."""
     name = f"{report.instance}.{report.requests:016d}.json"
     return evidence_uri(root, report.model, report.version) + name
 

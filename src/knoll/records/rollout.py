@@ -19,9 +19,8 @@ _LOG = logging.getLogger(__name__)
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class RolloutStep(Record):
-    """What was decided: `action` about the candidate `version`, as the decision `number` of the rollout of
-    that version, with `percent` of the traffic from then on. `step` is the index of the policy's step,
-    `rollout` the version, too."""
+    """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
+    on. `step` is the index of the policy's step. `rollout` is the version, too."""
 
     model: str
     rollout: str
@@ -40,12 +39,12 @@ load_step = reader(RolloutStep, "record of a rollout")
 
 
 def rollouts_uri(root: str, model: str) -> str:
-    """Where all steps of a model lie."""
+    """Where all steps of a model are."""
     return join(root, "rollouts", model, "")
 
 
 def rollout_step_uri(root: str, model: str, rollout: str, number: int) -> str:
-    """Where a step lies."""
+    """Where a step is."""
     return join(root, "rollouts", model, rollout, f"{number:06d}.json")
 
 
@@ -55,7 +54,8 @@ def write_step(step: RolloutStep, bucket: Bucket) -> bool:
 
 
 def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep]:
-    """All steps of a model, or of the rollout of one version. What is none is passed over, and logged."""
+    """All steps of a model, or of the rollout of one version. An object that is no step is logged and
+    passed over."""
     place = (
         join(rollouts_uri(bucket.root, model) + rollout, "") if rollout else rollouts_uri(bucket.root, model)
     )

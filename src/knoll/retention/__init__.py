@@ -1,2 +1,2 @@
-"""Retention: what has become superfluous in the model bucket, and how it is removed without ever hurting what
-is served."""
+"""Retention: which versions and records are superfluous, and how they are removed without harm to what
+serves."""

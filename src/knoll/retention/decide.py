@@ -1,8 +1,7 @@
-"""Which folders of versions are superfluous: a pure decision over what lies there, what is used, and the
-time.
+"""Which folders of versions are superfluous: a pure decision over the folders, their uses, and the time.
 
-Kept are: what is used; what a run may still write or announce; what waits to be tried; and the newest ones.
-Only what has no manifest is judged by its age, and only when its run has ended: a clock that jumps removes
+A version is kept if it is used, if its run is not settled, if it waits to be tried, or if it is one of the
+newest. Age counts only for a folder without a manifest whose run has ended. So a clock that jumps removes
 nothing that is being published.
 """
 
@@ -15,7 +14,7 @@ from knoll.retention.uses import Uses
 
 __all__ = ["DAY", "Verdict", "to_remove"]
 
-DAY = timedelta(days=1)  # after which what a killed run has left goes
+DAY = timedelta(days=1)  # how long files and records of an ended run are kept
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ def to_remove(
     folders: Sequence[Folder], uses: Uses, unsettled: Mapping[str, str], keep: int, now: datetime
 ) -> list[Verdict]:
     """Judge the folders of one model, in their order. `unsettled` has the run of each version whose run is
-    not settled; `keep` is how many of the newest versions are kept in any case."""
+    not settled. The `keep` newest versions always stay."""
     newest = sorted((one.number for one in folders if one.is_version), reverse=True)[:keep]
 
     def judge(folder: Folder) -> Verdict:
@@ -40,13 +39,8 @@ def to_remove(
             return Verdict(folder, False, used)
         if not folder.is_version:
             is_left = now - folder.newest > DAY
-            return Verdict(
-                folder,
-                is_left,
-                "left by a run that has ended: no manifest"
-                if is_left
-                else "no manifest, for less than a day",
-            )
+            old, young = "no manifest, and its run has ended", "no manifest, and less than a day old"
+            return Verdict(folder, is_left, old if is_left else young)
         if folder.number > uses.tried and folder.version not in uses.refused:
             return Verdict(folder, False, "not tried yet")
         if folder.number in newest:

@@ -16,8 +16,8 @@ __all__ = ["Folder", "folders_of", "read_folders"]
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of one version number: how many, their bytes in all, when the newest was written; a version
-    only if it has a manifest."""
+    """The files under one version number: how many, their bytes in all, and when the newest was written. They
+    are a version only if there is a manifest."""
 
     model: str
     version: str
@@ -38,8 +38,8 @@ def read_folders(platform: Platform, models: Iterable[str] = ()) -> list[Folder]
 
 
 def folders_of(listing: Iterable[tuple[str, ObjectInfo]]) -> Iterator[Folder]:
-    """The folders in a listing of keys in their order. A folder that is not named as a version is left
-    alone: it is not knoll's."""
+    """The folders in a listing of keys, which must be in order. A folder that is not named as a version is
+    passed over: it is not knoll's."""
     for (model, version), found in groupby(listing, lambda one: _folder_of(one[0])):
         if version:
             files = dict(found)

@@ -1,8 +1,7 @@
-"""Records of runs that have ended, and that nobody needs any more: entries of the inbox, and progress.
+"""Superfluous records of runs that have ended: entries of the inbox, and progress.
 
-Whether a run has ended is what its outcome says, and no clock. Everything else that a run leaves is kept: the
-run record and the outcome keep the same data from being trained twice, the claim keeps the number from being
-given twice, and all are small.
+The outcome says that a run has ended; no clock does. Other records stay. The run record and the outcome keep
+the same data from being trained twice, and the claim keeps the number from being given twice. All are small.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -38,7 +37,7 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Runs:
-    """When each run got its outcome, by the store's clock, and which runs are in the inbox."""
+    """When each run got its outcome, by the store's clock, and the inbox entries by their runs."""
 
     ended: Mapping[str, datetime]
     inbox: Mapping[str, ObjectInfo]
@@ -66,7 +65,7 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
 def find_leftovers(
     runs: Runs, progress: Mapping[str, ObjectInfo], live: Collection[str], now: datetime
 ) -> list[Leftover]:
-    """The same of values; `live` are the names of live Jobs. Pure."""
+    """Decide that for records that were read; `live` are the names of live Jobs. Pure."""
 
     def old(one: datetime) -> bool:
         return now - one > DAY
@@ -104,7 +103,8 @@ def _by_run(
 
 
 def _of_models(found: Mapping[str, ObjectInfo], models: Collection[str]) -> Mapping[str, ObjectInfo]:
-    """Those of these models, or of all: the name of one model may be how that of another begins."""
+    """The records of these models, or of all. A listing may show more: the name of one model may begin with
+    that of another."""
     return {run: one for run, one in found.items() if _is_run_of(run, models)}
 
 

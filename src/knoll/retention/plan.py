@@ -1,5 +1,5 @@
-"""What is to be removed from the model bucket, and what is not, with the reason of each: read, decided, and
-nothing done."""
+"""The plan of a removal: what goes from the model bucket and what stays, each with its reason. Nothing is
+removed here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,34 +21,35 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """A verdict on every folder of a version, and the records that are superfluous."""
+    """A verdict on each folder, and the superfluous records."""
 
     verdicts: Sequence[Verdict]
     leftovers: Sequence[Leftover]
 
     @property
     def folders(self) -> list[Folder]:
-        """Those that are to be removed."""
+        """The folders that go."""
         return [one.folder for one in self.verdicts if one.is_removed]
 
     @property
     def unsealed(self) -> list[Folder]:
-        """Those that stay, and have no manifest."""
+        """The folders that stay and have no manifest."""
         return [one.folder for one in self.verdicts if not one.is_removed and not one.folder.is_version]
 
     @property
     def bytes(self) -> int:
-        """How much room there will be."""
+        """How many bytes go."""
         return sum(one.size for one in self.folders) + sum(one.size for one in self.leftovers)
 
     @property
     def objects(self) -> int:
-        """How many objects are to be removed."""
+        """How many objects go."""
         return sum(one.files for one in self.folders) + len(self.leftovers)
 
 
 def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
-    """Judge these models, or all. Raises NotFound when one of them has neither a Model nor a version."""
+    """Judge the versions of these models, or of all. Raises NotFound if one of them has neither a Model nor a
+    version."""
     folders = read_folders(platform, models)
     for model in models:
         if model not in {one.model for one in folders}:
@@ -57,7 +58,7 @@ def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
     verdicts = [
         verdict
         for model, mine in groupby(folders, lambda one: one.model)
-        for verdict in _judged(model, list(mine), runs, keep, platform)
+        for verdict in _judge(model, list(mine), runs, keep, platform)
     ]
     return Plan(verdicts, read_leftovers(platform, runs, models))
 
@@ -67,14 +68,12 @@ def _check_declared(model: str, platform: Platform) -> None:
         platform.cluster.get("Model", model)
     except NotFound as error:
         raise NotFound(
-            f"model {model}: there is no Model and no version of that name", fix="knoll models lists them"
+            f"there is no Model {model}, and no version of one", fix="knoll models lists them"
         ) from error
 
 
-def _judged(
-    model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform
-) -> list[Verdict]:
-    """Claims are read of those alone that would go: each is a request."""
+def _judge(model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform) -> list[Verdict]:
+    """Judge one model. A claim is a request, so claims are read only for versions that would go."""
     uses, now = read_uses(model, platform), platform.clock.now()
     going = [one.folder.version for one in to_remove(folders, uses, {}, keep, now) if one.is_removed]
     return to_remove(folders, uses, _unsettled(model, going, runs, platform), keep, now)

@@ -1,24 +1,23 @@
-"""Removing what a plan says, in an order in which nothing that is served can be removed, and a kill on any
-line does no harm.
+"""The removal that a plan asks for. Nothing that serves is removed, and a kill on any line does no harm.
 
-    look again ─▶ copy the manifest, remove it ─▶ look again ─▶ remove the copy, then the files
-                                                  └─ it is used after all: put it back, remove the copy
+    look again ─▶ copy the manifest, remove it ─▶ look again ─▶ remove reports, copy and files
+                                                  └─ it is used: put the manifest back, remove the copy
 
-A version without a manifest does not exist: no predictor loads it, and what has no manifest and whose run has
-ended is removed by the next pass, wherever this one was killed. Whoever chooses a version names it first, in
-the slot or in an InferenceService, and only then a predictor reads the manifest. So a version that was named
-before the second look is seen there, and gets its manifest back, with all of its files untouched; a predictor
-that missed it meanwhile is started again, and finds it. A version that is named after the second look has had
-no manifest since before that: its predictor never becomes ready, its trial fails, and the champion, which was
-named all the time, serves on. Where a manifest lies when it is the files' turn, somebody else has made a
-version of them, or has put it back: they stay.
+A version without a manifest does not exist: no predictor loads it. If a pass is killed, the next one removes
+the files that have no manifest and whose run has ended.
 
-Where a copy lies, no file has gone. So what was named in time is not lost with a pass that is killed, or that
-fails: the next one puts the manifests back of all folders that stay. The copies lie apart from the versions:
-no predictor loads one with a stray file in it.
+A version is always named first, in the slot or in an InferenceService, and its manifest is read afterwards.
+If it is named before the second look, that look sees it: the manifest comes back, and no file has changed. A
+predictor that missed the manifest meanwhile starts again and finds it. If the version is named after the
+second look, its manifest is gone already: its predictor never becomes ready, its trial fails, and the
+champion serves on. If there is a manifest when the files are to go, another process has written it: the files
+stay.
 
-Claims stay: they are what keeps a number from being given to other bytes, under which it is still known in
-records and in quarantine.
+As long as there is a copy, no file is gone. So if a pass is killed or fails, the next one puts back the
+manifest of each folder that stays. The copies are apart from the versions, because a version with a stray
+file is not loaded.
+
+Claims stay. They keep a number from being given to other bytes, because records and quarantine still know it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,13 +32,13 @@ from knoll.retention.uses import read_uses
 
 __all__ = ["remove"]
 
-_AT_ONCE = 128  # versions whose manifests are away while it is looked again
+_AT_ONCE = 128  # versions whose manifests are away during the second look
 _THREADS = 8
 
 
-def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lambda _: None) -> list[Folder]:
-    """Carry out the plan; `removed` hears of each lot of objects that is done. Returns the folders that stay,
-    since they are used now."""
+def remove(plan: Plan, platform: Platform, count: Callable[[int], None] = lambda _: None) -> list[Folder]:
+    """Carry out the plan; `count` is told how many objects are done. Returns the folders that stay because
+    they are used now."""
     kept: list[Folder] = []
     bucket = platform.bucket
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -49,9 +48,9 @@ def remove(plan: Plan, platform: Platform, removed: Callable[[int], None] = lamb
             are_gone = pool.map(lambda one: remove_files(one.model, one.version, bucket), free)
             gone = {one for one, is_gone in zip(free, are_gone, strict=True) if is_gone}
             kept += [one for one in folders if one not in gone]
-            removed(sum(one.files for one in folders))
+            count(sum(one.files for one in folders))
         for _ in pool.map(lambda one: platform.store.delete(one.uri), plan.leftovers):
-            removed(1)
+            count(1)
     return kept
 
 
@@ -63,7 +62,7 @@ def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
 
 
 def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExecutor) -> list[Folder]:
-    """Take the manifests away, except of what is used by now; the folders that nothing uses."""
+    """Take the manifests away of all folders that are not used by now; the folders that nothing uses."""
     model, bucket = folders[0].model, platform.bucket
     free: list[Folder] = []
     unused = _unused(folders, model, platform)
@@ -71,7 +70,7 @@ def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExe
     list(pool.map(lambda one: take_manifest_away(model, one.version, bucket), sealed))
     try:
         free = _unused(unused, model, platform)
-    finally:  # without an answer all are put back
+    finally:  # if the second look fails, all are put back
         used = set(folders) - set(free)
         list(pool.map(lambda one: put_manifest_back(model, one.version, bucket), used))
     return free

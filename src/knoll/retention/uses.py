@@ -1,9 +1,9 @@
-"""Which versions of a model are used, and by what: read from the Model and from what serves, never from the
-bucket alone.
+"""Which versions of a model are used, and by what.
 
-A Model uses whatever version it names, in its slot or in any other field: `kubectl annotate model.knoll.dev
-digits pin=v000007` is an alias that keeps a version. An InferenceService or a Revision uses the version whose
-URI stands anywhere in it, whoever made it; a Revision to which nothing routes does not.
+A Model uses each version that it names, in its slot or in any other field. So `kubectl annotate
+model.knoll.dev digits pin=v000007` keeps that version. An InferenceService uses each version whose URI is
+anywhere in it, and so does a Revision that gets requests, also if knoll did not make them. Objects in the
+bucket, such as reports, are no use.
 """
 
 import json
@@ -28,8 +28,8 @@ _NAME = re.compile(r"v\d{6,}")
 
 @dataclass(frozen=True)
 class Uses:
-    """Why each used version is used, by its name; the number of the one that serves, and those that were
-    refused: other newer ones may yet be tried."""
+    """Why each used version is used, by its name. `tried` is the number of the version that serves. Newer
+    versions may still be tried, unless they were `refused`."""
 
     reasons: Mapping[str, str]
     tried: int
@@ -37,9 +37,9 @@ class Uses:
 
 
 def read_uses(model: str, platform: Platform) -> Uses:
-    """What uses the versions of a model now. The slot of a Model that is gone, or has come back, is what its
-    rollouts have left."""
-    document = _declared(model, platform)
+    """What uses the versions of a model now. If the Model has no slot, because it is deleted or was created
+    again, the slot follows from the records of its rollouts."""
+    document = _find_model(model, platform)
     slot = slot_from_status(document.get("status") or {})
     if slot == Slot():
         slot = slot_from_records(model, platform.bucket)
@@ -48,8 +48,8 @@ def read_uses(model: str, platform: Platform) -> Uses:
 
 
 def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:
-    """The same of values: `serving` are InferenceServices and Revisions, `place` is where the versions of the
-    model lie. Pure."""
+    """Decide that for documents that were read. `serving` are InferenceServices and Revisions, and `place` is
+    where the versions of the model are. Pure."""
     named = {
         version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)
     }
@@ -66,7 +66,7 @@ def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: s
     return Uses(reasons, champion_number(slot), frozenset(slot.quarantine))
 
 
-def _declared(model: str, platform: Platform) -> Document:
+def _find_model(model: str, platform: Platform) -> Document:
     try:
         return platform.cluster.get("Model", model)
     except NotFound:
@@ -74,8 +74,8 @@ def _declared(model: str, platform: Platform) -> Document:
 
 
 def _is_live(document: Document, services: str) -> bool:
-    """Whether requests can reach it: a Revision in reserve has no route, unless an InferenceService still
-    speaks of it."""
+    """Whether requests can reach it. A Revision in reserve has no route, unless an InferenceService names
+    it."""
     is_reserve = label_of(document, ROUTING_STATE_LABEL) == "reserve"
     return not is_reserve or json.dumps(document["metadata"]["name"]) in services
 

@@ -1,4 +1,4 @@
-"""The offline gate: may this version see traffic at all? A pure decision over two manifests."""
+"""The offline gate: whether a version may get traffic at all. A pure decision over two manifests."""
 
 from knoll.models import GateSpec
 from knoll.records.manifest import Manifest
@@ -7,7 +7,7 @@ __all__ = ["why_not"]
 
 
 def why_not(gate: GateSpec | None, candidate: Manifest, champion: Manifest | None) -> str:
-    """Why the candidate may not be tried, in words with its numbers; "" when it may."""
+    """Why the candidate may not be tried, with its numbers; "" if it may."""
     if gate is None:
         return ""
     value = candidate.metrics.get(gate.metric)

@@ -1,8 +1,8 @@
-"""The InferenceService as a pure function of Model and slot, and its status as KServe writes it, read back.
+"""The InferenceService as a pure function of Model and slot, and what its status says.
 
-`predictor.containers` and not `predictor.model`: without a storageUri the latter would mean multi-model
-serving, and with one KServe's own initializer, which checks no digest, would fetch the version. The canary
-percentage and the version change in one write.
+The document has `predictor.containers`, not `predictor.model`. Without a storageUri the latter would mean
+multi-model serving. With one KServe's own initializer would fetch the version, and that checks no digest. The
+canary percentage and the version change in one write.
 """
 
 import math
@@ -24,17 +24,17 @@ __all__ = ["Observed", "asked", "desired", "holds", "inference_service", "newest
 
 _CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
-# KServe's; its webhook (0.19) refuses to let it be added later where a mode is named
+# KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 
 
 def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
-    """What must serve now: None when nothing may, as after the rollback of a first version.
+    """What must serve now; None if nothing may, as after the rollback of a first version.
 
-    Rolling back restores the champion's spec with 0 % for the newest revision. So a bad candidate gets
-    nothing while the champion's new revision starts, and removing the field then promotes a champion. After a
-    bake KServe knows no other revision to route to: there the candidate serves until the champion's is ready.
+    A rollback restores the champion's spec with 0 % for the newest revision. So a bad candidate gets no
+    traffic while the champion's new revision starts. Without the percentage that revision is then promoted.
+    After a bake KServe has no other revision to route to: the candidate serves until the champion's is ready.
     """
     if slot.phase in ("Deploying", "Canary"):
         return inference_service(model, slot.candidate, slot.percent if slot.champion else None, settings)
@@ -50,7 +50,7 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
 def inference_service(
     model: Model, version: str, canary_percent: int | None, settings: Settings, attempt: int = 0
 ) -> Document:
-    """The document that serves a version, with `canary_percent` of the traffic on trial; another `attempt` is
+    """The document that serves a version, with `canary_percent` of the traffic. Another `attempt` makes
     another Revision."""
     predictor: dict[str, Any] = {
         "labels": {VERSION_LABEL: version},
@@ -138,9 +138,9 @@ def holds(live: Any, wanted: Any) -> bool:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is seen of the version that is wanted: is its revision the newest one and ready, what part of the
-    traffic does it get, and at which URL can it be reached past the traffic split. `failure` says why it can
-    never serve, `trouble` why it does not serve yet."""
+    """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
+    the traffic, and its URL past the traffic split. `failure` says why it can never serve, and `trouble` why
+    it does not serve yet."""
 
     is_ready: bool = False
     percent: int = 0
@@ -150,19 +150,18 @@ class Observed:
 
 
 def newest_revision(service: Document | None) -> str:
-    """Name of the Revision that an InferenceService made last; "" before the first one."""
+    """Name of the newest Revision of an InferenceService; "" before the first one."""
     return str(_predictor(service).get("latestCreatedRevision") or "")
 
 
 def observe(
     service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
 ) -> Observed:
-    """Read the InferenceService, its newest Revision, and the Pods of that one.
+    """Read the InferenceService, its newest Revision, and that Revision's Pods.
 
-    Right after a write both tell of the version before: only a Revision that is labelled with `version` says
-    anything about it. `Ready` of the InferenceService is not used: it is Unknown in the middle of an update
-    that serves well. Pods are asked because Knative says that a new Revision keeps crashing only when its
-    progress deadline is over.
+    Right after a write the first two may still be about the version before. So only a Revision with the label
+    `version` counts. `Ready` of the InferenceService is not used: it is Unknown during an update that serves
+    well. The Pods show at once that a Revision crashes; Knative says so only after the progress deadline.
     """
     if service is None or revision is None or _version(revision) != version:
         return Observed()
@@ -190,8 +189,8 @@ def _version(revision: Document) -> str:
 
 
 def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
-    """The tagged route. On a cluster its URL is the gateway's, which need not resolve there; the tag before
-    the address does."""
+    """The tagged route. On a cluster the gateway's URL need not resolve, but the address with the tag before
+    it does."""
     address = (predictor.get("address") or {}).get("url") or ""
     if tagged and address:
         scheme, _, host = address.partition("://")
@@ -200,7 +199,7 @@ def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
 
 
 def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
-    """Why the Revision can never serve, and why it does not yet: a process that has ended for a reason that
+    """Why the Revision can never serve, and why it does not serve yet. A process that ended for a reason that
     may pass is started again."""
     if found is None:
         return "", ""
@@ -219,7 +218,7 @@ def _not_ready(revision: Document) -> tuple[str, str] | None:
 
 
 def _crash(pods: Sequence[Document]) -> tuple[str, str] | None:
-    """The same of the server's last end in any of the Pods."""
+    """Exit code and message of the server's last end in any of the Pods."""
     for container in (
         one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or []
     ):
