@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters.letters import read_dead_letters
@@ -27,20 +27,9 @@ EVENT = Event(
 )
 
 
-class Clock:
-    """Each look at it is a minute later."""
-
-    def __init__(self) -> None:
-        self._minutes = 0
-
-    def now(self) -> datetime:
-        self._minutes += 1
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=self._minutes)
-
-
 @pytest.fixture
 def platform(tmp_path: Path) -> Platform:
-    clock = Clock()
+    clock = MemoryClock(step=60)
     cluster = LocalCluster(tmp_path / "knoll.db", "default", clock)
     return Platform(MemoryStore(), cluster, HttpEvents(""), HttpPredictors(), clock, Settings(home=tmp_path))
 

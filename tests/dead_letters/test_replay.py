@@ -3,14 +3,15 @@ history."""
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters import handler
@@ -58,40 +59,19 @@ NOTIFICATION = json.dumps(
 ).encode()
 
 
-class Clock:
-    """Each look at it is a second later."""
-
-    def __init__(self) -> None:
-        self._seconds = 0
-
-    def now(self) -> datetime:
-        self._seconds += 1
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._seconds)
-
-
-@dataclass
-class Broker:
-    """Takes events, and lets them die as often as it is told to."""
-
-    taken: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.taken.append(event)
+@pytest.fixture
+def broker() -> MemoryEvents:
+    return MemoryEvents()
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def platform(broker: Broker) -> Platform:
+def platform(broker: MemoryEvents) -> Platform:
     return Platform(
         MemoryStore(),
-        MemoryCluster("default", Clock()),
+        MemoryCluster("default", MemoryClock(step=1)),
         broker,
         HttpPredictors(),
-        Clock(),
+        MemoryClock(step=1),
         Settings(home=Path("/nowhere")),
     )
 
@@ -113,7 +93,7 @@ def _no_body(headers: Mapping[str, str], body: bytes) -> None:
     raise AssertionError(f"{headers} {body!r} is no event")
 
 
-def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: Broker) -> None:
+def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: MemoryEvents) -> None:
     """With its id and source, so that handlers know it, and without what the broker has added; asked for
     twice it is one replay."""
     handler.handle(DEAD, platform)
@@ -150,7 +130,7 @@ def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() 
 
 
 def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(
-    platform: Platform, broker: Broker
+    platform: Platform, broker: MemoryEvents
 ) -> None:
     """The same death delivered again counts once, in the order of the deaths; the letter is dead until a
     replay is taken for good."""
@@ -206,7 +186,7 @@ def test_the_same_letter_is_one_whatever_the_uid_of_its_trigger(platform: Platfo
     ]
 
 
-def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: Broker) -> None:
+def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: MemoryEvents) -> None:
     """Refused again it is one more death; what then comes of it is published."""
     for _ in range(2):
         assert answer("ingest", {}, b'{"Records": [{}]}', platform).status == 422
@@ -233,7 +213,7 @@ def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> 
     assert "knoll dlq show" in error.value.fix
 
 
-def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, broker: Broker) -> None:
+def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, broker: MemoryEvents) -> None:
     """What is wanted stays so, until the broker takes it."""
     handler.handle(DEAD, platform)
     handler.handle(replace(DEAD, id="2"), platform)
@@ -241,14 +221,12 @@ def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, 
     for one in (first, second):
         want_replay(one, "alice", platform)
 
-    class Picky(Broker):
-        def publish(self, event: Event) -> None:
-            if event.id == "1":
-                raise Unavailable("later")
-            broker.publish(event)
+    def refuse_the_first(event: Event) -> None:
+        if event.id == "1":
+            raise Unavailable("later")
 
     with pytest.raises(Unavailable):
-        tick(replace(platform, events=Picky()))
+        tick(replace(platform, events=MemoryEvents(broker.taken, refuse_the_first)))
     assert [(one.last.event and one.last.event.id, one.state) for one in letters(platform)] == [
         ("1", "Wanted"),
         ("2", "Replayed"),
@@ -257,7 +235,7 @@ def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, 
     assert [event.id for event in broker.taken] == ["2", "1"]
 
 
-def test_what_is_dropped_is_gone_and_is_not_replayed(platform: Platform, broker: Broker) -> None:
+def test_what_is_dropped_is_gone_and_is_not_replayed(platform: Platform, broker: MemoryEvents) -> None:
     """With its history and what was wanted of it."""
     handler.handle(DEAD, platform)
     want_replay(only(platform), "alice", platform)
@@ -322,13 +300,13 @@ class _Port:
 
 @pytest.mark.parametrize("how", ["before", "after", "lost"])
 def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(
-    how: str, broker: Broker, platform: Platform
+    how: str, broker: MemoryEvents, platform: Platform
 ) -> None:
     """At every call of a port: of who asks for it, of the tick that does it, and of the function that is told
     when it dies again."""
     ended = 0
     for at in range(1, 30):
-        world = replace(platform, store=MemoryStore(), events=Broker())
+        world = replace(platform, store=MemoryStore(), events=MemoryEvents())
         process = Mortal(at, how)
         try:
             _story(process.platform(world))

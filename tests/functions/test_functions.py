@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -106,7 +107,7 @@ def post(url: str, body: object) -> httpx.Response:
 
 
 @pytest.fixture
-def environment(tmp_path: Path, s3) -> dict[str, str]:  # type: ignore[no-untyped-def]
+def environment(tmp_path: Path, s3: Any) -> dict[str, str]:
     cluster = LocalCluster(tmp_path / "knoll.db", "default", SystemClock())
     spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
     cluster.create(
@@ -160,8 +161,8 @@ def test_ingest_agrees_to_be_sent_events_when_a_cloud_asks(environment: dict[str
 
 
 def test_a_dead_letter_is_kept_whatever_it_is_and_asked_for_again_without_a_store(
-    environment: dict[str, str], s3
-) -> None:  # type: ignore[no-untyped-def]
+    environment: dict[str, str], s3: Any
+) -> None:
     """Be it large, or no event at all."""
     large = event("com.example.large", "x" * 2_000_000)
     store = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")

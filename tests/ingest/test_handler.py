@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from ingest.test_interest import Sink, Time
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import OBJECT_CREATED, TICK, new_event
 from knoll.ingest import handler
 from knoll.ports import Platform
-from knoll.records.run import load_run, runs_uri
+from knoll.records.run import find_run, list_runs
 from knoll.settings import Settings
 
 
@@ -20,7 +21,7 @@ class World:
     """A Model that has been looked at, so that it is known for a second."""
 
     def __init__(self, gate: str) -> None:
-        self.time = Time()
+        self.time = MemoryClock()
         self.cluster = MemoryCluster("default", self.time)
         spec = {
             "family": "image-classifier",
@@ -36,10 +37,10 @@ class World:
         )
         store = MemoryStore(self.time.now)
         self.platform = Platform(
-            store, self.cluster, Sink(), HttpPredictors(), self.time, Settings(home=Path())
+            store, self.cluster, MemoryEvents(), HttpPredictors(), self.time, Settings(home=Path())
         )
         self.upload("a")
-        self.time.passes(5)
+        self.time.move(5)
         self.upload("a")
 
     def upload(self, name: str) -> None:
@@ -54,7 +55,7 @@ class World:
         )
 
     def tick(self) -> None:
-        self.time.passes(60)
+        self.time.move(60)
         handler.sweep(new_event(TICK, source="tick", time=self.time.now()), self.platform)
 
     def dataset(self) -> Any:
@@ -63,8 +64,9 @@ class World:
     def configs(self) -> list[Any]:
         """Those of all runs, in no order."""
         return [
-            load_run(self.platform.store.get(one.uri)).config
-            for one in self.platform.store.list(runs_uri("s3://knoll-models"))
+            run.config
+            for id, _ in list_runs("", self.platform.bucket)
+            if (run := find_run(id, self.platform.bucket))
         ]
 
 
@@ -125,7 +127,7 @@ def test_the_same_data_uploaded_again_is_shown_as_landed_as_soon_as_its_marker_i
 def test_objects_that_go_after_the_same_data_was_marked_again_open_no_run() -> None:
     world = World("marker")
     world.upload("b")
-    world.time.passes(5)
+    world.time.move(5)
     world.upload("b")
     before = len(world.configs())
     world.platform.store.delete("s3://data/digits/a")

@@ -3,74 +3,43 @@ while nobody can tell."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import ClusterUnavailable
-from knoll.events import Event
 from knoll.ingest.notifications import publish_notification
 from knoll.ports import Caches, Document, Platform
 from knoll.settings import Settings
 
 
-@dataclass
-class Time:
-    """A clock that stands until it is moved."""
-
-    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.present
-
-    def passes(self, seconds: float) -> None:
-        self.present += timedelta(seconds=seconds)
-
-
-@dataclass
-class Sink:
-    """A broker that takes every event."""
-
-    taken: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.taken.append(event)
-
-    def keys(self) -> list[str]:
-        """The keys of what was taken since the last time."""
-        keys = [event.data["s3"]["object"]["key"] for event in self.taken]
-        self.taken.clear()
-        return keys
-
-
-class Listing:
+class Listing(MemoryCluster):
     """A cluster that counts how often it is listed, and does not answer while it is down."""
 
-    def __init__(self, real: MemoryCluster) -> None:
-        self.real, self.listed, self.is_down = real, 0, False
+    def __init__(self, clock: MemoryClock) -> None:
+        super().__init__("default", clock)
+        self.listed, self.is_down = 0, False
 
     def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
         self.listed += 1
         if self.is_down:
             raise ClusterUnavailable("down")
-        return self.real.list(kind, labels)
-
-    def create(self, document: Document) -> Document:
-        return self.real.create(document)
+        return super().list(kind, labels)
 
 
 @dataclass
 class World:
     """A platform, and what stands behind it."""
 
-    clock: Time
-    sink: Sink
+    clock: MemoryClock
+    sink: MemoryEvents
     cluster: Listing
     platform: Platform
 
@@ -88,16 +57,18 @@ class World:
                 "s3": {"bucket": {"name": "data"}, "object": {"key": key}},
             }
             publish_notification(json.dumps({"Records": [record]}).encode(), self.platform)
-        return self.sink.keys()
+        published = [event.data["s3"]["object"]["key"] for event in self.sink.taken]
+        self.sink.taken.clear()
+        return published
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    clock, sink = Time(), Sink()
-    cluster = Listing(MemoryCluster("default", clock))
+    clock, sink = MemoryClock(), MemoryEvents()
+    cluster = Listing(clock)
     platform = Platform(
         MemoryStore(clock.now), cluster, sink, HttpPredictors(), clock, Settings(home=tmp_path)
-    )  # type: ignore[arg-type]
+    )
     return World(clock, sink, cluster, platform)
 
 
@@ -132,10 +103,10 @@ def test_a_model_is_known_a_second_after_it_was_applied_and_also_when_the_clock_
 ) -> None:
     assert world.tell("new/_SUCCESS") == []
     world.declare("new")
-    world.clock.passes(1)
+    world.clock.move(1)
     assert world.tell("new/_SUCCESS") == ["new/_SUCCESS"]
     world.declare("newer")
-    world.clock.passes(-60)
+    world.clock.move(-60)
     assert world.tell("newer/_SUCCESS") == ["newer/_SUCCESS"]
 
 
@@ -144,7 +115,7 @@ def test_while_the_models_cannot_be_listed_every_object_becomes_an_event(world: 
     world.cluster.is_down = True
     assert world.tell("marked/1.png", "marked/_SUCCESS") == ["marked/1.png", "marked/_SUCCESS"]
     world.cluster.is_down = False
-    world.clock.passes(1)
+    world.clock.move(1)
     assert world.tell("marked/1.png", "marked/_SUCCESS") == ["marked/_SUCCESS"]
 
 

@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
@@ -25,29 +26,16 @@ PREFIX = "s3://data/digits/"
 ROOT = "s3://knoll-models"
 
 
-@dataclass
-class Time:
-    """A clock that stands still until it is moved; with `step` it moves at each look."""
-
-    seconds: float = 0.0
-    step: float = 0.0
-
-    def now(self) -> datetime:
-        self.seconds += self.step
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-
-@dataclass
-class Nobody:
-    def publish(self, event: Event) -> None:
-        raise AssertionError(f"a look tells nobody: {event}")
+def refuse(event: Event) -> None:
+    """Look at the bucket without a word to others."""
+    raise AssertionError(f"a look publishes nothing: {event}")
 
 
 class CountingStore(MemoryStore):
     """A store that notes what is read of the users' objects, and which prefixes are listed."""
 
-    def __init__(self, time: Time) -> None:
-        super().__init__(lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=time.seconds))
+    def __init__(self, time: MemoryClock) -> None:
+        super().__init__(lambda: time.present)
         self.read: list[str] = []
         self.listed: list[str] = []
 
@@ -68,7 +56,7 @@ class World:
     model: Model
     platform: Platform
     store: CountingStore
-    time: Time
+    time: MemoryClock
     status: dict[str, Any] = field(default_factory=dict)
 
     def upload(self, **bodies: str) -> None:
@@ -77,9 +65,9 @@ class World:
 
     def marked(self, **bodies: str) -> None:
         """Upload and write the marker, each in a second of its own."""
-        self.time.seconds += 1
+        self.time.move(1)
         self.upload(**bodies)
-        self.time.seconds += 1
+        self.time.move(1)
         self.store.put(f"{PREFIX}_SUCCESS", b"")
 
     def manifest(self, **bodies: str) -> None:
@@ -101,11 +89,10 @@ class World:
 
 
 def world(home: Path, **landed: object) -> World:
-    time = Time()
+    time = MemoryClock()
     store = CountingStore(time)
-    platform = Platform(
-        store, MemoryCluster("default", time), Nobody(), HttpPredictors(), time, Settings(home=home)
-    )
+    cluster, events = MemoryCluster("default", time), MemoryEvents(before=refuse)
+    platform = Platform(store, cluster, events, HttpPredictors(), time, Settings(home=home))
     document = {
         "apiVersion": "knoll.dev/v1alpha1",
         "kind": "Model",
@@ -223,7 +210,7 @@ def test_data_that_landed_and_stays_costs_one_listing(tmp_path: Path) -> None:
     for when in ("marker", "quiet"):
         here = world(tmp_path, when=when)
         here.marked(a="1")
-        here.time.seconds += 60
+        here.time.move(60)
         here.look()
         assert isinstance(here.look(), Landed)
         assert here.store.listed == [PREFIX]
@@ -236,10 +223,10 @@ def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_lande
     here = world(tmp_path, when="quiet", quiet="30s", maxObjects=2)
     for body in ("1", "2", "1"):
         here.upload(a=body)
-        here.time.seconds += 60
+        here.time.move(60)
         assert names(here.look()) == "a"
     here.upload(b="new")
-    here.time.seconds += 1
+    here.time.move(1)
     assert "2 objects are there, 1 changed" in reason(here.look())
     here.upload(c="new")
     assert names(here.look()) == "abc"

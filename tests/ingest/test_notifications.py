@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters.letters import read_dead_letters
@@ -345,17 +346,7 @@ def test_any_json_is_read_or_rejected(message: object, type: str) -> None:
             continue
 
 
-class Sink:
-    """A broker that takes every event."""
-
-    def __init__(self) -> None:
-        self.taken: list[Event] = []
-
-    def publish(self, event: Event) -> None:
-        self.taken.append(event)
-
-
-def platform(folder: Path, sink: Sink) -> Platform:
+def platform(folder: Path, sink: MemoryEvents) -> Platform:
     clock = SystemClock()
     cluster = LocalCluster(folder / "knoll.db", "default", clock)
     spec = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/", "landed": {"when": "object"}}}
@@ -366,7 +357,7 @@ def platform(folder: Path, sink: Sink) -> Platform:
 
 
 def test_what_knoll_itself_writes_is_no_news(tmp_path: Path) -> None:
-    sink = Sink()
+    sink = MemoryEvents()
     ours = {
         **record(),
         "s3": {"bucket": {"name": "knoll-models"}, "object": {"key": "models/digits/v000001/manifest.json"}},
@@ -383,7 +374,7 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(
     tmp_path: Path, name: str, headers: dict[str, str]
 ) -> None:
     """Whoever sent it learns that it will never be right, and whoever looks finds it with the reason."""
-    world = platform(tmp_path, Sink())
+    world = platform(tmp_path, MemoryEvents())
     assert [answer("ingest", headers, b'{"Records": [{}]}', world).status for _ in range(2)] == [422, 422]
     (letter,) = read_dead_letters(world.bucket)
     assert letter.last.body == b'{"Records": [{}]}'
@@ -391,7 +382,7 @@ def test_a_store_that_is_refused_has_no_sink_so_its_body_is_kept_once(
 
 
 def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: Path) -> None:
-    world = platform(tmp_path, Sink())
+    world = platform(tmp_path, MemoryEvents())
     event = Event(
         "1",
         "/s",
@@ -405,7 +396,7 @@ def test_what_a_broker_brought_goes_to_its_sink_and_is_not_kept_twice(tmp_path: 
 
 def test_what_a_cloud_says_in_its_own_words_comes_back_in_the_one_form(tmp_path: Path) -> None:
     """Posted to the function past the broker, too: nobody would take its reply there."""
-    sink = Sink()
+    sink = MemoryEvents()
     event = event_from_json(json.loads((BODIES / "gcs" / "finalized.event.json").read_text()))
     assert handle(event, platform(tmp_path, sink)) is None
     assert [(one.type, one.data["s3"]["object"]["key"]) for one in sink.taken] == [(PUT, ODD)]
@@ -413,7 +404,7 @@ def test_what_a_cloud_says_in_its_own_words_comes_back_in_the_one_form(tmp_path:
 
 def test_the_model_bucket_is_no_dataset(tmp_path: Path) -> None:
     """What knoll writes there would train a version, which writes again, without end."""
-    world = platform(tmp_path, Sink())
+    world = platform(tmp_path, MemoryEvents())
     spec = {
         "family": "image-classifier",
         "dataset": {"uri": "s3://knoll-models/", "landed": {"when": "object"}},

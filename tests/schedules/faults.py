@@ -56,7 +56,7 @@ class Process:
     """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each
     call, with its number from 0.
 
-    A process that takes event after event has one `memory`, and is several of these.
+    A process that takes event after event is several of these with one `memory`.
     """
 
     world: Platform
@@ -125,21 +125,11 @@ class Process:
 
 @dataclass(frozen=True, eq=False)
 class _Port:
-    """Ports of processes that have their memory in common are the same: what was seen through one is known
-    through the other."""
+    """A port as the process sees it."""
 
     name: str
     real: Any
     process: Process
-
-    def __hash__(self) -> int:
-        return id(self.process.memory)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Port) and (other.name, other.process.memory) == (
-            self.name,
-            self.process.memory,
-        )
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         real = getattr(self.real, method)

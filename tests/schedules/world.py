@@ -110,11 +110,8 @@ class World:
         settings = _settings(self.quota)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
-        self.first = Process(self.platform)
-        self.seen = (
-            self.first.platform
-        )  # kept, because views end with the port through which they were seen first
-        recent_models(self.seen)
+        self.memory = Caches()
+        recent_models(Process(self.platform, memory=self.memory).platform)
         for name, document in self.models.items():
             self.cluster.create(document)
             self.past[name] = [Past(self.time.now(), {}, "")]
@@ -122,10 +119,10 @@ class World:
     def _process(self, strike: Strike) -> Process:
         """The process that carries out the next call."""
         if not self.releases:
-            return Process(self.platform, strike, memory=self.first.memory if self.remembers else Caches())
+            return Process(self.platform, strike, memory=self.memory if self.remembers else Caches())
         release = self._release()
         self.log.append(f"by a process of release: {release}")
-        memory = self.first.memory if self.remembers and release == "ours" else Caches()
+        memory = self.memory if self.remembers and release == "ours" else Caches()
         return Process(platform_of(release, self.platform, self.wrong), strike, memory=memory)
 
     def _release(self) -> Release:
