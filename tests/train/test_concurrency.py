@@ -1,5 +1,4 @@
-"""Queue, Replace and Forbid, the quota, and a cluster that takes no Job now: what becomes of the runs that
-wait."""
+"""Runs that wait: with Queue, Replace and Forbid, beyond the quota, and if the cluster denies the Job."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +56,7 @@ def outcome(platform: Platform, run: str) -> Any:
 
 
 def test_replace_ends_the_older_run_and_starts_the_newer_at_once() -> None:
-    """What was replaced has a new run when the same data lands again."""
+    """If data was replaced and lands again, it gets a new run."""
     platform = platform_with("Replace")
     clock = iter(range(1, 10))
     platform = replace(platform, store=MemoryStore(lambda: NOW.replace(second=next(clock, 59))))
@@ -70,7 +69,7 @@ def test_replace_ends_the_older_run_and_starts_the_newer_at_once() -> None:
     assert jobs(platform) == [again]
 
 
-def test_forbid_does_not_train_what_lands_while_a_run_is_live() -> None:
+def test_forbid_skips_data_that_lands_while_a_run_is_live() -> None:
     platform = platform_with("Forbid")
     first, second = train_all(platform, b"one", b"two")
     assert jobs(platform) == [first]
@@ -81,9 +80,9 @@ def test_forbid_does_not_train_what_lands_while_a_run_is_live() -> None:
     assert jobs(platform) == sorted([first, third])
 
 
-def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> None:
-    """Ingest was held up before it put the entry into the inbox, and the event comes once more; what lands
-    next is trained."""
+def test_a_run_that_has_ended_gets_no_job_if_it_is_opened_late() -> None:
+    """Ingest was held up before it wrote the inbox entry, and the event comes again. Data that lands next is
+    trained."""
     platform = platform_with("Forbid")
     first, second = train_all(platform, b"one", b"two")
     finish(platform, first, condition="Failed", reason="DeadlineExceeded")
@@ -96,7 +95,7 @@ def test_a_run_that_has_ended_gets_no_job_though_somebody_opens_it_late() -> Non
     assert jobs(platform) == sorted([first, third])
 
 
-def test_forbid_loses_nothing_that_lands_while_the_job_of_a_run_that_is_over_still_lives() -> None:
+def test_forbid_trains_data_that_lands_while_the_job_of_an_ended_run_still_lives() -> None:
     platform = platform_with("Forbid")
     (first,) = train_all(platform, b"one")
     platform.store.put(outcome_uri(ROOT, first), Outcome("succeeded", NOW.isoformat(), "v000001").encode())
@@ -155,8 +154,8 @@ def test_a_job_that_the_cluster_denies_is_shown_as_blocked_and_tried_again(way: 
 
 
 def test_of_two_jobs_that_are_started_in_the_same_moment_one_waits_again() -> None:
-    """Somebody who has seen another inbox starts the model's other run while this one is being started; both
-    are trained in the end."""
+    """Another process, which saw another inbox, starts the model's other run at the same time. In the end,
+    both are trained."""
 
     class Racing(MemoryCluster):
         other = ""

@@ -188,7 +188,7 @@ def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(pl
     assert len(set(jobs(platform))) == 3
 
 
-def test_data_that_is_being_deleted_is_not_trained_until_a_marker_says_that_it_shall_be(
+def test_data_that_is_being_deleted_is_not_trained_before_the_next_marker(
     platform: Platform,
 ) -> None:
     first = landed_of(platform, b"one", b"two", b"three")
@@ -201,7 +201,7 @@ def test_data_that_is_being_deleted_is_not_trained_until_a_marker_says_that_it_s
     assert land(platform) is not None
 
 
-def test_sweep_alone_starts_what_no_event_told_of(platform: Platform) -> None:
+def test_sweep_starts_runs_whose_events_were_lost(platform: Platform) -> None:
     upload(platform, b"one")
     tick = new_event(TICK, source="/test", time=NOW)
     ingest.sweep(tick, platform)
@@ -225,7 +225,7 @@ def test_a_failed_job_gets_an_outcome_once_and_frees_the_queue(platform: Platfor
     assert len(taken(platform)) == 1
 
 
-def test_an_event_that_names_a_run_that_nobody_opened_is_rejected(platform: Platform) -> None:
+def test_an_event_that_names_a_run_without_a_record_is_rejected(platform: Platform) -> None:
     landed = landed_of(platform, b"one")
     for data in (
         {**landed.data, "runId": "digits-" + "0" * 20},
@@ -239,7 +239,7 @@ def test_an_event_that_names_a_run_that_nobody_opened_is_rejected(platform: Plat
 
 
 def test_a_model_or_record_that_is_ill_does_not_stop_the_others(platform: Platform) -> None:
-    """Sweep goes on past a faulty Model, a record that is none and a model whose bucket does not answer."""
+    """Sweep continues after a faulty Model, a broken record and a bucket that does not answer."""
 
     class Picky(MemoryStore):
         def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -293,8 +293,8 @@ def test_any_order_of_duplicated_and_lost_events_ends_with_one_job_at_a_time_and
 
 
 def test_a_first_run_costs_three_calls_of_the_cluster_and_three_of_the_store(platform: Platform) -> None:
-    """The way from a landed dataset to its Job is short: Models, record, outcome and inbox side by side, the
-    Job, a look at all Jobs."""
+    """Models, record, outcome and inbox are read at the same time; then the Job is created, and all Jobs are
+    listed."""
     landed = landed_of(platform, b"one")
     counted, calls = counting(platform)
     train.handle(landed, counted)
@@ -323,7 +323,7 @@ def test_a_first_run_costs_three_calls_of_the_cluster_and_three_of_the_store(pla
     "body",
     [b"", b"[" * 100_000, b"{}", spoilt(resources=7), spoilt(deadline="soon")],
 )
-def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: Platform, body: bytes) -> None:
+def test_a_foreign_object_in_the_inbox_stops_only_its_own_run(platform: Platform, body: bytes) -> None:
     platform.cluster.create(model("almonds"))
     landed = landed_of(platform, b"one")
     platform.store.put(inbox_uri(platform.settings.model_root, RUN.id, RUN.data_at), body)
@@ -333,7 +333,7 @@ def test_somebody_elses_object_in_the_inbox_stops_no_run_but_its_own(platform: P
 
 
 def test_a_job_of_another_name_holds_its_models_turn(platform: Platform) -> None:
-    """Such as the one of a JobSink, which carries the model's label."""
+    """The Job of a JobSink is one, because it has the model's label."""
     labels = {"app.kubernetes.io/managed-by": "knoll", "knoll.dev/model": "digits"}
     platform.cluster.create(
         {
@@ -387,8 +387,8 @@ def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platfo
     assert (told.data["state"], told.data["reason"]) == ("waiting", reason)
 
 
-def test_what_the_trainer_says_is_not_overwritten_by_an_older_event(platform: Platform) -> None:
-    """Events arrive out of order: the Pod that could not start may train already."""
+def test_progress_of_the_trainer_is_not_overwritten_by_an_older_event(platform: Platform) -> None:
+    """Events arrive out of order: a Pod that could not start may train by now."""
     uri = progress_uri("s3://knoll-models", "digits-1")
     spoken = Progress("training", 40, 60, {}, (NOW + timedelta(seconds=1)).isoformat())
     platform.store.put(uri, spoken.encode())
@@ -401,7 +401,7 @@ def test_what_the_trainer_says_is_not_overwritten_by_an_older_event(platform: Pl
 
 @pytest.mark.parametrize("kind", ["Pod", "Job"])
 def test_a_pod_or_job_that_merely_runs_costs_nothing(platform: Platform, kind: str) -> None:
-    """Their events are many, and nothing follows from them."""
+    """There are many such events, and train does nothing for them."""
     landed = landed_of(platform, b"one")
     train.handle(landed, platform)
     (run,) = jobs(platform)

@@ -35,7 +35,7 @@ def pod(job: Document) -> Document:
 
 
 def test_the_golden_file_is_what_train_builds_for_two_nodes_with_gpus() -> None:
-    """The file is for reading, and for an API server to judge."""
+    """People read the file, and an API server checks it."""
     sink = "http://broker-ingress.knative-eventing.svc.cluster.local/knoll/default"
     assert yaml.safe_load(GOLDEN.read_text()) == document(
         TWO_NODES, sink=sink, trainer_node_selector={"knoll.dev/pool": "trainers"}
@@ -54,7 +54,7 @@ def test_one_node_with_one_process_needs_no_group() -> None:
     assert not any(name.startswith("kueue") for name in job["metadata"]["labels"])
 
 
-def test_one_failed_node_takes_the_others_along_and_costs_one_try() -> None:
+def test_when_one_node_fails_all_fail_and_that_is_one_try() -> None:
     """Three tries of a group of four are up to twelve failed Pods."""
     assert document(replace(RUN, nodes=4, retries=2))["spec"]["backoffLimit"] == 11
 

@@ -1,4 +1,4 @@
-"""What Pods tell of themselves, in the words of the kubelet and the scheduler."""
+"""Why a Pod does not start, and how it ended, in the words of the kubelet and the scheduler."""
 
 from typing import Any
 
@@ -44,13 +44,13 @@ def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str
         ({}, ""),
     ],
 )
-def test_what_keeps_a_pod_from_starting(found: dict[str, Any], why: str) -> None:
-    """Only what does not pass by itself: a Pod that is being created is on its way."""
+def test_why_a_pod_does_not_start(found: dict[str, Any], why: str) -> None:
+    """A Pod that is being created will start, so nothing is said about it."""
     assert obstacle(found) == why
 
 
 def test_an_obstacle_fits_into_a_table() -> None:
-    """However much the scheduler has to say."""
+    """A long message of the scheduler is cut."""
     assert (
         len(obstacle(pod("Pending", conditions=[scheduled("False", "Unschedulable", "taint " * 100)]))) == 200
     )

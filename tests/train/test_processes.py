@@ -1,5 +1,4 @@
-"""`knoll-trainer` as a Job runs it: real processes, a real S3 server, and every way in which several of them
-can end."""
+"""`knoll-trainer` as a Job runs it: real processes, a real S3 server, and every way to end."""
 
 import json
 import os
@@ -90,11 +89,11 @@ class World:
         return self.started[-1]
 
     def log(self) -> str:
-        """What all of them have said."""
+        """The logs of all processes."""
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
 
     def state(self, run: str) -> str:
-        """What the run's progress says; empty without one."""
+        """The state in the run's progress; empty without a record."""
         listed = [one.uri for one in self.store.list(progress_uri(self.root, run))]
         return load_progress(self.store.get(listed[0])).state if listed else ""
 
@@ -139,7 +138,7 @@ def ranks_of(trainer: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) -> None:
-    """One of them scores, exports and publishes; started again, the run is known to have ended."""
+    """One process scores, exports and publishes. If the run is started again, it has ended already."""
     run = world.run(some, processes=2)
     assert world.start(run).wait(120) == 0, world.log()
     outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
@@ -151,8 +150,7 @@ def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) ->
 
 
 def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> None:
-    """Each node is told by the variables of its Job where the first one is; the last to start is waited
-    for."""
+    """The variables of the Job tell each node where the first one is. The nodes wait for the last one."""
     run = world.run(some, nodes=2)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -165,7 +163,7 @@ def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> Non
 
 
 def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[str, bytes]) -> None:
-    """All processes find the fault, one writes it down, and the exit code is that of one process alone."""
+    """All processes find the fault, and one writes it. The exit code is that of a single process."""
     run = world.run({**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"}, processes=2)
     assert world.start(run).wait(120) == 65, world.log()
     outcome = load_outcome(world.store.get(outcome_uri(world.root, run)))
@@ -177,8 +175,7 @@ def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[
 def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_outcome(
     world: World, some: dict[str, bytes], who: str, until: Until, is_gone: Callable[[int], bool]
 ) -> None:
-    """SIGTERM to the trainer is a preemption; a rank that is killed is a failure that may pass. Either is to
-    be tried again."""
+    """After SIGTERM to the trainer, and after a killed rank, the run can be tried again, with no outcome."""
     run = world.run(some, {**CONFIG, "epochs": 100000}, processes=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
@@ -195,7 +192,7 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
 def test_no_process_outlives_a_trainer_that_is_killed(
     world: World, some: dict[str, bytes], until: Until, is_gone: Callable[[int], bool]
 ) -> None:
-    """kill -9, which nobody can pass on: the kernel ends the rest."""
+    """No process can pass kill -9 on: the kernel ends the others."""
     run = world.run(some, {**CONFIG, "epochs": 100000}, processes=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
@@ -212,7 +209,7 @@ def event(path: Path, kind: str, data: Any) -> Path:
 
 
 def test_the_event_of_a_job_sink_has_its_run_trained(world: World, some: dict[str, bytes]) -> None:
-    """The folder is what a JobSink mounts."""
+    """A JobSink mounts a folder."""
     run = world.run(some)
     (world.folder / "jobsink").mkdir()
     landed = event(world.folder / "jobsink" / "event", DATASET_LANDED, {"model": "digits", "runId": run})
@@ -224,7 +221,7 @@ def test_the_event_of_a_job_sink_has_its_run_trained(world: World, some: dict[st
 
 
 def test_an_event_that_asks_for_no_run_is_refused_for_good(world: World) -> None:
-    """So is a file that is no event, or none at all; the log says what would be right."""
+    """A file without an event, and a missing file, are refused, too; the log says how to mend it."""
     wrong = event(world.folder / "wrong", "any.type", {"name": "digits"})
     torn = world.folder / "torn"
     torn.write_text("{")

@@ -1,5 +1,4 @@
-"""Threads of one process share passes: none acts on what another one is changing, and what covers all of them
-is done once."""
+"""Threads of one process share passes: only one acts at a time, and one pass serves all that wait."""
 
 import threading
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from train.test_handler import NOW, model
 MODELS, QUOTA, THREADS = 30, 4, 16
 
 
-def test_all_who_ask_while_a_pass_goes_on_share_the_next_one() -> None:
+def test_threads_that_ask_during_a_pass_share_the_next_one() -> None:
     flight, passes = SingleFlight(), []
     tickets = [flight.ticket()]
 
@@ -41,7 +40,7 @@ def test_all_who_ask_while_a_pass_goes_on_share_the_next_one() -> None:
     assert passes == [1, 6]
 
 
-def test_a_pass_that_failed_covers_nobody() -> None:
+def test_a_pass_that_failed_covers_no_ticket() -> None:
     flight, passes = SingleFlight(), []
     first, second = flight.ticket(), flight.ticket()
 
@@ -54,7 +53,7 @@ def test_a_pass_that_failed_covers_nobody() -> None:
     assert passes == [second]
 
 
-def test_nobody_begins_a_pass_while_another_thread_is_in_one() -> None:
+def test_no_thread_begins_a_pass_during_another_one() -> None:
     flight, most = SingleFlight(), []
     inside = threading.Semaphore(1)
 
@@ -103,7 +102,7 @@ def test_threads_of_one_process_create_no_job_in_vain_and_none_beyond_the_quota(
 
 
 def told_of(platform: Platform) -> Callable[[str], None]:
-    """A function that tells ingest of a model's marker, and train of what has landed."""
+    """A function that sends a model's marker to ingest, and the landed dataset to train."""
 
     def tell(name: str) -> None:
         data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"{name}/_SUCCESS"}}}

@@ -38,7 +38,7 @@ def test_the_oldest_of_each_model_starts_and_the_rest_wait() -> None:
     assert (plan.blocked, plan.skip) == ([], {})
 
 
-def test_a_live_job_holds_its_models_turn_whosever_it_is() -> None:
+def test_any_live_job_of_a_model_holds_its_turn() -> None:
     entries = [entry("digits", 1), entry("faces", 2)]
     assert plan_turns(entries, [job("digits", 1)], QUEUE, 9).start == [entry("faces", 2)]
     assert plan_turns(entries, [job("digits", 7, name="sink-1")], QUEUE, 9).start == [entry("faces", 2)]
@@ -70,14 +70,14 @@ def test_replace_ends_all_but_the_newest_and_starts_that_at_once() -> None:
     assert plan_turns([entry("digits", 3)], [job("digits", 3)], {"digits": "Replace"}, 1).skip == {}
 
 
-def test_forbid_skips_what_lands_while_a_run_is_live() -> None:
+def test_forbid_skips_data_that_lands_while_a_run_is_live() -> None:
     entries = [entry("digits", 1), entry("digits", 2)]
     plan = plan_turns(entries, [job("digits", 1)], {"digits": "Forbid"}, 9)
     assert (plan.start, list(plan.skip)) == ([], [entry("digits", 2)])
     assert plan_turns(entries, [], {"digits": "Forbid"}, 9).start == [entry("digits", 1)]
 
 
-def test_forbid_lets_what_lands_wait_for_the_job_of_a_run_that_is_over() -> None:
+def test_forbid_lets_data_wait_for_the_job_of_an_ended_run() -> None:
     entries, jobs = [entry("digits", 1), entry("digits", 2)], [job("digits", 1)]
     assert forbidding(
         entries, [*jobs, job("digits", 3, ended="Complete"), job("faces", 1)], {"digits": "Forbid"}
@@ -87,8 +87,8 @@ def test_forbid_lets_what_lands_wait_for_the_job_of_a_run_that_is_over() -> None
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_two_live_jobs_of_a_model_everybody_gives_up_the_same(order: int) -> None:
-    """A Job that is no run of ours is never given up, and one that is going already does not count."""
+def test_of_two_live_jobs_of_a_model_all_processes_delete_the_same(order: int) -> None:
+    """A Job that is not of a run is never deleted, and a Job that is being deleted does not count."""
     old, new = (
         job("digits", 2, created="2026-01-01T00:00:00Z"),
         job("digits", 1, created="2026-01-01T00:00:01Z"),
@@ -101,8 +101,8 @@ def test_of_two_live_jobs_of_a_model_everybody_gives_up_the_same(order: int) -> 
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_beyond_the_quota_the_last_wait_again_unless_they_have_trained_for_a_while(order: int) -> None:
-    """Two deciders may each have seen room for one; who lowers the quota ends nothing."""
+def test_beyond_the_quota_the_last_jobs_are_deleted_unless_they_have_run_for_two_minutes(order: int) -> None:
+    """Two processes may each have seen room for one Job. A lower quota ends no run."""
     jobs = [
         job(model, number, created=f"2026-01-01T00:{number:02d}:00Z") for number, model in enumerate(QUEUE, 1)
     ][::order]

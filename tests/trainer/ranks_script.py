@@ -1,5 +1,4 @@
-"""What each process of a test does: train small families, and leave the weights, or how it ended, in a
-folder.
+"""One process of a test: it trains small families, and writes the weights, or how it ended, to a folder.
 
 python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted and dcgan in it,
 with commas.
@@ -21,8 +20,8 @@ from knoll.trainer.ranks import Ranks, join_ranks
 
 
 class Line:
-    """A straight line through points, with Adam: no batch norm, no chance, so that shares and whole batches
-    agree."""
+    """A straight line through points, with Adam. Without batch norm and random numbers, shares and whole
+    batches agree."""
 
     def build(self, config: FamilyConfig, about: Any) -> nn.ModuleDict:
         return nn.ModuleDict({"line": nn.Linear(3, 1)})
@@ -61,7 +60,7 @@ class Deserted(Line):
 
 
 def points(ill: bool) -> Examples:
-    """45 points, so that shares of a batch differ in size; in an ill set one of them is no number."""
+    """45 points, so that shares of a batch differ in size; in an ill set, one of them is not a number."""
     chance = torch.Generator().manual_seed(1)
     columns = torch.randn(45, 3, generator=chance)
     values = columns.sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Archives are read as the folders that they hold, and never further than the limits."""
+"""Archives are read as folders, up to the limits."""
 
 import io
 import zipfile
@@ -19,7 +19,7 @@ def archive(members: Mapping[str, bytes]) -> bytes:
     return body.getvalue()
 
 
-def test_members_stand_in_the_place_of_their_archive() -> None:
+def test_members_take_the_place_of_their_archive() -> None:
     files = unpack_archives(
         {"a/1.png": b"1", "more.zip": archive({"b/": b"", "b/2.png": b"2", "../../c/3.png": b"3"})}
     )
@@ -35,12 +35,12 @@ def test_members_stand_in_the_place_of_their_archive() -> None:
         archive({"a": bytes(5000)}).replace(b"\0", b"\1"),
     ],
 )
-def test_an_archive_that_is_not_whole_is_named(body: bytes) -> None:
+def test_a_broken_archive_is_named(body: bytes) -> None:
     with pytest.raises(InvalidData, match=r"broken\.zip"):
         unpack_archives({"broken.zip": body})
 
 
-def test_a_bomb_is_read_to_the_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_MOST_BYTES", 10_000)
     assert len(unpack_archives({"fits.zip": archive({"a": bytes(9_999)})})["fits.zip/a"]) == 9_999
     with pytest.raises(InvalidData, match=r"bomb\.zip unpacks to more than"):

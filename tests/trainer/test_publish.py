@@ -82,7 +82,7 @@ def test_runs_at_the_same_time_never_share_a_number() -> None:
 
 @pytest.mark.parametrize("writes", range(5))
 def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int) -> None:
-    """Claim, three files, manifest: wherever the first attempt ends there is no version, and the second makes
+    """Claim, three files, manifest: wherever the first attempt ends, there is no version. The second makes
     number 1."""
     store = FailingStore()
     store.writes_left = writes
@@ -127,7 +127,7 @@ def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
 
 
 def test_a_run_keeps_the_number_that_knoll_0_1_claimed_for_it() -> None:
-    """Such a claim is the run id alone; a claim that nobody can read is another run's."""
+    """Such a claim is the run id alone. A claim that cannot be read belongs to another run."""
     store = MemoryStore()
     store.put(claim_uri(ROOT, "digits", "v000003"), OLD_RUN.encode())
     store.put(claim_uri(ROOT, "digits", "v000004"), b"rubbish")

@@ -30,7 +30,7 @@ def run(folder: Path, what: str, processes: int) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one process and two have left."""
+    """The folder that one process and two have written to."""
     place = tmp_path_factory.mktemp("ranks")
     for what, processes in (("line", 1), ("line,dcgan,ill", 2)):
         ended = run(place, what, processes)
@@ -44,7 +44,7 @@ def weights(folder: Path, what: str, rank: int, world: int) -> dict[str, torch.T
 
 
 def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:
-    """Also with shares that differ in size; weights and mean losses agree up to rounding."""
+    """Weights and mean losses agree up to rounding, also if shares differ in size."""
     alone, together = weights(folder, "line", 0, 1), weights(folder, "line", 0, 2)
     for name, value in alone.items():
         torch.testing.assert_close(together[name], value, rtol=1e-5, atol=1e-6)
@@ -52,22 +52,21 @@ def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:
 
 @pytest.mark.parametrize("what", ["line", "dcgan"])
 def test_every_process_ends_with_the_same_weights_to_the_last_bit(folder: Path, what: str) -> None:
-    """With one optimiser and with two, the statistics of batch norm included; and they have learnt
-    something."""
+    """With one optimiser and with two; the statistics of batch norm agree, too."""
     first, second = (weights(folder, what, rank, 2) for rank in (0, 1))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_loss_that_is_no_number_in_one_process_ends_them_all_alike(folder: Path) -> None:
-    """The bad example lies in one share only."""
+def test_a_loss_that_is_not_finite_in_one_process_ends_all(folder: Path) -> None:
+    """Only one share has the bad example."""
     told = {(folder / f"ill-{rank}-of-2.txt").read_text() for rank in (0, 1)}
     assert len(told) == 1
     assert "the line loss is nan" in told.pop()
 
 
-def test_nobody_waits_for_a_process_that_has_failed(tmp_path: Path) -> None:
-    """The others hear of it at once, and torchrun ends."""
+def test_no_process_waits_for_one_that_has_failed(tmp_path: Path) -> None:
+    """The others end at once, and so does torchrun."""
     ended = run(tmp_path, "deserted", 2)
     assert ended.returncode != 0
     assert "a fault of one process" in ended.stderr

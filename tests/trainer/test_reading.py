@@ -55,7 +55,7 @@ class World:
         self.store.put(f"{PREFIX}_SUCCESS", b"")
 
     def tick(self) -> Run | None:
-        """What ingest opens at a tick, if anything."""
+        """The run that ingest opens at a tick; None if it opens none."""
         before = set(self.runs())
         ingest.sweep(new_event(TICK, source="/test", time=self.platform.clock.now()), self.platform)
         new = set(self.runs()) - before
@@ -73,7 +73,7 @@ class World:
         ]
 
     def change(self, run: Run, change: Callable[[Dataset], Dataset]) -> None:
-        """Overwrite the run's snapshot, as nobody of ours does."""
+        """Overwrite the run's snapshot, which knoll never does."""
         self.store.put(run.dataset_uri, change(load_dataset(self.store.get(run.dataset_uri))).encode())
 
 
@@ -91,7 +91,7 @@ def world(home: Path, *, keeps_versions: bool = False) -> World:
     return here
 
 
-def test_a_run_reads_what_was_pinned(tmp_path: Path) -> None:
+def test_a_run_reads_the_state_in_its_snapshot(tmp_path: Path) -> None:
     here = world(tmp_path)
     assert read_data(here.opened(), here.platform) == UPLOADED
 
@@ -101,7 +101,7 @@ def test_a_run_reads_what_was_pinned(tmp_path: Path) -> None:
 def test_data_that_is_replaced_while_it_is_read_ends_the_run_and_no_bytes_mix(
     tmp_path: Path, name: str, is_deleted: bool
 ) -> None:
-    """Whichever object it is, with the others read as they were; the reason names it."""
+    """Each object in turn is replaced, while the others stay; the reason names it."""
     here = world(tmp_path)
     run, uri = here.opened(), PREFIX + name
     here.store.before[uri] = lambda: here.store.delete(uri) if is_deleted else here.store.put(uri, b"new")
@@ -128,8 +128,8 @@ def test_a_bucket_that_keeps_versions_gives_the_run_its_data_in_every_attempt(
 
 
 def test_a_run_that_was_opened_too_late_does_not_go_back_to_old_data(tmp_path: Path) -> None:
-    """Ingest looked, was held up while newer data landed, and then opened the run: it would be newer than the
-    run of the newer data."""
+    """Ingest listed the data, was held up while newer data landed, and then opened the run. That run would be
+    newer than the run of the newer data."""
     here = world(tmp_path, keeps_versions=True)
     run = here.opened()
     here.upload(a=b"new")
@@ -140,7 +140,7 @@ def test_a_run_that_was_opened_too_late_does_not_go_back_to_old_data(tmp_path: P
 
 
 def test_data_that_comes_back_while_it_is_read_is_read_again_later(tmp_path: Path) -> None:
-    """What the listing shows has not changed: the attempt fails, and the run does not."""
+    """The listing has not changed, so the attempt fails, but the run does not."""
     here = world(tmp_path)
     run = here.opened()
 
@@ -164,20 +164,20 @@ def test_data_that_comes_back_while_it_is_read_is_read_again_later(tmp_path: Pat
     assert read_data(run, here.platform) == UPLOADED
 
 
-def test_bytes_with_another_sha256_than_the_manifest_said_are_not_learnt_from(tmp_path: Path) -> None:
-    """Whoever damaged them: the trainer does not trust that the etag says it all."""
+def test_bytes_with_another_sha256_than_in_the_manifest_are_not_learnt(tmp_path: Path) -> None:
+    """The trainer does not trust the etag alone."""
     here = world(tmp_path)
     run = here.opened()
     right, wrong = (sha256(body).hexdigest() for body in (b"one", b"other"))
-    said(here, run, right)
+    set_sha256(here, run, right)
     assert read_data(run, here.platform) == UPLOADED
-    said(here, run, wrong)
+    set_sha256(here, run, wrong)
     with pytest.raises(StoreUnavailable, match=f"came with sha256 {right}, and had {wrong}"):
         read_data(run, here.platform)
 
 
-def said(here: World, run: Run, sha: str) -> None:
-    """Let the run's snapshot say that the first object has that sha256."""
+def set_sha256(here: World, run: Run, sha: str) -> None:
+    """Give the first object of the run's snapshot that sha256."""
     here.change(
         run,
         lambda dataset: replace(
@@ -195,7 +195,7 @@ def test_a_snapshot_of_other_data_is_refused(tmp_path: Path) -> None:
 
 
 def end(here: World, run: Run) -> str:
-    """How an attempt of the trainer ends the run."""
+    """End the run as the trainer would; the state of its outcome."""
     try:
         read_data(run, here.platform)
         outcome = Outcome("succeeded", "", version="v000001")
@@ -206,8 +206,7 @@ def end(here: World, run: Run) -> str:
 
 
 def test_from_a_to_b_and_back_to_a_the_data_that_stays_is_trained(tmp_path: Path) -> None:
-    """A run of A that found B is no run of A: when A is there again it has a new one, as often as that
-    happens, and only then."""
+    """If a run of A finds B, and A lands again, A gets a new run. That holds each time it happens."""
     here = world(tmp_path)
     first = here.opened()
     for body in (b"new", b"newer"):
@@ -232,8 +231,8 @@ def test_from_a_to_b_and_back_to_a_the_data_that_stays_is_trained(tmp_path: Path
     "outcome", [None, Outcome("succeeded", "", version="v000001"), Outcome("failed", "", reason="killed")]
 )
 def test_a_hint_alone_makes_no_second_run(tmp_path: Path, outcome: Outcome | None) -> None:
-    """An attempt that found other data was killed before it said so, and the run goes on, or has ended in
-    another way."""
+    """An attempt found other data, and was killed before it wrote the outcome. The run goes on, or has ended
+    in another way."""
     here = world(tmp_path)
     run = here.opened()
     here.store.put(superseded_uri(ROOT, run.id), b"{}")

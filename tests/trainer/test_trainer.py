@@ -1,4 +1,4 @@
-"""A run, from its record to its outcome, in every way it can end."""
+"""A run, from its record to its outcome, in every way that it can end."""
 
 import json
 import signal
@@ -127,7 +127,7 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
     assert "![confusion_matrix.png](confusion_matrix.png)" in text
 
 
-def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
+def test_the_events_name_the_run_and_its_cause(trained: World) -> None:
     """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the
     last progress is 100 %."""
     (succeeded,) = trained.told(TRAINING_SUCCEEDED)
@@ -148,7 +148,7 @@ def test_the_events_tell_the_run_and_where_it_came_from(trained: World) -> None:
 
 
 def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
-    """A second attempt answers as the first did, and writes nothing."""
+    """A second attempt has the exit code of the first, and writes nothing."""
     before, told = list(trained.store.list(ROOT + "/")), len(trained.events.taken)
     assert train(RUN, trained.platform) == 0
     assert list(trained.store.list(ROOT + "/")) == before
@@ -158,8 +158,7 @@ def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
 def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
     trained: World, some: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """SIGTERM gives 143 and no outcome; the next attempt makes the very version that an undisturbed run
-    makes."""
+    """SIGTERM gives 143 and no outcome. The next attempt makes the same version as an undisturbed run."""
     ready = world(tmp_path, some)
     ready.events.before = lambda event: (
         signal.raise_signal(signal.SIGTERM) if event.type == TRAINING_STARTED else None
@@ -178,7 +177,7 @@ def test_a_terminated_run_can_be_started_again_and_ends_with_the_same_bytes(
 def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(
     some: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """The outcome names the file, no version appears, and an event that nobody takes changes nothing."""
+    """The outcome names the file, there is no version, and a refused event changes nothing."""
 
     refused: list[str] = []
 
@@ -196,7 +195,7 @@ def test_a_corrupt_file_rejects_the_run_by_name_even_when_no_broker_listens(
 
 
 def test_data_that_changed_since_it_landed_fails_the_run(some: dict[str, bytes], tmp_path: Path) -> None:
-    """What is trained on is what was pinned, or nothing is."""
+    """A run trains on the data of its snapshot, or not at all."""
     ready = world(tmp_path, some)
     key = sorted(some)[0]
     ready.store.put(PREFIX + key, b"other bytes")
