@@ -107,6 +107,19 @@ def test_a_rollout_that_knoll_0_1_began_goes_on_with_its_counts(world: World) ->
     assert world.served() == ("v000002", 50)
 
 
+def test_a_rollout_without_its_fields_goes_on(world: World) -> None:
+    """Whatever is missing in the status, the phase begins again."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "rollout": {"percent": 20, "transition": {"action": "Later"}}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000002", 20)
+    assert world.served() == ("v000002", 50)
+
+
 def old_counts(world: World, instances: dict[str, list[int]]) -> None:
     document = world.platform.cluster.get("Model", "digits")
     rollout = document["status"]["rollout"]

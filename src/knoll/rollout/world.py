@@ -43,7 +43,7 @@ def record_step(model: str, slot: Slot, platform: Platform) -> None:
     """Write the record of the last decision and publish it, unless there is a record. A decision that only a
     newer knoll knows is left for that one to record."""
     made = slot.transition
-    if made is None or made.action not in _EVENTS:
+    if made is None or not made.version or made.action not in _EVENTS:
         return
     step = RolloutStep(model, made.version, **vars(made), step=slot.step, champion=slot.champion)
     if write_step(step, platform.bucket):
@@ -100,8 +100,10 @@ def see_version(slot: Slot, service: Document | None, platform: Platform) -> Obs
 
 
 def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: datetime) -> bool:
-    """Whether the InferenceService does not ask for what the slot wants, long after the slot was written: a
-    function was killed in between."""
-    if slot.phase == "Idle" or asked(live) == asked(wanted):
+    """Whether the time of the phase must begin again: it has none, or the InferenceService does not ask for
+    what the slot wants, long after the slot was written. Then a function was killed in between."""
+    if slot.phase == "Idle":
         return False
-    return now - datetime.fromisoformat(slot.since) > _PROMPT
+    if not slot.since:
+        return True
+    return asked(live) != asked(wanted) and now - datetime.fromisoformat(slot.since) > _PROMPT
