@@ -75,7 +75,7 @@ def test_the_flags_of_the_cluster_may_stand_anywhere(kn_model, kubeconfig, words
     result = kn_model(*words.format(flag=f"--kubeconfig {kubeconfig(CLOSED)}").split())
     assert result.exit_code == 1, result.output
     assert "Error: the API server did not answer" in result.stderr
-    assert "Fix: is the cluster up?" in result.stderr
+    assert "Fix: check that the cluster is up" in result.stderr
 
 
 def test_who_names_a_cluster_means_one(knoll, kubeconfig) -> None:

@@ -1,14 +1,13 @@
 """Kubernetes objects behind a real API server, over lightkube.
 
-In a Pod the service account says where the server is and which namespace is meant, elsewhere the kubeconfig
-does. Documents pass as they are: the API server judges them, and its refusals become the errors of the port.
+In a Pod, the service account says where the server is and which namespace is meant; elsewhere the kubeconfig
+does. Documents pass as they are: the API server checks them, and its refusals become the errors of the port.
 """
 
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 
 import httpx2
 from lightkube import ApiError, Client, KubeConfig
@@ -50,11 +49,19 @@ _DENIED = re.compile(
 _Resource = type[GenericNamespacedResource]
 
 
+def _generic(kind: str, version: str, plural: str) -> _Resource:
+    group, _, name = version.rpartition("/")
+    return create_namespaced_resource(group, name, kind, plural)
+
+
+_RESOURCES = {kind: _generic(kind, *names) for kind, names in _KINDS.items()}
+
+
 class KubernetesCluster:
     """`ports.Cluster` on an API server. Threads may share it.
 
-    An empty `namespace` means that of the service account or context; `kubeconfig` and `context` choose a
-    server outside of a cluster.
+    An empty `namespace` means that of the service account or context. `kubeconfig` and `context` choose a
+    server from outside of a cluster.
     """
 
     def __init__(self, namespace: str = "", *, kubeconfig: str = "", context: str = "") -> None:
@@ -64,7 +71,7 @@ class KubernetesCluster:
 
     @property
     def namespace(self) -> str:
-        """The namespace of all objects. Raises ClusterUnavailable when nothing says where the cluster is."""
+        """The namespace of all objects. Raises ClusterUnavailable if nothing says where the cluster is."""
         return str(self._client().namespace)
 
     def create(self, document: Document) -> Document:
@@ -84,8 +91,7 @@ class KubernetesCluster:
             return dict(self._client().get(_resource(kind), name))
 
     def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
-        """See `ports.Cluster.list`. Servers leave kind and apiVersion out of lists; here every document has
-        them."""
+        """See `ports.Cluster.list`. API servers leave kind and apiVersion out of lists; this adds them."""
         title = {"apiVersion": _KINDS.get(kind, ("",))[0], "kind": kind}
         with self._errors(kind, ""):
             found = [
@@ -102,8 +108,8 @@ class KubernetesCluster:
             )
 
     def delete(self, kind: str, name: str, *, version: str = "") -> None:
-        """See `ports.Cluster.delete`. What the object owns goes with it: a Job's Pods would be orphaned by
-        default."""
+        """See `ports.Cluster.delete`. The objects that it owns go with it; by default a Job's Pods would
+        stay."""
         options = {
             "propagationPolicy": CascadeType.BACKGROUND.value,
             **({"preconditions": {"resourceVersion": version}} if version else {}),
@@ -147,19 +153,19 @@ class KubernetesCluster:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ClusterUnavailable(
                 f"the API server did not answer: {_words(error)}",
-                fix="is the cluster up? kubectl cluster-info",
+                fix="check that the cluster is up: kubectl cluster-info",
             ) from error
 
     def _refusal(self, kind: str, name: str, error: ApiError) -> KnollError:
         code, reason, text = error.status.code, error.status.reason, error.status.message or str(error)
         title = f"{kind} {name}".strip()
         if _DENIED.match(text):
-            fix = "ask whoever has set the policy, or change what it objects to; it is tried again"
+            fix = "change what the policy objects to, or ask the cluster's admin; knoll tries again"
             return Forbidden(f"the cluster does not admit {title}: {text}", fix=fix)
         if code == 404 and (not name or not (error.status.details and error.status.details.name)):
             return ClusterUnavailable(
                 f"the cluster has no {kind}: {text}",
-                fix=f"install what defines it: make deploy for knoll ({title})",
+                fix=f"install the part that defines {kind}; for knoll's own kinds: make deploy",
             )
         if code == 404:
             return NotFound(f"there is no {title}")
@@ -174,7 +180,7 @@ class KubernetesCluster:
             return Rejected(f"the cluster refuses {title}: {text}")
         kind_of_error = Forbidden if code == 403 else ClusterUnavailable
         return kind_of_error(
-            f"the cluster did not serve {title}: {code} {text}",
+            f"the API server did not answer for {title}: {code} {text}",
             fix=f"kubectl auth can-i --list -n {self.namespace}",
         )
 
@@ -192,7 +198,7 @@ class KubernetesCluster:
                 single, namespace=self._namespace or None, timeout=httpx2.Timeout(_TIMEOUT), trust_env=False
             )
         except (ConfigError, OSError, KeyError, ValueError) as error:
-            fix = "set KUBECONFIG to the file of your cluster, or run knoll up for a platform without one"
+            fix = "set KUBECONFIG to the file of your cluster, or run knoll up, which needs no cluster"
             raise ClusterUnavailable(
                 f"nothing says where the cluster is: {_words(error)}", fix=fix
             ) from error
@@ -201,14 +207,7 @@ class KubernetesCluster:
 def _resource(kind: str) -> _Resource:
     if kind not in _KINDS:
         raise Rejected(f"knoll knows the kinds {', '.join(_KINDS)}, not {kind!r}")
-    return _generic(kind)
-
-
-@cache
-def _generic(kind: str) -> _Resource:
-    version, plural = _KINDS[kind]
-    group, _, name = version.rpartition("/")
-    return create_namespaced_resource(group, name, kind, plural)
+    return _RESOURCES[kind]
 
 
 def _words(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """Kubernetes objects in one SQLite file, with the API server's rules of optimistic concurrency.
 
-For the laptop, where several processes work on the same objects: each write is one immediate transaction, so
-the file decides who wins. The rules are those of Kubernetes' API conventions ("Concurrency Control and
-Consistency", "Metadata", "Spec and Status").
+On a laptop several processes work on the same objects. Each write is one transaction, so the file decides
+which writer wins. The rules are those of Kubernetes' API conventions ("Concurrency Control and Consistency",
+"Metadata", "Spec and Status").
 """
 
 import json
@@ -21,7 +21,7 @@ from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, 
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
 from knoll.kube.times import timestamp
 from knoll.ports import Clock, Document
-from knoll.sqlite_file import open_file
+from knoll.sqlite_file import open_file, transaction
 
 __all__ = ["LocalCluster"]
 
@@ -97,9 +97,7 @@ class LocalCluster:
             if stored is None:
                 raise NotFound(f"there is no {kind} {name}")
             if not _is_current(document["metadata"], stored["metadata"]):
-                raise Conflict(
-                    f"{kind} {name} has changed since it was read", fix="read it again and decide again"
-                )
+                raise _conflict(kind, name)
             written = _with_status(stored, document) if status else _with_spec(stored, document)
             return stored if written == stored else self._store(file, written)
 
@@ -108,9 +106,7 @@ class LocalCluster:
         with self._transaction() as file:
             stored = self._find(file, _known(kind), name)
             if version and stored is not None and stored["metadata"]["resourceVersion"] != version:
-                raise Conflict(
-                    f"{kind} {name} has changed since it was read", fix="read it again and decide again"
-                )
+                raise _conflict(kind, name)
             query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
             if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
                 raise NotFound(f"there is no {kind} {name}")
@@ -151,15 +147,8 @@ class LocalCluster:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as file:
-            file.execute("BEGIN IMMEDIATE")
-            try:
-                yield file
-                file.execute("COMMIT")
-            except BaseException:
-                if file.in_transaction:
-                    file.execute("ROLLBACK")
-                raise
+        with self._connected() as file, transaction(file):
+            yield file
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -168,7 +157,14 @@ class LocalCluster:
                 self._connections.file = open_file(self._path)
             yield self._connections.file
         except (sqlite3.Error, OSError) as error:
-            raise ClusterUnavailable(f"the objects in {self._path} cannot be reached: {error}") from error
+            raise ClusterUnavailable(
+                f"cannot read or write {self._path}: {error}",
+                fix="make room on the disk, and let your user write the file",
+            ) from error
+
+
+def _conflict(kind: str, name: str) -> Conflict:
+    return Conflict(f"{kind} {name} has changed since it was read", fix="read it again and decide again")
 
 
 def _known(kind: str) -> str:
@@ -203,8 +199,8 @@ def _with_status(stored: Document, document: Document) -> Document:
 
 
 def _with_spec(stored: Document, document: Document) -> Document:
-    """Everything but the status and what the server owns; the generation counts changes outside of
-    metadata."""
+    """The stored object with everything of the document but its status and the fields of the server. The
+    generation counts changes outside of metadata."""
     given = {key: value for key, value in document["metadata"].items() if key not in _OF_THE_SERVER}
     kept = {key: stored["metadata"][key] for key in _OF_THE_SERVER}
     written = _without_status(document) | ({"status": stored["status"]} if "status" in stored else {})
@@ -213,7 +209,7 @@ def _with_spec(stored: Document, document: Document) -> Document:
 
 
 def _faults(document: Any, namespace: str) -> list[str]:
-    """What an API server would refuse in any object of ours."""
+    """What an API server would refuse in an object of any kind."""
     if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
         return ["a document needs apiVersion, kind and metadata"]
     kind, metadata = document.get("kind"), document["metadata"]

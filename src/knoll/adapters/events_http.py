@@ -1,5 +1,5 @@
-"""The way to a broker over HTTP: a structured CloudEvent, posted to the sink that Knative or the laptop
-platform names."""
+"""Sends events to a broker over HTTP: structured CloudEvents, posted to the sink that Knative or the laptop
+names."""
 
 import time
 
@@ -12,7 +12,7 @@ from knoll.events.http import event_to_http
 __all__ = ["HttpEvents"]
 
 _PAUSES = (0.1, 0.5, 2.0)  # seconds before the second, third and last try
-_LATER = {404, 408, 409, 425, 429}  # with 5xx, the answers after which Knative tries again
+_LATER = {404, 408, 409, 425, 429}  # Knative tries again after these and after 5xx
 
 
 class HttpEvents:
@@ -34,11 +34,11 @@ class HttpEvents:
             time.sleep(pause)
         raise Unavailable(
             f"the broker did not take {event.type} {event.id}: {reason}",
-            fix=f"is {self._sink or 'K_SINK'} the broker's URL, and is it up?",
+            fix=f"check that {self._sink or 'K_SINK'} is the broker's URL, and that the broker is up",
         )
 
     def _send(self, headers: dict[str, str], body: bytes) -> tuple[str, bool]:
-        """Why the broker did not take it, empty if it did, and whether trying again is of no use."""
+        """Why the broker did not take it, "" if it did; and whether another try is useless."""
         try:
             answer = self._client.post(self._sink, headers=headers, content=body)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:

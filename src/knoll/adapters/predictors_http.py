@@ -14,8 +14,8 @@ class HttpPredictors:
     """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative
     waits 300.
 
-    With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and names its server in the
-    Host header: where the names of a cluster's services do not resolve.
+    With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and its Host header names the
+    model server. Use it where the names of a cluster's services do not resolve.
     """
 
     def __init__(self, gateway: str = "", *, timeout: float = 300.0) -> None:
@@ -25,7 +25,7 @@ class HttpPredictors:
     def predict(
         self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
     ) -> Answer:
-        """See `ports.Predictors.predict`; without an answer the body says why."""
+        """See `ports.Predictors.predict`. If there is no answer, the body says why."""
         headers = {"content-type": "application/json", "accept": accept} | (
             {REPLAY_HEADER: "true"} if is_replay else {}
         )

@@ -1,8 +1,7 @@
 """Objects on any S3 server, over boto3: SeaweedFS on the laptop, MinIO or AWS on a cluster.
 
-File objects travel in parts of a fixed size, because the etag of a multipart upload depends on it, and the
-identity of a dataset is made of etags. Checksums beyond what S3 requires stay off: not every server knows
-them.
+File objects travel in parts of a fixed size: the etag of a multipart upload depends on it, and the identity
+of a dataset is made of etags. Checksums that S3 does not require stay off: not every server knows them.
 """
 
 import threading
@@ -17,7 +16,8 @@ from boto3.s3.transfer import TransferConfig
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
+from knoll.adapters.s3_answers import bare, refusal, unavailable, version_at
+from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
-_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # no proxy of the environment leads there
-_NOT_FOR_US = (403, 405, 501)  # answers of stores that keep no versions, or show them to others
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # never reached through a proxy
+_NOT_FOR_US = (403, 405, 501)  # answers of servers that keep no versions, or do not show them to us
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
 
@@ -36,8 +36,8 @@ _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_
 class S3Store:
     """`ports.ObjectStore` on one S3 server. Threads may share it.
 
-    An empty endpoint means AWS; empty keys mean the default chain of AWS: environment, profile, role of the
-    pod.
+    An empty endpoint means AWS. Empty keys mean the default chain of AWS: environment, profile, role of the
+    Pod.
     """
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
@@ -54,16 +54,13 @@ class S3Store:
         start: Any = {"StartAfter": _folder(split_uri(after)[1])} if after else {}
         try:
             with self._errors(prefix):
-                for page in (
-                    self._client()
-                    .get_paginator("list_objects_v2")
-                    .paginate(Bucket=bucket, Prefix=key, **start)
-                ):
+                pages = self._client().get_paginator("list_objects_v2")
+                for page in pages.paginate(Bucket=bucket, Prefix=key, **start):
                     for one in page.get("Contents", []):
                         uri = f"s3://{bucket}/{one['Key']}"
                         if uri > after:
                             yield ObjectInfo(
-                                uri, _bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
+                                uri, bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
                             )
         except NotFound:
             return
@@ -86,7 +83,7 @@ class S3Store:
     ) -> str:
         """See `ports.ObjectStore.put`; a file object is read from where it stands.
 
-        With `if_absent` it is sent whole, at most 5 GB, because the condition holds for one request.
+        With `if_absent` it is sent whole, at most 5 GB: the condition holds for one request only.
         """
         options = {"ContentType": content_type} if content_type else {}
         if if_absent:
@@ -105,7 +102,7 @@ class S3Store:
             return
 
     def ensure_bucket(self, name: str) -> None:
-        """Create the bucket unless it is there and ours."""
+        """Create the bucket, unless it exists and is ours."""
         uri = f"s3://{name}/"
         is_regional = not self._endpoint and self._region not in ("", "us-east-1")
         place: Any = (
@@ -127,8 +124,8 @@ class S3Store:
             return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
 
     def _version(self, uri: str, etag: str, at: datetime) -> str:
-        """Id of the version that was the object at that time, if it has that etag; "" if not, and where
-        nobody may ask."""
+        """Id of the version that was the object at that time, if it has that etag. If not, and where the
+        server does not tell, it is ""."""
         try:
             with self._errors(uri):
                 written, deleted = self._versions(*_split_object(uri))
@@ -136,11 +133,7 @@ class S3Store:
             if isinstance(error.__cause__, ClientError) and _status(error.__cause__) in _NOT_FOR_US:
                 return ""
             raise
-        before = [one for one in written if one["LastModified"] <= at]  # the newest comes first
-        if not before or _bare(before[0]["ETag"]) != etag:
-            return ""
-        is_gone = any(before[0]["LastModified"] <= one["LastModified"] <= at for one in deleted)
-        return "" if is_gone else str(before[0]["VersionId"])
+        return version_at(written, deleted, etag, at)
 
     def _versions(self, bucket: str, key: str) -> tuple[Sequence[Any], Sequence[Any]]:
         """All versions of an object, and all marks of its deletion, each the newest first."""
@@ -156,7 +149,7 @@ class S3Store:
     def _put_bytes(self, uri: str, body: bytes, options: dict[str, Any]) -> str:
         bucket, key = _split_object(uri)
         with self._errors(uri):
-            return _bare(self._client().put_object(Bucket=bucket, Key=key, Body=body, **options)["ETag"])
+            return bare(self._client().put_object(Bucket=bucket, Key=key, Body=body, **options)["ETag"])
 
     def _put_absent(self, uri: str, body: bytes, options: dict[str, Any]) -> str:
         absent = {**options, "IfNoneMatch": "*"}
@@ -172,43 +165,17 @@ class S3Store:
         bucket, key = _split_object(uri)
         with self._errors(uri):
             self._client().upload_fileobj(body, bucket, key, ExtraArgs=options, Config=_PARTS)
-            return _bare(self._client().head_object(Bucket=bucket, Key=key)["ETag"])
+            return bare(self._client().head_object(Bucket=bucket, Key=key)["ETag"])
 
     @contextmanager
     def _errors(self, uri: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
-            raise self._refusal(uri, error) from error
+            code = error.response.get("Error", {}).get("Code", "")
+            raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:
-            raise self._unavailable(uri, str(error)) from error
-
-    def _refusal(self, uri: str, error: ClientError) -> KnollError:
-        bucket, key = split_uri(uri)
-        code = error.response.get("Error", {}).get("Code", "")
-        status = _status(error)
-        if code == "NoSuchBucket" or (status == 404 and not key):
-            return NotFound(
-                f"there is no bucket {bucket} on {self._place()}", fix=f"create it: aws s3 mb s3://{bucket}"
-            )
-        if status == 404:
-            return NotFound(f"there is no object {uri}", fix="is the name right, and is its writer done?")
-        if code in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists") or (
-            status == 412 and error.operation_name == "PutObject"
-        ):
-            return AlreadyExists(f"{uri} exists already", fix="read it back")
-        if status in (409, 412):
-            return Conflict(f"{uri} has changed ({code})", fix="read it again and decide again")
-        if code == "InvalidBucketName":
-            return Rejected(
-                f"{bucket!r} cannot name a bucket", fix="use 3 to 63 lower-case letters, digits and dashes"
-            )
-        return self._unavailable(uri, f"{status} {code}")
-
-    def _unavailable(self, uri: str, reason: str) -> StoreUnavailable:
-        place = self._place()
-        fix = f"is {place} up, and are its keys right? KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL names another"
-        return StoreUnavailable(f"S3 at {self._place()} did not serve {uri}: {reason}", fix=fix)
+            raise unavailable(uri, self._place(), str(error)) from error
 
     def _place(self) -> str:
         return self._endpoint or "AWS"
@@ -248,8 +215,8 @@ def _split_object(uri: str) -> tuple[str, str]:
 
 
 def _folder(key: str) -> str:
-    """Where listings begin for a key: some servers (SeaweedFS 4.48) do not list what is below a folder that
-    they are to begin behind."""
+    """Where a listing behind a key begins. SeaweedFS 4.48 leaves out the objects below a folder if it is told
+    to begin behind that folder."""
     return key[: key.rfind("/") + 1]
 
 
@@ -259,7 +226,3 @@ def _of(key: str, versions: Iterable[Any]) -> list[Any]:
 
 def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-
-
-def _bare(etag: str) -> str:
-    return etag.strip('"')
