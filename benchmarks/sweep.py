@@ -14,24 +14,23 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from results import Goal, print_goals
 from rich.console import Console
 from rich.table import Table
 
-from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NotFound
 from knoll.events import TICK, Event, new_event
 from knoll.ingest import handler as ingest
 from knoll.kube.ownership import owned
-from knoll.models import parse_model
+from knoll.models import API_VERSION, KIND, parse_model
 from knoll.names import version_name
-from knoll.ports import Document, Platform
+from knoll.ports import Caches, Document, Platform
 from knoll.records.claim import claim_uri
 from knoll.records.dataset import Dataset, DatasetObject
 from knoll.records.inbox import inbox
@@ -41,7 +40,6 @@ from knoll.records.rollout import rollout_step_uri
 from knoll.records.run import Run, run_uri
 from knoll.rollout.inference_service import desired
 from knoll.rollout.slot import Slot, Transition, slot_to_status
-from knoll.settings import Settings
 from knoll.train.job import job_document
 from knoll.wiring import sweep
 
@@ -50,17 +48,6 @@ _SECONDS, _MEGABYTES, _REQUESTS = 5.0, 200.0, 12.0  # the goals; requests are th
 _ROUNDS = 3
 _DATA = "s3://data"
 _VERSION_FILES = ("README.md", "model.onnx", "model.safetensors", "samples.json", "signature.json")
-
-
-@dataclass
-class Time:
-    """A clock that stands, so that all is long over."""
-
-    present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        """The present."""
-        return self.present
 
 
 class Counted:
@@ -92,11 +79,11 @@ class Counted:
         time.sleep(self._latency)
 
 
-class Nobody:
-    """Takes events."""
+class _Deaf:
+    """`ports.Events` that keeps nothing."""
 
     def publish(self, event: Event) -> None:
-        """There is nobody to tell."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +174,10 @@ def tick(world: World) -> Counter[str]:
 def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: int = _PAGE) -> World:
     """Models with so many runs each, all of which have ended; what is true now was made by the stages
     themselves."""
-    clock, nobody = Time(), Nobody()
-    store, cluster = MemoryStore(clock.now), MemoryCluster("default", clock)
+    clock = MemoryClock()
+    platform = memory_platform(clock, events=_Deaf())
+    store, cluster, settings = platform.store, platform.cluster, platform.settings
     names = [f"model-{number:03d}" for number in range(models)]
-    settings, nothing = Settings(home=Path()), None
-    platform = Platform(store, cluster, nobody, nothing, clock, settings)  # type: ignore[arg-type]
     objects = (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),)
     before = Dataset("model", f"{_DATA}/model/", objects).encode()
     for uri in sorted(_history(names, runs, settings.model_root)):
@@ -200,13 +186,13 @@ def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: in
         cluster.create(_model(name, gate))
         for number in range(runs if gate == "object" else 1):
             store.put(f"{_DATA}/{name}/{number:04d}.zip", f"{name} {number}".encode())
-    clock.present += timedelta(hours=1)
+    clock.move(3600)
     for name in names:
         store.put(f"{_DATA}/{name}/_SUCCESS", b"")
     _train_and_roll_out(platform, names, runs)
-    clock.present += timedelta(days=3)
-    counted = Counted(store, latency, page), Counted(cluster, latency)
-    return World(Platform(counted[0], counted[1], nobody, nothing, clock, settings), *counted)  # type: ignore[arg-type]
+    clock.move(3 * 86400)
+    counted: tuple[Any, Any] = Counted(store, latency, page), Counted(cluster, latency)
+    return World(replace(platform, store=counted[0], cluster=counted[1], caches=Caches()), *counted)
 
 
 def _history(names: list[str], runs: int, root: str) -> Iterator[str]:
@@ -223,7 +209,7 @@ def _history(names: list[str], runs: int, root: str) -> Iterator[str]:
 
 def _model(name: str, gate: str) -> Document:
     spec = {"family": "image-classifier", "dataset": {"uri": f"{_DATA}/{name}/", "landed": {"when": gate}}}
-    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
 
 
 def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None:

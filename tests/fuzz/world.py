@@ -14,13 +14,16 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fuzz.inputs import Input, Seed, raw_seeds
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Rejected
 from knoll.events import (
@@ -39,11 +42,12 @@ from knoll.events import (
 from knoll.events.http import Response, event_from_http
 from knoll.ingest.created import created
 from knoll.names import join
-from knoll.ports import Answer, Document, Platform
+from knoll.ports import Document
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.settings import Settings
 from knoll.wiring.functions import STAGES, answer
+from support.models import model_document
 
 __all__ = ["World", "listening", "new_world", "seeds"]
 
@@ -56,7 +60,9 @@ _OWED = re.compile(
 _FREE = re.compile(
     r"s3://knoll-models/(dead-letters/[-./a-z0-9]+"
     r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
-    r"|rollouts/(digits|tiny)/v\d{6}/\d{6}\.json)"
+    r"|evidence/(digits|tiny)/v\d{6}/[-.\w]{1,63}\.\d{16}\.json"
+    r"|rollouts/(digits|tiny)/v\d{6}/\d{6}\.json)",
+    re.ASCII,
 )
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LETTERS = "s3://knoll-models/dead-letters/"
@@ -65,6 +71,7 @@ _SOURCE = re.compile(
 )  # a URI reference for any parser
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _SLOW = 2.0  # seconds
+_START = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @dataclass
@@ -85,22 +92,10 @@ class Notes:
         self.effects, self.wrong = [], []
 
 
-class Clock:
-    """`ports.Clock`: each look at it is a second later."""
-
-    def __init__(self) -> None:
-        self._seconds = 0
-
-    def now(self) -> datetime:
-        """A second after the last time."""
-        self._seconds += 1
-        return datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self._seconds)
-
-
 class WatchedStore(MemoryStore):
     """The store; `owed` are the objects that the data asks for, None while that is found out."""
 
-    def __init__(self, clock: Clock, notes: Notes, owed: frozenset[str] | None) -> None:
+    def __init__(self, clock: MemoryClock, notes: Notes, owed: frozenset[str] | None) -> None:
         super().__init__(clock.now)
         self._notes, self._owed = notes, owed
 
@@ -112,14 +107,15 @@ class WatchedStore(MemoryStore):
 
     def delete(self, uri: str) -> None:
         """See `MemoryStore.delete`."""
-        self._notes.note(f"delete {uri}", is_right=uri.startswith(f"{_ROOT}/inbox/"))
+        is_right = uri.startswith((f"{_ROOT}/inbox/", f"{_ROOT}/evidence/"))
+        self._notes.note(f"delete {uri}", is_right=is_right)
         super().delete(uri)
 
 
 class WatchedCluster(MemoryCluster):
     """The document store."""
 
-    def __init__(self, clock: Clock, notes: Notes, owed: frozenset[str] | None) -> None:
+    def __init__(self, clock: MemoryClock, notes: Notes, owed: frozenset[str] | None) -> None:
         super().__init__("default", clock)
         self._notes, self._owed = notes, owed
 
@@ -147,41 +143,17 @@ class WatchedCluster(MemoryCluster):
         super().delete(kind, name, **options)
 
 
-@dataclass
-class Broker:
-    """`ports.Events`: keeps what is published."""
-
-    notes: Notes
-    taken: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        """Take the event; one that a real broker would refuse is wrong."""
-        self.notes.note(f"publish {event.type} {event.id}", is_right=_is_acceptable(event))
-        self.taken.append(event)
-
-
-class Nobody:
-    """`ports.Predictors` without a server behind it."""
-
-    def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
-    ) -> Answer:
-        """No answer."""
-        return Answer(0, 0.0, b"", accept, "")
-
-
 class World:
     """Two Models whose data is there, a run that waits for its Job, and a version that is tried on a part of
     the traffic."""
 
     def __init__(self, owed: frozenset[str] | None) -> None:
-        clock, self.notes = Clock(), Notes()
-        self.store, self.cluster = (
-            WatchedStore(clock, self.notes, owed),
-            WatchedCluster(clock, self.notes, owed),
+        clock, self.notes = MemoryClock(_START, step=1), Notes()
+        self.store = WatchedStore(clock, self.notes, owed)
+        self.cluster = WatchedCluster(clock, self.notes, owed)
+        self.platform = memory_platform(
+            clock, _settings(), store=self.store, cluster=self.cluster, events=MemoryEvents(before=self._hear)
         )
-        self.broker = Broker(self.notes)
-        self.platform = Platform(self.store, self.cluster, self.broker, Nobody(), clock, _settings())
         for key in _DATA:
             self.store.put(f"s3://datasets/{key}", key.encode())
         for name, rule in _MODELS.items():
@@ -191,6 +163,10 @@ class World:
         self._try_version()
         self.notes.clear()
         self.status = 0  # of the last answer
+
+    def _hear(self, event: Event) -> None:
+        """An event that a real broker would refuse is wrong."""
+        self.notes.note(f"publish {event.type} {event.id}", is_right=_is_acceptable(event))
 
     def wrong_with(self, given: Input) -> str:
         """Give the input to its function; what is wrong with the answer or its effects, "" if nothing is."""
@@ -361,13 +337,9 @@ def _settings() -> Settings:
 
 
 def _model(name: str, rule: dict[str, str]) -> Document:
-    spec = {
-        "family": "image-classifier",
-        "dataset": {"uri": f"s3://datasets/{name}/", "landed": rule},
-        "gate": {"metric": "accuracy", "atLeast": 0.9},
-        "rollout": {"steps": [20, 50], "minRequests": 20, "bake": "60s", "progressDeadline": "100s"},
-    }
-    return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
+    rollout = {"steps": [20, 50], "minRequests": 20, "bake": "60s", "progressDeadline": "100s"}
+    gate = {"metric": "accuracy", "atLeast": 0.9}
+    return model_document(name, rule, data="s3://datasets", gate=gate, rollout=rollout)
 
 
 def _pod(run: str) -> Document:

@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ingest import checksums
@@ -23,19 +24,12 @@ from knoll.trainer import reading
 __all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
 
 
-class Time:
-    """`ports.Clock` that stands still until the schedule moves it."""
-
-    def __init__(self) -> None:
-        self.present = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        """The present."""
-        return self.present
+class Time(MemoryClock):
+    """The clock of a schedule. It also passes while something is written."""
 
     def after_a_moment(self) -> datetime:
         """The present, a moment later: writing takes time."""
-        self.present += timedelta(milliseconds=1)
+        self.move(0.001)
         return self.present
 
     def whole_second(self) -> datetime:
