@@ -15,7 +15,6 @@ from knoll.events import Event
 from knoll.settings import Settings
 
 __all__ = [
-    "REPLAY_HEADER",
     "Answer",
     "Bucket",
     "Caches",
@@ -31,7 +30,6 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-REPLAY_HEADER = "x-knoll-replay"  # of a request that is not to count as traffic
 _Kept = TypeVar("_Kept")
 
 
@@ -143,7 +141,7 @@ class Predictors(Protocol):
         """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start.
         Never raises.
 
-        `is_replay` sends REPLAY_HEADER as `true`, and the predictor does not count that request.
+        `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
         """
 
 

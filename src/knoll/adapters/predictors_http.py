@@ -5,7 +5,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from knoll.ports import REPLAY_HEADER, Answer
+from knoll.headers import REPLAY, VERSION
+from knoll.ports import Answer
 
 __all__ = ["HttpPredictors"]
 
@@ -27,7 +28,7 @@ class HttpPredictors:
     ) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
         headers = {"content-type": "application/json", "accept": accept} | (
-            {REPLAY_HEADER: "true"} if is_replay else {}
+            {REPLAY: "true"} if is_replay else {}
         )
         base, host = (self._gateway, {"host": urlsplit(url).netloc}) if self._gateway else (url, {})
         path = f"/v1/models/{quote(model, safe='')}:predict"
@@ -42,5 +43,5 @@ class HttpPredictors:
             seconds=time.perf_counter() - started,
             body=answer.content,
             content_type=answer.headers.get("content-type", ""),
-            version=answer.headers.get("x-model-version", ""),
+            version=answer.headers.get(VERSION, ""),
         )

@@ -1,7 +1,7 @@
-"""What surrounds every request to a predictor: limits before, version headers and counts after.
+"""The outermost layer of a predictor: it enforces limits, adds the version headers, and counts requests.
 
-It is plain ASGI around kserve's application, so that no answer, not even that to an unexpected error, leaves
-without the version that gave it.
+It is plain ASGI around kserve's application. So every answer names the version that gave it, even the answer
+to an unexpected error.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from knoll.ports import REPLAY_HEADER
+from knoll.headers import REPLAY
 
 __all__ = ["MAX_BODY", "Envelope"]
 
@@ -26,8 +26,8 @@ _Observe = Callable[[int, float], None]
 
 
 class Envelope:
-    """An ASGI application around another. `observe` hears status and seconds of each prediction that is no
-    replay."""
+    """An ASGI application around another. `observe` gets status and seconds of each prediction, except
+    replays."""
 
     def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class Envelope:
         try:
             await self._answer(scope, receive, send_stamped)
         finally:
-            if _is_prediction(scope) and REPLAY_HEADER.encode() not in dict(scope["headers"]):
+            if _is_prediction(scope) and REPLAY.encode() not in dict(scope["headers"]):
                 self._observe(status, time.perf_counter() - started)
 
     async def _answer(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -74,23 +74,20 @@ def _is_prediction(scope: _Scope) -> bool:
 
 
 def _refusal(scope: _Scope) -> tuple[int, str] | None:
-    """Why a request is not let in: kserve would unload the model for anybody, ignore versions in paths, and
-    read any encoding."""
+    """Status and reason if the request is refused. kserve would unload the model for anybody, ignore versions
+    in paths, and decode any encoding."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if scope["path"].startswith("/v2/repository") or "/versions/" in scope["path"]:
         return 404, "there is no such path"
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        return 415, "send the body without a content encoding"
+        return 415, "the body has a content encoding; send it without one"
     length = headers.get(b"content-length", b"0")
-    return (
-        (413, f"the body is larger than {MAX_BODY} bytes")
-        if length.isdigit() and int(length) > MAX_BODY
-        else None
-    )
+    is_large = length.isdigit() and int(length) > MAX_BODY
+    return (413, f"the body is larger than {MAX_BODY} bytes") if is_large else None
 
 
 async def _read_body(receive: _Receive) -> bytes | None:
-    """The whole body; None as soon as it is too large."""
+    """The whole body; None if it is too large."""
     body = bytearray()
     while True:
         message = await receive()
@@ -102,7 +99,7 @@ async def _read_body(receive: _Receive) -> bytes | None:
 
 
 def _from_start(body: bytes, receive: _Receive) -> _Receive:
-    """A `receive` that gives the body first and then what follows it, that is, the client's hanging up."""
+    """A `receive` that gives the body first, and then the message that the client has hung up."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> _Message:

@@ -1,7 +1,7 @@
-"""A version in a local folder, as KServe's storage initializer leaves it, behind the two methods of a store
+"""A version in a local folder, where KServe's storage initializer has put it, with the two methods of a store
 that verification needs.
 
-The initializer checks no digest. A link could show bytes from anywhere, so a folder with one is refused.
+The initializer checks no digest. A link could lead anywhere, so a folder with a link is refused.
 """
 
 import os
@@ -25,7 +25,7 @@ class Folder:
         self.uri = self._path.as_uri() + "/"
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every file, for the prefix `uri`. Raises InvalidVersion for what is neither file nor folder,
+        """Every file; `prefix` must be `uri`. Raises InvalidVersion for a link or device,
         StoreUnavailable."""
         assert prefix == self.uri
         for parent, folders, files in os.walk(self._path, onerror=_fail):
@@ -36,7 +36,7 @@ class Folder:
                         self.uri + name, "", found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
                     )
                 elif not stat.S_ISDIR(found.st_mode):
-                    raise InvalidVersion(f"{name!r} is no file of a version, but a link or a device")
+                    raise InvalidVersion(f"{name!r} is a link or a device; a version has only files")
 
     def get(self, uri: str, *, etag: str = "") -> bytes:  # noqa: ARG002
         """The bytes of a file. Raises NotFound, StoreUnavailable."""

@@ -1,5 +1,4 @@
-"""The graph of a version in ONNX Runtime, and the proof that it still answers as it did when it was
-trained."""
+"""The graph of a version in ONNX Runtime, and the check that it still answers as it did after training."""
 
 import base64
 import io
@@ -26,30 +25,29 @@ class Graph:
     """A loaded graph. Threads may share it: `run` releases the interpreter's lock."""
 
     def __init__(self, version: Version, threads: int) -> None:
-        """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion when it does not
+        """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion if it does not
         fit its signature."""
         self.signature = version.signature
         _check_codecs(version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # an idle predictor must not burn its CPU
+        # With spinning, an idle predictor would use its CPU.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
                 version.graph, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # the runtime has a dozen kinds of its own, below no common class
+        except Exception as error:  # the runtime has a dozen kinds of its own, without a common class
             raise InvalidVersion(f"model.onnx cannot be loaded: {type(error).__name__}") from error
         _check_names(self._session, version)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Output batches by name. Raises ArithmeticError when one is not finite.
+        """Output batches by name. Raises ArithmeticError if a number is not finite.
 
-        Large batches are run part by part: what a graph needs in between grows with the batch, to gigabytes
-        for a generator.
+        Large batches are run part by part: the memory of a graph grows with the batch, to gigabytes for a
+        generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
         starts = range(0, max((len(batch) for batch in inputs.values()), default=1), _BATCH)
@@ -68,8 +66,8 @@ class Graph:
 
 
 def warm_up(graph: Graph, version: Version) -> None:
-    """Answer the first samples one by one. Raises InvalidVersion when an answer is not the one that the
-    version gave before."""
+    """Answer the first samples one by one. Raises InvalidVersion if an answer is not the one that the version
+    gave after training."""
     for index, sample in enumerate(version.samples[:_WARM_UPS]):
         try:
             (prediction,) = encode(graph.run(decode([sample.instance], graph.signature)), graph.signature)
@@ -84,8 +82,8 @@ def warm_up(graph: Graph, version: Version) -> None:
 
 
 def agree(expected: Any, found: Any) -> bool:
-    """Whether two predictions are the same within what another CPU may round: labels exactly, numbers and
-    pixels nearly."""
+    """Whether two predictions are the same: labels exactly, numbers and pixels nearly, because another CPU
+    may round differently."""
     match expected, found:
         case {"b64": str(ours)}, {"b64": str(theirs)}:
             return _same_picture(ours, theirs)
@@ -121,9 +119,7 @@ def _check_codecs(version: Version) -> None:
         if one.datatype not in DTYPES
     ]
     if faults:
-        raise InvalidVersion(
-            "signature.json asks for what this predictor does not have: " + "; ".join(faults)
-        )
+        raise InvalidVersion("this predictor cannot serve signature.json: " + "; ".join(faults))
 
 
 def _check_names(session: onnxruntime.InferenceSession, version: Version) -> None:

@@ -1,7 +1,7 @@
-"""How kserve is imported: without our arguments, and without what a predictor does not need.
+"""How kserve is imported: without our command line, and without modules that a predictor does not need.
 
-It imports pandas, and a client of the API server, for functions that no predictor calls, and together they
-are a quarter of a cold start. While it is imported, empty modules stand in for them.
+kserve imports pandas and a client of the API server for functions that no predictor calls. Together they take
+a quarter of a cold start. During the import, empty modules take their place.
 """
 
 import gc
@@ -17,7 +17,7 @@ _NOT_CALLED = ("pandas", "kserve.api.kserve_client")
 
 
 class _StandIn(ModuleType):
-    """A module in which every name is a class without anything in it, for annotations and `isinstance`."""
+    """A module in which every name is an empty class, for annotations and `isinstance`."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -30,7 +30,7 @@ def importing_kserve() -> Iterator[None]:
     """Inside, kserve may be imported. It would read the command line, and take our arguments, or --help, for
     its own.
 
-    The garbage collector rests meanwhile, and never looks again at what an import leaves behind.
+    The garbage collector is off meanwhile, and later skips the imported objects.
     """
     stand_ins = {name: _StandIn(name) for name in _NOT_CALLED if name not in sys.modules}
     arguments, sys.argv = sys.argv, sys.argv[:1]

@@ -1,28 +1,26 @@
-"""A version, fetched and verified: nothing is loaded before every byte in its folder has matched the
-manifest.
+"""A version, fetched and verified: nothing is loaded before every byte has matched the manifest.
 
-The folder is listed as well: a file that the manifest does not name is a fault, and so is a name that would
-lead out of the folder.
+The folder is listed, too. A file that the manifest does not name is a fault, and so is a name that leads out
+of the folder.
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from knoll.errors import InvalidVersion
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
-from knoll.records.manifest import Manifest, entry_of, load_manifest, verify
-from knoll.records.signature import Signature, load_signature
+from knoll.records.manifest import GRAPH, MANIFEST, Manifest, entry_of, load_manifest, verify
+from knoll.records.samples import SAMPLES, Sample, load_samples
+from knoll.records.signature import SIGNATURE, Signature, load_signature
 
-__all__ = ["Sample", "Version", "fetch_version", "read_version"]
+__all__ = ["Version", "fetch_version", "read_version"]
 
-_MANIFEST = "manifest.json"
 _NAME = re.compile(
     r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:onnx|json|safetensors|png|md)"
 )
@@ -31,7 +29,7 @@ _EMPTY = entry_of(b"")
 
 
 class Source(Protocol):
-    """What verification needs of an object store."""
+    """The part of an object store that verification needs."""
 
     def list(self, prefix: str) -> Iterable[ObjectInfo]:
         """See `ports.ObjectStore.list`."""
@@ -41,23 +39,14 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A V1 instance and the prediction that the version gave for it when it was trained."""
-
-    instance: Any
-    prediction: Any
-
-
-@dataclass(frozen=True)
 class Version:
-    """A verified version: what it is, how requests become tensors, its ONNX graph; `digest` is the sha256 of
-    manifest.json in hex."""
+    """A verified version. `graph` is its ONNX model, `digest` the sha256 of manifest.json in hex."""
 
     manifest: Manifest
     digest: str
     signature: Signature
     graph: bytes = field(repr=False)
-    samples: tuple[Sample, ...] = field(repr=False)
+    samples: Sequence[Sample] = field(repr=False)
 
 
 def fetch_version(store: Source, uri: str, model: str) -> Version:
@@ -71,12 +60,12 @@ def fetch_version(store: Source, uri: str, model: str) -> Version:
         raise InvalidVersion(
             f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010"
         )
-    body = store.get(uri + _MANIFEST)
+    body = store.get(uri + MANIFEST)
     manifest = load_manifest(body)
     if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
         raise InvalidVersion(
             f"{uri} holds {manifest.model} {manifest.version}",
-            fix="a version is never copied or renamed: train it again",
+            fix="do not copy or rename versions; train the model again",
         )
     if manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
@@ -84,14 +73,12 @@ def fetch_version(store: Source, uri: str, model: str) -> Version:
 
 
 def read_version(path: Path) -> Version:
-    """Read and verify the version that somebody else has fetched into a folder, whose name says nothing.
-    Raises as `fetch_version`.
+    """Read and verify a version in a local folder of any name. Raises as `fetch_version`.
 
-    KServe's storage initializer leaves out objects of zero bytes; such a file is what its manifest says when
-    it is not there.
+    KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
     """
     folder = Folder(path)
-    body = folder.get(folder.uri + _MANIFEST)
+    body = folder.get(folder.uri + MANIFEST)
     manifest = load_manifest(body)
     left_out = {name: b"" for name, entry in manifest.files.items() if entry == _EMPTY}
     return _verified(manifest, body, {**left_out, **_fetch_files(folder, folder.uri, manifest)})
@@ -103,9 +90,9 @@ def _verified(manifest: Manifest, body: bytes, files: Mapping[str, bytes]) -> Ve
 
 
 def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, bytes]:
-    """The files that the manifest names, and an empty one in place of each that it does not."""
+    """The files that the manifest names. Files that it does not name come as empty ones."""
     found = {info.uri.removeprefix(uri): info for info in store.list(uri)}
-    found.pop(_MANIFEST, None)
+    found.pop(MANIFEST, None)
     _check_names(manifest, found)
 
     def fetch(name: str) -> tuple[str, bytes]:
@@ -117,7 +104,7 @@ def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, by
 
 
 def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
-    """Refuse what need not be fetched to be known as wrong: odd names, and files of another size."""
+    """Refuse odd names, and files of another size, before anything is fetched."""
     faults = [
         f"{name!r} is no file of a version"
         for name in sorted({*manifest.files, *found})
@@ -128,7 +115,7 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
         for name, entry in manifest.files.items()
         if name in found and found[name].size != entry.size
     ]
-    if _MANIFEST in manifest.files:
+    if MANIFEST in manifest.files:
         faults.append("the manifest names itself")
     if faults:
         raise InvalidVersion(
@@ -137,13 +124,8 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
 
 
 def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Version:
-    for name in ("model.onnx", "signature.json", "samples.json"):
+    for name in (GRAPH, SIGNATURE, SAMPLES):
         if name not in files:
             raise InvalidVersion(f"{manifest.model} {manifest.version} has no {name}")
-    try:
-        samples = tuple(
-            Sample(one["instance"], one.get("prediction")) for one in json.loads(files["samples.json"])
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InvalidVersion(f"samples.json is no list of instances and predictions: {error}") from error
-    return Version(manifest, digest, load_signature(files["signature.json"]), files["model.onnx"], samples)
+    signature, samples = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES])
+    return Version(manifest, digest, signature, files[GRAPH], samples)

@@ -1,5 +1,5 @@
-"""What a predictor reports about itself: cumulative counts of this process, so that lost and doubled reports
-do no harm."""
+"""What a predictor reports about itself: counts since the start of its process, so that lost and doubled
+reports do no harm."""
 
 import logging
 import threading
@@ -25,8 +25,8 @@ _LAST_WITHIN = 5.0  # seconds for the last one
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests since the process started; `latency` has a count for each bucket and a last one for what took
-    longer."""
+    """Requests since the process started. `latency` has a count for each bucket, and a last one for slower
+    requests."""
 
     requests: int = 0
     errors: int = 0
@@ -40,13 +40,12 @@ class Counts:
 
     @property
     def cold_starts(self) -> int:
-        """1 once the process has been asked: that request had to wait for its start."""
+        """1 after the first request, which had to wait for the start of the process."""
         return min(self.requests, 1)
 
 
 class Observer:
-    """Counts answers and reports them in the background, at most once a second, and not when nothing has
-    changed."""
+    """Counts answers, and reports them in the background at most once a second, if they have changed."""
 
     def __init__(self, model: str, version: str, platform: Platform) -> None:
         self._about = {
@@ -59,32 +58,32 @@ class Observer:
         self._lock = threading.Lock()
         self._counts = Counts()
         self._reported = Counts()
-        self._is_heard = True
+        self._is_warned = False
         self._stopping = threading.Event()
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Report meanwhile, and for the last time in the end, if there is a sink.
+        """Report meanwhile, and for the last time at the end, if there is a sink.
 
-        A broker may have a report and keep its answer back while a function behind it starts. So the last
-        report goes out beside one that is under way, and is waited for only so long.
+        A broker may answer a report late, because a function behind it has to start. So the last report does
+        not wait for an earlier one, and takes a few seconds at most.
         """
         if not self._platform.settings.sink:
             yield
             return
-        self._thread_of(self._report_until_stopped)
+        self._start_thread(self._report_until_stopped)
         try:
             yield
         finally:
             self._stopping.set()
-            self._thread_of(self._report).join(_LAST_WITHIN)
+            self._start_thread(self._report).join(_LAST_WITHIN)
 
     def observe(self, status: int, seconds: float) -> None:
         """Count one answer and the time that it took."""
         with self._lock:
             self._counts = self._counts.plus(status, seconds)
 
-    def _thread_of(self, work: Callable[[], None]) -> threading.Thread:
+    def _start_thread(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name="observer", daemon=True)
         thread.start()
         return thread
@@ -109,11 +108,11 @@ class Observer:
         try:
             self._platform.events.publish(event)
         except KnollError as error:
-            if self._is_heard:
-                _log.warning("a report was lost, a later one will hold its counts: %s", error)
-            self._is_heard = False
+            if not self._is_warned:
+                _log.warning("a report was lost; a later one will have its counts: %s", error)
+            self._is_warned = True
         else:
-            self._reported, self._is_heard = counts, True
+            self._reported, self._is_warned = counts, False
 
     def _data(self, counts: Counts) -> dict[str, Any]:
         return {

@@ -1,8 +1,8 @@
 """The life of a predictor: fetch, verify, load, warm up, and only then listen.
 
-A port that is not open yet is the plainest way not to be ready, and a process that ends is the plainest way
-to say that its version must not be served: Knative then fails the revision and keeps the traffic where it is.
-kserve is imported while the files are on their way.
+While the port is closed, the predictor is not ready. If its version must not be served, the process ends:
+Knative then fails the revision, and the traffic stays where it is. kserve is imported while the files are
+fetched.
 """
 
 import os
@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from knoll.errors import KnollError, Rejected
+from knoll.exits import REJECTED, SUCCEEDED, UNAVAILABLE
+from knoll.headers import DIGEST, VERSION
 from knoll.ports import Platform
 from knoll.predict.graph import Graph, warm_up
 from knoll.predict.importing import importing_kserve
@@ -22,15 +24,13 @@ from knoll.predict.observer import Observer
 
 __all__ = ["load", "serve"]
 
-_REJECTED, _UNAVAILABLE = 65, 75  # exit codes, as of a trainer
-
 
 def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: int) -> None:
-    """Serve the version that `fetch` brings under the name `model`, on settings.listen_host and `port`, until
-    SIGTERM; requests in flight are answered first. Without a sink nothing is reported.
+    """Serve the version that `fetch` returns under the name `model`, on settings.listen_host and `port`,
+    until SIGTERM. Requests in flight are answered first. Without a sink nothing is reported.
 
-    Ends the process with 65 and one line on standard error when the version must not be served, with 75 when
-    it could not be fetched.
+    If the version must not be served, the process ends with 65; if it could not be fetched, with 75. The
+    reason is one line on standard error.
     """
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, _stop)
@@ -45,13 +45,13 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
         _fail(error)
     observer = Observer(model, version.manifest.version, platform)
     predictor = service.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
-    headers = {"x-model-version": version.manifest.version, "x-model-digest": version.digest}
+    headers = {VERSION: version.manifest.version, DIGEST: version.digest}
     with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
         service.run(predictor, listening, headers, observer.observe)
 
 
 def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
-    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable when it cannot be
+    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable if it cannot be
     fetched."""
     version = fetch()
     graph = Graph(version, threads)
@@ -60,12 +60,12 @@ def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
 
 
 def _stop(*_: object) -> NoReturn:
-    """uvicorn raises the signal again when it has finished; the default action would end the process before
+    """uvicorn raises the signal again after it has finished. The default action would end the process before
     its last report."""
-    sys.exit(0)
+    sys.exit(SUCCEEDED)
 
 
 def _fail(error: KnollError) -> NoReturn:
     text = " ".join(f"{error} ({error.fix})".split() if error.fix else str(error).split())
     print(f"knoll-predictor: {type(error).__name__}: {text}", file=sys.stderr, flush=True)
-    sys.exit(_REJECTED if isinstance(error, Rejected) else _UNAVAILABLE)
+    sys.exit(REJECTED if isinstance(error, Rejected) else UNAVAILABLE)

@@ -1,7 +1,6 @@
-"""A version behind kserve's model server: the V1 and V2 protocols, on an application of our own envelope.
+"""A version behind kserve's model server: the V1 and V2 protocols, inside our own envelope.
 
-Importing this module imports kserve, which parses the command line as it is imported; `knoll.predict.server`
-sees to that.
+Importing this module imports kserve, which then parses the command line: see `knoll.predict.importing`.
 """
 
 import asyncio
@@ -53,7 +52,7 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         headers: Mapping[str, str] | None = None,
         response_headers: MutableMapping[str, str] | None = None,
     ) -> Any:
-        """Answer a V1 or V2 request; the kind of the answer follows the kind of the request."""
+        """Answer a V1 request with a V1 answer, and a V2 request with a V2 answer."""
         if isinstance(payload, kserve.InferRequest):
             return await self._in_thread(lambda: self._infer(payload))
         if _prefers_png((headers or {}).get("accept", "")):
@@ -132,8 +131,8 @@ def run(
 
 
 def _strictly(decode: Callable[..., _Answer]) -> Callable[..., _Answer]:
-    """kserve meets malformed binary requests and half CloudEvents with whatever exception comes of them; each
-    is the client's fault, and must not count as a failure of the version."""
+    """kserve raises all kinds of exceptions for malformed binary requests and half CloudEvents. Each is the
+    client's fault, and must not count as a failure of the version."""
 
     def decoded(*given: Any, **named: Any) -> _Answer:
         try:
@@ -149,8 +148,7 @@ def _strictly(decode: Callable[..., _Answer]) -> Callable[..., _Answer]:
 
 
 def _quieten() -> None:
-    """One line per request, and a traceback per bad one, would hide what matters; failures are logged where
-    they happen."""
+    """kserve logs a line per request, and a traceback per bad one, which would hide real failures."""
     for name, level in (
         ("kserve", logging.CRITICAL),
         ("kserve.trace", logging.WARNING),
@@ -164,14 +162,14 @@ def _quieten() -> None:
 
 
 async def _refuse_malformed(_: Request, error: Exception) -> JSONResponse:
-    """FastAPI would answer 422 and repeat the request's own values."""
+    """Answer 400 with the faults. FastAPI would answer 422 and repeat the request's values."""
     assert isinstance(error, RequestValidationError)
     faults = sorted({".".join(map(str, one["loc"])) + ": " + one["msg"] for one in error.errors()})
     return JSONResponse({"error": "; ".join(faults[:10])}, 400)
 
 
 def _prefers_png(accept: str) -> bool:
-    """Whether an Accept header has image/png, and nothing that it likes better; see RFC 9110, 12.5.1."""
+    """Whether an Accept header names image/png, and prefers nothing to it; see RFC 9110, 12.5.1."""
     weights: dict[str, float] = {}
     for one in accept.split(","):
         media_type, *parameters = (part.strip().lower() for part in one.split(";"))
@@ -181,7 +179,7 @@ def _prefers_png(accept: str) -> bool:
 
 
 def _instances(payload: Any) -> Any:
-    """curl -d names the body a form, which kserve leaves as it is."""
+    """The instances of a V1 request. `curl -d` calls the body a form, so kserve does not parse it."""
     if isinstance(payload, bytes):
         try:
             payload = json.loads(payload)

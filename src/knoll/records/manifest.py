@@ -26,7 +26,9 @@ from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
 __all__ = [
+    "GRAPH",
     "MANIFEST",
+    "WEIGHTS",
     "FileEntry",
     "Manifest",
     "entry_of",
@@ -45,6 +47,8 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+WEIGHTS = "model.safetensors"
 
 
 @with_config(LENIENT)

@@ -5,8 +5,8 @@ schema: it is one of the version's files, which the manifest names.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from knoll.errors import InvalidVersion
@@ -14,7 +14,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.manifest import version_uri
 
-__all__ = ["SAMPLES", "Sample", "load_samples", "read_samples"]
+__all__ = ["SAMPLES", "Sample", "encode_samples", "load_samples", "read_samples"]
 
 SAMPLES = "samples.json"
 
@@ -25,6 +25,11 @@ class Sample:
 
     instance: Any
     prediction: Any = None
+
+
+def encode_samples(samples: Iterable[Sample]) -> bytes:
+    """The content of samples.json."""
+    return json.dumps([asdict(sample) for sample in samples], indent=1).encode()
 
 
 def load_samples(body: bytes) -> Sequence[Sample]:

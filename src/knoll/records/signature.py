@@ -1,4 +1,4 @@
-"""The signature of a version, signature.json: how requests become tensors, and tensors answers."""
+"""The signature of a version, signature.json: how requests become tensors, and how tensors become answers."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,19 @@ from pydantic import with_config
 from knoll.errors import InvalidVersion
 from knoll.records.record import LENIENT, Fields, Record, reader
 
-__all__ = ["Signature", "Tensor", "load_signature"]
+__all__ = ["SIGNATURE", "Signature", "Tensor", "load_signature"]
+
+SIGNATURE = "signature.json"
 
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Tensor:
-    """One input or output of the graph: name, OIP datatype (FP32, INT64, ...), shape with -1 for the batch,
-    and the codec that turns JSON into it or it into JSON, with the codec's options (see `knoll.codecs`)."""
+    """One input or output of the graph.
+
+    `datatype` is one of the open inference protocol: FP32, INT64, ... `shape` has -1 for the batch. `codec`
+    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options.
+    """
 
     name: str
     datatype: str
@@ -26,10 +31,10 @@ class Tensor:
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Signature(Record):
-    """How requests become tensors and tensors become answers, so that the predictor knows no family."""
+    """The inputs and outputs of the graph. With them a predictor serves any family."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
 
-load_signature = reader(Signature, "signature", file="signature.json", fault=InvalidVersion)
+load_signature = reader(Signature, "signature", file=SIGNATURE, fault=InvalidVersion)

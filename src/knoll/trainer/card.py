@@ -1,6 +1,6 @@
 """The model card: a version's README.md, with the front matter that the Hugging Face hub reads.
 
-It is the same text whenever the same run is published again, so it has no clock in it.
+If the same run is published again, the text is the same, so it has no time in it.
 """
 
 import json
@@ -13,13 +13,15 @@ import yaml
 from knoll.records.run import Run
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["CardFacts", "model_card"]
+__all__ = ["CARD", "CardFacts", "model_card"]
+
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells: `examples` are the numbers to learn from and held out, `pictures` the names of files
-    in the version's folder."""
+    """What a card tells. `examples` are the numbers of training and held-out examples, `pictures` the names
+    of files in the version's folder."""
 
     run: Run
     task: str
@@ -39,11 +41,11 @@ def model_card(facts: CardFacts, version: str) -> str:
         f"# {run.model} {version}",
         f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
         "file with its sha256.",
-        "## Metrics\n\nOn the held-out examples, which the network has not learnt from.\n\n"
+        "## Metrics\n\nOn the held-out examples, which the network has not seen in training.\n\n"
         + _table(
             ("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(facts.metrics.items()))
         ),
-        f"## Data\n\n{facts.examples[0]} examples to learn from, {facts.examples[1]} held out. Dataset "
+        f"## Data\n\n{facts.examples[0]} training examples, {facts.examples[1]} held out. Dataset "
         f"digest: `{run.dataset_digest}`.",
         "## Config\n\n"
         + _table(
@@ -80,7 +82,7 @@ def _how_to_call(facts: CardFacts) -> str:
         "## Call it\n\n"
         f"    POST /v1/models/{facts.run.model}:predict\n"
         f'    {{"instances": [{instance}]}}\n\n'
-        "`samples.json` has whole requests with their answers. The graph in `model.onnx`:\n\n"
+        "`samples.json` has requests with their answers. The graph in `model.onnx`:\n\n"
         + _table(("", "name", "type", "shape", "codec"), ((side, *_row(one)) for side, one in tensors))
     )
 

@@ -1,7 +1,6 @@
-"""The graph that is served: exported to ONNX, checked, and compared with the network that it came from.
+"""The graph that is served: exported to ONNX, checked, and compared with its network.
 
-Only what was compared is published: a graph that answers otherwise than its network would make every metric a
-lie.
+The metrics are those of the network. If the graph answered otherwise, they would be wrong for what is served.
 """
 
 import logging
@@ -23,8 +22,8 @@ _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
 
 def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArray[Any]]]:
-    """The ONNX model, with any batch size, and its outputs for the samples. Raises Rejected when they are not
-    the network's."""
+    """The ONNX model, which takes any batch size, and its outputs for the samples. Raises Rejected if the
+    network answers otherwise."""
     body = _to_onnx(export)
     onnx.checker.check_model(onnx.load_model_from_string(body), full_check=True)
     answers = run_graph(body, [column.numpy() for column in export.sample_inputs], threads=threads)
@@ -36,14 +35,14 @@ def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArr
         if not np.allclose(answer, want.numpy(), rtol=_RELATIVE, atol=_ABSOLUTE):
             apart = float(np.abs(answer - want.numpy()).max())
             raise Rejected(
-                f"the exported graph is not the network: output {tensor.name} is {apart:.2g} apart",
+                f"the exported graph differs from the network: output {tensor.name} by {apart:.2g}",
                 fix="report this as a fault of knoll",
             )
     return body, answers
 
 
 def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
-    """The graph's outputs for whole batches of its inputs, in the order of its signature; `threads` 0 takes
+    """The graph's outputs for batches of its inputs, in the order of its signature. With `threads` 0 it uses
     all cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -55,9 +54,8 @@ def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> l
 
 def _to_onnx(export: Export) -> bytes:
     batch = torch.export.Dim("batch")
-    logging.getLogger("torch.onnx").setLevel(
-        logging.ERROR
-    )  # it warns that torchvision is not there, which nothing here needs
+    # It would warn that torchvision is missing, which is not needed here.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -76,7 +74,7 @@ def _to_onnx(export: Export) -> bytes:
 
 
 def _at_least_two(columns: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """torch.export takes a dimension of one for a constant."""
+    """Repeat single rows: torch.export takes a dimension of one for a constant."""
     return tuple(
         column if len(column) > 1 else column.repeat(2, *[1] * (column.dim() - 1)) for column in columns
     )

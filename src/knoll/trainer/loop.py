@@ -1,7 +1,7 @@
 """The training loop, which hides nothing: batches, losses in turn, gradient steps, milestones, progress.
 
 It knows no family and no platform. Several processes may train together: all take the same steps in the same
-order, each with its share of every batch, and `ranks` makes their gradients one.
+order, each with its share of every batch, and `ranks` averages their gradients.
 """
 
 import time
@@ -28,13 +28,13 @@ _SMOOTHING = 0.1  # of the seconds per step
 
 
 class Diverged(Rejected):
-    """A loss is no longer a number: the same data and config would end the same way."""
+    """A loss is not finite. The same data and config would end in the same way."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The networks in eval mode, on the device that trained them, the mean losses of the last epoch, and a
-    picture per milestone, by its step."""
+    """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
+    milestone by its step."""
 
     networks: nn.ModuleDict
     device: torch.device
@@ -43,12 +43,12 @@ class Trained:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device of that name; for an empty name CUDA if there is one, else the CPU."""
+    """The device of that name. If the name is empty, CUDA if there is one, else the CPU."""
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def milestone_steps(steps: int) -> set[int]:
-    """Up to eight evenly spaced steps, the last one among them."""
+    """Up to eight evenly spaced steps, with the last one."""
     count = min(_MILESTONES, steps)
     return {steps * one // count for one in range(1, count + 1)}
 
@@ -63,11 +63,11 @@ def train_networks(
     say: Say,
     ranks: Ranks = ALONE,
 ) -> Trained:
-    """Train fresh networks for `config.epochs`. `report` hears at most once a second and at the end, `say`
-    gets a line per epoch.
+    """Train fresh networks for `config.epochs`. `report` is called at most once a second and at the end,
+    `say` once per epoch.
 
-    The same seed, data, device, thread count and number of processes give the same weights, in each process.
-    Raises Diverged when a loss is not finite, Rejected when a batch is too small for so many processes.
+    The same seed, data, device, number of threads and number of processes give the same weights, in each
+    process. Raises Diverged if a loss is not finite, Rejected if a batch is too small for so many processes.
     """
     torch.manual_seed(config.seed)
     order = torch.Generator().manual_seed(config.seed)
@@ -106,9 +106,7 @@ def train_networks(
                 mean = ranks.average(optimizers[name], loss, len(mine) / len(rows))
                 optimizers[name].step()
                 schedules[name].step()
-                sums[name] = (
-                    sums.get(name, torch.zeros((), device=device)) + mean
-                )  # no sync: read when reported
+                sums[name] = mean + sums.get(name, 0.0)  # stays on the device until it is reported
             step += 1
             pace.step()
             if step in milestones and ranks.is_first:
@@ -128,8 +126,8 @@ def train_networks(
 
 
 class _Pace:
-    """Seconds per step as an exponential moving average, without the first step, which warms up; and when the
-    next report is due."""
+    """Seconds per step, and when the next report is due. They are an exponential moving average without the
+    first step, which is slower."""
 
     def __init__(self) -> None:
         self._last = self._reported = time.monotonic()
@@ -156,8 +154,8 @@ class _Pace:
 
 
 def _shuffled(count: int, batches: int, order: torch.Generator) -> Iterator[torch.Tensor]:
-    """Row numbers of each batch. All examples take part, so that no batch is left with the one row that batch
-    norm cannot take."""
+    """Row numbers of each batch. The batches are of nearly equal size, because batch norm cannot take a last
+    batch of one row."""
     yield from torch.tensor_split(torch.randperm(count, generator=order), batches)
 
 
@@ -167,7 +165,7 @@ def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str,
         if not abs(mean) < float("inf"):
             raise Diverged(
                 f"training diverged: the {name} loss is {mean} by step {step}",
-                fix="lower learningRate, or look at the data",
+                fix="lower learningRate, or look for extreme values in the data",
             )
     return means
 

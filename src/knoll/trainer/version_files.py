@@ -3,22 +3,24 @@
 All but the card are the same under any version number, so they are built once.
 """
 
-import json
 import platform as machine
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from knoll import __version__
 from knoll.codecs import encode
 from knoll.families.base import Examples, Export, Family, FamilyConfig
-from knoll.records.manifest import Manifest, entry_of
+from knoll.records.manifest import GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
-from knoll.trainer.card import CardFacts, model_card
+from knoll.records.samples import SAMPLES, Sample, encode_samples
+from knoll.records.signature import SIGNATURE
+from knoll.trainer.card import CARD, CardFacts, model_card
 from knoll.trainer.graph import export_graph
 from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft
@@ -37,70 +39,81 @@ class Work:
     trained: Trained
     metrics: Mapping[str, float]
 
+    @property
+    def config_fields(self) -> Mapping[str, Any]:
+        """The config as a Model document has it, with all defaults."""
+        return self.config.model_dump(mode="json", by_alias=True)
+
 
 def draft_version(work: Work, *, created_at: str, threads: int = 0) -> Draft:
-    """What `publish` asks for each number that it tries. Raises Rejected when the graph does not answer as
-    the network."""
-    pictures = _pictures(work)
+    """A function that `publish` calls with each number that it tries. Raises Rejected if the graph does not
+    answer as the network does."""
+    pictures = _make_pictures(work)
     networks = work.trained.networks.cpu()
-    weights = save(
-        {name: value.contiguous() for name, value in networks.state_dict().items()}, {"run": work.run.id}
-    )
+    weights = _encode_weights(networks, work.run.id)
     export = work.family.export(networks, work.examples, work.config)
-    common = {"model.safetensors": weights, **_served(export, threads), **pictures}
-    config = work.config.model_dump(mode="json", by_alias=True)
-    counts = len(work.examples.train[0]), len(work.examples.held_out[0])
-    facts = CardFacts(
-        work.run,
-        work.family.task,
-        work.metrics,
-        config,
-        counts,
-        export.signature,
-        export.samples[0],
-        tuple(pictures),
-    )
+    common = {WEIGHTS: weights, **_make_served(export, threads), **pictures}
+    facts = _facts(work, export, tuple(pictures))
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
-        files = {**common, "README.md": model_card(facts, version).encode()}
-        manifest = Manifest(
-            model=work.run.model,
-            version=version,
-            family=work.family.name,
-            run=work.run.id,
-            dataset_digest=work.run.dataset_digest,
-            config=config,
-            metrics=work.metrics,
-            created_at=created_at,
-            code_version=__version__,
-            files={name: entry_of(body) for name, body in files.items()},
-            environment=_environment(work.trained.device),
-        )
-        return files, manifest
+        files = {**common, CARD: model_card(facts, version).encode()}
+        return files, _manifest(work, version, files, created_at)
 
     return draft
 
 
+def _encode_weights(networks: nn.ModuleDict, run: str) -> bytes:
+    tensors = {name: value.contiguous() for name, value in networks.state_dict().items()}
+    body: bytes = save(tensors, {"run": run})
+    return body
+
+
 @torch.no_grad()
-def _pictures(work: Work) -> dict[str, bytes]:
+def _make_pictures(work: Work) -> dict[str, bytes]:
     milestones = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
     return {**milestones, **work.family.final_pictures(work.trained.networks, work.examples, work.config)}
 
 
-def _served(export: Export, threads: int) -> dict[str, bytes]:
+def _make_served(export: Export, threads: int) -> dict[str, bytes]:
     graph, outputs = export_graph(export, threads=threads)
     named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
-    pairs = zip(export.samples, encode(named, export.signature), strict=True)
-    samples = [{"instance": instance, "prediction": prediction} for instance, prediction in pairs]
-    return {
-        "model.onnx": graph,
-        "signature.json": json.dumps(asdict(export.signature), indent=1).encode(),
-        "samples.json": json.dumps(samples, indent=1).encode(),
-    }
+    predictions = encode(named, export.signature)
+    samples = map(Sample, export.samples, predictions)
+    return {GRAPH: graph, SIGNATURE: export.signature.encode(), SAMPLES: encode_samples(samples)}
+
+
+def _facts(work: Work, export: Export, pictures: tuple[str, ...]) -> CardFacts:
+    counts = len(work.examples.train[0]), len(work.examples.held_out[0])
+    return CardFacts(
+        run=work.run,
+        task=work.family.task,
+        metrics=work.metrics,
+        config=work.config_fields,
+        examples=counts,
+        signature=export.signature,
+        sample=export.samples[0],
+        pictures=pictures,
+    )
+
+
+def _manifest(work: Work, version: str, files: Mapping[str, bytes], created_at: str) -> Manifest:
+    return Manifest(
+        model=work.run.model,
+        version=version,
+        family=work.family.name,
+        run=work.run.id,
+        dataset_digest=work.run.dataset_digest,
+        config=work.config_fields,
+        metrics=work.metrics,
+        created_at=created_at,
+        code_version=__version__,
+        files={name: entry_of(body) for name, body in files.items()},
+        environment=_environment(work.trained.device),
+    )
 
 
 def _environment(device: torch.device) -> dict[str, str]:
-    """What the training ran on, for whoever wants to repeat it."""
+    """Machine and packages of the training, so that it can be repeated."""
     chip = torch.cuda.get_device_name(device) if device.type == "cuda" else machine.machine()
     packages = {name: installed(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "pillow")}
     return {"python": machine.python_version(), "device": f"{device.type} ({chip})", **packages}

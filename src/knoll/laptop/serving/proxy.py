@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from yarl import URL
 
+from knoll.headers import REVISION
+
 __all__ = ["forward"]
 
 _HOP_BY_HOP = frozenset(
@@ -34,7 +36,7 @@ async def forward(
     ) as found:
         answer = Response(await found.read(), found.status)
     answer.raw_headers += [one for one in _end_to_end(found.raw_headers) if one[0] not in _OF_THE_FRONT]
-    answer.raw_headers.append((b"x-knoll-revision", revision.encode()))
+    answer.raw_headers.append((REVISION.encode(), revision.encode()))
     return answer
 
 

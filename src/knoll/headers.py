@@ -1,0 +1,8 @@
+"""Names of knoll's own HTTP headers, in lower case."""
+
+__all__ = ["DIGEST", "REPLAY", "REVISION", "VERSION"]
+
+VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
+DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the version's manifest, in hex
+REPLAY = "x-knoll-replay"  # in a request that a rollout sends: the predictor does not count it
+REVISION = "x-knoll-revision"  # in every answer through the laptop's gateway: the Revision that answered
