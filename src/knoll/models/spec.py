@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from knoll.errors import Rejected
 from knoll.models.units import PositiveSeconds, Resources, Seconds
 from knoll.names import digest, split_uri
+from knoll.quantities import GPU
 
 __all__ = [
     "DatasetSpec",
@@ -129,10 +130,10 @@ class TrainingSpec(_Spec):
 
     @model_validator(mode="after")
     def _a_gpu_for_each_process(self) -> "TrainingSpec":
-        gpus = self.resources.get("nvidia.com/gpu")
+        gpus = self.resources.get(GPU)
         if gpus is not None and gpus.isdecimal() and 0 < int(gpus) < self.processes_per_node:
             raise ValueError(
-                f"processesPerNode is {self.processes_per_node}, so nvidia.com/gpu must be at least "
+                f"processesPerNode is {self.processes_per_node}, so {GPU} must be at least "
                 f"{self.processes_per_node}, not {gpus}"
             )
         return self
