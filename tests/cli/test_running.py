@@ -59,7 +59,7 @@ def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(tmp_path: Path) -> No
     """As on a full disk, or below a folder of somebody else: no traceback."""
     (tmp_path / "file").touch()
     with (
-        pytest.raises(Unavailable, match="cannot be used: Not a directory") as raised,
+        pytest.raises(Unavailable, match=r"cannot use .*: Not a directory") as raised,
         only_one(tmp_path / "file" / "home"),
     ):
         pass

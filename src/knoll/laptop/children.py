@@ -1,8 +1,7 @@
-"""Child processes that cannot outlive the platform and see nothing of its environment but what they are
-given.
+"""Child processes that cannot outlive the platform, and that do not inherit its environment.
 
-A container starts with the environment of its document; so does a child, plus the few variables without which
-programs of a desktop do not run. Between the platform and the command stands `knoll.laptop.guard`.
+A container starts with the environment of its document. So does a child, which also gets the few variables
+that programs need to run. `knoll.laptop.guard` stands between the platform and the command.
 """
 
 import contextlib
@@ -21,7 +20,7 @@ __all__ = ["Child", "base_environment", "last_lines"]
 
 
 def base_environment() -> dict[str, str]:
-    """What every child gets: where programs, home and temporary files are, and UTF-8."""
+    """The variables that every child gets: where programs, home and temporary files are, and UTF-8."""
     return {
         "PATH": os.pathsep.join(
             [str(Path(sys.executable).parent), "/usr/local/bin", *os.defpath.split(os.pathsep)]
@@ -37,8 +36,8 @@ class Child:
     """One running command. Its output is appended to `log`; `grace` is the number of seconds from SIGTERM to
     SIGKILL.
 
-    `environment` is added to `base_environment()`; the file descriptors `held` stay open until the command
-    has ended. Raises Unavailable when the log or the process cannot be created; a command that cannot be
+    `environment` is added to `base_environment()`. The file descriptors `held` stay open until the command
+    has ended. Raises Unavailable if the log or the process cannot be created. A command that cannot be
     executed ends with exit code 127 and says why in its log.
     """
 
@@ -68,7 +67,8 @@ class Child:
                 )
         except OSError as error:
             raise Unavailable(
-                f"cannot start {argv[0]}: {error}", fix=f"see that {log.parent} can be written"
+                f"cannot start {argv[0]}: {error}",
+                fix=f"make room on the disk, and let your user write {log.parent}",
             ) from error
         self.log = log
         self.grace = grace
@@ -98,7 +98,7 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the command and all that it has started with SIGKILL. Returns at once."""
+        """End the command and all processes that it has started, with SIGKILL. Returns at once."""
         self._signal(signal.SIGQUIT)
 
     def _signal(self, number: int) -> None:
@@ -107,7 +107,7 @@ class Child:
 
 
 def last_lines(log: Path, count: int = 20) -> str:
-    """The end of a log, for error messages; empty when there is none."""
+    """The end of a log, for error messages; "" if there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16384))

@@ -1,7 +1,7 @@
-"""What a container of a document becomes as a child process: its command and its environment.
+"""The command and the environment of a container, for a child process.
 
-An image is a name in a table of entry points. What a laptop cannot do is refused with the reason that a Pod
-would show, never ignored.
+An image is a name in a table of entry points. If a laptop cannot do what the container asks for, it refuses
+the container with the reason that a Pod would show.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ __all__ = ["Unrunnable", "command_of", "container_of", "environment_of", "image_
 
 
 class Unrunnable(Exception):
-    """The container cannot be started as it is written; `reason` is what Kubernetes would show while its Pod
-    waits."""
+    """The container cannot start as it is written. `reason` is the one that Kubernetes would show on the
+    waiting Pod."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class Unrunnable(Exception):
 
 @dataclass(frozen=True)
 class _Source:
-    """Where values come from that a document only names."""
+    """Where values come from that a document refers to by name."""
 
     secrets: Mapping[str, Mapping[str, str]]
 
@@ -51,7 +51,7 @@ def container_of(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def command_of(container: Mapping[str, Any], entry_points: Mapping[str, Sequence[str]]) -> list[str]:
-    """The command line of a container. Raises Unrunnable for an image that has no entry point here, and for
+    """The command line of a container. Raises Unrunnable if its image has no entry point here, or if it sets
     `command`."""
     image = container["image"]
     entry_point = entry_points.get(image_name(image))
@@ -60,7 +60,8 @@ def command_of(container: Mapping[str, Any], entry_points: Mapping[str, Sequence
         raise Unrunnable("ErrImagePull", f'image "{image}" is not known on this machine, which has: {known}')
     if container.get("command"):
         raise Unrunnable(
-            "CreateContainerConfigError", "command is not supported on a laptop: images run their entry point"
+            "CreateContainerConfigError",
+            "a laptop does not support command: every image runs its entry point",
         )
     return [*entry_point, *(str(one) for one in container.get("args") or [])]
 
@@ -71,10 +72,10 @@ def environment_of(
     secrets: Mapping[str, Mapping[str, str]],
     gpus: Sequence[int],
 ) -> dict[str, str]:
-    """`environment`, then envFrom, then env of a container, the later ones winning; and the threads and GPUs
-    that it may use.
+    """The variables of a container: `environment`, then envFrom, then env, where the later ones win; and the
+    threads and GPUs that it may use.
 
-    Raises Unrunnable for a value that comes from anything but a secret.
+    Raises Unrunnable for a value that does not come from a secret.
     """
     source = _Source(secrets)
     values = {"CUDA_VISIBLE_DEVICES": ",".join(str(one) for one in gpus), **environment}
@@ -84,7 +85,7 @@ def environment_of(
     for one in container.get("envFrom") or []:
         if "secretRef" not in one:
             raise Unrunnable(
-                "CreateContainerConfigError", f"envFrom knows secretRef only on a laptop, not {sorted(one)}"
+                "CreateContainerConfigError", f"envFrom: a laptop reads secretRef only, not {sorted(one)}"
             )
         prefix = one.get("prefix", "")
         values |= {prefix + name: value for name, value in source.secret(one["secretRef"]).items()}
@@ -101,7 +102,7 @@ def _variable(variable: Mapping[str, Any], source: _Source) -> dict[str, str]:
     if reference is None:
         raise Unrunnable(
             "CreateContainerConfigError",
-            f"{name}: valueFrom knows secretKeyRef only on a laptop, not {sorted(value_from)}",
+            f"{name}: a laptop reads valueFrom.secretKeyRef only, not {sorted(value_from)}",
         )
     values = source.secret(reference)
     if reference["key"] in values:

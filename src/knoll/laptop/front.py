@@ -1,8 +1,7 @@
-"""The one HTTP surface of the laptop platform: broker ingress, functions and predict requests on one port of
+"""The one HTTP server of the laptop platform: broker ingress, functions and predict requests on one port of
 the loopback interface.
 
-The broker and the functions come in as plain callables, so that this module knows nothing of them; they may
-block, and run on threads.
+Broker and functions are plain callables, which may block; they run on threads.
 """
 
 import socket
@@ -29,9 +28,8 @@ Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 
 _THREADS = 40
 _DRAIN = 15
-_ONLY_HERE = Middleware(
-    TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]
-)  # no web page whose name leads to 127.0.0.1
+# refuse web pages whose name leads to 127.0.0.1
+_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 
 def listen(port: int) -> socket.socket:
@@ -44,8 +42,8 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise Unavailable(
-            f"port {port} of 127.0.0.1 cannot be used: {error.strerror}",
-            fix=f"end what uses port {port}, or set KNOLL_PORT to another one (0 takes a free one)",
+            f"cannot listen on port {port} of 127.0.0.1: {error.strerror}",
+            fix=f"end the program that uses port {port}, or set KNOLL_PORT to another port (0: any free one)",
         ) from error
     return bound
 
@@ -53,8 +51,8 @@ def listen(port: int) -> socket.socket:
 class Front:
     """The HTTP server, on a thread of its own.
 
-    `url` is its base URL, known before the start; `functions` are by name; `lifespan` is entered on the
-    server's event loop before the first request and left after the last.
+    `url` is its base URL, known before the start. `functions` has them by name. The server enters `lifespan`
+    on its event loop before the first request, and leaves it after the last.
     """
 
     def __init__(
@@ -83,7 +81,8 @@ class Front:
         self._failure: Exception | None = None
 
     def start(self) -> None:
-        """Serve; returns once requests are answered. Raises Unavailable when the lifespan does not start."""
+        """Serve; returns as soon as requests are answered. Raises Unavailable if the lifespan does not
+        start."""
         self._thread.start()
         self._is_up.wait()
         if self._failure is not None:
@@ -129,14 +128,14 @@ async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimit
     try:
         body = await read_body(request)
     except BodyTooLarge:
-        return JSONResponse({"error": f"the body is longer than {BODY_LIMIT} bytes"}, 413)
+        return JSONResponse({"error": f"the body is longer than {BODY_LIMIT // 2**20} MiB"}, 413)
     status, headers, content = await to_thread.run_sync(subscriber, _headers(request), body, limiter=limiter)
     return Response(content, status, dict(headers))
 
 
 def _headers(request: Request) -> Mapping[str, str]:
-    """Each header once. One that came twice has both values, so that nobody checks the first and acts on the
-    second."""
+    """Each header once. If one came twice, it has both values: one part must not check the first value and
+    another act on the second."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

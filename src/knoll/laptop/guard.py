@@ -1,11 +1,12 @@
 """Run a command that cannot outlive its parent: python -I -S guard.py --grace SECONDS -- COMMAND...
 
-A platform that is killed with -9 cannot stop its children, so each of them has a guard between. The guard's
-standard input is a pipe whose other end only the parent holds: when it closes, the parent is gone. The guard
-is a script of the standard library alone and starts in milliseconds.
+A platform that is killed with -9 cannot stop its children, so each child has a guard. The guard's standard
+input is a pipe whose other end only the parent holds: when it closes, the parent is gone. The guard uses the
+standard library alone and starts in milliseconds.
 
-SIGTERM, SIGINT and the end of the pipe terminate the command's process group, and kill it after the grace;
-SIGQUIT kills it at once. The exit code is the command's, or 128 + n when signal n ended it, as in a shell.
+On SIGTERM, SIGINT and the end of the pipe, the guard terminates the command's process group, and kills it
+after the grace; on SIGQUIT it kills it at once. The exit code is the command's, or 128 + n if signal n ended
+it, as in a shell.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"guard: cannot start {options.command[0]}: {error}", file=sys.stderr)
         return 127
     code = _watch(child, signals, options.grace)
-    _signal_group(child.pid, signal.SIGKILL)  # what the command itself has left behind
+    _signal_group(child.pid, signal.SIGKILL)  # processes that the command has left behind
     return 128 - code if code < 0 else code
 
 
@@ -68,7 +69,7 @@ def _die_with(guard: int) -> Callable[[], None] | None:
 
 
 def _watch(child: "subprocess.Popen[bytes]", signals: int, grace: float) -> int:
-    """Wait for the command, and stop it when asked to; returns what Popen calls its return code."""
+    """Wait for the command, and stop it when asked to. Returns its return code as Popen has it."""
     sources, kill_at = [_PIPE, signals], math.inf
     while (code := child.poll()) is None:
         timeout = None if math.isinf(kill_at) else max(0.0, kill_at - time.monotonic())

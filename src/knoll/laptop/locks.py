@@ -1,9 +1,8 @@
-"""A lock that lives as long as the children that hold it, so that two generations of a platform never work on
-the same files.
+"""A lock that lives as long as the children that hold it. So two platforms never work on the same files.
 
-When a platform is killed, its children end a moment later; whoever starts in that moment must wait for them.
-The lock belongs to an open file that the guards of the children inherit, so the kernel releases it with the
-last of them.
+When a platform is killed, its children end a moment later, and a platform that starts in that moment must
+wait for them. The lock belongs to an open file that the guards of the children inherit: the kernel releases
+it when the last of them ends.
 """
 
 import fcntl
@@ -17,17 +16,16 @@ __all__ = ["lock", "try_lock"]
 
 
 def try_lock(path: Path) -> BinaryIO | None:
-    """Take the lock: an open file, to be closed by whoever is done with it; None while somebody else has it.
+    """Take the lock: an open file, which the caller closes to release it. None while another process has it.
 
-    A folder that is not there yet is made for its owner alone. Raises Unavailable when the file cannot be
-    opened.
+    If the folder is missing, it is made for its owner alone. Raises Unavailable if the file cannot be opened.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = path.open("ab")
     except OSError as error:
-        fix = "is the disk full, or the folder not yours? --home names another one"
-        raise Unavailable(f"{path.parent} cannot be used: {error.strerror}", fix=fix) from error
+        fix = "make room on the disk, let your user write the folder, or choose another --home"
+        raise Unavailable(f"cannot use {path.parent}: {error.strerror}", fix=fix) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -37,7 +35,7 @@ def try_lock(path: Path) -> BinaryIO | None:
 
 
 def lock(path: Path, timeout: float) -> BinaryIO:
-    """`try_lock`, for `timeout` seconds. Raises Unavailable when somebody else keeps it."""
+    """`try_lock`, for `timeout` seconds. Raises Unavailable if another process keeps the lock."""
     deadline = time.monotonic() + timeout
     while (file := try_lock(path)) is None:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Files that only their owner can read: keys, and what is written down with them."""
+"""Files that only their owner can read, such as keys."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What a machine has and what a container asks for, in the units of Kubernetes.
+"""The resources of this machine and of a container, in the units of Kubernetes.
 
 A laptop admits a container as the scheduler would admit its Pod: only if all of its requests fit beside those
-that are admitted.
+of the containers that run.
 """
 
 import math
@@ -30,8 +30,8 @@ class Resources:
 
 
 def requests_of(container: Mapping[str, Any]) -> Resources:
-    """What a container must be given. As in Kubernetes a limit without a request is the request. Raises
-    Rejected."""
+    """The resources that a container must get. As in Kubernetes, a limit without a request is the request.
+    Raises Rejected."""
     resources = container.get("resources") or {}
     wanted = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
     cpu, memory, gpus = (parse_quantity(wanted.get(name, 0)) for name in ("cpu", "memory", GPU))
@@ -39,8 +39,8 @@ def requests_of(container: Mapping[str, Any]) -> Resources:
 
 
 def thread_limit(container: Mapping[str, Any]) -> int | None:
-    """How many CPU threads a container may keep busy: its limit of cores, rounded up; None without a limit.
-    Raises Rejected."""
+    """How many CPU threads a container may use: its limit of cores, rounded up; None without a limit. Raises
+    Rejected."""
     limit = ((container.get("resources") or {}).get("limits") or {}).get("cpu")
     return None if limit is None else max(1, math.ceil(parse_quantity(limit)))
 
@@ -58,7 +58,7 @@ def shortage(wanted: Resources, used: Resources, capacity: Resources) -> str:
 
 
 def local_capacity() -> Resources:
-    """What this machine has: the cores that this process may use, its memory, and its NVIDIA devices."""
+    """This machine: the cores that this process may use, all memory, and the NVIDIA devices."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Resources(Decimal(cores), Decimal(memory), len(list(Path("/dev").glob("nvidia[0-9]*"))))

@@ -2,9 +2,9 @@
 home.
 
 It is a real S3 server: any client works with it, and it reports changes over HTTP. Measured with version
-4.48: a report that is not answered with 2xx is not sent again, whatever its settings say, and reports on
-their way are lost when it stops; so whoever listens must be there first, and must look at the buckets from
-time to time. `weed mini` starts its parts in order and is ready in half the time of `weed server`.
+4.48: it sends no report a second time, whatever its settings say, and reports on their way are lost when it
+stops. So the listener must start first, and must look at the buckets from time to time. `weed mini` starts
+its parts in order and is ready in half the time of `weed server`.
 """
 
 import contextlib
@@ -30,9 +30,8 @@ _LISTENERS = tuple(
     part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")
 )
 _HOST = "127.0.0.1"
-_ONE_VOLUME_AT_A_TIME = (
-    "[master.volume_growth]\ncopy_1 = 1\n"  # seven for each new bucket, the default, soon use up a small disk
-)
+# the default, seven volumes for each new bucket, soon fills a small disk
+_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Keys:
 
 
 class SeaweedFS:
-    """A running server. `folder` is where its data and configuration lie, `log` where it writes.
+    """A running server. `folder` has its data and configuration; `log` is its log file.
 
-    `notify` is the URL to which every change of a bucket is posted; without one nothing is posted. A server
-    that a killed platform has left behind is waited for. Raises Unavailable when another platform keeps the
-    folder, or when there is no `weed`.
+    The server posts every change of a bucket to the URL `notify`; without one it posts nothing. If a killed
+    platform has left a server behind, this waits for its end. Raises Unavailable if another platform keeps
+    the folder, or if there is no `weed`.
     """
 
     def __init__(self, folder: Path, keys: Keys, log: Path, *, notify: str = "", grace: float = 5.0) -> None:
@@ -76,8 +75,8 @@ class SeaweedFS:
         return self._child.poll()
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return as soon as the server answers S3 requests. Raises Unavailable, with the end of the log, if
-        it ends or is too slow."""
+        """Return as soon as the server answers S3 requests. Raises Unavailable with the end of the log if it
+        ends or is too slow."""
         deadline = time.monotonic() + timeout
         while not self._is_ready():
             code = self._child.poll()
@@ -91,8 +90,8 @@ class SeaweedFS:
             self._child.wait(0.03)
 
     def _is_ready(self) -> bool:
-        """S3 refuses a request without a signature, and the master knows where the volumes are: without them
-        a read fails."""
+        """Whether S3 answers, which it does by refusing a request without a signature, and whether the master
+        knows the volumes: without them a read fails."""
         try:
             with httpx.Client(timeout=2.0, trust_env=False, verify=False) as client:
                 if client.get(self.endpoint).status_code != httpx.codes.FORBIDDEN:
@@ -108,12 +107,8 @@ class SeaweedFS:
         if self._child.wait(10.0) is None:
             self._child.kill()
             self._child.wait(10.0)
-        for (
-            name,
-            port,
-        ) in (
-            self._ports.items()
-        ):  # sockets that it opens in /tmp, whatever it is told, and leaves there when killed
+        # sockets that it opens in /tmp, whatever its options say, and leaves there when it is killed
+        for name, port in self._ports.items():
             Path(f"/tmp/seaweedfs-{name.replace('.', '-')}-{port}.sock").unlink(missing_ok=True)
 
 
@@ -184,15 +179,15 @@ def _notification(url: str) -> str:
 
 
 def _security() -> str:
-    """Keys of this start, so that nobody goes past the S3 keys and asks the filer or a volume server, as any
-    web page could."""
+    """New keys for each start. They protect the filer and the volume servers, which would else answer without
+    the S3 keys, to any web page."""
     parts = ("signing", "signing.read", "filer_signing", "filer_signing.read")
     return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 
 
 def _ports(folder: Path) -> dict[str, int]:
-    """Port by listener: those of the last start as far as they are free, so that the endpoint that a user
-    knows stays true."""
+    """Port by listener. Ports of the last start are kept while they are free, so that the endpoint stays the
+    same."""
     path = folder / "ports.json"
     (folder / "data").mkdir(parents=True, exist_ok=True)
     try:
@@ -206,7 +201,8 @@ def _ports(folder: Path) -> dict[str, int]:
 
 
 def _free_port(wanted: int, held: contextlib.ExitStack) -> int:
-    """`wanted` if it is free, else any; it stays bound until `held` closes, so that none is given twice."""
+    """`wanted` if it is free, else another. It stays bound until `held` closes, so that no port is given
+    twice."""
     listener = held.enter_context(socket.socket())
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

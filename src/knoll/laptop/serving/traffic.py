@@ -60,13 +60,10 @@ def _propagate(rollout: Rollout) -> Rollout:
         return rollout
     percent = rollout.traffic[0].percent
     if rollout.rolled_out != rollout.ready:
-        return (
-            replace(rollout, rolled_out=rollout.ready, previous=rollout.rolled_out)
-            if percent == 100
-            else rollout
-        )
-    # The newest revision was rolled out and is now told to step back: both targets name it, so the one before
-    # takes the traffic
+        rolled_out = replace(rollout, rolled_out=rollout.ready, previous=rollout.rolled_out)
+        return rolled_out if percent == 100 else rollout
+    # The newest Revision was rolled out and is now told to step back. Both targets name it, so the one before
+    # it gets the traffic.
     if rollout.ready == rollout.created and percent < 100 and rollout.previous:
         return replace(rollout, rolled_out=rollout.previous)
     return rollout
