@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from knoll.cli.upload import tenths
+from knoll.cli.upload_send import tenths
 from knoll.ingest.look import look
 from knoll.ingest.verdict import Landed
 from knoll.models import parse_model
@@ -114,7 +114,7 @@ def test_an_upload_that_cannot_be_whole_sends_nothing(
     for paths, told, code in (
         ([tmp_path / "empty"], "there is no file to upload", 1),
         ([data, tmp_path / "gone"], "gone: there is no such file", 4),
-        ([data, other.parent], "two of the files would go there", 1),
+        ([data, other.parent], "two of the files have this place", 1),
     ):
         result = knoll("upload", "digits", *paths)
         assert told in result.stderr

@@ -1,8 +1,8 @@
-"""The command line: what the user types, and the only layer that prints.
+"""The command line: it takes what the user types, and it is the only layer that prints.
 
-Commands read and write through the ports, so that they mean the same on the laptop and on a cluster.
-Everything heavy is imported inside the command that needs it: `knoll --help` and shell completion must answer
-at once.
+Commands use the ports, so they mean the same on a laptop and on a cluster. A command imports heavy modules
+inside its function, because `knoll --help` and shell completion must answer at once. `app.py` says how to add
+a verb.
 """
 
 from knoll.cli.app import app, main

@@ -33,8 +33,7 @@ from knoll.cli import (
     why,
 )
 from knoll.cli.grammar import PROGRAM
-from knoll.cli.root import Verb, add_verbs, new_root, print_version
-from knoll.cli.session import (
+from knoll.cli.options import (
     ClusterOption,
     ContextOption,
     HomeOption,
@@ -42,6 +41,7 @@ from knoll.cli.session import (
     NamespaceOption,
     PortOption,
 )
+from knoll.cli.root import Verb, add_verbs, new_root, print_version
 
 __all__ = ["GROUPS", "VERBS", "app", "main"]
 

@@ -1,4 +1,4 @@
-"""`knoll apply` and `knoll delete`: declare models, and take them back."""
+"""`knoll apply` and `knoll delete`: declare models and remove them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knoll.cli.completion import complete_models
-from knoll.cli.session import Output, OutputOption, YesOption, platform_of, print_json, say
+from knoll.cli.options import Output, OutputOption, YesOption
+from knoll.cli.session import platform_of, print_json, say
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Create or update the Models in YAML files, after checking all of them.
+    """Check all Models in YAML files, then create or update them.
 
     Example: knoll apply -f examples/digits/model.yaml
 
@@ -53,15 +54,15 @@ def apply_files(
     dry_run: bool = False,
     warn: Callable[[str], object] = lambda _: None,
 ) -> list[tuple[str, str]]:
-    """Apply the Models in the files; give name and result of each: created, configured or unchanged. Raises
-    InvalidModel."""
+    """Apply the Models in the files. Returns name and result of each: created, configured or unchanged.
+    Raises InvalidModel."""
     from knoll.cli.documents import read_declared
 
     declared = read_declared(files, platform.settings.model_bucket)
-    results = [(one.model.name, _stored(platform, one.document, dry_run=dry_run)) for one in declared]
+    results = [(one.model.name, _store(platform, one.document, dry_run=dry_run)) for one in declared]
     for one in declared:
         if _has_no_data(platform, one.model.dataset.uri):
-            warn(f"Nothing lies under {one.model.dataset.uri} yet. Next: knoll upload {one.model.name} PATH")
+            warn(f"{one.model.dataset.uri} has no data yet. Next: knoll upload {one.model.name} PATH")
     return results
 
 
@@ -71,8 +72,7 @@ def delete(
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Stop training and serving a model and forget its declaration; its data and its versions stay in their
-    buckets.
+    """Stop training and serving a model, and delete its Model. Its data and versions stay in their buckets.
 
     Example: knoll delete digits
 
@@ -88,7 +88,7 @@ def delete(
         typer.confirm(
             f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True
         )
-    _delete(platform, "Model", model)  # first: a Model that is still there would have the others made again
+    _delete(platform, "Model", model)  # first: while the Model is there, the others are made again
     for kind in ("InferenceService", "Job"):
         for one in platform.cluster.list(kind, part_labels(model)):
             _delete(platform, kind, one["metadata"]["name"])
@@ -103,20 +103,20 @@ def _delete(platform: "Platform", kind: str, name: str) -> None:
         platform.cluster.delete(kind, name)
 
 
-def _stored(platform: "Platform", document: "Document", *, dry_run: bool) -> str:
+def _store(platform: "Platform", document: "Document", *, dry_run: bool) -> str:
     name = document["metadata"]["name"]
     for _ in range(_TRIES):
         try:
             live = platform.cluster.get("Model", name)
         except NotFound:
-            if dry_run or _created(platform, document):
+            if dry_run or _try_to_create(platform, document):
                 return "created"
             continue
         if _wanted(live, document) == live:
             return "unchanged"
-        if dry_run or _updated(platform, _wanted(live, document)):
+        if dry_run or _try_to_update(platform, _wanted(live, document)):
             return "configured"
-    raise KnollError(f"model {name}: somebody else changes it all the time", fix="run knoll apply again")
+    raise KnollError(f"model {name}: it changed during each of {_TRIES} tries", fix="run knoll apply again")
 
 
 def _wanted(live: "Document", document: "Document") -> "Document":
@@ -127,7 +127,7 @@ def _wanted(live: "Document", document: "Document") -> "Document":
     return {**live, "metadata": metadata, "spec": document["spec"]}
 
 
-def _created(platform: "Platform", document: "Document") -> bool:
+def _try_to_create(platform: "Platform", document: "Document") -> bool:
     try:
         platform.cluster.create(document)
     except AlreadyExists:
@@ -135,7 +135,7 @@ def _created(platform: "Platform", document: "Document") -> bool:
     return True
 
 
-def _updated(platform: "Platform", document: "Document") -> bool:
+def _try_to_update(platform: "Platform", document: "Document") -> bool:
     try:
         platform.cluster.update(document)
     except (Conflict, NotFound):
@@ -144,7 +144,8 @@ def _updated(platform: "Platform", document: "Document") -> bool:
 
 
 def _has_no_data(platform: "Platform", uri: str) -> bool:
-    """Whether the store says that nothing lies there; whoever may declare models need not reach it."""
+    """Whether the store has no object there. False if the store cannot be reached: a user may be allowed to
+    declare models and not to read data."""
     try:
         return next(iter(platform.store.list(uri)), None) is None
     except StoreUnavailable:

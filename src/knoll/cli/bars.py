@@ -1,5 +1,4 @@
-"""A bar while many things are done one after the other; only people at a terminal see it, elsewhere the
-result says enough."""
+"""A progress bar, for a terminal only."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ __all__ = ["progress"]
 
 @contextmanager
 def progress(words: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields what is told of each further step; `words` say what is being done."""
+    """Show a bar with these words. Yields a function that takes the number of further steps."""
     if not sys.stderr.isatty() or not total:
         yield lambda _: None
         return

@@ -1,8 +1,6 @@
-"""A platform of its own, as a child process that ends with its parent's work, unless the parent is killed
-with -9.
+"""`knoll up` as a child process, for the demo. It ends with its parent, unless the parent gets SIGKILL.
 
-The demo starts `knoll up` as a user would. The child has a session of its own, so that Ctrl-C reaches the
-parent alone, which then stops the child in order.
+The child has a session of its own. So Ctrl-C reaches only the parent, which then stops the child in order.
 """
 
 import signal
@@ -25,8 +23,8 @@ _STOP = 30.0
 
 @contextmanager
 def platform_child(settings: Settings) -> Iterator[None]:
-    """`knoll up` in the home of these settings, until the block is left, whatever the reason. Raises
-    KnollError when it does not start."""
+    """Run `knoll up` in the home of these settings until the block is left. Raises KnollError if it does not
+    start."""
     from knoll.wiring.running import running
 
     log = settings.home / "logs" / "up.log"
@@ -56,7 +54,7 @@ def platform_child(settings: Settings) -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
-    """Ask again and again until the condition holds. Raises TimedOut after `timeout` seconds."""
+    """Wait until the condition holds. Raises TimedOut after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -84,8 +82,8 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the block as Ctrl-C does, so that its
-    `finally` runs."""
+    """Let SIGTERM and SIGHUP (the terminal was closed) end the block as Ctrl-C does, so that its `finally`
+    runs."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,8 +1,7 @@
-"""`knoll demo`: the whole loop on real data, as a user would go through it, with the functions behind the
-same commands.
+"""`knoll demo`: the whole loop on real data, with the functions behind the commands that a user would type.
 
-It is the first thing that a newcomer runs, and it proves an installation: each step is explained, and a bar
-that is missed fails it.
+Newcomers run it first. It explains each step, and it proves an installation: it fails if the model is not
+good enough.
 """
 
 import shutil
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.session import HomeOption, errors_out, laptop_settings_of
+from knoll.cli.options import HomeOption
+from knoll.cli.session import errors_out, laptop_settings_of
 from knoll.errors import KnollError, NotFound
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def demo(
     ctx: typer.Context,
     home: HomeOption = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the home folder, to go on with it: knoll --home DIR up.")
+        bool,
+        typer.Option("--keep", help="Keep the home folder, so that knoll --home DIR up goes on with it."),
     ] = False,
 ) -> None:
-    """Go through the whole loop on this machine with real data: upload, training, canary, promotion,
-    prediction.
+    """Show the whole loop on this machine with real data: upload, training, canary, promotion, prediction.
 
     Example: knoll demo --home /tmp/knoll-demo --keep
 
@@ -53,10 +53,10 @@ def demo(
 
 @contextmanager
 def _home(given: Path | None, *, keep: bool) -> Iterator[Path]:
-    """A home of its own, removed when all went well, unless it was named or is to be kept."""
+    """A home for the demo. A new one is removed at the end, unless `keep` is set or the demo fails."""
     if given is not None and (given.expanduser() / "knoll.db").exists():
         raise KnollError(
-            f"{given}: this home is in use, and the demo begins with an empty one",
+            f"{given}: this home is in use, but the demo needs an empty one",
             fix="knoll demo --home NEW_FOLDER",
         )
     folder = given or Path(tempfile.mkdtemp(prefix="knoll-demo-"))
@@ -85,4 +85,4 @@ def _example() -> Path:
     for folder in (root / "examples" / "digits" for root in roots):
         if (folder / "model.yaml").exists():
             return folder
-    raise NotFound("examples/digits: it is not here", fix="run knoll demo in a clone of knoll")
+    raise NotFound("examples/digits: there is no such folder here", fix="run knoll demo in a clone of knoll")

@@ -1,5 +1,4 @@
-"""The story that `knoll demo` tells: two uploads, two versions, one canary, and a prediction that goes on all
-the while."""
+"""The story that `knoll demo` tells: two uploads, two versions, one canary, and predictions all the time."""
 
 import json
 import os
@@ -18,15 +17,16 @@ from rich.text import Text
 from knoll.cli.apply import apply_files
 from knoll.cli.child import wait_until
 from knoll.cli.drawing import draw
+from knoll.cli.options import Output
 from knoll.cli.predict import ask, curl_line
 from knoll.cli.predict_request import of_bytes, picture_of
 from knoll.cli.render.trail import trail_tree
 from knoll.cli.rollout import watch_rollout
 from knoll.cli.runs import watch_runs
-from knoll.cli.session import Output, errors_out, stdout
+from knoll.cli.session import errors_out, stdout
 from knoll.cli.traffic import traffic
-from knoll.cli.upload import send
 from knoll.cli.upload_plan import plan_upload
+from knoll.cli.upload_send import send
 from knoll.errors import KnollError
 from knoll.families.held_out import held_out
 from knoll.models import parse_model
@@ -54,8 +54,8 @@ def tell(
     data: Path,
     started: float,
 ) -> None:
-    """Run the loop in the home of these settings, with the Model and data of `example`. Raises KnollError
-    when a bar is missed."""
+    """Run the loop in the home of these settings, with the Model and data of `example`. Raises KnollError if
+    the accuracy is too low or a prediction failed."""
     from knoll.wiring.platform import user_platform
 
     _heading(
@@ -67,27 +67,35 @@ def tell(
         platform = user_platform(settings)
         _say(f"S3 at {platform.settings.s3_endpoint}, predictions at {platform.settings.url}")
         name = _declare(platform, example / "model.yaml")
-        _upload(platform, name, _data(example, data, "first"), "3. Upload the first part of the data")
-        _train(platform, name, "4. The upload has started a training")
-        _roll_out(platform, name, _FIRST, "5. The version is verified, warmed up and put to work")
+        _make_first_version(platform, name, _write_data(example, data, "first"))
         request = _request(min((data / "first").rglob("*.png")))
-        ask(platform, name, request)
-        with traffic(lambda: ask(platform, name, request)) as seen:
-            _upload(
-                platform, name, _data(example, data, "second"), "6. More data lands, while predictions go on"
-            )
-            _train(platform, name, "7. So there is a second version")
-            _roll_out(platform, name, _SECOND, "8. It gets a part of the traffic first, then all of it")
-        answered = ", ".join(f"{version} {count}" for version, count in sorted(seen.versions.items()))
-        _say(
-            f"Meanwhile {seen.versions.total()} predictions were answered ({answered}), "
-            f"{len(seen.errors)} failed."
-        )
+        errors = _make_second_version(platform, name, _write_data(example, data, "second"), request)
         _predict(platform, name, _held_out(data))
         _heading("10. Where this version comes from", f"knoll why {name}")
         stdout().print(trail_tree(read_trail(platform, name)))
         accuracy = read_version(platform, name, _SECOND).manifest.metrics.get("accuracy", 0.0)
-    _verdict(accuracy, seen.errors, time.monotonic() - started)
+    _show_verdict(accuracy, errors, time.monotonic() - started)
+
+
+def _make_first_version(platform: "Platform", name: str, folder: Path) -> None:
+    _upload(platform, name, folder, "3. Upload the first part of the data")
+    _train(platform, name, "4. The upload has started a training")
+    _roll_out(platform, name, _FIRST, "5. The version is verified, warmed up and put to work")
+
+
+def _make_second_version(platform: "Platform", name: str, folder: Path, request: dict[str, Any]) -> list[str]:
+    """Upload more data while predictions go on; returns the errors of those."""
+    ask(platform, name, request)
+    with traffic(lambda: ask(platform, name, request)) as seen:
+        _upload(platform, name, folder, "6. More data lands, while predictions go on")
+        _train(platform, name, "7. So there is a second version")
+        _roll_out(platform, name, _SECOND, "8. It gets a part of the traffic first, then all of it")
+    answered = ", ".join(f"{version} {count}" for version, count in sorted(seen.versions.items()))
+    _say(
+        f"Meanwhile {seen.versions.total()} predictions were answered ({answered}), "
+        f"{len(seen.errors)} failed."
+    )
+    return seen.errors
 
 
 def _declare(platform: "Platform", file: Path) -> str:
@@ -97,7 +105,7 @@ def _declare(platform: "Platform", file: Path) -> str:
     return name
 
 
-def _data(example: Path, data: Path, part: str) -> Path:
+def _write_data(example: Path, data: Path, part: str) -> Path:
     """A part of the real data, written by the example's own script."""
     folder = data / part
     command = [sys.executable, str(example / "data.py"), str(folder), "--part", part]
@@ -140,7 +148,7 @@ def _roll_out(platform: "Platform", name: str, version: str, title: str) -> None
 
 
 def _held_out(data: Path) -> Path:
-    """A picture of the second part that the trainer held out, by its own rule."""
+    """A picture of the second part that the trainer held out; chosen by the trainer's rule."""
     paths = {
         path.relative_to(folder).as_posix(): path
         for folder in sorted(data.iterdir())
@@ -173,7 +181,7 @@ def _predict(platform: "Platform", name: str, picture: Path) -> None:
     _say(curl_line(platform.settings.url, name, request))
 
 
-def _verdict(accuracy: float, errors: list[str], seconds: float) -> None:
+def _show_verdict(accuracy: float, errors: list[str], seconds: float) -> None:
     _heading("Done", f"in {duration(seconds)}; nothing is left running")
     _say(f"Held-out accuracy {accuracy:.4f}; {len(errors)} failed predictions.")
     if not accuracy >= _ACCURACY:
@@ -186,7 +194,7 @@ def _verdict(accuracy: float, errors: list[str], seconds: float) -> None:
 
 
 def next_lines(prefix: Path, *, is_found: bool) -> tuple[str, ...]:
-    """What to type next; first of all, unless the shell finds a `knoll`, what makes it find the one of this
+    """What to type next. If the shell does not find `knoll`, the first line makes it find the one under this
     Python's `prefix`."""
     lines = ("knoll up", 'eval "$(knoll env)"', "knoll apply -f examples/digits/model.yaml", "knoll --help")
     if is_found:

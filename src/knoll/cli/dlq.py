@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from knoll.cli.completion import complete_event_types, complete_letters
-from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, say, stdout
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 
 if TYPE_CHECKING:
     from knoll.ports import Platform

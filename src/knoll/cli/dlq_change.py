@@ -12,17 +12,8 @@ import typer
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_letters
 from knoll.cli.dlq import LETTER_HELP, LetterTypeOption, read_all
-from knoll.cli.session import (
-    Output,
-    OutputOption,
-    TimeoutOption,
-    YesOption,
-    errors_out,
-    platform_of,
-    print_json,
-    program_of,
-    say,
-)
+from knoll.cli.options import Output, OutputOption, TimeoutOption, YesOption
+from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
 from knoll.errors import Rejected
 from knoll.views.units import counted
 

@@ -1,4 +1,4 @@
-"""Model documents from YAML files: all of them are read and checked before any is stored."""
+"""Models from YAML files. All of them are read and checked before one is stored."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,15 +19,15 @@ __all__ = ["Declared", "read_declared"]
 
 @dataclass(frozen=True)
 class Declared:
-    """A checked Model and the document that says it."""
+    """A checked Model and its document."""
 
     document: Document
     model: Model
 
 
 def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
-    """Read the files, "-" being stdin. Raises InvalidModel that lists the faults of all documents, NotFound
-    for a missing file."""
+    """Read the files; "-" is stdin. Raises InvalidModel with the faults of all documents, and NotFound for a
+    missing file."""
     found = [one for path in paths for one in _documents(path)]
     names = [_at(document, "metadata", "name") for _, document in found]
     faults = [f"{place}: {fault}" for place, document in found for fault in _faults(document, model_bucket)]
@@ -38,7 +38,8 @@ def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
     ]
     if faults:
         raise InvalidModel(
-            "\n".join(faults), fix="mend the file and run knoll apply -f FILE again; nothing has been changed"
+            "\n".join(faults),
+            fix="correct the file and run knoll apply -f FILE again; nothing has been changed",
         )
     if not found:
         raise InvalidModel(
@@ -54,7 +55,7 @@ def _documents(path: str) -> Iterator[tuple[str, Document]]:
         found = [one for one in yaml.safe_load_all(text) if one is not None]
     except yaml.YAMLError as error:
         raise InvalidModel(
-            f"{name}: not YAML: {error}", fix="mend the file and run knoll apply -f FILE again"
+            f"{name}: not YAML: {error}", fix="correct the file and run knoll apply -f FILE again"
         ) from error
     for number, document in enumerate(found, 1):
         yield (name if len(found) == 1 else f"{name}, document {number}"), document
@@ -76,8 +77,7 @@ def _text(path: str) -> str:
 
 
 def _faults(document: Document, model_bucket: str) -> Iterator[str]:
-    """What the Model itself tells, and what only knoll as a whole can know: the family, its config, and where
-    data may lie."""
+    """The faults of a Model: in its form, its family, its config, its gate, and the place of its data."""
     for check in (parse_model, _check_family, _check_gate, lambda one: _check_place(one, model_bucket)):
         try:
             check(document)
@@ -95,7 +95,7 @@ def _check_family(document: Document) -> None:
 
 
 def _check_gate(document: Document) -> None:
-    """A metric that no version will have would let a whole training go to waste."""
+    """A gate on a metric that the family does not measure would waste a whole training."""
     family, metric = _at(document, "spec", "family"), _at(document, "spec", "gate", "metric")
     if family not in FAMILIES or not isinstance(metric, str) or find_spec("torch") is None:
         return
@@ -117,7 +117,7 @@ def _check_place(document: Document, model_bucket: str) -> None:
 
 
 def _at(document: Any, *path: str) -> Any:
-    """The value at a path of a document that may have faults; None where there is none."""
+    """The value at a path of a document, which may have faults; None if there is no value."""
     for key in path:
         document = document.get(key) if isinstance(document, Mapping) else None
     return document

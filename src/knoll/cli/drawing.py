@@ -1,4 +1,4 @@
-"""A picture as characters, so that a terminal shows what the model was asked about."""
+"""A picture as characters, for a terminal."""
 
 import io
 

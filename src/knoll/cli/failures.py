@@ -1,7 +1,7 @@
-"""How a command fails: one place that turns errors into words, JSON and exit codes.
+"""How a command fails: errors as words, JSON and exit codes.
 
-Scripts branch on exit codes, people read `Error:` and `Fix:` on stderr; with `-o json` stdout holds one
-object, also when it is an error.
+People read `Error:` and `Fix:` on stderr, and scripts read exit codes. With `-o json` stdout holds one
+object, also for an error.
 """
 
 import errno
@@ -35,7 +35,7 @@ _OF_THE_DISK = {
 
 
 class TimedOut(KnollError):
-    """What was waited for did not happen within --timeout."""
+    """Time is up: the end did not come within --timeout."""
 
 
 def exit_code(error: KnollError) -> int:
@@ -46,17 +46,17 @@ def exit_code(error: KnollError) -> int:
 
 
 def of_the_disk(error: OSError) -> KnollError | None:
-    """A file that cannot be read or written, in words; None for whatever else the system refuses."""
+    """The error of a file that cannot be read or written; None for any other error of the system."""
     if error.errno not in _OF_THE_DISK:
         return None
     return KnollError(
         f"{error.filename or 'a file'}: {error.strerror}",
-        fix="see that the disk has room and the folder is yours",
+        fix="check that the disk has room and that you may write there",
     )
 
 
 def report(error: KnollError, program: str, *, as_json: bool) -> None:
-    """Say what is wrong, why, and which command of `program` helps: on stderr, and with `as_json` as an
+    """Print what is wrong, why, and which command of `program` helps on stderr; with `as_json` also as an
     object on stdout."""
     message, fix = spoken(program, str(error)), spoken(program, error.fix)
     typer.echo(f"Error: {message}", err=True)

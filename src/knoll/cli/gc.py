@@ -6,16 +6,8 @@ import typer
 
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_models
-from knoll.cli.session import (
-    Output,
-    OutputOption,
-    YesOption,
-    errors_out,
-    platform_of,
-    print_json,
-    say,
-    stdout,
-)
+from knoll.cli.options import Output, OutputOption, YesOption
+from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 from knoll.views.units import counted, size
 
 if TYPE_CHECKING:
@@ -25,21 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["gc"]
 
+_ModelsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL", help="Only these models; default all.", autocompletion=complete_models),
+]
+_KeepOption = Annotated[int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")]
+_DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be removed and why, and change nothing.")
+]
+
 
 def gc(
     ctx: typer.Context,
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MODEL", help="Only these models; default all.", autocompletion=complete_models
-        ),
-    ] = None,
-    keep: Annotated[
-        int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")
-    ] = 10,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be removed and why, and change nothing.")
-    ] = False,
+    models: _ModelsArgument = None,
+    keep: _KeepOption = 10,
+    dry_run: _DryRunOption = False,
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from knoll.cli.completion import complete_runs
-from knoll.cli.session import Output, OutputOption, platform_of, print_json
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import platform_of, print_json
 from knoll.errors import NotFound
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from knoll.cli.completion import complete_models, complete_versions
-from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, say, stdout
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
 from knoll.errors import NotFound
 

@@ -7,16 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from knoll.cli.session import (
-    HomeOption,
-    Output,
-    OutputOption,
-    PortOption,
-    laptop_settings_of,
-    output_of,
-    print_json,
-    stdout,
-)
+from knoll.cli.options import HomeOption, Output, OutputOption, PortOption
+from knoll.cli.session import laptop_settings_of, output_of, print_json, stdout
 
 if TYPE_CHECKING:
     from knoll.settings import Settings
@@ -31,8 +23,8 @@ def up(
     port: PortOption = None,  # noqa: ARG001
     output: OutputOption = Output.table,  # noqa: ARG001
 ) -> None:
-    """Run the platform on this machine until Ctrl-C: S3 server, broker, functions, trainings and model
-    servers.
+    """Run the platform on this machine until Ctrl-C: S3 server, broker, functions, trainings and
+    predictors.
 
     Example: knoll up --home /tmp/knoll --port 0
 

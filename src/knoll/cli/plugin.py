@@ -11,8 +11,8 @@ import typer
 
 from knoll.cli.app import GROUPS, VERBS
 from knoll.cli.grammar import PLUGIN
+from knoll.cli.options import ContextOption, KubeconfigOption, NamespaceOption
 from knoll.cli.root import add_verbs, new_root, print_version
-from knoll.cli.session import ContextOption, KubeconfigOption, NamespaceOption
 
 __all__ = ["app", "main"]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knoll.cli.completion import complete_models
-from knoll.cli.session import Output, OutputOption, errors_out, platform_of, print_json, stdout
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 from knoll import __version__
 from knoll.cli.grammar import PROGRAM, RENAMED, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
-from knoll.cli.session import Output, output_of, program_of
+from knoll.cli.options import Output
+from knoll.cli.session import output_of, program_of
 from knoll.errors import KnollError
 
 __all__ = ["Verb", "add_verbs", "new_root", "print_version"]

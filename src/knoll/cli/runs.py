@@ -6,7 +6,8 @@ import typer
 
 from knoll.cli.completion import complete_models
 from knoll.cli.failures import FAILURE
-from knoll.cli.session import Output, OutputOption, TimeoutOption, platform_of, print_json, stdout
+from knoll.cli.options import Output, OutputOption, TimeoutOption
+from knoll.cli.session import platform_of, print_json, stdout
 
 if TYPE_CHECKING:
     from knoll.ports import Platform

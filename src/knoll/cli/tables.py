@@ -30,18 +30,18 @@ STYLES = {
 }
 
 
-_KEYS = ("RUN", "NAME", "VERSION", "ID")  # what the next command wants to be given: never shrunk
+_KEYS = ("RUN", "NAME", "VERSION", "ID")  # arguments of further commands: never shrunk
 _WHOLE = (*_KEYS, "STATE", "PROGRESS", "ETA", "AGE")
-_SPARE = ("MODEL", "FAMILY", "DATA", "METRICS")  # what a narrow terminal does without, in this order
-_WRAPPED = 12  # columns that a cell which wraps gets at least
+_SPARE = ("MODEL", "FAMILY", "DATA", "METRICS")  # a narrow terminal leaves these out, in this order
+_WRAPPED = 12  # least width of a column that wraps
 
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A table whose cells are plain text, coloured by the state that they begin with.
+    """A table with cells of plain text. A cell that begins with a state has its colour.
 
-    Where it is too wide, its columns move together; then it leaves out those that are empty, and then those
-    that others can tell.
+    If the table is too wide, its columns move together; then it leaves out empty columns, and then columns
+    that can be spared.
     """
 
     headings: Sequence[str]
@@ -56,7 +56,7 @@ class PlainTable:
         yield self._table(gap, shown)
 
     def _layouts(self) -> list[tuple[int, Sequence[int]]]:
-        """Gap between columns, and the numbers of the columns that are shown, the widest layout first."""
+        """Gaps between columns, and the numbers of the columns shown; the widest layout first."""
         every = range(len(self.headings))
         shown = [number for number in every if any(row[number] for row in self.rows)]
         spared = [

@@ -1,4 +1,4 @@
-"""Predictions that go on while something else happens, and who answered them."""
+"""Predictions that go on in the background, and the versions that answered."""
 
 import threading
 from collections import Counter
@@ -17,7 +17,7 @@ __all__ = ["Traffic", "repeating", "traffic"]
 
 @dataclass
 class Traffic:
-    """Answers by version, and what went wrong."""
+    """Number of answers by version, and the errors."""
 
     versions: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
@@ -40,8 +40,8 @@ def traffic(predict: Callable[[], "Answer"], *, every: float = 0.05) -> Iterator
 
 @contextmanager
 def repeating(act: Callable[[], object], every: float, patience: float = 30) -> Iterator[None]:
-    """Call `act` every `every` seconds in a thread until the block is left, and then wait `patience` seconds
-    for the call in progress."""
+    """Call `act` every `every` seconds in a thread until the block is left. Then wait `patience` seconds at
+    most for the last call."""
     over = threading.Event()
 
     def flow() -> None:

@@ -1,8 +1,7 @@
-"""The manifest of an upload: the files that are sent, and what an earlier manifest lists of the objects that
+"""The manifest of an upload: the files that are sent, and entries of the earlier manifest for objects that
 stay.
 
-Objects that stay and that no manifest lists are not made part of the dataset: nobody has said what they
-should be.
+An object that stays and that no manifest lists does not become part of the dataset: its sha256 is unknown.
 """
 
 import hashlib
@@ -18,8 +17,8 @@ __all__ = ["entries_that_stay", "manifest_of"]
 
 
 def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[ManifestEntry]:
-    """What the manifest in the bucket lists of the objects that the plan leaves there. Raises InvalidData
-    when it is none."""
+    """The entries of the manifest in the bucket for objects that the plan leaves there. Raises InvalidData if
+    it is no manifest."""
     if not plan.kept:
         return []
     try:
@@ -28,14 +27,14 @@ def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[
         return []
     except InvalidData as error:
         raise InvalidData(
-            f"{plan.marker} is wrong, so what it lists cannot stay: {error}",
+            f"{plan.marker} is no manifest, so the objects that it lists cannot stay: {error}",
             fix="knoll upload MODEL PATH --replace",
         ) from error
     return [one for one in entries if model.dataset.uri + one.path in plan.kept]
 
 
 def manifest_of(model: Model, plan: Plan, stay: Iterable[ManifestEntry]) -> bytes:
-    """The manifest of the plan's files, and of what stays."""
+    """The manifest of the plan's files and of the objects that stay."""
     entries = list(stay)
     for item in plan.items:
         with item.path.open("rb") as file:

@@ -1,6 +1,6 @@
-"""What an upload will send: files, their places under the dataset's prefix, and what must go.
+"""The plan of an upload: files, their places under the dataset's prefix, and objects to delete.
 
-Everything is looked at before anything is sent: half an upload is worse than none.
+All files are checked before the first is sent: half an upload is worse than none.
 """
 
 import os
@@ -28,8 +28,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent, the marker or manifest that is written last ("" for none), and the URIs that are deleted,
-    and those that stay."""
+    """The files to send, the marker or manifest to write last ("" for none), the URIs to delete, and the URIs
+    that stay."""
 
     items: tuple[Item, ...]
     marker: str
@@ -43,7 +43,7 @@ class Plan:
 
 
 def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
-    """Decide what is sent. Raises InvalidData when there is nothing to send or two files claim one place,
+    """Decide what is sent. Raises InvalidData if there is nothing to send or two files have one place, and
     NotFound for a missing path."""
     marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
     items = [Item(path, join(model.dataset.uri, name), _size(path)) for path, name in _files(paths)]
@@ -56,7 +56,7 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
     twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
     if twice:
         raise InvalidData(
-            f"{twice[0]}: two of the files would go there",
+            f"{twice[0]}: two of the files have this place",
             fix="upload one folder that holds both, under different names",
         )
     written = {item.uri for item in items} | {marker}
@@ -65,8 +65,8 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Every visible file with its name under the prefix: relative to the folder that was named, or the bare
-    name of a named file."""
+    """Each visible file and its name under the prefix: its path relative to the given folder, or the name of
+    the given file."""
     for path in paths:
         if path.is_dir():
             found = [(one, one.relative_to(path)) for one in sorted(path.rglob("*")) if one.is_file()]

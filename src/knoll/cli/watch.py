@@ -13,7 +13,8 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from knoll.cli.failures import TimedOut
-from knoll.cli.session import Output, print_json, stdout
+from knoll.cli.options import Output
+from knoll.cli.session import print_json, stdout
 
 __all__ = ["Frame", "watch"]
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from knoll.cli.completion import complete_models, complete_versions
-from knoll.cli.session import Output, OutputOption, platform_of, print_json, stdout
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import platform_of, print_json, stdout
 
 __all__ = ["why"]
 
