@@ -3,6 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks docs
+PARALLEL = -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format docs site clean
@@ -25,11 +26,11 @@ develop: $(BIN)/.installed-dev ## the same, with what tests and checks need
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: develop ## every test that needs no cluster, the loop with real parts included
-	$(BIN)/python -m pytest -m "not cluster"
+test: develop ## every test that needs no cluster, on all cores; the loop with real parts, too
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
 
-test-unit: develop ## the tests that need seconds
-	$(BIN)/python -m pytest -m "not loop and not cluster"
+test-unit: develop ## the tests without real parts, on all cores
+	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster"
 
 test-schedules: develop ## ten thousand random schedules, all pairs of kill points, a race for a thousand datasets; SEED=… does it again
 	PYTHONPATH=tests $(BIN)/python -m schedules.run

@@ -1,5 +1,8 @@
-"""What several test folders share: one real S3 server for the whole session, the cluster, and waiting for
-what other processes do."""
+"""What several test folders share: a real S3 server, the cluster, and waiting for other processes.
+
+With `-n`, pytest runs tests in several worker processes. Each worker has its own S3 server. Tests of one
+group run in one worker, one after the other.
+"""
 
 import shutil
 import subprocess
@@ -14,10 +17,21 @@ import yaml
 
 from knoll.laptop.seaweed import SeaweedFS, read_keys
 
+# folders whose tests need the whole machine, or share what is expensive to make
+_GROUPS = {"loop": "machine", "predict": "predict", "trainer": "trainer"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of such a folder into one group."""
+    for item in items:
+        if group := _GROUPS.get(item.path.parent.name):
+            item.add_marker(pytest.mark.xdist_group(group))
+
 
 @dataclass(frozen=True)
 class S3:
-    """Where the session's S3 server listens, and its keys."""
+    """Address and keys of the S3 server."""
 
     endpoint: str
     access_key: str
@@ -26,7 +40,7 @@ class S3:
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """The S3 server of the session; tests take buckets of their own."""
+    """The S3 server of this worker. Each test takes its own buckets."""
     home = tmp_path_factory.mktemp("s3")
     keys = read_keys(home / "keys.json")
     server = SeaweedFS(home / "s3", keys, home / "weed.log")
@@ -39,8 +53,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 @pytest.fixture(scope="session")
 def kubectl() -> Callable[..., str]:
-    """A function that runs kubectl on the cluster of the current kubeconfig and gives its output; skips
-    without such a cluster."""
+    """A function that runs kubectl on the cluster of the current kubeconfig and returns its output. Without
+    a cluster the test is skipped."""
 
     def run(*arguments: str, stdin: str = "", check: bool = True) -> str:
         ended = subprocess.run(
@@ -68,7 +82,7 @@ def kubectl() -> Callable[..., str]:
 
 @pytest.fixture
 def namespace(kubectl: Callable[..., str]) -> Iterator[str]:
-    """A namespace for one test, gone after it."""
+    """A namespace for one test, deleted afterwards."""
     name = f"knoll-test-{uuid.uuid4().hex[:8]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
@@ -79,7 +93,7 @@ def namespace(kubectl: Callable[..., str]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    """A function that returns as soon as `condition()` is true, and fails the test after `seconds`."""
+    """A function that returns as soon as `condition()` is true. After `seconds` it fails the test."""
 
     def wait(condition: Callable[[], object], seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds
@@ -92,7 +106,7 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def is_gone() -> Callable[[int], bool]:
-    """A function that tells whether there is no such process, or only its zombie."""
+    """A function that says whether a process has ended. A zombie has ended, too."""
 
     def check(pid: int) -> bool:
         state = subprocess.run(
