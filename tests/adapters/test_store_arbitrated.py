@@ -18,8 +18,8 @@ ROOT = "s3://models"
 
 
 class CheckThenWrite(MemoryStore):
-    """As versitygw: all writers that have looked before the first wrote are told that they won. A barrier
-    makes them meet."""
+    """As moto: all writers that checked before the first one wrote hear that they won. A barrier makes them
+    meet."""
 
     def __init__(self, writers: int) -> None:
         super().__init__(lambda: NOW)

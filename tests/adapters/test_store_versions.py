@@ -2,29 +2,20 @@
 can still be read."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Conflict, NotFound
 from knoll.ports import ObjectStore
 
 _buckets = count(1)
-
-
-class Ticking:
-    """A clock that moves one second at each look."""
-
-    def __init__(self) -> None:
-        self._seconds = count()
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self._seconds))
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -35,7 +26,7 @@ def kept(
     afterwards is later."""
     name = f"versions-{next(_buckets)}"
     if request.param == "memory":
-        clock = Ticking()
+        clock = MemoryClock(step=1.0)
         return MemoryStore(clock.now, keeps_versions=True), f"s3://{name}", clock.now
     s3 = request.getfixturevalue("s3")
     store = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")

@@ -34,13 +34,13 @@ def test_a_hundred_requests_to_a_sleeping_model_share_one_start(
 
 
 def test_a_request_in_flight_outlives_the_idle_time(laptop_with: LaptopWith) -> None:
-    """A server is idle from the end of its last request, not from its beginning."""
+    """An instance is idle from the end of its last request, not from its beginning."""
     with laptop_with(idle=0.1) as laptop:
         laptop.serve()
         assert laptop.predict(content=b"slow").status_code == 200
 
 
-def test_a_server_gets_no_more_requests_at_a_time_than_it_takes(laptop: Laptop) -> None:
+def test_an_instance_gets_no_more_requests_at_a_time_than_it_takes(laptop: Laptop) -> None:
     """containerConcurrency 2: six slow requests are answered two by two."""
     laptop.serve(containerConcurrency=2)
     with ThreadPoolExecutor(6) as pool:
@@ -85,7 +85,7 @@ def test_a_revision_at_zero_percent_is_never_picked(percent: int) -> None:
 
 
 def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> None:
-    """What the documents can tell is answered here, the rest by the model's server, with its own path."""
+    """The gateway answers what the documents can tell; the instance answers the rest, on its own path."""
     laptop.serve()
     for prefix in ("", "/digits-predictor", "/latest-digits-predictor"):
         assert laptop.http.get(f"{prefix}/v1/models").json() == {"models": ["digits"]}
@@ -101,8 +101,8 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> 
 
 
 def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
-    """End-to-end headers reach the server and the client; what Connection names stays behind; the revision is
-    told."""
+    """End-to-end headers reach the instance and the client, headers that Connection names do not. The answer
+    names the revision."""
     laptop.serve()
     answer = laptop.predict(
         headers={"accept": "image/png", "x-b3-traceid": "7", "connection": "x-mine", "x-mine": "1"}
@@ -117,7 +117,7 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
 
 
 def test_an_encoded_slash_leads_nowhere(laptop: Laptop) -> None:
-    """A path means the same to the gateway and to the server behind it."""
+    """A path means the same to the gateway and to the instance behind it."""
     laptop.serve()
     for path in (
         "/x%2Fv1%2Fmodels%2Fdigits:predict",
@@ -143,7 +143,7 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(laptop: Laptop) 
 def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(
     laptop: Laptop, eventually: Eventually
 ) -> None:
-    """503 with Retry-After, and the last words of the server that did not start."""
+    """503 with Retry-After, and the last line of the log of the instance that did not start."""
     laptop.apply("--fail", "RuntimeError: no weights")
     eventually(
         lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad"
@@ -180,15 +180,15 @@ def test_a_sleeping_model_whose_last_start_failed_is_not_ready(
         assert laptop.starts() == 1
 
 
-def test_a_server_that_dies_in_a_request_is_started_again_for_it(laptop: Laptop) -> None:
-    """The request is sent once more, and answered; nobody sees the crash."""
+def test_an_instance_that_dies_in_a_request_is_started_again_for_it(laptop: Laptop) -> None:
+    """The request is sent once more, and answered; its sender does not see the crash."""
     laptop.serve()
     assert laptop.predict(content=b"crash once").status_code == 200
     assert laptop.starts() == 2
 
 
-def test_a_request_that_kills_every_server_is_answered_502_and_harms_no_other(laptop: Laptop) -> None:
-    """It gets two servers and no more; the next request starts a third."""
+def test_a_request_that_kills_every_instance_is_answered_502_and_harms_no_other(laptop: Laptop) -> None:
+    """It gets two instances and no more; the next request starts a third."""
     laptop.serve()
     answer = laptop.predict(content=b"crash always")
     assert answer.status_code == 502

@@ -24,7 +24,8 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_a_service_becomes_ready_and_says_so(laptop: Laptop, eventually: Eventually) -> None:
-    """One revision, one process, a status as KServe writes it, and an object-change event for each status."""
+    """One revision, one instance, a status as KServe writes it, and an object-change event for each
+    status."""
     laptop.serve("--version", "v1")
     status = laptop.status()
     assert status["url"] == laptop.front.url
@@ -60,7 +61,7 @@ def test_a_canary_runs_beside_the_champion_until_it_is_promoted(
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v2"}
 
 
-def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(
+def test_a_candidate_that_crashes_at_its_start_gets_no_traffic_and_says_why(
     laptop: Laptop, eventually: Eventually
 ) -> None:
     """Its last log line is in the status, and the champion serves on."""
@@ -78,8 +79,8 @@ def test_a_candidate_that_crashes_at_its_start_gets_nothing_and_is_told(
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v1"}
 
 
-def test_a_candidate_that_never_is_ready_is_given_up(laptop_with: LaptopWith, eventually: Eventually) -> None:
-    """After the progress deadline its server is stopped and PredictorReady is False."""
+def test_a_candidate_that_is_never_ready_is_given_up(laptop_with: LaptopWith, eventually: Eventually) -> None:
+    """After the progress deadline its instance is stopped and PredictorReady is False."""
     with laptop_with(progress_deadline=0.6) as laptop:
         laptop.apply("--never")
         eventually(
@@ -93,7 +94,7 @@ def test_a_candidate_that_never_is_ready_is_given_up(laptop_with: LaptopWith, ev
         assert laptop.predict().status_code == 503
 
 
-def test_an_idle_server_stops_and_the_next_request_is_answered(
+def test_an_idle_instance_stops_and_the_next_request_is_answered(
     laptop_with: LaptopWith, eventually: Eventually
 ) -> None:
     """0 processes after the idle time; the request that wakes the model is held and answered."""
@@ -106,7 +107,7 @@ def test_an_idle_server_stops_and_the_next_request_is_answered(
         assert laptop.predict().status_code == 200
 
 
-def test_with_min_replicas_a_server_is_kept_and_brought_back(
+def test_with_min_replicas_an_instance_is_kept_and_brought_back(
     laptop_with: LaptopWith, eventually: Eventually
 ) -> None:
     """minReplicas 1 outlives the idle time, a crash and a restart of the platform."""
@@ -189,9 +190,7 @@ def test_one_unreadable_service_does_not_keep_others_from_being_served(laptop: L
     assert laptop.predict().status_code == 200
 
 
-def test_a_quantity_that_cannot_be_read_harms_no_other_service(
-    laptop: Laptop, eventually: Eventually
-) -> None:
+def test_a_quantity_that_cannot_be_read_harms_no_other_model(laptop: Laptop, eventually: Eventually) -> None:
     """The revision is refused with the reason, the others are served on."""
     laptop.serve()
     laptop.serve(name="odd")
@@ -204,7 +203,9 @@ def test_a_quantity_that_cannot_be_read_harms_no_other_service(
     assert laptop.predict().status_code == 200
 
 
-def test_a_server_that_cannot_be_started_now_is_started_later(laptop: Laptop, eventually: Eventually) -> None:
+def test_an_instance_that_cannot_be_started_now_is_started_later(
+    laptop: Laptop, eventually: Eventually
+) -> None:
     """A log that cannot be written, as on a full disk, holds a new revision up and does not fail it."""
     (laptop.folder / "logs").touch()
     laptop.apply()
@@ -215,7 +216,7 @@ def test_a_server_that_cannot_be_started_now_is_started_later(laptop: Laptop, ev
     assert laptop.predict().status_code == 200
 
 
-def test_a_server_does_not_rest_under_a_request_that_has_just_come(tmp_path: Path) -> None:
+def test_an_instance_is_not_stopped_under_a_request_that_has_just_come(tmp_path: Path) -> None:
     """Between the look that finds it idle and its end, a request may take it."""
 
     async def answer() -> int:

@@ -1,11 +1,11 @@
 """Conditional writes with one winner, also on a store that checks first and writes then.
 
-S3 lets one of many writers win. versitygw on a file system and moto look whether the object is there, and
-write it afterwards, so writers that come in the same moment may all hear that they were first. Each reads
-back what lies there; if it is another's, it has lost. Two can still win: one that looked before the first one
-wrote, and writes after that one has read. So such a store is good enough to try knoll, where the API server
-decides about Jobs, but not for work that counts. A probe finds out which kind a store is; until then, writers
-read back.
+S3 lets one of many writers win; so do SeaweedFS and versitygw 1.8. moto checks whether the object is there
+and writes it afterwards, so writers that come in the same moment may all hear that they were first. Each
+writer then reads the object back; if it finds the bytes of another, it has lost. Two can still win: if one
+checks before the first one wrote, and writes after that one has read. So such a store is good enough to try
+knoll, where the API server decides about Jobs, but not for work that counts. A probe finds out which kind a
+store is; until then, writers read back.
 """
 
 import threading
