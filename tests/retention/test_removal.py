@@ -5,17 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count, product
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import ClusterUnavailable, KnollError, NotFound
 from knoll.names import join, run_id, version_name
-from knoll.ports import Document, Platform
+from knoll.ports import Document
 from knoll.predict.loading import fetch_version
 from knoll.records.claim import claim_uri
 from knoll.records.evidence import Report, find_reports, write_report
@@ -26,7 +26,6 @@ from knoll.records.progress import progress_uri
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
-from knoll.settings import Settings
 
 ROOT = "s3://knoll-models"
 FILES = {
@@ -58,9 +57,8 @@ class World:
         self.calls = count()
         self.store = MemoryStore(self.time.now)
         self.cluster = MemoryCluster("default", self.time)
-        nothing: Any = None
         watched: list[Any] = [Watched(one, self) for one in (self.store, self.cluster)]
-        self.platform = Platform(watched[0], watched[1], nothing, nothing, self.time, Settings(home=Path()))
+        self.platform = memory_platform(self.time, store=watched[0], cluster=watched[1])
 
     def run(self, number: int) -> str:
         return run_id("digits", str(number), "")

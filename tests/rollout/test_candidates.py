@@ -1,11 +1,11 @@
 """Which version is next, and that finding it costs no more when there have been many."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.models import Model, parse_model
 from knoll.names import version_name
@@ -15,7 +15,6 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import Run, run_uri
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.slot import Slot
-from knoll.settings import Settings
 
 ROOT = "s3://knoll-models"
 
@@ -56,8 +55,7 @@ def platform_with(*numbers: int) -> tuple[Platform, Counting]:
         store.put(
             outcome_uri(ROOT, f"run-{number}"), Outcome("succeeded", "now", version_name(number)).encode()
         )
-    nothing: Any = None
-    return Platform(store, nothing, nothing, nothing, nothing, Settings(home=Path())), store
+    return memory_platform(store=store), store
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.events import MemoryEvents
-from knoll.adapters.memory.store import MemoryStore
+from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.names import join
@@ -19,7 +19,6 @@ from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
-from knoll.settings import Settings
 
 __all__ = ["MODEL", "Replays", "World", "make_world", "promote_first", "with_policy"]
 
@@ -160,7 +159,7 @@ def make_world(folder: Path) -> World:
     time, sink = MemoryClock(), MemoryEvents()
     cluster = LocalCluster(folder / "knoll.db", "default", time)
     cluster.create(MODEL)
-    platform = Platform(MemoryStore(time.now), cluster, sink, Replays(), time, Settings(home=folder))
+    platform = memory_platform(time, cluster=cluster, events=sink, predictors=Replays())
     return World(platform, time, sink)
 
 
