@@ -125,7 +125,7 @@ def test_instances_of_different_shapes_are_not_one_batch() -> None:
 
 
 def test_a_picture_is_scaled_from_its_range() -> None:
-    """`low` is black, `high` white, and what lies beyond is cut."""
+    """`low` is black, `high` white, and values beyond are cut."""
     body = encode_picture({"picture": np.array([[[[-9.0, 0.0], [0.5, 1.0]]]])}, Signature((), (PICTURE,)))
     assert np.asarray(Image.open(io.BytesIO(body))).tolist() == [[0, 0], [128, 255]]
     with pytest.raises(InvalidInstance, match="no pictures"):

@@ -7,7 +7,7 @@ from knoll.families.held_out import held_out
 
 
 def test_a_file_stays_on_its_side_while_the_data_grows() -> None:
-    """A candidate trained on more data is not tested on what the champion has learnt from."""
+    """A candidate trained on more data is not scored on the training data of the champion."""
     keys = [f"cat/{index}.png" for index in range(1000)]
     before = held_out(keys[:300], ["cat"] * 300, 0.2)
     after = held_out(keys, ["cat"] * 1000, 0.2)

@@ -1,4 +1,4 @@
-"""Pictures from anybody: what is read, what is refused, and what the refusal says."""
+"""Pictures from anybody: which are read, which are refused, and with which message."""
 
 import io
 
@@ -78,7 +78,7 @@ def test_damaged_bytes_give_a_picture_or_a_reason(position: int, value: int, end
 
 
 def test_the_most_common_size_wins_and_one_coloured_picture_makes_all_coloured() -> None:
-    """What most pictures look like decides, and no colour is lost."""
+    """The most common size wins, and no colour is lost."""
     small, large = encoded(Image.new("L", (8, 9))), encoded(Image.new("L", (30, 30)))
     files = {"1.png": small, "2.png": small, "3.png": large}
     found = survey(files, sorted(files))

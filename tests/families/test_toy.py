@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 from torch import nn
 
 from knoll.adapters.memory.clock import MemoryClock
@@ -17,6 +18,7 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import InvalidData
+from knoll.exits import REJECTED, SUCCEEDED
 from knoll.families import FAMILIES
 from knoll.families.base import Batch, Examples, Family, FamilyConfig, Files, device_of, split_examples
 from knoll.ports import Platform
@@ -30,9 +32,9 @@ from knoll.trainer.run import train
 
 
 class MeanConfig(FamilyConfig):
-    """`column` is the name of a CSV column."""
+    """The fields of every family, and `column`."""
 
-    column: str
+    column: str = Field(description="Name of the CSV column")
 
 
 class Deviation(nn.Module):
@@ -61,7 +63,7 @@ class Mean(Family[MeanConfig]):
             for number, row in enumerate(csv.DictReader(io.StringIO(body.decode())), start=1):
                 try:
                     values[f"{key}/{number}"] = float(row[config.column])
-                except (KeyError, ValueError) as error:
+                except (KeyError, TypeError, ValueError) as error:
                     raise InvalidData(f"{key}, row {number}: no number in {config.column}") from error
         return split_examples((torch.tensor([*values.values()]).view(-1, 1),), list(values), config.held_out)
 
@@ -102,11 +104,12 @@ def opened_run(platform: Platform, table: str, column: str) -> Run:
 def test_a_small_family_is_trained_exported_and_served(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real trainer learns the mean of a column, and a predictor answers with the deviation from it."""
+    """The real trainer learns the mean of a column, and the predictor's graph answers with the deviation from
+    it."""
     monkeypatch.setitem(FAMILIES, "mean", f"{__name__}:Mean")
     amounts = [3 + (number % 5 - 2) / 10 for number in range(100)]
     table = "day,rain\n" + "".join(f"{day},{rain}\n" for day, rain in enumerate(amounts))
-    assert train(opened_run(platform, table, "rain").id, platform) == 0
+    assert train(opened_run(platform, table, "rain").id, platform) == SUCCEEDED
     folder = version_uri(platform.bucket.root, "rain", "v000001")
     version = fetch_version(platform.store, folder, "rain")
     graph = Graph(version, threads=1)
@@ -117,11 +120,13 @@ def test_a_small_family_is_trained_exported_and_served(
     assert version.samples[0].instance == pytest.approx([amounts[0]], abs=1)
 
 
+@pytest.mark.parametrize("rows", ["1,much\n", "1\n", "", "1,3\n"])
 def test_a_small_family_rejects_data_as_a_large_one_does(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
+    """Text in place of a number, a short row, no row, and a single row, which cannot be split."""
     monkeypatch.setitem(FAMILIES, "mean", f"{__name__}:Mean")
-    assert train(opened_run(platform, "day,rain\n1,much\n", "rain").id, platform) == 65
+    assert train(opened_run(platform, "day,rain\n" + rows, "rain").id, platform) == REJECTED
 
 
 def test_a_family_that_lacks_a_method_cannot_be_made() -> None:

@@ -34,7 +34,7 @@ GENERATOR = Signature(
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a version consists of, before its predictions are known."""
+    """The parts of a version, before its predictions are known."""
 
     model: str
     signature: Signature

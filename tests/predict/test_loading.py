@@ -1,4 +1,4 @@
-"""A version whose bytes are not those that were trained is never loaded and never ready."""
+"""A version with other bytes than its manifest says is never loaded and never ready."""
 
 import json
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_a_missing_file_is_a_fault(files_of: Files, classifier: Any, name: str) 
 def test_a_file_that_the_manifest_does_not_name_is_a_fault(
     files_of: Files, classifier: Any, name: str
 ) -> None:
-    """What was added to the folder was not trained."""
+    """A file that was added to the folder is a fault."""
     with pytest.raises(InvalidVersion, match=f"{name} is not in the manifest"):
         fetch_version(store_of({**files_of(classifier), name: b"x"}), URI, "shade")
 

@@ -315,7 +315,7 @@ def test_a_sink_that_never_answers_holds_nothing_up(
 
 @contextmanager
 def silent_sink() -> Iterator[tuple[str, list[bytearray]]]:
-    """A server that takes every request and answers none, and what each connection has sent."""
+    """A server that takes every request and answers none, and the bytes of each connection."""
     received: list[bytearray] = []
 
     class Handler(socketserver.BaseRequestHandler):

@@ -1,4 +1,4 @@
-"""How far a set of generated examples is from a set of real ones, as distributions."""
+"""Distance and diversity of sets of examples, to compare generated ones with real ones."""
 
 import torch
 
@@ -10,7 +10,7 @@ def frechet_distance(real: torch.Tensor, fake: torch.Tensor) -> float:
     in float64.
 
     |m₁ - m₂|² + tr(S₁ + S₂ - 2 (S₁S₂)^½), as in https://arxiv.org/abs/1706.08500. It is biased upwards for
-    few vectors, so that only values from sets of the same sizes compare.
+    few vectors, so compare only values from sets of the same sizes.
     """
     first, second = torch.cov(real.T, correction=0), torch.cov(fake.T, correction=0)
     values, vectors = torch.linalg.eigh(first)

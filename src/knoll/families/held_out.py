@@ -1,8 +1,7 @@
-"""Which examples are held out from training, by the sha256 of their key: a file stays on its side while the
-dataset grows.
+"""Which examples are held out from training, by the sha256 of their key.
 
-A champion and its candidate are then compared on data that neither has learnt from, although the candidate
-has seen more.
+A file stays on its side while the dataset grows. So champion and candidate are compared on data that neither
+has seen in training, although the candidate was trained on more.
 """
 
 import hashlib
@@ -12,8 +11,8 @@ __all__ = ["held_out"]
 
 
 def held_out(keys: Sequence[str], labels: Sequence[str], fraction: float) -> list[bool]:
-    """For each key, whether it is held out: about `fraction` of each label's keys, at least one of them, and
-    never all."""
+    """Whether each key is held out: about `fraction` of each label's keys, at least one, and never all of
+    two or more."""
     places = [_place(key) for key in keys]
     lowest: dict[str, float] = {}
     highest: dict[str, float] = {}
@@ -27,5 +26,5 @@ def held_out(keys: Sequence[str], labels: Sequence[str], fraction: float) -> lis
 
 
 def _place(key: str) -> float:
-    """Where the key falls in [0, 1)."""
+    """The place of the key in [0, 1)."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

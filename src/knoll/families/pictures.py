@@ -1,7 +1,7 @@
-"""Pictures as the families need them: files to pixels, and pixels to PNG.
+"""Pictures for families: files to pixels, and pixels to PNG.
 
-The bytes come from anybody, so only PNG and JPEG are tried, the number of pixels is capped before anything is
-decoded, and every file that cannot be read is named. Nothing here needs torch.
+The bytes may come from anybody. So only PNG and JPEG are read, the number of pixels is limited before
+anything is decoded, and files that cannot be read are named. Nothing here needs torch.
 """
 
 import io
@@ -48,7 +48,7 @@ class Survey:
 
 
 def picture_keys(keys: Iterable[str]) -> list[str]:
-    """The pictures among the keys, sorted. Names that start with a dot or an underscore are hidden, as in
+    """The pictures among the keys, sorted. Names that start with a dot or an underscore are left out, as in
     Hadoop: markers, .DS_Store.
 
     Raises InvalidData that names files of other kinds.
@@ -63,12 +63,10 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
 
 
 def open_picture(body: bytes) -> Image.Image:
-    """The picture, not yet decoded. Raises ValueError with the reason when it must not or cannot be."""
+    """The picture, not yet decoded. Raises ValueError with the reason if it cannot or must not be decoded."""
     try:
         picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
-    except (
-        Exception
-    ) as error:  # Pillow raises errors of a dozen types, from struct.error to DecompressionBombError
+    except Exception as error:  # Pillow has a dozen types, from struct.error to DecompressionBombError
         raise ValueError("is neither a PNG nor a JPEG, or its header is broken") from error
     width, height = picture.size
     if width * height > MAX_PIXELS:
@@ -79,7 +77,7 @@ def open_picture(body: bytes) -> Image.Image:
 
 
 def fit(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
-    """Decode in that mode, L or RGB, and resize (bilinear) if it has another size. Raises ValueError when the
+    """Decode in that mode, L or RGB, and resize (bilinear) if it has another size. Raises ValueError if the
     bytes are broken."""
     try:
         decoded = picture.convert(mode)
@@ -93,7 +91,7 @@ def fit(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image
 
 
 def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
-    """What most pictures look like, from their headers; unreadable ones do not count. Raises InvalidData when
+    """Size and mode of most pictures, from their headers; unreadable ones do not count. Raises InvalidData if
     none can be read."""
     headers, faults = _each(files, keys, lambda picture: (picture.size, picture.mode))
     if not headers:
@@ -107,7 +105,7 @@ def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
 def read_pictures(
     files: Mapping[str, bytes], keys: Sequence[str], decode: Callable[[Image.Image], Image.Image]
 ) -> Pixels:
-    """Pixels of all pictures, (N, H, W, C); `decode` must give all of them one size and mode.
+    """Pixels of all pictures, (N, H, W, C). `decode` must return all of them in one size and mode.
 
     Raises InvalidData that names the first ten broken files.
     """
@@ -134,7 +132,7 @@ def _raise_faults(faults: Sequence[str]) -> None:
         return
     more = len(faults) - _NAMED_FAULTS
     named = "; ".join(faults[:_NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
-    raise InvalidData(named, fix="mend or remove these files and upload the dataset again")
+    raise InvalidData(named, fix="mend or remove these files, and upload the dataset again")
 
 
 def to_png(pixels: Pixels) -> bytes:

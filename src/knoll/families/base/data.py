@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 import torch
 
+from knoll.errors import InvalidData
 from knoll.families.base.config import ConfigT, read_config
 from knoll.families.held_out import held_out
 
@@ -45,8 +46,14 @@ class DataPart(ABC, Generic[ConfigT]):
 def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> Examples:
     """Hold out a share of the rows of these columns: a row with the same key always stays on the same side.
 
-    With a label for each row, each label is on both sides.
+    With a label for each row, each label is on both sides. Raises InvalidData if there are fewer than two
+    rows.
     """
+    if len(keys) < 2:
+        raise InvalidData(
+            f"the number of examples is {len(keys)}, but there must be at least 2",
+            fix="add data: one example is for training, one for scoring",
+        )
     is_held_out = torch.tensor(held_out(keys, labels or [""] * len(keys), share))
     return Examples(
         tuple(column[~is_held_out].contiguous() for column in columns),
