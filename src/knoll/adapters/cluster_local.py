@@ -113,8 +113,7 @@ class LocalCluster:
             _next_revision(file)
 
     def revision(self) -> int:
-        """A number that grows with every change of any object in the file: the same number, the same
-        objects."""
+        """A number that rises with every change of any object in the file."""
         with self._connected() as file:
             return int(file.execute("SELECT number FROM revisions").fetchone()[0])
 
@@ -209,7 +208,7 @@ def _with_spec(stored: Document, document: Document) -> Document:
 
 
 def _faults(document: Any, namespace: str) -> list[str]:
-    """What an API server would refuse in an object of any kind."""
+    """The faults for which an API server would refuse an object of any kind."""
     if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
         return ["a document needs apiVersion, kind and metadata"]
     kind, metadata = document.get("kind"), document["metadata"]

@@ -1,4 +1,4 @@
-"""Requests to model servers over HTTP, patient enough for one that has to be started first."""
+"""Requests to model servers over HTTP; each waits long enough for a server that has to start first."""
 
 import time
 from urllib.parse import quote, urlsplit

@@ -1,4 +1,4 @@
-"""What the answers of an S3 server mean, decided without asking it."""
+"""Decides what an answer of an S3 server means."""
 
 from collections.abc import Sequence
 from datetime import datetime

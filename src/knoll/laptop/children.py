@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive the platform, and that do not inherit its environment.
+"""Child processes that cannot outlive the platform, and do not inherit its environment.
 
 A container starts with the environment of its document. So does a child, which also gets the few variables
 that programs need to run. `knoll.laptop.guard` stands between the platform and the command.

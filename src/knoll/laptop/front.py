@@ -33,7 +33,7 @@ _ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "loca
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1; port 0 takes a free one. Raises Unavailable when the port is taken."""
+    """A listening socket on 127.0.0.1; port 0 takes a free one. Raises Unavailable if the port is taken."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -87,7 +87,9 @@ class Front:
         self._is_up.wait()
         if self._failure is not None:
             self._thread.join()
-            raise Unavailable(f"the platform did not start: {self._failure}") from self._failure
+            raise Unavailable(
+                f"the platform did not start: {self._failure}", fix="mend that, then start it again"
+            ) from self._failure
 
     def stop(self) -> None:
         """Take no more requests, let those in flight finish, leave the lifespan. May be called twice."""
@@ -134,7 +136,7 @@ async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimit
 
 
 def _headers(request: Request) -> Mapping[str, str]:
-    """Each header once. If one came twice, it has both values: one part must not check the first value and
+    """Each header once. A header that came twice has both values: else one module might check the first, and
     another act on the second."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():

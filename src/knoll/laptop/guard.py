@@ -26,7 +26,7 @@ _PIPE = 0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command to its end and return its exit code; 127 when it cannot be started."""
+    """Run the command to its end and return its exit code; 127 if it cannot be started."""
     parser = argparse.ArgumentParser(prog="guard")
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("command", nargs="+")

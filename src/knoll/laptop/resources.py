@@ -19,7 +19,7 @@ __all__ = ["Resources", "local_capacity", "requests_of", "shortage", "thread_lim
 
 @dataclass(frozen=True)
 class Resources:
-    """Amounts: cores, bytes, and the numbers of the GPUs."""
+    """Amounts: cores, bytes of memory, and how many GPUs."""
 
     cpu: Decimal = Decimal(0)
     memory: Decimal = Decimal(0)

@@ -2,9 +2,9 @@
 home.
 
 It is a real S3 server: any client works with it, and it reports changes over HTTP. Measured with version
-4.48: it sends no report a second time, whatever its settings say, and reports on their way are lost when it
-stops. So the listener must start first, and must look at the buckets from time to time. `weed mini` starts
-its parts in order and is ready in half the time of `weed server`.
+4.48: if a report is not answered with 2xx, it is lost, whatever the settings say, and reports on their way
+are lost when it stops. So the listener must start first, and must look at the buckets from time to time.
+`weed mini` starts its parts in order and is ready in half the time of `weed server`.
 """
 
 import contextlib
@@ -113,7 +113,7 @@ class SeaweedFS:
 
 
 def find_weed() -> Path:
-    """The program `weed`: beside the running Python, or on PATH. Raises Unavailable when there is none."""
+    """The program `weed`: beside the running Python, or on PATH. Raises Unavailable if there is none."""
     found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if found is None:
         raise Unavailable(
@@ -123,7 +123,7 @@ def find_weed() -> Path:
 
 
 def read_keys(path: Path) -> Keys:
-    """The keys in a JSON file that only its owner can read; generated when there is no such file."""
+    """The keys in a JSON file that only its owner can read; generated if there is no such file."""
     with contextlib.suppress(FileNotFoundError):
         return Keys(**json.loads(path.read_text()))
     keys = Keys(access=f"KNOLL{secrets.token_hex(7).upper()}", secret=secrets.token_urlsafe(30))
@@ -179,8 +179,8 @@ def _notification(url: str) -> str:
 
 
 def _security() -> str:
-    """New keys for each start. They protect the filer and the volume servers, which would else answer without
-    the S3 keys, to any web page."""
+    """New keys for each start, for the filer and the volume servers. Without them, these would answer
+    requests without the S3 keys, from any web page."""
     parts = ("signing", "signing.read", "filer_signing", "filer_signing.read")
     return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 

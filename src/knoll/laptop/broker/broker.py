@@ -32,8 +32,8 @@ _LOG = logging.getLogger(__name__)
 
 
 class Broker:
-    """`ports.Events` with Triggers behind it. `subscribers` has them by the name that a Trigger's subscriber
-    refers to, such as knoll-train. Raises Rejected if a Trigger's subscriber is missing.
+    """`ports.Events` with Triggers behind it. `subscribers` has each by the name that Triggers use for it,
+    such as knoll-train. Raises Rejected if a Trigger's subscriber is missing.
 
     A subscriber's reply is published in the transaction that ends the delivery. Rejected makes a dead letter
     at once; after any other exception the delivery is tried again as the Trigger says. A dead letter goes to
@@ -58,7 +58,11 @@ class Broker:
         self._queues = {route.name: DeliveryQueue(route, clock) for route in routes}
         missing = {route.subscriber for route in routes} - set(subscribers)
         if missing:
-            raise Rejected(f"Triggers name subscribers that are missing: {', '.join(sorted(missing))}")
+            names = ", ".join(sorted(missing))
+            raise Rejected(
+                f"Triggers name subscribers that are missing: {names}",
+                fix=f"mend the Triggers; the subscribers are {', '.join(sorted(subscribers)) or 'none'}",
+            )
         self._log = EventLog(path, keep=keep)
         self._subscribers, self._clock, self._workers = subscribers, clock, workers
         self._threads: list[threading.Thread] = []
@@ -70,7 +74,7 @@ class Broker:
         self._enqueue(self._log.append(event, names), names)
 
     def start(self) -> None:
-        """Deliver what the log holds, and from then on what is published."""
+        """Deliver the events of the log, and from then on each that is published."""
         for queue in self._queues.values():
             queue.open()
         for seq, sink in self._log.stranded():
@@ -85,8 +89,8 @@ class Broker:
             thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Begin no new delivery and wait for those in flight, at most `timeout` seconds; what is left is
-        delivered after `start`."""
+        """Begin no new delivery, and wait at most `timeout` seconds for those in flight. The others are
+        delivered after the next start."""
         deadline = time.monotonic() + timeout
         for queue in self._queues.values():
             queue.close()

@@ -23,8 +23,8 @@ class DeadLetter:
 
 
 def dead_letter_event(event: Event, subscriber: str, error: Exception) -> Event:
-    """The event with Knative's three error extensions. Of an unexpected exception they tell only the name:
-    its text may hold a secret."""
+    """The event with Knative's three error extensions. They have the text of knoll's own errors, but only the
+    name of any other exception: its text may hold a secret."""
     text = str(error) if isinstance(error, KnollError) else type(error).__name__
     code = 422 if isinstance(error, Rejected) else 503 if isinstance(error, Unavailable) else 500
     line = "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""Open deliveries: events that a subscriber has still to take, each with its time."""
+"""Open deliveries: events that a subscriber still has to take, each with the time when it is due."""
 
 import heapq
 import threading
@@ -42,7 +42,7 @@ class DeliveryQueue:
         self._changed = threading.Condition()
 
     def put(self, delivery: OpenDelivery) -> None:
-        """Add a delivery, unless one of the same event waits here already."""
+        """Add a delivery, unless the same event waits here already."""
         with self._changed:
             if self._is_open and delivery.seq not in self._queued:
                 self._queued.add(delivery.seq)

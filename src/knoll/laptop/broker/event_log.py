@@ -67,10 +67,10 @@ class EventLog:
             return self._append(event, triggers)
 
     def settle(self, seq: int, trigger: str, reply: Event | None, triggers: Iterable[str]) -> int:
-        """End a delivery: forget it, and store its reply with the deliveries of that, all or nothing. Return
-        the reply's number, or 0.
+        """End a delivery: forget it, and store its reply with the reply's own deliveries, all or nothing.
+        Return the reply's number, or 0.
 
-        If it was a dead letter's, its sink has taken it, and the letter is forgotten as well.
+        If the delivery brought a dead letter to its sink, forget the letter as well.
         """
         with self._transaction(is_synced=reply is not None):
             self._forget(seq, trigger)

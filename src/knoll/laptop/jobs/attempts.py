@@ -1,4 +1,4 @@
-"""What to do next with a Job: a pure function of its document and of what is known about its attempts.
+"""What to do next with a Job: a pure function of its document, its present attempt and the time.
 
 The rules are those of the Kubernetes Job controller for one Pod at a time: back-off limit, pod failure
 policy, deadline, clean-up after the end. An attempt is what a Pod is on a cluster. Exit code PREEMPTED stands
@@ -98,7 +98,7 @@ Action = Start | Wait | Terminate | Retry | Succeed | Fail | Remove
 
 
 def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstacle | None = None) -> Action:
-    """Decide. `obstacle` says why no attempt can start now, if there is a reason."""
+    """What to do now. `obstacle` says why no attempt can start, if there is a reason."""
     spec, status = job["spec"], job.get("status") or {}
     over_since = _over_since(status)
     if over_since is not None:

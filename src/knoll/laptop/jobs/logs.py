@@ -1,4 +1,4 @@
-"""The log files of Jobs: one an attempt, NAME-0.log the first."""
+"""The log files of Jobs: each attempt has one, the first NAME-0.log."""
 
 import re
 from pathlib import Path

@@ -100,7 +100,7 @@ class Node:
         self._running[uid].child.terminate()
 
     def forget(self, uid: str) -> None:
-        """Free what an attempt used that has ended."""
+        """Free the resources of an attempt that has ended."""
         self._running.pop(uid, None)
 
     def end_orphans(self, known: Set[str]) -> None:

@@ -1,9 +1,9 @@
 """Runs the Jobs of the document store as child processes, one attempt of each at a time, as Kubernetes would
 with Pods.
 
-All state that matters is in the documents: a Job that is neither complete nor failed gets an attempt, whoever
-began it. After a kill the next platform goes on where the killed one stopped, as soon as the attempts of that
-are gone. It does not count them as failures.
+All state that matters is in the documents: a Job that is neither complete nor failed gets an attempt. If a
+platform is killed, the next one waits for the end of its attempts, and then starts new ones. It does not
+count the old ones as failures.
 """
 
 import logging
@@ -43,8 +43,8 @@ _SOURCE = "/knoll/laptop"
 class JobRunner:
     """Runs Jobs between `start` and `stop`, in a thread of its own.
 
-    See `Node` for `entry_points`, `environment` and `secrets`. `changed` returns a number that differs
-    whenever a document has changed; without it, the store is listed all the time. `backoff` is the number of
+    See `Node` for `entry_points`, `environment` and `secrets`. `changed` returns a number that rises with
+    each change of a document; without it, the runner lists all Jobs each time. `backoff` is the number of
     seconds before the second attempt; it doubles with each failure.
     """
 

@@ -1,7 +1,6 @@
 """Holds requests for the instance of one Revision until it is ready and has a free place.
 
-An instance is idle when no request uses it and no start waits for it. It is never stopped while a request
-holds it.
+An instance is idle while no request and no start uses it. It is never stopped under a request.
 """
 
 import asyncio
@@ -39,8 +38,8 @@ class Activator:
 
     @asynccontextmanager
     async def slot(self, patience: float) -> AsyncIterator[str]:
-        """The base URL, for one request: starts the instance and waits for a free place. Raises Unavailable
-        if there is none in time."""
+        """The base URL, for one request. Starts the instance if it does not run, and waits for a free place.
+        Raises Unavailable if there is none in time."""
         if self._users >= self._limit:
             waiting = f"{self._users} requests wait for {self._revision} already"
             raise Unavailable(waiting, fix="send fewer requests at a time")

@@ -1,7 +1,8 @@
-"""Starts and stops instances so that they match the documents. It looks again and again, and needs no memory.
+"""Starts and stops instances so that they match the documents, again and again.
 
 It does what Knative's autoscaler and the kubelet do on a cluster. Documents outlive the platform, processes
-do not: after a restart no instance runs, and the first request starts it.
+do not: after a restart, a Revision that has been ready once gets an instance with its first request, or at
+once if its min scale asks for one.
 """
 
 import asyncio
@@ -92,7 +93,7 @@ class Autoscaler:
 
     def _activator(self, revision: str) -> Activator:
         if revision not in self._served:
-            raise Unavailable(f"{revision} is no longer served")
+            raise Unavailable(f"{revision} is no longer served", fix="ask again: a newer revision may answer")
         return self._served[revision].activator
 
     async def _run(self) -> None:
@@ -150,8 +151,8 @@ class Autoscaler:
         self._spawn(served.activator.close())
 
     async def _prove(self, revision: Document, activator: Activator) -> None:
-        """Start a new Revision until it was ready once: only then it gets traffic. A second crash is a crash
-        loop, which may still end well."""
+        """Start the instance of a new Revision until it was ready once: before that, the Revision gets no
+        traffic. After a second crash the status says so, and the starts go on."""
         clock, patience = asyncio.get_running_loop().time, self._options.progress_deadline
         deadline, message = clock() + patience, ""
         while (left := deadline - clock()) > 0:

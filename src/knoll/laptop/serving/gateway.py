@@ -64,7 +64,7 @@ class Gateway:
         return JSONResponse({"models": sorted(self._autoscaler.isvcs)})
 
     async def _healthy(self, request: Request) -> Response:
-        """As V2 has it, the server is ready when all of its models are; below a host there is one model."""
+        """As in V2, the server is ready when all of its models are. Below a host there is one model."""
         routes = [Route(one, "") for _, one in sorted(self._autoscaler.isvcs.items())]
         if "host" in request.path_params:
             route = self._route(request)

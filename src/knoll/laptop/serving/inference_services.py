@@ -95,7 +95,7 @@ class InferenceServices:
 
 
 def _is_readable(isvc: Document) -> bool:
-    """Whether the document has what the code relies on; the admission of a cluster checks far more."""
+    """Whether this code can work with the document. A cluster's admission checks far more."""
     name, predictor = isvc["metadata"]["name"], (isvc.get("spec") or {}).get("predictor")
     fault = _fault(predictor) if isinstance(predictor, Mapping) else "spec.predictor is missing"
     if len(name) > _LONGEST_NAME:

@@ -94,7 +94,7 @@ class Instance:
         return self._running is not None or self._starting is not None
 
     async def start(self, patience: float) -> str | Failure:
-        """The base URL. If the process does not run, it is started and gets `patience` seconds to become
+        """Return the base URL. If the process does not run, start it; it has `patience` seconds to become
         ready."""
         if self._running is not None:
             return self._running.address
@@ -130,7 +130,7 @@ class Instance:
             await _end(running.child)
 
     async def forbid_start(self) -> None:
-        """Start the process never again, and end a start that is under way."""
+        """Never start the process again, and end a start that is under way."""
         self._is_closed = True
         if self._starting is not None:
             self._starting.cancel()

@@ -1,4 +1,4 @@
-"""What KServe in Knative mode makes of an InferenceService, decided without doing anything.
+"""Decides what KServe in Knative mode would make of an InferenceService.
 
 Two things differ from Knative. If a Revision is replaced before it was ever ready, it is deleted at once.
 While a model sleeps, its modelStatus stays UpToDate.

@@ -1,4 +1,4 @@
-"""Which InferenceService a request means, and which Revision answers it. Nothing here does anything."""
+"""Decides which InferenceService a request means, and which Revision answers it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
