@@ -83,7 +83,7 @@ def train_networks(
         for name, optimizer in optimizers.items()
     }
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    milestones = milestone_steps(total)
+    milestones, zero = milestone_steps(total), torch.zeros((), device=device)
     pictures: dict[int, bytes] = {}
     losses: dict[str, float] = {}
     pace, step = _Pace(), 0
@@ -106,11 +106,11 @@ def train_networks(
                 mean = ranks.average(optimizers[name], loss, len(mine) / len(rows))
                 optimizers[name].step()
                 schedules[name].step()
-                sums[name] = mean + sums.get(name, 0.0)  # stays on the device until it is reported
+                sums[name] = sums.get(name, zero) + mean  # stays on the device until it is reported
             step += 1
             pace.step()
             if step in milestones and ranks.is_first:
-                picture = _picture(family, networks, examples, config)
+                picture = _draw_milestone(family, networks, examples, config)
                 if picture is not None:
                     pictures[step] = picture
             if step < total and ranks.is_first and pace.is_due():
@@ -171,7 +171,9 @@ def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str,
 
 
 @torch.no_grad()
-def _picture(family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any) -> bytes | None:
+def _draw_milestone(
+    family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any
+) -> bytes | None:
     networks.eval()
     picture = family.milestone_picture(networks, examples, config)
     networks.train()
