@@ -44,7 +44,8 @@ class ExportPart(Generic[ConfigT]):
     def export(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Export:
         """What is served."""
         if len(networks) != 1:
-            raise TypeError(f"this family has {len(networks)} networks: its export must choose one")
+            name = type(self).__name__
+            raise TypeError(f"{name} has {len(networks)} networks; override export, and choose one there")
         columns = zip(self.inputs, examples.held_out, strict=False)  # the other columns are targets
         (network,) = networks.values()
         return export_network(network, {name: draw_rows(one) for name, one in columns}, self.outputs)

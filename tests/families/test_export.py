@@ -1,0 +1,61 @@
+"""The default export: networks that take and give plain numbers need no code of their own to be served."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from knoll.codecs import decode
+from knoll.families.base import Batch, Examples, ExportPart, FamilyConfig, draw_rows, export_network
+from knoll.trainer.graph import export_graph, run_graph
+
+
+class Rating(nn.Module):
+    """Users and items, (B,) each -> ratings (B,) and vectors (B, 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users, self.items = nn.Embedding(5, 3), nn.Embedding(7, 3)
+
+    def forward(self, user: torch.Tensor, item: torch.Tensor) -> Batch:
+        vectors = self.users(user) * self.items(item)
+        return vectors.sum(1), vectors
+
+
+def test_several_inputs_and_outputs_have_names_types_and_samples() -> None:
+    """An instance is an object of values by name, and the graph answers it as the network does."""
+    columns = {"user": torch.tensor([0, 1, 4]), "item": torch.tensor([6, 0, 2])}
+    export = export_network(Rating(), columns, ("rating", "vector"))
+    assert [(one.name, one.datatype, one.shape) for one in export.signature.inputs] == [
+        ("user", "INT64", (-1,)),
+        ("item", "INT64", (-1,)),
+    ]
+    assert [(one.name, one.datatype, one.shape) for one in export.signature.outputs] == [
+        ("rating", "FP32", (-1,)),
+        ("vector", "FP32", (-1, 3)),
+    ]
+    assert export.samples[2] == {"user": 4, "item": 2}
+    inputs = decode(list(export.samples), export.signature)
+    body, answers = export_graph(export, threads=1)
+    again = run_graph(body, [inputs["user"], inputs["item"]], threads=1)
+    assert all(np.allclose(one, other) for one, other in zip(answers, again, strict=True))
+
+
+class Several(ExportPart[FamilyConfig]):
+    """An export that chooses nothing."""
+
+
+@pytest.mark.parametrize("networks", [{}, {"one": nn.Identity(), "other": nn.Identity()}])
+def test_with_several_networks_a_family_must_choose(networks: Mapping[str, nn.Module]) -> None:
+    """The author of the family is told so by a name and a number."""
+    examples = Examples((torch.zeros(2, 1),), (torch.zeros(2, 1),))
+    with pytest.raises(TypeError, match=f"Several has {len(networks)} networks"):
+        Several().export(nn.ModuleDict(dict(networks)), examples, FamilyConfig())
+
+
+def test_samples_are_spread_over_the_rows() -> None:
+    """From the first row to the last, and no row twice if there are few."""
+    assert draw_rows(torch.arange(100), 4).tolist() == [0, 33, 66, 99]
+    assert draw_rows(torch.arange(3)).tolist() == [0, 1, 2]
