@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from knoll.errors import Conflict, NotFound, Unavailable
-from knoll.events import object_changed
+from knoll.laptop.changes import publish_change
 from knoll.laptop.jobs.attempts import (
     Action,
     Fail,
@@ -37,7 +37,6 @@ _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 0.05
 _TRY_AGAIN = timedelta(seconds=1)
 _LONGEST_BACKOFF = 360.0  # seconds, as in Kubernetes
-_SOURCE = "/knoll/laptop"
 
 
 class JobRunner:
@@ -163,6 +162,6 @@ class JobRunner:
 
     def _publish(self, job: Document) -> None:
         try:
-            self._events.publish(object_changed(job, source=_SOURCE, time=self._clock.now()))
+            publish_change(job, self._events, self._clock)
         except Unavailable as error:  # an event is a hint: the status is written, and a sweep will find it
             _LOG.warning("the change of Job %s was not published: %s", job["metadata"]["name"], error)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound, Rejected
-from knoll.events import object_changed
+from knoll.laptop.changes import publish_change
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import Verdict, isvc_name, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
@@ -18,7 +18,6 @@ from knoll.ports import Clock, Cluster, Document, Events
 __all__ = ["Documents", "InferenceServices"]
 
 _LOG = logging.getLogger(__name__)
-_SOURCE = "/knoll/laptop"
 _LONGEST_NAME = 63 - len("-predictor-00001")
 _NUMBERS = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
 
@@ -58,7 +57,7 @@ class InferenceServices:
     def publish(self) -> None:
         """Send the events of those status changes that have not been sent."""
         for name, isvc in list(self._unsent.items()):
-            self._events.publish(object_changed(isvc, source=_SOURCE, time=self._clock.now()))
+            publish_change(isvc, self._events, self._clock)
             del self._unsent[name]
 
     def judge(self, revision: Document, found: Verdict) -> None:
