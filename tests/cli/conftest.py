@@ -10,21 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.declared import Knoll, Records, model_yaml
 from knoll.cli import app, plugin
-from knoll.names import run_id
 from knoll.ports import Platform
-from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
-from knoll.records.manifest import FileEntry, Manifest, manifest_uri
-from knoll.records.outcome import Outcome, outcome_uri
-from knoll.records.progress import Progress, progress_uri
-from knoll.records.rollout import rollout_step_uri
-from knoll.records.run import Run, load_run, run_uri
 from knoll.settings import read_settings
 from knoll.wiring.platform import user_platform
 from knoll.wiring.running import Running, keep, only_one
 
 MODELS, DATA = "cli-models", "cli-data"
-Knoll = Callable[..., Result]
 
 
 @pytest.fixture
@@ -111,106 +104,6 @@ def model_file(tmp_path: Path, bucket: str) -> Path:
     path = tmp_path / "model.yaml"
     path.write_text(model_yaml(bucket))
     return path
-
-
-def model_yaml(bucket: str, name: str = "digits", **changes: str) -> str:
-    spec = {
-        "family": "image-classifier",
-        "dataset": f"{{uri: s3://{bucket}/{name}/}}",
-        "gate": "{metric: accuracy, atLeast: 0.9}",
-        **changes,
-    }
-    lines = "\n".join(f"  {key}: {value}" for key, value in spec.items())
-    return f"apiVersion: knoll.dev/v1alpha1\nkind: Model\nmetadata: {{name: {name}}}\nspec:\n{lines}\n"
-
-
-class Records:
-    """Writes the records that trainer and rollout would write."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.root = platform.settings.model_root
-
-    def run(self, number: int = 1, model: str = "digits", id: str = "") -> str:
-        created_at = f"2026-01-01T00:00:{number:02d}+00:00"
-        data = Dataset(
-            model,
-            f"s3://data/{model}/",
-            (DatasetObject(f"s3://data/{model}/{number}.png", f"e{number}", 1536),),
-            created_at,
-        )
-        id = id or run_id(model, data.digest, "config")
-        cause = {
-            "id": f"upload-{number}",
-            "type": "com.amazonaws.s3.ObjectCreated:Put",
-            "subject": f"{model}/_SUCCESS",
-            "time": created_at,
-        }
-        uri = dataset_uri(self.root, model, data.digest)
-        self._put(uri, data.encode())
-        self._put(
-            run_uri(self.root, id),
-            Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause).encode(),
-        )
-        return id
-
-    def progress(self, run: str, percent: int, eta: int, state: str = "training", reason: str = "") -> None:
-        progress = Progress(state, percent, eta, {"loss": 0.25}, "2026-01-01T00:00:10+00:00", reason)
-        self._put(progress_uri(self.root, run), progress.encode())
-
-    def outcome(self, run: str, state: Any = "succeeded", version: str = "v000001", reason: str = "") -> None:
-        metrics = {"accuracy": 0.98} if state == "succeeded" else {}
-        outcome = Outcome(
-            state, "2026-01-01T00:01:00+00:00", version if state == "succeeded" else "", reason, metrics
-        )
-        self._put(outcome_uri(self.root, run), outcome.encode())
-
-    def version(
-        self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b""
-    ) -> None:
-        made_of = load_run(self.platform.store.get(run_uri(self.root, run))).dataset_digest
-        files = {"model.onnx": FileEntry(2048, "0" * 64)}
-        if picture:
-            files["confusion.png"] = FileEntry(len(picture), "1" * 64)
-            self._put(f"{self.root}/models/{model}/{version}/confusion.png", picture)
-        at = "2026-01-01T00:01:00+00:00"
-        manifest = Manifest(
-            model, version, "image-classifier", run, made_of, {}, {"accuracy": 0.98}, at, "abc", files
-        )
-        self._put(manifest_uri(self.root, model, version), manifest.encode())
-
-    def step(
-        self,
-        number: int,
-        action: str,
-        percent: int,
-        version: str = "v000001",
-        reason: str = "",
-        model: str = "digits",
-    ) -> None:
-        evidence = {"requests": 50, "errors": 0, "replayed": 20, "inStep": 50}
-        record = {
-            "model": model,
-            "rollout": version,
-            "version": version,
-            "step": 0,
-            "number": number,
-            "percent": percent,
-        }
-        record |= {
-            "action": action,
-            "at": f"2026-01-01T00:02:{number:02d}+00:00",
-            "reason": reason,
-            "evidence": evidence,
-        }
-        self._put(rollout_step_uri(self.root, model, version, number), json.dumps(record).encode())
-
-    def status(self, model: str = "digits", **status: Any) -> None:
-        document = self.platform.cluster.get("Model", model)
-        self.platform.cluster.update({**document, "status": status}, status=True)
-
-    def _put(self, uri: str, body: bytes) -> None:
-        self.platform.store.put(uri, body)
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from cli.declared import Knoll, Records
+from knoll.ports import Platform
 
 FAULTY = """
 apiVersion: knoll.dev/v1alpha1
@@ -16,7 +20,9 @@ spec: {family: gan, dataset: {uri: s3://cli-models/faces/}}
 """
 
 
-def test_says_created_then_unchanged_then_configured(knoll, platform, model_file: Path) -> None:
+def test_says_created_then_unchanged_then_configured(
+    knoll: Knoll, platform: Platform, model_file: Path
+) -> None:
     """The same file twice changes nothing; another spec updates the stored document."""
     assert "model/digits created" in knoll("apply", "-f", model_file).stdout
     before = platform.cluster.get("Model", "digits")
@@ -27,7 +33,7 @@ def test_says_created_then_unchanged_then_configured(knoll, platform, model_file
     assert platform.cluster.get("Model", "digits")["spec"]["gate"]["atLeast"] == 0.8
 
 
-def test_a_dry_run_changes_nothing(knoll, platform, model_file: Path) -> None:
+def test_a_dry_run_changes_nothing(knoll: Knoll, platform: Platform, model_file: Path) -> None:
     """--dry-run tells what would happen, and stores nothing."""
     result = knoll("apply", "-f", model_file, "--dry-run", "-o", "json")
     assert json.loads(result.stdout) == {
@@ -36,7 +42,9 @@ def test_a_dry_run_changes_nothing(knoll, platform, model_file: Path) -> None:
     assert platform.cluster.list("Model") == []
 
 
-def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp_path: Path) -> None:
+def test_lists_every_fault_of_every_document_with_its_place(
+    knoll: Knoll, platform: Platform, tmp_path: Path
+) -> None:
     """Faults of all documents, the family's and its config's among them, are told at once with file, number
     and field."""
     path = tmp_path / "faulty.yaml"
@@ -71,7 +79,9 @@ def test_lists_every_fault_of_every_document_with_its_place(knoll, platform, tmp
         ),
     ],
 )
-def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, told: str) -> None:
+def test_refuses_what_only_training_would_find_out(
+    knoll: Knoll, platform: Platform, text: str, told: str
+) -> None:
     """Family, dataset place and training config are checked before anything is stored; stdin is a file,
     too."""
     spec = text.replace("\n", "\n  ")
@@ -87,7 +97,9 @@ def test_refuses_what_only_training_would_find_out(knoll, platform, text: str, t
     assert platform.cluster.list("Model") == []
 
 
-def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path, records) -> None:
+def test_delete_asks_first_and_keeps_the_data(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
     """Without a yes nothing is deleted; with one, Model, InferenceService and the model's own Jobs go, and
     versions stay."""
     knoll("apply", "-f", model_file)
@@ -108,7 +120,7 @@ def test_delete_asks_first_and_keeps_the_data(knoll, platform, model_file: Path,
 
 @pytest.mark.parametrize(("manager", "model"), [("helm", "digits"), ("knoll", "faces"), ("", "")])
 def test_delete_leaves_what_is_not_knolls(
-    knoll, platform, model_file: Path, manager: str, model: str
+    knoll: Knoll, platform: Platform, model_file: Path, manager: str, model: str
 ) -> None:
     """Somebody else's InferenceService of the model's name stays, as does a Job that says it is the model's
     and not knoll's."""
@@ -121,7 +133,7 @@ def test_delete_leaves_what_is_not_knolls(
     assert platform.cluster.get("Job", "digits-1")
 
 
-def labelled(kind: str, name: str, manager: str, model: str) -> dict:
+def labelled(kind: str, name: str, manager: str, model: str) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": manager, "knoll.dev/model": model} if manager else {}
     group = "batch/v1" if kind == "Job" else "serving.kserve.io/v1beta1"
     return {"apiVersion": group, "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {}}

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.declared import Knoll, Kubeconfig, Records
+from knoll.ports import Platform
+
 COMMANDS = [
     "up",
     "env",
@@ -27,11 +30,12 @@ COMMANDS = [
     "dlq drop",
     "why",
     "predict",
+    "gc",
 ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_gives_an_example_and_the_next_command(knoll, command: str) -> None:
+def test_help_gives_an_example_and_the_next_command(knoll: Knoll, command: str) -> None:
     """Each command's help has an example and says what comes next."""
     result = knoll(*command.split(), "--help")
     assert result.exit_code == 0
@@ -52,7 +56,7 @@ def test_help_and_completion_load_nothing_heavy() -> None:
     assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3", "lightkube"} & loaded
 
 
-def test_without_a_platform_the_error_says_how_to_start_one(knoll) -> None:
+def test_without_a_platform_the_error_says_how_to_start_one(knoll: Knoll) -> None:
     """Every reading verb names the fix on stderr, and with -o json prints one error object on stdout."""
     for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["describe", "digits"], ["events"]):
         result = knoll(*command, "-o", "json")
@@ -62,7 +66,7 @@ def test_without_a_platform_the_error_says_how_to_start_one(knoll) -> None:
     assert knoll("models").stdout == ""
 
 
-def test_a_setting_with_a_fault_is_named(knoll, monkeypatch) -> None:
+def test_a_setting_with_a_fault_is_named(knoll: Knoll, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong environment variable is an error with a fix, and no traceback."""
     monkeypatch.setenv("KNOLL_PORT", "99999")
     monkeypatch.setenv("KNOLL_IDLE", "soon")
@@ -73,7 +77,7 @@ def test_a_setting_with_a_fault_is_named(knoll, monkeypatch) -> None:
     assert "Fix: " in result.stderr
 
 
-def test_a_file_that_cannot_be_written_is_named(knoll, records, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(knoll: Knoll, records: Records, tmp_path: Path) -> None:
     """The disk's refusal is an error with a fix, and no traceback."""
     records.version(records.run(), picture=b"png")
     (tmp_path / "file").touch()
@@ -82,14 +86,14 @@ def test_a_file_that_cannot_be_written_is_named(knoll, records, tmp_path: Path) 
     assert f"Error: {tmp_path / 'file' / 'folder'}: Not a directory" in result.stderr
 
 
-def test_usage_errors_exit_with_two(knoll) -> None:
+def test_usage_errors_exit_with_two(knoll: Knoll) -> None:
     """An unknown option or command is a usage error."""
     assert knoll("models", "--nonsense").exit_code == 2
     assert knoll("nonsense").exit_code == 2
     assert knoll("upload", "digits").exit_code == 2
 
 
-def test_env_lines_are_safe_to_evaluate(knoll, platform) -> None:
+def test_env_lines_are_safe_to_evaluate(knoll: Knoll, platform: Platform) -> None:
     """A shell that evaluates `knoll env` has the values that -o json shows."""
     result = knoll("env")
     wanted = json.loads(knoll("env", "-o", "json").stdout)
@@ -106,7 +110,9 @@ def test_env_lines_are_safe_to_evaluate(knoll, platform) -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "env", "demo"])
-def test_what_runs_on_this_machine_refuses_a_cluster(knoll, monkeypatch, command: str) -> None:
+def test_what_runs_on_this_machine_refuses_a_cluster(
+    knoll: Knoll, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     """Whoever has chosen a cluster is told so, and no platform is started."""
     monkeypatch.setenv("KNOLL_CLUSTER", "kubernetes")
     result = knoll(command)
@@ -134,7 +140,7 @@ def complete(home: Path, line: str, **more: str) -> list[str]:
 
 
 def test_completion_offers_models_versions_and_runs(
-    knoll, platform, model_file: Path, records, monkeypatch
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shell is offered names from the running platform."""
     knoll("apply", "-f", model_file)
@@ -149,7 +155,9 @@ def test_completion_is_quiet_without_a_platform(tmp_path: Path) -> None:
     assert complete(tmp_path, "knoll predict dig") == []
 
 
-def test_completion_does_not_wait_for_a_cluster_that_is_silent(tmp_path: Path, kubeconfig) -> None:
+def test_completion_does_not_wait_for_a_cluster_that_is_silent(
+    tmp_path: Path, kubeconfig: Kubeconfig
+) -> None:
     """A shell gets its prompt back, with nothing to choose from."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         chosen = {

@@ -1,10 +1,14 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli.declared import Knoll, Records
+from knoll.ports import Platform
 
-def revision(number: int, version: str, ready: str) -> dict:
+
+def revision(number: int, version: str, ready: str) -> dict[str, Any]:
     labels = {
         "serving.kserve.io/inferenceservice": "digits",
         "serving.knative.dev/configurationGeneration": str(number),
@@ -21,7 +25,7 @@ def revision(number: int, version: str, ready: str) -> dict:
 
 
 @pytest.fixture
-def on_trial(knoll, platform, model_file: Path, records) -> str:
+def on_trial(knoll: Knoll, platform: Platform, model_file: Path, records: Records) -> str:
     """A model whose second version gets a fifth of the traffic, by its second of three revisions; the newest
     is not ready."""
     knoll("apply", "-f", model_file)
@@ -75,7 +79,7 @@ def on_trial(knoll, platform, model_file: Path, records) -> str:
     return run
 
 
-def test_tells_who_gets_which_part_of_the_traffic(knoll, on_trial: str) -> None:
+def test_tells_who_gets_which_part_of_the_traffic(knoll: Knoll, on_trial: str) -> None:
     """Revisions newest first: the newest one, and those that are routed to, with their versions' roles."""
     shown = json.loads(knoll("describe", "digits", "-o", "json").stdout)
     keys = ("generation", "version", "role", "percent", "tags", "ready", "reason")
@@ -89,7 +93,7 @@ def test_tells_who_gets_which_part_of_the_traffic(knoll, on_trial: str) -> None:
     assert [one["status"] for one in shown["conditions"]] == ["True", "Unknown"]
 
 
-def test_people_read_it_as_kn_shows_things(knoll, on_trial: str) -> None:
+def test_people_read_it_as_kn_shows_things(knoll: Knoll, on_trial: str) -> None:
     """Facts with their names in front, generation and age behind a revision, and marks before conditions."""
     lines = [" ".join(line.split()) for line in knoll("describe", "digits").stdout.splitlines()]
     assert "Champion: v000001 80 %" in lines
@@ -105,7 +109,9 @@ def test_people_read_it_as_kn_shows_things(knoll, on_trial: str) -> None:
     assert any(line.startswith("?? RoutesReady") and line.endswith("Later: soon") for line in lines)
 
 
-def test_a_model_that_nothing_has_happened_to_is_described(knoll, platform, model_file: Path) -> None:
+def test_a_model_that_nothing_has_happened_to_is_described(
+    knoll: Knoll, platform: Platform, model_file: Path
+) -> None:
     """No run, no service, no revision; a name that nothing has is an error."""
     knoll("apply", "-f", model_file)
     assert knoll("describe", "digits").stdout.split()[-2:] == ["Family:", "image-classifier"]

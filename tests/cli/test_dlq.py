@@ -3,11 +3,12 @@ on a cluster."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
+from cli.declared import Knoll
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.dead_letters import handler
 from knoll.dead_letters.replay import replay_wanted
 from knoll.events import Event, event_to_json
@@ -24,21 +25,13 @@ TRAIN = Event(
 ROLLOUT = replace(TRAIN, id="2", type="dev.knoll.training.succeeded", subject="faces")
 
 
-@dataclass
-class Broker:
-    taken: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.taken.append(event)
+@pytest.fixture
+def broker() -> MemoryEvents:
+    return MemoryEvents()
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def tick(platform: Platform, broker: Broker) -> Callable[[], None]:
+def tick(platform: Platform, broker: MemoryEvents) -> Callable[[], None]:
     """What the sweep does for dead letters."""
     return lambda: replay_wanted(replace(platform, events=broker), lambda headers, body: None)
 
@@ -73,13 +66,13 @@ def _place(platform: Platform, id: str) -> str:
     return f"{platform.settings.model_root}/dead-letters/{id}/"
 
 
-def listed(knoll: Any, *words: str) -> dict[str, str]:
+def listed(knoll: Knoll, *words: str) -> dict[str, str]:
     found = json.loads(knoll("dlq", "list", "-o", "json", *words).stdout)["letters"]
     return {one["letter"]: one["state"] for one in found}
 
 
 def test_the_list_says_what_died_how_often_and_why(
-    knoll: Any, letters: list[str], platform: Platform
+    knoll: Knoll, letters: list[str], platform: Platform
 ) -> None:
     """The newest stands first; types can be chosen; programs get the same."""
     train, rollout, odd = letters
@@ -100,7 +93,7 @@ def test_the_list_says_what_died_how_often_and_why(
 
 
 def test_one_letter_is_shown_with_its_body_and_its_history(
-    knoll: Any, letters: list[str], platform: Platform, tick: Callable[[], None], broker: Broker
+    knoll: Knoll, letters: list[str], platform: Platform, tick: Callable[[], None], broker: MemoryEvents
 ) -> None:
     """By the beginning of its id, as it was sent."""
     train, _, odd = letters
@@ -123,11 +116,11 @@ def test_one_letter_is_shown_with_its_body_and_its_history(
 
 
 def test_a_replay_is_wanted_until_a_tick_has_published_it(
-    knoll: Any,
-    kn_model: Any,
+    knoll: Knoll,
+    kn_model: Knoll,
     letters: list[str],
     tick: Callable[[], None],
-    broker: Broker,
+    broker: MemoryEvents,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Asked for again nothing changes; what cannot be replayed is told, and does not stop the others."""
@@ -155,7 +148,7 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
 
 
 def test_a_letter_is_dropped_only_when_it_is_confirmed(
-    knoll: Any, letters: list[str], tick: Callable[[], None], platform: Platform
+    knoll: Knoll, letters: list[str], tick: Callable[[], None], platform: Platform
 ) -> None:
     """One, those that were replayed, or all, with their history."""
     train, rollout, odd = letters
@@ -177,7 +170,7 @@ def test_a_letter_is_dropped_only_when_it_is_confirmed(
     assert "No dead letters" in knoll("dlq", "list").stderr
 
 
-def test_what_is_asked_wrongly_changes_nothing(knoll: Any, letters: list[str]) -> None:
+def test_what_is_asked_wrongly_changes_nothing(knoll: Knoll, letters: list[str]) -> None:
     """The errors say what would be right."""
     train, _, odd = letters
     for words in (["replay"], ["drop"], ["replay", train, "--all"], ["drop", train, "--type", "x"]):

@@ -1,16 +1,19 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from cli.declared import Knoll, Kubeconfig
 from knoll.dead_letters import handler as dead_letters
 from knoll.events import Event, new_event
 from knoll.laptop.broker.event_log import EventLog
+from knoll.ports import Platform
 from knoll.wiring.platform import DATABASE
 
 
 @pytest.fixture
-def happened(platform) -> list[Event]:
+def happened(platform: Platform) -> list[Event]:
     """Three events that a broker has taken."""
     log = EventLog(platform.settings.home / DATABASE)
     at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +45,7 @@ def happened(platform) -> list[Event]:
     return events
 
 
-def test_events_are_cloudevents_in_order(knoll, happened: list[Event]) -> None:
+def test_events_are_cloudevents_in_order(knoll: Knoll, happened: list[Event]) -> None:
     """-o json prints one structured CloudEvent per line, the oldest first."""
     lines = [json.loads(line) for line in knoll("events", "-o", "json").stdout.splitlines()]
     assert [line["id"] for line in lines] == [event.id for event in happened]
@@ -59,14 +62,16 @@ def test_events_are_cloudevents_in_order(knoll, happened: list[Event]) -> None:
     ],
 )
 def test_events_are_chosen_by_type_model_and_number(
-    knoll, happened: list[Event], words: list[str], wanted: list[int]
+    knoll: Knoll, happened: list[Event], words: list[str], wanted: list[int]
 ) -> None:
     """The filters apply before the limit, which keeps the newest."""
     lines = [json.loads(line) for line in knoll("events", "-o", "json", *words).stdout.splitlines()]
     assert [line["id"] for line in lines] == [happened[index].id for index in wanted]
 
 
-def test_an_event_of_a_foreign_shape_is_shown_like_the_others(knoll, happened: list[Event], platform) -> None:
+def test_an_event_of_a_foreign_shape_is_shown_like_the_others(
+    knoll: Knoll, happened: list[Event], platform: Platform
+) -> None:
     """Whatever somebody has sent to the broker, the events can be read."""
     odd = Event("odd", "/test", "com.example.odd", "2026-01-01T00:00:00+00:00", data={"metadata": "none"})
     EventLog(platform.settings.home / DATABASE).append(odd, [])
@@ -76,7 +81,9 @@ def test_an_event_of_a_foreign_shape_is_shown_like_the_others(knoll, happened: l
 
 
 @pytest.fixture
-def on_a_cluster(s3, platform, kubeconfig, monkeypatch) -> None:
+def on_a_cluster(
+    s3: Any, platform: Platform, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The store of a cluster whose API server is not asked: all that it could say stands in the
     environment."""
     given = {
@@ -88,7 +95,9 @@ def on_a_cluster(s3, platform, kubeconfig, monkeypatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_cluster: None, platform) -> None:
+def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(
+    knoll: Knoll, on_a_cluster: None, platform: Platform
+) -> None:
     """Events are shown as they came, with why nobody took them; a body that is no event is shown, too."""
     dead_letters.handle(
         Event(
@@ -113,7 +122,7 @@ def test_a_cluster_shows_its_dead_letters_from_the_model_bucket(knoll, on_a_clus
     assert "no event at all" not in knoll("events", "--dead", "--model", "digits").stdout
 
 
-def test_a_cluster_keeps_no_history(knoll, on_a_cluster: None) -> None:
+def test_a_cluster_keeps_no_history(knoll: Knoll, on_a_cluster: None) -> None:
     """The error says where else to look."""
     result = knoll("events")
     assert result.exit_code == 1

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from cli.declared import Knoll, Records
 from knoll.names import version_name
 from knoll.ports import Platform
 
 
 @pytest.fixture
-def digits(knoll: Any, records: Any, model_file: Path) -> Any:
+def digits(knoll: Knoll, records: Records, model_file: Path) -> Any:
     """Five versions of a model: the third serves, the fourth was refused, and the last waits to be tried."""
     assert knoll("apply", "-f", model_file).exit_code == 0
     for number in range(1, 6):
@@ -32,7 +33,7 @@ def versions(platform: Platform) -> list[str]:
 
 
 def test_a_dry_run_says_what_would_go_and_why(
-    knoll: Any, kn_model: Any, digits: Any, platform: Platform
+    knoll: Knoll, kn_model: Knoll, digits: Records, platform: Platform
 ) -> None:
     """Table and JSON say the same, and nothing is changed."""
     shown = knoll("gc", "digits", "--keep", "2", "--dry-run")
@@ -61,7 +62,9 @@ def test_a_dry_run_says_what_would_go_and_why(
     assert len(versions(platform)) == 5
 
 
-def test_it_asks_and_removes_only_when_it_is_told_to(knoll: Any, digits: Any, platform: Platform) -> None:
+def test_it_asks_and_removes_only_when_it_is_told_to(
+    knoll: Knoll, digits: Records, platform: Platform
+) -> None:
     assert knoll("gc", "--keep", "1", stdin="n\n").exit_code == 1
     assert len(versions(platform)) == 5
     asked = knoll("gc", "--keep", "1", stdin="y\n")
@@ -74,7 +77,7 @@ def test_it_asks_and_removes_only_when_it_is_told_to(knoll: Any, digits: Any, pl
 
 
 def test_the_removed_are_told_as_json_and_the_others_can_still_be_explained(
-    knoll: Any, digits: Any, platform: Platform
+    knoll: Knoll, digits: Records, platform: Platform
 ) -> None:
     done = json.loads(knoll("gc", "digits", "--keep", "4", "--yes", "-o", "json").stdout)
     assert (done["dryRun"], [one["name"] for one in done["removed"]]) == (False, ["v000001"])
@@ -84,13 +87,13 @@ def test_the_removed_are_told_as_json_and_the_others_can_still_be_explained(
     assert gone.exit_code == 4
 
 
-def test_a_model_that_nobody_knows_is_an_error(knoll: Any, digits: Any) -> None:
+def test_a_model_that_nobody_knows_is_an_error(knoll: Knoll, digits: Records) -> None:
     failed = knoll("gc", "cats", "--dry-run", "-o", "json")
     assert failed.exit_code == 4
     assert json.loads(failed.stdout)["error"]["code"] == "NotFound"
 
 
-def test_kn_calls_it_as_its_users_do(kn_model: Any) -> None:
+def test_kn_calls_it_as_its_users_do(kn_model: Knoll) -> None:
     shown = kn_model("gc", "--help")
     assert shown.exit_code == 0
     assert "kn model gc digits --keep 5 --dry-run" in shown.stdout

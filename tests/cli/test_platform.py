@@ -9,14 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.declared import Knoll
 from knoll.cli.child import platform_child
 from knoll.settings import read_settings
 from knoll.wiring.running import running
+from laptop.running import Eventually
 
 pytestmark = pytest.mark.loop
 
 
-def test_up_says_where_it_is_and_ends_quietly_with_ctrl_c(knoll, tmp_path: Path) -> None:
+def test_up_says_where_it_is_and_ends_quietly_with_ctrl_c(knoll: Knoll, tmp_path: Path) -> None:
     """`knoll up -o json` prints one object when it is ready; SIGINT ends it with exit code 0 and nothing
     stays behind."""
     home = tmp_path / "home"
@@ -33,7 +35,7 @@ def test_up_says_where_it_is_and_ends_quietly_with_ctrl_c(knoll, tmp_path: Path)
     assert knoll("--home", home, "models").exit_code == 4
 
 
-def test_the_demo_leaves_nothing_running_when_it_fails(knoll, tmp_path: Path) -> None:
+def test_the_demo_leaves_nothing_running_when_it_fails(knoll: Knoll, tmp_path: Path) -> None:
     """The demo's platform ends with the block that uses it, also when that block raises."""
     settings = read_settings(home=tmp_path / "home", port=0)
     with suppress(ZeroDivisionError), platform_child(settings):
@@ -70,7 +72,7 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
 
 
 def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(
-    knoll, tmp_path: Path, until
+    knoll: Knoll, tmp_path: Path, until: Eventually
 ) -> None:
     """Posted to the broker, taken, refused once by train, and shown with the reason; published again by a
     tick, and refused again."""

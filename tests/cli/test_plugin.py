@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from cli.declared import Knoll, Kubeconfig
 from knoll.cli import plugin
 from knoll.cli.grammar import flags_first
+from knoll.ports import Platform
 
-VERBS = tuple(name for name, command in get_command(plugin.app).commands.items() if not command.hidden)
+COMMANDS = vars(get_command(plugin.app))["commands"]
+VERBS = tuple(name for name, command in COMMANDS.items() if not command.hidden)
 CLOSED = 9  # nobody listens there
 
 
@@ -36,7 +39,7 @@ def test_has_the_verbs_of_a_cluster() -> None:
 @pytest.mark.parametrize(
     "words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], ["dlq", "replay"], []]
 )
-def test_help_speaks_of_kn(kn_model, words: list[str]) -> None:
+def test_help_speaks_of_kn(kn_model: Knoll, words: list[str]) -> None:
     """Examples and the next commands can be typed as they stand."""
     help = kn_model(*words, "--help").stdout
     assert "kn model" in help
@@ -44,7 +47,7 @@ def test_help_speaks_of_kn(kn_model, words: list[str]) -> None:
 
 
 def test_is_the_same_command_by_another_name(
-    knoll, kn_model, platform, model_file: Path, monkeypatch
+    knoll: Knoll, kn_model: Knoll, platform: Platform, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`kn model list` tells what `knoll models` tells, and hints and errors name kn's commands."""
     monkeypatch.setenv("KNOLL_CLUSTER", "local")
@@ -69,7 +72,9 @@ def test_is_the_same_command_by_another_name(
         "rollout {flag} status digits",
     ],
 )
-def test_the_flags_of_the_cluster_may_stand_anywhere(kn_model, kubeconfig, words: str) -> None:
+def test_the_flags_of_the_cluster_may_stand_anywhere(
+    kn_model: Knoll, kubeconfig: Kubeconfig, words: str
+) -> None:
     """kn passes its global flags on where they were typed. A cluster that does not answer is an error with a
     fix, and no traceback."""
     result = kn_model(*words.format(flag=f"--kubeconfig {kubeconfig(CLOSED)}").split())
@@ -78,14 +83,16 @@ def test_the_flags_of_the_cluster_may_stand_anywhere(kn_model, kubeconfig, words
     assert "Fix: check that the cluster is up" in result.stderr
 
 
-def test_who_names_a_cluster_means_one(knoll, kubeconfig) -> None:
+def test_who_names_a_cluster_means_one(knoll: Knoll, kubeconfig: Kubeconfig) -> None:
     """`knoll` itself is for this machine, until a flag or KNOLL_CLUSTER says otherwise."""
     flags = ["--kubeconfig", kubeconfig(CLOSED)]
     assert "the API server did not answer" in knoll("models", *flags).stderr
     assert "Fix: knoll up" in knoll("models", *flags, "--cluster", "local").stderr
 
 
-def test_a_kubeconfig_or_context_that_is_not_there_is_named(kn_model, kubeconfig, tmp_path: Path) -> None:
+def test_a_kubeconfig_or_context_that_is_not_there_is_named(
+    kn_model: Knoll, kubeconfig: Kubeconfig, tmp_path: Path
+) -> None:
     """Nothing says where the cluster is, and the error says what would."""
     for words in (
         ["--kubeconfig", tmp_path / "nothing"],
@@ -97,13 +104,13 @@ def test_a_kubeconfig_or_context_that_is_not_there_is_named(kn_model, kubeconfig
         assert "Fix: set KUBECONFIG" in result.stderr
 
 
-def test_a_flag_of_kn_that_cannot_be_followed_is_refused(kn_model) -> None:
+def test_a_flag_of_kn_that_cannot_be_followed_is_refused(kn_model: Knoll) -> None:
     """kn's own --cluster names a cluster of the kubeconfig; ignoring it could change another one."""
     for words in (["--cluster", "other", "list"], ["list", "--cluster", "other"], ["list", "--as", "admin"]):
         assert kn_model(*words).exit_code == 2
 
 
-def test_manifest_tells_kn_that_nothing_is_shared(kn_model) -> None:
+def test_manifest_tells_kn_that_nothing_is_shared(kn_model: Knoll) -> None:
     """The answer that kn decodes when its plugins share data."""
     assert json.loads(kn_model("manifest").stdout) == {
         "hasManifest": True,

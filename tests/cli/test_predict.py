@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from cli.declared import Knoll
+from knoll.ports import Platform
+
 PNG = b"\x89PNG\r\n\x1a\n rest"
 
 
@@ -40,7 +43,7 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(knoll, platform, model_file: Path) -> Iterator[Server]:
+def server(knoll: Knoll, platform: Platform, model_file: Path) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Answers) as server:
         server.asked = []
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -61,7 +64,9 @@ def server(knoll, platform, model_file: Path) -> Iterator[Server]:
         thread.join()
 
 
-def test_a_picture_travels_as_base64_and_its_label_is_told(knoll, server, tmp_path: Path) -> None:
+def test_a_picture_travels_as_base64_and_its_label_is_told(
+    knoll: Knoll, server: Server, tmp_path: Path
+) -> None:
     """A PNG becomes one V1 instance; the answer shows label, bars and the version that answered."""
     (tmp_path / "seven.png").write_bytes(PNG)
     result = knoll("predict", "digits", tmp_path / "seven.png")
@@ -77,7 +82,9 @@ def test_a_picture_travels_as_base64_and_its_label_is_told(knoll, server, tmp_pa
     ("given", "instances"),
     [({"instances": [1, 2]}, [1, 2]), ([1, 2], [1, 2]), ({"pixels": [0.5]}, [{"pixels": [0.5]}])],
 )
-def test_json_is_wrapped_when_it_is_no_request_yet(knoll, server, given: Any, instances: list[Any]) -> None:
+def test_json_is_wrapped_when_it_is_no_request_yet(
+    knoll: Knoll, server: Server, given: Any, instances: list[Any]
+) -> None:
     """A request goes as it is, a list as the instances, anything else as one instance."""
     result = knoll("predict", "digits", "-", "-o", "json", stdin=json.dumps(given))
     assert server.asked[0][1] == {"instances": instances}
@@ -85,7 +92,7 @@ def test_json_is_wrapped_when_it_is_no_request_yet(knoll, server, given: Any, in
     assert (shown["model"], shown["version"], shown["predictions"][0]["label"]) == ("digits", "v000003", "7")
 
 
-def test_a_seed_asks_for_a_picture_and_saves_it(knoll, server, tmp_path: Path) -> None:
+def test_a_seed_asks_for_a_picture_and_saves_it(knoll: Knoll, server: Server, tmp_path: Path) -> None:
     """--seed needs no file, and --out x.png asks for a PNG."""
     result = knoll("predict", "digits", "--seed", "7", "--out", tmp_path / "x.png")
     assert result.exit_code == 0, result.output
@@ -93,7 +100,9 @@ def test_a_seed_asks_for_a_picture_and_saves_it(knoll, server, tmp_path: Path) -
     assert (tmp_path / "x.png").read_bytes() == PNG
 
 
-def test_what_cannot_be_asked_is_told(knoll, server, platform, tmp_path: Path) -> None:
+def test_what_cannot_be_asked_is_told(
+    knoll: Knoll, server: Server, platform: Platform, tmp_path: Path
+) -> None:
     """No file and no seed is a usage error; other files, refusals and models that do not serve yet say what
     to do."""
     (tmp_path / "notes.txt").write_text("seven")

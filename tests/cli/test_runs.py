@@ -1,13 +1,16 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli.declared import Knoll, Records
 from knoll.names import run_id
+from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject
 
 
-def job(name: str) -> dict:
+def job(name: str) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -16,11 +19,12 @@ def job(name: str) -> dict:
     }
 
 
-def shown(knoll, *words: str) -> list[dict]:
-    return json.loads(knoll("runs", *words, "-o", "json").stdout)["runs"]
+def shown(knoll: Knoll, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(knoll("runs", *words, "-o", "json").stdout)["runs"]
+    return found
 
 
-def test_the_state_follows_job_and_records(knoll, platform, records) -> None:
+def test_the_state_follows_job_and_records(knoll: Knoll, platform: Platform, records: Records) -> None:
     """A run is Queued without a Job, Pending with the Job's reason, Running with progress, and then what its
     outcome says."""
     run = records.run()
@@ -48,7 +52,9 @@ def test_the_state_follows_job_and_records(knoll, platform, records) -> None:
     assert one["reason"] == "3/x.png is no picture"
 
 
-def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records) -> None:
+def test_a_pod_that_cannot_start_makes_its_run_pending(
+    knoll: Knoll, platform: Platform, records: Records
+) -> None:
     """The reason that train notes for it is shown, though the Job counts the Pod as active."""
     run = records.run()
     document = platform.cluster.create(job(run))
@@ -61,7 +67,9 @@ def test_a_pod_that_cannot_start_makes_its_run_pending(knoll, platform, records)
     )
 
 
-def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(knoll, platform, records) -> None:
+def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(
+    knoll: Knoll, platform: Platform, records: Records
+) -> None:
     """The reason that train notes is shown, and no longer when the Job is there."""
     run = records.run()
     records.progress(run, 0, 0, state="blocked", reason="exceeded quota: none")
@@ -70,7 +78,7 @@ def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(knoll, platform,
     assert shown(knoll)[0]["state"] == "Pending"
 
 
-def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) -> None:
+def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll: Knoll, records: Records) -> None:
     """Runs of `digits-small` are not runs of `digits`."""
     records.run(1, "digits-small")
     run = records.run(2, "digits")
@@ -79,7 +87,7 @@ def test_a_model_is_not_mistaken_for_one_whose_name_it_begins(knoll, records) ->
 
 @pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("rejected", 1), ("failed", 1)])
 def test_watching_ends_with_the_outcome(
-    knoll, platform, model_file: Path, bucket: str, records, state: str, code: int
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, records: Records, state: str, code: int
 ) -> None:
     """-w returns at once when the run of the data that lies there is over; the exit code tells how it
     ended."""
@@ -94,7 +102,7 @@ def test_watching_ends_with_the_outcome(
 
 
 def test_watching_knows_the_run_of_the_data_however_old_it_is(
-    knoll, platform, model_file: Path, bucket: str, records
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, records: Records
 ) -> None:
     """Going back to data of long ago makes no new run: -w ends with the old one, also when newer ones fill
     the list."""
@@ -107,7 +115,7 @@ def test_watching_knows_the_run_of_the_data_however_old_it_is(
 
 
 def test_watching_waits_for_the_run_of_new_data(
-    knoll, platform, model_file: Path, bucket: str, records
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, records: Records
 ) -> None:
     """An old run that has ended does not end -w while newer data has landed and its run is still to come."""
     knoll("apply", "-f", model_file)
@@ -118,10 +126,11 @@ def test_watching_waits_for_the_run_of_new_data(
     assert "its run is about to start" in result.stdout
 
 
-def test_watching_tells_what_the_gate_waits_for(knoll, platform, model_file: Path, bucket: str) -> None:
+def test_watching_tells_what_the_gate_waits_for(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str
+) -> None:
     """Before there is any run, -w says which object is missing."""
     knoll("apply", "-f", model_file)
-    platform.store.ensure_bucket(bucket)
     platform.store.put(f"s3://{bucket}/digits/0/a.png", b"a")
     result = knoll("runs", "digits", "-w", "--timeout", "1")
     assert result.exit_code == 3
@@ -129,7 +138,7 @@ def test_watching_tells_what_the_gate_waits_for(knoll, platform, model_file: Pat
 
 
 def test_a_name_that_nothing_has_is_an_error_with_the_names_that_there_are(
-    knoll, model_file: Path, records
+    knoll: Knoll, model_file: Path, records: Records
 ) -> None:
     """`knoll runs` needs a Model or a run of that name: a deleted model's runs are still shown."""
     knoll("apply", "-f", model_file)
@@ -142,7 +151,7 @@ def test_a_name_that_nothing_has_is_an_error_with_the_names_that_there_are(
     assert [one["run"] for one in shown(knoll, "deleted")] == [run]
 
 
-def test_logs_are_found_by_id_prefix_and_model(knoll, platform, records) -> None:
+def test_logs_are_found_by_id_prefix_and_model(knoll: Knoll, platform: Platform, records: Records) -> None:
     """The logs of all attempts are printed in order, whichever way the run is named."""
     old, run = records.run(1), records.run(2)
     folder = platform.settings.home / "logs" / "jobs"
@@ -155,11 +164,10 @@ def test_logs_are_found_by_id_prefix_and_model(knoll, platform, records) -> None
     assert knoll("runs", "logs", "nothing").exit_code == 4
 
 
-def landed_run(platform, bucket: str) -> str:
+def landed_run(platform: Platform, bucket: str) -> str:
     """Put whole data there; the id of the run that it should lead to."""
     from knoll.models import parse_model
 
-    platform.store.ensure_bucket(bucket)
     uri = f"s3://{bucket}/digits/0/a.png"
     etag = platform.store.put(uri, b"a")
     platform.store.put(f"s3://{bucket}/digits/_SUCCESS", b"")

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console
@@ -11,10 +12,10 @@ IMAGE = "registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more"
 REASON = f"ErrImagePull: failed to pull {IMAGE}: not found"
 
 
-def lines(headings: tuple[str, ...], rows: list[tuple[str, ...]], width: int) -> list[str]:
-    console = Console(file=StringIO(), width=width)
-    console.print(plain_table(headings, rows))
-    found = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+def lines(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    printed = StringIO()
+    Console(file=printed, width=width).print(plain_table(headings, rows))
+    found = printed.getvalue().splitlines()
     assert all(len(line) <= width for line in found)
     return found
 

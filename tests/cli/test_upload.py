@@ -8,10 +8,12 @@ from threading import Barrier
 
 import pytest
 
+from cli.declared import Knoll
 from knoll.cli.upload_send import tenths
 from knoll.ingest.look import look
 from knoll.ingest.verdict import Landed
 from knoll.models import parse_model
+from knoll.ports import Platform
 
 
 @pytest.fixture
@@ -32,12 +34,12 @@ def eager_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def keys(platform, uri: str) -> list[str]:
+def keys(platform: Platform, uri: str) -> list[str]:
     return [one.uri.removeprefix(uri) for one in platform.store.list(uri)]
 
 
 def test_files_keep_their_paths_and_the_marker_comes_last(
-    knoll, platform, model_file: Path, bucket: str, data: Path
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
 ) -> None:
     """Files lie under the prefix as in the folder, hidden ones stay at home, and no object is newer than the
     marker."""
@@ -53,7 +55,7 @@ def test_files_keep_their_paths_and_the_marker_comes_last(
 
 
 def test_replace_deletes_what_is_not_uploaded_after_a_yes(
-    knoll, platform, model_file: Path, bucket: str, data: Path
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
 ) -> None:
     """--replace asks, and then leaves exactly the uploaded files; without it older files stay."""
     knoll("apply", "-f", model_file)
@@ -68,7 +70,7 @@ def test_replace_deletes_what_is_not_uploaded_after_a_yes(
 
 
 def test_a_manifest_lists_what_is_uploaded_and_what_stays_of_what_it_listed(
-    knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
 ) -> None:
     """So the data lands as it is: after a first upload, after more files, and after --replace."""
     model_file.write_text(model_file.read_text().replace("{uri:", "{landed: {when: manifest}, uri:"))
@@ -95,7 +97,9 @@ def test_a_manifest_lists_what_is_uploaded_and_what_stays_of_what_it_listed(
     assert "upload MODEL PATH --replace" in knoll("upload", "digits", data).stderr
 
 
-def test_a_dry_run_sends_nothing(knoll, platform, model_file: Path, bucket: str, data: Path) -> None:
+def test_a_dry_run_sends_nothing(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
+) -> None:
     """--dry-run names every file and its place, and sends none."""
     knoll("apply", "-f", model_file)
     assert f"s3://{bucket}/digits/0/a.png" in knoll("upload", "digits", data, "--dry-run").stdout
@@ -103,7 +107,7 @@ def test_a_dry_run_sends_nothing(knoll, platform, model_file: Path, bucket: str,
 
 
 def test_an_upload_that_cannot_be_whole_sends_nothing(
-    knoll, platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
 ) -> None:
     """No files, a missing path and two files for one place are errors before the first byte is sent."""
     knoll("apply", "-f", model_file)
@@ -138,7 +142,9 @@ def test_progress_is_told_in_order(capsys: pytest.CaptureFixture[str], eager_thr
     ]
 
 
-def test_large_files_arrive_whole(knoll, platform, model_file: Path, bucket: str, tmp_path: Path) -> None:
+def test_large_files_arrive_whole(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, tmp_path: Path
+) -> None:
     """A file that travels in several parts has the same bytes afterwards."""
     knoll("apply", "-f", model_file)
     body = bytes(range(256)) * 4 * 20_000

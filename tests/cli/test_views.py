@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from cli.declared import Knoll, Records
 from knoll.errors import NotFound
+from knoll.ports import Platform
 from knoll.views.models import find_model
 from knoll.views.versions import read_versions
 
 
 @pytest.fixture
-def served(knoll, platform, model_file: Path, records) -> str:
+def served(knoll: Knoll, platform: Platform, model_file: Path, records: Records) -> str:
     """A model with a champion, its run and the record of its rollout."""
     knoll("apply", "-f", model_file)
     run = records.run()
@@ -36,7 +38,7 @@ def served(knoll, platform, model_file: Path, records) -> str:
     return run
 
 
-def test_models_show_who_serves_and_where(knoll, served) -> None:
+def test_models_show_who_serves_and_where(knoll: Knoll, served: str) -> None:
     """`knoll models` names champion, traffic and predict URL."""
     (one,) = json.loads(knoll("models", "-o", "json").stdout)["models"]
     assert (one["champion"], one["candidate"], one["phase"]) == ("v000001", "", "Idle")
@@ -45,7 +47,9 @@ def test_models_show_who_serves_and_where(knoll, served) -> None:
     assert "100 % digits-00001" in knoll("models").stdout
 
 
-def test_versions_show_their_role_and_save_their_pictures(knoll, records, served, tmp_path: Path) -> None:
+def test_versions_show_their_role_and_save_their_pictures(
+    knoll: Knoll, records: Records, served: str, tmp_path: Path
+) -> None:
     """Each version has a state; --pictures saves the PNGs of its folder."""
     records.version(served, "v000002")
     records.status(champion="v000001", phase="Idle", quarantine={"v000002": "5 of 50 requests failed"})
@@ -59,7 +63,7 @@ def test_versions_show_their_role_and_save_their_pictures(knoll, records, served
     assert knoll("versions", "digits", "v000009").exit_code == 4
 
 
-def test_watching_a_rollout_ends_with_its_verdict(knoll, records, served) -> None:
+def test_watching_a_rollout_ends_with_its_verdict(knoll: Knoll, records: Records, served: str) -> None:
     """-w returns 0 after a promotion, 1 after a rollback, and 3 while a newer version is still to be
     tried."""
     assert knoll("rollout", "status", "digits", "-w", "--timeout", "20").exit_code == 0
@@ -75,14 +79,18 @@ def test_watching_a_rollout_ends_with_its_verdict(knoll, records, served) -> Non
     assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
 
 
-def test_when_the_newest_version_was_refused_the_one_before_it_is_next(knoll, records, served) -> None:
+def test_when_the_newest_version_was_refused_the_one_before_it_is_next(
+    knoll: Knoll, records: Records, served: str
+) -> None:
     for version in ("v000002", "v000003"):
         records.version(served, version)
     records.status(champion="v000001", phase="Idle", quarantine={"v000003": "accuracy is too low"})
     assert "v000002 is next" in knoll("rollout", "status", "digits").stdout
 
 
-def test_an_idle_rollout_says_that_the_champion_has_the_traffic(knoll, records, served) -> None:
+def test_an_idle_rollout_says_that_the_champion_has_the_traffic(
+    knoll: Knoll, records: Records, served: str
+) -> None:
     """After a rollback all of it is the champion's, whatever the slot last asked for; after that of a first
     version it is nobody's."""
     records.step(2, "Rollback", 100, version="v000002", reason="5 of 50 requests failed")
@@ -102,7 +110,7 @@ def test_an_idle_rollout_says_that_the_champion_has_the_traffic(knoll, records, 
     [("Deploying", None), ("Deploying", 0), ("Canary", 50), ("RollingBack", 0), ("Baking", 100)],
 )
 def test_a_rollout_tells_the_traffic_that_is_seen(
-    knoll, platform, records, served, phase: str, seen: int | None
+    knoll: Knoll, platform: Platform, records: Records, served: str, phase: str, seen: int | None
 ) -> None:
     """What the InferenceService routes to the candidate's revision counts, not what is asked for; before
     there is a revision, nothing."""
@@ -125,7 +133,7 @@ def test_a_rollout_tells_the_traffic_that_is_seen(
     assert traffic_told(knoll) == (f"{seen or 0} % to v000002", seen or 0, "v000002")
 
 
-def traffic_told(knoll) -> tuple[str, int, str]:
+def traffic_told(knoll: Knoll) -> tuple[str, int, str]:
     """What people read of the traffic, and what programs do."""
     told = next(
         line
@@ -136,7 +144,7 @@ def traffic_told(knoll) -> tuple[str, int, str]:
     return told.removeprefix("Traffic").strip(), document["percent"], document["percentTo"]
 
 
-def test_a_name_that_nothing_has_on_a_cluster_is_told_with_its_namespace(platform) -> None:
+def test_a_name_that_nothing_has_on_a_cluster_is_told_with_its_namespace(platform: Platform) -> None:
     """There the model may well be in another one."""
     there = replace(
         platform, settings=platform.settings.model_copy(update={"cluster": "kubernetes", "namespace": "ml"})
@@ -148,7 +156,7 @@ def test_a_name_that_nothing_has_on_a_cluster_is_told_with_its_namespace(platfor
             look(platform, "digits")
 
 
-def test_why_tells_the_whole_trail(knoll, served) -> None:
+def test_why_tells_the_whole_trail(knoll: Knoll, served: str) -> None:
     """Event, data, run, gate, version and rollout steps are all there, with their numbers."""
     trail = json.loads(knoll("why", "digits", "-o", "json").stdout)
     assert trail["event"]["id"] == "upload-1"
@@ -169,7 +177,9 @@ def test_why_tells_the_whole_trail(knoll, served) -> None:
         assert part in text
 
 
-def test_why_explains_a_model_without_a_version(knoll, platform, model_file: Path, records) -> None:
+def test_why_explains_a_model_without_a_version(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
     """When the data was rejected, the trail ends with the run and its reason."""
     knoll("apply", "-f", model_file)
     assert knoll("why", "digits").exit_code == 4
@@ -177,7 +187,9 @@ def test_why_explains_a_model_without_a_version(knoll, platform, model_file: Pat
     assert "Rejected after 59s: 3/x.png is no picture" in knoll("why", "digits").stdout
 
 
-def test_reasons_are_printed_as_they_are(knoll, platform, model_file: Path, records) -> None:
+def test_reasons_are_printed_as_they_are(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
     """Square brackets in a reason, which come from file names and users, are no markup."""
     knoll("apply", "-f", model_file)
     reason = "3/[bold]x[/nonsense].png is no picture"

@@ -1,0 +1,64 @@
+"""Where and why a `quiet` dataset waits: ingest decides, and each view shows its words."""
+
+from pathlib import Path
+
+import pytest
+
+from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.store import MemoryStore
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.events import TICK, new_event
+from knoll.ingest import handler
+from knoll.ports import Platform
+from knoll.settings import Settings
+from knoll.views.description import description_document, read_description
+from knoll.views.models import find_model
+from knoll.views.rollouts import read_rollout
+from knoll.views.runs import RunsView, look_at_runs
+from support.models import model_document
+
+WHY = "1 objects are there, 1 changed; waiting for 30 s without a change"
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    return MemoryClock()
+
+
+@pytest.fixture
+def platform(clock: MemoryClock) -> Platform:
+    """A model whose only object was written ten seconds ago."""
+    cluster = MemoryCluster("default", clock)
+    cluster.create(model_document(landed={"when": "quiet", "quiet": "30s"}))
+    store = MemoryStore(clock.now)
+    store.put("s3://data/digits/0/a.png", b"a")
+    clock.move(10)
+    platform = Platform(store, cluster, MemoryEvents(), HttpPredictors(), clock, Settings(home=Path()))
+    sweep(platform)
+    return platform
+
+
+def sweep(platform: Platform) -> None:
+    handler.sweep(new_event(TICK, source="/test", time=platform.clock.now()), platform)
+
+
+def test_every_view_says_what_quiet_data_waits_for(platform: Platform) -> None:
+    """`knoll models` and `describe` from the Model's status, `runs` and `rollout status` by a look."""
+    model = find_model(platform, "digits")
+    assert (model.data_state, model.data_reason) == ("Waiting", WHY)
+    shown = description_document(read_description(platform, "digits"))
+    assert shown["dataset"] == {"state": "Waiting", "reason": WHY}
+    (waiting,) = look_at_runs(platform, "digits", 20, RunsView()).waiting
+    assert (waiting.run, waiting.reason) == ("", WHY)
+    assert read_rollout(platform, "digits").waiting == f"digits: {WHY}"
+
+
+def test_data_that_was_quiet_long_enough_has_landed(platform: Platform, clock: MemoryClock) -> None:
+    """Its run is there, and nothing is waited for."""
+    clock.move(21)
+    sweep(platform)
+    assert find_model(platform, "digits").data_state == "Landed"
+    view = look_at_runs(platform, "digits", 20, RunsView())
+    assert ([one.state for one in view.runs], list(view.waiting)) == (["Queued"], [])
