@@ -146,7 +146,7 @@ def _family(name: str) -> str:
     """The table of the fields of a family's config, and its metrics."""
     family = find_family(name)
     metrics = ", ".join(f"`{one}`" for one in family.metrics)
-    return f"{fields_table(type(family.configure({})))}\n\nMetrics for the gate: {metrics}."
+    return f"{fields_table(family.config_type)}\n\nMetrics for the gate: {metrics}."
 
 
 def _arguments(annotation: Any) -> tuple[Any, ...]:
