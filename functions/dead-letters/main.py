@@ -1,4 +1,4 @@
-"""An event that nobody could take is kept in the model bucket, until somebody looks at it."""
+"""Keep each event that no function took in the model bucket, until a person looks at it."""
 
 import functions_framework
 from flask import Request, Response

@@ -1,4 +1,4 @@
-"""Bucket notifications become events on the broker, and a complete dataset becomes `dataset.landed`."""
+"""Turn bucket notifications into events, and a complete dataset into `dataset.landed`."""
 
 import functions_framework
 from flask import Request, Response

@@ -1,4 +1,4 @@
-"""A trained version becomes the champion, canary first, or is rolled back."""
+"""Bring a trained version to users, canary first, or roll it back."""
 
 import functions_framework
 from flask import Request, Response

@@ -1,4 +1,4 @@
-"""Every step that a lost event left undone is found and done."""
+"""Find and do every step that a lost event left undone."""
 
 import functions_framework
 from flask import Request, Response

@@ -1,4 +1,4 @@
-"""A landed dataset becomes exactly one training Job."""
+"""Give each landed dataset exactly one training Job."""
 
 import functions_framework
 from flask import Request, Response

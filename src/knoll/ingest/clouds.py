@@ -1,9 +1,7 @@
-"""What Google and Azure say of a created object, in their own words.
+"""Created objects in the words of Google and Azure.
 
-Names come as they are. Azure's `url` has the name percent-encoded, and is not read.
-
-Their buckets and containers are read through endpoints that speak S3: bucket or container, and name, are
-those of s3://bucket/key.
+Names come as they are. Azure's `url` has the name percent-encoded, and is not read. Buckets and containers
+are read through endpoints that speak S3: bucket or container, and name, are those of s3://bucket/key.
 """
 
 import base64
@@ -20,14 +18,13 @@ GOOGLE_FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 _CONTAINERS, _BLOBS = "/blobServices/default/containers/", "/blobs/"
 _BY_API = {"CopyBlob": "Copy", "PutBlockList": "CompleteMultipartUpload"}
-_ONLY_BEGUN = (
-    "CreateFile"  # Data Lake Storage makes an empty file first; FlushWithClose tells of the whole one
-)
+# Data Lake Storage makes an empty file first; FlushWithClose tells of the whole one
+_ONLY_BEGUN = "CreateFile"
 
 
 def from_google(thing: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object of StorageObjectData, whose `generation` tells each write of a name apart; `size` is
-    a string."""
+    """The created object in StorageObjectData. Each write of a name has its own `generation`; `size` is a
+    string."""
     bucket, name = thing["bucket"], thing["name"]
     if not str(name).endswith("/"):
         yield created(
@@ -43,8 +40,8 @@ def from_google(thing: Mapping[str, Any], received_at: str) -> Iterator[Event]:
 
 
 def from_pubsub(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The same from a Pub/Sub push of a bucket's notification, with or without the object's metadata as its
-    payload."""
+    """The created object in a Pub/Sub push of a bucket's notification; its payload, the metadata, may be
+    empty."""
     attributes = message["attributes"]
     if attributes["eventType"] == "OBJECT_FINALIZE":
         named = {
@@ -58,14 +55,14 @@ def from_pubsub(message: Mapping[str, Any], received_at: str) -> Iterator[Event]
 
 
 def from_azure(event: Event, received_at: str) -> Iterator[Event]:
-    """The created blob of an Event Grid event in CloudEvents form."""
+    """The created blob in an Event Grid event in CloudEvents form."""
     return _from_blob(
         event.subject, event.data, received_at, source=event.source, time=event.time, id=event.id
     )
 
 
 def from_event_grid(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created blob of an event in Event Grid's own form; its other events tell of nothing."""
+    """The created blob in an event in Event Grid's own form; events of other types have none."""
     if message["eventType"] == AZURE_CREATED:
         topic, id = str(message.get("topic") or ""), str(message.get("id") or "")
         yield from _from_blob(

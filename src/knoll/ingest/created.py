@@ -1,8 +1,7 @@
-"""The one form in which ingest reads of a created object, whoever told of it:
-`com.amazonaws.s3.ObjectCreated:*`.
+"""The one form of a created object that ingest reads, from every sender: `com.amazonaws.s3.ObjectCreated:*`.
 
-Attributes follow the CloudEvents adapter for S3. Keys are decoded in `data`; `subject` keeps them
-percent-encoded, safe in any header.
+Attributes follow the CloudEvents adapter for S3. Keys are decoded in `data`, and percent-encoded in
+`subject`, which is safe in any header.
 """
 
 import re
@@ -34,10 +33,10 @@ def created(
 ) -> Event:
     """The event of one created object.
 
-    `received_at` stands in for a `time` that is no timestamp. `how` is Put, Post, Copy or
-    CompleteMultipartUpload. Without an `id` of the sender it comes from the content, where `seal` tells two
-    writes of the same bytes apart: so a notification that comes twice is the same event. Raises ValueError
-    when bucket or key name nothing.
+    `received_at` replaces a `time` that is no timestamp. `how` is Put, Post, Copy or CompleteMultipartUpload.
+    Without an `id` of the sender, the id is made of the content, so that a notification that comes twice is
+    the same event; `seal` tells two writes of the same bytes apart. Raises ValueError if bucket or key are no
+    names.
     """
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key or "/" in bucket:
         raise ValueError("bucket and key must be names")
@@ -56,12 +55,11 @@ def created(
 
 
 def _visible(text: str) -> str:
-    """Attributes are printable ASCII without spaces: anything else in them, a broker would refuse for
-    ever."""
+    """The text as printable ASCII without spaces: a broker refuses other attributes for ever."""
     return quote(text, safe=string.punctuation)
 
 
 def _reference(text: str) -> str:
-    """A URI reference that every parser takes, whatever a sender calls itself."""
+    """The sender's name as a URI reference that every parser takes."""
     plain = quote(text, safe=":/+@")
     return plain if _ABSOLUTE.match(plain) else "/" + plain.lstrip("/")

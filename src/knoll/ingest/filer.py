@@ -1,5 +1,5 @@
-"""Notifications of SeaweedFS: each tells of one entry of its filer, below which buckets are folders. Keys
-come as they are."""
+"""Notifications of SeaweedFS: each is about one entry of its filer, in which buckets are folders. Keys come
+as they are."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ _ROOT = "/buckets/"
 
 
 def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object, if it is one: folders, deletions, the parts of an upload, new tags and new rights
+    """The created object, if there is one. Folders, deletions, parts of an upload, new tags and new rights
     are none."""
     told = message.get("message") or {}
     entry, path = told.get("new_entry"), _path(message, told)
@@ -44,14 +44,14 @@ def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
 
 
 def _path(message: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    """Where the entry lies now; what was renamed has its old place as the key."""
+    """Where the entry lies now. If it was renamed, the key is its old place."""
     if message["event_type"] == "rename":
         return f"{told['new_parent_path']}/{told['new_entry']['name']}"
     return str(message["key"])
 
 
 def _is_only_marked(message: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    """Whether an update leaves the content alone, and changes tags or rights."""
+    """Whether an update changes tags or rights only, and not the content."""
     old, new = told.get("old_entry"), told["new_entry"]
     if message["event_type"] != "update" or not old:
         return False
@@ -59,7 +59,7 @@ def _is_only_marked(message: Mapping[str, Any], told: Mapping[str, Any]) -> bool
 
 
 def _seal(entry: Mapping[str, Any]) -> str:
-    """What tells two writes apart: when the entry and its chunks were written."""
+    """When the entry and its chunks were written, which tells two writes apart."""
     stamps = [str(chunk.get("modified_ts_ns")) for chunk in entry.get("chunks") or []]
     return ".".join([str((entry.get("attributes") or {}).get("mtime")), *stamps])
 

@@ -1,8 +1,8 @@
-"""Is the data complete? A pure decision over the listing of the bucket.
+"""Is the data complete? A pure decision by the listing of the bucket.
 
-The listing is the truth: an event only says when to look. A marker that is older than some object belongs to
-an earlier upload, so a second upload in progress does not count as landed. What is decided here can be
-decided again at any time, by anybody, with no event.
+The listing is the truth: an event only says when to look. If an object is newer than the marker, the marker
+belongs to an earlier upload, and the data has not landed. The same decision can be made again at any time,
+without an event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ __all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_l
 
 @dataclass(frozen=True)
 class Known:
-    """What else there is to know than the listing: what has landed last, the manifest's bytes, sha256 by URI
-    and etag as far as read."""
+    """What a decision needs beside the listing: what landed last, the manifest's bytes, and sha256 by URI and
+    etag of the objects that were read."""
 
     landed: Dataset | None = None
     manifest: bytes = b""
@@ -29,27 +29,26 @@ class Known:
 
 
 def is_data(model: Model, uri: str) -> bool:
-    """Whether an object belongs to the dataset: folder keys, hidden files, the marker and the manifest do
+    """Whether an object belongs to the dataset. Folder keys, hidden files, the marker and the manifest do
     not."""
     name = uri.rpartition("/")[2]
     return bool(name) and not name.startswith(".") and uri != last_uri(model)
 
 
 def may_land(model: Model, uri: str) -> bool:
-    """Whether a new object at this URI can complete a dataset of the model, so that looking at the bucket is
-    worth it."""
+    """Whether a new object at this URI can complete a dataset of the model. If not, no look is needed."""
     if not uri.startswith(model.dataset.uri):
         return False
     return uri == last_uri(model) or (model.dataset.landed.when == "object" and is_data(model, uri))
 
 
 def last_uri(model: Model) -> str:
-    """The object that is written last, marker or manifest; "" where none is."""
+    """The object that is written last, marker or manifest; "" if the gate has none."""
     return model.dataset.uri + model.dataset.landed.last if model.dataset.landed.last else ""
 
 
 def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Known) -> Landed | Waiting:
-    """Decide over everything under the dataset's prefix, at a time."""
+    """Decide by all objects under the dataset's prefix, as it is at the time `now`."""
     if model.dataset.landed.when == "manifest":
         return by_manifest(model, listing, known.manifest, known.sha256, now)
     data = [one for one in listing if is_data(model, one.uri)]
@@ -66,8 +65,7 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
 
 
 def only_lost(dataset: Dataset, before: Dataset) -> bool:
-    """Whether the dataset is what landed before, less some objects: data that is being deleted, not data that
-    has come."""
+    """Whether the dataset is what landed before, less some objects: data is being deleted, none has come."""
     return _states(dataset) < _states(before)
 
 
@@ -90,7 +88,7 @@ def _by_marker(
 def _by_quiet(
     model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None
 ) -> Landed | Waiting:
-    """All of the data, when it is quiet, or when what has changed since the last landing is old enough or
+    """All of the data, if it is quiet, or if the changes since the last landing are old enough or many
     enough."""
     rule = model.dataset.landed
     newest = max(one.modified for one in data)
@@ -107,9 +105,8 @@ def _by_quiet(
             f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s "
             f"without a change{most}"
         )
-    return Landed(
-        (pinned(model, data, max(now, newest), now),)
-    )  # a removal leaves no time behind: the state is as old as the look
+    # a removal leaves no time behind: the state is as old as the look
+    return Landed((pinned(model, data, max(now, newest), now),))
 
 
 def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:

@@ -1,9 +1,9 @@
 """The gate `manifest`: one object, written last, lists every object of the dataset with its sha256.
 
 It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is
-relative to the prefix, and `size`, in bytes, may be left out. Until all are there as they are listed the
-dataset waits, whatever the fault, because the next upload may mend it. Objects that are not listed are not
-part of the dataset.
+relative to the prefix, and `size`, in bytes, may be left out. The dataset waits until all objects are there
+as they are listed. No fault is final, because the next upload may mend it. Objects that are not listed are
+not part of the dataset.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from knoll.ports import ObjectInfo
 
 __all__ = ["MOST_BYTES", "ManifestEntry", "by_manifest", "dump_manifest", "read_manifest"]
 
-MOST_BYTES = 16 * 2**20  # of a manifest: a hundred thousand files, which ingest can hold
+MOST_BYTES = 16 * 2**20  # of a manifest: a hundred thousand files, which ingest can keep in memory
 
 
 def _right_path(path: str) -> str:
@@ -33,8 +33,8 @@ def _right_path(path: str) -> str:
 
 
 class ManifestEntry(BaseModel):
-    """One object of the dataset: its path under the prefix, the sha256 of its bytes in lower-case hex, and
-    their number, if it is known."""
+    """One object of the dataset: its path under the prefix, its sha256 in lower-case hex, and its size in
+    bytes, if it is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -56,7 +56,7 @@ class _Listed:
 
 
 def read_manifest(body: bytes) -> Sequence[ManifestEntry]:
-    """The entries of a manifest. Raises InvalidData that says what is wrong with it."""
+    """The entries of a manifest. Raises InvalidData, which says what is wrong."""
     try:
         entries = _ENTRIES.validate_json(body)
     except ValidationError as error:
@@ -68,7 +68,7 @@ def read_manifest(body: bytes) -> Sequence[ManifestEntry]:
 
 
 def dump_manifest(entries: Sequence[ManifestEntry]) -> bytes:
-    """The manifest of these entries."""
+    """The manifest of these entries, as JSON."""
     return _ENTRIES.dump_json(list(entries), indent=1, exclude_none=True)
 
 
@@ -79,8 +79,7 @@ def by_manifest(
     sha256: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> Landed | Waiting:
-    """Decide over the manifest's bytes; `sha256` of objects by URI and etag, as far as they have been
-    read."""
+    """Decide by the manifest's bytes; `sha256` is by URI and etag, of the objects that were read."""
     uri = model.dataset.uri + model.dataset.landed.manifest
     if not listing:
         return Waiting(f"no data under {model.dataset.uri}")
@@ -114,7 +113,7 @@ def by_manifest(
 
 
 def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], str]) -> str:
-    """How the object is not as it is listed; "" as far as is known when it is."""
+    """How the object differs from its entry; "" if no difference is known."""
     if one.uri == manifest:
         return "the manifest lists itself"
     if one.info is None:
@@ -130,7 +129,7 @@ def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], st
 
 
 def _fault(error: ValidationError) -> str:
-    """The first fault, with its place, in words."""
+    """The first fault and its place, in words."""
     first = error.errors()[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     words = {

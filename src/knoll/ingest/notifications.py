@@ -1,8 +1,8 @@
 """What stores, queues and clouds send when an object lands, as events of one form: see
 `knoll.ingest.created`.
 
-A message may lie in others: S3's in SNS's in SQS's, as a queue or Lambda hands them on. It is recognised by
-its fields, because senders set no header that would tell.
+A message may lie in another: S3's in SNS's in SQS's, if a queue or Lambda hands it on. Its fields show what
+it is, because senders set no header for that.
 """
 
 import logging
@@ -37,43 +37,41 @@ _log = logging.getLogger(__name__)
 _QUEUED = "dev.knative.eventing.aws-sqs"  # of Knative's IntegrationSource: the body of a message in SQS
 _LONGEST_URL = 2000  # characters that the log shows
 _DEEPEST = 8  # envelopes around a message; those in use make three
-_CEPH = (
-    "com.amazonaws.ObjectCreated:",
-    "com.amazonaws.s3:ObjectCreated:",
-)  # of its topics with cloudevents=true
+# of its topics with cloudevents=true
+_CEPH = ("com.amazonaws.ObjectCreated:", "com.amazonaws.s3:ObjectCreated:")
 
 
 def publish_notification(body: bytes, platform: Platform) -> None:
-    """Publish what a notification tells of objects that may complete a dataset. Raises InvalidEvent when the
-    body is none.
+    """Publish an event for each object of a notification that may complete a dataset. Raises InvalidEvent if
+    the body is no notification.
 
-    When a publish fails, the store may post it all again.
+    If a publish fails, the store may post it all again.
     """
     _publish(events_from_notification(body, platform.clock.now().isoformat()), platform)
 
 
 def publish_notification_event(event: Event, platform: Platform) -> None:
-    """The same for a notification that came as a CloudEvent, through the broker or past it."""
+    """The same for a notification in a CloudEvent, with or without a broker."""
     _publish(events_from_event(event, platform.clock.now().isoformat()), platform)
 
 
 def is_notification(event: Event) -> bool:
-    """Whether the event is a store's or cloud's own, and not yet in the form that ingest reads."""
+    """Whether the event has the form of a store or cloud, and not that of `knoll.ingest.created`."""
     if event.type.startswith(OBJECT_CREATED):
         return isinstance(event.data, dict) and ("Records" in event.data or "eventSource" in event.data)
     return event.type in (_QUEUED, GOOGLE_FINALIZED, AZURE_CREATED) or event.type.startswith(_CEPH)
 
 
 def events_from_notification(body: bytes, received_at: str) -> list[Event]:
-    """The created objects of a notification; deletions, folders and test messages have none. Raises
-    InvalidEvent for other bodies."""
+    """The created objects in a notification; deletions, folders and test messages have none. Raises
+    InvalidEvent if the body is no notification."""
     with reading("the notification"):
         return list(_told(read_json(body, "the notification"), received_at))
 
 
 def events_from_event(event: Event, received_at: str) -> list[Event]:
-    """The created objects of an event for which `is_notification` is true. Raises InvalidEvent when a field
-    is not as it should be."""
+    """The created objects in an event for which `is_notification` is true. Raises InvalidEvent if a field is
+    wrong."""
     with reading("the notification"):
         if event.type == AZURE_CREATED:
             return list(from_azure(event, received_at))
@@ -83,8 +81,7 @@ def events_from_event(event: Event, received_at: str) -> list[Event]:
 
 
 def _publish(events: Iterable[Event], platform: Platform) -> None:
-    """What knoll itself writes is no news, and must never start anything; nor does what can complete no
-    dataset."""
+    """Publish the events of objects that may complete a dataset, and never of what knoll itself wrote."""
     for event in events:
         bucket, key = event.data["s3"]["bucket"]["name"], event.data["s3"]["object"]["key"]
         if bucket != platform.settings.model_bucket and may_matter(f"s3://{bucket}/{key}", platform):
@@ -92,7 +89,7 @@ def _publish(events: Iterable[Event], platform: Platform) -> None:
 
 
 def _told(message: Any, received_at: str, depth: int = 0) -> Iterator[Event]:
-    """What a message tells of, and the messages that lie in it."""
+    """The created objects in a message and in the messages that lie in it."""
     inner = _inner(message)
     if inner is None:
         yield from _told_by_store(message, received_at)
@@ -103,7 +100,7 @@ def _told(message: Any, received_at: str, depth: int = 0) -> Iterator[Event]:
 
 
 def _inner(message: Any) -> list[Any] | None:
-    """The messages in an envelope; None when it is none."""
+    """The messages in an envelope; None if it is no envelope."""
     match message:
         case [first, *others]:
             return [first, *others]
@@ -137,12 +134,12 @@ def _told_by_store(message: Any, received_at: str) -> Iterable[Event]:
             "data": {"validationUrl": url},
         }:
             _log.warning(
-                "somebody asks to confirm a subscription; if it is yours, open %r", str(url)[:_LONGEST_URL]
+                "a sender asks to confirm a subscription; if it is yours, open %r", str(url)[:_LONGEST_URL]
             )
             return []
         case {"eventType": _, "subject": _, "data": _}:
             return from_event_grid(message, received_at)
     raise InvalidEvent(
-        "the notification is of no form that is known: S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, "
+        "the notification has an unknown form; known are S3, SNS, SQS, EventBridge, SeaweedFS, Pub/Sub, "
         "Event Grid"
     )

@@ -1,8 +1,8 @@
 """Notifications of AWS S3, and of the stores that follow it: one record for each object.
 
-Keys come form-encoded, with slashes as they are (AWS) or encoded, too (MinIO, moto), or as they are (Ceph,
-versitygw, EventBridge), and only the sender's name and habits tell which. An unknown sender is read as AWS.
-If that is wrong, an odd key lands with the next sweep, because the listing is the truth.
+AWS, MinIO and moto form-encode keys; MinIO and moto encode slashes, too. Ceph, versitygw and EventBridge send
+keys as they are. Only the sender's name and habits show which. An unknown sender is read as AWS. If that is
+wrong, an odd key lands with the next sweep, because the listing is the truth.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,8 +24,8 @@ _BY_REASON = {
 
 
 def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iterator[Event]:
-    """The created objects among the records. Raises KeyError, TypeError, AttributeError or ValueError for
-    what is no record."""
+    """The created objects in the records. Raises KeyError, TypeError, AttributeError or ValueError if one is
+    no record."""
     for record in records:
         name = str(record["eventName"]).removeprefix("s3:")
         key = _key(record)
@@ -34,8 +34,7 @@ def from_records(records: Iterable[Mapping[str, Any]], received_at: str) -> Iter
 
 
 def from_event_bridge(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object of an EventBridge event of S3; other events of EventBridge tell of nothing. moto
-    says eTag, AWS etag."""
+    """The created object in an EventBridge event of S3; others have none. moto writes eTag, AWS etag."""
     if message["source"] != "aws.s3" or message["detail-type"] != "Object Created":
         return
     bucket, thing = message["detail"]["bucket"]["name"], message["detail"]["object"]
@@ -83,11 +82,12 @@ def _key(record: Mapping[str, Any]) -> str:
 
 
 def _is_from_versitygw(record: Mapping[str, Any]) -> bool:
-    """It names itself aws:s3, but is alone in writing PrincipalId with a capital letter."""
+    """Whether versitygw sent it: its name is aws:s3, but only it writes PrincipalId with a capital letter."""
     return "PrincipalId" in (record.get("userIdentity") or {})
 
 
 def _is_creation(record: Mapping[str, Any], name: str) -> bool:
-    """Ceph says Post when a multipart upload begins; MinIO calls new tags and locks creations, too."""
+    """Whether it is about a new object. Ceph also says Post when a multipart upload begins, MinIO also calls
+    new tags and locks creations."""
     is_only_begun = record.get("eventSource") == _CEPH and name == "ObjectCreated:Post"
     return name.startswith("ObjectCreated:") and not name.endswith(_ONLY_MARKED) and not is_only_begun

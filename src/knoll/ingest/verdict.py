@@ -1,4 +1,4 @@
-"""What a look at the bucket finds: the data has landed, or it is waited for, and why."""
+"""What a look at the bucket finds: the data has landed, or why it is still waited for."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ __all__ = ["Landed", "Waiting", "pinned"]
 class Landed:
     """The data is complete: one dataset, or with the gate `object` one for each object, oldest first.
 
-    `marked` is when the marker was written, for whoever has to tell a marker that has done its work from a
-    new one.
+    `marked` is when the marker was written: it tells a new marker from an old one.
     """
 
     datasets: tuple[Dataset, ...]
@@ -25,8 +24,7 @@ class Landed:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The data is not complete, and why. `unread` are objects whose bytes are still to be read before more
-    can be said."""
+    """The data is not complete, and why. The bytes of `unread` must be read before more is known."""
 
     reason: str
     unread: tuple[ObjectInfo, ...] = ()
@@ -39,8 +37,8 @@ def pinned(
     now: datetime,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The objects as a dataset of that age, each with the etag that the listing shows, and the sha256 that
-    its URI has, if there is one."""
+    """The objects as a dataset of that age, each with its etag in the listing, and with the sha256 of its URI
+    if that is given."""
     known = sha256 or {}
     in_order = sorted(objects, key=lambda one: one.uri)
     return Dataset(

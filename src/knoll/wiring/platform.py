@@ -1,4 +1,4 @@
-"""Which adapters stand behind the ports: the one place that knows both."""
+"""Which adapter stands behind which port: only this module knows both."""
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster

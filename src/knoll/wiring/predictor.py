@@ -1,5 +1,4 @@
-"""Entry point of the predictor image: `knoll-predictor --model NAME` and where the version is, inside a
-revision."""
+"""Entry point of the predictor image: `knoll-predictor --model NAME` with the place of the version."""
 
 import argparse
 from functools import partial
@@ -14,7 +13,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Serve one version until SIGTERM; exit with a reason when it must not be served."""
+    """Serve one version until SIGTERM. If it must not be served, exit and say why."""
     parser = argparse.ArgumentParser(prog="knoll-predictor", description=__doc__)
     parser.add_argument("--model", required=True, help="name under which the version answers")
     place = parser.add_mutually_exclusive_group(required=True)

@@ -1,7 +1,7 @@
 """What `knoll up` runs in a home folder, so that other commands find it.
 
-The lock tells whether it runs: the system lets go of it when the process ends, however it ends. platform.json
-tells what it runs; it holds keys and is readable by its owner only.
+A lock shows whether it runs: the system releases it when the process ends, also after a kill. platform.json
+says what runs. It has keys in it, and only its owner can read it.
 """
 
 import fcntl
@@ -20,13 +20,13 @@ __all__ = ["Running", "keep", "only_one", "running", "settings_of_running"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
-_LOOK = 0.5  # seconds; whoever asks what runs holds the lock for a moment
+_LOOK = 0.5  # seconds; a command that asks what runs holds the lock for a moment
 
 
 @dataclass(frozen=True)
 class Running:
-    """A running platform. `url` takes predict requests, `s3_endpoint` objects; `own_s3` is the same when that
-    server is ours."""
+    """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` is the same if the S3
+    server is part of the platform, else empty."""
 
     pid: int
     port: int
@@ -41,9 +41,9 @@ class Running:
 
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Hold the home's lock. Raises Unavailable when another process does, or when the home cannot be used."""
+    """Hold the home's lock. Raises Unavailable if another process holds it, or if the home cannot be used."""
     with lock(home / _LOCK, _LOOK):
-        (home / _FILE).unlink(missing_ok=True)  # what a kill has left behind is not what runs
+        (home / _FILE).unlink(missing_ok=True)  # a killed process may have left it
         try:
             yield
         finally:
@@ -51,13 +51,13 @@ def only_one(home: Path) -> Iterator[None]:
 
 
 def keep(home: Path, platform: Running) -> None:
-    """Write down what runs; the file is replaced as a whole."""
+    """Write what runs to the home; the file is replaced as a whole."""
     write_private(home / _FILE, json.dumps(asdict(platform), indent=1))
 
 
 def running(settings: Settings) -> Running | None:
-    """What runs in this home; None when nothing does, also when a kill has left its file behind, or before it
-    is ready."""
+    """What runs in this home. None if nothing does, or if it is not ready yet; a file that a killed process
+    left does not count."""
     try:
         found = Running(**json.loads((settings.home / _FILE).read_text()))
         with (settings.home / _LOCK).open() as file:
@@ -70,8 +70,7 @@ def running(settings: Settings) -> Running | None:
 
 
 def settings_of_running(settings: Settings) -> Settings:
-    """The settings, with the addresses and keys of the running platform. Raises NotFound when nothing
-    runs."""
+    """The settings, with the addresses and keys of the running platform. Raises NotFound if nothing runs."""
     found = running(settings)
     if found is None:
         raise NotFound(f"no platform runs in {settings.home}", fix="knoll up, in another terminal")
