@@ -1,0 +1,69 @@
+"""The shape of the source: small modules, short functions and lines, import contracts for all packages."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "knoll"
+MODULES = sorted(SOURCE.rglob("*.py"))
+LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_LINE = 250, 40, 110
+TRAINING_LOOP = "trainer/loop.py:train_networks"
+NEED_TORCH = {"cli", "families", "laptop", "trainer", "wiring"}  # directly, or by what they start
+
+
+def _functions(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield (
+                f"{path.relative_to(SOURCE).as_posix()}:{node.name}",
+                (node.end_lineno or 0) - node.lineno + 1,
+            )
+
+
+def _contracts(kind: str) -> list[dict[str, Any]]:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return [one for one in document["tool"]["importlinter"]["contracts"] if one["type"] == kind]
+
+
+def _packages() -> set[str]:
+    """The modules and packages right below knoll."""
+    found = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in MODULES}
+    return found - {"__init__"}
+
+
+def test_no_module_is_too_long() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
+    assert {path: count for path, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_no_function_is_too_long_but_the_training_loop() -> None:
+    found = (one for path in MODULES for one in _functions(path))
+    assert {name: count for name, count in found if count > LONGEST_FUNCTION and name != TRAINING_LOOP} == {}
+
+
+def test_no_line_is_too_long() -> None:
+    found = (
+        f"{path.relative_to(SOURCE)}:{number}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line.partition("  # noqa")[0]) > LONGEST_LINE
+    )
+    assert list(found) == []
+
+
+def test_every_package_has_its_layer() -> None:
+    (contract,) = _contracts("layers")
+    assert contract["exhaustive"]
+    named = [name.strip() for layer in contract["layers"] for name in layer.split("|")]
+    assert sorted(named) == sorted(_packages())
+
+
+@pytest.mark.parametrize("contract", _contracts("forbidden"), ids=lambda one: str(one["name"]))
+def test_what_is_forbidden_is_forbidden_to_every_package(contract: dict[str, Any]) -> None:
+    sources = {name.removeprefix("knoll.") for name in contract["source_modules"]}
+    assert sources == {"*"} or sources == _packages() - NEED_TORCH
