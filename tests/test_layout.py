@@ -47,13 +47,13 @@ def test_no_function_is_too_long_but_the_training_loop() -> None:
 
 
 def test_no_line_is_too_long() -> None:
-    found = (
-        f"{path.relative_to(SOURCE)}:{number}"
+    """A line without a space cannot be parted, and a pragma does not count."""
+    lines = (
+        (f"{path.relative_to(SOURCE)}:{number}", line.partition("  # noqa")[0])
         for path in MODULES
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if len(line.partition("  # noqa")[0]) > LONGEST_LINE
     )
-    assert list(found) == []
+    assert [place for place, line in lines if len(line) > LONGEST_LINE and " " in line.strip()] == []
 
 
 def test_every_package_has_its_layer() -> None:
