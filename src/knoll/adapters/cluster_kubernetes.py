@@ -162,27 +162,18 @@ class KubernetesCluster:
         if _DENIED.match(text):
             fix = "change what the policy objects to, or ask the cluster's admin; knoll tries again"
             return Forbidden(f"the cluster does not admit {title}: {text}", fix=fix)
-        if code == 404 and (not name or not (error.status.details and error.status.details.name)):
-            return ClusterUnavailable(
-                f"the cluster has no {kind}: {text}",
-                fix=f"install the part that defines {kind}; for knoll's own kinds: make deploy",
-            )
         if code == 404:
-            return NotFound(f"there is no {title}")
+            has_kind = bool(name and error.status.details and error.status.details.name)
+            return NotFound(f"there is no {title}") if has_kind else _missing(kind, text)
+        if code == 409 and reason == "AlreadyExists":
+            return AlreadyExists(f"{title} exists already", fix="read it back")
         if code == 409:
-            exists = reason == "AlreadyExists"
-            return (
-                AlreadyExists(f"{title} exists already", fix="read it back")
-                if exists
-                else Conflict(f"{title} has changed: {text}")
-            )
+            return Conflict(f"{title} has changed: {text}", fix="read it again and decide again")
         if code in (400, 405, 413, 415, 422):
             return Rejected(f"the cluster refuses {title}: {text}")
         kind_of_error = Forbidden if code == 403 else ClusterUnavailable
-        return kind_of_error(
-            f"the API server did not answer for {title}: {code} {text}",
-            fix=f"kubectl auth can-i --list -n {self.namespace}",
-        )
+        fix = f"check what you may do: kubectl auth can-i --list -n {self.namespace}"
+        return kind_of_error(f"the API server answered {code} for {title}: {text}", fix=fix)
 
     def _client(self) -> Client:
         with self._lock:
@@ -202,6 +193,11 @@ class KubernetesCluster:
             raise ClusterUnavailable(
                 f"nothing says where the cluster is: {_words(error)}", fix=fix
             ) from error
+
+
+def _missing(kind: str, text: str) -> ClusterUnavailable:
+    fix = f"install the part that defines {kind}; for knoll's own kinds: make deploy"
+    return ClusterUnavailable(f"the cluster has no {kind}: {text}", fix=fix)
 
 
 def _resource(kind: str) -> _Resource:
