@@ -17,7 +17,7 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters import handler
 from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
 from knoll.dead_letters.replay import drop, replay_wanted, want_replay
-from knoll.errors import InvalidEvent, NotFound, Rejected, StoreUnavailable, Unavailable
+from knoll.errors import InvalidEvent, NewerSchema, NotFound, Rejected, StoreUnavailable, Unavailable
 from knoll.events import Event
 from knoll.ports import Platform
 from knoll.records.dead_letter import death_uri
@@ -261,6 +261,15 @@ def test_a_letter_that_somebody_has_spoilt_hides_no_other(platform: Platform) ->
     (letter,) = letters(platform)
     assert letter.last.event == DEAD
     with pytest.raises(InvalidEvent, match="dead letter 0000"):
+        read_letter("0" * 20, platform.bucket)
+
+
+def test_a_letter_that_only_a_newer_knoll_reads_hides_no_other(platform: Platform) -> None:
+    """As during an upgrade; its replay waits for the newer one."""
+    handler.handle(DEAD, platform)
+    platform.store.put(death_uri(platform.bucket.root, "0" * 20, "1" * 20), b'{"schema": 9, "needs": "7.3"}')
+    assert only(platform).last.event == DEAD
+    with pytest.raises(NewerSchema, match="schema 9"):
         read_letter("0" * 20, platform.bucket)
 
 
