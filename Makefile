@@ -21,21 +21,21 @@ $(BIN)/.installed-%: pyproject.toml | $(BIN)/python
 	@touch $@
 
 install: $(BIN)/.installed-user ## make the virtual environment in .venv, for users
-develop: $(BIN)/.installed-dev ## the same, with what tests and checks need
+develop: $(BIN)/.installed-dev ## make it with the packages for tests and checks, too
 
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: develop ## every test that needs no cluster, on all cores; the loop with real parts, too
+test: develop ## run all tests that need no cluster, on all cores
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
 
-test-unit: develop ## the tests without real parts, on all cores
+test-unit: develop ## run those of them that need no real S3 server and processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster"
 
-test-schedules: develop ## ten thousand random schedules, all pairs of kill points, a race for a thousand datasets; SEED=… does it again
+test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
 
-fuzz: develop ## a million odd inputs to the functions, in 10 minutes at most; SEED=… does it again
+fuzz: develop ## send a million odd inputs to the functions, for 10 minutes at most; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 images: ## build the images with docker, podman, buildah or $$IMAGE_BUILD, and print their sizes
@@ -44,22 +44,22 @@ images: ## build the images with docker, podman, buildah or $$IMAGE_BUILD, and p
 deploy: install ## put knoll on the cluster of the current kubeconfig
 	$(BIN)/python deploy/deploy.py
 
-test-cluster: develop ## the tests that need a cluster, in namespaces of their own
+test-cluster: develop ## run the tests that need a cluster, each in its own namespace
 	$(BIN)/python -m pytest -m "cluster and not outage" -v
 
-test-outage: develop ## the same, while $$PROCESS_COMMAND takes the API server and etcd away for a minute
+test-outage: develop ## run the test in which $$PROCESS_COMMAND stops the API server and etcd for a minute
 	$(BIN)/python -m pytest -m outage -v
 
-bench-cluster: develop ## how fast the loop is on a cluster, beside peers, in a namespace of its own
+bench-cluster: develop ## measure the loop on a cluster beside peers, in its own namespace
 	$(BIN)/python benchmarks/cluster.py
 
-bench-sweep: develop ## what a tick costs when there have been 100,000 runs
+bench-sweep: develop ## measure what a tick costs after 100,000 runs
 	$(BIN)/python benchmarks/sweep.py
 
-bench-burst: develop ## ten thousand notifications at once, and the receiver killed twice, beside a Job for each event
+bench-burst: develop ## measure 10,000 notifications at once with two kills, beside a Job for each event
 	$(BIN)/python benchmarks/burst.py
 
-check: develop ## style, types and layers
+check: develop ## check style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy

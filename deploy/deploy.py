@@ -1,8 +1,7 @@
 """Put knoll on the cluster of the current kubeconfig, and wait until it is ready.
 
-What differs from place to place comes from the environment and becomes an overlay of its own below build/,
-over the one in deploy/overlays/ that OVERLAY names; `kubectl apply -k` does the rest. Running it again
-changes nothing.
+This script reads the environment, writes an overlay below build/ and applies it with `kubectl apply -k`. Its
+base is the overlay in deploy/overlays/ that OVERLAY names. A second run changes nothing.
 
     KUBECONFIG                where the cluster is
     KNOLL_NAMESPACE           default knoll
@@ -61,8 +60,8 @@ def bucket(environment: Mapping[str, str]) -> str:
 
 
 def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> dict[str, Any]:
-    """The overlay for these surroundings, to lie in `folder`; `more` are fields of a kustomization, such as
-    patches."""
+    """The overlay for this environment. It will lie in `folder`. `more` has further fields of a
+    kustomization, such as patches."""
     overlay = ROOT / "deploy" / "overlays" / _overlay(environment)
     images = {name: image(name, environment) for name in NAMES}
     config = {
@@ -85,8 +84,8 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
 
 
 def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The field of that name: the keys from s3.env or, with roles in their place, the region; {} where
-    neither is known."""
+    """The field secretGenerator: the keys from s3.env, or only the region if roles give access. {} if neither
+    is known."""
     if has_roles(environment) and region(environment):
         ours = {"behavior": "merge", "options": _NO_HASH, "literals": [f"AWS_REGION={region(environment)}"]}
     elif has_keys(environment):
@@ -97,22 +96,22 @@ def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def has_roles(environment: Mapping[str, str]) -> bool:
-    """Whether roles give access to the store, so that no keys go to the cluster."""
+    """Whether roles give access to the store. Then the cluster gets no keys."""
     return _overlay(environment) == "aws"
 
 
 def has_keys(environment: Mapping[str, str]) -> bool:
-    """Whether there are keys to go to the cluster."""
+    """Whether the cluster gets keys."""
     return not has_roles(environment) and bool(environment.get("AWS_ACCESS_KEY_ID"))
 
 
 def region(environment: Mapping[str, str]) -> str:
-    """The region of the store; "" where the environment names none."""
+    """The region of the store, or "" if the environment names none."""
     return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
 
 
 def store_access(environment: Mapping[str, str]) -> dict[str, str]:
-    """How the store is reached from inside the cluster, with keys."""
+    """Address and keys of the store inside the cluster."""
     endpoint = environment.get("S3_ENDPOINT_IN_CLUSTER") or environment.get("AWS_ENDPOINT_URL") or ""
     keys = {name: environment[name] for name in _KEYS}
     return (
@@ -134,9 +133,9 @@ def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: Any) -> Path:
-    """Write the overlay below build/ in `root`, its keys readable by their owner only, and give its folder.
+    """Write the overlay below build/ in `root`, and return its folder. Only its owner can read the keys.
 
-    Raises SystemExit for keys that would not do on the cluster.
+    Raises SystemExit if the keys cannot work on the cluster.
     """
     _check_keys(environment)
     folder = root / "build" / "deploy" / namespace(environment)
@@ -152,10 +151,10 @@ def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: 
 
 
 def write_sources(environment: Mapping[str, str], folder: Path) -> Path:
-    """Write the overlay for the queue that tells of new data, below the installation's `folder`, and give its
-    own folder.
+    """Write the overlay for the queue of notifications, below the installation's `folder`, and return its
+    folder.
 
-    It has a namespace of its own, because that of the installation would not take its Pod.
+    It has its own namespace, because the installation's namespace refuses its Pod.
     """
     sources = folder / "sources"
     sources.mkdir(exist_ok=True)
@@ -172,17 +171,17 @@ def write_sources(environment: Mapping[str, str], folder: Path) -> Path:
 
 
 def sources_namespace(environment: Mapping[str, str]) -> str:
-    """Where the source is that reads the queue."""
+    """The namespace of the source that reads the queue."""
     return f"{namespace(environment)}-sources"
 
 
 def notifications_url(environment: Mapping[str, str]) -> str:
-    """Where the store posts its notifications, inside the cluster."""
+    """The URL inside the cluster to which the store posts its notifications."""
     return f"http://knoll-notifications.{namespace(environment)}.svc.cluster.local/"
 
 
 def deploy(environment: Mapping[str, str], **more: Any) -> None:
-    """Install and wait. Ends the process with a reason and a remedy when that cannot be."""
+    """Install and wait. If that fails, end the process with the reason and what helps."""
     _check(environment)
     folder = write_overlay(environment, **more)
     _apply(folder, namespace(environment), _READY)
@@ -197,16 +196,16 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
 
 
 def kubectl(*arguments: str) -> None:
-    """Run kubectl, and end with it."""
+    """Run kubectl. If it fails, end the process."""
     if subprocess.run(["kubectl", *arguments]).returncode:
         _fail(
             f"kubectl {shlex.join(arguments)} failed",
-            "what failed stands above; kubectl get events -A --sort-by=.lastTimestamp tells more",
+            "read its message above; kubectl get events -A --sort-by=.lastTimestamp says more",
         )
 
 
 def _apply(folder: Path, where: str, kinds: Sequence[str]) -> None:
-    """Apply, and wait until all of those kinds are ready."""
+    """Apply, and wait until all objects of these kinds are ready."""
     _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
     kubectl("apply", "-k", str(folder))
     _say(f"waiting until everything in {where} is ready")
@@ -246,8 +245,7 @@ def _check(environment: Mapping[str, str]) -> None:
 
 
 def _check_keys(environment: Mapping[str, str]) -> None:
-    """Keys come in pairs, and last: what runs on the cluster takes no session token, and would outlive
-    one."""
+    """Keys must come in pairs and must not expire: the cluster takes no session token."""
     if has_keys(environment) and not environment.get("AWS_SECRET_ACCESS_KEY"):
         _fail("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not", "set both")
     if has_keys(environment) and environment.get("AWS_SESSION_TOKEN"):
@@ -258,14 +256,14 @@ def _check_keys(environment: Mapping[str, str]) -> None:
 
 
 def _store(environment: Mapping[str, str]) -> S3Store:
-    """The store as it is reached from here; with roles on the cluster, boto3 looks for our own access,
-    temporary keys included."""
+    """The store as this machine reaches it. If the cluster has roles, boto3 finds the keys of this machine,
+    also temporary ones."""
     keys = ("", "") if has_roles(environment) else (environment[name] for name in _KEYS)
     return S3Store(environment.get("AWS_ENDPOINT_URL", ""), *keys, region(environment))
 
 
 def _make_bucket(environment: Mapping[str, str]) -> None:
-    """A store may start again when it is told where to post, so it is given time."""
+    """Wait for the store: it may restart after it was told where to post."""
     store = _store(environment)
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -286,7 +284,7 @@ def _fail(what: str, fix: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`deploy.py`, or with --render only write what would be applied and name the folders."""
+    """Install. With --render, only write the overlays and print their folders."""
     if arguments == ["--render"]:
         folder = write_overlay(os.environ)
         _say(

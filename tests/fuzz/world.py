@@ -1,9 +1,8 @@
-"""A small installation in memory that watches what is done to it, and the judgement over what a function
-answered.
+"""A small installation in memory that notes all writes, and the checks of a function's answer.
 
-Stores and documents are those that pass the contract suites, and note what is written. Whatever the input,
-nothing may be written but what a valid one can lead to: the runs that the data in the bucket asks for, their
-Jobs, the records of rollouts and dead letters.
+Store and documents pass the contract suites. An input may only lead to writes that a valid input can cause:
+the runs that the data in the bucket asks for, their Jobs, the records of rollouts, the reports of predictors
+and dead letters.
 """
 
 import json
@@ -76,7 +75,7 @@ _START = datetime(2026, 1, 2, tzinfo=UTC)
 
 @dataclass
 class Notes:
-    """What has been written since the last look, and what of it must not be."""
+    """The writes since the last look, and those of them that are wrong."""
 
     effects: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -93,7 +92,7 @@ class Notes:
 
 
 class WatchedStore(MemoryStore):
-    """The store; `owed` are the objects that the data asks for, None while that is found out."""
+    """The store. `owed` has the objects that the data asks for; it is None while those are found out."""
 
     def __init__(self, clock: MemoryClock, notes: Notes, owed: frozenset[str] | None) -> None:
         super().__init__(clock.now)
@@ -144,8 +143,7 @@ class WatchedCluster(MemoryCluster):
 
 
 class World:
-    """Two Models whose data is there, a run that waits for its Job, and a version that is tried on a part of
-    the traffic."""
+    """Two Models with data, a run that waits for its Job, and a version in its canary."""
 
     def __init__(self, owed: frozenset[str] | None) -> None:
         clock, self.notes = MemoryClock(_START, step=1), Notes()
@@ -165,11 +163,11 @@ class World:
         self.status = 0  # of the last answer
 
     def _hear(self, event: Event) -> None:
-        """An event that a real broker would refuse is wrong."""
+        """Note as wrong an event that a real broker would refuse."""
         self.notes.note(f"publish {event.type} {event.id}", is_right=_is_acceptable(event))
 
     def wrong_with(self, given: Input) -> str:
-        """Give the input to its function; what is wrong with the answer or its effects, "" if nothing is."""
+        """Give the input to its function. Returns the fault of its answer or effects, or ""."""
         self.notes.clear()
         _EAR.heard, self.status = "", 0
         started = time.process_time()
@@ -189,7 +187,7 @@ class World:
         return f"effect: refused, but {done[0]!a:.300}" if answered.status == 422 and done else ""
 
     def _try_version(self) -> None:
-        """Begin the rollout, do KServe's part, and let the rollout see it."""
+        """Begin the rollout, act as KServe, and let the rollout go on."""
         told = _event(TRAINING_SUCCEEDED)
         STAGES["rollout"].handle(told, self.platform)
         labels = {"knoll.dev/version": "v000001"}
@@ -232,7 +230,7 @@ class World:
 
 
 class _Ear(logging.Handler):
-    """Hears why a function failed, which it tells its log alone."""
+    """Keeps the reason of a function's failure, which is only in its log."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -254,7 +252,7 @@ _EAR = _Ear()
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Keep the log of refusals quiet, and hear why a function failed."""
+    """Silence the log of refusals, and keep the reasons of failures."""
     log = logging.getLogger("knoll")
     before = log.level, log.propagate
     log.addHandler(_EAR)
@@ -274,16 +272,14 @@ def new_world() -> World:
 
 @cache
 def seeds() -> tuple[Seed, ...]:
-    """All true bodies: what stores send, and what knoll and Kubernetes say; each kind as often as the
-    other."""
+    """All valid bodies: those of stores, and those of knoll and Kubernetes, in equal numbers."""
     told, raw = event_seeds(), raw_seeds()
     return raw + told * max(1, len(raw) // len(told))
 
 
 @cache
 def event_seeds() -> tuple[Seed, ...]:
-    """What the functions tell each other in a world where all goes on, and what they hear from Kubernetes and
-    predictors."""
+    """Events of the functions, of Kubernetes and of predictors in a world that works."""
     world = World(None)
     assert world.landed is not None
     _go_on(world)
@@ -320,7 +316,7 @@ def event_seeds() -> tuple[Seed, ...]:
 
 @cache
 def _owed() -> frozenset[str]:
-    """All that the data in the bucket asks for: what the sweep alone makes of it."""
+    """The objects that the data in the bucket asks for: those that a sweep writes."""
     world = World(None)
     _go_on(world)
     return frozenset(one.uri for one in world.store.list(f"{_ROOT}/") if _OWED.fullmatch(one.uri))
@@ -396,16 +392,15 @@ def _function_for(what: str) -> str:
 
 
 def _seed(event: Event, function: str) -> Seed:
-    """The event, without what chance has put into it: a seed must lead to the same inputs in every
-    process."""
+    """The event without its random ids: a seed must lead to the same inputs in every process."""
     return Seed(
         _UUID.sub("00000000-0000-4000-8000-000000000000", json.dumps(event_to_json(event))), True, function
     )
 
 
 def _wrong_answer(given: Input, answered: Response) -> str:
-    """204, or 200 with an event, or 422 with a line of text, and nothing else; what is to be kept is never
-    refused."""
+    """An answer is 204, 200 with an event, or 422 with a line of text. The dead-letters function refuses
+    nothing."""
     if answered.status >= 500:
         return f"5xx: {_EAR.heard or answered.body!a}"
     if answered.status == 422 and given.function != "dead-letters":
@@ -426,8 +421,7 @@ def _wrong_answer(given: Input, answered: Response) -> str:
 
 
 def _is_acceptable(event: Event) -> bool:
-    """Whether every broker takes the event: its attributes in their forms, and JSON that comes back as it
-    went."""
+    """Whether every broker takes the event: its attributes are valid, and its JSON survives a round trip."""
     try:
         is_same = (
             event_from_json(event_to_json(event)) == event

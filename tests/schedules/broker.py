@@ -1,4 +1,4 @@
-"""What is on its way to a function, and who gets what: by the Triggers in eventing/."""
+"""Events on their way to functions, which the Triggers in eventing/ choose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _EVENTING = Path(__file__).parents[2] / "eventing"
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event on its way to one function, and how often that was in vain."""
+    """One event on its way to one function, and the number of attempts that failed."""
 
     function: str
     event: Event
@@ -25,7 +25,7 @@ class Delivery:
 
 
 def subscribers(event: Event) -> Sequence[str]:
-    """The functions that an event wakes."""
+    """The functions that get an event."""
     return _subscribers(event.type, event.extensions.get("kind", ""))
 
 

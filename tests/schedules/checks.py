@@ -1,7 +1,6 @@
-"""What must be so: at every write, and when faults have stopped and enough ticks have passed.
+"""What must be true at every write, and at the end, when faults have stopped and enough ticks have passed.
 
-Judged from outside, over what is stored and what the user did; the rules of the gates and of run ids are
-knoll's own.
+The checks compare what is stored with what the user did. They take the rules of gates and run ids from knoll.
 """
 
 import json
@@ -38,14 +37,14 @@ _REPEATED = ("superseded",)  # written again, and another release has another fo
 
 
 def wrong_write(world: "World", written: Document) -> list[str]:
-    """What is wrong with a Job or InferenceService that has just been written."""
+    """Faults of a Job or InferenceService that has just been written."""
     if written["kind"] == "Job":
         return list(_wrong_job(world, written))
     return list(_wrong_service(world, written)) if written["kind"] == "InferenceService" else []
 
 
 def wrong_after_a_tick(world: "World") -> list[str]:
-    """What is wrong with the Jobs when a tick has had its way, whoever was held up or killed before it."""
+    """Faults of the Jobs after a tick, even if processes were held up or killed before it."""
     counts = Counter(_label(job) for job in world.live_jobs())
     return [
         f"doubled: {count} Jobs of {model} are live after a tick"
@@ -55,8 +54,7 @@ def wrong_after_a_tick(world: "World") -> list[str]:
 
 
 def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None) -> list[str]:
-    """What is wrong with an object that has been another one, or is no more: what knoll has written stays,
-    with few exceptions."""
+    """Faults of a change or removal: what knoll has written stays, with few exceptions."""
     place = uri.removeprefix(f"{root}/").partition("/")[0]
     if (
         before in (None, after)
@@ -70,8 +68,8 @@ def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None)
 
 
 def wrong_skip(world: "World", uri: str, after: bytes | None) -> list[str]:
-    """What is wrong with an outcome that has just been written: Forbid is no reason where nobody trains; who
-    was held up may be late."""
+    """Faults of a new outcome: Forbid is no reason to skip a run if no other one trains. A process that was
+    held up may be late."""
     place, _, file = uri.rpartition("/")
     if after is None or f"{place}/" != outcomes_uri(world.platform.settings.model_root) or world.was_paused:
         return []
@@ -86,7 +84,7 @@ def wrong_skip(world: "World", uri: str, after: bytes | None) -> list[str]:
 
 
 def wrong_at_the_end(world: "World") -> list[str]:
-    """Whatever is lost, doubled or wrong in a world that has come to rest."""
+    """All that is lost, doubled or wrong in a world at rest."""
     found = list(world.wrong)
     for name in world.models:
         found += _Model(world, name).wrong()

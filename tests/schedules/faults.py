@@ -1,8 +1,8 @@
-"""Faults between a process and the world: each call of a port is numbered, and may be cut off, lose its
+"""Faults between a process and the world: each call of a port has a number, and may be cut off, lose its
 answer, be repeated or be held up.
 
-A process is one call of a function or one attempt of a trainer. Once it has crashed nothing of it runs:
-whatever it still tries, its `finally` included, reaches no port.
+A process is one call of a function or one attempt of a trainer. After a crash it reaches no port, not even
+from a `finally`.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,8 +53,8 @@ class Call(NamedTuple):
 
 @dataclass
 class Process:
-    """The calls of one process to the ports of `world`, and what befalls them: `strike` is asked at each
-    call, with its number from 0.
+    """The calls of one process to the ports of `world`, and their faults. `strike` gets the number of each
+    call, from 0, and returns its fault.
 
     A process that takes event after event is several of these with one `memory`.
     """
@@ -112,7 +112,7 @@ class Process:
         raise _ERRORS[name]("the answer got lost")
 
     def _carry_out(self, act: Callable[[], Any]) -> None:
-        """Do the call, whatever comes of it: nobody hears."""
+        """Do the call, and drop its answer or error."""
         try:
             act()
         except KnollError:
@@ -137,7 +137,7 @@ class _Port:
 
 
 def _named(given: tuple[Any, ...]) -> str:
-    """What a call is about, in words."""
+    """The subject of a call, in words."""
     first = given[0] if given else ""
     if isinstance(first, dict):
         return f"{first.get('kind')}/{(first.get('metadata') or {}).get('name')}"

@@ -1,8 +1,8 @@
 """The whole way from a notification to a champion, with every fault at every call, alone and with every later
 one.
 
-Nothing is sampled. What makes it cheap is that two faults which leave the same world have the same future: a
-world is played on from the step in which a fault befell it, and once only.
+Nothing is sampled. Two faults that leave the same world have the same future. So each world is played on from
+its fault, and only once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Any schedule: what users, a broker, a cluster and fate may do, in any order, with any fault at any call.
+"""Any schedule: what users, a broker and a cluster may do, in any order, with any fault at any call.
 
-When it ends the faults stop, and after a bounded number of ticks nothing may be lost, doubled or of the wrong
+At its end the faults stop. After a bounded number of ticks nothing may be lost, doubled or of the wrong
 version.
 """
 
@@ -82,7 +82,7 @@ class Loop(RuleBasedStateMachine):
 
     @rule(model=_MODEL, name=_NAMES, old=_ANY)
     def overwrite(self, model: str, name: str, old: int) -> None:
-        """One object becomes what any object once was, and nobody says that the data is complete."""
+        """One object gets the bytes of any earlier object; the data is not marked as complete."""
         bodies = [b"good-0", *(body for body in self.world.bodies.values() if b"-" in body)]
         self._pass(1)
         self.world.write(model, name, bodies[old % len(bodies)])
@@ -150,7 +150,7 @@ class Loop(RuleBasedStateMachine):
     @precondition(lambda self: self.world.jobs())
     @rule(number=_ANY, faults=_FAULTS, is_zombie=st.booleans())
     def attempt(self, number: int, faults: Plan, is_zombie: bool) -> None:
-        """A Pod of a Job runs, once more or beside another one, or long after its Job was over."""
+        """A Pod of a Job runs: again, beside another one, or long after the end of its Job."""
         jobs = (not is_zombie and self.world.live_jobs()) or self.world.jobs()
         self._pass(1)
         self.world.attempt(jobs[number % len(jobs)], self._strike(faults))
@@ -174,7 +174,7 @@ class Loop(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from((1, 1, 1, 3, 8)))
     def calm(self, minutes: int) -> None:
-        """Minutes in which nothing fails: in eight a champion is made."""
+        """Minutes without faults. Eight are enough for a champion."""
         self._pass(1)
         self.world.pass_minutes(minutes)
 
@@ -185,7 +185,7 @@ class Loop(RuleBasedStateMachine):
         self.mark(model)
 
     def teardown(self) -> None:
-        """Faults stop. From now on no event comes, or all do; there is new data, or none."""
+        """The faults stop. From now on all events come or none, and there may be new data once more."""
         if not hasattr(self, "world"):
             return
         if self.has_last_word:
@@ -206,7 +206,7 @@ class Loop(RuleBasedStateMachine):
         return planned.get
 
     def _meanwhile(self, what: int, which: int) -> None:
-        """What happens while a process is held up: not much, and without other faults."""
+        """One thing happens while a process is held up, without other faults."""
         self.world.was_paused = True
         acts: list[Callable[[], object]] = [
             self.world.tick,

@@ -1,8 +1,7 @@
-"""What a world is kept in: stores and documents in memory that can be put back to an earlier moment, and time
-and names that repeat.
+"""Store and documents that can return to an earlier state, and time and names that repeat.
 
-A schedule must be the same each time it is played, so nothing in it may come from the machine: not the time,
-not a random name, not the order in which threads happen to run.
+A schedule must be the same each time it is played. So nothing in it may depend on the machine: not the time,
+not a random name, not the order of threads.
 """
 
 import uuid
@@ -38,8 +37,7 @@ class Time(MemoryClock):
 
 
 class Objects(MemoryStore):
-    """The object store, which counts what is written, and shows each object that is changed or removed to
-    `note`, before and after."""
+    """The object store. It counts writes, and calls `note` with the bytes before and after each of them."""
 
     def __init__(
         self,
@@ -76,7 +74,7 @@ class Objects(MemoryStore):
         return stored.body if stored else None
 
     def save(self) -> tuple[Any, ...]:
-        """All that is kept now, for `load`."""
+        """The whole state, for `load`."""
         return (
             dict(self._objects),
             list(self._order),
@@ -85,7 +83,7 @@ class Objects(MemoryStore):
         )
 
     def load(self, saved: tuple[Any, ...]) -> None:
-        """Be as it was then."""
+        """Return to that state."""
         objects, order, past, self.writes = saved
         self._objects, self._order, self._past = (
             dict(objects),
@@ -99,7 +97,7 @@ class Objects(MemoryStore):
 
 
 class Documents(MemoryCluster):
-    """The document store, which shows every document that is written to `note`."""
+    """The document store. It calls `note` with each document that is written."""
 
     def __init__(self, time: Time, note: Callable[[Document], None]) -> None:
         super().__init__("default", time)
@@ -119,11 +117,11 @@ class Documents(MemoryCluster):
         return written
 
     def save(self) -> bytes:
-        """All that is kept now, for `load`."""
+        """The whole state, for `load`."""
         return self._one.serialize()
 
     def load(self, saved: bytes) -> None:
-        """Be as it was then."""
+        """Return to that state."""
         self._one.deserialize(saved)
 
     def key(self) -> object:
@@ -132,7 +130,7 @@ class Documents(MemoryCluster):
 
 
 class _Inline:
-    """A pool whose one thread is the caller's: calls that may come in any order come in one."""
+    """A pool that makes its calls in the caller's thread, in order."""
 
     def __init__(self, *_: object, **__: object) -> None:
         return
@@ -158,7 +156,7 @@ class _Inline:
 
 
 class Names:
-    """Where names that are random elsewhere come from: one after the other."""
+    """The source of names that are random elsewhere."""
 
     given = 0
 
@@ -171,8 +169,7 @@ class Names:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Play schedules in here: what threads do side by side comes one after the other, and names are given in
-    a row, from the first on."""
+    """Play schedules inside this: pools work in one thread, and names are numbered from the first on."""
     Names.given = 0
     with ExitStack() as patches:
         for module in (checksums, handler, reading):

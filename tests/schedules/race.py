@@ -36,7 +36,7 @@ def jobs_of_races(keys: int, threads: int) -> tuple[int, int]:
 
 
 def _race(world: World, name: str, pool: ThreadPoolExecutor, threads: int) -> None:
-    """Tell ingest of the data, and train of whatever ingest says of it; what could not be done at once comes
+    """Tell ingest of the data, and train of the events that ingest returns. A delivery that fails comes
     again."""
     world.write(name, "0", f"good-{name}".encode())
     world.mark(name)

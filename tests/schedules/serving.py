@@ -1,5 +1,4 @@
-"""KServe, Knative Serving and the predictors of a world: the laptop's own rules for what becomes of an
-InferenceService, and no waiting."""
+"""KServe, Knative Serving and the predictors of a world: they follow the laptop's rules, without waiting."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,8 +53,7 @@ class Serving:
         return self.cluster.update({**service, "status": status}, status=True)
 
     def _loaded(self, revision: Document) -> Verdict:
-        """Whether the predictor of a Revision has come up: it fetches the version, and a broken one ends
-        it."""
+        """Whether the predictor of a Revision is ready. It loads the version; a broken version ends it."""
         labels = revision["metadata"]["labels"]
         weights = self.store.get(version_uri(self.root, labels[_MODEL], labels[_VERSION]) + WEIGHTS)
         return (
@@ -67,7 +65,7 @@ class Serving:
     def predict(
         self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
     ) -> Answer:
-        """`ports.Predictors`: whoever stands behind the route answers as the version that it serves."""
+        """`ports.Predictors`: the route answers as the version that it serves."""
         with suppress(NotFound):
             route = next(
                 (

@@ -1,8 +1,8 @@
-"""A trainer for schedules: all that the real one does to the world, with the real code for it, and no
-learning.
+"""A trainer for schedules: it does to the world what the real one does, with the same code, and learns
+nothing.
 
-What it makes of data is in the data: each object says whether its dataset is good, poor (the gate refuses
-it), broken (its version cannot be served) or unreadable.
+Each object of the data says whether its dataset is good, poor (the gate refuses it), broken (its version
+cannot be served) or unreadable.
 """
 
 import json
@@ -45,7 +45,7 @@ def train(run_id: str, platform: Platform, attempt: int) -> int:
 
 
 def quality(bodies: Mapping[str, bytes]) -> str:
-    """What becomes of a dataset: the worst that one of its objects says."""
+    """The quality of a dataset: the worst of its objects."""
     found = {body.split(b"-")[0].decode() for body in bodies.values()}
     return next((one for one in _WORST_FIRST if one in found), "good")
 

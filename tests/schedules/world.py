@@ -1,9 +1,9 @@
-"""The world of a schedule: a bucket with users' data, a broker that keeps no promise, and the parts of
-Kubernetes and KServe, in memory.
+"""The world of a schedule, in memory: a bucket with users' data, a broker that may lose, repeat and reorder
+events, and the parts of Kubernetes and KServe.
 
-The functions are called as a broker would call them, the sweep as the ticker would. Nothing else of knoll is
-replaced: stores and documents pass the contract suites, triggers are read from eventing/, and Jobs and
-InferenceServices follow the laptop's own pure rules for them. Time passes only when the schedule says so.
+The world calls the functions as a broker does, and the sweep as the ticker does. Store and documents pass the
+contract suites, triggers are read from eventing/, and Jobs and InferenceServices follow the laptop's own
+rules. Time passes only if the schedule says so.
 """
 
 import io
@@ -77,8 +77,8 @@ class Saved:
 
 @dataclass
 class World:
-    """What there is. `wrong` collects what must never be so at any moment; `past` has all states of the data
-    under each model's prefix."""
+    """All that there is. `wrong` collects what must never happen; `past` has all states of the data of each
+    model."""
 
     models: Mapping[str, Document]
     quota: int = 2
@@ -157,7 +157,7 @@ class World:
         )
 
     def mark(self, model: str) -> None:
-        """Say that the data is complete, as the model's gate wants to hear it."""
+        """Say that the data is complete, in the way of the model's gate."""
         gate = self.models[model]["spec"]["dataset"]["landed"]["when"]
         prefix = f"s3://data/{model}/"
         if gate == "marker":
@@ -174,7 +174,7 @@ class World:
             self.write(model, "manifest.json", json.dumps(listed).encode())
 
     def remove(self, model: str, name: str) -> None:
-        """Delete one object; nobody is told."""
+        """Delete one object, without a notification."""
         self.store.delete(f"s3://data/{model}/{name}")
         self._remember(model, name)
 
@@ -185,13 +185,13 @@ class World:
     # The broker
 
     def publish(self, event: Event) -> None:
-        """`ports.Events`: the event is on its way to all whose Trigger lets it pass."""
+        """`ports.Events`: send the event to each function whose Trigger lets it pass."""
         if not self.is_deaf:
             self.feed += [Delivery(function, event) for function in subscribers(event)]
 
     def deliver(self, number: int, strike: Strike = _spared) -> Process:
-        """Deliver one event. Whoever was killed, or could not now, gets it again; a reply is an event as any
-        other."""
+        """Deliver one event. If the function is killed or is unavailable, it gets the event again. A reply is
+        published."""
         delivery = self.feed.pop(number)
         self.delivered += 1
         self.log.append(f"deliver {delivery.event.type} of {delivery.event.subject} to {delivery.function}")
@@ -229,7 +229,7 @@ class World:
     # Kubernetes
 
     def jobs(self) -> list[Document]:
-        """All Jobs: a Pod of one that is over may be alive on a node that was given up."""
+        """All Jobs. A Job that is over may still have a live Pod, on a node that was given up."""
         return self.cluster.list("Job", MANAGED)
 
     def live_jobs(self) -> list[Document]:
@@ -237,8 +237,8 @@ class World:
         return [job for job in self.jobs() if is_live(job)]
 
     def attempt(self, job: Document, strike: Strike = _spared) -> Process:
-        """One attempt of a Job, from its start to its end; the node of one that crashes is lost, which counts
-        for nothing."""
+        """One attempt of a Job, from its start to its end. If it crashes, its node was lost, and the attempt
+        does not count."""
         name = job["metadata"]["name"]
         self.log.append(f"attempt {name}")
         process = self._process(strike)
@@ -269,15 +269,14 @@ class World:
             self._tell(service)
 
     def settle(self, *, deaf: bool) -> int:
-        """Faults have stopped: minutes pass until all is at rest; how many. With `deaf` all events are lost
-        from now on."""
+        """Let minutes pass without faults until all is at rest; how many. With `deaf` all events are
+        lost from now on."""
         self.is_deaf = deaf
         self.feed = [] if deaf else self.feed
         return self.pass_minutes(200)
 
     def pass_minutes(self, most: int) -> int:
-        """Minutes pass until all is at rest, which is after two in which nothing was written, or until so
-        many have; how many."""
+        """Let minutes pass until two of them wrote nothing, or until `most` have passed; how many."""
         minutes = quiet = 0
         while quiet < 2 and minutes < most:
             before = self.written
@@ -287,7 +286,7 @@ class World:
         return minutes
 
     def pass_a_minute(self) -> None:
-        """All events that are there are delivered, the ticker ticks, and Jobs and KServe do their work."""
+        """Deliver all events of now, tick, and let Jobs and KServe do their work."""
         for _ in range(len(self.feed)):
             self.deliver(0)
         self.tick()
@@ -298,12 +297,12 @@ class World:
         self.advance(61)
 
     def save(self) -> Saved:
-        """All that there is now, for `load`."""
+        """The whole state, for `load`."""
         mine = {name: _copied(getattr(self, name)) for name in _CHANGING}
         return Saved(self.store.save(), self.cluster.save(), self.time.present, Names.given, mine)
 
     def load(self, saved: Saved) -> None:
-        """Be as it was then."""
+        """Return to that state."""
         self.store.load(saved.objects)
         self.cluster.load(saved.documents)
         self.time.present, Names.given = saved.present, saved.names
