@@ -28,6 +28,7 @@ from lightkube import Client, KubeConfig
 from lightkube.resources.batch_v1 import Job
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
+from knoll.adapters.memory.events import MemoryEvents
 from knoll.errors import Conflict, Unavailable
 from knoll.events import Event
 from knoll.ingest import handler as ingest
@@ -40,6 +41,7 @@ from knoll.records.progress import find_progress
 from knoll.settings import Settings
 from knoll.train import handler as train
 from knoll.wiring.platform import build_platform, object_store
+from support.models import model_document
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -52,16 +54,6 @@ TICK = Event("tick", "/test", "dev.knoll.tick", NOW)
 LAST = "the-last-of-all"
 Until = Callable[..., None]
 World = Callable[[int], Platform]
-
-
-@dataclass
-class Outbox:
-    """`ports.Events` that delivers nothing by itself: the tests are the broker."""
-
-    published: list[Event] = field(default_factory=list)
-
-    def publish(self, event: Event) -> None:
-        self.published.append(event)
 
 
 @pytest.fixture
@@ -80,7 +72,7 @@ def world(namespace: str) -> Iterator[World]:
         store.ensure_bucket(bucket)
 
     def build(quota: int) -> Platform:
-        platform = build_platform(settings.model_copy(update={"quota": quota}), Outbox())
+        platform = build_platform(settings.model_copy(update={"quota": quota}), MemoryEvents())
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: declare(f"m{number:02}", data, platform), range(DATASETS)))
         return platform
@@ -96,10 +88,7 @@ def world(namespace: str) -> Iterator[World]:
 
 def declare(name: str, bucket: str, platform: Platform) -> None:
     """A Model, and its data."""
-    spec = {"family": "image-classifier", "dataset": {"uri": f"s3://{bucket}/{name}/"}, "training": NEVER}
-    platform.cluster.create(
-        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
-    )
+    platform.cluster.create(model_document(name, data=f"s3://{bucket}", training=NEVER))
     platform.store.put(f"s3://{bucket}/{name}/data", name.encode())
     platform.store.put(f"s3://{bucket}/{name}/_SUCCESS", b"")
 
@@ -107,7 +96,7 @@ def declare(name: str, bucket: str, platform: Platform) -> None:
 def opened(platform: Platform) -> Sequence[Event]:
     """The events of all datasets, whose runs are open now."""
     ingest.sweep(TICK, platform)
-    events = [event for event in platform.events.published if event.type == "dev.knoll.dataset.landed"]  # type: ignore[attr-defined]
+    events = [event for event in platform.events.taken if event.type == "dev.knoll.dataset.landed"]  # type: ignore[attr-defined]
     assert len(events) == DATASETS
     return events
 
