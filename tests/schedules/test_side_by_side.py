@@ -104,7 +104,7 @@ def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
             raise Rejected(f"{ADDED} is not known")
         return lenient(body)
 
-    with patch.object(outcome, "load_outcome", strict), patch("knoll.ingest.opening.load_outcome", strict):
+    with patch.object(outcome, "load_outcome", strict):
         assert _is_found_out()
 
 
