@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -21,7 +21,16 @@ from knoll import events
 from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
 from knoll.laptop.broker.ticker import PING
-from knoll.models import parse_model
+from knoll.models import (
+    DatasetSpec,
+    GateSpec,
+    LandedSpec,
+    ModelSpec,
+    RolloutSpec,
+    ServingSpec,
+    TrainingSpec,
+    parse_model,
+)
 from knoll.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +69,15 @@ def test_every_family_is_in_the_documents() -> None:
         fields = family.config_type.model_fields.items()
         named = [*family.metrics, *(field.alias or key for key, field in fields)]
         expect_all(f"docs/families/{name}.md", [f"`{one}`" for one in named])
+
+
+def test_every_field_says_what_it_means() -> None:
+    """Settings, Models and the configs of families: tables are made of these descriptions."""
+    kinds: list[type[BaseModel]] = [Settings, ModelSpec, LandedSpec, DatasetSpec, TrainingSpec]
+    kinds += [GateSpec, ServingSpec, RolloutSpec, *(find_family(name).config_type for name in FAMILIES)]
+    for kind in kinds:
+        missing = [name for name, field in kind.model_fields.items() if not field.description]
+        assert not missing, f"{kind.__name__} does not say what these mean: {missing}"
 
 
 def test_every_event_type_is_in_the_documents() -> None:
