@@ -180,7 +180,7 @@ def test_what_is_asked_wrongly_changes_nothing(knoll: Knoll, letters: list[str])
         4,
         "knoll dlq list --all lists them",
     )
-    assert "begin so" in knoll("dlq", "show", "").stderr
+    assert "begin like this" in knoll("dlq", "show", "").stderr
     refused = knoll("dlq", "replay", train, odd)
     assert refused.exit_code == 1
     assert "is no event" in refused.stderr

@@ -8,7 +8,7 @@ To add a verb:
    the command. Its docstring is the help text, with an `Example:`, the `JSON:` and the `Next:` command.
    Import views inside the function, so that `knoll --help` stays fast.
 3. A line in VERBS below.
-4. A line about it in the documents: tests/docs says where one is missing.
+4. `make docs` writes it into docs/commands.md. docs/add-a-command.md has an example.
 """
 
 from typing import Annotated

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.session import platform_of, print_json, say
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, StoreUnavailable
@@ -68,7 +68,7 @@ def apply_files(
 
 def delete(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -144,8 +144,8 @@ def _try_to_update(platform: "Platform", document: "Document") -> bool:
 
 
 def _has_no_data(platform: "Platform", uri: str) -> bool:
-    """Whether the store has no object there. False if the store cannot be reached: a user may be allowed to
-    declare models and not to read data."""
+    """Whether the store has no object there. False if the user cannot reach the store: declaring a model
+    does not need it."""
     try:
         return next(iter(platform.store.list(uri)), None) is None
     except StoreUnavailable:

@@ -37,7 +37,7 @@ def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Run ids, and names of models, which stand for their newest run."""
-    from knoll.views.runs import list_run_ids
+    from knoll.views.ids import list_run_ids
 
     def names(platform: "Platform") -> Iterable[str]:
         return [*(one["metadata"]["name"] for one in platform.cluster.list("Model")), *list_run_ids(platform)]
@@ -46,7 +46,7 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_versions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Versions of the model that stands before on the command line."""
+    """Versions of the model on the command line."""
     from knoll.views.versions import version_names
 
     model = ctx.params.get("model") or ""

@@ -1,10 +1,8 @@
 """`knoll describe`: everything about one model as it is now."""
 
-from typing import Annotated
-
 import typer
 
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, stdout
 
@@ -13,7 +11,7 @@ __all__ = ["describe"]
 
 def describe(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     output: OutputOption = Output.table,
 ) -> None:
     """Show everything about one model: the versions that serve and their part of the traffic, its data, its

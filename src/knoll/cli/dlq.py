@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.completion import complete_event_types, complete_letters
+from knoll.cli.arguments import EventTypeOption
+from knoll.cli.completion import complete_letters
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 
@@ -12,23 +13,14 @@ if TYPE_CHECKING:
     from knoll.ports import Platform
     from knoll.views.letters import LetterView
 
-__all__ = ["LETTER_HELP", "LetterTypeOption", "list_letters", "read_all", "show"]
+__all__ = ["LETTER_HELP", "list_letters", "read_all", "show"]
 
 LETTER_HELP = "Id of a dead letter, or the beginning of one."
-LetterTypeOption = Annotated[
-    str,
-    typer.Option(
-        "--type",
-        metavar="PREFIX",
-        help="Only types that begin like this.",
-        autocompletion=complete_event_types,
-    ),
-]
 
 
 def list_letters(
     ctx: typer.Context,
-    type: LetterTypeOption = "",
+    type: EventTypeOption = "",
     every: Annotated[
         bool, typer.Option("--all", "-a", help="Also those that were replayed and have not died since.")
     ] = False,

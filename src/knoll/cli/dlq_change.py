@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from knoll.cli.arguments import EventTypeOption
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_letters
-from knoll.cli.dlq import LETTER_HELP, LetterTypeOption, read_all
+from knoll.cli.dlq import LETTER_HELP, read_all
 from knoll.cli.options import Output, OutputOption, TimeoutOption, YesOption
 from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
 from knoll.errors import Rejected
@@ -35,7 +36,7 @@ def replay(
     every: Annotated[
         bool, typer.Option("--all", "-a", help="All dead ones; replayed ones are left alone.")
     ] = False,
-    type: LetterTypeOption = "",
+    type: EventTypeOption = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be replayed, and change nothing.")
     ] = False,
@@ -76,7 +77,7 @@ def drop(
     replayed: Annotated[
         bool, typer.Option("--replayed", help="All that were replayed and have not died since.")
     ] = False,
-    type: LetterTypeOption = "",
+    type: EventTypeOption = "",
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:

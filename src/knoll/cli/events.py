@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.completion import complete_event_types, complete_models
+from knoll.cli.arguments import EventTypeOption
+from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json
 from knoll.errors import KnollError
@@ -20,15 +21,7 @@ __all__ = ["events"]
 def events(
     ctx: typer.Context,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
-    type: Annotated[
-        str,
-        typer.Option(
-            "--type",
-            metavar="PREFIX",
-            help="Only types that begin like this.",
-            autocompletion=complete_event_types,
-        ),
-    ] = "",
+    type: EventTypeOption = "",
     model: Annotated[
         str, typer.Option("--model", help="Only events about this model.", autocompletion=complete_models)
     ] = "",

@@ -36,8 +36,8 @@ def logs(
     If there are several Pods, each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a
     cluster `path` is the Pod. Next: knoll why MODEL
     """
+    from knoll.views.ids import find_run_id
     from knoll.views.run import read_run
-    from knoll.views.runs import find_run_id
 
     platform = platform_of(ctx)
     id = find_run_id(platform, run)

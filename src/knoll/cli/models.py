@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.completion import complete_models, complete_versions
+from knoll.cli.arguments import ModelArgument
+from knoll.cli.completion import complete_versions
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
@@ -45,7 +46,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 
 def versions(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     version: Annotated[
         str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)
     ] = "",

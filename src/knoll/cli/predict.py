@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
@@ -24,7 +24,7 @@ _COLD = 2.0  # seconds; a warm small model answers in milliseconds
 
 def predict(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="PNG, JPEG or JSON; - is stdin.")] = "",
     seed: Annotated[
         int | None,
@@ -94,7 +94,7 @@ def _read(file: str) -> bytes:
         ) from error
     except OSError as error:
         raise KnollError(
-            f"{file}: cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
+            f"{file}: it cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
         ) from error
 
 
@@ -122,7 +122,7 @@ def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> Non
 
 
 def _predictions(answer: "Answer") -> list[Any]:
-    """The predictions; a picture becomes its base64, as it would stand in JSON."""
+    """The predictions; a picture as base64, as in JSON."""
     if answer.content_type.startswith("image/"):
         return [{"b64": base64.b64encode(answer.body).decode()}]
     document = json.loads(answer.body)
@@ -131,12 +131,11 @@ def _predictions(answer: "Answer") -> list[Any]:
 
 
 def _picture_bytes(answer: "Answer") -> bytes:
-    """The bytes of the picture, also from a server that answers JSON all the same. Raises KnollError when
-    there is none."""
+    """The bytes of the picture; some servers send it inside JSON. Raises KnollError if there is none."""
     if answer.content_type.startswith("image/"):
         return answer.body
     first = next(iter(_predictions(answer)), None)
     encoded = first.get("b64") if isinstance(first, dict) else None
     if not encoded:
-        raise KnollError("the answer holds no picture", fix="leave --out away, or save it as .json")
+        raise KnollError("the answer holds no picture", fix="leave out --out, or save it as .json")
     return base64.b64decode(encoded)

@@ -42,8 +42,7 @@ def of_seed(seed: int) -> dict[str, Any]:
 
 
 def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
-    """Labels with the highest probabilities, the highest first; empty when the prediction is no
-    classification."""
+    """The labels with the highest probabilities, highest first; empty if the prediction has no labels."""
     probabilities = prediction.get("probabilities") if isinstance(prediction, Mapping) else None
     if not isinstance(probabilities, Mapping):
         return []
@@ -53,7 +52,7 @@ def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
 
 
 def picture_of(prediction: Any) -> RenderableType:
-    """One prediction for a terminal: the label over bars of the likeliest ones, or the JSON as it is."""
+    """One prediction for a terminal: its label and bars for the likeliest ones, or its JSON."""
     likely = top_labels(prediction)
     if not likely:
         return Text(json.dumps(prediction)[:2000])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import ModelArgument
 from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, stdout
@@ -18,7 +18,7 @@ __all__ = ["status", "watch_rollout"]
 
 def status(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Follow until the rollout has ended.")] = False,
     timeout: TimeoutOption = None,
     output: OutputOption = Output.table,

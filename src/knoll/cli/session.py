@@ -1,4 +1,4 @@
-"""What the commands share: the settings, the platform and the consoles."""
+"""Settings, platform and consoles of a command."""
 
 import json
 import sys

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from knoll.cli.completion import complete_models, complete_versions
+from knoll.cli.arguments import ModelArgument
+from knoll.cli.completion import complete_versions
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, stdout
 
@@ -13,7 +14,7 @@ __all__ = ["why"]
 
 def why(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)],
+    model: ModelArgument,
     version: Annotated[
         str,
         typer.Argument(

@@ -13,10 +13,10 @@ from knoll.dead_letters.letters import (
     read_dead_letters,
     read_letter,
 )
-from knoll.errors import NotFound
 from knoll.events import event_to_json
 from knoll.ports import Platform
 from knoll.records.dead_letter import Replay, list_wishes
+from knoll.views.ids import only_match
 
 __all__ = [
     "Happening",
@@ -84,7 +84,8 @@ def read_letters(platform: Platform, type: str = "") -> list[LetterView]:
 def find_letters(platform: Platform, wanted: Iterable[str]) -> list[LetterView]:
     """The letters of these ids or beginnings of ids, each once. Raises NotFound."""
     known, bucket = letter_ids(platform), platform.bucket
-    ids = dict.fromkeys(_find_id(one, known) for one in wanted)
+    fix = "knoll dlq list --all lists them"
+    ids = dict.fromkeys(only_match(one, known, "dead letter", fix) for one in wanted)
     return [_letter_view(read_letter(id, bucket)) for id in ids]
 
 
@@ -147,15 +148,3 @@ def _content(death: Death) -> dict[str, Any]:
     if death.event is not None:
         return {"event": event_to_json(without_trace(death.event))}
     return {"headers": dict(death.headers), "body": base64.b64encode(death.body).decode()}
-
-
-def _find_id(wanted: str, known: Sequence[str]) -> str:
-    matches = [wanted] if wanted in known else [id for id in known if id.startswith(wanted)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise NotFound(
-            f"dead letter {wanted!r}: {len(matches)} ids begin so: {', '.join(matches[:5])}",
-            fix="give more letters",
-        )
-    raise NotFound(f"dead letter {wanted!r}: no letter has that id", fix="knoll dlq list --all lists them")

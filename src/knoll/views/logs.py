@@ -1,4 +1,4 @@
-"""What the trainer of a run wrote: in files on this machine, in the logs of the Job's Pods on a cluster."""
+"""The output of a run's trainer: files on this machine, or logs of the Job's Pods on a cluster."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,10 +24,10 @@ class Logs(Protocol):
     """The logs of one run."""
 
     def read(self) -> list[tuple[str, str]]:
-        """What is there, oldest attempt first: where it was read, and the text."""
+        """Place and text of each log that is there, oldest attempt first."""
 
     def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
-        """The text as it comes, until the run is over and all is read."""
+        """The text as it comes, until the run is over and everything is read."""
 
 
 class FileLogs:
@@ -56,13 +56,12 @@ class FileLogs:
 
 
 class PodLogs:
-    """`Logs` of Pods. Nodes of one run write at the same time: a line names its Pod when there are
-    several."""
+    """`Logs` of Pods. Several nodes may write at the same time; then each line names its Pod."""
 
     def __init__(self, cluster: "KubernetesCluster", run: str) -> None:
         self._cluster, self._run = cluster, run
         self._lines: SimpleQueue[tuple[str, str | KnollError | None]] = SimpleQueue()
-        self._begun: dict[str, int] = {}  # lines that had come when the stream was opened
+        self._begun: dict[str, int] = {}  # lines read before the stream was opened
         self._counts: dict[str, int] = {}
         self._open: set[str] = set()
 
@@ -72,7 +71,7 @@ class PodLogs:
         return [(name, "".join(self._cluster.log(name))) for name in names]
 
     def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
-        """See `Logs.follow`. A stream that breaks is taken up where it was."""
+        """See `Logs.follow`. If a stream breaks, it goes on where it stopped."""
         while True:
             over = is_over()
             for pod in self._started():
@@ -89,7 +88,7 @@ class PodLogs:
         )
 
     def _listen(self, pod: Document) -> None:
-        """Read a Pod's log in the background, unless that goes on, or all of it is read."""
+        """Read a Pod's log in the background, unless it is being read or was read to its end."""
         name = pod["metadata"]["name"]
         if name in self._open or (name in self._counts and pod["status"]["phase"] != "Running"):
             return
@@ -109,14 +108,14 @@ class PodLogs:
         self._lines.put((name, end))
 
     def _close(self, name: str, error: KnollError | None) -> None:
-        """A stream that breaks is opened again, one that breaks at once is an error: so it is for those who
-        may not read logs."""
+        """Let a stream that broke be opened again. Raises its error if it broke before the first line, as for
+        users who may not read logs."""
         self._open.discard(name)
         if error is not None and self._counts[name] == self._begun[name]:
             raise error
 
     def _heard(self) -> Iterator[str]:
-        """What has been read since, for as long as it goes on without a pause."""
+        """The lines that were read since, until there is a pause."""
         while True:
             try:
                 name, line = self._lines.get(timeout=_PAUSE)

@@ -4,15 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import NotFound
 from knoll.models import readable_models
-from knoll.names import RUN_ID
 from knoll.ports import Platform
-from knoll.records.run import list_runs
 from knoll.views.expected import Expected, expected_runs
+from knoll.views.ids import list_run_ids
 from knoll.views.run import RunView, read_run, run_document
 
-__all__ = ["RunsView", "find_run_id", "list_run_ids", "look_at_runs", "read_runs", "runs_document"]
+__all__ = ["RunsView", "look_at_runs", "read_runs", "runs_document"]
 
 
 @dataclass(frozen=True)
@@ -59,32 +57,6 @@ def read_runs(
     ids = [id for number, id in enumerate(list_run_ids(platform, model)) if number < limit or id in also]
     views = [(known or {}).get(id) or read_run(platform, id) for id in ids]
     return sorted(views, key=lambda view: view.run.created_at, reverse=True)
-
-
-def list_run_ids(platform: Platform, model: str = "") -> list[str]:
-    """Ids of the runs of a model, or of all, newest record first."""
-    found = sorted(
-        list_runs(f"{model}-" if model else "", platform.bucket),
-        key=lambda one: (one[1].modified, one[1].uri),
-        reverse=True,
-    )
-    return [id for id, _ in found if (match := RUN_ID.fullmatch(id)) and model in ("", match[1])]
-
-
-def find_run_id(platform: Platform, wanted: str) -> str:
-    """The run id that `wanted` means: an id, a unique prefix of one, or a model's name for its newest run.
-    Raises NotFound."""
-    ids = list_run_ids(platform)
-    of_model = [id for id in ids if RUN_ID.sub(r"\1", id) == wanted]
-    matches = [wanted] if wanted in ids else of_model[:1] or [id for id in ids if id.startswith(wanted)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise NotFound(
-            f"run {wanted!r}: {len(matches)} runs begin like this: {', '.join(matches[:5])}",
-            fix="give more letters",
-        )
-    raise NotFound(f"run {wanted!r}: no run or model has that name", fix="knoll runs lists them")
 
 
 def runs_document(view: RunsView) -> dict[str, Any]:

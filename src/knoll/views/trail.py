@@ -11,10 +11,10 @@ from knoll.errors import NotFound
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, find_dataset
 from knoll.records.rollout import RolloutStep
+from knoll.views.ids import find_run_id
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_steps
 from knoll.views.run import RunView, read_run, run_document
-from knoll.views.runs import find_run_id
 from knoll.views.versions import VersionView, read_version, version_document, version_names
 
 __all__ = ["Trail", "read_trail", "trail_document"]

@@ -1,4 +1,4 @@
-"""Quantities as people read them: durations, sizes, metrics and ages, the same in every table."""
+"""Quantities as people read them: durations, sizes, metrics and ages."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
 
 
 def seconds_between(start: str, end: str | datetime) -> float | None:
-    """Seconds from one ISO 8601 time to another; None when a time is missing or unreadable."""
+    """Seconds from one ISO 8601 time to another; None if a time is missing or unreadable."""
     try:
         later = end if isinstance(end, datetime) else datetime.fromisoformat(end)
         return (later - datetime.fromisoformat(start)).total_seconds()
@@ -26,7 +26,7 @@ def seconds_between(start: str, end: str | datetime) -> float | None:
 
 
 def age(since: str, now: datetime) -> str:
-    """How long ago, as in kubectl; empty when the time is unknown."""
+    """How long ago, as in kubectl; "" if the time is unknown."""
     seconds = seconds_between(since, now)
     return "" if seconds is None else duration(seconds)
 

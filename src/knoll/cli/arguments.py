@@ -1,0 +1,20 @@
+"""Arguments that commands share, with their completion."""
+
+from typing import Annotated
+
+import typer
+
+from knoll.cli.completion import complete_event_types, complete_models
+
+__all__ = ["EventTypeOption", "ModelArgument"]
+
+ModelArgument = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)]
+EventTypeOption = Annotated[
+    str,
+    typer.Option(
+        "--type",
+        metavar="PREFIX",
+        help="Only types that begin like this.",
+        autocompletion=complete_event_types,
+    ),
+]
