@@ -1,1 +1,1 @@
-"""From an event that nobody took to an object that somebody can read."""
+"""Dead letters: events that no function took are kept, shown, and replayed."""

@@ -104,7 +104,7 @@ def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
 
 
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
-    """Write the record, whatever lies there. Raises StoreUnavailable."""
+    """Write the record, over an older one if there is one. Raises StoreUnavailable."""
     bucket.store.put(uri, record.encode(), content_type="application/json")
 
 
