@@ -21,7 +21,8 @@ from knoll import events
 from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
 from knoll.laptop.broker.ticker import PING
-from knoll.models import (
+from knoll.models import parse_model
+from knoll.models.spec import (
     DatasetSpec,
     GateSpec,
     LandedSpec,
@@ -29,7 +30,6 @@ from knoll.models import (
     RolloutSpec,
     ServingSpec,
     TrainingSpec,
-    parse_model,
 )
 from knoll.settings import Settings
 

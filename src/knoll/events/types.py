@@ -1,23 +1,5 @@
 """The types of events; `docs/events.md` says who sends which of them, and with what data."""
 
-__all__ = [
-    "DATASET_LANDED",
-    "OBJECT_CHANGED",
-    "OBJECT_CREATED",
-    "PREDICTOR_OBSERVED",
-    "ROLLOUT_CONTINUED",
-    "ROLLOUT_HELD",
-    "ROLLOUT_PROMOTED",
-    "ROLLOUT_ROLLEDBACK",
-    "ROLLOUT_SHIFTED",
-    "ROLLOUT_STARTED",
-    "TICK",
-    "TRAINING_FAILED",
-    "TRAINING_PROGRESSED",
-    "TRAINING_STARTED",
-    "TRAINING_SUCCEEDED",
-]
-
 OBJECT_CREATED = "com.amazonaws.s3.ObjectCreated:"  # a prefix: Put, Post, Copy, CompleteMultipartUpload
 OBJECT_CHANGED = "dev.knative.apiserver.resource.update"
 DATASET_LANDED = "dev.knoll.dataset.landed"

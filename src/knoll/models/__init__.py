@@ -5,28 +5,15 @@ field would train something else without a word.
 """
 
 from knoll.models.document import API_VERSION, KIND, parse_model, readable_models
-from knoll.models.spec import (
-    DatasetSpec,
-    GateSpec,
-    LandedSpec,
-    Model,
-    ModelSpec,
-    RolloutSpec,
-    ServingSpec,
-    TrainingSpec,
-)
+from knoll.models.spec import GateSpec, Model, ModelSpec, RolloutSpec
 
 __all__ = [
     "API_VERSION",
     "KIND",
-    "DatasetSpec",
     "GateSpec",
-    "LandedSpec",
     "Model",
     "ModelSpec",
     "RolloutSpec",
-    "ServingSpec",
-    "TrainingSpec",
     "parse_model",
     "readable_models",
 ]
