@@ -107,7 +107,7 @@ def installation(environment: Mapping[str, str]) -> Iterator[Place]:
                 store=store,
                 bucket=f"{name}-models",
                 data=f"{name}-data",
-                predictors=HttpPredictors(environment.get("GATEWAY_URL", ""), timeout=_PATIENCE),
+                predictors=HttpPredictors(environment.get("GATEWAY_URL", "")),
                 broker=ways.enter_context(_way(broker)),
                 notifications=ways.enter_context(
                     _way(f"http://knoll-notifications.{name}.svc.cluster.local/")

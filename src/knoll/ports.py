@@ -136,10 +136,17 @@ class Predictors(Protocol):
     """Requests to model servers."""
 
     def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+        self,
+        url: str,
+        model: str,
+        body: bytes,
+        *,
+        accept: str = "application/json",
+        is_replay: bool = False,
+        seconds: float = 300.0,
     ) -> Answer:
-        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start.
-        Never raises.
+        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start,
+        but no longer than `seconds`. Never raises.
 
         `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
         """

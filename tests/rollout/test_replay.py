@@ -11,7 +11,8 @@ import pytest
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
 from knoll.ports import Answer
 from knoll.rollout import handler
-from knoll.rollout.replay import REPLAY_REQUESTS, REPLAY_TIME, replay_part
+from knoll.rollout.decide import Replay
+from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
 from knoll.rollout.slot import slot_from_status
 from rollout.world import Replays, World, make_world, promote_first, with_policy
 
@@ -34,12 +35,21 @@ class Slow(Replays):
     before: Callable[[int], None] = _nothing
 
     def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+        self,
+        url: str,
+        model: str,
+        body: bytes,
+        *,
+        accept: str = "application/json",
+        is_replay: bool = False,
+        seconds: float = 300.0,
     ) -> Answer:
         assert self.world is not None
         number, self.sent = self.sent, self.sent + 1
-        self.world.time.move(self.seconds)
+        self.world.time.move(min(self.seconds, seconds))
         self.before(number)
+        if self.seconds > seconds:
+            return Answer(0, seconds, b"no answer", "text/plain", "")
         return super().predict(url, model, body, accept=accept, is_replay=is_replay)
 
 
@@ -144,8 +154,8 @@ def test_of_two_functions_at_once_one_goes_on(tmp_path: Path) -> None:
     slow.seconds = 0.0
     document = world.platform.cluster.get("Model", "digits")
     slot = slot_from_status(document["status"])
-    until = world.time.present + timedelta(seconds=1)
-    parts = [replay_part(document, slot, 60, "http://tagged", until, world.platform) for _ in range(2)]
+    until, step = world.time.present + timedelta(seconds=1), Replay(60, may_start=True)
+    parts = [replay_part(document, slot, step, "http://tagged", until, world.platform) for _ in range(2)]
     assert parts == [False, False]
     assert (slow.sent, world.status()["rollout"]["evidence"]["replayed"]) == (100, 50)
     assert world.sink.types().count(ROLLOUT_CONTINUED) == 1
@@ -155,7 +165,30 @@ def test_a_sweep_that_has_no_time_left_hands_the_replay_on(tmp_path: Path) -> No
     world, slow = make_trial(tmp_path)
     document = world.platform.cluster.get("Model", "digits")
     slot = slot_from_status(document["status"])
-    assert not replay_part(document, slot, 20, "http://tagged", world.time.present, world.platform)
+    now, step = world.time.present, Replay(20, may_start=True)
+    assert not replay_part(document, slot, step, "http://tagged", now, world.platform)
     assert slow.sent == 0
     assert world.sink.types()[-1] == ROLLOUT_CONTINUED
     assert world.platform.cluster.get("Model", "digits") == document
+
+
+def test_a_server_that_starts_slowly_is_asked_again_and_not_blamed(tmp_path: Path) -> None:
+    """The first answers would take a minute each: no pass waits for one, and none counts."""
+    world, slow = make_trial(tmp_path)
+    slow.seconds = 60.0
+
+    def start(number: int) -> None:
+        slow.seconds = 60.0 if number < 3 else 0.0
+
+    slow.before = start
+    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert world.status()["champion"] == "v000002"
+    assert world.status()["rollout"]["evidence"]["replayed"] == 40
+
+
+def test_a_server_that_never_answers_is_rolled_back_after_the_progress_deadline(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path, progressDeadline="2m")
+    slow.seconds = 600.0
+    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert world.status()["champion"] == "v000001"
+    assert "requests failed" in world.status()["quarantine"]["v000002"]

@@ -49,7 +49,14 @@ class Replays:
     status: int = 200
 
     def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+        self,
+        url: str,
+        model: str,
+        body: bytes,
+        *,
+        accept: str = "application/json",
+        is_replay: bool = False,
+        seconds: float = 300.0,
     ) -> Answer:
         assert is_replay
         return Answer(

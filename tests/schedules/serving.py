@@ -63,7 +63,14 @@ class Serving:
         )
 
     def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+        self,
+        url: str,
+        model: str,
+        body: bytes,
+        *,
+        accept: str = "application/json",
+        is_replay: bool = False,
+        seconds: float = 300.0,
     ) -> Answer:
         """`ports.Predictors`: the route answers as the version that it serves."""
         with suppress(NotFound):

@@ -10,21 +10,29 @@ from knoll.ports import Answer
 
 __all__ = ["HttpPredictors"]
 
+_CONNECT_SECONDS = 10.0
+
 
 class HttpPredictors:
-    """`ports.Predictors` over HTTP. Threads may share it. `timeout` in seconds covers a cold start; Knative
-    waits 300.
+    """`ports.Predictors` over HTTP. Threads may share it.
 
     With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and its Host header names the
     model server. Use it where the names of a cluster's services do not resolve.
     """
 
-    def __init__(self, gateway: str = "", *, timeout: float = 300.0) -> None:
+    def __init__(self, gateway: str = "") -> None:
         self._gateway = gateway
-        self._client = httpx.Client(timeout=httpx.Timeout(timeout, connect=10.0), trust_env=False)
+        self._client = httpx.Client(trust_env=False)
 
     def predict(
-        self, url: str, model: str, body: bytes, *, accept: str = "application/json", is_replay: bool = False
+        self,
+        url: str,
+        model: str,
+        body: bytes,
+        *,
+        accept: str = "application/json",
+        is_replay: bool = False,
+        seconds: float = 300.0,
     ) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
         headers = {"content-type": "application/json", "accept": accept} | (
@@ -34,7 +42,12 @@ class HttpPredictors:
         path = f"/v1/models/{quote(model, safe='')}:predict"
         started = time.perf_counter()
         try:
-            answer = self._client.post(base.rstrip("/") + path, content=body, headers={**headers, **host})
+            answer = self._client.post(
+                base.rstrip("/") + path,
+                content=body,
+                headers={**headers, **host},
+                timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = f"{type(error).__name__}: {error}".encode()
             return Answer(0, time.perf_counter() - started, reason, "text/plain", "")

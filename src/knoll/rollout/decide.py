@@ -46,9 +46,11 @@ class TrafficSeen:
 
 @dataclass(frozen=True)
 class Replay:
-    """Too few requests came: send this many samples to the candidate's own route."""
+    """Too few requests came: send this many samples to the candidate's own route. If it `may_start`, a
+    request without an answer in time is no failure: a server may have to start first."""
 
     requests: int
+    may_start: bool
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
     if missing <= 0:
         return _onwards(slot, policy)
     if policy.idle == "replay" and _age(slot.seen, now) >= _QUIET.total_seconds():
-        return Replay(missing)
+        return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
     return Hold(f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %")
 
 

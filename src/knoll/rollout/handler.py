@@ -143,7 +143,7 @@ def _take_step(
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now)
     if isinstance(step, Replay):
-        return replay_part(document, counted, step.requests, observed.tagged_url, until, platform)
+        return replay_part(document, counted, step, observed.tagged_url, until, platform)
     after = slot_after(counted, step, now.isoformat())
     if after != slot:
         write_slot(document, after, platform)

@@ -16,13 +16,15 @@ from knoll.errors import Conflict
 from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Answer, Document, Platform
 from knoll.records.samples import Sample, read_samples
+from knoll.rollout.decide import Replay
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import write_slot
 
-__all__ = ["REPLAY_REQUESTS", "REPLAY_TIME", "Part", "replay_part", "send_part"]
+__all__ = ["ANSWER_TIME", "REPLAY_REQUESTS", "REPLAY_TIME", "Part", "replay_part", "send_part"]
 
 REPLAY_REQUESTS = 50  # of one part, at most
-REPLAY_TIME = timedelta(seconds=20)  # for all parts of one call; a request that was sent is waited for
+REPLAY_TIME = timedelta(seconds=20)  # for all parts of one call
+ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which began before that time was over
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,15 @@ class Part:
 
 
 def replay_part(
-    document: Document, slot: Slot, count: int, url: str, until: datetime, platform: Platform
+    document: Document, slot: Slot, step: Replay, url: str, until: datetime, platform: Platform
 ) -> bool:
-    """Replay a part of `count` samples and write it into the slot; whether another pass is needed.
+    """Replay a part of the samples and write it into the slot; whether another pass is needed.
 
     `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If another function
     has moved the slot meanwhile, that one goes on.
     """
     name = document["metadata"]["name"]
-    part = send_part(name, slot.candidate, url, count, until, platform)
+    part = send_part(name, slot.candidate, url, step, until, platform)
     after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
     if part.sent and not _write_part(document, after, platform):
         return False
@@ -56,16 +58,22 @@ def replay_part(
     return part.sent > 0 and not part.is_cut
 
 
-def send_part(model: str, version: str, url: str, count: int, until: datetime, platform: Platform) -> Part:
-    """Send up to `count` samples of a version to the server at `url`: not more than a part has, and none that
-    would end after `until` if it takes as long as the slowest one before."""
+def send_part(model: str, version: str, url: str, step: Replay, until: datetime, platform: Platform) -> Part:
+    """Send samples of a version to the server at `url`: not more than a part has, and none that would end
+    after `until` if it takes as long as the slowest one before.
+
+    Each answer is waited for ANSWER_TIME at most.
+    """
     part, slowest = Part(), timedelta(0)
     samples = read_samples(model, version, platform.bucket)
-    for sample in islice(cycle(samples), count):
+    for sample in islice(cycle(samples), step.requests):
         began = platform.clock.now()
         if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:
             return replace(part, is_cut=True)
-        is_right = _is_right(_ask(model, url, sample, platform), version, sample)
+        answer = _ask(model, url, sample, platform)
+        if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
+            return replace(part, is_cut=True)
+        is_right = _is_right(answer, version, sample)
         part = Part(part.sent + 1, part.failed + (not is_right))
         slowest = max(slowest, platform.clock.now() - began)
     return part
@@ -88,7 +96,8 @@ def _write_part(document: Document, after: Slot, platform: Platform) -> bool:
 
 def _ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
     body = json.dumps({"instances": [sample.instance]}).encode()
-    return platform.predictors.predict(url, model, body, is_replay=True)
+    longest = ANSWER_TIME.total_seconds()
+    return platform.predictors.predict(url, model, body, is_replay=True, seconds=longest)
 
 
 def _is_right(answer: Answer, version: str, sample: Sample) -> bool:

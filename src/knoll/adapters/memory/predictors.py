@@ -21,6 +21,7 @@ class MemoryPredictors:
         *,
         accept: str = "application/json",
         is_replay: bool = False,  # noqa: ARG002
+        seconds: float = 300.0,  # noqa: ARG002
     ) -> Answer:
         """Keep the URL. The status is 0."""
         self.asked.append(url)
