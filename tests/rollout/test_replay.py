@@ -174,7 +174,7 @@ def test_a_sweep_that_has_no_time_left_hands_the_replay_on(tmp_path: Path) -> No
 
 def test_a_server_that_starts_slowly_is_asked_again_and_not_blamed(tmp_path: Path) -> None:
     """The first answers would take a minute each: no pass waits for one, and none counts."""
-    world, slow = make_trial(tmp_path)
+    world, slow = make_trial(tmp_path, progressDeadline="10m")
     slow.seconds = 60.0
 
     def start(number: int) -> None:
@@ -184,6 +184,38 @@ def test_a_server_that_starts_slowly_is_asked_again_and_not_blamed(tmp_path: Pat
     assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
     assert world.status()["champion"] == "v000002"
     assert world.status()["rollout"]["evidence"]["replayed"] == 40
+
+
+def test_ticks_to_a_server_that_never_answers_start_no_chains_of_calls(tmp_path: Path) -> None:
+    """Otherwise each tick would add a call that wakes itself until the progress deadline."""
+    world, slow = make_trial(tmp_path, progressDeadline="1h")
+    slow.seconds = 600.0
+    ticks = 5
+    for _ in range(ticks):
+        before = world.sink.types().count(ROLLOUT_CONTINUED)
+        handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
+        woken = world.sink.types().count(ROLLOUT_CONTINUED) - before
+        assert woken <= 1
+        if woken:
+            handler.handle(world.sink.taken[-1], world.platform)
+    assert slow.sent == ticks
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 0
+
+
+def test_a_server_that_stops_to_answer_wakes_one_more_call(tmp_path: Path) -> None:
+    """What was counted before is written, so that the call which is woken begins after it."""
+    world, slow = make_trial(tmp_path, progressDeadline="1h")
+
+    def stop(number: int) -> None:
+        slow.seconds = 5.0 if number == 0 else 600.0
+
+    slow.before = stop
+    for _ in range(2):
+        handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
+    assert world.status()["rollout"]["evidence"]["replayed"] == 1
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 1
+    handler.handle(world.sink.taken[-1], world.platform)
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 1
 
 
 def test_a_server_that_never_answers_is_rolled_back_after_the_progress_deadline(tmp_path: Path) -> None:

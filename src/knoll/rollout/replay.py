@@ -29,11 +29,13 @@ ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which beg
 
 @dataclass(frozen=True)
 class Part:
-    """How many samples were sent, how many of them failed, and whether others are left to be sent."""
+    """How many samples were sent, how many of them failed, whether others are left to be sent, and whether
+    they are left because the server did not answer."""
 
     sent: int = 0
     failed: int = 0
     is_cut: bool = False
+    has_no_answer: bool = False
 
 
 def replay_part(
@@ -41,15 +43,15 @@ def replay_part(
 ) -> bool:
     """Replay a part of the samples and write it into the slot; whether another pass is needed.
 
-    `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If another function
-    has moved the slot meanwhile, that one goes on.
+    `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If the server answered
+    nothing at all, the next tick goes on. If another function has moved the slot meanwhile, that one goes on.
     """
     name = document["metadata"]["name"]
     part = send_part(name, slot.candidate, url, step, until, platform)
     after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
     if part.sent and not _write_part(document, after, platform):
         return False
-    if part.is_cut:
+    if part.is_cut and (part.sent or not part.has_no_answer):
         source, now = platform.settings.source, platform.clock.now()
         data = {"model": name}
         platform.events.publish(
@@ -72,7 +74,7 @@ def send_part(model: str, version: str, url: str, step: Replay, until: datetime,
             return replace(part, is_cut=True)
         answer = _ask(model, url, sample, platform)
         if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
-            return replace(part, is_cut=True)
+            return replace(part, is_cut=True, has_no_answer=True)
         is_right = _is_right(answer, version, sample)
         part = Part(part.sent + 1, part.failed + (not is_right))
         slowest = max(slowest, platform.clock.now() - began)
