@@ -85,6 +85,20 @@ def test_reports_of_the_candidate_and_the_champion_are_kept_and_no_others(world:
     assert (evidence["requests"], "instances" in evidence) == (7, False)
 
 
+def test_the_last_report_of_the_champion_before_is_kept(world: World) -> None:
+    """Its predictor sends it when it ends, after the promotion."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    for requests in (20, 40):
+        world.observe("v000002", requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["previous"]) == ("v000002", "v000001")
+    world.observe("v000001", 35)
+    assert reports(world, "v000001")["pod-v000001"] == (35, 0)
+
+
 def reports(world: World, version: str) -> dict[str, tuple[int, int]]:
     found = find_reports("digits", version, world.platform.bucket)
     return {name: (one.requests, one.errors) for name, one in found.items()}

@@ -40,11 +40,15 @@ def read_report(model: str, event: Event) -> Report:
 
 
 def keep_report(model: str, event: Event, platform: Platform) -> bool:
-    """Keep the report of a predictor of the candidate or champion; whether the rollout may go on by it. A
-    report of another version is dropped. Raises NotFound if there is no such Model."""
+    """Keep the report of a predictor; whether the rollout may go on by it.
+
+    Reports of the candidate, the champion and the previous champion are kept, because a predictor still sends
+    its last one after a promotion. A report of another version is dropped. Raises NotFound if
+    there is no such Model.
+    """
     report = read_report(model, event)
     slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
-    if not report.version or report.version not in (slot.candidate, slot.champion):
+    if not report.version or report.version not in (slot.candidate, slot.champion, slot.previous):
         return False
     write_report(report, platform.bucket)
     return report.version == slot.candidate and slot.phase in ("Canary", "Baking")
