@@ -19,7 +19,6 @@ from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
 __all__ = [
     "INSTANCE",
     "Report",
-    "evidence_of_all_uri",
     "evidence_uri",
     "find_reports",
     "load_report",
@@ -51,11 +50,6 @@ class Report(Record):
 
 
 load_report = reader(Report, "report of a predictor")
-
-
-def evidence_of_all_uri(root: str) -> str:
-    """Where the reports of all models are."""
-    return join(root, "evidence", "")
 
 
 def evidence_uri(root: str, model: str, version: str) -> str:
