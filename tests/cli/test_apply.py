@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli.declared import Knoll, Records
+from knoll.families import FAMILIES
 from knoll.ports import Platform
 
 FAULTY = """
@@ -56,7 +57,7 @@ def test_lists_every_fault_of_every_document_with_its_place(
         assert part in first
     for part in (
         "metadata.name",
-        "there is no family 'gan' (one of: dcgan",
+        f"there is no family 'gan' (one of: {', '.join(sorted(FAMILIES))})",
         "lies in the model bucket",
         "Fix: ",
     ):
