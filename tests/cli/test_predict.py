@@ -31,7 +31,7 @@ class Answers(BaseHTTPRequestHandler):
             if is_picture
             else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
         )
-        self.send_response(500 if request["instances"] == ["bad"] else 200)
+        self.send_response({"bad": 500, "odd": 400}.get(str(request["instances"][0]), 200))
         self.send_header("content-type", "image/png" if is_picture else "application/json")
         self.send_header("x-model-version", "v000003")
         self.send_header("content-length", str(len(body)))
@@ -100,6 +100,18 @@ def test_a_seed_asks_for_a_picture_and_saves_it(knoll: Knoll, server: Server, tm
     assert (tmp_path / "x.png").read_bytes() == PNG
 
 
+def test_a_faulty_instance_is_told_with_the_places_that_show_a_right_one(
+    knoll: Knoll, server: Server, platform: Platform
+) -> None:
+    """HTTP 400 says that the request is wrong, so the rollout is no help."""
+    refused = knoll("predict", "digits", "-", stdin='["odd"]')
+    assert refused.exit_code == 1
+    assert "HTTP 400" in refused.stderr
+    assert "docs/families/image-classifier.md" in refused.stderr
+    assert f"{platform.bucket.root}/models/digits/v000003/samples.json" in refused.stderr
+    assert "rollout" not in refused.stderr
+
+
 def test_what_cannot_be_asked_is_told(
     knoll: Knoll, server: Server, platform: Platform, tmp_path: Path
 ) -> None:
@@ -111,6 +123,7 @@ def test_what_cannot_be_asked_is_told(
     refused = knoll("predict", "digits", "-", stdin='["bad"]')
     assert refused.exit_code == 1
     assert "HTTP 500" in refused.stderr
+    assert "knoll rollout status digits" in refused.stderr
     platform.cluster.delete("InferenceService", "digits")
     assert knoll("predict", "digits", "--seed", "1").exit_code == 4
     assert "knoll models lists them" in knoll("predict", "digit", "--seed", "1").stderr

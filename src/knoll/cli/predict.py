@@ -16,6 +16,7 @@ from knoll.errors import KnollError, NotFound
 
 if TYPE_CHECKING:
     from knoll.ports import Answer, Platform
+    from knoll.views.models import ModelView
 
 __all__ = ["ask", "curl_line", "predict"]
 
@@ -65,7 +66,8 @@ def ask(
     is an error."""
     from knoll.views.models import find_model
 
-    base = find_model(platform, model).base_url
+    view = find_model(platform, model)
+    base = view.base_url
     if not base:
         raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
     answer = platform.predictors.predict(base, model, json.dumps(request).encode(), accept=accept)
@@ -74,9 +76,20 @@ def ask(
         what = f"HTTP {answer.status}" if answer.status else "no answer"
         raise KnollError(
             f"predict {model}: {what} from {base}: {reason}",
-            fix=f"knoll rollout status {model}; knoll models",
+            fix=_fix(view, answer, platform),
         )
     return answer
+
+
+def _fix(model: "ModelView", answer: "Answer", platform: "Platform") -> str:
+    """What helps against an error: if the request is faulty, the places that show a right one."""
+    from knoll.records.samples import samples_uri
+
+    version = answer.version or model.champion
+    if answer.status != 400 or not version:
+        return f"knoll rollout status {model.name}; knoll models"
+    samples = samples_uri(platform.bucket.root, model.name, version)
+    return f"docs/families/{model.family}.md says what an instance looks like; {samples} has examples"
 
 
 def curl_line(url: str, model: str, request: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.manifest import version_uri
 
-__all__ = ["SAMPLES", "Sample", "encode_samples", "load_samples", "read_samples"]
+__all__ = ["SAMPLES", "Sample", "encode_samples", "load_samples", "read_samples", "samples_uri"]
 
 SAMPLES = "samples.json"
 
@@ -42,4 +42,9 @@ def load_samples(body: bytes) -> Sequence[Sample]:
 
 def read_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample]:
     """The samples of a version. Raises NotFound if it has none."""
-    return load_samples(bucket.store.get(join(version_uri(bucket.root, model, version), SAMPLES)))
+    return load_samples(bucket.store.get(samples_uri(bucket.root, model, version)))
+
+
+def samples_uri(root: str, model: str, version: str) -> str:
+    """URI of the samples of a version."""
+    return join(version_uri(root, model, version), SAMPLES)
