@@ -1,10 +1,10 @@
 """`make docs`: fill the blocks of the pages that are made from the code.
 
-A block begins with `<!-- generated: NAME ARGUMENT -->` and ends with `<!-- end -->`. NAME is one of `BLOCKS`.
+A block begins with `<!-- generated: NAME ARGUMENT -->` and ends with `<!-- end -->`, each at the start of a
+line. NAME is one of `BLOCKS`.
 `--check` writes nothing, and fails if a page is not as it would be written.
 """
 
-import ast
 import re
 import sys
 import textwrap
@@ -19,15 +19,17 @@ from typer.main import get_command
 
 from fields import bounds, fields_table, table
 from knoll.cli.app import app
-from knoll.families import find_family
+from knoll.families import FAMILIES, find_family
+from knoll.families.base import FamilyConfig
 from knoll.models import ModelSpec
 from knoll.settings import Settings
+from quotes import attributes, code, methods, whole_file
 
 __all__ = ["BLOCKS", "commands", "fill", "main", "pages", "variables"]
 
 ROOT = Path(__file__).parents[1]
 
-_BLOCK = re.compile(r"(<!-- generated: (\w+) ?(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"^(<!-- generated: (\w+) ?([^\n]*?) -->\n).*?^(<!-- end -->)", re.DOTALL | re.MULTILINE)
 _PLACES = {"laptop: ": "On a laptop", "cluster: ": "On a cluster", "": "Everywhere"}
 
 
@@ -149,6 +151,17 @@ def _family(name: str) -> str:
     return f"{fields_table(family.config_type)}\n\nMetrics for the gate: {metrics}."
 
 
+def _base_config(_: str) -> str:
+    """The table of the fields that the config of each family has."""
+    return fields_table(FamilyConfig)
+
+
+def _families(_: str) -> str:
+    """The families by name, with links for a page at the root."""
+    links = ", ".join(f"[`{name}`](docs/families/{name}.md)" for name in sorted(FAMILIES))
+    return f"[Families](docs/families/index.md): {links}"
+
+
 def _arguments(annotation: Any) -> tuple[Any, ...]:
     return getattr(annotation, "__args__", ())
 
@@ -161,42 +174,6 @@ def _layers(_: str) -> str:
     """The import contract, as pyproject.toml has it."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     return "\n".join(["```text", *contracts[0]["layers"], "```"])
-
-
-def _file(argument: str) -> str:
-    """A file of the repository, whole."""
-    path, _, language = argument.partition(" ")
-    return f"```{language}\n{(ROOT / path).read_text(encoding='utf-8').rstrip()}\n```"
-
-
-def _code(argument: str) -> str:
-    """Classes and functions of a module, in the order of the module: its path, then their names."""
-    path, *names = argument.split()
-    text = (ROOT / path).read_text(encoding="utf-8")
-    found = [
-        ast.get_source_segment(text, one) for one in ast.parse(text).body if getattr(one, "name", "") in names
-    ]
-    if len(found) < len(names):
-        raise ValueError(f"{path} lacks one of {names}")
-    return "```python\n" + "\n\n\n".join(map(str, found)) + "\n```"
-
-
-def _methods(argument: str) -> str:
-    """A table of the public methods in some modules, each with the first sentence of its docstring."""
-    folder, *modules = argument.split()
-    rows = [
-        (f"`{one.name}`", f"`{name}.py`", _first_sentence(one), "" if one.decorator_list else "yes")
-        for name in modules
-        for kind in ast.parse((ROOT / folder / f"{name}.py").read_text(encoding="utf-8")).body
-        if isinstance(kind, ast.ClassDef) and kind.name.endswith("Part")
-        for one in kind.body
-        if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
-    ]
-    return table(("method", "in", "what it returns or does", "has a default"), rows)
-
-
-def _first_sentence(function: ast.FunctionDef) -> str:
-    return " ".join((ast.get_docstring(function) or "").split()).partition(". ")[0].rstrip(".")
 
 
 def _decisions(_: str) -> str:
@@ -218,10 +195,13 @@ BLOCKS: Mapping[str, Callable[[str], str]] = {
     "commands": _commands,
     "model": _model,
     "family": _family,
+    "families": _families,
+    "base_config": _base_config,
     "layers": _layers,
-    "file": _file,
-    "code": _code,
-    "methods": _methods,
+    "file": whole_file,
+    "code": code,
+    "methods": methods,
+    "attributes": attributes,
     "decisions": _decisions,
 }
 

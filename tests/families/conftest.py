@@ -1,13 +1,41 @@
-"""Real data: the UCI digits, as the example writes them. One thread, because more slow each other down on a
-busy machine."""
+"""What tests of families share: a platform that trains one, and real data: the UCI digits, as the example
+writes them. One thread, because more slow each other down on a busy machine."""
 
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from families.trainings import Trained, Training, train_once
+from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.cluster import MemoryCluster
+from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.store import MemoryStore
+from knoll.adapters.predictors_http import HttpPredictors
+from knoll.families import FAMILIES
+from knoll.families.base import Family
+from knoll.ports import Platform
+from knoll.settings import Settings
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "data.py"
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """Train a family once: its class, the config as a Model has it, and the files by key. The family needs no
+    line in `FAMILIES` yet."""
+    clock, settings = MemoryClock(), Settings(home=tmp_path)
+    cluster = MemoryCluster(settings.namespace, clock)
+    platform = Platform(MemoryStore(), cluster, MemoryEvents(), HttpPredictors(), clock, settings)
+
+    def run(family: type[Family[Any]], config: Mapping[str, Any], files: Mapping[str, bytes]) -> Training:
+        monkeypatch.setitem(FAMILIES, family.name, f"{family.__module__}:{family.__name__}")
+        return train_once(family.name, config, files, platform)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,6 @@ __all__ = [
 class Family(DataPart[ConfigT], LearningPart[ConfigT], ExportPart[ConfigT], Generic[ConfigT]):
     """One kind of model: `class Rain(Family[RainConfig])`. `config_type` is the class of its config."""
 
-    name: str
+    name: str  # what `spec.family` says; `FAMILIES` and the docs page have the same name
     task: str  # as the Hugging Face hub names it, for the model card: image-classification, ...
-    metrics: tuple[str, ...]  # the names that `score` gives, and that a gate can ask for
+    metrics: tuple[str, ...]  # the names that `score` returns, and that a gate can ask for

@@ -32,7 +32,7 @@ class Examples:
 class DataPart(ABC, Generic[ConfigT]):
     """Makes examples of files."""
 
-    config_type: type[ConfigT]
+    config_type: type[ConfigT]  # the class of the config
 
     def configure(self, config: Mapping[str, Any]) -> ConfigT:
         """Check spec.training.config and fill in defaults. Raises InvalidModel."""
@@ -40,7 +40,12 @@ class DataPart(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def examples(self, files: Files, config: ConfigT) -> Examples:
-        """Decode and split the data, the same way each time. Raises InvalidData that names the file."""
+        """Decode and split the data, the same way each time. Raises InvalidData that names the file.
+
+        `files` has the dataset's objects, sorted by key. A key is relative to the prefix. The members of a
+        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Marker, manifest and
+        folder keys are not among them, and hidden files only if a manifest lists them.
+        """
 
 
 def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> Examples:

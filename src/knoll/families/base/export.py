@@ -38,8 +38,8 @@ class ExportPart(Generic[ConfigT]):
     answers are plain numbers, its samples are held-out examples. `inputs` and `outputs` name the tensors.
     """
 
-    inputs: tuple[str, ...] = ("input",)
-    outputs: tuple[str, ...] = ("output",)
+    inputs: tuple[str, ...] = ("input",)  # names of the first columns of a batch, the network's arguments
+    outputs: tuple[str, ...] = ("output",)  # names of the tensors that the network returns
 
     def export(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Export:
         """What is served."""

@@ -1,0 +1,75 @@
+"""Blocks that quote the source: files, classes, and tables of what they have."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from fields import table
+
+__all__ = ["attributes", "code", "methods", "whole_file"]
+
+ROOT = Path(__file__).parents[1]
+
+
+def whole_file(argument: str) -> str:
+    """A file of the repository: its path, then its language."""
+    path, _, language = argument.partition(" ")
+    return f"```{language}\n{_read(path).rstrip()}\n```"
+
+
+def code(argument: str) -> str:
+    """The imports of a module, then some of its classes and functions in its order: its path, then their
+    names."""
+    path, *names = argument.split()
+    text = _read(path)
+    body = ast.parse(text).body
+    imports = [one for one in body if isinstance(one, (ast.Import, ast.ImportFrom))]
+    lines = text.splitlines()[imports[0].lineno - 1 : imports[-1].end_lineno]
+    found = [ast.get_source_segment(text, one) for one in body if getattr(one, "name", "") in names]
+    if len(found) < len(names):
+        raise ValueError(f"{path} lacks one of {names}")
+    return "```python\n" + "\n\n\n".join(["\n".join(lines), *map(str, found)]) + "\n```"
+
+
+def methods(argument: str) -> str:
+    """A table of the public methods of a family's parts, each with the first sentence of its docstring."""
+    rows = [
+        (f"`{one.name}`", f"`{name}.py`", _first_sentence(one), "" if one.decorator_list else "yes")
+        for name, kind in _parts(argument)
+        for one in kind.body
+        if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
+    ]
+    return table(("method", "in", "what it returns or does", "has a default"), rows)
+
+
+def attributes(argument: str) -> str:
+    """A table of the attributes of a family's parts, each with its comment."""
+    folder, *_ = argument.split()
+    rows = [
+        (
+            f"`{ast.unparse(one.target)}`",
+            _read(f"{folder}/{name}.py").splitlines()[one.lineno - 1].partition("  # ")[2],
+            f"`{ast.unparse(one.value)}`" if one.value else "required",
+        )
+        for name, kind in _parts(argument)
+        for one in kind.body
+        if isinstance(one, ast.AnnAssign)
+    ]
+    return table(("attribute", "meaning", "default"), rows)
+
+
+def _parts(argument: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """The classes that a family derives from, each with its module: a folder, then modules."""
+    folder, *modules = argument.split()
+    for name in modules:
+        for one in ast.parse(_read(f"{folder}/{name}.py")).body:
+            if isinstance(one, ast.ClassDef) and (one.name == "Family" or one.name.endswith("Part")):
+                yield name, one
+
+
+def _first_sentence(function: ast.FunctionDef) -> str:
+    return " ".join((ast.get_docstring(function) or "").split()).partition(". ")[0].rstrip(".")
+
+
+def _read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
