@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from knoll.models.units import as_duration
+
 __all__ = ["bounds", "fields_table", "table"]
 
 _RANGES = {
@@ -84,19 +86,12 @@ def bounds(kind: type[BaseModel], name: str) -> str:
 def _default(schema: Mapping[str, Any]) -> str:
     default = schema.get("default")
     if default is None:
-        return ""
+        return f"none: {schema['none']}" if "none" in schema else ""
     if schema.get("unit") == "duration":
-        return f"`{_duration(default)}`"
+        return f"`{as_duration(default)}`"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     return f"`{default}`"
-
-
-def _duration(seconds: float) -> str:
-    for size, letter in ((3600, "h"), (60, "m")):
-        if seconds and seconds % size == 0:
-            return f"{seconds / size:g}{letter}"
-    return f"{seconds:g}s"
 
 
 def _number(value: float) -> str:

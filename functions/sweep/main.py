@@ -1,4 +1,4 @@
-"""Find and do every step that a lost event left undone."""
+"""Do every step that is due, or that a lost event left undone."""
 
 import functions_framework
 from flask import Request, Response

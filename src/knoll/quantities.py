@@ -1,11 +1,11 @@
-"""Kubernetes quantities: amounts of a resource, such as 2, 500m or 2Gi."""
+"""Amounts: Kubernetes quantities such as 2, 500m or 2Gi, and counts in words."""
 
 import re
 from decimal import Decimal
 
 from knoll.errors import Rejected
 
-__all__ = ["GPU", "is_quantity", "parse_quantity"]
+__all__ = ["GPU", "counted", "is_quantity", "parse_quantity"]
 
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
 
@@ -13,6 +13,11 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}
 _FACTORS |= {letter: Decimal(1000) ** power for power, letter in enumerate("MGTPE", 2)}
 _FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("MGTPE", 2)}
+
+
+def counted(number: int, thing: str) -> str:
+    """1, "file" -> "1 file"; 2, "file" -> "2 files"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def is_quantity(text: str) -> bool:

@@ -85,7 +85,9 @@ def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> 
         ({"a": 0}, 29, "", False),
         ({"a": 0}, 30, "", True),
         ({"a": 0, "b": 20}, 45, "", False),
-        ({"a": 0, "b": 590}, 601, "", True),  # the first change has waited long enough
+        ({"a": 0, "b": 590}, 601, "", True),  # the oldest change has waited long enough
+        ({"a": 590}, 601, "", False),  # an overwritten object has the age of its last write
+        ({"a": 0}, 30, "ab", True),  # a removal does not wait
         ({"a": 0, "b": 590}, 601, "a", False),  # only b is new since the last landing
         ({"a": 590, "b": 0}, 601, "ab", False),  # the same bytes again are no change
     ],
@@ -113,9 +115,11 @@ def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: st
     else:
         assert isinstance(verdict, Waiting)
         assert (
-            f"{5 - len(before)} changed; waiting for 30 s without a change or 3 changed objects"
+            f"5 objects are there, {5 - len(before)} changed; waiting for 30s without a write"
             in verdict.reason
         )
+        assert ("or until the oldest change is 10m old" in verdict.reason) is (before != "abcde")
+        assert verdict.reason.endswith(", or for 3 changed objects")
 
 
 def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:

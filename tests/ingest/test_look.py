@@ -3,16 +3,14 @@
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
-from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
-from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.ingest.look import dataset_status, look
 from knoll.ingest.verdict import Landed, Waiting
@@ -20,7 +18,6 @@ from knoll.models import Model, parse_model
 from knoll.ports import Platform
 from knoll.records.checksums import checksums_uri
 from knoll.records.dataset import dataset_uri
-from knoll.settings import Settings
 
 PREFIX = "s3://data/digits/"
 ROOT = "s3://knoll-models"
@@ -88,11 +85,10 @@ class World:
         return verdict
 
 
-def world(home: Path, **landed: object) -> World:
+def world(**landed: object) -> World:
     time = MemoryClock()
     store = CountingStore(time)
-    cluster, events = MemoryCluster("default", time), MemoryEvents(before=refuse)
-    platform = Platform(store, cluster, events, HttpPredictors(), time, Settings(home=home))
+    platform = memory_platform(time, store=store, events=MemoryEvents(before=refuse))
     document = {
         "apiVersion": "knoll.dev/v1alpha1",
         "kind": "Model",
@@ -113,9 +109,9 @@ def reason(verdict: Landed | Waiting) -> str:
     return verdict.reason
 
 
-def test_each_object_of_a_manifest_is_read_once_and_again_only_when_it_is_another(tmp_path: Path) -> None:
+def test_each_object_of_a_manifest_is_read_once_and_again_only_when_it_is_another() -> None:
     """The sha256 that is wanted is that of the bytes; what nobody lists is not read at all."""
-    here = world(tmp_path, when="manifest")
+    here = world(when="manifest")
     here.upload(a="one", b="two", c="not listed")
     here.manifest(a="one", b="two")
     assert names(here.look()) == "ab"
@@ -132,8 +128,8 @@ def test_each_object_of_a_manifest_is_read_once_and_again_only_when_it_is_anothe
     assert here.store.read == ["manifest.json"]
 
 
-def test_a_large_object_is_read_in_parts_and_an_empty_one_not_at_all(tmp_path: Path) -> None:
-    here = world(tmp_path, when="manifest")
+def test_a_large_object_is_read_in_parts_and_an_empty_one_not_at_all() -> None:
+    here = world(when="manifest")
     bodies = {"large": "x" * (20 * 2**20), "empty": ""}
     here.upload(**bodies)
     here.manifest(**bodies)
@@ -141,16 +137,16 @@ def test_a_large_object_is_read_in_parts_and_an_empty_one_not_at_all(tmp_path: P
     assert here.store.read == ["manifest.json", "large", "large", "large"]
 
 
-def test_a_look_reads_for_some_seconds_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_a_look_reads_for_some_seconds_and_the_next_one_goes_on() -> None:
     """However much there is to read, a look ends, some of it is done, and it says how much is left."""
-    here = world(tmp_path, when="manifest")
+    here = world(when="manifest")
     bodies = {f"{number:02d}": str(number) for number in range(20)}
     here.upload(**bodies)
     here.manifest(**bodies)
     here.time.step = 3.0
     left = [20]
     while isinstance(verdict := here.look(), Waiting):
-        assert f"the sha256 of {len(verdict.unread)} is still to be read" in here.status["reason"]
+        assert f"the sha256 of {len(verdict.unread)} of 20 is still to be read" in here.status["reason"]
         assert len(verdict.unread) < left[-1]
         left.append(len(verdict.unread))
     assert len(left) > 3
@@ -158,17 +154,17 @@ def test_a_look_reads_for_some_seconds_and_the_next_one_goes_on(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("record", [b"", b"{}", b"[1, 2]", b'[["a"]]', b"null"])
-def test_a_record_of_sha256_that_nobody_understands_is_made_again(tmp_path: Path, record: bytes) -> None:
-    here = world(tmp_path, when="manifest")
+def test_a_record_of_sha256_that_nobody_understands_is_made_again(record: bytes) -> None:
+    here = world(when="manifest")
     here.upload(a="one")
     here.manifest(a="one")
     here.store.put(checksums_uri(ROOT, "digits"), record)
     assert names(here.look()) == "a"
 
 
-def test_who_only_watches_reads_no_data(tmp_path: Path) -> None:
+def test_who_only_watches_reads_no_data() -> None:
     """What is not known yet is said to be unread, and nothing is written."""
-    here = world(tmp_path, when="manifest")
+    here = world(when="manifest")
     here.upload(a="one")
     here.manifest(a="one")
     before = list(here.store.list(f"{ROOT}/"))
@@ -177,9 +173,9 @@ def test_who_only_watches_reads_no_data(tmp_path: Path) -> None:
     assert list(here.store.list(f"{ROOT}/")) == before
 
 
-def test_deleting_objects_under_a_marker_is_no_new_dataset_until_it_is_written_again(tmp_path: Path) -> None:
+def test_deleting_objects_under_a_marker_is_no_new_dataset_until_it_is_written_again() -> None:
     """Whatever has landed before: the same data twice, with other data between, included."""
-    here = world(tmp_path)
+    here = world()
     here.marked(a="1", b="2", c="3")
     assert names(here.look()) == "abc"
     here.marked(a="other")
@@ -194,10 +190,8 @@ def test_deleting_objects_under_a_marker_is_no_new_dataset_until_it_is_written_a
 
 
 @pytest.mark.parametrize("keeps_status", [True, False])
-def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(
-    tmp_path: Path, keeps_status: bool
-) -> None:
-    here = world(tmp_path)
+def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(keeps_status: bool) -> None:
+    here = world()
     here.marked(a="1", b="2")
     assert names(here.look()) == "ab"
     here.status = here.status if keeps_status else {}
@@ -205,10 +199,10 @@ def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(
     assert reason(here.look()).startswith("objects are gone")
 
 
-def test_data_that_landed_and_stays_costs_one_listing(tmp_path: Path) -> None:
+def test_data_that_landed_and_stays_costs_one_listing() -> None:
     """However often data has landed before: a tick asks for the prefix, and for nothing else."""
     for when in ("marker", "quiet"):
-        here = world(tmp_path, when=when)
+        here = world(when=when)
         here.marked(a="1")
         here.time.move(60)
         here.look()
@@ -216,11 +210,9 @@ def test_data_that_landed_and_stays_costs_one_listing(tmp_path: Path) -> None:
         assert here.store.listed == [PREFIX]
 
 
-def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_landed_before(
-    tmp_path: Path,
-) -> None:
+def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_landed_before() -> None:
     """A, B, A, and one more object: of the two that are there one has changed, so two are not enough yet."""
-    here = world(tmp_path, when="quiet", quiet="30s", maxObjects=2)
+    here = world(when="quiet", quiet="30s", maxObjects=2)
     for body in ("1", "2", "1"):
         here.upload(a=body)
         here.time.move(60)
@@ -232,11 +224,11 @@ def test_quiet_counts_what_has_changed_since_the_last_landing_even_if_that_lande
     assert names(here.look()) == "abc"
 
 
-def test_the_status_stays_while_one_object_after_the_other_lands(tmp_path: Path) -> None:
+def test_the_status_stays_while_one_object_after_the_other_lands() -> None:
     """Where each object is a dataset, ten thousand of them must not be ten thousand writes of the Model."""
-    here = world(tmp_path, when="object")
+    here = world(when="object")
     shown = []
     for name in "ab":
         here.upload(**{name: name})
         shown.append(dataset_status(here.model, look(here.model, here.platform, PREFIX + name), {}))
-    assert shown[0] == shown[1] == {"state": "Landed", "reason": "1 objects"}
+    assert shown[0] == shown[1] == {"state": "Landed", "reason": "1 object"}

@@ -63,14 +63,18 @@ def test_the_data_lands_when_all_that_is_listed_is_there_with_its_sha256() -> No
         (
             listing("a"),
             {},
-            "1 objects are there, the manifest s3://data/digits/manifest.json is not: write it last",
+            "1 object is there, the manifest s3://data/digits/manifest.json is not: write it last",
         ),
         (
             listing("a", "manifest.json"),
             read(a=ONE),
             "s3://data/digits/b is in the manifest and not in the bucket: upload what",
         ),
-        (listing("manifest.json"), {}, "a is in the manifest and not in the bucket; 1 more differ: upload"),
+        (
+            listing("manifest.json"),
+            {},
+            "a is in the manifest and not in the bucket (the first of 2 faults): upload",
+        ),
         (
             listing("a", "b", "manifest.json", size=4),
             {},
@@ -103,7 +107,7 @@ def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
     )
     assert isinstance(found, Waiting)
     assert [one.uri for one in found.unread] == [PREFIX + "a"]
-    assert "the sha256 of 1 is still to be read" in found.reason
+    assert "the sha256 of 1 of 2 is still to be read" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,19 @@
 """Where and why a `quiet` dataset waits: ingest decides, and each view shows its words."""
 
-from pathlib import Path
-
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
-from knoll.adapters.memory.cluster import MemoryCluster
-from knoll.adapters.memory.events import MemoryEvents
-from knoll.adapters.memory.store import MemoryStore
-from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.memory.platform import memory_platform
 from knoll.events import TICK, new_event
 from knoll.ingest import handler
 from knoll.ports import Platform
-from knoll.settings import Settings
 from knoll.views.description import description_document, read_description
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
 from knoll.views.runs import RunsView, look_at_runs
 from support.models import model_document
 
-WHY = "1 objects are there, 1 changed; waiting for 30 s without a change"
+WHY = "1 object is there, 1 changed; waiting for 30s without a write, or until the oldest change is 10m old"
 
 
 @pytest.fixture
@@ -30,12 +24,10 @@ def clock() -> MemoryClock:
 @pytest.fixture
 def platform(clock: MemoryClock) -> Platform:
     """A model whose only object was written ten seconds ago."""
-    cluster = MemoryCluster("default", clock)
-    cluster.create(model_document(landed={"when": "quiet", "quiet": "30s"}))
-    store = MemoryStore(clock.now)
-    store.put("s3://data/digits/0/a.png", b"a")
+    platform = memory_platform(clock)
+    platform.cluster.create(model_document(landed={"when": "quiet", "quiet": "30s"}))
+    platform.store.put("s3://data/digits/0/a.png", b"a")
     clock.move(10)
-    platform = Platform(store, cluster, MemoryEvents(), HttpPredictors(), clock, Settings(home=Path()))
     sweep(platform)
     return platform
 
@@ -55,10 +47,19 @@ def test_every_view_says_what_quiet_data_waits_for(platform: Platform) -> None:
     assert read_rollout(platform, "digits").waiting == f"digits: {WHY}"
 
 
-def test_data_that_was_quiet_long_enough_has_landed(platform: Platform, clock: MemoryClock) -> None:
-    """Its run is there, and nothing is waited for."""
+def test_quiet_data_lands() -> None:
+    clock = MemoryClock()
+    platform = memory_platform(clock)
+    platform.cluster.create(model_document("digits", landed={"when": "quiet", "quiet": "30s"}))
+    platform.store.put("s3://data/digits/0/a.png", b"a")
+    clock.move(31)
+    handler.sweep(new_event(TICK, source="/test", time=clock.now()), platform)
+    assert find_model(platform, "digits").data_state == "Landed"
+
+
+def test_data_that_was_quiet_long_enough_has_its_run(platform: Platform, clock: MemoryClock) -> None:
+    """Nothing is waited for any more."""
     clock.move(21)
     sweep(platform)
-    assert find_model(platform, "digits").data_state == "Landed"
     view = look_at_runs(platform, "digits", 20, RunsView())
     assert ([one.state for one in view.runs], list(view.waiting)) == (["Queued"], [])

@@ -35,8 +35,8 @@ def list_letters(
     reason, times, firstAt, lastAt}]}. Next: knoll dlq show ID, knoll dlq replay ID
     """
     from knoll.cli.render.letters import letters_table
+    from knoll.quantities import counted
     from knoll.views.letters import letter_document
-    from knoll.views.units import counted
 
     platform = platform_of(ctx)
     of_type = read_all(platform, type)

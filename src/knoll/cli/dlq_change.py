@@ -16,7 +16,7 @@ from knoll.cli.dlq import LETTER_HELP, read_all
 from knoll.cli.options import Output, OutputOption, TimeoutOption, YesOption
 from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
 from knoll.errors import Rejected
-from knoll.views.units import counted
+from knoll.quantities import counted
 
 if TYPE_CHECKING:
     from knoll.ports import Platform

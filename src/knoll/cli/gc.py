@@ -8,7 +8,8 @@ from knoll.cli.bars import progress
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
-from knoll.views.units import counted, size
+from knoll.quantities import counted
+from knoll.views.units import size
 
 if TYPE_CHECKING:
     from knoll.ports import Platform

@@ -9,7 +9,8 @@ from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.session import platform_of, print_json, program_of
-from knoll.views.units import counted, size
+from knoll.quantities import counted
+from knoll.views.units import size
 
 if TYPE_CHECKING:
     from knoll.cli.upload_plan import Plan
@@ -88,6 +89,9 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
         for uri in plan.stale:
             typer.echo(f"would delete {uri}")
         return
+    from knoll.models.units import as_duration
+
+    quiet = as_duration(model.dataset.landed.quiet)
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
     typer.echo(
         f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}."
@@ -96,7 +100,7 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
         "marker": "The marker is written, so the data has landed. If it is new, training starts at once.",
         "manifest": f"The manifest {model.dataset.landed.manifest} is written. The data has landed "
         "as soon as every sha256 is checked.",
-        "quiet": f"Training starts when no object has changed for {model.dataset.landed.quiet:g} s.",
+        "quiet": f"Training starts when no object was written for {quiet}.",
         "object": "Each new file is a dataset of its own, and gets a training of its own.",
     }
     typer.echo(f"{consequence[model.dataset.landed.when]}\n{then}")

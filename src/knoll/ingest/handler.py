@@ -1,7 +1,8 @@
 """The ingest function: after a created object or a tick it asks whether a dataset is complete.
 
-If a dataset is complete and has no run, its run is opened and `dataset.landed` is published. A lost event
-costs nothing but time: `sweep` asks the same of every Model.
+If a dataset is complete and has no run, its run is opened and `dataset.landed` is published. At each tick
+`sweep` asks this of every Model: an event may be lost, and quiet data waits for time to pass, which no event
+tells.
 """
 
 from collections.abc import Mapping

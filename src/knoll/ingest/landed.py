@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from knoll.ingest.manifest import by_manifest
-from knoll.ingest.verdict import Landed, Waiting, pinned
+from knoll.ingest.verdict import Landed, Waiting, pinned, there
 from knoll.models import Model
+from knoll.models.spec import LandedSpec
+from knoll.models.units import as_duration
 from knoll.ports import ObjectInfo
+from knoll.quantities import counted
 from knoll.records.dataset import Dataset
 
 __all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_land", "only_lost"]
@@ -75,7 +78,7 @@ def _by_marker(
     marker = last_uri(model)
     marked = next((one.modified for one in listing if one.uri == marker), None)
     if marked is None:
-        return Waiting(f"{len(data)} objects are there, the marker {marker} is not")
+        return Waiting(f"{there(data)}, the marker {marker} is not")
     newest = max(data, key=lambda one: one.modified)
     if newest.modified > marked:
         return Waiting(
@@ -88,8 +91,10 @@ def _by_marker(
 def _by_quiet(
     model: Model, data: Sequence[ObjectInfo], now: datetime, landed: Dataset | None
 ) -> Landed | Waiting:
-    """All of the data, if it is quiet, or if the changes since the last landing are old enough or many
-    enough."""
+    """All of the data, if it is quiet, or if enough has changed since the last landing, or long enough ago.
+
+    An overwritten object has the age of its last write.
+    """
     rule = model.dataset.landed
     newest = max(one.modified for one in data)
     quiet_for = (now - newest).total_seconds()
@@ -100,13 +105,16 @@ def _by_quiet(
         waited >= rule.max_wait or len(changed) >= (rule.max_objects or len(data) + 1)
     )
     if quiet_for < rule.quiet and not is_enough:
-        most = f" or {rule.max_objects} changed objects" if rule.max_objects else ""
-        return Waiting(
-            f"{len(data)} objects are there, {len(changed)} changed; waiting for {rule.quiet:g} s "
-            f"without a change{most}"
-        )
+        return Waiting(f"{there(data)}, {len(changed)} changed; {_quiet_words(rule, len(changed))}")
     # a removal leaves no time behind: the state is as old as the look
     return Landed((pinned(model, data, max(now, newest), now),))
+
+
+def _quiet_words(rule: LandedSpec, changed: int) -> str:
+    """When the wait for quiet data ends."""
+    oldest = f", or until the oldest change is {as_duration(rule.max_wait)} old" if changed else ""
+    most = f", or for {counted(rule.max_objects, 'changed object')}" if rule.max_objects else ""
+    return f"waiting for {as_duration(rule.quiet)} without a write{oldest}{most}"
 
 
 def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:

@@ -11,6 +11,7 @@ from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
 from knoll.names import join
 from knoll.ports import ObjectInfo, Platform
+from knoll.quantities import counted
 from knoll.records.checksums import find_checksums
 from knoll.records.dataset import Dataset, find_newest_dataset, find_snapshot, has_dataset
 
@@ -63,7 +64,7 @@ def dataset_status(
         kept = {key: before[key] for key in ("digest", "marked") if key in before}
         return {"state": "Waiting", "reason": verdict.reason, **kept}
     objects = sum(len(one.objects) for one in verdict.datasets)
-    shown = {"state": "Landed", "reason": f"{objects} objects"}
+    shown = {"state": "Landed", "reason": counted(objects, "object")}
     if model.dataset.landed.when == "object":
         return shown
     return {

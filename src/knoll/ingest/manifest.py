@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from knoll.errors import InvalidData
-from knoll.ingest.verdict import Landed, Waiting, pinned
+from knoll.ingest.verdict import Landed, Waiting, pinned, there
 from knoll.models import Model
 from knoll.ports import ObjectInfo
 
@@ -83,32 +83,33 @@ def by_manifest(
     uri = model.dataset.uri + model.dataset.landed.manifest
     if not listing:
         return Waiting(f"no data under {model.dataset.uri}")
-    there = {one.uri: one for one in listing}
-    if uri not in there:
-        return Waiting(f"{len(listing)} objects are there, the manifest {uri} is not: write it last")
-    if there[uri].size > MOST_BYTES:
+    by_uri = {one.uri: one for one in listing}
+    if uri not in by_uri:
+        return Waiting(f"{there(listing)}, the manifest {uri} is not: write it last")
+    if by_uri[uri].size > MOST_BYTES:
         return Waiting(f"the manifest {uri} is larger than {MOST_BYTES} bytes: list fewer, larger files")
     try:
         entries = read_manifest(body)
     except InvalidData as error:
         return Waiting(f"the manifest {uri} is wrong: {error}; mend it and write it again")
     listed = [
-        _Listed(one, model.dataset.uri + one.path, there.get(model.dataset.uri + one.path)) for one in entries
+        _Listed(one, model.dataset.uri + one.path, by_uri.get(model.dataset.uri + one.path))
+        for one in entries
     ]
     faults = [fault for one in listed if (fault := _difference(one, uri, sha256))]
     if faults:
-        more = f"; {len(faults) - 1} more differ" if len(faults) > 1 else ""
+        more = f" (the first of {len(faults)} faults)" if len(faults) > 1 else ""
         return Waiting(f"{faults[0]}{more}: upload what the manifest lists, or write the manifest again")
     objects = [one.info for one in listed if one.info]
     unread = tuple(one for one in objects if (one.uri, one.etag) not in sha256)
     if unread:
         return Waiting(
-            f"all {len(objects)} objects of the manifest are there; the sha256 of {len(unread)} is "
-            "still to be read",
+            f"each object of the manifest is there; the sha256 of {len(unread)} of {len(objects)} is still "
+            "to be read",
             unread,
         )
     return Landed(
-        (pinned(model, objects, there[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),)
+        (pinned(model, objects, by_uri[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),)
     )
 
 

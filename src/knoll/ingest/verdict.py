@@ -1,14 +1,15 @@
 """What a look at the bucket finds: the data has landed, or why it is still waited for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from datetime import datetime
 
 from knoll.models import Model
 from knoll.ports import ObjectInfo
+from knoll.quantities import counted
 from knoll.records.dataset import Dataset, DatasetObject
 
-__all__ = ["Landed", "Waiting", "pinned"]
+__all__ = ["Landed", "Waiting", "pinned", "there"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Waiting:
 
     reason: str
     unread: tuple[ObjectInfo, ...] = ()
+
+
+def there(objects: Sized) -> str:
+    """One object -> "1 object is there"; two -> "2 objects are there"."""
+    return f"{counted(len(objects), 'object')} {'is' if len(objects) == 1 else 'are'} there"
 
 
 def pinned(

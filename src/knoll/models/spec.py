@@ -47,23 +47,23 @@ class LandedSpec(_Spec):
         description="Name of the list of objects, right under the prefix. For the rule `manifest`",
     )
     quiet: Seconds = Field(
-        default=30.0, description="How long the data must not change. For the rule `quiet`"
+        default=30.0, description="The data is complete after this time without a write. For the rule `quiet`"
     )
     max_wait: Seconds = Field(
         default=600.0,
-        description="The data is complete when its first change is this old, even if it still changes. "
-        "For the rule `quiet`",
+        description="The data is complete when the oldest of the changed objects is this old, even if others "
+        "still change; an overwritten object counts from its last write. For the rule `quiet`",
     )
     max_objects: int | None = Field(
         default=None,
         ge=1,
         description="The data is complete when this many objects have changed. For the rule `quiet`",
+        json_schema_extra={"none": "no limit"},
     )
 
     @property
     def last(self) -> str:
-        """Name of the object that is written last, and is no data itself. Empty if the rule has no such
-        object."""
+        """Name of the object that is written last, and is no data itself; "" if the rule has none."""
         return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
 
     @field_validator("marker", "manifest")

@@ -12,13 +12,21 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from knoll.quantities import is_quantity
 
-__all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds"]
+__all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration"]
 
 _RESOURCE = re.compile(
     r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+
+
+def as_duration(seconds: float) -> str:
+    """Seconds as a Model has them: 30 -> "30s", 5400 -> "1h30m"."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{number:.10g}{unit}" for number, unit in parts if number) or "0s"
 
 
 def _read_seconds(value: Any) -> Any:

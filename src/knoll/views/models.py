@@ -1,7 +1,7 @@
 """Models: what each one declares, which versions serve, and what its data waits for.
 
-State and reason of the data come from `Model.status.dataset`. Ingest writes them there: `ingest.landed`
-decides, and `ingest.look.dataset_status` says in words what is missing.
+State and reason of the data come from `Model.status.dataset`. `ingest.landed` decides, and says in words what
+is missing; `ingest.look.dataset_status` puts these words into the status.
 """
 
 from collections.abc import Mapping

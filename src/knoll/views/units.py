@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-__all__ = ["age", "counted", "duration", "numbers", "seconds_between", "short_digest", "size"]
+__all__ = ["age", "duration", "numbers", "seconds_between", "short_digest", "size"]
 
 
 def duration(seconds: float) -> str:
@@ -38,11 +38,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
-
-
-def counted(number: int, thing: str) -> str:
-    """1, "file" -> "1 file"; 2, "file" -> "2 files"."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def numbers(metrics: Mapping[str, float], limit: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""The sweep function: with each tick, every stage does what a lost event left undone."""
+"""The sweep function: with each tick, every stage does what is due, and what a lost event left undone."""
 
 import logging
 from collections.abc import Mapping

@@ -4,8 +4,9 @@ from collections import Counter
 from datetime import datetime
 
 from knoll.cli.tables import PlainTable, plain_table
+from knoll.quantities import counted
 from knoll.views.leftovers import LeftoversView
-from knoll.views.units import age, counted, size
+from knoll.views.units import age, size
 
 __all__ = ["leftovers_table", "leftovers_words"]
 

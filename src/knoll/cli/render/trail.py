@@ -6,9 +6,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from knoll.cli.render.rollouts import step_line
+from knoll.quantities import counted
 from knoll.views.run import RunView
 from knoll.views.trail import Trail
-from knoll.views.units import counted, duration, numbers, seconds_between, short_digest, size
+from knoll.views.units import duration, numbers, seconds_between, short_digest, size
 from knoll.views.versions import VersionView
 
 __all__ = ["trail_tree"]
