@@ -1,20 +1,14 @@
 """What ingest decides by Models that are a second old is put to the test before a run comes of it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
-from knoll.adapters.memory.cluster import MemoryCluster
-from knoll.adapters.memory.events import MemoryEvents
-from knoll.adapters.memory.store import MemoryStore
-from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.memory.platform import memory_platform
 from knoll.events import OBJECT_CREATED, TICK, new_event
 from knoll.ingest import handler
-from knoll.ports import Platform
 from knoll.records.run import find_run, list_runs
-from knoll.settings import Settings
 
 
 class World:
@@ -22,7 +16,8 @@ class World:
 
     def __init__(self, gate: str) -> None:
         self.time = MemoryClock()
-        self.cluster = MemoryCluster("default", self.time)
+        self.platform = memory_platform(self.time)
+        self.cluster = self.platform.cluster
         spec = {
             "family": "image-classifier",
             "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}},
@@ -34,10 +29,6 @@ class World:
                 "metadata": {"name": "digits"},
                 "spec": spec,
             }
-        )
-        store = MemoryStore(self.time.now)
-        self.platform = Platform(
-            store, self.cluster, MemoryEvents(), HttpPredictors(), self.time, Settings(home=Path())
         )
         self.upload("a")
         self.time.move(5)

@@ -4,7 +4,6 @@ while nobody can tell."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,10 @@ import pytest
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.events import MemoryEvents
-from knoll.adapters.memory.store import MemoryStore
-from knoll.adapters.predictors_http import HttpPredictors
+from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import ClusterUnavailable
 from knoll.ingest.notifications import publish_notification
 from knoll.ports import Caches, Document, Platform
-from knoll.settings import Settings
 
 
 class Listing(MemoryCluster):
@@ -63,13 +60,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world() -> World:
     clock, sink = MemoryClock(), MemoryEvents()
     cluster = Listing(clock)
-    platform = Platform(
-        MemoryStore(clock.now), cluster, sink, HttpPredictors(), clock, Settings(home=tmp_path)
-    )
-    return World(clock, sink, cluster, platform)
+    return World(clock, sink, cluster, memory_platform(clock, cluster=cluster, events=sink))
 
 
 def test_only_what_may_complete_a_dataset_becomes_an_event_by_the_rule_of_each_model(world: World) -> None:
