@@ -33,7 +33,7 @@ def broker() -> MemoryEvents:
 @pytest.fixture
 def tick(platform: Platform, broker: MemoryEvents) -> Callable[[], None]:
     """What the sweep does for dead letters."""
-    return lambda: replay_wanted(replace(platform, events=broker), lambda headers, body: None)
+    return lambda: replay_wanted(replace(platform, events=broker), lambda meant_for, headers, body: None)
 
 
 @pytest.fixture

@@ -89,8 +89,8 @@ def tick(platform: Platform) -> None:
     replay_wanted(platform, _no_body)
 
 
-def _no_body(headers: Mapping[str, str], body: bytes) -> None:
-    raise AssertionError(f"{headers} {body!r} is no event")
+def _no_body(meant_for: str, headers: Mapping[str, str], body: bytes) -> None:
+    raise AssertionError(f"{headers} {body!r} for {meant_for!r} is no event")
 
 
 def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: MemoryEvents) -> None:
@@ -203,6 +203,21 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     sweep.handle(EVENT, platform)
     sweep.handle(EVENT, platform)
     assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/_SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("meant_for", "reason"), [("train", "not a CloudEvent"), ("newer", "has no function 'newer'")]
+)
+def test_a_body_goes_to_the_stage_that_it_was_meant_for(
+    meant_for: str, reason: str, platform: Platform, broker: MemoryEvents
+) -> None:
+    """Ingest would take this notification; the others refuse it, and that is one more death."""
+    handler.keep_body({}, NOTIFICATION, "why", platform, meant_for=meant_for)
+    platform.cluster.create(DIGITS)
+    want_replay(only(platform), "alice", platform)
+    sweep.handle(EVENT, platform)
+    assert (len(only(platform).deaths), broker.taken) == (2, [])
+    assert reason in only(platform).last.reason
 
 
 def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> None:

@@ -28,7 +28,8 @@ from knoll.records.dead_letter import (
 
 __all__ = ["TakeBody", "check_replayable", "drop", "replay_wanted", "want_replay"]
 
-TakeBody = Callable[[Mapping[str, str], bytes], Event | None]
+# gets the function that a body was meant for, the headers and the body
+TakeBody = Callable[[str, Mapping[str, str], bytes], Event | None]
 
 _MOST = 500  # in one tick: a broker waits for its answer a minute
 
@@ -90,7 +91,7 @@ def _publish(death: Death, name: str, platform: Platform, take_body: TakeBody) -
         platform.events.publish(replace(event, extensions={**event.extensions, REPLAY: name}))
         return
     try:
-        reply = take_body(death.headers, death.body)
+        reply = take_body(death.meant_for, death.headers, death.body)
     except Rejected as error:
         keep_body(death.headers, death.body, str(error), platform, meant_for=death.meant_for, replayed=name)
         return

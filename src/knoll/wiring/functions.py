@@ -1,4 +1,4 @@
-"""The deployable functions: one table of stages, for Knative and the laptop alike.
+"""The deployable functions, for Knative and the laptop alike: the table of stages, and the sweep.
 
 A function answers 204, 200 with a CloudEvent, 422 or 503. A broker takes any other answer for a fault and
 delivers again.
@@ -6,47 +6,24 @@ delivers again.
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from flask import Request
 from flask import Response as FlaskResponse
 
-from knoll.dead_letters import handler as dead_letters
 from knoll.errors import Unavailable
-from knoll.events import Event
 from knoll.events.http import Response, respond
-from knoll.ingest import handler as ingest
 from knoll.ports import Platform
-from knoll.rollout import handler as rollout
 from knoll.settings import Settings, read_settings
-from knoll.train import handler as train
 from knoll.wiring import sweep
+from knoll.wiring.stages import WORKING_STAGES, Stage
 
 __all__ = ["STAGES", "Function", "Stage", "answer"]
 
 Headers = Mapping[str, str]
 
 
-class Stage(Protocol):
-    """A module that does the work of a function."""
-
-    def handle(self, event: Event, platform: Platform, /) -> Event | None:
-        """Act on one event, and return the event that follows from it. Raises Rejected for never, Unavailable
-        for later."""
-
-    def receive(self, headers: Headers, body: bytes, platform: Platform, /) -> Event | None:
-        """Do the same for one POST."""
-
-
 # by the name of the Knative Service behind "knoll-", to which Triggers refer
-STAGES: Mapping[str, Stage] = {
-    "ingest": ingest,
-    "notifications": ingest,
-    "train": train,
-    "rollout": rollout,
-    "sweep": sweep,
-    "dead-letters": dead_letters,
-}
+STAGES: Mapping[str, Stage] = {**WORKING_STAGES, "sweep": Stage(sweep.handle, sweep.receive)}
 
 
 def answer(name: str, headers: Headers, body: bytes, platform: Platform) -> Response:

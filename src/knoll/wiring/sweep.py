@@ -3,14 +3,11 @@
 import logging
 from collections.abc import Mapping
 
-from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import Rejected, act_on_each
 from knoll.events import Event
 from knoll.events.http import event_from_http
-from knoll.ingest import handler as ingest
 from knoll.ports import Platform
-from knoll.rollout import handler as rollout
-from knoll.train import handler as train
+from knoll.wiring.stages import WORKING_STAGES
 
 __all__ = ["handle", "receive"]
 
@@ -22,8 +19,9 @@ def handle(event: Event, platform: Platform) -> None:
 
     A tick is never wrong. If something in the store is, the log says so.
     """
+    sweeps = [stage.sweep for stage in WORKING_STAGES.values() if stage.sweep]
     try:
-        act_on_each((ingest.sweep, train.sweep, rollout.sweep, _replay), lambda stage: stage(event, platform))
+        act_on_each(sweeps, lambda sweep: sweep(event, platform))
     except Rejected as error:
         _LOG.error("the sweep did all but this: %s", error)
 
@@ -31,8 +29,3 @@ def handle(event: Event, platform: Platform) -> None:
 def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
     """Handle the tick in one POST. Raises InvalidEvent when the body is no event."""
     handle(event_from_http(headers, body), platform)
-
-
-def _replay(_: Event, platform: Platform) -> None:
-    """Publish the dead letters whose replay is wanted; only ingest takes what is no event."""
-    replay_wanted(platform, lambda headers, body: ingest.take(headers, body, platform))
