@@ -16,7 +16,6 @@ base is the overlay in deploy/overlays/ that OVERLAY names. A second run changes
     NOTIFY_COMMAND            called with the URL to which the store must post its notifications
 """
 
-import json
 import os
 import shlex
 import shutil
@@ -27,15 +26,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Unavailable
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "images"))
+sys.path.insert(0, str(ROOT / "deploy"))
 
-from build import NAMES, image  # noqa: E402 - a script beside the Dockerfiles, which must run without knoll
+from overlay import (  # noqa: E402 - a script beside this one, in no package
+    KEYS,
+    bucket,
+    check_keys,
+    fail,
+    has_keys,
+    has_roles,
+    namespace,
+    notifications_url,
+    region,
+    sources_namespace,
+    write_overlay,
+    write_sources,
+)
 
 _NEEDED = (
     "brokers.eventing.knative.dev",
@@ -45,139 +55,6 @@ _NEEDED = (
 _WAIT = "300s"
 _PATIENCE = 60.0  # seconds
 _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
-_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_NO_HASH = {"disableNameSuffixHash": True}
-
-
-def namespace(environment: Mapping[str, str]) -> str:
-    """The namespace of the installation."""
-    return environment.get("KNOLL_NAMESPACE") or "knoll"
-
-
-def bucket(environment: Mapping[str, str]) -> str:
-    """The model bucket of the installation."""
-    return environment.get("KNOLL_MODEL_BUCKET") or "knoll-models"
-
-
-def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> dict[str, Any]:
-    """The overlay for this environment. It will lie in `folder`. `more` has further fields of a
-    kustomization, such as patches."""
-    overlay = ROOT / "deploy" / "overlays" / _overlay(environment)
-    images = {name: image(name, environment) for name in NAMES}
-    config = {
-        "KNOLL_MODEL_BUCKET": bucket(environment),
-        "KNOLL_TRAINER_IMAGE": images["trainer"],
-        "KNOLL_PREDICTOR_IMAGE": images["predictor"],
-    }
-    literals = [f"{name}={value}" for name, value in config.items()]
-    document: dict[str, Any] = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": namespace(environment),
-        "resources": [os.path.relpath(overlay, folder)],
-        "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
-        "configMapGenerator": [
-            {"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}
-        ],
-    }
-    return document | secret_generator(environment) | more
-
-
-def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The field secretGenerator: the keys from s3.env, or only the region if roles give access. {} if neither
-    is known."""
-    if has_roles(environment) and region(environment):
-        ours = {"behavior": "merge", "options": _NO_HASH, "literals": [f"AWS_REGION={region(environment)}"]}
-    elif has_keys(environment):
-        ours = {"options": _NO_HASH | {"annotations": store_annotations(environment)}, "envs": ["s3.env"]}
-    else:
-        return {}
-    return {"secretGenerator": [{"name": "knoll-s3"} | ours]}
-
-
-def has_roles(environment: Mapping[str, str]) -> bool:
-    """Whether roles give access to the store. Then the cluster gets no keys."""
-    return _overlay(environment) == "aws"
-
-
-def has_keys(environment: Mapping[str, str]) -> bool:
-    """Whether the cluster gets keys."""
-    return not has_roles(environment) and bool(environment.get("AWS_ACCESS_KEY_ID"))
-
-
-def region(environment: Mapping[str, str]) -> str:
-    """The region of the store, or "" if the environment names none."""
-    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
-
-
-def store_access(environment: Mapping[str, str]) -> dict[str, str]:
-    """Address and keys of the store inside the cluster."""
-    endpoint = environment.get("S3_ENDPOINT_IN_CLUSTER") or environment.get("AWS_ENDPOINT_URL") or ""
-    keys = {name: environment[name] for name in _KEYS}
-    return (
-        keys
-        | {"AWS_REGION": region(environment) or "us-east-1"}
-        | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
-    )
-
-
-def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
-    """The same for KServe's storage initializer, which reads annotations of the Secret."""
-    access = store_access(environment)
-    scheme, _, host = access.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com").partition("://")
-    return {
-        "serving.kserve.io/s3-endpoint": host.rstrip("/"),
-        "serving.kserve.io/s3-usehttps": "1" if scheme == "https" else "0",
-        "serving.kserve.io/s3-region": access["AWS_REGION"],
-    }
-
-
-def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: Any) -> Path:
-    """Write the overlay below build/ in `root`, and return its folder. Only its owner can read the keys.
-
-    Raises SystemExit if the keys cannot work on the cluster.
-    """
-    _check_keys(environment)
-    folder = root / "build" / "deploy" / namespace(environment)
-    folder.mkdir(parents=True, exist_ok=True)
-    if has_keys(environment):
-        keys = folder / "s3.env"
-        keys.touch(mode=0o600)
-        keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
-    (folder / "kustomization.yaml").write_text(
-        yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False)
-    )
-    return folder
-
-
-def write_sources(environment: Mapping[str, str], folder: Path) -> Path:
-    """Write the overlay for the queue of notifications, below the installation's `folder`, and return its
-    folder.
-
-    It has its own namespace, because the installation's namespace refuses its Pod.
-    """
-    sources = folder / "sources"
-    sources.mkdir(exist_ok=True)
-    to = json.dumps([{"op": "replace", "path": "/spec/sink/ref/namespace", "value": namespace(environment)}])
-    document = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": sources_namespace(environment),
-        "resources": [os.path.relpath(ROOT / "eventing" / "sources", sources)],
-        "patches": [{"target": {"kind": "IntegrationSource"}, "patch": to}],
-    }
-    (sources / "kustomization.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    return sources
-
-
-def sources_namespace(environment: Mapping[str, str]) -> str:
-    """The namespace of the source that reads the queue."""
-    return f"{namespace(environment)}-sources"
-
-
-def notifications_url(environment: Mapping[str, str]) -> str:
-    """The URL inside the cluster to which the store posts its notifications."""
-    return f"http://knoll-notifications.{namespace(environment)}.svc.cluster.local/"
 
 
 def deploy(environment: Mapping[str, str], **more: Any) -> None:
@@ -198,7 +75,7 @@ def deploy(environment: Mapping[str, str], **more: Any) -> None:
 def kubectl(*arguments: str) -> None:
     """Run kubectl. If it fails, end the process."""
     if subprocess.run(["kubectl", *arguments]).returncode:
-        _fail(
+        fail(
             f"kubectl {shlex.join(arguments)} failed",
             "read its message above; kubectl get events -A --sort-by=.lastTimestamp says more",
         )
@@ -213,52 +90,32 @@ def _apply(folder: Path, where: str, kinds: Sequence[str]) -> None:
         kubectl("wait", "-n", where, "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")
 
 
-def _renamed(name: str, full: str) -> dict[str, str]:
-    new, _, tag = full.rpartition(":")
-    return {"name": name, "newName": new, "newTag": tag}
-
-
-def _overlay(environment: Mapping[str, str]) -> str:
-    return environment.get("OVERLAY") or "cluster"
-
-
 def _check(environment: Mapping[str, str]) -> None:
-    _check_keys(environment)
+    check_keys(environment)
     if not has_roles(environment) and not has_keys(environment):
-        _fail(
+        fail(
             "there are no keys of the S3 server",
             "set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
     if shutil.which("kubectl") is None:
-        _fail("kubectl is not on the PATH", "install it: https://kubernetes.io/docs/tasks/tools/")
+        fail("kubectl is not on the PATH", "install it: https://kubernetes.io/docs/tasks/tools/")
     found = subprocess.run(["kubectl", "get", "crd", "-o", "name"], capture_output=True, text=True)
     if found.returncode:
-        _fail(
+        fail(
             f"no cluster answers: {found.stderr.strip()}", "set KUBECONFIG to the file that says where it is"
         )
     missing = [name for name in _NEEDED if f"/{name}" not in found.stdout]
     if missing:
-        _fail(
+        fail(
             f"the cluster lacks {', '.join(missing)}",
             "install Knative Serving, Knative Eventing and KServe first: see their sites",
-        )
-
-
-def _check_keys(environment: Mapping[str, str]) -> None:
-    """Keys must come in pairs and must not expire: the cluster takes no session token."""
-    if has_keys(environment) and not environment.get("AWS_SECRET_ACCESS_KEY"):
-        _fail("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not", "set both")
-    if has_keys(environment) and environment.get("AWS_SESSION_TOKEN"):
-        _fail(
-            "the keys are temporary (AWS_SESSION_TOKEN is set), and would expire on the cluster",
-            "set lasting keys and unset AWS_SESSION_TOKEN, or let roles give access: OVERLAY=aws",
         )
 
 
 def _store(environment: Mapping[str, str]) -> S3Store:
     """The store as this machine reaches it. If the cluster has roles, boto3 finds the keys of this machine,
     also temporary ones."""
-    keys = ("", "") if has_roles(environment) else (environment[name] for name in _KEYS)
+    keys = ("", "") if has_roles(environment) else (environment[name] for name in KEYS)
     return S3Store(environment.get("AWS_ENDPOINT_URL", ""), *keys, region(environment))
 
 
@@ -271,16 +128,12 @@ def _make_bucket(environment: Mapping[str, str]) -> None:
             return store.ensure_bucket(bucket(environment))
         except Unavailable as error:
             if time.monotonic() > deadline:
-                _fail(str(error), error.fix or "is the S3 server up?")
+                fail(str(error), error.fix or "is the S3 server up?")
             time.sleep(1)
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-def _fail(what: str, fix: str) -> None:
-    sys.exit(f"Error: {what}\nFix: {fix}")
 
 
 def main(arguments: Sequence[str]) -> None:
