@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from place import Place, say, until
 
+from knoll.ports import PredictRequest
+
 __all__ = ["Server", "first_answer", "serve_go", "serve_ours", "serve_stock", "warm_answers"]
 
 _EXAMPLE = Path(__file__).parents[1] / "examples" / "digits"
@@ -107,7 +109,7 @@ def serve_go(place: Place, image: str, like: Server) -> Server:
 
 
 def _answer(server: Server, place: Place) -> float:
-    answer = place.predictors.predict(server.url, server.model, server.body)
+    answer = place.predictors.predict(PredictRequest(server.url, server.model, server.body))
     if answer.status != 200:
         sys.exit(f"Error: {server.model} answered {answer.status}: {answer.body[:500]!r}")
     return answer.seconds

@@ -26,6 +26,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStore",
     "Platform",
+    "PredictRequest",
     "Predictors",
 ]
 
@@ -132,24 +133,27 @@ class Answer:
     version: str
 
 
+@dataclass(frozen=True)
+class PredictRequest:
+    """A V1 predict body for a model of the server at `url`, and how long its answer may take.
+
+    `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
+    """
+
+    url: str
+    model: str
+    body: bytes
+    accept: str = "application/json"
+    is_replay: bool = False
+    seconds: float = 300.0
+
+
 class Predictors(Protocol):
     """Requests to model servers."""
 
-    def predict(
-        self,
-        url: str,
-        model: str,
-        body: bytes,
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,
-        seconds: float = 300.0,
-    ) -> Answer:
-        """POST a V1 predict body to the server at `url` and wait for the answer, also through a cold start,
-        but no longer than `seconds`. Never raises.
-
-        `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
-        """
+    def predict(self, request: PredictRequest) -> Answer:
+        """POST the request and wait for the answer, also through a cold start, but no longer than `seconds`.
+        Never raises."""
 
 
 class Clock(Protocol):

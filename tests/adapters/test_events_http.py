@@ -12,6 +12,7 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http
+from knoll.ports import PredictRequest
 
 EVENT = Event("a-1", "/somewhere", "dev.knoll.tick", "2026-01-02T03:04:05Z", "digits", {"n": 1})
 
@@ -73,9 +74,8 @@ def test_without_a_broker_the_error_says_what_to_check(sink: str) -> None:
 def test_a_prediction_names_the_version_that_made_it() -> None:
     """The V1 path below the base URL, the body as it is, and the version from the answer's header."""
     with server([200]) as (url, requests):
-        answer = HttpPredictors().predict(
-            f"{url}/latest-digits-predictor/", "digits", b'{"instances": []}', accept="image/png"
-        )
+        base, body = f"{url}/latest-digits-predictor/", b'{"instances": []}'
+        answer = HttpPredictors().predict(PredictRequest(base, "digits", body, accept="image/png"))
     assert (answer.status, answer.version, answer.body) == (200, "v000002", b"{}")
     assert answer.seconds > 0
     path, headers, body = requests[0]
@@ -89,14 +89,14 @@ def test_a_prediction_names_the_version_that_made_it() -> None:
 def test_only_a_replay_says_that_it_is_one() -> None:
     """The predictor leaves replays out of its counts, so users' requests must not look like one."""
     with server([200]) as (url, requests):
-        HttpPredictors().predict(url, "digits", b"{}")
-        HttpPredictors().predict(url, "digits", b"{}", is_replay=True)
+        for is_replay in (False, True):
+            HttpPredictors().predict(PredictRequest(url, "digits", b"{}", is_replay=is_replay))
     assert [headers.get("x-knoll-replay") for _, headers, _ in requests] == [None, "true"]
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "http://[nonsense", "ftp://127.0.0.1"])
 def test_a_predictor_that_is_not_there_gives_status_0(url: str) -> None:
     """A request never raises; its body says why there was no answer."""
-    answer = HttpPredictors().predict(url, "digits", b"{}")
+    answer = HttpPredictors().predict(PredictRequest(url, "digits", b"{}"))
     assert answer.status == 0
     assert answer.body

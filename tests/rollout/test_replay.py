@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
-from knoll.ports import Answer
+from knoll.ports import Answer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.decide import Replay
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
@@ -34,23 +34,14 @@ class Slow(Replays):
     sent: int = 0
     before: Callable[[int], None] = _nothing
 
-    def predict(
-        self,
-        url: str,
-        model: str,
-        body: bytes,
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,
-        seconds: float = 300.0,
-    ) -> Answer:
+    def predict(self, request: PredictRequest) -> Answer:
         assert self.world is not None
         number, self.sent = self.sent, self.sent + 1
-        self.world.time.move(min(self.seconds, seconds))
+        self.world.time.move(min(self.seconds, request.seconds))
         self.before(number)
-        if self.seconds > seconds:
-            return Answer(0, seconds, b"no answer", "text/plain", "")
-        return super().predict(url, model, body, accept=accept, is_replay=is_replay)
+        if self.seconds > request.seconds:
+            return Answer(0, request.seconds, b"no answer", "text/plain", "")
+        return super().predict(request)
 
 
 def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:

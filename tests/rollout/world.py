@@ -14,7 +14,7 @@ from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.names import join
-from knoll.ports import Answer, Document, Platform
+from knoll.ports import Answer, Document, Platform, PredictRequest
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
@@ -48,19 +48,14 @@ class Replays:
     serves: str = "v000002"
     status: int = 200
 
-    def predict(
-        self,
-        url: str,
-        model: str,
-        body: bytes,
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,
-        seconds: float = 300.0,
-    ) -> Answer:
-        assert is_replay
+    def predict(self, request: PredictRequest) -> Answer:
+        assert request.is_replay
         return Answer(
-            self.status, 0.01, json.dumps({"predictions": [{"label": "3"}]}).encode(), accept, self.serves
+            self.status,
+            0.01,
+            json.dumps({"predictions": [{"label": "3"}]}).encode(),
+            request.accept,
+            self.serves,
         )
 
 

@@ -8,7 +8,7 @@ from knoll.errors import NotFound
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
 from knoll.laptop.serving.status import traffic_of
-from knoll.ports import Answer, Cluster, Document, ObjectStore
+from knoll.ports import Answer, Cluster, Document, ObjectStore, PredictRequest
 from knoll.records.manifest import version_uri
 from schedules.trainer import WEIGHTS
 
@@ -62,27 +62,20 @@ class Serving:
             else Verdict("True", "", "")
         )
 
-    def predict(
-        self,
-        url: str,
-        model: str,
-        body: bytes,
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,
-        seconds: float = 300.0,
-    ) -> Answer:
+    def predict(self, request: PredictRequest) -> Answer:
         """`ports.Predictors`: the route answers as the version that it serves."""
         with suppress(NotFound):
             route = next(
                 (
                     one
-                    for one in traffic_of(self.cluster.get("InferenceService", model))
-                    if one.get("url") == url
+                    for one in traffic_of(self.cluster.get("InferenceService", request.model))
+                    if one.get("url") == request.url
                 ),
                 None,
             )
             if route:
                 labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
-                return Answer(200, 0.01, b'{"predictions": [{"label": "3"}]}', accept, labels[_VERSION])
-        return Answer(404, 0.01, b"", accept, "")
+                return Answer(
+                    200, 0.01, b'{"predictions": [{"label": "3"}]}', request.accept, labels[_VERSION]
+                )
+        return Answer(404, 0.01, b"", request.accept, "")

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from knoll.headers import REPLAY, VERSION
-from knoll.ports import Answer
+from knoll.ports import Answer, PredictRequest
 
 __all__ = ["HttpPredictors"]
 
@@ -24,29 +24,21 @@ class HttpPredictors:
         self._gateway = gateway
         self._client = httpx.Client(trust_env=False)
 
-    def predict(
-        self,
-        url: str,
-        model: str,
-        body: bytes,
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,
-        seconds: float = 300.0,
-    ) -> Answer:
+    def predict(self, request: PredictRequest) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
-        headers = {"content-type": "application/json", "accept": accept} | (
-            {REPLAY: "true"} if is_replay else {}
-        )
-        base, host = (self._gateway, {"host": urlsplit(url).netloc}) if self._gateway else (url, {})
-        path = f"/v1/models/{quote(model, safe='')}:predict"
+        headers = {"content-type": "application/json", "accept": request.accept}
+        if request.is_replay:
+            headers[REPLAY] = "true"
+        if self._gateway:
+            headers["host"] = urlsplit(request.url).netloc
+        path = f"/v1/models/{quote(request.model, safe='')}:predict"
         started = time.perf_counter()
         try:
             answer = self._client.post(
-                base.rstrip("/") + path,
-                content=body,
-                headers={**headers, **host},
-                timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+                (self._gateway or request.url).rstrip("/") + path,
+                content=request.body,
+                headers=headers,
+                timeout=httpx.Timeout(request.seconds, connect=min(request.seconds, _CONNECT_SECONDS)),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = f"{type(error).__name__}: {error}".encode()

@@ -64,13 +64,15 @@ def ask(
 ) -> "Answer":
     """Send a predict request to the model's URL. Raises NotFound if nothing serves, KnollError if the answer
     is an error."""
+    from knoll.ports import PredictRequest
     from knoll.views.models import find_model
 
     view = find_model(platform, model)
     base = view.base_url
     if not base:
         raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
-    answer = platform.predictors.predict(base, model, json.dumps(request).encode(), accept=accept)
+    body = json.dumps(request).encode()
+    answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
     if answer.status != 200:
         reason = answer.body[:500].decode(errors="replace")
         what = f"HTTP {answer.status}" if answer.status else "no answer"

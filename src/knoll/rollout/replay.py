@@ -14,7 +14,7 @@ from itertools import cycle, islice
 
 from knoll.errors import Conflict
 from knoll.events import ROLLOUT_CONTINUED, new_event
-from knoll.ports import Answer, Document, Platform
+from knoll.ports import Answer, Document, Platform, PredictRequest
 from knoll.records.samples import Sample, read_samples
 from knoll.rollout.decide import Replay
 from knoll.rollout.slot import Slot, slot_from_status
@@ -99,7 +99,7 @@ def _write_part(document: Document, after: Slot, platform: Platform) -> bool:
 def _ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
     body = json.dumps({"instances": [sample.instance]}).encode()
     longest = ANSWER_TIME.total_seconds()
-    return platform.predictors.predict(url, model, body, is_replay=True, seconds=longest)
+    return platform.predictors.predict(PredictRequest(url, model, body, is_replay=True, seconds=longest))
 
 
 def _is_right(answer: Answer, version: str, sample: Sample) -> bool:

@@ -1,8 +1,8 @@
-"""Predictors of which none is there."""
+"""Predictors that are never there: no request gets an answer."""
 
 from dataclasses import dataclass, field
 
-from knoll.ports import Answer
+from knoll.ports import Answer, PredictRequest
 
 __all__ = ["MemoryPredictors"]
 
@@ -13,16 +13,7 @@ class MemoryPredictors:
 
     asked: list[str] = field(default_factory=list)
 
-    def predict(
-        self,
-        url: str,
-        model: str,  # noqa: ARG002
-        body: bytes,  # noqa: ARG002
-        *,
-        accept: str = "application/json",
-        is_replay: bool = False,  # noqa: ARG002
-        seconds: float = 300.0,  # noqa: ARG002
-    ) -> Answer:
+    def predict(self, request: PredictRequest) -> Answer:
         """Keep the URL. The status is 0."""
-        self.asked.append(url)
-        return Answer(0, 0.0, b"", accept, "")
+        self.asked.append(request.url)
+        return Answer(0, 0.0, b"", request.accept, "")
