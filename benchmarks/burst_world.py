@@ -29,7 +29,7 @@ from knoll.errors import Conflict
 from knoll.events import object_changed
 from knoll.events.http import event_to_http
 from knoll.kube.jobs import is_live
-from knoll.laptop.seaweed import SeaweedFS, read_keys
+from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 from knoll.names import model_of_run
 from knoll.ports import Document
 from knoll.records.outcome import Outcome, outcome_uri
@@ -50,7 +50,7 @@ class World:
 
     def __init__(self, folder: Path, quota: int) -> None:
         self.folder = folder
-        keys = read_keys(folder / "keys.json")
+        keys = find_or_make_keys(folder / "keys.json")
         self._server = SeaweedFS(folder / "s3", keys, folder / "weed.log")
         self._server.wait_ready()
         self.store = S3Store(self._server.endpoint, keys.access, keys.secret, "us-east-1")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knoll.laptop.seaweed import SeaweedFS, read_keys
+from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 
 # folders whose tests need the whole machine, or share what is expensive to make
 _GROUPS = {"loop": "machine", "predict": "predict", "trainer": "trainer"}
@@ -42,7 +42,7 @@ class S3:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """The S3 server of this worker. Each test takes its own buckets."""
     home = tmp_path_factory.mktemp("s3")
-    keys = read_keys(home / "keys.json")
+    keys = find_or_make_keys(home / "keys.json")
     server = SeaweedFS(home / "s3", keys, home / "weed.log")
     try:
         server.wait_ready()

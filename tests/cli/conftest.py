@@ -15,7 +15,7 @@ from knoll.cli import app, plugin
 from knoll.ports import Platform
 from knoll.settings import read_settings
 from knoll.wiring.platform import user_platform
-from knoll.wiring.running import Running, keep, only_one
+from knoll.wiring.running import Running, hold_home, keep
 
 MODELS, DATA = "cli-models", "cli-data"
 
@@ -69,7 +69,7 @@ def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The platform that this home names: the session's S3 server with empty buckets, and a document store."""
     monkeypatch.setenv("KNOLL_MODEL_BUCKET", MODELS)
     home = tmp_path / "home"
-    with only_one(home):
+    with hold_home(home):
         keep(
             home,
             Running(

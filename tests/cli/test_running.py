@@ -9,7 +9,7 @@ import pytest
 
 from knoll.errors import Unavailable
 from knoll.settings import read_settings
-from knoll.wiring.running import Running, keep, only_one, running
+from knoll.wiring.running import Running, hold_home, keep, running
 
 FOUND = Running(
     os.getpid(),
@@ -29,7 +29,7 @@ def test_what_a_kill_has_left_behind_is_not_what_runs(tmp_path: Path) -> None:
     settings = read_settings(home=tmp_path)
     keep(tmp_path, FOUND)
     assert running(settings) is None
-    with only_one(tmp_path):
+    with hold_home(tmp_path):
         assert running(settings) is None
         keep(tmp_path, FOUND)
         assert running(settings) == FOUND
@@ -39,9 +39,9 @@ def test_what_a_kill_has_left_behind_is_not_what_runs(tmp_path: Path) -> None:
 def test_a_home_has_one_platform(tmp_path: Path) -> None:
     """The second one is told that the home is in use."""
     with (
-        only_one(tmp_path),
+        hold_home(tmp_path),
         pytest.raises(Unavailable, match="in use by another platform"),
-        only_one(tmp_path),
+        hold_home(tmp_path),
     ):
         pass
 
@@ -51,7 +51,7 @@ def test_who_only_asks_what_runs_keeps_no_platform_from_starting(tmp_path: Path)
     with (tmp_path / "lock").open("w") as question:
         fcntl.flock(question, fcntl.LOCK_SH)
         threading.Timer(0.1, fcntl.flock, (question, fcntl.LOCK_UN)).start()
-        with only_one(tmp_path):
+        with hold_home(tmp_path):
             pass
 
 
@@ -60,7 +60,7 @@ def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with (
         pytest.raises(Unavailable, match=r"cannot use .*: Not a directory") as raised,
-        only_one(tmp_path / "file" / "home"),
+        hold_home(tmp_path / "file" / "home"),
     ):
         pass
     assert "--home" in raised.value.fix
@@ -68,5 +68,5 @@ def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(tmp_path: Path) -> No
 
 def test_a_home_is_its_owners_alone(tmp_path: Path) -> None:
     """Data and keys lie in it."""
-    with only_one(tmp_path / "home"):
+    with hold_home(tmp_path / "home"):
         assert (tmp_path / "home").stat().st_mode & 0o077 == 0

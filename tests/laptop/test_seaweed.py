@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 
 from knoll.errors import Unavailable
-from knoll.laptop.seaweed import SeaweedFS, find_weed, read_keys
+from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys, find_weed
 
 Until = Callable[..., None]
 
@@ -42,7 +42,7 @@ def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def start(home: Path, **options: Any) -> SeaweedFS:
-    server = SeaweedFS(home / "s3", read_keys(home / "keys.json"), home / "weed.log", **options)
+    server = SeaweedFS(home / "s3", find_or_make_keys(home / "keys.json"), home / "weed.log", **options)
     server.wait_ready()
     return server
 
@@ -152,7 +152,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     """The error ends with the log of the server."""
     (tmp_path / "s3" / "data").mkdir(parents=True)
     (tmp_path / "s3" / "data" / "filerldb2").write_text("not a folder")
-    server = SeaweedFS(tmp_path / "s3", read_keys(tmp_path / "keys.json"), tmp_path / "weed.log")
+    server = SeaweedFS(tmp_path / "s3", find_or_make_keys(tmp_path / "keys.json"), tmp_path / "weed.log")
     with pytest.raises(Unavailable, match="filerldb2") as caught:
         server.wait_ready()
     assert str(tmp_path / "weed.log") in caught.value.fix

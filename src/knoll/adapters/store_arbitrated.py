@@ -94,7 +94,7 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
     place = join(root, "probes", uuid.uuid4().hex)
     start = threading.Barrier(writers)
 
-    def wins(uri: str, writer: int) -> bool:
+    def try_to_win(uri: str, writer: int) -> bool:
         start.wait()
         try:
             store.put(uri, str(writer).encode(), if_absent=True)
@@ -107,7 +107,7 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
             uris = takewhile(
                 lambda _: time.monotonic() < until, (join(place, str(key)) for key in range(keys))
             )
-            return all(sum(pool.map(wins, [uri] * writers, range(writers))) == 1 for uri in uris)
+            return all(sum(pool.map(try_to_win, [uri] * writers, range(writers))) == 1 for uri in uris)
         finally:
             list(pool.map(store.delete, [one.uri for one in store.list(join(place, ""))]))
 

@@ -17,14 +17,14 @@ from knoll.models import Model
 from knoll.ports import ObjectInfo, ObjectStore, Platform
 from knoll.records.checksums import Checksums, find_checksums, write_checksums
 
-__all__ = ["read_checksums"]
+__all__ = ["learn_checksums"]
 
 _READERS = 4
 _PART = 8 * 2**20  # bytes
 _TIME = timedelta(seconds=10)
 
 
-def read_checksums(
+def learn_checksums(
     model: Model, unread: Sequence[ObjectInfo], listing: Iterable[ObjectInfo], platform: Platform
 ) -> Checksums:
     """Read some of the objects, and write down what is known of those in the listing."""

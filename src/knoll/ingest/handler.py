@@ -68,12 +68,12 @@ def sweep(event: Event, platform: Platform) -> None:
     """Look at the dataset of every Model. Events go on meanwhile, so each Model is taken as it is at its
     turn."""
 
-    def look_at(name: str) -> None:
+    def publish_landed(name: str) -> None:
         document = recent_models(platform).get(name)
         for landed in _land(document, platform, event) if document else []:
             platform.events.publish(landed)
 
-    act_on_each(recent_models(platform), look_at)
+    act_on_each(recent_models(platform), publish_landed)
 
 
 def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:

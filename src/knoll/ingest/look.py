@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from knoll.ingest.checksums import read_checksums
+from knoll.ingest.checksums import learn_checksums
 from knoll.ingest.landed import Known, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
@@ -40,7 +40,7 @@ def look(
     known = _known(model, listing, platform, before)
     verdict = decide(model, listing, platform.clock.now(), known)
     if isinstance(verdict, Waiting) and verdict.unread and may_read:
-        sha256 = read_checksums(model, verdict.unread, listing, platform)
+        sha256 = learn_checksums(model, verdict.unread, listing, platform)
         return decide(model, listing, platform.clock.now(), replace(known, sha256=sha256))
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):
         return Waiting(

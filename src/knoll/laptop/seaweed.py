@@ -24,7 +24,7 @@ from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
 
-__all__ = ["Keys", "SeaweedFS", "find_weed", "read_keys"]
+__all__ = ["Keys", "SeaweedFS", "find_weed", "find_or_make_keys"]
 
 _LISTENERS = tuple(
     part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")
@@ -54,7 +54,7 @@ class SeaweedFS:
         weed = find_weed()
         with lock(folder / "lock", timeout=grace + 10.0) as held:
             self.keys = keys
-            self._ports = _ports(folder)
+            self._ports = _choose_ports(folder)
             self.endpoint = f"http://{_HOST}:{self._ports['s3']}"
             write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
             write_private(folder / "notification.toml", _notification(notify))
@@ -122,7 +122,7 @@ def find_weed() -> Path:
     return Path(found)
 
 
-def read_keys(path: Path) -> Keys:
+def find_or_make_keys(path: Path) -> Keys:
     """The keys in a JSON file that only its owner can read; generated if there is no such file."""
     with contextlib.suppress(FileNotFoundError):
         return Keys(**json.loads(path.read_text()))
@@ -185,7 +185,7 @@ def _security() -> str:
     return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 
 
-def _ports(folder: Path) -> dict[str, int]:
+def _choose_ports(folder: Path) -> dict[str, int]:
     """Port by listener. Ports of the last start are kept while they are free, so that the endpoint stays the
     same."""
     path = folder / "ports.json"

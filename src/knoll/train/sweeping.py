@@ -53,14 +53,14 @@ def _take_turns(entries: Collection[Entry], jobs: list[Document], event: Event, 
     wanted = {entry.model for entry in entries}
     documents = recent_models(platform, lambda known: known.keys() >= wanted)
     models = {model.name: model for model in readable_models(documents.values())}  # runs of others wait
-    plan = _plan(entries, jobs, models, platform)
+    plan = _settle_and_plan(entries, jobs, models, platform)
     _carry_out(plan, models, documents, event, platform)
     open_runs = Counter(entry.model for entry in entries)
     if any(open_runs[entry.model] > 1 for entry in plan.start):
         delete_surplus(platform.cluster.list("Job", MANAGED), platform)
 
 
-def _plan(
+def _settle_and_plan(
     entries: Collection[Entry], jobs: list[Document], models: Mapping[str, Model], platform: Platform
 ) -> Plan:
     """The turns. Runs that have an outcome get none, and leave the inbox: a late event had put them back."""

@@ -70,7 +70,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
     publish_event(TRAINING_STARTED, run, {}, platform)
     reporter = Reporter(run, platform)
     try:
-        outcome = _attempt(run, platform, ranks, reporter)
+        outcome = _carry_out_attempt(run, platform, ranks, reporter)
     finally:
         reporter.close()
     return end_run(run, outcome, platform)
@@ -84,7 +84,7 @@ def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
     return ranks.wait_for_end(run.deadline)
 
 
-def _attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
+def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
     try:
         version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
     except Rejected as error:

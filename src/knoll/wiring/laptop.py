@@ -32,7 +32,7 @@ from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
-from knoll.laptop.seaweed import SeaweedFS, read_keys
+from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
@@ -41,7 +41,7 @@ from knoll.ports import Platform
 from knoll.settings import Settings
 from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
-from knoll.wiring.running import Running, keep, only_one, running
+from knoll.wiring.running import Running, hold_home, keep, running
 
 __all__ = ["Running", "history", "run", "running"]
 
@@ -59,7 +59,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())
     with ExitStack() as stack:
-        stack.enter_context(only_one(settings.home))
+        stack.enter_context(hold_home(settings.home))
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
         settings = settings.model_copy(
@@ -95,7 +95,7 @@ def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
         yield None
         return
     home = settings.home
-    keys = read_keys(home / "keys.json")
+    keys = find_or_make_keys(home / "keys.json")
     server = SeaweedFS(
         home / "s3", keys, home / "logs" / "weed.log", notify=f"{settings.url}/functions/ingest"
     )

@@ -16,7 +16,7 @@ from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
 from knoll.settings import Settings
 
-__all__ = ["Running", "keep", "only_one", "running", "settings_of_running"]
+__all__ = ["Running", "keep", "hold_home", "running", "settings_of_running"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
@@ -40,7 +40,7 @@ class Running:
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[None]:
+def hold_home(home: Path) -> Iterator[None]:
     """Hold the home's lock. Raises Unavailable if another process holds it, or if the home cannot be used."""
     with lock(home / _LOCK, _LOOK):
         (home / _FILE).unlink(missing_ok=True)  # a killed process may have left it
