@@ -1,4 +1,4 @@
-"""Which adapter stands behind which port: only this module knows both."""
+"""The platform of each process: which adapter stands behind which port."""
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
