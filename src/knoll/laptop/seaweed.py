@@ -24,7 +24,7 @@ from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
 
-__all__ = ["Keys", "SeaweedFS", "find_weed", "find_or_make_keys"]
+__all__ = ["Keys", "SeaweedFS", "find_or_make_keys", "find_weed"]
 
 _LISTENERS = tuple(
     part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")

@@ -16,7 +16,7 @@ from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
 from knoll.settings import Settings
 
-__all__ = ["Running", "keep", "hold_home", "running", "settings_of_running"]
+__all__ = ["Running", "hold_home", "keep", "running", "settings_of_running"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
