@@ -14,13 +14,13 @@ from knoll.records.run import find_run, list_runs
 class World:
     """A Model that has been looked at, so that it is known for a second."""
 
-    def __init__(self, gate: str) -> None:
+    def __init__(self, rule: str) -> None:
         self.time = MemoryClock()
         self.platform = memory_platform(self.time)
         self.cluster = self.platform.cluster
         spec = {
             "family": "image-classifier",
-            "dataset": {"uri": "s3://data/digits/", "landed": {"when": gate}},
+            "dataset": {"uri": "s3://data/digits/", "landed": {"when": rule}},
         }
         self.cluster.create(
             {
@@ -61,11 +61,11 @@ class World:
         ]
 
 
-@pytest.mark.parametrize("gate", ["marker", "object"])
+@pytest.mark.parametrize("rule", ["marker", "object"])
 def test_data_that_lands_right_after_its_model_was_changed_is_trained_once_as_the_model_is_now(
-    gate: str,
+    rule: str,
 ) -> None:
-    world = World(gate)
+    world = World(rule)
     before = len(world.configs())
     live = world.cluster.get("Model", "digits")
     world.cluster.update({**live, "spec": {**live["spec"], "training": {"config": {"epochs": 99}}}})
@@ -76,24 +76,24 @@ def test_data_that_lands_right_after_its_model_was_changed_is_trained_once_as_th
     assert len(world.configs()) == before + len(new)
 
 
-@pytest.mark.parametrize("gate", ["marker", "object"])
-def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(gate: str) -> None:
-    world = World(gate)
+@pytest.mark.parametrize("rule", ["marker", "object"])
+def test_data_of_a_model_that_was_deleted_just_now_opens_no_run(rule: str) -> None:
+    world = World(rule)
     before = world.configs()
     world.cluster.delete("Model", "digits")
     world.upload("b")
     assert world.configs() == before
 
 
-@pytest.mark.parametrize("gate", ["marker", "object"])
+@pytest.mark.parametrize("rule", ["marker", "object"])
 def test_who_is_told_once_more_of_data_that_has_landed_asks_the_api_server_for_nothing(
-    gate: str, monkeypatch: pytest.MonkeyPatch
+    rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(gate)
+    world = World(rule)
     world.upload("b")
     for call in ("get", "list", "update"):
         monkeypatch.setattr(world.cluster, call, lambda *_, **__: pytest.fail("the API server was asked"))
-    world.tell_of("b" if gate == "object" else "_SUCCESS")
+    world.tell_of("b" if rule == "object" else "_SUCCESS")
 
 
 def test_an_object_that_is_gone_when_somebody_looks_changes_nothing_where_each_is_a_dataset() -> None:

@@ -1,4 +1,4 @@
-"""The gate `manifest`: what it takes, what it waits for, and that it says so."""
+"""The rule `manifest`: what it takes, what it waits for, and that it says so."""
 
 import json
 from datetime import UTC, datetime

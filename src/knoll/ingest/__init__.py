@@ -1,1 +1,1 @@
-"""From an upload to "this dataset is complete": notifications, gates, snapshots."""
+"""From an upload to "this dataset is complete": notifications, rules, snapshots."""

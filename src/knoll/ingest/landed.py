@@ -46,7 +46,7 @@ def may_land(model: Model, uri: str) -> bool:
 
 
 def last_uri(model: Model) -> str:
-    """The object that is written last, marker or manifest; "" if the gate has none."""
+    """The object that is written last, marker or manifest; "" if the rule has none."""
     return model.dataset.uri + model.dataset.landed.last if model.dataset.landed.last else ""
 
 

@@ -28,7 +28,7 @@ def look(
     before: Mapping[str, Any] = _NOTHING,
     may_read: bool = True,
 ) -> Landed | Waiting:
-    """Whether the model's data is complete; with the gate `object`, `only` is the URI of one object.
+    """Whether the model's data is complete; with the rule `object`, `only` is the URI of one object.
 
     `before` is what the Model's status says of its dataset. Without `may_read`, no object is read for its
     sha256. The model bucket is never data: what knoll writes there would train the next version, which writes
@@ -55,7 +55,7 @@ def dataset_status(
 ) -> dict[str, Any]:
     """What the Model's status says of its dataset: the verdict, for people; what landed last, for a look.
 
-    With the gate `object`, no look needs what landed last, and a status with it would be written for each
+    With the rule `object`, no look needs what landed last, and a status with it would be written for each
     object. A look at `only` one object does not change what the status says of all.
     """
     if only and before.get("state") == "Landed":
@@ -77,7 +77,7 @@ def dataset_status(
 def _known(
     model: Model, listing: Sequence[ObjectInfo], platform: Platform, before: Mapping[str, Any]
 ) -> Known:
-    """What the model's gate needs, and no more: each costs a request."""
+    """What the model's rule needs, and no more: each costs a request."""
     match model.dataset.landed.when:
         case "quiet":
             rule = model.dataset.landed

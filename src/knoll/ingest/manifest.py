@@ -1,4 +1,4 @@
-"""The gate `manifest`: one object, written last, lists every object of the dataset with its sha256.
+"""The rule `manifest`: one object, written last, lists every object of the dataset with its sha256.
 
 It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is
 relative to the prefix, and `size`, in bytes, may be left out. The dataset waits until all objects are there

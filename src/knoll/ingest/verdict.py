@@ -14,7 +14,7 @@ __all__ = ["Landed", "Waiting", "pinned", "there"]
 
 @dataclass(frozen=True)
 class Landed:
-    """The data is complete: one dataset, or with the gate `object` one for each object, oldest first.
+    """The data is complete: one dataset, or with the rule `object` one for each object, oldest first.
 
     `marked` is when the marker was written: it tells a new marker from an old one.
     """

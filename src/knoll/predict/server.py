@@ -39,15 +39,15 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
         with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(load, fetch, settings.threads)
             with importing_kserve():
-                from knoll.predict import service
+                from knoll.predict import protocol
             version, graph = loading.result()
     except KnollError as error:
         _fail(error)
     observer = Observer(model, version.manifest.version, platform)
-    predictor = service.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
+    predictor = protocol.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
     headers = {VERSION: version.manifest.version, DIGEST: version.digest}
     with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
-        service.run(predictor, listening, headers, observer.observe)
+        protocol.run(predictor, listening, headers, observer.observe)
 
 
 def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
