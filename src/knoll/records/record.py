@@ -43,8 +43,8 @@ Load = Callable[[bytes], _Read]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """`schema` is 1 until an old reader would misunderstand the record; `needs` is the oldest version of
-    knoll that reads a higher one."""
+    """`schema` is 1 until an old reader would misunderstand the record. If `schema` is above 1, `needs` names
+    the oldest knoll that reads the record."""
 
     schema: int = 1
     needs: str = ""
@@ -77,7 +77,7 @@ def reader(
             _check_schema(body, kind.schema, what)
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
-            raise fault(f"{file} is not a {what}: {place}: {first['msg']}") from error
+            raise fault(f"{file} is not {_with_article(what)}: {place}: {first['msg']}") from error
         if record.schema > kind.schema:
             raise _newer(record.schema, record.needs, kind.schema, what)
         return record
@@ -106,6 +106,10 @@ def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
     """Write the record, over an older one if there is one. Raises StoreUnavailable."""
     bucket.store.put(uri, record.encode(), content_type="application/json")
+
+
+def _with_article(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def _check_schema(body: bytes, newest: int, what: str) -> None:
