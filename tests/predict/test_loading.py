@@ -133,7 +133,8 @@ def test_a_version_needs_its_manifest_and_an_exact_folder(files_of: Files, class
         ("model.onnx", b"no graph", "model.onnx cannot be loaded"),
         ("signature.json", b"{}", "is not a signature"),
         ("signature.json", b'{"inputs": [], "outputs": []}', "are not those of signature.json"),
-        ("samples.json", b"[7]", "no list of instances"),
+        ("samples.json", b"[7]", "is not a list of samples"),
+        ("samples.json", b'{"samples": 7}', "is not a list of samples"),
         ("samples.json", b'[{"instance": "x"}]', "sample 0 cannot be answered"),
         (
             "samples.json",

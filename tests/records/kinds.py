@@ -24,6 +24,7 @@ from knoll.records.progress import Progress, load_progress
 from knoll.records.record import Record
 from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, load_run
+from knoll.records.samples import Samples, load_samples
 from knoll.records.signature import Signature, load_signature
 
 __all__ = ["GOLDEN", "KINDS", "ROOT", "Kind", "golden_bucket", "kind_of", "record_classes"]
@@ -88,6 +89,7 @@ _MANIFEST = {
     "code_version": "0.1.0",
     "files": {"model.onnx": {"size": 1, "sha256": "0"}},
 }
+_MANIFEST_KEY = r"models/[^/]+/v\d+/manifest\.json|removing/[^/]+/v\d+\.json"
 _OBJECT = {"uri": "s3://data/beans/0", "etag": "e", "size": 1}
 _TENSOR = {"name": "image", "datatype": "FP32", "shape": [-1, 1]}
 _PROGRESS = {
@@ -133,13 +135,20 @@ KINDS = (
         _found(probe_uri(ROOT), find_probe),
         {"conditionalWrites": "atomic"},
     ),
-    Kind("manifest", Manifest.__name__, r"(models|removing)/.*/manifest\.json", load_manifest, _MANIFEST),
+    Kind("manifest", Manifest.__name__, _MANIFEST_KEY, load_manifest, _MANIFEST),
     Kind(
         "signature",
         Signature.__name__,
         r"models/[^/]+/v\d+/signature\.json",
         load_signature,
         {"inputs": [_TENSOR], "outputs": [_TENSOR]},
+    ),
+    Kind(
+        "samples",
+        Samples.__name__,
+        r"models/[^/]+/v\d+/samples\.json",
+        load_samples,
+        {"samples": [{"instance": {"b64": ""}}]},
     ),
     Kind("rollout step", RolloutStep.__name__, r"rollouts/[^/]+/[^/]+/\d+\.json", load_step, _STEP),
     Kind(

@@ -106,7 +106,7 @@ def test_the_version_is_whole_and_its_samples_answer_as_they_say(trained: World)
     assert manifest.metrics["accuracy"] > 0.9
     assert manifest.config["epochs"] == 3
     assert {"model.safetensors", "model.onnx", "confusion_matrix.png"} <= set(files)
-    signature, samples = load_signature(files["signature.json"]), json.loads(files["samples.json"])
+    signature, samples = load_signature(files["signature.json"]), json.loads(files["samples.json"])["samples"]
     inputs = decode([sample["instance"] for sample in samples], signature)
     (output,) = run_graph(files["model.onnx"], [inputs["image"]])
     answers = encode({"probabilities": output}, signature)

@@ -127,5 +127,5 @@ def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Versio
     for name in (GRAPH, SIGNATURE, SAMPLES):
         if name not in files:
             raise InvalidVersion(f"{manifest.model} {manifest.version} has no {name}")
-    signature, samples = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES])
+    signature, samples = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES]).samples
     return Version(manifest, digest, signature, files[GRAPH], samples)

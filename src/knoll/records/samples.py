@@ -1,24 +1,26 @@
 """The samples of a version, samples.json: requests with the answers that its training gave.
 
-A predictor answers them before it is ready, and rollouts replay them. The file is a JSON list, without a
-schema: it is one of the version's files, which the manifest names.
+A predictor answers them before it is ready, and rollouts replay them.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import with_config
 
 from knoll.errors import InvalidVersion
 from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.manifest import version_uri
+from knoll.records.record import LENIENT, Record, reader
 
-__all__ = ["SAMPLES", "Sample", "encode_samples", "load_samples", "read_samples", "samples_uri"]
+__all__ = ["SAMPLES", "Sample", "Samples", "encode_samples", "load_samples", "read_samples", "samples_uri"]
 
 SAMPLES = "samples.json"
 
 
+@with_config(LENIENT)
 @dataclass(frozen=True)
 class Sample:
     """One instance of a V1 request, and the prediction for it; None if its training gave none."""
@@ -27,22 +29,30 @@ class Sample:
     prediction: Any = None
 
 
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Samples(Record):
+    """All samples of a version."""
+
+    samples: tuple[Sample, ...]
+
+
+_read = reader(Samples, "list of samples", file=SAMPLES, fault=InvalidVersion)
+
+
 def encode_samples(samples: Iterable[Sample]) -> bytes:
     """The content of samples.json."""
-    return json.dumps([asdict(sample) for sample in samples], indent=1).encode()
+    return Samples(tuple(samples)).encode()
 
 
-def load_samples(body: bytes) -> Sequence[Sample]:
-    """Read samples.json. Raises InvalidVersion if it is not a list of instances and predictions."""
-    try:
-        return tuple(Sample(one["instance"], one.get("prediction")) for one in json.loads(body))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InvalidVersion(f"{SAMPLES} is no list of instances and predictions: {error}") from error
+def load_samples(body: bytes) -> Samples:
+    """Read samples.json; knoll 0.1 wrote the list alone. Raises InvalidVersion and NewerSchema."""
+    return _read(b'{"samples": %s}' % body if body.lstrip().startswith(b"[") else body)
 
 
 def read_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample]:
     """The samples of a version. Raises NotFound if it has none."""
-    return load_samples(bucket.store.get(samples_uri(bucket.root, model, version)))
+    return load_samples(bucket.store.get(samples_uri(bucket.root, model, version))).samples
 
 
 def samples_uri(root: str, model: str, version: str) -> str:
