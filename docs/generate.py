@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from typer.main import get_command
@@ -144,6 +145,28 @@ def _model(path: str) -> str:
     return fields_table(kind)
 
 
+def _status(_: str) -> str:
+    """The table of the status, as the CRD describes it: each field, and the fields of objects below it."""
+    crd = yaml.safe_load((ROOT / "deploy" / "crd" / "models.yaml").read_text(encoding="utf-8"))
+    status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    rows = [(f"`{path}`", _described(one)) for path, one in _fields_below(status)]
+    return table(("field", "meaning"), rows)
+
+
+def _fields_below(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Path and schema of each field, an object before its own fields."""
+    for name, one in schema.get("properties", {}).items():
+        yield f"{above}{name}", one
+        yield from _fields_below(one, f"{above}{name}.")
+
+
+def _described(field: Mapping[str, Any]) -> str:
+    """The description of a field, with the values that it may have."""
+    values = ", ".join(f"`{one}`" for one in field.get("enum", ()))
+    text = str(field["description"]).rstrip(".")
+    return f"{text}: {values}" if values else text
+
+
 def _family(name: str) -> str:
     """The table of the fields of a family's config, and its metrics."""
     family = find_family(name)
@@ -194,6 +217,7 @@ BLOCKS: Mapping[str, Callable[[str], str]] = {
     "settings": _settings,
     "commands": _commands,
     "model": _model,
+    "status": _status,
     "family": _family,
     "families": _families,
     "base_config": _base_config,

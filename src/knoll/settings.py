@@ -41,8 +41,8 @@ class Settings(BaseSettings):
     )
     own_s3: str = Field(
         default="",
-        description="laptop: URL of the S3 server that `knoll up` started; it tells that server from your own; "
-        "`knoll env` prints it",
+        description="laptop: URL of the S3 server that `knoll up` started; it tells that server from your "
+        "own; `knoll env` prints it",
     )
     s3_access_key: str = Field(
         default="",

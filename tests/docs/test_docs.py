@@ -80,6 +80,17 @@ def test_every_field_says_what_it_means() -> None:
         assert not missing, f"{kind.__name__} does not say what these mean: {missing}"
 
 
+def test_every_field_of_the_status_is_in_the_page_of_the_model() -> None:
+    crd = yaml.safe_load((ROOT / "deploy" / "crd" / "models.yaml").read_text())
+    status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    page = (ROOT / "docs" / "model.md").read_text().partition("## status")[2]
+    shown = set(re.findall(r"^\| `([\w.]+)` \| \S", page, re.MULTILINE))
+    parts = {
+        f"{name}.{one}" for name in ("dataset", "rollout") for one in status["properties"][name]["properties"]
+    }
+    assert {*status["properties"], *parts} <= shown
+
+
 def test_every_event_type_is_in_the_documents() -> None:
     """Each constant of `knoll.events`, and the event of Knative's PingSource, which has none there."""
     constants = [getattr(events, name) for name in events.__all__ if name.isupper()]
