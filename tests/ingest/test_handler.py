@@ -123,5 +123,5 @@ def test_objects_that_go_after_the_same_data_was_marked_again_open_no_run() -> N
     before = len(world.configs())
     world.platform.store.delete("s3://data/digits/a")
     world.tick()
-    assert "objects are gone" in world.dataset()["reason"]
+    assert "objects were deleted" in world.dataset()["reason"]
     assert len(world.configs()) == before

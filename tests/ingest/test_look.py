@@ -184,7 +184,9 @@ def test_deleting_objects_under_a_marker_is_no_new_dataset_until_it_is_written_a
     assert names(here.look()) == "abc"
     for name in "ab":
         here.store.delete(PREFIX + name)
-        assert reason(here.look()).startswith("objects are gone since the data landed; write _SUCCESS again")
+        assert reason(here.look()) == (
+            "objects were deleted after the data landed. To train on what is left, write _SUCCESS again"
+        )
     here.marked()
     assert names(here.look()) == "c"
 
@@ -196,7 +198,7 @@ def test_a_status_that_is_lost_is_made_up_for_by_the_newest_snapshot(keeps_statu
     assert names(here.look()) == "ab"
     here.status = here.status if keeps_status else {}
     here.store.delete(f"{PREFIX}a")
-    assert reason(here.look()).startswith("objects are gone")
+    assert reason(here.look()).startswith("objects were deleted")
 
 
 def test_data_that_landed_and_stays_costs_one_listing() -> None:

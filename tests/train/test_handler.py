@@ -195,7 +195,7 @@ def test_data_that_is_being_deleted_is_not_trained_before_the_next_marker(
     train.handle(first, platform)
     platform.store.delete("s3://data/digits/2.png")
     ingest.sweep(first, platform)
-    assert "objects are gone" in platform.cluster.get("Model", "digits")["status"]["dataset"]["reason"]
+    assert "objects were deleted" in platform.cluster.get("Model", "digits")["status"]["dataset"]["reason"]
     assert taken(platform) == []
     platform.store.put("s3://data/digits/1.png", b"other")
     assert land(platform) is not None

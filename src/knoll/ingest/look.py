@@ -44,8 +44,8 @@ def look(
         return decide(model, listing, platform.clock.now(), replace(known, sha256=sha256))
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):
         return Waiting(
-            f"objects are gone since the data landed; write {model.dataset.landed.marker} again if that "
-            "is right"
+            "objects were deleted after the data landed. To train on what is left, write "
+            f"{model.dataset.landed.marker} again"
         )
     return verdict
 
