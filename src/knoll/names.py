@@ -14,6 +14,7 @@ __all__ = [
     "MODEL_NAME",
     "RUN_ID",
     "digest",
+    "is_in_bucket",
     "join",
     "model_of_run",
     "run_id",
@@ -64,6 +65,11 @@ def version_number(name: str) -> int:
     if not match:
         raise Rejected(f"{name!r} is not a version such as v000001", fix="knoll versions MODEL lists them")
     return int(match[1])
+
+
+def is_in_bucket(uri: str, bucket: str) -> bool:
+    """Whether an s3:// URI lies in the bucket of this name."""
+    return uri.startswith(f"s3://{bucket}/")
 
 
 def split_uri(uri: str) -> tuple[str, str]:

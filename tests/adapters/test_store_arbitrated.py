@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 import pytest
@@ -64,6 +64,18 @@ def test_a_probe_tells_the_two_kinds_apart_and_leaves_nothing_behind(
     store = make()
     assert probe(store, ROOT, writers=4, keys=5) is atomic
     assert list(store.list(f"{ROOT}/")) == []
+
+
+def test_the_objects_of_a_killed_probe_go_after_an_hour() -> None:
+    """Also if the store has been probed since; a probe that may still run keeps its own."""
+    store = MemoryStore()
+    left = f"{ROOT}/probes/killed/0"
+    store.put(left, b"1")
+    (written,) = (one.modified for one in store.list(left))
+    probe_once(store, ROOT, written)
+    assert [one.uri for one in store.list(f"{ROOT}/probes/")] == [left]
+    probe_once(store, ROOT, written + timedelta(hours=2))
+    assert list(store.list(f"{ROOT}/probes/")) == []
 
 
 def test_a_store_is_probed_once_and_trusted_from_then_on() -> None:

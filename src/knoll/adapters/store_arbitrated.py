@@ -13,18 +13,19 @@ import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, BinaryIO
 
 from knoll.errors import AlreadyExists, NewerSchema
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo, ObjectStore
-from knoll.records.probe import find_probe, write_probe
+from knoll.records.probe import find_probe, probes_uri, write_probe
 
 __all__ = ["ArbitratedStore", "probe", "probe_once"]
 
 _WRITERS, _KEYS = 16, 50
+_HOUR = timedelta(hours=1)
 _PATIENCE = 5.0  # seconds; SeaweedFS lets writers of one key wait a second for each other
 
 
@@ -77,6 +78,7 @@ class ArbitratedStore:
 def probe_once(store: ObjectStore, root: str, now: datetime) -> bool:
     """Whether the conditional writes of this store are atomic; found out now if that is not known."""
     bucket = Bucket(store, root)
+    _clear_leftovers(store, root, now)
     known = _find_result(bucket)
     if known is not None:
         return known
@@ -91,7 +93,7 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
     It ends at the first key with no winner or several, or after some seconds: then the keys so far count.
     """
     until = time.monotonic() + _PATIENCE
-    place = join(root, "probes", uuid.uuid4().hex)
+    place = probes_uri(root) + uuid.uuid4().hex
     start = threading.Barrier(writers)
 
     def try_to_win(uri: str, writer: int) -> bool:
@@ -110,6 +112,13 @@ def probe(store: ObjectStore, root: str, writers: int = _WRITERS, keys: int = _K
             return all(sum(pool.map(try_to_win, [uri] * writers, range(writers))) == 1 for uri in uris)
         finally:
             list(pool.map(store.delete, [one.uri for one in store.list(join(place, ""))]))
+
+
+def _clear_leftovers(store: ObjectStore, root: str, now: datetime) -> None:
+    """Delete the objects that killed probes left, after one hour. A probe that runs now keeps its own."""
+    for one in list(store.list(probes_uri(root))):
+        if now - one.modified > _HOUR:
+            store.delete(one.uri)
 
 
 def _find_result(bucket: Bucket) -> bool | None:

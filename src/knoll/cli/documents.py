@@ -12,6 +12,7 @@ import yaml
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.families import FAMILIES, check_family, find_family
 from knoll.models import Model, parse_model
+from knoll.names import is_in_bucket
 from knoll.ports import Document
 
 __all__ = ["Declared", "read_declared"]
@@ -109,7 +110,7 @@ def _check_gate(document: Document) -> None:
 
 def _check_place(document: Document, model_bucket: str) -> None:
     uri = _at(document, "spec", "dataset", "uri")
-    if isinstance(uri, str) and uri.startswith(f"s3://{model_bucket}/"):
+    if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
         raise InvalidModel(
             f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data",
             fix="use a bucket of your own",

@@ -9,7 +9,7 @@ from knoll.ingest.checksums import learn_checksums
 from knoll.ingest.landed import Known, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
-from knoll.names import join
+from knoll.names import is_in_bucket
 from knoll.ports import ObjectInfo, Platform
 from knoll.quantities import counted
 from knoll.records.checksums import find_checksums
@@ -34,7 +34,7 @@ def look(
     sha256. The model bucket is never data: what knoll writes there would train the next version, which writes
     again.
     """
-    if model.dataset.uri.startswith(join(platform.bucket.root, "")):
+    if is_in_bucket(model.dataset.uri, platform.settings.model_bucket):
         return Waiting(f"{platform.settings.model_bucket} is the bucket of models: keep data in another one")
     listing = list(platform.store.list(only or model.dataset.uri))
     known = _known(model, listing, platform, before)

@@ -22,6 +22,7 @@ from knoll.ingest.clouds import (
 from knoll.ingest.filer import from_filer
 from knoll.ingest.interest import may_matter
 from knoll.ingest.records import from_event_bridge, from_records
+from knoll.names import is_in_bucket
 from knoll.ports import Platform
 
 __all__ = [
@@ -84,7 +85,8 @@ def _publish(events: Iterable[Event], platform: Platform) -> None:
     """Publish the events of objects that may complete a dataset, and never of what knoll itself wrote."""
     for event in events:
         bucket, key = event.data["s3"]["bucket"]["name"], event.data["s3"]["object"]["key"]
-        if bucket != platform.settings.model_bucket and may_matter(f"s3://{bucket}/{key}", platform):
+        uri = f"s3://{bucket}/{key}"
+        if not is_in_bucket(uri, platform.settings.model_bucket) and may_matter(uri, platform):
             platform.events.publish(event)
 
 

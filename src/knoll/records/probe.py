@@ -9,7 +9,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, overwrite, reader
 
-__all__ = ["Probe", "find_probe", "probe_uri", "write_probe"]
+__all__ = ["Probe", "find_probe", "probe_uri", "probes_uri", "write_probe"]
 
 ATOMIC, CHECKED = "atomic", "check, then write"
 
@@ -39,6 +39,11 @@ _load = reader(Probe, "record of a probe")
 def probe_uri(root: str) -> str:
     """URI of the record."""
     return join(root, "probe.json")
+
+
+def probes_uri(root: str) -> str:
+    """The folder of the objects that probes write and delete."""
+    return join(root, "probes", "")
 
 
 def find_probe(bucket: Bucket) -> Probe | None:
