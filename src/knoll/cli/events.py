@@ -1,5 +1,7 @@
 """`knoll events`: what has happened, as the broker keeps it."""
 
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +13,11 @@ from knoll.cli.session import platform_of, print_json
 from knoll.errors import KnollError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from knoll.events import Event
     from knoll.ports import Platform
-    from knoll.views.events import ReadEvents
+    from knoll.views.events import EventFilter, ReadEvents
 
 __all__ = ["events"]
 
@@ -41,15 +45,31 @@ def events(
     -code and -data. Next: knoll why MODEL, knoll dlq list
     """
     from knoll.events import event_to_json
-    from knoll.views.events import EventFilter, reader_of_deaths, stream_events
+    from knoll.views.events import EventFilter, reader_of_deaths
 
     platform = platform_of(ctx)
     read, every = (reader_of_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
-    for event in stream_events(read, EventFilter(type, model), limit, every if follow else 0):
+    for event in _stream(read, EventFilter(type, model), limit, every if follow else 0):
         if output is Output.json:
             print_json(event_to_json(event))
         else:
             typer.echo(_line(event))
+
+
+def _stream(read: "ReadEvents", is_wanted: "EventFilter", limit: int, every: float) -> "Iterator[Event]":
+    """The newest `limit` events, oldest first; then further ones, with a look every `every` seconds, or never
+    for 0."""
+    newest: deque[Event] = deque(maxlen=limit)
+    after = 0
+    while found := read(after):
+        newest.extend(event for _, event in found if is_wanted(event))
+        after = found[-1][0]
+    yield from newest
+    while every:
+        found = read(after)
+        yield from (event for _, event in found if is_wanted(event))
+        after = found[-1][0] if found else after
+        time.sleep(every)
 
 
 def _history(platform: "Platform") -> "ReadEvents":

@@ -11,8 +11,8 @@ from knoll.cli.session import platform_of, print_json
 from knoll.errors import NotFound
 
 if TYPE_CHECKING:
+    from knoll.cli.run_logs import Logs
     from knoll.ports import Platform
-    from knoll.views.logs import Logs
 
 __all__ = ["logs"]
 
@@ -58,7 +58,7 @@ def logs(
 
 
 def _logs_of(platform: "Platform", id: str) -> "Logs":
-    from knoll.views.logs import FileLogs, PodLogs
+    from knoll.cli.run_logs import FileLogs, PodLogs
 
     if platform.settings.cluster == "kubernetes":
         from knoll.wiring.kubernetes import kubernetes_cluster

@@ -1,8 +1,6 @@
 """Events: what the broker has taken, and dead letters in the form of events."""
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +10,7 @@ from knoll.kube.labels import MODEL_LABEL
 from knoll.ports import Platform
 from knoll.views.letters import read_letters
 
-__all__ = ["EventFilter", "ReadEvents", "facts_of", "reader_of_deaths", "stream_events"]
+__all__ = ["EventFilter", "ReadEvents", "facts_of", "reader_of_deaths"]
 
 ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events behind that number, each with its own
 
@@ -34,22 +32,6 @@ class EventFilter:
     def __call__(self, event: Event) -> bool:
         """Whether the event is meant."""
         return event.type.startswith(self.type) and self.model in ("", _model_of(event))
-
-
-def stream_events(read: ReadEvents, is_wanted: EventFilter, limit: int, every: float) -> Iterator[Event]:
-    """The newest `limit` events, oldest first; then further ones, with a look every `every` seconds, or never
-    for 0."""
-    newest: deque[Event] = deque(maxlen=limit)
-    after = 0
-    while found := read(after):
-        newest.extend(event for _, event in found if is_wanted(event))
-        after = found[-1][0]
-    yield from newest
-    while every:
-        found = read(after)
-        yield from (event for _, event in found if is_wanted(event))
-        after = found[-1][0] if found else after
-        time.sleep(every)
 
 
 def reader_of_deaths(platform: Platform) -> ReadEvents:
