@@ -183,6 +183,6 @@ def test_what_is_asked_wrongly_changes_nothing(knoll: Knoll, letters: list[str])
     assert "begin like this" in knoll("dlq", "show", "").stderr
     refused = knoll("dlq", "replay", train, odd)
     assert refused.exit_code == 1
-    assert "is no event" in refused.stderr
+    assert "is not an event" in refused.stderr
     assert f"Fix: knoll dlq show {odd}" in refused.stderr
     assert set(listed(knoll).values()) == {"Dead"}

@@ -223,7 +223,7 @@ def test_a_body_goes_to_the_stage_that_it_was_meant_for(
 def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> None:
     """The error names the way out."""
     handler.keep_body({"content-type": "text/plain"}, b"hello", "the data is not JSON", platform)
-    with pytest.raises(Rejected, match="is no event") as error:
+    with pytest.raises(Rejected, match="is not an event") as error:
         want_replay(only(platform), "alice", platform)
     assert "knoll dlq show" in error.value.fix
 

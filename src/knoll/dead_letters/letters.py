@@ -55,7 +55,7 @@ class Death:
 
     @property
     def can_be_replayed(self) -> bool:
-        """Whether it is known which way it came."""
+        """Whether it is an event, or names the function that should get it."""
         return self.event is not None or bool(self.meant_for)
 
 

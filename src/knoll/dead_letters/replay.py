@@ -38,8 +38,8 @@ def check_replayable(letter: Letter) -> None:
     """Raises Rejected if the letter cannot be replayed."""
     if not letter.last.can_be_replayed:
         raise Rejected(
-            f"dead letter {letter.id} cannot be replayed: it is no event, and it is not known for which "
-            f"function it was: {letter.last.reason}",
+            f"dead letter {letter.id} cannot be replayed: it is not an event, and nothing says which "
+            f"function should get it: {letter.last.reason}",
             fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and drop the letter",
         )
 

@@ -42,7 +42,8 @@ class DatasetObject:
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Dataset(Record):
-    """The state of the data under a prefix: what one run trains on. `data_at` is when it got so."""
+    """The state of the data under a prefix: what one run trains on. `data_at` is when the data
+    got into this state."""
 
     model: str
     prefix: str

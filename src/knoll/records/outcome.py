@@ -66,7 +66,7 @@ def superseded_uri(root: str, run: str) -> str:
 
 
 def superseded_prefix(root: str, model: str) -> str:
-    """Prefix of the hints of a model. Hints of a model whose name is longer by a dash have it, too."""
+    """Prefix of the hints of a model. The prefix of `digits` also matches hints of `digits-big`."""
     return join(root, "superseded", f"{model}-")
 
 

@@ -28,7 +28,7 @@ __all__ = [
     "next_step",
 ]
 
-ERROR_BUDGET = 0.01  # the part of the requests that may fail; at least `min_requests` are assumed
+ERROR_BUDGET = 0.01  # the part of the requests that may fail; of at least `min_requests`, even if fewer came
 _QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
 
 

@@ -140,8 +140,11 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
 
 
 def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Model's status with the slot in it. Fields of other stages stay, and so do those that only a newer
-    knoll knows, as long as they are about the same rollout or decision."""
+    """The Model's status with the slot in it.
+
+    Fields of other stages stay, and so do unknown fields of `rollout`. Unknown fields of `rollout.evidence`
+    stay during the same rollout, and those of `rollout.transition` until the next decision.
+    """
     before = status.get("rollout") or {}
     last = before.get("transition") or {}
     rollout: dict[str, Any] = {
