@@ -1,7 +1,8 @@
-"""Names of knoll's own HTTP headers, in lower case."""
+"""Names of HTTP headers, in lower case."""
 
-__all__ = ["DIGEST", "REPLAY", "REVISION", "VERSION"]
+__all__ = ["ATTRIBUTE", "DIGEST", "REPLAY", "REVISION", "VERSION"]
 
+ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
 DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the version's manifest, in hex
 REPLAY = "x-knoll-replay"  # in a request that a rollout sends: the predictor does not count it

@@ -13,7 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["STORE_SECRET", "STORE_VARIABLES", "Settings", "read_settings", "store_variables"]
+
+STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
+# variables in that Secret, as S3 clients read them, by the fields of Settings
+STORE_VARIABLES = {
+    "AWS_ENDPOINT_URL": "s3_endpoint",
+    "AWS_ACCESS_KEY_ID": "s3_access_key",
+    "AWS_SECRET_ACCESS_KEY": "s3_secret_key",
+    "AWS_REGION": "s3_region",
+}
 
 
 class Settings(BaseSettings):
@@ -175,3 +184,8 @@ def read_settings(**overrides: object) -> Settings:
             fix="correct the environment variables KNOLL_...; docs/settings.md lists them",
         ) from error
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def store_variables(settings: Settings) -> dict[str, str]:
+    """The variables with which an S3 client reaches the store of these settings."""
+    return {name: str(getattr(settings, field)) for name, field in STORE_VARIABLES.items()}

@@ -72,11 +72,10 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
 
 def variables(settings: "Settings") -> dict[str, str]:
     """The environment of a client of this platform."""
+    from knoll.settings import store_variables
+
     return {
-        "AWS_ENDPOINT_URL": settings.s3_endpoint,
-        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
-        "AWS_REGION": settings.s3_region,
+        **store_variables(settings),
         "AWS_DEFAULT_REGION": settings.s3_region,
         "KNOLL_URL": settings.url,
         "KNOLL_OWN_S3": settings.own_s3,

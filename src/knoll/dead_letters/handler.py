@@ -17,6 +17,7 @@ from dataclasses import replace
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
+from knoll.headers import ATTRIBUTE
 from knoll.names import digest
 from knoll.ports import Platform
 from knoll.records.dead_letter import DeathRecord, count_replays, dead_letter_id, write_death
@@ -68,13 +69,13 @@ def keep_body(
     told = {
         name.lower(): value
         for name, value in headers.items()
-        if name.lower().startswith("ce-") or name.lower() == "content-type"
+        if name.lower().startswith(ATTRIBUTE) or name.lower() == "content-type"
     }
-    own = {name: value for name, value in told.items() if not name.startswith(f"ce-{_OF_THE_BROKER}")}
+    own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{_OF_THE_BROKER}")}
     letter = dead_letter_id(
-        json.dumps([_trigger(told.get(f"ce-{_WHERE}", "")), meant_for, own], sort_keys=True), body
+        json.dumps([_trigger(told.get(f"{ATTRIBUTE}{_WHERE}", "")), meant_for, own], sort_keys=True), body
     )
-    extensions = {name.removeprefix("ce-"): value for name, value in told.items()}
+    extensions = {name.removeprefix(ATTRIBUTE): value for name, value in told.items()}
     record = DeathRecord(
         at=platform.clock.now().isoformat(),
         reason=reason,

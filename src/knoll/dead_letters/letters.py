@@ -15,6 +15,7 @@ from typing import Literal
 
 from knoll.errors import InvalidEvent, KnollError, NewerSchema, NotFound
 from knoll.events import Event, event_from_json, reading
+from knoll.headers import ATTRIBUTE
 from knoll.ports import Bucket
 from knoll.records.dead_letter import (
     DeathRecord,
@@ -162,7 +163,7 @@ def _death(name: str, record: DeathRecord) -> Death:
     told = (
         event.extensions
         if event
-        else {name.removeprefix("ce-"): value for name, value in record.headers.items()}
+        else {name.removeprefix(ATTRIBUTE): value for name, value in record.headers.items()}
     )
     return Death(
         name=name,

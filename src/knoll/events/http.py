@@ -20,13 +20,14 @@ from cloudevents.http import CloudEvent
 
 from knoll.errors import InvalidEvent, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
+from knoll.headers import ATTRIBUTE
 
 __all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "respond"]
 
 _log = logging.getLogger(__name__)
 
 _STRUCTURED = "application/cloudevents+json"
-_REQUIRED = {"ce-specversion", "ce-id", "ce-source", "ce-type"}
+_REQUIRED = {f"{ATTRIBUTE}{name}" for name in ("specversion", "id", "source", "type")}
 _NO_HEADER = {
     "data",
     "data_base64",
@@ -139,8 +140,8 @@ def _from_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> di
     document: dict[str, Any] = {}
     faults = []
     for header, value in headers.items():
-        name = header.lower().removeprefix("ce-")
-        if not header.lower().startswith("ce-"):
+        name = header.lower().removeprefix(ATTRIBUTE)
+        if not header.lower().startswith(ATTRIBUTE):
             continue
         if name in document or name in _NO_HEADER:
             faults.append(

@@ -7,6 +7,7 @@ from contextlib import suppress
 from knoll.errors import InvalidEvent
 from knoll.events import read_json
 from knoll.events.http import is_structured
+from knoll.headers import ATTRIBUTE
 
 __all__ = ["came_through_broker", "consent"]
 
@@ -30,7 +31,7 @@ def came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
     Only brokers have a dead-letter sink; stores and clouds have none.
     """
     if not is_structured(headers):
-        return any(name.lower() == f"ce-{_ARRIVAL}" for name in headers)
+        return any(name.lower() == f"{ATTRIBUTE}{_ARRIVAL}" for name in headers)
     with suppress(InvalidEvent):
         document = read_json(body, "the event")
         return isinstance(document, dict) and _ARRIVAL in document

@@ -15,7 +15,7 @@ from knoll.errors import InvalidVersion
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
-from knoll.records.manifest import GRAPH, MANIFEST, Manifest, entry_of, load_manifest, verify
+from knoll.records.manifest import GRAPH, MANIFEST, Manifest, entry_of, load_manifest, not_as_trained, verify
 from knoll.records.samples import SAMPLES, Sample, load_samples
 from knoll.records.signature import SIGNATURE, Signature, load_signature
 
@@ -118,9 +118,7 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
     if MANIFEST in manifest.files:
         faults.append("the manifest names itself")
     if faults:
-        raise InvalidVersion(
-            f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults)
-        )
+        raise not_as_trained(manifest, faults)
 
 
 def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Version:

@@ -14,7 +14,7 @@ A version is served only if every byte matches its manifest, and if it has no ot
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -37,6 +37,7 @@ __all__ = [
     "load_manifest",
     "manifest_uri",
     "models_uri",
+    "not_as_trained",
     "read_file",
     "removed_manifest_uri",
     "verify",
@@ -91,6 +92,13 @@ def entry_of(body: bytes) -> FileEntry:
     return FileEntry(len(body), hashlib.sha256(body).hexdigest())
 
 
+def not_as_trained(manifest: Manifest, faults: Iterable[str]) -> InvalidVersion:
+    """The error for files that differ from the manifest."""
+    return InvalidVersion(
+        f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults)
+    )
+
+
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Compare files, by name and without manifest.json, with the manifest.
 
@@ -106,9 +114,7 @@ def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
                 f"the manifest says {wanted.sha256[:12]}… and {wanted.size}"
             )
     if faults:
-        raise InvalidVersion(
-            f"{manifest.model} {manifest.version} is not what was trained: " + "; ".join(faults)
-        )
+        raise not_as_trained(manifest, faults)
 
 
 def models_uri(root: str) -> str:

@@ -18,7 +18,7 @@ from knoll.models import Model
 from knoll.ports import Document
 from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
-from knoll.settings import Settings
+from knoll.settings import STORE_SECRET, Settings
 
 __all__ = ["Observed", "asked", "desired", "holds", "inference_service", "newest_revision", "observe"]
 
@@ -97,7 +97,7 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
             version_uri(settings.model_root, model.name, version),
         ],
         **({"env": [{"name": "K_SINK", "value": settings.sink}]} if settings.sink else {}),
-        "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
+        "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},
         "resources": {

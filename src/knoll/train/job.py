@@ -18,7 +18,7 @@ from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
 from knoll.quantities import GPU
 from knoll.records.run import Run
-from knoll.settings import Settings
+from knoll.settings import STORE_SECRET, Settings
 
 __all__ = ["job_document"]
 
@@ -101,7 +101,7 @@ def _container(run: Run, settings: Settings) -> Mapping[str, Any]:
         "image": settings.trainer_image,
         "args": [run.id],
         "env": [*_installation(settings), *(_group(run) if run.nodes > 1 else [])],
-        "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
+        "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "resources": {"requests": resources, "limits": resources},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": dict(CONTAINER_SECURITY),

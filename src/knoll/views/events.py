@@ -6,6 +6,7 @@ from typing import Any
 
 from knoll.dead_letters.letters import Death
 from knoll.events import Event
+from knoll.headers import ATTRIBUTE
 from knoll.kube.labels import MODEL_LABEL
 from knoll.ports import Platform
 from knoll.views.letters import read_letters
@@ -63,7 +64,7 @@ def facts_of(event: Event) -> dict[str, Any]:
 def _event_of(death: Death) -> Event:
     """The event with its reason in plain words, or one that says what came in its place."""
     if death.event is None:
-        id, source = (death.headers.get(f"ce-{name}", "") for name in ("id", "source"))
+        id, source = (death.headers.get(f"{ATTRIBUTE}{name}", "") for name in ("id", "source"))
         data = {"reason": death.body[:_LONGEST].decode(errors="replace")}
         return Event(id, source, "not-an-event", death.at, data=data)
     told = {f"{_ERROR}data": death.reason} if death.reason else {}

@@ -14,6 +14,7 @@ from knoll.dead_letters.letters import (
     read_letter,
 )
 from knoll.events import event_to_json
+from knoll.headers import ATTRIBUTE
 from knoll.ports import Platform
 from knoll.records.dead_letter import Replay, list_wishes
 from knoll.views.ids import only_match
@@ -139,8 +140,8 @@ def _letter_view(letter: Letter) -> LetterView:
     event, headers = letter.last.event, letter.last.headers
     if event is not None:
         return LetterView(letter, event.type, event.subject, event.source, event.id)
-    subject, source, id = (headers.get(f"ce-{name}", "") for name in ("subject", "source", "id"))
-    return LetterView(letter, headers.get("ce-type", _NO_EVENT), subject, source, id)
+    subject, source, id = (headers.get(f"{ATTRIBUTE}{name}", "") for name in ("subject", "source", "id"))
+    return LetterView(letter, headers.get(f"{ATTRIBUTE}type", _NO_EVENT), subject, source, id)
 
 
 def _content(death: Death) -> dict[str, Any]:

@@ -9,20 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from knoll.errors import Forbidden, NotFound, Unavailable
-from knoll.settings import Settings
+from knoll.settings import STORE_SECRET, STORE_VARIABLES, Settings
 
 if TYPE_CHECKING:
     from knoll.adapters.cluster_kubernetes import KubernetesCluster
 
 __all__ = ["kubernetes_cluster", "settings_of_function", "settings_of_installation"]
 
-_CONFIG_MAP, _SECRET = "knoll", "knoll-s3"
-_OF_THE_STORE = {
-    "AWS_ENDPOINT_URL": "s3_endpoint",
-    "AWS_ACCESS_KEY_ID": "s3_access_key",
-    "AWS_SECRET_ACCESS_KEY": "s3_secret_key",
-    "AWS_REGION": "s3_region",
-}
+_CONFIG_MAP = "knoll"
 
 
 def kubernetes_cluster(settings: Settings) -> "KubernetesCluster":
@@ -78,11 +72,11 @@ def _config(cluster: "KubernetesCluster") -> Mapping[str, str]:
 
 def _keys(cluster: "KubernetesCluster") -> Mapping[str, str]:
     try:
-        data = cluster.get("Secret", _SECRET).get("data") or {}
+        data = cluster.get("Secret", STORE_SECRET).get("data") or {}
     except (Forbidden, NotFound):
         return {}
     return {
         field: base64.b64decode(data[name]).decode()
-        for name, field in _OF_THE_STORE.items()
+        for name, field in STORE_VARIABLES.items()
         if data.get(name)
     }

@@ -38,7 +38,7 @@ from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Platform
-from knoll.settings import Settings
+from knoll.settings import STORE_SECRET, Settings, store_variables
 from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
@@ -198,13 +198,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _secrets(settings: Settings) -> Mapping[str, Mapping[str, str]]:
-    access = {
-        "AWS_ENDPOINT_URL": settings.s3_endpoint,
-        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
-        "AWS_REGION": settings.s3_region,
-    }
-    return {"knoll-s3": access}
+    return {STORE_SECRET: store_variables(settings)}
 
 
 def _running(settings: Settings) -> Running:
