@@ -1,8 +1,8 @@
 """A sender of notifications that shares two processors with their receiver: 64 connections, and as little
 work as possible for each.
 
-Whatever is not acknowledged with 2xx is sent again, as stores and brokers do, also when the receiver was
-killed before its answer.
+If an answer is not 2xx, or the receiver is killed before it answers, the notification is sent again, as
+stores and brokers do.
 """
 
 import asyncio

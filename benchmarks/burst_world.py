@@ -1,5 +1,5 @@
-"""What the burst meets: an S3 server with data, documents, a receiver that is killed, and Jobs that end
-without having trained."""
+"""The surroundings of the burst: an S3 server with data, documents, a receiver that gets killed, and Jobs
+that end without training."""
 
 import os
 import resource

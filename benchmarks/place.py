@@ -1,4 +1,4 @@
-"""Where the measurements happen: an installation of knoll in a namespace of its own, and the ways into it."""
+"""The place of the measurements: an installation of knoll in a namespace of its own, and the ways into it."""
 
 import json
 import re

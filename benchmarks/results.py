@@ -1,4 +1,4 @@
-"""What was measured, and what was to be reached."""
+"""Measurements and goals, and how they are printed."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Goal:
-    """What was measured, and the most that it may be."""
+    """A measured value, and the most that it may be."""
 
     goal: str
     value: float

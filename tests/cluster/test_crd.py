@@ -1,4 +1,4 @@
-"""The API server refuses what knoll would not read, as soon as somebody applies it."""
+"""The API server refuses each Model that knoll could not read, when it is applied."""
 
 import json
 import subprocess

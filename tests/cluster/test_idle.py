@@ -1,4 +1,4 @@
-"""Nobody asks for anything, and no tick comes: nothing runs, and nothing has been forgotten."""
+"""Without requests and ticks no Pod runs, and all state is kept."""
 
 from typing import Any
 
