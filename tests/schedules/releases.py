@@ -1,8 +1,9 @@
 """Two releases of knoll side by side, as during an upgrade: some calls are carried out by another one.
 
-The other release runs our code, and writes as another one would. A newer one adds fields that ours does not
-know to every record, event and status. An older one, knoll 0.1, leaves out what it did not have. What a newer
-one added to a status must still be there after ours has written it.
+Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds fields that ours does not
+know to every record, event and status. What it added to a status must still be there after ours has written
+it. "older" writes the forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1 cannot read
+records that have a `schema`, so it never runs beside another release (docs/operate.md).
 """
 
 import json
