@@ -107,7 +107,7 @@ def test_a_second_version_takes_over_in_steps_that_are_seen_and_no_request_fails
 def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(
     installation: Any, third: tuple[Any, dict[str, Any]]
 ) -> None:
-    """The client hears v2 alone, and afterwards the spec is that of v2 without a canary field."""
+    """Only v2 answers the client, and afterwards the spec is that of v2 without a canary field."""
     client, predictor = third
     assert predictor["containers"][0]["args"][-1].endswith("/v000002/")
     assert "canaryTrafficPercent" not in predictor

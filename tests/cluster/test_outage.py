@@ -105,7 +105,7 @@ def is_training(installation: Any, name: str) -> bool:
 
 
 def outcome(installation: Any, name: str) -> str:
-    """How the model's runs have ended; empty while none has."""
+    """How the model's runs ended; empty if none has."""
     return ", ".join(
         state
         for run in installation.runs(name)

@@ -1,4 +1,4 @@
-"""Serving beside rollouts: an InferenceService of a user's own on a version of ours, in both protocols."""
+"""A user's own InferenceService serves a version that knoll trained, in both protocols."""
 
 import base64
 import json

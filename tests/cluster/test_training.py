@@ -63,6 +63,6 @@ def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Di
 
 
 def conditions(installation: Any, run: str) -> list[str]:
-    """Types of the Job's conditions that are true."""
+    """Types of the Job's true conditions."""
     status = installation.cluster.get("Job", run).get("status") or {}
     return [one["type"] for one in status.get("conditions") or [] if one["status"] == "True"]

@@ -57,13 +57,13 @@ class Laptop:
         self.until(lambda: self._is_alive() and running(self._settings()) is not None, 60)
 
     def kill(self) -> None:
-        """kill -9, at this very moment."""
+        """Kill the platform with kill -9, now."""
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def down(self) -> None:
-        """Ctrl-C."""
+        """Stop the platform as Ctrl-C does."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(60)
