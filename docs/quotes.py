@@ -1,7 +1,7 @@
 """Blocks that quote the source: files, classes, and tables of what they have."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fields import table
@@ -18,17 +18,30 @@ def whole_file(argument: str) -> str:
 
 
 def code(argument: str) -> str:
-    """The imports of a module, then some of its classes and functions in its order: its path, then their
-    names."""
+    """Some classes and functions of a module in its order, below the imports that they use: its path, then
+    their names."""
     path, *names = argument.split()
     text = _read(path)
     body = ast.parse(text).body
-    imports = [one for one in body if isinstance(one, (ast.Import, ast.ImportFrom))]
-    lines = text.splitlines()[imports[0].lineno - 1 : imports[-1].end_lineno]
-    found = [ast.get_source_segment(text, one) for one in body if getattr(one, "name", "") in names]
+    found = [one for one in body if getattr(one, "name", "") in names]
     if len(found) < len(names):
         raise ValueError(f"{path} lacks one of {names}")
-    return "```python\n" + "\n\n\n".join(["\n".join(lines), *map(str, found)]) + "\n```"
+    parts = [_imports(text, found), *(str(ast.get_source_segment(text, one)) for one in found)]
+    return "```python\n" + "\n\n\n".join(filter(None, parts)) + "\n```"
+
+
+def _imports(text: str, users: Sequence[ast.stmt]) -> str:
+    """The imports of the module that these statements use, in their groups."""
+    used = {node.id for one in users for node in ast.walk(one) if isinstance(node, ast.Name)}
+    groups: list[list[str]] = [[]]
+    last = 0
+    for one in ast.parse(text).body:
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            groups += [[]] if one.lineno > last + 1 else []
+            last = one.end_lineno or 0
+            if used & {(alias.asname or alias.name).partition(".")[0] for alias in one.names}:
+                groups[-1].append(str(ast.get_source_segment(text, one)))
+    return "\n\n".join("\n".join(group) for group in groups if group)
 
 
 def methods(argument: str) -> str:
