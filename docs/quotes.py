@@ -26,8 +26,14 @@ def code(argument: str) -> str:
     found = [one for one in body if getattr(one, "name", "") in names]
     if len(found) < len(names):
         raise ValueError(f"{path} lacks one of {names}")
-    parts = [_imports(text, found), *(str(ast.get_source_segment(text, one)) for one in found)]
+    parts = [_imports(text, found), *(_definition(text, one) for one in found)]
     return "```python\n" + "\n\n\n".join(filter(None, parts)) + "\n```"
+
+
+def _definition(text: str, one: ast.stmt) -> str:
+    """A class or function with its decorators."""
+    first = min(node.lineno for node in (one, *getattr(one, "decorator_list", [])))
+    return "\n".join(text.splitlines()[first - 1 : one.end_lineno])
 
 
 def _imports(text: str, users: Sequence[ast.stmt]) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import InvalidModel, InvalidVersion, Rejected
 from knoll.models import parse_model
 from knoll.names import digest, run_id, split_uri, version_name, version_number
+from knoll.ports import Bucket
 from knoll.records.dataset import Dataset, DatasetObject, load_dataset
-from knoll.records.inbox import inbox_entry, inbox_uri
+from knoll.records.inbox import inbox_entry, inbox_uri, list_inbox
 from knoll.records.manifest import Manifest, entry_of, load_manifest, verify
 
 
@@ -128,13 +130,34 @@ def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     assert load_dataset(first.encode()) == first
 
 
-def test_the_entries_of_an_inbox_are_told_apart_by_run_and_age_of_the_data() -> None:
+def test_the_entries_of_an_inbox_are_told_apart_by_run_and_time_of_the_data() -> None:
     """Any zone is read as UTC, and what comes back sorts as time does."""
     run = run_id("digits", "d" * 64, "c")
     times = ["2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:01.000001+00:00"]
-    entries = [inbox_entry(inbox_uri("s3://models", run, time)) for time in times]
-    assert entries[0] == (run, "20260101T000000500000Z")
+    uris = [inbox_uri("s3://models", run, time) for time in times]
+    entries = [inbox_entry(uri) for uri in uris]
+    assert uris[0] == f"s3://models/inbox/{run}.20260101T000000500000Z.json"
+    assert entries[0] == (run, "2026-01-01T00:00:00.500000+00:00")
+    assert [data_at for _, data_at in entries[1:]] == times[1:]
     assert sorted(entries) == entries
+    assert sorted(uris) == uris
+
+
+@pytest.mark.parametrize("stamp", ["20269999T000000000000Z", "20260101T240000000000Z", "20260101T000000Z"])
+def test_a_name_without_a_time_of_the_data_is_no_entry(stamp: str) -> None:
+    """A listing passes over it."""
+    bucket = Bucket(MemoryStore(), "s3://models")
+    uri = f"s3://models/inbox/{run_id('digits', 'd' * 64, 'c')}.{stamp}.json"
+    bucket.store.put(uri, b"{}")
+    with pytest.raises(Rejected, match="is no entry of an inbox"):
+        inbox_entry(uri)
+    assert list(list_inbox(bucket)) == []
+
+
+@pytest.mark.parametrize("data_at", ["", "yesterday", "0001-01-01T00:00:00+23:00"])
+def test_a_run_without_a_time_of_the_data_has_no_entry(data_at: str) -> None:
+    with pytest.raises(Rejected, match="the time of the data of run digits-1 is"):
+        inbox_uri("s3://models", "digits-1", data_at)
 
 
 @pytest.mark.parametrize("name", ["v1", "000001", "v00000x", "v000001/", ""])

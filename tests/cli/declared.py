@@ -9,11 +9,12 @@ from typer.testing import Result
 from knoll.names import run_id
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, write_dataset
+from knoll.records.inbox import write_entry
 from knoll.records.manifest import FileEntry, Manifest, write_file, write_manifest
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.progress import Progress, write_progress
 from knoll.records.rollout import RolloutStep, write_step
-from knoll.records.run import Run, find_run, write_run
+from knoll.records.run import Run, read_run, write_run
 
 __all__ = ["Knoll", "Kubeconfig", "Records", "model_yaml"]
 
@@ -51,9 +52,15 @@ class Records:
             "time": created_at,
         }
         uri = write_dataset(data, self.bucket)
-        run = Run(id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause)
+        run = Run(
+            id, model, "image-classifier", data.digest, uri, {}, created_at, cause=cause, data_at=created_at
+        )
         write_run(run, self.bucket)
         return id
+
+    def entry(self, run: str) -> None:
+        """Put the run into the inbox: it is not settled."""
+        write_entry(read_run(run, self.bucket), self.bucket)
 
     def progress(self, run: str, percent: int, eta: int, state: str = "training", reason: str = "") -> None:
         at = "2026-01-01T00:00:10+00:00"
@@ -68,8 +75,7 @@ class Records:
     def version(
         self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b""
     ) -> None:
-        made_of = find_run(run, self.bucket)
-        assert made_of is not None
+        made_of = read_run(run, self.bucket)
         files = {"model.onnx": FileEntry(2048, "0" * 64)}
         if picture:
             files["confusion.png"] = FileEntry(len(picture), "1" * 64)

@@ -10,30 +10,11 @@ from pathlib import Path
 import pytest
 
 from cli.declared import Knoll, Kubeconfig, Records
+from knoll.cli.app import VERBS
 from knoll.ports import Platform
 
-COMMANDS = [
-    "up",
-    "env",
-    "demo",
-    "apply",
-    "upload",
-    "delete",
-    "runs",
-    "runs logs",
-    "models",
-    "describe",
-    "versions",
-    "rollout status",
-    "events",
-    "dlq list",
-    "dlq show",
-    "dlq replay",
-    "dlq drop",
-    "why",
-    "predict",
-    "gc",
-]
+COMMANDS = [verb.words for verb in VERBS]
+LOCAL = [verb.words for verb in VERBS if verb.is_local]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -111,7 +92,7 @@ def test_env_lines_are_safe_to_evaluate(knoll: Knoll, platform: Platform) -> Non
     assert json.loads(done.stdout).items() >= wanted.items()
 
 
-@pytest.mark.parametrize("command", ["up", "env", "demo"])
+@pytest.mark.parametrize("command", LOCAL)
 def test_what_runs_on_this_machine_refuses_a_cluster(
     knoll: Knoll, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

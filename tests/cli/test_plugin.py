@@ -9,36 +9,26 @@ from typer.main import get_command
 
 from cli.declared import Knoll, Kubeconfig
 from knoll.cli import plugin
-from knoll.cli.grammar import flags_first
+from knoll.cli.app import GROUPS, VERBS
+from knoll.cli.grammar import PLUGIN, flags_first, spoken
 from knoll.ports import Platform
 
 COMMANDS = vars(get_command(plugin.app))["commands"]
-VERBS = tuple(name for name, command in COMMANDS.items() if not command.hidden)
+SHOWN = {name for name, command in COMMANDS.items() if not command.hidden}
+SHARED = [spoken(PLUGIN, f"knoll {verb.words}").split()[2:] for verb in VERBS if not verb.is_local]
+GROUP_NAMES = [[name] for name in GROUPS]
 CLOSED = 9  # nobody listens there
 
 
 def test_has_the_verbs_of_a_cluster() -> None:
     """What concerns one machine only is not there."""
-    assert {*VERBS} == {
-        "apply",
-        "delete",
-        "describe",
-        "dlq",
-        "events",
-        "gc",
-        "list",
-        "predict",
-        "rollout",
-        "runs",
-        "upload",
-        "versions",
-        "why",
-    }
+    local = {verb.words for verb in VERBS if verb.is_local}
+    assert {words[0] for words in SHARED} == SHOWN
+    assert {"demo", "up", "env"} <= local
+    assert not local & COMMANDS.keys()
 
 
-@pytest.mark.parametrize(
-    "words", [*([verb] for verb in VERBS), ["runs", "logs"], ["rollout", "status"], ["dlq", "replay"], []]
-)
+@pytest.mark.parametrize("words", [*SHARED, *GROUP_NAMES, []])
 def test_help_speaks_of_kn(kn_model: Knoll, words: list[str]) -> None:
     """Examples and the next commands can be typed as they stand."""
     help = kn_model(*words, "--help").stdout

@@ -7,6 +7,7 @@ import pytest
 from cli.declared import Knoll, Records
 from knoll.errors import NotFound
 from knoll.ports import Platform
+from knoll.records.run import read_run
 from knoll.views.models import find_model
 from knoll.views.versions import read_versions
 
@@ -45,6 +46,14 @@ def test_models_show_who_serves_and_where(knoll: Knoll, served: str) -> None:
     assert one["url"] == "http://127.0.0.1:9/v1/models/digits:predict"
     assert one["traffic"] == [{"revisionName": "digits-00001", "percent": 100, "tag": None}]
     assert "100 % digits-00001" in knoll("models").stdout
+
+
+def test_a_version_is_listed_with_its_data(knoll: Knoll, platform: Platform, records: Records) -> None:
+    run = records.run()
+    records.version(run)
+    (one,) = json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"]
+    assert one["datasetDigest"] == read_run(run, platform.bucket).dataset_digest
+    assert run in knoll("versions", "digits").stdout
 
 
 def test_versions_show_their_role_and_save_their_pictures(

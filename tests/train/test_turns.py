@@ -1,6 +1,6 @@
 """Whose turn it is, decided over the inbox and the Jobs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,8 @@ def run(model: str, number: int) -> str:
 
 
 def entry(model: str, number: int) -> Entry:
-    return Entry(f"20260101T{number:012d}Z", run(model, number), model, (f"s3://models/inbox/{number}",))
+    data_at = (NOW + timedelta(seconds=number)).isoformat()
+    return Entry(data_at, run(model, number), model, (f"s3://models/inbox/{number}",))
 
 
 def job(model: str, number: int, *, ended: str = "", created: str = "", **metadata: Any) -> Document:

@@ -1,15 +1,5 @@
-"""The command `knoll`, and the table of all verbs, which `kn model` shares.
-
-To add a verb:
-
-1. A view in `knoll/views`: a frozen dataclass, and a function that reads it from a `Platform`. Small examples
-   are `views/revisions.py` and `views/versions.py`.
-2. A function in `knoll/cli` that prints the view: `cli/why.py` is the shortest. Its arguments are those of
-   the command. Its docstring is the help text, with an `Example:`, the `JSON:` and the `Next:` command.
-   Import views inside the function, so that `knoll --help` stays fast.
-3. A line in VERBS below.
-4. `make docs` writes it into docs/commands.md. docs/add-a-command.md has an example.
-"""
+"""The command `knoll`, and the table of all verbs, which `kn model` shares. docs/add-a-command.md says how to
+add one."""
 
 from typing import Annotated
 

@@ -43,8 +43,8 @@ def pinned(
     now: datetime,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """The objects as a dataset of that age, each with its etag in the listing, and with the sha256 of its URI
-    if that is given."""
+    """The objects as a dataset of that time, each with its etag in the listing, and with the sha256 of its
+    URI if that is given."""
     known = sha256 or {}
     in_order = sorted(objects, key=lambda one: one.uri)
     return Dataset(

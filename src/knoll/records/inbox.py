@@ -27,12 +27,14 @@ __all__ = [
     "write_entry",
 ]
 
-_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<data_at>\d{{8}}T\d{{12}}Z)\.json")
+_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<stamp>\d{{8}}T\d{{12}}Z)\.json")
+_STAMP = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
 
 
 @dataclass(frozen=True)
 class InboxEntry:
-    """An entry as a listing shows it: its run, and the time of the run's data in UTC."""
+    """An entry as a listing shows it: its run, and the time of the run's data in UTC. The ISO texts sort as
+    the times do."""
 
     run: str
     data_at: str
@@ -45,20 +47,28 @@ def inbox(root: str) -> str:
 
 
 def inbox_uri(root: str, run: str, data_at: str) -> str:
-    """URI of the entry of a run; `data_at` is an ISO time in any zone."""
-    at = datetime.fromisoformat(data_at).astimezone(UTC)
-    return join(root, "inbox", f"{run}.{at:%Y%m%dT%H%M%S%fZ}.json")
+    """URI of the entry of a run; `data_at` is an ISO time in any zone. Raises Rejected for any other text."""
+    try:
+        at = datetime.fromisoformat(data_at).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Rejected(f"the time of the data of run {run} is {data_at!r}, which is no ISO time") from error
+    return join(root, "inbox", f"{run}.{at:{_STAMP}}.json")
 
 
 def inbox_entry(uri: str) -> tuple[str, str]:
-    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id and time.
+    """ "…/inbox/digits-0123456789abcdef0123.20260101T000000000000Z.json" -> run id, and
+    "2026-01-01T00:00:00+00:00".
 
-    Raises Rejected for what is no entry.
+    Raises Rejected if the URI is not that of an entry.
     """
     match = _ENTRY.fullmatch(uri.rpartition("/")[2])
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
-    return match["run"], match["data_at"]
+    try:
+        at = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Rejected(f"{uri} is no entry of an inbox: {match['stamp']} is no time") from error
+    return match["run"], at.isoformat()
 
 
 def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
@@ -75,7 +85,7 @@ def find_entry(uri: str, bucket: Bucket) -> Run | None:
 
 
 def write_entry(run: Run, bucket: Bucket) -> None:
-    """Write the entry of a run if there is none."""
+    """Write the entry of a run if there is none. Raises Rejected if the run has no time of the data."""
     with suppress(AlreadyExists):
         uri = inbox_uri(bucket.root, run.id, run.data_at)
         bucket.store.put(uri, run.encode(), if_absent=True, content_type="application/json")
