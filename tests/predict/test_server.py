@@ -20,6 +20,7 @@ from PIL import Image
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
+from knoll.ports import Answer, PredictRequest
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
 READY = "/v2/models/shade/ready"
@@ -245,23 +246,22 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
     reproducible."""
     predictor = start("art", files_of(generator))
     assert predictor.wait_ready("/v2/models/art/ready"), predictor.stop()
-    ask = HttpPredictors().predict
+
+    def ask(body: bytes, accept: str = "application/json") -> Answer:
+        return HttpPredictors().predict(PredictRequest(predictor.url, "art", body, accept))
+
     seeded = json.dumps({"instances": [{"seed": 7}]}).encode()
-    one = ask(predictor.url, "art", seeded, accept="image/png")
-    again = json.loads(ask(predictor.url, "art", seeded).body)["predictions"]
-    grid = ask(
-        predictor.url,
-        "art",
-        json.dumps({"instances": [{}, {"seed": 1}, {"latent": [0, 0, 0]}]}).encode(),
-        accept="image/png",
-    )
+    one = ask(seeded, "image/png")
+    again = json.loads(ask(seeded).body)["predictions"]
+    several = json.dumps({"instances": [{}, {"seed": 1}, {"latent": [0, 0, 0]}]}).encode()
+    grid = ask(several, "image/png")
     assert (one.status, one.content_type, one.version) == (200, "image/png", "v000001")
     assert Image.open(io.BytesIO(one.body)).size == (5, 2)
     assert base64.b64decode(again[0]["b64"]) == one.body
     assert Image.open(io.BytesIO(grid.body)).size == (10, 4)
-    rather_json = ask(predictor.url, "art", seeded, accept="image/png;q=0.5, application/json")
+    rather_json = ask(seeded, "image/png;q=0.5, application/json")
     assert rather_json.content_type == "application/json"
-    assert ask(predictor.url, "art", json.dumps({"instances": [{"latent": [0.0]}]}).encode()).status == 400
+    assert ask(json.dumps({"instances": [{"latent": [0.0]}]}).encode()).status == 400
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:
