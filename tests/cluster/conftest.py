@@ -58,9 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
-def load_deploy() -> ModuleType:
-    """deploy/deploy.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("deploy", ROOT / "deploy" / "deploy.py")
+def load_deploy(name: str = "deploy") -> ModuleType:
+    """A script of deploy/, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "deploy" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -280,7 +280,7 @@ class Installation:
         try:
             yield
         finally:
-            self._notify(load_deploy().notifications_url(self.environment))
+            self._notify(load_deploy("overlay").notifications_url(self.environment))
 
     @contextmanager
     def without_ticks(self) -> Iterator[None]:
@@ -309,7 +309,7 @@ class Installation:
 
     def image(self, name: str) -> str:
         """Full name of one of our images."""
-        full: str = load_deploy().image(name, self.environment)
+        full: str = load_deploy("overlay").image(name, self.environment)
         return full
 
     def _notify(self, url: str) -> None:
