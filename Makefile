@@ -4,9 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks docs
 PARALLEL = -n auto --dist loadgroup
+# KiB of addresses that each process of test-attacks may have
+ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,14 +28,17 @@ develop: $(BIN)/.installed-dev ## make it with the packages for tests and checks
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: develop ## run all tests that need no cluster, on all cores
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
+test: develop ## run all tests that need neither a cluster nor minutes, on all cores
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack"
 
 test-unit: develop ## run those of them that need no real S3 server and processes
-	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack"
 
 test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
+
+test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit
+	ulimit -v $(ATTACK_MEMORY) && $(BIN)/python -m pytest -m "attack and not cluster" -v
 
 fuzz: develop ## send a million odd inputs to the functions, for 10 minutes at most; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m fuzz
