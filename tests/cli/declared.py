@@ -8,6 +8,7 @@ from typer.testing import Result
 
 from knoll.names import run_id
 from knoll.ports import Platform
+from knoll.records.claim import Claim, write_claim
 from knoll.records.dataset import Dataset, DatasetObject, write_dataset
 from knoll.records.inbox import write_entry
 from knoll.records.manifest import FileEntry, Manifest, write_file, write_manifest
@@ -71,6 +72,9 @@ class Records:
         metrics = {"accuracy": 0.98} if is_good else {}
         outcome = Outcome(state, "2026-01-01T00:01:00+00:00", version if is_good else "", reason, metrics)
         write_outcome(run, outcome, self.bucket)
+
+    def claim(self, run: str, version: str = "v000001", model: str = "digits") -> None:
+        write_claim(model, version, Claim(run), self.bucket)
 
     def version(
         self, run: str, version: str = "v000001", model: str = "digits", picture: bytes = b""

@@ -9,7 +9,6 @@ import pytest
 from cli.declared import Knoll, Records
 from knoll.names import version_name
 from knoll.ports import Platform
-from knoll.records.claim import Claim, write_claim
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_kn_calls_it_as_its_users_do(kn_model: Knoll) -> None:
 def test_a_version_stays_while_its_run_is_in_the_inbox(knoll: Knoll, digits: Records) -> None:
     """The run that has claimed it is not settled."""
     run = digits.run(1)
-    write_claim("digits", "v000001", Claim(run), digits.bucket)
+    digits.claim(run)
     digits.entry(run)
     told = json.loads(knoll("gc", "--keep", "2", "--dry-run", "-o", "json").stdout)
     assert [one["name"] for one in told["removed"]] == ["v000002"]
