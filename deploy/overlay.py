@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from knoll.settings import STORE_SECRET
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "images"))
 
@@ -61,7 +63,7 @@ def secret_generator(environment: Mapping[str, str]) -> dict[str, Any]:
         ours = {"options": _NO_HASH | {"annotations": store_annotations(environment)}, "envs": ["s3.env"]}
     else:
         return {}
-    return {"secretGenerator": [{"name": "knoll-s3"} | ours]}
+    return {"secretGenerator": [{"name": STORE_SECRET} | ours]}
 
 
 def has_roles(environment: Mapping[str, str]) -> bool:
