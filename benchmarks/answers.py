@@ -1,5 +1,5 @@
-"""From zero to the first answer, and one answer of a warm server: a real version of knoll's beside its
-peers."""
+"""Time from zero to the first answer, and for one answer of a warm server: a real version served by knoll,
+beside its peers."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ def first_answer(server: Server, place: Place) -> float:
 
 
 def warm_answers(servers: Sequence[Server], place: Place) -> list[list[float]]:
-    """Seconds of many answers of each server, which take turns."""
+    """Seconds of many answers of each server. The servers take turns."""
     for server in servers:
         for _ in range(_WARM // 10):
             _answer(server, place)
@@ -56,7 +56,7 @@ def warm_answers(servers: Sequence[Server], place: Place) -> list[list[float]]:
 
 
 def serve_ours(place: Place) -> Server:
-    """Go through the loop once: a version that was trained on real digits, and is the champion."""
+    """Go through the loop once. Returns a version that was trained on real digits and is the champion."""
     picture = _upload_digits(place)
     place.apply(_model(place))
     place.tick(_EVERY_TEN_SECONDS)
@@ -67,7 +67,7 @@ def serve_ours(place: Place) -> Server:
 
 
 def serve_stock(place: Place, image: str, like: Server) -> Server:
-    """A kserve model server that does nothing, and is asked the same."""
+    """A kserve model server that does nothing. It gets the same requests."""
     container = {
         "name": "kserve-container",
         "image": image,
@@ -93,7 +93,7 @@ def serve_stock(place: Place, image: str, like: Server) -> Server:
 
 
 def serve_go(place: Place, image: str, like: Server) -> Server:
-    """The least that a Knative Service can be."""
+    """The smallest Knative Service."""
     container = {"image": image, "resources": _RESOURCES, "securityContext": _RESTRICTED}
     spec = {"template": {"spec": {"automountServiceAccountToken": False, "containers": [container]}}}
     place.apply(
@@ -129,7 +129,7 @@ def _model(place: Place) -> Mapping[str, Any]:
 
 
 def _upload_digits(place: Place) -> bytes:
-    """Upload real pictures, the marker last; one of them."""
+    """Upload real pictures, the marker last. Returns one of them."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, str(_EXAMPLE / "data.py"), folder, "--part", "second"],

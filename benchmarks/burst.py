@@ -1,19 +1,23 @@
-"""Ten thousand notifications at once: ten datasets whose uploads end together, told of over HTTP while the
-receiver is killed twice.
+"""Ten thousand notifications at once. The uploads of ten datasets end together, and their notifications
+arrive over HTTP while the receiver is killed twice.
 
-Some notifications come twice, some never, all in any order, and each that is not acknowledged is sent again.
-A dataset has landed with its marker: of one marker at least nobody is told, of one twice, of one once. The S3
-server is real, and so is `knoll up`; the bodies are what SeaweedFS sends. In the bucket lie all markers, and
-of each dataset the first 5 objects, or as many as --uploaded says: of the others there are notifications
-alone, and a look at a dataset lists so many fewer. No Job trains: each asks for more processors than there
-are, and ends after a while by what a trainer and the Job controller would write. Time runs from the first
-notification until all are acknowledged and each dataset has its Job, the starts of killed processes included.
+The notifications come in any order. Some come twice, some never, and each that is not acknowledged is sent
+again. A dataset has landed when its marker is there: at least one marker has no notification, one has two,
+and one has one.
 
-Then the same notifications come again and again, all of them in vain and to a process that nobody kills any
-more. The first time it warms up; after each other time its resident memory is read, and the slope of a line
-through that is what it keeps of each notification.
+The S3 server is real, and so is `knoll up`; the bodies are those that SeaweedFS sends. The bucket has all
+markers, and the first 5 objects of each dataset, or as many as --uploaded says. The other objects exist in
+notifications only, so a look at a dataset lists fewer objects.
 
-Beside it: a launcher that makes a Job of each event, as Knative's JobSink does.
+No Job trains. Each asks for more processors than the machine has. After a while it ends: the benchmark writes
+what a trainer and the Job controller would write. The clock runs from the first notification until all are
+acknowledged and each dataset has its Job. It includes the starts of killed processes.
+
+Then the same notifications are sent again and again, to a process that is no longer killed; they change
+nothing. The first round warms it up. After each further round its resident memory is read. The slope of a
+line through these values is the memory that it keeps for each notification.
+
+The peer is a launcher that makes a Job of each event, as Knative's JobSink does.
 """
 
 import argparse
@@ -86,8 +90,7 @@ def _options(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def notifications(datasets: Sequence[str], objects: int, chance: random.Random) -> list[bytes]:
-    """The bodies in the order in which they are sent: each dataset's objects, the last of which is its
-    marker."""
+    """The bodies in the order in which they are sent. The last of each dataset is its marker."""
     sent: list[bytes] = []
     markers = dict(zip(chance.sample(datasets, 3), (0, 1, 2), strict=True))
     for dataset in datasets:
@@ -101,7 +104,7 @@ def notifications(datasets: Sequence[str], objects: int, chance: random.Random) 
 
 
 def _names(objects: int) -> list[str]:
-    """So many objects of a dataset, without its marker."""
+    """The first `objects` names of a dataset, without its marker."""
     return [f"{number:05d}.txt" for number in range(1, objects + 1)]
 
 
@@ -113,7 +116,7 @@ def _notification(dataset: str, name: str, number: int) -> bytes:
 
 
 def ours_took(world: World, datasets: Sequence[str], uploaded: int, bodies: Sequence[bytes]) -> Took:
-    """The burst into `knoll up`, and the same again and again."""
+    """Send the burst to `knoll up`, and then the same again and again."""
     upload(datasets, _names(uploaded), world)
     with ExitStack() as ways:
         receiver = ways.enter_context(Receiver("ours", world))
@@ -144,7 +147,7 @@ def ours_took(world: World, datasets: Sequence[str], uploaded: int, bodies: Sequ
 
 
 def _kept(receiver: Receiver, jobs: Jobs, bodies: Sequence[bytes]) -> float:
-    """Bytes of memory that the receiver keeps of each notification, once all Jobs have ended."""
+    """Bytes of memory that the receiver keeps for each notification after all Jobs have ended."""
 
     def memory_after() -> int:
         post_all(receiver.port, bodies, lambda _: None)
@@ -160,8 +163,8 @@ def _kept(receiver: Receiver, jobs: Jobs, bodies: Sequence[bytes]) -> float:
 
 
 def peer_took(world: World, datasets: Sequence[str], objects: int, bodies: Sequence[bytes]) -> Took:
-    """The burst into the launcher, whose Jobs nobody runs: an object of which it does not hear has no Job,
-    and nobody looks for it."""
+    """Send the burst to the launcher. Its Jobs never run. If it does not hear of an object, that object gets
+    no Job."""
     with Receiver("peer", world) as receiver:
         started = monotonic()
         again = _post(receiver, bodies)
@@ -190,7 +193,7 @@ def _post(receiver: Receiver, bodies: Sequence[bytes]) -> int:
 
 
 def show(ours: Took, peer: Took, quota: int) -> int:
-    """A table, and last the goals; 1 when one is missed."""
+    """Print a table, and last the goals; 1 if one is missed."""
     table = Table(
         "receiver",
         *(
@@ -224,7 +227,7 @@ def show(ours: Took, peer: Took, quota: int) -> int:
 
 
 def by_cause(calls: Counter[str]) -> dict[str, dict[str, int]]:
-    """The calls of each event's type."""
+    """The calls for each type of event."""
     found: dict[str, dict[str, int]] = {}
     for line, count in sorted(calls.items()):
         cause, _, call = line.partition(" ")

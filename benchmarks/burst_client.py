@@ -1,5 +1,5 @@
-"""A sender of notifications that shares two processors with their receiver: 64 connections, and as little
-work as possible for each.
+"""A sender of notifications that shares two processors with their receiver. It has 64 connections, and does
+as little work as possible for each.
 
 If an answer is not 2xx, or the receiver is killed before it answers, the notification is sent again, as
 stores and brokers do.
@@ -19,10 +19,8 @@ _PAUSE = 0.2
 def post_all(
     port: int, bodies: Sequence[bytes], acknowledged: Callable[[int], None], connections: int = 64
 ) -> int:
-    """Post each body to functions/ingest until it is acknowledged; how many had to be posted again.
-
-    `acknowledged` hears, after each, how many are.
-    """
+    """Post each body to functions/ingest until it is acknowledged. Returns how many had to be posted again.
+    After each, `acknowledged` gets the count so far."""
     return asyncio.run(_post_all(port, bodies, acknowledged, connections))
 
 

@@ -1,8 +1,8 @@
-"""What takes the burst, as a process of its own that can be killed: `knoll up` itself, or a launcher that
-makes a Job of each event.
+"""The receiver of the burst, as a process of its own that can be killed: `knoll up` itself, or a launcher
+that makes a Job of each event.
 
-Each call that a function makes to the API server is one line in a file, which a kill does not take back. What
-stands for the cluster on a laptop (Job runner, model servers) is not counted: on a cluster it is the cluster.
+Each call of a function to the API server adds one line to a file, and a kill does not remove it. Calls of the
+laptop's Job runner and model servers are not counted, because on a cluster they are parts of the cluster.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _working_on: ContextVar[str] = ContextVar("working_on", default="notification")
 
 
 class Counted:
-    """A cluster whose calls are written down, with the type of the event on whose behalf they are made."""
+    """A cluster that writes down each call, with the type of the event that caused it."""
 
     def __init__(self, behind: Cluster, file: Path) -> None:
         self._behind, self._file = behind, os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -49,11 +49,11 @@ class Counted:
 
 
 class Launcher:
-    """What Knative's JobSink does with each event: ask for the Job of that name, and create it if there is
-    none.
+    """Does what Knative's JobSink does with each event: it asks for the Job of that name, and creates it if
+    there is none.
 
-    The name is md5 of source and id, one after the other. Its label selector is a get here, which costs less,
-    and its Secret, one more call for each event, is left out: the laptop has none.
+    The name is the md5 of source and id. JobSink's label selector is a get here, which costs less. Its Secret
+    is one more call for each event; the laptop has none.
     """
 
     def __init__(self, cluster: Any) -> None:
@@ -74,7 +74,7 @@ class Launcher:
 
 
 def main() -> None:
-    """`burst_platform.py ours|peer FILE`: serve until killed; the environment has the settings, FILE gets a
+    """`burst_platform.py ours|peer FILE`: serve until killed. The environment has the settings. FILE gets a
     line for each call."""
     who, file = sys.argv[1], Path(sys.argv[2])
     settings = read_settings()
@@ -98,7 +98,7 @@ def _build_counted(file: Path, settings: Settings, events: Events) -> Platform:
 
 
 def _note(handler: Handler, event: Event, platform: Platform) -> Event | None:
-    """Work on an event, so that its calls are known as its own."""
+    """Work on an event, so that its calls are counted under its type."""
     before = _working_on.set(event.type)
     try:
         return handler(event, platform)

@@ -1,5 +1,5 @@
-"""The surroundings of the burst: an S3 server with data, documents, a receiver that gets killed, and Jobs
-that end without training."""
+"""The surroundings of the burst: an S3 server with data, documents, a receiver that is killed, and Jobs that
+end without training."""
 
 import os
 import resource
@@ -45,8 +45,7 @@ _ROOT = "s3://knoll-models"
 
 
 class World:
-    """A folder with an S3 server in it, which tells nobody what happens to it: the notifications come from
-    here."""
+    """A folder with an S3 server that sends no notifications: the benchmark sends them."""
 
     def __init__(self, folder: Path, quota: int) -> None:
         self.folder = folder
@@ -87,21 +86,21 @@ def declare(name: str, world: World) -> None:
 
 
 def upload(names: Sequence[str], objects: Sequence[str], world: World) -> None:
-    """The data of each dataset: these objects."""
+    """Write these objects into the dataset of each name."""
     uris = [f"s3://data/{name}/{one}" for name in names for one in objects]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda uri: world.store.put(uri, b"hello"), uris))
 
 
 def write_markers(names: Sequence[str], world: World) -> None:
-    """All of the data is there."""
+    """Write the markers: all of the data is there."""
     for name in names:
         world.store.put(f"s3://data/{name}/_SUCCESS", b"")
 
 
 class Receiver:
-    """What takes the notifications: a process on a port that stays, and a file with a line for each call to
-    the API server."""
+    """The receiver of the notifications: a process on a port that stays the same, and a file with a line for
+    each call to the API server."""
 
     def __init__(self, who: str, world: World) -> None:
         self._who, self._world, self._calls = who, world, world.folder / f"{who}.calls"
@@ -126,19 +125,19 @@ class Receiver:
         self._process.wait(60)
 
     def restart(self) -> None:
-        """kill -9, and start it again; who sends notifications finds out when it is there."""
+        """kill -9, and start it again. Senders find out when it is back."""
         self._process.kill()
         self._process.wait()
         self._start()
 
     def calls(self) -> Counter[str]:
-        """The calls by function since the last time."""
+        """The calls by function since they were last asked for."""
         lines = self._calls.read_text().splitlines() if self._calls.exists() else []
         self._calls.write_text("")
         return Counter(lines)
 
     def memory(self) -> int:
-        """The process' resident memory in bytes."""
+        """The resident memory of the process in bytes."""
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
     def _start(self) -> None:
@@ -168,8 +167,7 @@ class Receiver:
 
 
 class Jobs:
-    """Looks at the Jobs all the time, and ends those that have lived for a while as if they had trained in
-    vain."""
+    """Watches the Jobs, and ends each after a while as if its training had failed."""
 
     def __init__(self, world: World, port: int) -> None:
         self.seen: dict[str, float] = {}
@@ -187,14 +185,14 @@ class Jobs:
         self._looking.__exit__(kind, error, trace)
 
     def runs(self) -> Counter[str]:
-        """How many runs each Model has."""
+        """The number of runs of each Model."""
         return Counter(
             model_of_run(one.uri.rpartition("/")[2].removesuffix(".json"))
             for one in self._world.store.list(runs_uri(_ROOT))
         )
 
     def causes(self) -> Counter[str]:
-        """How many runs events of each type have opened."""
+        """The number of runs that events of each type have opened."""
         records = [
             load_run(self._world.store.get(one.uri)) for one in self._world.store.list(runs_uri(_ROOT))
         ]
@@ -227,7 +225,7 @@ class Jobs:
 
 @contextmanager
 def _repeated(act: Callable[[], object]) -> Iterator[None]:
-    """Act again and again on a thread of its own; what goes wrong there ends the measurement."""
+    """Act again and again on a thread of its own. An error there ends the measurement."""
     over, failed = threading.Event(), []
 
     def run() -> None:

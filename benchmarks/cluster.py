@@ -1,13 +1,15 @@
 """How fast the serverless parts of the loop are on a real cluster, beside peers, in one run.
 
-From zero to the first answer: a version of knoll's, a stock kserve model server that does nothing, and a
-trivial Go service (left out where there is no go). From an event to its Job: knoll, and a Knative JobSink
-behind the same broker. All take turns, so that the load of the machine hits all alike; nothing is timed
-before what it needs is at zero or awake.
+From zero to the first answer: a version served by knoll, a stock kserve model server that does nothing, and a
+trivial Go service (left out if there is no go). From an event to its Job: knoll, and a Knative JobSink behind
+the same broker.
 
-It installs knoll in a namespace of its own, and takes everything away afterwards. The environment is that of
-`make deploy` and of `make images`: KUBECONFIG, IMAGE_REGISTRY, IMAGE_TAG, the AWS variables; GATEWAY_URL
-where the names of services do not resolve.
+All take turns, so that the load of the machine affects all alike. A measurement starts only when the parts it
+needs are at zero, or awake. The benchmark installs knoll in a namespace of its own, and removes everything
+afterwards.
+
+The environment is that of `make deploy` and of `make images`: KUBECONFIG, IMAGE_REGISTRY, IMAGE_TAG, the AWS
+variables, and GATEWAY_URL if the names of services do not resolve.
 """
 
 import argparse
@@ -50,7 +52,7 @@ _JOB_UPLOAD = "notification of the store to Job, warm: knoll"
 
 @dataclass(frozen=True)
 class Cold:
-    """What is timed from zero, and the function that it wakes besides."""
+    """A server that is timed from zero, and the function that its requests wake."""
 
     what: str
     time: Callable[[], float]
@@ -59,7 +61,7 @@ class Cold:
 
 @dataclass(frozen=True)
 class Warm:
-    """What is timed warm, and the functions that must be awake."""
+    """A path that is timed warm, and the functions that must be awake."""
 
     what: str
     time: Callable[[], float]
@@ -92,7 +94,7 @@ def main() -> None:
 
 
 def _obstacle() -> str:
-    """Why nothing can be measured here."""
+    """Why nothing can be measured here, in words."""
     if shutil.which("kubectl") is None:
         return "no cluster: kubectl is not on the PATH"
     found = subprocess.run(
@@ -138,7 +140,7 @@ def _goals(measured: dict[str, Measured]) -> Sequence[Goal]:
 
 
 def _cold(servers: dict[str, Server], jobs: Jobs, place: Place) -> tuple[list[Cold], Cold]:
-    """The peers, and what has none. What a predictor has observed wakes rollout."""
+    """The peers, and which are missing. Reports of a predictor wake rollout."""
     peers = [
         Cold(what, partial(first_answer, one, place), "knoll-rollout" if what == _OURS else "")
         for what, one in servers.items()
@@ -147,8 +149,8 @@ def _cold(servers: dict[str, Server], jobs: Jobs, place: Place) -> tuple[list[Co
 
 
 def _from_zero(peers: Sequence[Cold], last: Cold, place: Place, rounds: int) -> Sequence[Measured]:
-    """Each once in every round. Peers take turns in all orders, because each leaves the machine some work
-    that hits the next."""
+    """Measure each once in every round. The peers take turns in all orders, because each leaves some work
+    that slows the next."""
     seconds: dict[str, list[float]] = {one.what: [] for one in (*peers, last)}
     for number, order in zip(range(rounds), cycle(permutations(peers)), strict=False):
         until(place.is_asleep, 300, "everything is at zero")
@@ -184,7 +186,7 @@ def _warm_events(jobs: Jobs, place: Place, events: int) -> Sequence[Measured]:
 
 
 def _warm(one: Warm, place: Place) -> float:
-    """What sleeps is woken by one more event, which does not count."""
+    """Wake sleeping parts with one more event, which is not counted."""
     while not all(map(place.is_awake, one.needs)):
         one.time()
     until(place.is_settled, 120, "nothing is starting")

@@ -1,5 +1,4 @@
-"""The images of the peers, built with whatever builds the images of knoll; a tag is a digest of the
-folder."""
+"""The images of the peers, built by the same tool as the images of knoll. A tag is a digest of the folder."""
 
 import hashlib
 import shlex
@@ -20,12 +19,12 @@ _HERE = Path(__file__).parent
 
 
 def build_kserve(environment: Mapping[str, str]) -> str:
-    """A stock kserve model server; the name of its image."""
+    """Build a stock kserve model server. Returns the name of its image."""
     return _build("kserve", _HERE / "kserve", environment)
 
 
 def build_go(environment: Mapping[str, str]) -> str:
-    """The trivial service, compiled here; "" where there is no go."""
+    """Compile the trivial service here, and build its image. Returns its name, or "" if there is no go."""
     if shutil.which("go") is None:
         return ""
     folder = ROOT / "build" / "benchmarks" / "go"
@@ -62,7 +61,7 @@ def _builder(built: str, folder: Path, environment: Mapping[str, str]) -> list[s
 
 
 def _options(environment: Mapping[str, str]) -> list[str]:
-    """Build arguments; a build sees no folder of this machine."""
+    """Build arguments. A build sees no folder of this machine."""
     seen = {
         key: environment[key]
         for key in ARGUMENTS

@@ -1,7 +1,7 @@
 """From an event to its Job: `dataset.landed` through knoll, the same broker with a Knative JobSink, and a
-store's notification.
+notification of a store.
 
-No Job ever runs: each asks for more processors than any node has, and is deleted as soon as it was seen.
+No Job ever runs. Each asks for more processors than any node has, and is deleted when it has been seen.
 """
 
 import json
@@ -41,7 +41,7 @@ _JOB = "batch.kubernetes.io/job-name"
 
 @dataclass(frozen=True)
 class Seen:
-    """A Job, and when the watch showed it."""
+    """A Job, and the time at which the watch showed it."""
 
     name: str
     at: float
@@ -57,9 +57,10 @@ class Jobs:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def time(self, post: Callable[[], httpx.Response], prefix: str) -> float:
-        """Seconds from a request until a Job with that prefix of its name was there; it is gone afterwards.
+        """Seconds from a request until a Job whose name has that prefix exists. Afterwards the Job is
+        deleted.
 
-        The request is not waited for: a broker may answer before its subscribers have, or after.
+        It does not wait for the answer: a broker may answer before its subscribers do, or after.
         """
         with ThreadPoolExecutor(1) as other:
             started = time.monotonic()
@@ -86,8 +87,8 @@ class Jobs:
         return seen
 
     def _end(self, name: str) -> None:
-        """Settle the run, if it is one, so that the next of its model need not wait; delete the Job and wait
-        for it."""
+        """End the run, if there is one, so that the next of its model need not wait. Delete the Job and wait
+        until it is gone."""
         ended = Outcome("failed", _NOW, reason="measured")
         self._place.store.put(
             outcome_uri(self._place.root, name), ended.encode(), content_type="application/json"
@@ -132,7 +133,7 @@ def declare_sink(name: str, image: str, place: Place) -> None:
 
 
 def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
-    """A new state of the Model's data, whose run is open; what posts its event."""
+    """Make a new state of the Model's data and open its run. Returns a function that posts its event."""
     data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
     dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
     uri = dataset_uri(place.root, name, dataset.digest)
@@ -154,12 +155,13 @@ def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
 
 
 def asked(place: Place) -> Callable[[], httpx.Response]:
-    """What posts an event for the JobSink."""
+    """A function that posts an event for the JobSink."""
     return _event(_SINK_EVENT, {}, place)
 
 
 def notified(name: str, place: Place) -> Callable[[], httpx.Response]:
-    """New data with its marker; what posts the notification of the store, as versitygw writes it."""
+    """Write new data with its marker. Returns a function that posts the notification of the store, as
+    versitygw writes it."""
     place.store.put(f"s3://{place.data}/{name}/data", uuid.uuid4().bytes)
     etag = place.store.put(f"s3://{place.data}/{name}/_SUCCESS", b"")
     marker = {"key": f"{name}/_SUCCESS", "size": 0, "eTag": f'"{etag}"', "versionId": "", "sequencer": "1"}

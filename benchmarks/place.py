@@ -1,4 +1,4 @@
-"""The place of the measurements: an installation of knoll in a namespace of its own, and the ways into it."""
+"""The place of the measurements: an installation of knoll in a namespace of its own, and ways to reach it."""
 
 import json
 import re
@@ -31,7 +31,7 @@ _PATIENCE = 120.0  # seconds for one request, a cold start on a busy machine inc
 
 @dataclass(frozen=True)
 class Place:
-    """knoll in one namespace, with its store, its broker, and what takes the notifications of its store."""
+    """knoll in one namespace, with its store, its broker, and the receiver of its store's notifications."""
 
     namespace: str
     cluster: KubernetesCluster
@@ -52,7 +52,7 @@ class Place:
         kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(document))
 
     def wait_ready(self, kind: str, *names: str) -> None:
-        """Until these objects are ready."""
+        """Wait until these objects are ready."""
         kubectl("wait", "-n", self.namespace, "--for=condition=Ready", kind, *names, "--timeout=300s")
 
     def url(self, service: str) -> str:
@@ -60,12 +60,12 @@ class Place:
         return kubectl("get", "ksvc", service, "-n", self.namespace, "-o", "jsonpath={.status.url}")
 
     def tick(self, schedule: str) -> None:
-        """How often sweep is woken from now on."""
+        """Set how often sweep is woken."""
         patch = json.dumps({"spec": {"schedule": schedule}})
         kubectl("patch", "pingsource", "knoll-tick", "-n", self.namespace, "--type=merge", "-p", patch)
 
     def serving(self) -> list[dict[str, Any]]:
-        """The Pods of Knative Services, those that end included."""
+        """The Pods of Knative Services, also those that are ending."""
         return [one for one in self.cluster.list("Pod") if _SERVICE in (one["metadata"].get("labels") or {})]
 
     def is_asleep(self) -> bool:
@@ -77,15 +77,16 @@ class Place:
         return any(_is_ready(one) for one in self.serving() if one["metadata"]["labels"][_SERVICE] == service)
 
     def is_settled(self) -> bool:
-        """Whether no Pod is about to start: starting takes a whole processor."""
+        """Whether no Pod is about to start. A start takes a whole processor."""
         return all(_is_ready(one) or "deletionTimestamp" in one["metadata"] for one in self.serving())
 
 
 @contextmanager
 def installation(environment: Mapping[str, str]) -> Iterator[Place]:
-    """knoll, installed as `make deploy` does it; gone afterwards, with its buckets.
+    """Install knoll as `make deploy` does. Afterwards it is removed with its buckets.
 
-    The store notifies whom it did before: events come from here, so that it is known when they were sent.
+    The store keeps its old target for notifications. The benchmark sends the events itself, so that it knows
+    when they were sent.
     """
     name = f"knoll-bench-{uuid.uuid4().hex[:6]}"
     own = {
@@ -121,7 +122,7 @@ def installation(environment: Mapping[str, str]) -> Iterator[Place]:
 
 @contextmanager
 def _way(url: str) -> Iterator[httpx.Client]:
-    """A client for the URL of a Service inside the cluster; post to "" there."""
+    """A client for the URL of a Service inside the cluster. Post to "" there."""
     inside = urlsplit(url)
     name, namespace = _behind(*str(inside.hostname).split(".")[:2])
     command = ["kubectl", "port-forward", "-n", namespace, f"svc/{name}", f":{inside.port or 80}"]
@@ -163,7 +164,7 @@ def _is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def kubectl(*arguments: str, stdin: str = "") -> str:
-    """Run kubectl and give what it prints, or end with what it complains of."""
+    """Run kubectl. Returns what it prints; if it fails, the benchmark ends with its error."""
     ended = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True)
     if ended.returncode:
         sys.exit(f"Error: kubectl {' '.join(arguments)}: {ended.stderr.strip()}")
@@ -171,7 +172,7 @@ def kubectl(*arguments: str, stdin: str = "") -> str:
 
 
 def until(condition: Callable[[], object], seconds: float, what: str, every: float = 0.5) -> None:
-    """Return as soon as the condition is true, or end with what was waited for."""
+    """Wait until the condition is true. If it does not become true, the benchmark ends with its name."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -180,5 +181,5 @@ def until(condition: Callable[[], object], seconds: float, what: str, every: flo
 
 
 def say(text: str) -> None:
-    """What goes on, for whoever waits: never on stdout, which has the results."""
+    """Tell the user on stderr what is going on. stdout has only the results."""
     print(text, file=sys.stderr, flush=True)

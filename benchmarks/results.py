@@ -13,19 +13,19 @@ __all__ = ["Goal", "Measured", "print_goals", "show_json", "show_table"]
 
 @dataclass(frozen=True)
 class Measured:
-    """One thing that was timed several times: `seconds` in the order of the measurements."""
+    """A thing that was timed several times. `seconds` is in the order of the measurements."""
 
     what: str
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Half of them took longer."""
+        """The median: half of the measurements took longer."""
         return median(self.seconds)
 
     @property
     def p95(self) -> float:
-        """95 % took at most so long."""
+        """The 95th percentile."""
         return sorted(self.seconds)[-(-len(self.seconds) * 95 // 100) - 1]
 
 
@@ -39,7 +39,7 @@ class Goal:
 
     @property
     def is_met(self) -> bool:
-        """Whether the value that is shown is no more than the target."""
+        """Whether the value, as it is shown, is at most the target."""
         return self._shown <= self.target
 
     @property

@@ -51,7 +51,7 @@ _VERSION_FILES = ("README.md", "model.onnx", "model.safetensors", "samples.json"
 
 
 class Counted:
-    """A store or cluster whose requests are counted, and take their time."""
+    """A store or cluster that counts its requests and delays each."""
 
     def __init__(self, behind: Any, latency: float = 0.0, page: int = _PAGE) -> None:
         self._behind, self._latency, self._page = behind, latency, page
@@ -88,7 +88,7 @@ class _Deaf:
 
 @dataclass(frozen=True)
 class World:
-    """A platform whose models have all been trained and rolled out, often."""
+    """A platform whose models have been trained and rolled out many times."""
 
     platform: Platform
     store: Counted
@@ -97,7 +97,7 @@ class World:
 
 @dataclass(frozen=True)
 class Took:
-    """What one tick took: seconds, megabytes of memory at its peak, and requests by port and method."""
+    """The cost of one tick: seconds, peak memory in megabytes, and requests by port and method."""
 
     gate: str
     seconds: float
@@ -144,7 +144,7 @@ def _goals(one: Took, runs: int, models: int) -> Iterator[Goal]:
 
 
 def measure(world: World) -> tuple[float, float, Counter[str]]:
-    """Seconds of a tick, the best of some; megabytes at its peak; its requests."""
+    """Seconds of a tick, the best of several; its peak memory in megabytes; its requests."""
     tick(world)
     took = min(_timed(world) for _ in range(_ROUNDS))
     tracemalloc.start()
@@ -172,8 +172,7 @@ def tick(world: World) -> Counter[str]:
 
 
 def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: int = _PAGE) -> World:
-    """Models with so many runs each, all of which have ended; what is true now was made by the stages
-    themselves."""
+    """Models with `runs` ended runs each. The stages themselves made the present state."""
     clock = MemoryClock()
     platform = memory_platform(clock, events=_Deaf())
     store, cluster, settings = platform.store, platform.cluster, platform.settings
@@ -196,7 +195,7 @@ def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: in
 
 
 def _history(names: list[str], runs: int, root: str) -> Iterator[str]:
-    """All objects of the runs but the last of each model, by their places."""
+    """All objects of the runs, but for the last run of each model, by their places."""
     for name in names:
         for number in range(1, runs):
             digest = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
@@ -213,7 +212,7 @@ def _model(name: str, gate: str) -> Document:
 
 
 def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None:
-    """What the last tick has opened ends well, and the last version of each model serves."""
+    """Let the runs that the last tick opened end well, and let the last version of each model serve."""
     root, store, now = platform.settings.model_root, platform.store, platform.clock.now().isoformat()
     ingest.sweep(new_event(TICK, source="/bench", time=platform.clock.now()), platform)
     for one in list(store.list(inbox(root))):
@@ -238,7 +237,7 @@ def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None
 
 
 def _keep_jobs(platform: Platform, names: list[str]) -> None:
-    """The Jobs of the last week: one of each model, complete."""
+    """The Jobs of the last week: one for each model, complete."""
     for name in names:
         run = Run(f"{name}-{'0' * 20}", name, "image-classifier", "", "", {}, "")
         job = platform.cluster.create(job_document(run, platform.settings))

@@ -1,4 +1,4 @@
-"""A stock kserve model server whose model does nothing: what KServe itself costs."""
+"""A stock kserve model server whose model does nothing. It shows what KServe itself costs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from kserve import Model, ModelServer
 
 
 class Nothing(Model):  # type: ignore[misc]
-    """Answers with what it was asked."""
+    """Answers with its input."""
 
     def __init__(self) -> None:
         super().__init__("stock")
