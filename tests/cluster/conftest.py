@@ -1,5 +1,5 @@
-"""knoll on a real cluster: one installation in a namespace of its own for the whole session, and the hands of
-a user."""
+"""knoll on a real cluster: one installation for the whole session, in a namespace of its own, and what a user
+can do with it."""
 
 import base64
 import importlib.util
@@ -49,12 +49,9 @@ NOWHERE = "http://nowhere.invalid/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """While the benchmark has an installation of its own, the other one falls asleep, which is what comes
-    next: saves a wait, no more.
-
-    Who takes the API server away comes last: ways through it, such as the one to the broker, do not come
-    back.
-    """
+    """The benchmark comes before the test of idleness: while it uses its own installation, this one falls
+    asleep, which saves a wait. The tests that take the API server away come last, because some ways through
+    it do not come back, such as the one to the broker."""
     items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
@@ -70,8 +67,8 @@ def load_deploy(name: str = "deploy") -> ModuleType:
 
 @dataclass
 class Traffic:
-    """What a client got that asked without pause: answers by version, and everything that was no 200 from a
-    known version."""
+    """The answers to a client that asked without pause: counts by version, and each answer that was not 200
+    from a known version."""
 
     versions: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -84,7 +81,7 @@ class Traffic:
 
 @dataclass
 class Installation:
-    """knoll in one namespace, its store, and the gateway to its predictors."""
+    """knoll in one namespace, with its store and the gateway to its predictors."""
 
     namespace: str
     environment: Mapping[str, str]
@@ -138,7 +135,7 @@ class Installation:
         self.apply(document)
 
     def upload(self, name: str, folder: Path) -> None:
-        """What a user does with boto3: every file, and the marker last."""
+        """Upload every file, and the marker last, as a user does with boto3."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         with ThreadPoolExecutor(8) as pool:
             for _ in pool.map(
@@ -155,13 +152,13 @@ class Installation:
         return f"s3://{self.datasets}/{name}/{key}"
 
     def status(self, name: str) -> dict[str, Any]:
-        """Status of a Model."""
+        """The status of a Model."""
         status: dict[str, Any] = self.cluster.get("Model", name).get("status") or {}
         return status
 
     def wait_for_champion(self, name: str, version: str, seconds: float = 240) -> None:
-        """Until the version is the champion, no rollout is in progress, and the world is what the slot
-        says."""
+        """Wait until the version is the champion, no rollout is in progress, and the InferenceService is as
+        the slot says."""
 
         def is_settled() -> bool:
             status = self.status(name)
@@ -176,7 +173,7 @@ class Installation:
         self.until(is_settled, seconds)
 
     def land(self, name: str, content: bytes) -> str:
-        """Upload one object and the marker; the run that comes of it."""
+        """Upload one object and the marker. Returns the id of the run that this opens."""
         before = set(self.runs(name))
         self.store.put(self.data(name, "data"), content)
         self.store.put(self.data(name, "_SUCCESS"), b"")
@@ -211,7 +208,7 @@ class Installation:
         return self.cluster.get("InferenceService", name)
 
     def record(self, uri: str) -> dict[str, Any]:
-        """A JSON object of the model bucket; empty while it is not there."""
+        """A JSON object of the model bucket; {} if it is not there."""
         try:
             found: dict[str, Any] = json.loads(self.store.get(uri))
         except NotFound:
@@ -219,31 +216,31 @@ class Installation:
         return found
 
     def traffic(self, name: str) -> list[tuple[int, str]]:
-        """Percent and tag of each target, as KServe observes them."""
+        """Percent and tag of each target, as KServe reports them."""
         predictor = (self.service(name).get("status") or {}).get("components", {}).get("predictor", {})
         return [(one.get("percent") or 0, one.get("tag", "")) for one in predictor.get("traffic") or []]
 
     def predict(self, name: str, body: Any) -> httpx.Response:
-        """A user's request, which may wait for a cold start."""
+        """Ask as a user does. The answer may wait for a cold start."""
         return self.ask(name, f"/v1/models/{name}:predict", body)
 
     def ask(self, name: str, path: str, body: Any = None) -> httpx.Response:
-        """Get a path of a model's predictor, or post a body there: through the gateway, if there is one to go
-        through."""
+        """Get a path of a model's predictor, or post a body there. It goes through the gateway, if there is
+        one."""
         host = self.host(name)
         url = (self.environment.get("GATEWAY_URL") or f"http://{host}") + path
         method = "GET" if body is None else "POST"
         return httpx.request(method, url, json=body, headers={"host": host}, timeout=90, trust_env=False)
 
     def host(self, name: str) -> str:
-        """Name of a predictor outside the cluster."""
+        """The name of a predictor outside the cluster."""
         if domain := self.environment.get("GATEWAY_DOMAIN"):
             return f"{name}-predictor.{self.namespace}.{domain}"
         url: str = self.service(name)["status"]["components"]["predictor"]["url"]
         return urlsplit(url).netloc
 
     def publish(self, event: Document, to: str = "") -> int:
-        """Post a structured event to the broker; its answer."""
+        """Post a structured event to the broker. Returns the broker's answer."""
         content = json.dumps(
             {"specversion": "1.0", "source": "/test", "time": "2026-01-01T00:00:00Z"} | event
         )
@@ -253,7 +250,7 @@ class Installation:
         ).status_code
 
     def exists(self, kind: str, name: str) -> bool:
-        """Whether an object is there."""
+        """Whether an object exists."""
         try:
             self.cluster.get(kind, name)
         except NotFound:
@@ -261,11 +258,11 @@ class Installation:
         return True
 
     def forget(self, name: str) -> None:
-        """Delete a Model, and with it what belongs to it."""
+        """Delete a Model, and with it all objects that it owns."""
         self.kubectl("delete", "model", name, "-n", self.namespace)
 
     def replicas(self) -> dict[str, int]:
-        """Pods of every function and predictor that are wanted or there."""
+        """The Pods of functions and predictors that exist or are wanted."""
         found = json.loads(
             self.kubectl(
                 "get", "deploy", "-n", self.namespace, "-l", "serving.knative.dev/service", "-o", "json"
@@ -275,7 +272,7 @@ class Installation:
 
     @contextmanager
     def without_notifications(self) -> Iterator[None]:
-        """The store posts its notifications where nobody listens."""
+        """Let the store post its notifications to an address that takes none."""
         self._notify(NOWHERE)
         try:
             yield
@@ -284,7 +281,7 @@ class Installation:
 
     @contextmanager
     def without_ticks(self) -> Iterator[None]:
-        """Nothing wakes sweep."""
+        """Stop the ticks, so that nothing wakes sweep."""
         self._tick(ONCE_A_YEAR)
         try:
             yield
@@ -297,7 +294,7 @@ class Installation:
 
     @contextmanager
     def without_trigger(self, name: str) -> Iterator[None]:
-        """One of the Triggers is not there."""
+        """Remove one of the Triggers for a while."""
         self.kubectl("delete", "trigger", name, "-n", self.namespace, "--wait")
         try:
             yield
@@ -308,13 +305,12 @@ class Installation:
             )
 
     def image(self, name: str) -> str:
-        """Full name of one of our images."""
+        """The full name of one of knoll's images."""
         full: str = load_deploy("overlay").image(name, self.environment)
         return full
 
     def _notify(self, url: str) -> None:
-        """Without the command nobody has told the store of this namespace, and there is nothing to be told
-        otherwise."""
+        """Tell the store to post to this namespace. Without the command, do nothing."""
         if self.environment.get("NOTIFY_COMMAND"):
             subprocess.run(
                 [*shlex.split(self.environment["NOTIFY_COMMAND"]), url], check=True, capture_output=True
@@ -326,8 +322,8 @@ class Installation:
         self.kubectl("patch", "pingsource", "knoll-tick", "-n", self.namespace, "--type=merge", "-p", patch)
 
     def give_version(self, source: tuple[str, str], target: tuple[str, str], *, broken: bool = False) -> None:
-        """A version with the files of another one, announced as a trainer does; a broken one has a bit of its
-        graph flipped."""
+        """Publish a version with the files of another one, and announce it as a trainer does. In a broken
+        one, a bit of the graph is flipped."""
         origin = load_manifest(self.store.get(manifest_uri(self.root, *source)))
         model, version = target
         run = run_id(model, "given", version)
@@ -353,7 +349,7 @@ class Installation:
 
     @contextmanager
     def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:
-        """A client that asks without pause until the block is left."""
+        """A client that asks without pause while the block runs."""
         seen = Traffic()
 
         def ask() -> None:
@@ -373,7 +369,7 @@ class Installation:
 
 
 def answers(store: S3Store, bucket: str) -> bool:
-    """Whether the store is there: one may start again when it is told where to post."""
+    """Whether the store is there. Some stores start again when they are told where to post."""
     try:
         list(store.list(f"s3://{bucket}/"))
     except StoreUnavailable:
@@ -421,7 +417,7 @@ def _remove(store: S3Store, bucket: str, environment: Mapping[str, str]) -> None
 
 @pytest.fixture(scope="session")
 def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
-    """knoll, installed as `make deploy` does it, with a tick every ten seconds; gone afterwards."""
+    """Install knoll as `make deploy` does, with a tick every ten seconds. Afterwards it is removed."""
     given = _need("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     name = f"knoll-test-{uuid.uuid4().hex[:6]}"
     environment = given | {"KNOLL_NAMESPACE": name, "KNOLL_MODEL_BUCKET": f"{name}-models"}
@@ -465,8 +461,7 @@ def installation(kubectl: Kubectl, until: Until) -> Iterator[Installation]:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that makes a folder of real digits: `count` of each class that is asked for, from the
-    `start`th on."""
+    """A function that makes a folder of real digits: `count` of each class, starting with number `start`."""
     everything = tmp_path_factory.mktemp("digits") / "all"
     subprocess.run(
         [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)],
@@ -494,8 +489,7 @@ def seven(digits: Callable[..., Path]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class First:
-    """What there was when the first version had become the champion, what had opened its run, and what it
-    answered."""
+    """What existed when the first version became champion: what opened its run, and its answer."""
 
     jobs: int
     runs: int
@@ -506,8 +500,8 @@ class First:
 
 @pytest.fixture(scope="session")
 def first(installation: Installation, digits: Callable[..., Path], seven: dict[str, Any]) -> First:
-    """The first version of the Model digits, made by one upload, is the champion or was. No tick helps where
-    the store notifies."""
+    """The first version of the Model digits, made by one upload, has become the champion. If the store sends
+    notifications, no tick helps."""
     installation.declare("digits")
     with installation.without_ticks() if installation.environment.get("NOTIFY_COMMAND") else nullcontext():
         installation.upload("digits", digits(start=0))

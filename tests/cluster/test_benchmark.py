@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_cold_starts_and_events_are_measured_beside_their_peers(installation: Any) -> None:
-    """An event has its Job in three times what a JobSink takes at most; what cold starts take here and now is
-    told and not judged."""
+    """An event has its Job in at most three times the time of a JobSink. The times of cold starts are printed
+    and not judged."""
     command = [
         sys.executable,
         str(ROOT / "benchmarks" / "cluster.py"),

@@ -23,7 +23,7 @@ def kubectl(*arguments: str, document: Any = None) -> "subprocess.CompletedProce
 
 @pytest.fixture(scope="module", autouse=True)
 def crd() -> None:
-    """The CRD of this working tree, established; the server has nothing to say about it."""
+    """The CRD of this working tree, established without a warning of the API server."""
     applied = kubectl("apply", "-k", str(ROOT / "deploy/crd"))
     assert applied.returncode == 0, applied.stderr
     assert applied.stderr == ""
@@ -37,8 +37,8 @@ def crd() -> None:
     ids=lambda case: f"{case.get('good') or case['bad']} {case.get('name') or case.get('spec', '')}",
 )
 def test_the_server_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> None:
-    """A good Model is stored as it was written, without defaults; a bad one is refused with the field at
-    fault."""
+    """A good Model is stored as it was written, without defaults. A bad one is refused, and the message names
+    the field."""
     base = {"family": "image-classifier", "dataset": {"uri": "s3://datasets/digits/"}}
     spec = {
         key: value
@@ -62,5 +62,5 @@ def test_the_server_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> Non
 
 
 def test_fields_are_explained() -> None:
-    """kubectl explain tells what a field is for."""
+    """kubectl explain says what a field is for."""
     assert "never writes there" in kubectl("explain", "models.knoll.dev.spec.dataset.uri").stdout

@@ -1,5 +1,5 @@
-"""Dead letters from the command line: the broker of a cluster cannot be reached from outside, and still they
-are replayed."""
+"""Dead letters from the command line. They can be replayed although the broker of a cluster cannot be reached
+from outside."""
 
 import json
 import subprocess
@@ -51,8 +51,8 @@ def dlq(installation: Any) -> Dlq:
 
 
 def test_an_event_that_dies_is_explained_replayed_and_dropped(installation: Any, dlq: Dlq) -> None:
-    """train refuses it, and again after the replay: two deaths of one letter, with the replay that led to the
-    second."""
+    """train refuses it, and refuses it again after the replay: one letter with two deaths, and the replay
+    that led to the second."""
     poison = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "data": {"model": 7}}
     assert installation.publish(poison) == 202
 
@@ -80,7 +80,7 @@ def test_an_event_that_dies_is_explained_replayed_and_dropped(installation: Any,
 
 
 def test_a_replay_has_its_effect_once(installation: Any, dlq: Dlq, digits: Digits) -> None:
-    """The store's event of a marker was refused; replayed twice, it leads to one run and one Job."""
+    """The store's event of a marker was refused. Replayed twice, it leads to one run and one Job."""
     with installation.without_notifications(), installation.without_ticks():
         installation.declare("replayed")
         installation.upload("replayed", digits(start=30, count=20))

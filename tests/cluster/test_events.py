@@ -1,5 +1,5 @@
-"""Events that go wrong: what nobody can take is kept once, and what the cluster knows of Jobs and Pods comes
-back without asking."""
+"""Events that go wrong: an event that no function takes is kept once, and what the cluster knows of Jobs and
+Pods comes back as events."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ Digits = Callable[..., Path]
 
 
 def test_an_event_that_no_function_can_take_is_a_dead_letter_once(installation: Any) -> None:
-    """train answers 422: no retry, one object in the model bucket, with the reason."""
+    """train answers 422: no retry, and one object in the model bucket, with the reason."""
     before = letters(installation)
     poison = {"id": uuid.uuid4().hex, "type": "dev.knoll.dataset.landed", "data": {"model": 7}}
     assert installation.publish(poison) == 202
@@ -33,7 +33,7 @@ def test_an_event_that_no_function_can_take_is_a_dead_letter_once(installation: 
 
 
 def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, digits: Digits) -> None:
-    """No node has so many CPUs: the run says why it waits, as soon as the cluster knows."""
+    """No node has so many CPUs. The run says why it waits as soon as the cluster knows."""
     installation.declare("giant", training={"resources": {"cpu": "64", "memory": "1Gi"}})
     installation.upload("giant", digits(start=0, count=20))
     installation.until(lambda: installation.runs("giant"), 60)
@@ -44,7 +44,7 @@ def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, di
 
 
 def test_bad_data_fails_the_job_at_once_and_its_file_is_named(installation: Any, digits: Digits) -> None:
-    """One attempt, no retry: the Job's policy knows the exit code."""
+    """One attempt and no retry, because the Job's policy knows the exit code."""
     folder = digits(start=20, count=20)
     (folder / "7" / "broken.png").write_bytes(b"no picture")
     installation.declare("spoilt")
@@ -62,8 +62,8 @@ def test_bad_data_fails_the_job_at_once_and_its_file_is_named(installation: Any,
 
 
 def test_a_trainer_that_is_killed_ends_its_run_with_the_reason(installation: Any, digits: Digits) -> None:
-    """Out of memory, so that it cannot speak: the Job's failure comes back as an event, and the outcome names
-    what the Pod died of."""
+    """The trainer runs out of memory and cannot report it. The Job's failure comes back as an event, and the
+    outcome names the cause of the Pod's death."""
     installation.declare("hungry", training={"resources": {"cpu": "200m", "memory": "96Mi"}, "retries": 0})
     installation.upload("hungry", digits(start=40, count=20))
     installation.until(lambda: installation.runs("hungry"), 60)
@@ -84,12 +84,12 @@ def letters(installation: Any) -> list[dict[str, Any]]:
 
 
 def progress(installation: Any, run: str) -> dict[str, Any]:
-    """What is known of a run's progress."""
+    """The progress of a run, as it is known."""
     found: dict[str, Any] = installation.record(progress_uri(installation.root, run))
     return found
 
 
 def outcome(installation: Any, run: str) -> dict[str, Any]:
-    """How a run ended; empty while it has not."""
+    """How a run ended; {} if it has not ended."""
     found: dict[str, Any] = installation.record(outcome_uri(installation.root, run))
     return found

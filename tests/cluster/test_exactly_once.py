@@ -1,8 +1,8 @@
-"""One Job for each landed dataset on a real API server: deliveries at once, a full house, refusals, and data
-that outruns its training.
+"""One Job for each landed dataset on a real API server: many deliveries at once, a full quota, refusals, and
+data that changes faster than it is trained.
 
-No Job here ever runs: each asks for more processors than any node has, or for a service account that is not
-there.
+No Job here ever runs. Each asks for more processors than any node has, or for a service account that does not
+exist.
 """
 
 import json
@@ -58,11 +58,8 @@ World = Callable[[int], Platform]
 
 @pytest.fixture
 def world(namespace: str) -> Iterator[World]:
-    """A function that gives a platform with that quota: API server and store are real, in a namespace where
-    nothing of knoll is deployed.
-
-    There are twenty Models, each with data that has landed.
-    """
+    """A function that gives a platform with that quota. API server and store are real; nothing of knoll is
+    deployed in the namespace. There are twenty Models, and the data of each has landed."""
     if not os.environ.get("AWS_ACCESS_KEY_ID"):
         pytest.skip("no surroundings: AWS_ACCESS_KEY_ID not set; docs/cluster.md says what it means")
     data, models = f"{namespace}-data", f"{namespace}-models"
@@ -87,14 +84,14 @@ def world(namespace: str) -> Iterator[World]:
 
 
 def declare(name: str, bucket: str, platform: Platform) -> None:
-    """A Model, and its data."""
+    """Make a Model, and its data."""
     platform.cluster.create(model_document(name, data=f"s3://{bucket}", training=NEVER))
     platform.store.put(f"s3://{bucket}/{name}/data", name.encode())
     platform.store.put(f"s3://{bucket}/{name}/_SUCCESS", b"")
 
 
 def opened(platform: Platform) -> Sequence[Event]:
-    """The events of all datasets, whose runs are open now."""
+    """Open a run for each dataset. Returns their events."""
     ingest.sweep(TICK, platform)
     events = [event for event in platform.events.taken if event.type == "dev.knoll.dataset.landed"]  # type: ignore[attr-defined]
     assert len(events) == DATASETS
@@ -102,8 +99,8 @@ def opened(platform: Platform) -> Sequence[Event]:
 
 
 def deliver(events: Sequence[Event], platform: Platform) -> None:
-    """Give each event to one of the train function's processes, 64 at a time, and again while it answers 503,
-    as a broker does."""
+    """Give each event to one of the processes of the train function, 64 at a time. If the answer is 503, give
+    it again, as a broker does."""
     processes = [
         replace(platform, cluster=KubernetesCluster(platform.settings.namespace)) for _ in range(PROCESSES)
     ]
@@ -121,8 +118,8 @@ def deliver(events: Sequence[Event], platform: Platform) -> None:
 
 @dataclass
 class Seen:
-    """What a watch has shown of a namespace's Jobs, in the API server's order: how often each was created,
-    how many were live at once."""
+    """What a watch has shown of a namespace's Jobs, in the order of the API server: how often each was
+    created, and how many were live at once."""
 
     created: Counter[str] = field(default_factory=Counter)
     live: set[str] = field(default_factory=set)
@@ -137,8 +134,7 @@ class Seen:
 
 @contextmanager
 def watching(platform: Platform) -> Iterator[Seen]:
-    """Watch the Jobs; complete when the block has been left, because a Job of no Model is the last that is
-    created."""
+    """Watch the Jobs. It has seen all when the block ends, because a Job without a Model is created last."""
     seen = Seen()
     client = Client(KubeConfig.from_env(), namespace=platform.settings.namespace, trust_env=False)
 
@@ -166,7 +162,7 @@ def watching(platform: Platform) -> Iterator[Seen]:
 
 
 def test_of_64_deliveries_of_each_of_20_datasets_come_20_jobs(world: World) -> None:
-    """All may be live; what counts is every Job that there ever was, also one that was taken back at once."""
+    """All Jobs may be live. Each Job that ever existed counts, also one that was deleted at once."""
     platform = world(2 * DATASETS)
     events = opened(platform)
     deliveries = list(events) * DELIVERIES
@@ -177,8 +173,8 @@ def test_of_64_deliveries_of_each_of_20_datasets_come_20_jobs(world: World) -> N
 
 
 def test_no_more_jobs_than_the_quota_are_live_and_every_run_has_its_turn(world: World, until: Until) -> None:
-    """Promised where all runs are open when deciders meet: they take the same ones, the oldest, so who comes
-    late creates nothing more."""
+    """This holds if all runs are open when the deciders meet: each takes the oldest runs, so a late one
+    creates nothing more."""
     platform = world(4)
     events = opened(platform)
     runs = [event.data["runId"] for event in events]
@@ -192,23 +188,20 @@ def test_no_more_jobs_than_the_quota_are_live_and_every_run_has_its_turn(world: 
 
 
 def live(platform: Platform) -> Sequence[Document]:
-    """The Jobs that are live."""
+    """The names of the live Jobs."""
     return [job for job in platform.cluster.list("Job") if is_live(job)]
 
 
 def is_blocked(run: str, platform: Platform) -> bool:
-    """Whether people are told that the run waits for the quota."""
+    """Whether the CLI says that the run waits for the quota."""
     progress = find_progress(run, platform.bucket)
     told = (progress.state, progress.reason) if progress else None
     return told == ("blocked", "all 4 Jobs of the quota are live")
 
 
 def have_ended(platform: Platform) -> bool:
-    """End the live Jobs as a trainer would, by an outcome first, and tell of all that have ended, each
-    several times at once.
-
-    Whether no run waits any longer.
-    """
+    """End the live Jobs as a trainer would, with an outcome first. Then send the events of all ended Jobs,
+    each several times at once. Returns whether no run waits any longer."""
     for job in live(platform):
         uri = outcome_uri(platform.settings.model_root, job["metadata"]["name"])
         platform.store.put(uri, Outcome("succeeded", NOW).encode(), content_type="application/json")
@@ -226,7 +219,7 @@ def have_ended(platform: Platform) -> bool:
 
 
 def changed(job: Document) -> Event:
-    """What an ApiServerSource says of a Job."""
+    """The event that an ApiServerSource sends for a Job."""
     extensions = {"kind": "Job", "apiversion": "batch/v1", "name": job["metadata"]["name"]}
     return Event(
         job["metadata"]["uid"],
@@ -260,7 +253,7 @@ def quota_of_none(installation: Any) -> Iterator[None]:
 
 @contextmanager
 def policy_against_all(installation: Any) -> Iterator[None]:
-    """A policy of the cluster, bound to this namespace only, denies Jobs."""
+    """A policy of the cluster denies Jobs in this namespace only."""
     name, kind = f"{installation.namespace}-fridays", "ValidatingAdmissionPolicy"
     rules = [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}]
     denial = {"expression": "false", "message": "no training on Fridays"}
@@ -303,7 +296,7 @@ def document(kind: str, name: str, spec: Mapping[str, Any]) -> Document:
 def test_a_run_whose_job_is_not_admitted_is_blocked_and_starts_when_it_is(
     installation: Any, name: str, refusing: Callable[[Any], AbstractContextManager[None]], reason: str
 ) -> None:
-    """The reason is shown, nothing is lost or dead-lettered, and the next tick starts the Job."""
+    """The CLI shows the reason. Nothing is lost or is a dead letter, and the next tick starts the Job."""
     installation.declare(name, training=NEVER)
     letters = list(installation.store.list(dead_letters_uri(installation.root)))
     with refusing(installation):
@@ -351,7 +344,7 @@ def test_newer_data_replaces_the_job_of_older_data_where_the_model_says_so(insta
 
 
 def let_a_second_pass(installation: Any) -> None:
-    """By the store's clock, which alone says which of two states is the newer one, in whole seconds."""
+    """Only the store's clock says which of two states is newer, in whole seconds."""
 
     def now() -> Any:
         installation.store.put(installation.data("clock", "now"), b"")

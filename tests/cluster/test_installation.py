@@ -1,5 +1,5 @@
-"""What `make deploy` puts on a cluster: admitted as it is, unchanged when applied again, and allowed to do
-what it must and no more."""
+"""What `make deploy` puts on a cluster: it is admitted as it is, it is unchanged when applied again, and it
+may do what it must and no more."""
 
 import json
 import re
@@ -16,8 +16,8 @@ ACCOUNTS = sorted(one.stem for one in ROLES.iterdir())
 
 
 def test_everything_is_admitted_without_a_warning(installation: Any) -> None:
-    """Under other names, so that there is something to admit, in a namespace that enforces the pod security
-    standard `restricted`."""
+    """The objects get other names, so that there is something to admit. The namespace enforces the pod
+    security standard `restricted`."""
     folder = installation.folder.with_name(f"{installation.namespace}-again")
     folder.mkdir(exist_ok=True)
     other = json.dumps([{"op": "replace", "path": "/spec/supportedModelFormats/0/name", "value": "again"}])
@@ -47,7 +47,7 @@ def test_applying_everything_again_changes_nothing(installation: Any) -> None:
 
 
 def test_every_pod_of_the_installation_was_admitted(installation: Any) -> None:
-    """No event tells of a Pod that was refused."""
+    """No event says that a Pod was refused."""
     events = installation.kubectl(
         "get",
         "events",
@@ -73,8 +73,8 @@ def test_every_service_account_has_a_golden_file(installation: Any) -> None:
 def test_a_service_account_may_do_what_the_golden_file_says_and_no_more(
     installation: Any, account: str
 ) -> None:
-    """As the API server sees it, beyond what an account without any Role may do: no wildcard, no secrets,
-    nothing in another namespace."""
+    """The rights as the API server sees them, without those of an account that has no Role: no wildcard, no
+    secrets, nothing in another namespace."""
     granted, anybodys = (
         _rules(installation, who, installation.namespace) for who in (f"knoll-{account}", "default")
     )

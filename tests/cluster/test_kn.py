@@ -1,5 +1,5 @@
 """The same with `kn`: functions, triggers and broker are plain Knative objects, and `kn model` is a plugin
-for the rest."""
+for everything else."""
 
 import json
 import os

@@ -29,15 +29,14 @@ LATER = ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
 
 @dataclass
 class Watched:
-    """The parts of the traffic that the newest revision was seen with in status.traffic, one after the
-    other."""
+    """The shares of traffic that status.traffic gave the newest revision, one after the other."""
 
     parts: list[int] = field(default_factory=list)
 
 
 @contextmanager
 def watching(installation: Any, name: str) -> Iterator[Watched]:
-    """Look at the InferenceService until the block is left."""
+    """Look at the InferenceService while the block runs."""
     seen = Watched()
 
     def look() -> None:
@@ -52,7 +51,8 @@ def watching(installation: Any, name: str) -> Iterator[Watched]:
 
 @pytest.fixture(scope="module")
 def second(installation: Any, digits: Digits, seven: dict[str, Any], first: None) -> tuple[Any, Watched]:
-    """The second one, while a client asks without pause: what the client and status.traffic saw."""
+    """The second version, rolled out while a client asks without pause: what the client and status.traffic
+    saw."""
     with installation.asking("digits", seven) as client, watching(installation, "digits") as watched:
         installation.upload("digits", digits(start=40))
         installation.wait_for_champion("digits", "v000002")
@@ -61,8 +61,8 @@ def second(installation: Any, digits: Digits, seven: dict[str, Any], first: None
 
 @pytest.fixture(scope="module")
 def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any, dict[str, Any]]:
-    """The third one cannot be loaded: a bit of its graph is not as its manifest says. What a client got, and
-    what is served afterwards."""
+    """The third version cannot be loaded, because a bit of its graph differs from its manifest. Returns what
+    a client got, and what is served afterwards."""
     with installation.asking("digits", seven) as client:
         installation.give_version(("digits", "v000002"), ("digits", "v000003"), broken=True)
         installation.until(lambda: "v000003" in installation.status("digits").get("quarantine", {}), 180)
@@ -72,13 +72,13 @@ def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any
 
 @pytest.fixture(scope="module")
 def fourth(installation: Any, third: object) -> None:
-    """The fourth one is good again."""
+    """The fourth version is good."""
     installation.give_version(("digits", "v000002"), ("digits", "v000004"))
     installation.wait_for_champion("digits", "v000004")
 
 
 def test_one_upload_becomes_one_job_one_version_and_the_champion(installation: Any, first: Any) -> None:
-    """Notification, broker, Job, version in S3, InferenceService: and the prediction is right and names its
+    """Notification, broker, Job, version in S3, InferenceService: the prediction is right and names its
     version."""
     assert (first.jobs, first.runs, first.versions) == (1, 1, 1)
     assert (
@@ -107,7 +107,7 @@ def test_a_second_version_takes_over_in_steps_that_are_seen_and_no_request_fails
 def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(
     installation: Any, third: tuple[Any, dict[str, Any]]
 ) -> None:
-    """Only v2 answers the client, and afterwards the spec is that of v2 without a canary field."""
+    """Only v2 answers the client. Afterwards the spec is that of v2, without a canary field."""
     client, predictor = third
     assert predictor["containers"][0]["args"][-1].endswith("/v000002/")
     assert "canaryTrafficPercent" not in predictor
@@ -171,7 +171,8 @@ def test_one_event_posted_fifty_times_at_once_is_one_job(installation: Any, digi
 def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(
     installation: Any, seven: dict[str, Any], first: None
 ) -> None:
-    """In mid-canary the function is deleted, and comes back: no step is taken twice, none is left out."""
+    """The function is deleted in the middle of a canary, and comes back: no step is taken twice, and none is
+    left out."""
     installation.declare("steady", idle="hold", minRequests=10)
     installation.give_version(("digits", "v000001"), ("steady", "v000001"))
     installation.until(lambda: installation.status("steady").get("rollout", {}).get("seen"), 120)
@@ -204,7 +205,7 @@ def test_a_rollout_goes_on_from_its_step_when_its_function_has_been_away(
 
 
 def test_deleting_a_model_deletes_what_trains_and_serves_it(installation: Any, first: None) -> None:
-    """kubectl delete model is enough: its InferenceService belongs to it."""
+    """kubectl delete model is enough, because the Model owns its InferenceService."""
     installation.declare("brief", idle="hold")
     installation.give_version(("digits", "v000001"), ("brief", "v000001"))
     installation.until(lambda: installation.exists("InferenceService", "brief"), 60)

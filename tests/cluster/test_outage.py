@@ -1,7 +1,6 @@
-"""A minute without API server and etcd: data from before, from during and from after is trained once each.
+"""A minute without API server and etcd: data from before, during and after it is trained once each.
 
-The trainings are real. No version gets traffic, because no digits are recognised as well as the gate asks
-for.
+The trainings are real. No version gets traffic, because no digits are recognised as well as the gate demands.
 """
 
 import json
@@ -33,7 +32,8 @@ TRAINING, UPLOADED, DURING, AFTER = MODELS = ("ongoing", "fresh", "meanwhile", "
 
 @pytest.fixture
 def process() -> Process:
-    """A function that stops a process of the cluster, or starts what is missing; skips where nothing can."""
+    """A function that stops a process of the cluster, or starts the missing ones. The test is skipped if
+    there is no such command."""
     command = os.environ.get("PROCESS_COMMAND")
     if not command:
         pytest.skip(
@@ -49,7 +49,7 @@ def process() -> Process:
 
 @contextmanager
 def outage(process: Process, kubectl: Kubectl) -> Iterator[float]:
-    """Neither API server nor etcd until the block is left; when it began."""
+    """API server and etcd are away while the block runs. Returns when that began."""
     try:
         with ThreadPoolExecutor(len(STOPPED)) as pool:
             list(pool.map(lambda name: process("stop", name), STOPPED))
@@ -63,8 +63,8 @@ def outage(process: Process, kubectl: Kubectl) -> Iterator[float]:
 def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(
     installation: Any, digits: Digits, process: Process
 ) -> None:
-    """One training goes on through it, one dataset has just come when it begins, one comes while it lasts,
-    and one when it is over."""
+    """One training goes on through the outage. One dataset lands just before it, one during it, and one after
+    it."""
     for name in MODELS:
         declare(installation, name)
     folder = digits(count=8)
@@ -84,8 +84,8 @@ def test_what_lands_around_an_outage_of_the_api_server_is_trained_once_each(
 
 
 def done(act: Callable[[], bool]) -> bool:
-    """What `act` says; no while the store is away: one in the same cluster is cut off as long as its node is
-    thought lost."""
+    """The answer of `act`; False while the store is away. A store in the same cluster is cut off while its
+    node counts as lost."""
     try:
         return act()
     except StoreUnavailable:
@@ -93,19 +93,19 @@ def done(act: Callable[[], bool]) -> bool:
 
 
 def declare(installation: Any, name: str) -> None:
-    """A Model whose versions never pass their gate."""
+    """A Model whose versions never pass the gate."""
     installation.declare(name, training={"config": {"epochs": 1, "batchSize": 32}})
     gate = json.dumps({"spec": {"gate": {"atLeast": 1.1}}})
     installation.kubectl("patch", "model", name, "-n", installation.namespace, "--type=merge", "-p", gate)
 
 
 def is_training(installation: Any, name: str) -> bool:
-    """Whether the trainer of the model's run has spoken."""
+    """Whether the trainer of the model's run has reported progress."""
     return any(installation.record(progress_uri(installation.root, run)) for run in installation.runs(name))
 
 
 def outcome(installation: Any, name: str) -> str:
-    """How the model's runs ended; empty if none has."""
+    """How the model's runs ended; "" if none has."""
     return ", ".join(
         state
         for run in installation.runs(name)
@@ -114,8 +114,8 @@ def outcome(installation: Any, name: str) -> str:
 
 
 def is_well(kubectl: Kubectl, ours: Path) -> bool:
-    """Whether node, controllers and webhooks are as they were: all Deployments available, and everything of
-    ours is admitted."""
+    """Whether node, controllers and webhooks are as before: all Deployments are available, and all objects of
+    knoll are admitted."""
     ready = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
     available = "jsonpath={range .items[*]}{.spec.replicas} {.status.availableReplicas}{'\\n'}{end}"
     if set(kubectl("get", "nodes", "-o", ready, check=False).split()) != {"True"}:

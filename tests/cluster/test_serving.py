@@ -18,8 +18,8 @@ Digits = Callable[..., Path]
 
 @pytest.fixture
 def patched_initializer(kubectl: Callable[..., str]) -> Iterator[None]:
-    """KServe's storage initializer as `restricted` wants it, as an administrator mends it, and as it was
-    afterwards."""
+    """The storage initializer of KServe as `restricted` demands it, which an administrator would set.
+    Afterwards it is as before."""
     name = ("clusterstoragecontainer", "default")
     before = json.loads(kubectl("get", *name, "-o", "json"))["spec"]["container"].get("securityContext")
     kubectl("patch", *name, "--type=merge", "--patch-file", str(ROOT / "deploy" / "storage-initializer.yaml"))
@@ -32,7 +32,7 @@ def patched_initializer(kubectl: Callable[..., str]) -> Iterator[None]:
 def test_an_inference_service_of_a_users_own_serves_one_version(
     installation: Any, first: None, digits: Digits, patched_initializer: None
 ) -> None:
-    """The sample, with nothing but modelFormat and storageUri: V1 and V2 answer, and name the version."""
+    """The sample has only modelFormat and storageUri. V1 and V2 answer, and name the version."""
     sample = yaml.safe_load((ROOT / "deploy" / "samples" / "inferenceservice.yaml").read_text())
     sample["spec"]["predictor"]["model"]["storageUri"] = f"{installation.root}/models/digits/v000001/"
     installation.apply(sample)

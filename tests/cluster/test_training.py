@@ -1,4 +1,4 @@
-"""Trainings of other shapes: several Pods that find each other, and the Job that Knative's JobSink makes."""
+"""Other kinds of training: several Pods that find each other, and the Job of Knative's JobSink."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,8 @@ Digits = Callable[..., Path]
 
 
 def test_two_nodes_train_one_version_together(installation: Any, digits: Digits) -> None:
-    """Indexed Pods behind the headless Service: torchrun's rendezvous, one manifest, and both Pods end
-    well."""
+    """Indexed Pods behind the headless Service meet at torchrun's rendezvous. There is one manifest, and both
+    Pods end well."""
     installation.declare("pair", training={"nodes": 2, "config": {"epochs": 4, "batchSize": 32}})
     installation.upload("pair", digits(start=0))
     installation.until(lambda: installation.versions("pair") == ["v000001"], 240)
@@ -32,7 +32,7 @@ def test_two_nodes_train_one_version_together(installation: Any, digits: Digits)
 
 
 def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Digits) -> None:
-    """The sample JobSink in place of our train function: data that lands becomes one Job, and that a
+    """The sample JobSink replaces the train function: data that lands becomes one Job, and that becomes a
     version."""
     installation.declare("sunk", idle="hold")
     sample = (ROOT / "deploy" / "samples" / "jobsink.yaml").read_text()

@@ -1,5 +1,5 @@
-"""A whole platform for a test: `knoll up` as a process of its own, with a real S3 server, and the hands of a
-user."""
+"""A whole platform for a test: `knoll up` as a process of its own, with a real S3 server, and what a user can
+do with it."""
 
 import json
 import os
@@ -75,7 +75,7 @@ class Laptop:
         return self.ports
 
     def knoll(self, *command: str, code: int = 0) -> str:
-        """What a command prints; it must end with this exit code."""
+        """Run a command, which must end with this exit code. Returns what it prints."""
         environment = {"PATH": os.environ["PATH"], "KNOLL_HOME": str(self.home), "HOME": str(self.home)}
         ended = subprocess.run(
             [sys.executable, "-m", "knoll.cli", *command],
@@ -103,12 +103,12 @@ class Laptop:
         self.knoll("apply", "-f", str(file))
 
     def model(self, name: str = "digits") -> Document:
-        """Status of a Model."""
+        """The status of a Model."""
         status: Document = self.platform.cluster.get("Model", name).get("status") or {}
         return status
 
     def wait_for_champion(self, version: str, name: str = "digits", seconds: float = 150) -> None:
-        """Until the version is the champion and no rollout is in progress."""
+        """Wait until the version is the champion and no rollout is in progress."""
         self.until(
             lambda: (self.model(name).get("champion"), self.model(name).get("phase")) == (version, "Idle"),
             seconds,
@@ -154,12 +154,12 @@ class Laptop:
         return [f"{one['action']} {one['percent']}" for one in records]
 
     def predict(self, name: str, instances: Sequence[Any], **headers: str) -> httpx.Response:
-        """A user's request, which may wait for a cold start."""
+        """Ask as a user does. The answer may wait for a cold start."""
         url = f"{self.platform.settings.url}/v1/models/{name}:predict"
         return httpx.post(url, json={"instances": list(instances)}, headers=headers, timeout=60)
 
     def children(self, what: str) -> list[int]:
-        """Processes of this home's platform whose command line has `what`."""
+        """Processes of this home's platform that have `what` in their command line."""
         listed = subprocess.run(
             ["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True
         ).stdout.splitlines()
@@ -210,8 +210,7 @@ def laptop(laptops: Callable[..., Laptop]) -> Laptop:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that makes a folder of real digits: `count` of each class that is asked for, from the
-    `start`th on."""
+    """A function that makes a folder of real digits: `count` of each class, starting with number `start`."""
     everything = tmp_path_factory.mktemp("digits") / "all"
     command = [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)]
     subprocess.run(command, check=True, capture_output=True)

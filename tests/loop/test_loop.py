@@ -1,5 +1,4 @@
-"""The main job, for real: data lands in a bucket, a trained model answers. A real S3 server, real processes,
-nothing stands in."""
+"""The main job, for real: data lands in a bucket, a trained model answers. Server and processes are real."""
 
 import base64
 import io
@@ -38,7 +37,7 @@ def picture(folder: Path, label: str) -> dict[str, str]:
 
 @dataclass
 class Client:
-    """A client that asks without a pause, and what it got."""
+    """A client that asks without a pause, and its answers."""
 
     url: str
     body: dict[str, object]
@@ -67,8 +66,8 @@ class Client:
 def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
     laptop: Any, digits: Digits, tmp_path: Path
 ) -> None:
-    """Upload → v1; the same again → nothing; other data → canary under traffic without a failed request → v2;
-    rubbish → rejected."""
+    """Upload → v1; the same data again → nothing; other data → a canary under traffic without a failed
+    request → v2; rubbish → rejected."""
     laptop.declare("digits", **FAST)
     data = digits(tmp_path / "data")
     laptop.knoll("upload", "digits", str(data))
@@ -126,7 +125,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
 
 
 def _tamper_with_a_third_version(laptop: Any) -> None:
-    """Publish v000003, of a run of its own, as a copy of v000002 with one bit of its graph turned."""
+    """Publish v000003 for a run of its own, as a copy of v000002 with one bit of its graph flipped."""
     store, root = laptop.platform.store, "s3://knoll-models"
     manifest = load_manifest(store.get(manifest_uri(root, "digits", "v000002")))
     for name in manifest.files:
@@ -162,8 +161,8 @@ def _progress(laptop: Any) -> list[str]:
 def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_models_cost_nothing(
     laptops: Any, s3: Any, digits: Digits, tmp_path: Path
 ) -> None:
-    """The user's own S3 server posts nothing and the data has no marker: all is found by looking. Then nobody
-    asks, until somebody does."""
+    """The user's own S3 server posts nothing, and the data has no marker: looking finds everything. Then no
+    request comes for a while, and then one."""
     access = {
         "AWS_ENDPOINT_URL": s3.endpoint,
         "AWS_ACCESS_KEY_ID": s3.access_key,
@@ -189,8 +188,8 @@ def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_mo
 
 
 def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
-    """A generator of a few steps draws badly, and is trained, gated, verified, warmed up and served like any
-    other model. Its data is one object, an archive."""
+    """A generator with a few steps of training draws badly, but is trained, gated, verified, warmed up and
+    served like any other model. Its data is one object, an archive."""
     folder = tmp_path / "textures"
     script = str(ROOT / "examples" / "textures" / "data.py")
     subprocess.run(
