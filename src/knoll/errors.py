@@ -5,6 +5,7 @@
     │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
     │   ├── InvalidModel         a Model document with faults (all of them are listed)
     │   ├── InvalidData          training data that cannot be read; names the file
+    │   ├── InvalidPicture       bytes that are no picture, or one beyond the limits; says which fault
     │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400); names the instance
     │   └── InvalidVersion       a model version whose bytes do not match its manifest
     └── Unavailable              may work later: HTTP 503, delivered again, exit code 75 in a Job
@@ -31,6 +32,7 @@ __all__ = [
     "InvalidEvent",
     "InvalidInstance",
     "InvalidModel",
+    "InvalidPicture",
     "InvalidVersion",
     "KnollError",
     "NewerSchema",
@@ -66,6 +68,11 @@ class InvalidModel(Rejected):
 
 class InvalidData(Rejected):
     """Training data that cannot be read; the text names the file."""
+
+
+class InvalidPicture(Rejected, ValueError):
+    """Bytes that are no picture, or a picture beyond the limits. The text starts with "it", so that a file or
+    an instance can be named before it."""
 
 
 class InvalidInstance(Rejected):

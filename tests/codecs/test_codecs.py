@@ -52,11 +52,11 @@ def test_a_bomb_of_a_picture_is_refused_by_its_head() -> None:
         decode([{"b64": base64.b64encode(bytes(bomb)).decode()}], of(COLOUR))
 
 
-def test_sixteen_bits_are_not_cut_to_eight() -> None:
-    """A picture that would be clipped to white is refused instead."""
+def test_a_refused_picture_says_its_fault() -> None:
+    """The fault that the decoder found, and at which instance."""
     body = io.BytesIO()
-    Image.fromarray(np.full((2, 3), 40_000, np.uint16)).save(body, "PNG")
-    with pytest.raises(InvalidInstance, match="8 bits"):
+    Image.new("L", (8, 8)).save(body, "GIF")
+    with pytest.raises(InvalidInstance, match="instance 0: its picture cannot be read: it is a GIF"):
         decode([{"b64": base64.b64encode(body.getvalue()).decode()}], of(COLOUR))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from knoll.codecs.raster import DEFAULT_LIMITS, fit_raster, read_raster
 from knoll.codecs.tensor import Array, check_tensor, read_numbers
-from knoll.errors import InvalidInstance
+from knoll.errors import InvalidInstance, InvalidPicture
 from knoll.records.signature import Signature, Tensor
 
 __all__ = ["decode_picture", "encode_picture", "encode_pictures"]
 
-_MOST_PIXELS = 50_000_000
 _CHANNELS = {"L": 1, "RGB": 3}
 
 
@@ -25,9 +25,7 @@ def decode_picture(value: Any, tensor: Tensor) -> Array:
         (value,) = value.values()
     picture = _open_picture(value) if isinstance(value, dict) else _from_pixels(value)
     mode, size = tensor.options["mode"], (tensor.options["width"], tensor.options["height"])
-    picture = picture.convert(mode)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BILINEAR)
+    picture = fit_raster(picture, mode, *size)
     pixels = np.asarray(picture, np.float32).reshape(size[1], size[0], _CHANNELS[mode]) / 255  # (H, W, C)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -55,19 +53,14 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
 def _open_picture(value: Mapping[str, Any]) -> Image.Image:
     try:
         body = base64.b64decode(value["b64"], validate=True)
-        picture = Image.open(io.BytesIO(body), formats=("PNG", "JPEG"))
-        if picture.width * picture.height > _MOST_PIXELS:
-            raise InvalidInstance(f"the picture has more than {_MOST_PIXELS:,} pixels")
-        picture.load()
     except KeyError as error:
         raise InvalidInstance('a picture is {"b64": "..."} or nested lists of pixels') from error
-    except InvalidInstance:
-        raise
-    except Exception as error:  # Pillow raises many kinds, SyntaxError and struct.error among them
+    except (TypeError, ValueError) as error:
         raise InvalidInstance("b64 is not the base64 of a whole PNG or JPEG") from error
-    if picture.mode.startswith(("I", "F")):
-        raise InvalidInstance("the picture has more than 8 bits per channel", fix="save it with 8 bits")
-    return picture
+    try:
+        return read_raster(body)
+    except InvalidPicture as error:
+        raise InvalidInstance(f"its picture cannot be read: {error}", fix=error.fix) from error
 
 
 def _from_pixels(value: Any) -> Image.Image:
@@ -75,7 +68,7 @@ def _from_pixels(value: Any) -> Image.Image:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    if not is_picture or not 0 < pixels.size <= 3 * _MOST_PIXELS:
+    if not is_picture or not 0 < pixels.size <= 3 * DEFAULT_LIMITS.pixels:
         raise InvalidInstance(
             f"pixels have the shape {list(pixels.shape)}, not [height, width] or [height, width, 3]"
         )

@@ -1,7 +1,7 @@
 """Pictures for families: files to pixels, and pixels to PNG.
 
-The bytes may come from anybody. So only PNG and JPEG are read, the number of pixels is limited before
-anything is decoded, and files that cannot be read are named. Nothing here needs torch.
+`knoll.codecs.raster` decodes them, as it does for the predictor. Files that cannot be read are named. Nothing
+here needs torch.
 """
 
 import io
@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from knoll.errors import InvalidData
+from knoll.codecs.raster import read_raster, survey_raster
+from knoll.errors import InvalidData, InvalidPicture
 
 __all__ = [
-    "MAX_PIXELS",
     "Pixels",
     "Survey",
-    "fit",
-    "open_picture",
     "picture_keys",
     "read_pictures",
     "survey",
@@ -33,7 +31,6 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 50_000_000  # of one picture: 150 MB once decoded
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 _NAMED_FAULTS = 10
 
@@ -62,68 +59,42 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
     return visible
 
 
-def open_picture(body: bytes) -> Image.Image:
-    """The picture, not yet decoded. Raises ValueError with the reason if it cannot or must not be decoded."""
-    try:
-        picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
-    except Exception as error:  # Pillow has a dozen types, from struct.error to DecompressionBombError
-        raise ValueError("is neither a PNG nor a JPEG, or its header is broken") from error
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"has {width}×{height} pixels, more than the {MAX_PIXELS:,} that are allowed")
-    if picture.mode.startswith(("I", "F")):
-        raise ValueError(f"has values of mode {picture.mode}; convert it to 8 bits per channel")
-    return picture
-
-
-def fit(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
-    """Decode in that mode, L or RGB, and resize (bilinear) if it has another size. Raises ValueError if the
-    bytes are broken."""
-    try:
-        decoded = picture.convert(mode)
-    except Exception as error:
-        raise ValueError(f"is truncated or corrupt: {error}") from error
-    return (
-        decoded
-        if decoded.size == (width, height)
-        else decoded.resize((width, height), Image.Resampling.BILINEAR)
-    )
-
-
 def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
-    """Size and mode of most pictures, from their headers; unreadable ones do not count. Raises InvalidData if
-    none can be read."""
-    headers, faults = _each(files, keys, lambda picture: (picture.size, picture.mode))
-    if not headers:
+    """Size and mode of most pictures as shown, from their headers; unreadable ones do not count.
+
+    Raises InvalidData if none can be read.
+    """
+    shapes, faults = _each(files, keys, survey_raster)
+    if not shapes:
         _raise_faults(faults)
-    sizes = Counter(size for size, _ in headers)
+    sizes = Counter((one.width, one.height) for one in shapes)
     (width, height), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
-    is_grey = all(mode in {"1", "L", "LA"} for _, mode in headers)
+    is_grey = all(one.mode == "L" for one in shapes)
     return Survey(width, height, "L" if is_grey else "RGB")
 
 
 def read_pictures(
-    files: Mapping[str, bytes], keys: Sequence[str], decode: Callable[[Image.Image], Image.Image]
+    files: Mapping[str, bytes], keys: Sequence[str], shape: Callable[[Image.Image], Image.Image]
 ) -> Pixels:
-    """Pixels of all pictures, (N, H, W, C). `decode` must return all of them in one size and mode.
+    """Pixels of all pictures, (N, H, W, C). `shape` must return all of them in one size and mode.
 
     Raises InvalidData that names the first ten broken files.
     """
-    pixels, faults = _each(files, keys, lambda picture: np.asarray(decode(picture), dtype=np.uint8))
+    pixels, faults = _each(files, keys, lambda body: np.asarray(shape(read_raster(body))))
     _raise_faults(faults)
     stacked = np.stack(pixels)
     return stacked if stacked.ndim == 4 else stacked[..., np.newaxis]
 
 
 def _each(
-    files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[Image.Image], Any]
+    files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[bytes], Any]
 ) -> tuple[list[Any], list[str]]:
     seen, faults = [], []
     for key in keys:
         try:
-            seen.append(look(open_picture(files[key])))
-        except ValueError as error:
-            faults.append(f"{key} {error}")
+            seen.append(look(files[key]))
+        except InvalidPicture as error:
+            faults.append(f"{key}: {error}")
     return seen, faults
 
 

@@ -9,7 +9,7 @@ from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_examples
 from knoll.families.dcgan.config import DcganConfig
 from knoll.families.dcgan.networks import SIDE
-from knoll.families.pictures import fit, picture_keys, read_pictures
+from knoll.families.pictures import picture_keys, read_pictures
 
 __all__ = ["DcganData"]
 
@@ -37,7 +37,7 @@ class DcganData(DataPart[DcganConfig]):
 def _square(picture: Image.Image) -> Image.Image:
     """The middle square, at 56×56, in RGB."""
     width, height = picture.size
-    whole = fit(picture, "RGB", width, height)
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    return whole.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    coloured = picture.convert("RGB")
+    return coloured.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))

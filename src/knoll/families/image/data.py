@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 import torch
 
+from knoll.codecs.raster import fit_raster
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_examples
 from knoll.families.image.config import ImageClassifierConfig
-from knoll.families.pictures import Survey, fit, picture_keys, read_pictures, survey
+from knoll.families.pictures import Survey, picture_keys, read_pictures, survey
 
 __all__ = ["ImageData"]
 
@@ -29,7 +30,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
         labels = [_class_of(key) for key in keys]
         classes = _classes(labels)
         size = _choose_size(survey(files, keys), config)
-        decoded = read_pictures(files, keys, lambda one: fit(one, size.mode, size.width, size.height))
+        decoded = read_pictures(files, keys, lambda one: fit_raster(one, size.mode, size.width, size.height))
         pixels = torch.from_numpy(decoded).permute(0, 3, 1, 2)
         targets = torch.tensor([classes.index(label) for label in labels])
         examples = split_examples((pixels, targets), keys, config.held_out, labels)

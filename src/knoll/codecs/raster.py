@@ -1,0 +1,168 @@
+"""The one decoder of pictures, for training and serving alike: a PNG or JPEG becomes what viewers show.
+
+- It stands as its EXIF orientation says.
+- Transparent parts lie on white.
+- A palette becomes RGB, and so does CMYK (Adobe's inverted one and YCCK, too).
+- 1 bit becomes black and white. Of 16 bits the upper 8 stay, so that 0..65535 becomes 0..255.
+- An embedded colour profile is converted to sRGB. A broken profile is ignored.
+- Of several pictures in one file (animated PNG, MPO) the first is taken.
+
+The bytes may come from anybody. So all limits are checked on the header, before anything is decoded.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from knoll.codecs.raster_header import Header, read_header
+from knoll.errors import InvalidPicture
+
+__all__ = ["DEFAULT_LIMITS", "RasterLimits", "fit_raster", "read_raster", "survey_raster"]
+
+_GREY = {"1", "L", "LA", "I", "I;16", "I;16B"}
+_DEEP = {"I", "I;16", "I;16B"}
+_LONGEST_PROFILE = 4 * 2**20
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class RasterLimits:
+    """The most pixels of one picture, and the most pixels × scans: a progressive JPEG is decoded once for
+    each of its scans."""
+
+    pixels: int = 50_000_000  # 150 MB once decoded
+    scanned_pixels: int = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Width and height as shown, and the mode that `read_raster` gives: L is grey."""
+
+    width: int
+    height: int
+    mode: str
+
+
+DEFAULT_LIMITS = RasterLimits()
+
+
+def read_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Image.Image:
+    """The picture as viewers show it, in mode L or RGB. Raises InvalidPicture that says which fault it
+    has."""
+    header = _checked(body, limits)
+    picture = _open(body, header, limits)
+    try:
+        picture.load()
+    except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
+        raise _fault(header, f"it is damaged: {error}") from error
+    flat = _flatten(_to_srgb(_to_eight_bits(picture), picture.info.get("icc_profile")))
+    turn = _TURNS.get(header.orientation)
+    return flat if turn is None else flat.transpose(turn)
+
+
+def survey_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Shape:
+    """What `read_raster` would give, from the header alone. Raises InvalidPicture."""
+    header = _checked(body, limits)
+    width, height = header.size
+    mode = "L" if _open(body, header, limits).mode in _GREY else "RGB"
+    return Shape(height, width, mode) if header.orientation >= 5 else Shape(width, height, mode)
+
+
+def fit_raster(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
+    """The picture in that mode, L or RGB, resized (bilinear) if it has another size."""
+    converted = picture if picture.mode == mode else picture.convert(mode)
+    if converted.size == (width, height):
+        return converted
+    return converted.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _checked(body: bytes, limits: RasterLimits) -> Header:
+    header = read_header(body)
+    _check_pixels(header.size, limits)
+    scanned = header.size[0] * header.size[1] * header.scans
+    if scanned > limits.scanned_pixels:
+        raise InvalidPicture(
+            f"it is a JPEG of {header.size[0]}×{header.size[1]} pixels in {header.scans} scans: that is "
+            f"{scanned:,} pixels to decode, more than the {limits.scanned_pixels:,} that are allowed",
+            fix="save it as a baseline JPEG, or smaller",
+        )
+    return header
+
+
+def _check_pixels(size: tuple[int, int], limits: RasterLimits) -> None:
+    if size[0] * size[1] > limits.pixels:
+        raise InvalidPicture(
+            f"it has {size[0]}×{size[1]} pixels, more than the {limits.pixels:,} that are allowed",
+            fix="make it smaller",
+        )
+
+
+def _open(body: bytes, header: Header, limits: RasterLimits) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
+    except Exception as error:
+        raise _fault(header, f"its header is broken: {error}") from error
+    _check_pixels(picture.size, limits)  # Pillow may have read another header than ours
+    return picture
+
+
+def _fault(header: Header, text: str) -> InvalidPicture:
+    fault = text if header.is_whole else "it is cut short: its end is missing"
+    return InvalidPicture(fault, fix="write the file again")
+
+
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    """L, LA, RGB, RGBA or CMYK."""
+    clear = picture.info.get("transparency")
+    if picture.mode in _DEEP:
+        deep = np.asarray(picture).astype(np.uint16)
+        grey = Image.fromarray((deep >> 8).astype(np.uint8))
+        if isinstance(clear, int):
+            grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
+        return grey
+    if clear is not None:
+        rgba = picture.convert("RGBA")
+        return rgba.convert("LA") if picture.mode in _GREY else rgba
+    if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _to_srgb(picture: Image.Image, profile: Any) -> Image.Image:
+    if not isinstance(profile, bytes) or not 0 < len(profile) <= _LONGEST_PROFILE:
+        return picture
+    alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
+    colours = picture.convert(picture.mode[:-1]) if alpha else picture
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return picture
+        shown = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except Exception:  # broken, or of another mode than the picture
+        return picture
+    assert shown is not None
+    if picture.mode in _GREY:
+        shown = shown.convert("L")
+    if alpha:
+        shown.putalpha(alpha)
+    return shown
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """L or RGB; what is transparent lies on white."""
+    if picture.mode not in {"LA", "RGBA"}:
+        return picture.convert("RGB") if picture.mode == "CMYK" else picture
+    white = Image.new(picture.mode[:-1], picture.size, "white")
+    white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
+    return white

@@ -1,0 +1,144 @@
+"""What the markers of a PNG or JPEG say, without decoding: size, scans, orientation, and whether it is whole.
+
+Pillow does not tell the number of scans, and decodes a whole PNG to find its orientation.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from knoll.errors import InvalidPicture
+
+__all__ = ["Header", "read_header"]
+
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
+_OTHERS = {
+    "a GIF": rb"GIF8",
+    "a BMP": rb"BM.{4}\0{4}",
+    "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
+    "a WebP": rb"RIFF.{4}WEBP",
+    "a HEIC or AVIF": rb".{4}ftyp(hei|hev|mif1|msf1|avi)",
+    "a video": rb".{4}ftyp|\x1aE\xdf\xa3",
+    "a JPEG XL": rb"\xff\x0a|\0{3}\x0cJXL ",
+    "a JPEG 2000": rb"\0{3}\x0cjP  ",
+    "a Photoshop file": rb"8BPS",
+    "a PDF": rb"%PDF",
+    "a zip archive": rb"PK\x03\x04",
+    "an SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg",
+    "a web page": rb"(?i)\s*<(!doctype )?html",
+}
+_KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
+_HEAD = 1024
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_MOST_PARTS = 100_000
+_MOST_EXIF = 16  # blocks: Pillow copies all of them again for each
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Header:
+    """`size` is as stored. `orientation` is EXIF's, 1 to 8. A PNG has one scan."""
+
+    size: tuple[int, int]
+    scans: int = 1
+    orientation: int = 1
+    is_whole: bool = True
+
+
+def read_header(body: bytes) -> Header:
+    """Raises InvalidPicture if the bytes are no PNG or JPEG, or if their header is broken."""
+    if body.startswith(_PNG):
+        return _read_png(body)
+    if body.startswith(_JPEG):
+        return _read_jpeg(body)
+    if not body:
+        raise InvalidPicture("it is empty", fix="write the file again")
+    kind = next((name for name, pattern in _KINDS.items() if pattern.match(body[:_HEAD])), "")
+    raise InvalidPicture(
+        f"it is {kind}; only PNG and JPEG are read" if kind else "it is neither a PNG nor a JPEG",
+        fix="save it as PNG or JPEG",
+    )
+
+
+def _read_png(body: bytes) -> Header:
+    size, exif, last = (0, 0), b"", b""
+    for number, (kind, start, length) in enumerate(_chunks(body)):
+        if number == 0 and kind == b"IHDR" and length >= 8 and start + 8 <= len(body):
+            size = struct.unpack_from(">II", body, start)
+        elif kind == b"eXIf":
+            exif = body[start : start + length]
+        last = kind if start + length <= len(body) else b""
+    _check_size(size)
+    return Header(size, 1, _orientation(exif), last == b"IEND")
+
+
+def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of each chunk."""
+    place = len(_PNG)
+    for _ in range(_MOST_PARTS):
+        if place + 8 > len(body):
+            return
+        length, kind = struct.unpack_from(">I4s", body, place)
+        yield kind, place + 8, length
+        if kind == b"IEND":
+            return
+        place += length + 12
+    raise InvalidPicture(f"it has more than {_MOST_PARTS:,} chunks", fix="save it again")
+
+
+def _read_jpeg(body: bytes) -> Header:
+    size, exif, scans, blocks, last = (0, 0), b"", 0, 0, 0
+    for marker, start in _markers(body):
+        last = marker
+        if marker in _SIZES and size == (0, 0) and start + 9 <= len(body):
+            height, width = struct.unpack_from(">HH", body, start + 5)
+            size = (width, height)
+        elif marker == _APP1 and body[start + 4 : start + 10] == b"Exif\0\0":
+            exif, blocks = exif or body[start + 4 : start + 2 + _length(body, start)], blocks + 1
+        scans += marker == _SOS
+    _check_size(size)
+    if blocks > _MOST_EXIF:
+        raise InvalidPicture(f"it has {blocks} blocks of EXIF, more than {_MOST_EXIF}", fix="save it again")
+    return Header(size, max(scans, 1), _orientation(exif), last == _EOI)
+
+
+def _markers(body: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker with its place. Between them lie segments, entropy-coded data, and at times garbage."""
+    place = len(_JPEG)
+    for _ in range(_MOST_PARTS):
+        found = _MARKER.search(body, place)
+        if found is None:
+            return
+        start = found.start()
+        marker = body[start + 1]
+        yield marker, start
+        if marker == _EOI:
+            return
+        place = start + 2 + (0 if marker in {0x01, _SOI} else _length(body, start))
+    raise InvalidPicture(f"it has more than {_MOST_PARTS:,} segments", fix="save it again")
+
+
+def _length(body: bytes, start: int) -> int:
+    return int.from_bytes(body[start + 2 : start + 4], "big")
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if min(size) < 1:
+        raise InvalidPicture("its header is broken: it has no size", fix="write the file again")
+
+
+def _orientation(exif: bytes) -> int:
+    if not exif:
+        return 1
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        value = tags.get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block does not hide the picture
+        return 1
+    return value if value in range(1, 9) else 1

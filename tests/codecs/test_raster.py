@@ -1,0 +1,215 @@
+"""Pictures as people have them: each is read as viewers show it, or refused with the fault that it has."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
+from knoll.errors import InvalidPicture
+
+RED, GREEN, BLUE, WHITE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    body = io.BytesIO()
+    picture.save(body, kind, **options)
+    return body.getvalue()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: bytes) -> bytes:
+    """A PNG from its parts: Pillow writes only some kinds."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"".join([b"\x89PNG\r\n\x1a\n", head, *chunks, data])
+
+
+def pixels(body: bytes) -> Any:
+    picture = read_raster(body)
+    assert picture.mode in {"L", "RGB"}
+    shape = survey_raster(body)
+    assert (shape.width, shape.height, shape.mode) == (*picture.size, picture.mode)
+    return np.asarray(picture).tolist()
+
+
+def one(body: bytes) -> Any:
+    """The upper left pixel."""
+    pixel = pixels(body)[0][0]
+    return tuple(pixel) if isinstance(pixel, list) else pixel
+
+
+def near(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return max(abs(a - b) for a, b in zip(found, wanted, strict=True)) <= 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_stands_as_its_orientation_says(kind: str, orientation: int) -> None:
+    """A bright corner of a wide picture comes to where viewers show it, whichever way the camera was held."""
+    shown = np.zeros((16, 32), np.uint8)
+    shown[:8, :8] = 255
+    upright = Image.fromarray(shown)
+    lying = {  # how a camera stores the picture that is to be shown upright
+        1: upright,
+        2: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: upright.transpose(Image.Transpose.ROTATE_180),
+        4: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: upright.transpose(Image.Transpose.TRANSPOSE),
+        6: upright.transpose(Image.Transpose.ROTATE_90),
+        7: upright.transpose(Image.Transpose.TRANSVERSE),
+        8: upright.transpose(Image.Transpose.ROTATE_270),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = np.asarray(pixels(encoded(lying, kind, exif=exif)))
+    assert found.shape == (16, 32)
+    assert np.abs(found - shown.astype(int)).max() < 8
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01"]
+)
+def test_a_broken_exif_block_does_not_hide_the_picture(exif: bytes) -> None:
+    """Viewers show it as it is stored."""
+    assert len(pixels(encoded(Image.new("L", (9, 8), 7), "JPEG", exif=exif))[0]) == 9
+
+
+def test_transparent_parts_lie_on_white() -> None:
+    """Not on black, and without the colour that hides below them: grey, colours, palette, marked colours."""
+    half = (255, 0, 0, 128)
+    assert one(encoded(Image.new("RGBA", (2, 2), (0, 255, 0, 0)))) == WHITE
+    assert near(one(encoded(Image.new("RGBA", (2, 2), half))), (255, 127, 127))
+    assert one(encoded(Image.new("LA", (2, 2), (7, 0)))) == 255
+    palette = Image.new("P", (2, 2), 1)
+    palette.putpalette([*RED, *GREEN])
+    assert one(encoded(palette)) == GREEN
+    assert one(encoded(palette, transparency=1)) == WHITE
+    assert one(encoded(palette, transparency=b"\xff\x00")) == WHITE
+    assert one(encoded(Image.new("L", (2, 2), 9), transparency=9)) == 255
+    assert one(encoded(Image.new("RGB", (2, 2), RED), transparency=RED)) == WHITE
+    assert one(encoded(Image.new("RGB", (2, 2), BLUE), transparency=RED)) == BLUE
+    assert one(encoded(Image.new("1", (2, 2), 0), transparency=0)) == 255
+
+
+def test_all_depths_go_from_black_to_white() -> None:
+    """1, 2, 4, 8 and 16 bits have the same range, so 16 bits are not clipped to white."""
+    assert pixels(png(2, 1, 1, 0, b"\0\x40")) == [[0, 255]]
+    assert pixels(png(4, 1, 2, 0, b"\0\x1b")) == [[0, 85, 170, 255]]
+    assert pixels(png(2, 1, 4, 0, b"\0\x0f")) == [[0, 255]]
+    deep = struct.pack(">4H", 0, 32768, 40_000, 65_535)
+    assert pixels(png(4, 1, 16, 0, b"\0" + deep)) == [[0, 128, 156, 255]]
+    assert pixels(png(4, 1, 16, 0, b"\0" + deep, chunk(b"tRNS", b"\x9c\x40"))) == [[0, 128, 255, 255]]
+    assert pixels(png(1, 1, 16, 2, b"\0" + deep[:6])) == [[[0, 128, 156]]]
+    assert near(one(png(1, 1, 16, 6, b"\0" + deep[-2:] + b"\0" * 4 + b"\x80\0")), (255, 127, 127))
+
+
+def test_cmyk_has_the_colours_of_the_print() -> None:
+    """A JPEG with Adobe's inverted CMYK, as printers send it, is not shown as its negative."""
+    cyan = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "JPEG", quality=95)
+    assert b"Adobe" in cyan
+    assert near(one(cyan), (0, 255, 255))
+    assert near(one(encoded(Image.new("CMYK", (16, 16), (0, 0, 0, 255)), "JPEG", quality=95)), (0, 0, 0))
+
+
+def test_a_colour_profile_is_applied_and_a_broken_one_is_ignored() -> None:
+    """A picture with red and green swapped by its profile is shown with them swapped back."""
+    swapped = _swapping_profile()
+    assert near(one(encoded(Image.new("RGB", (2, 2), RED), icc_profile=swapped)), GREEN)
+    half = encoded(Image.new("RGBA", (2, 2), (*RED, 0)), icc_profile=swapped)
+    assert one(half) == WHITE
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert one(encoded(Image.new("RGB", (2, 2), GREY), icc_profile=srgb)) == GREY
+    for broken in (b"rubbish", srgb[:200], ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()):
+        assert one(encoded(Image.new("RGB", (2, 2), RED), icc_profile=broken)) == RED
+
+
+def _swapping_profile() -> bytes:
+    """sRGB with the columns of red and green exchanged, and a name of its own."""
+    body = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    table = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ"}
+    count = struct.unpack_from(">I", body, 128)[0]
+    out = bytearray(body)
+    for place in range(132, 132 + 12 * count, 12):
+        out[place : place + 4] = table.get(bytes(out[place : place + 4]), bytes(out[place : place + 4]))
+    return (
+        bytes(out).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap")
+    )
+
+
+def test_of_several_pictures_the_first_is_read() -> None:
+    """An animated PNG, and the MPO of phones, which calls itself a JPEG."""
+    first, second = Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), BLUE)
+    assert one(encoded(first, save_all=True, append_images=[second])) == RED
+    assert near(one(encoded(first, "MPO", save_all=True, append_images=[second])), RED)
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8))
+WHOLE, LOSSY = encoded(NOISE), encoded(NOISE, "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"", "it is empty"),
+        (b"hello", "it is neither a PNG nor a JPEG"),
+        (encoded(NOISE, "GIF"), "it is a GIF; only PNG and JPEG are read"),
+        (encoded(NOISE, "WEBP"), "it is a WebP"),
+        (encoded(NOISE, "TIFF"), "it is a TIFF"),
+        (encoded(NOISE, "BMP"), "it is a BMP"),
+        (b"\0\0\0\x18ftypheic", "it is a HEIC or AVIF"),
+        (b"%PDF-1.7", "it is a PDF"),
+        (b"<!DOCTYPE html><p>not found", "it is a web page"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "it is an SVG"),
+        (WHOLE[: len(WHOLE) // 2], "it is cut short"),
+        (LOSSY[: len(LOSSY) // 2], "it is cut short"),
+        (WHOLE[:20], "its header is broken"),
+        (LOSSY[:20], "its header is broken"),
+        (WHOLE.replace(b"IDAT", b"IDAX"), "it is damaged|its header is broken"),
+        (png(100_000, 100_000, 1, 0, b"\0"), "it has 100000×100000 pixels, more than the 50,000,000"),
+        (png(1, 1, 8, 0, b"\0\0", *[chunk(b"tEXt", b"")] * 100_000), "more than 100,000 chunks"),
+        (png(1, 1, 8, 0, b"\0\0", chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**24)))), "too large"),
+    ],
+)
+def test_a_refusal_names_the_fault(body: bytes, fault: str) -> None:
+    """Each fault has its own words, and nothing is unpacked first."""
+    with pytest.raises(InvalidPicture, match=fault):
+        read_raster(body)
+
+
+def test_scans_of_a_progressive_jpeg_are_limited_with_its_pixels() -> None:
+    """A few kilobytes of empty scans cost minutes. A picture as cameras and browsers write it has ten."""
+    body = encoded(Image.new("L", (400, 400), 128), "JPEG", progressive=True)
+    last = body.rindex(b"\xff\xda")
+    bomb = body[:-2] + body[last:-2] * 500 + b"\xff\xd9"
+    with pytest.raises(InvalidPicture, match=r"400×400 pixels in 50\d scans: that is .* more than"):
+        read_raster(bomb, RasterLimits(scanned_pixels=50_000_000))
+    assert read_raster(body, RasterLimits(scanned_pixels=50_000_000)).size == (400, 400)
+    thumbnail = encoded(Image.new("L", (400, 400)), "JPEG", exif=b"Exif\0\0" + bomb[:60_000])
+    assert read_raster(thumbnail, RasterLimits(scanned_pixels=200_000)).size == (400, 400)
+
+
+@given(
+    body=st.sampled_from([WHOLE, LOSSY, encoded(NOISE, "JPEG", progressive=True)]),
+    position=st.integers(0, 10_000),
+    value=st.integers(0, 255),
+    end=st.integers(0, 10_000),
+)
+def test_damaged_bytes_give_a_picture_or_a_fault(body: bytes, position: int, value: int, end: int) -> None:
+    """Whatever the bytes, there is a picture or InvalidPicture, never another error."""
+    damaged = bytearray(body)
+    damaged[position % len(body)] = value
+    try:
+        picture = read_raster(bytes(damaged[: end % (len(body) + 1)]))
+    except InvalidPicture:
+        return
+    assert picture.mode in {"L", "RGB"}
