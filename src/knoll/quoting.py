@@ -1,0 +1,20 @@
+"""Text from strangers, such as keys and class names, as it may be shown in a terminal, a log or a card."""
+
+__all__ = ["escaped"]
+
+
+def escaped(text: str) -> str:
+    """The text in one line that cannot move a cursor, change a colour or turn the direction of writing.
+
+    Control characters, line breaks, marks without a glyph (such as U+202E) and lone surrogates become \\xNN,
+    \\uNNNN or \\UNNNNNNNN. Letters, digits, signs, spaces and emoji stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
+
+
+def _escape(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
