@@ -20,9 +20,11 @@ from pathlib import Path
 import httpx
 
 from knoll.errors import Unavailable
+from knoll.laptop.certificates import certificate_context
 from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
+from knoll.laptop.seaweed_files import IDENTITIES, write_files
 
 __all__ = ["Keys", "SeaweedFS", "find_or_make_keys", "find_weed"]
 
@@ -30,8 +32,6 @@ _LISTENERS = tuple(
     part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")
 )
 _HOST = "127.0.0.1"
-# the default, seven volumes for each new bucket, soon fills a small disk
-_ONE_VOLUME_AT_A_TIME = "[master.volume_growth]\ncopy_1 = 1\n"
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Keys:
 class SeaweedFS:
     """A running server. `folder` has its data and configuration; `log` is its log file.
 
-    The server posts every change of a bucket to the URL `notify`; without one it posts nothing. If a killed
-    platform has left a server behind, this waits for its end. Raises Unavailable if another platform keeps
-    the folder, or if there is no `weed`.
+    The server posts every change of a bucket to the URL `notify`, with `token` as bearer token; without a URL
+    it posts nothing. If a killed platform has left a server behind, this waits for its end. Raises
+    Unavailable if another platform keeps the folder, or if there is no `weed`.
     """
 
-    def __init__(self, folder: Path, keys: Keys, log: Path, *, notify: str = "", grace: float = 5.0) -> None:
+    def __init__(
+        self, folder: Path, keys: Keys, log: Path, *, notify: str = "", token: str = "", grace: float = 5.0
+    ) -> None:
         weed = find_weed()
         with lock(folder / "lock", timeout=grace + 10.0) as held:
             self.keys = keys
             self._ports = _choose_ports(folder)
             self.endpoint = f"http://{_HOST}:{self._ports['s3']}"
-            write_private(folder / "s3.json", json.dumps(_identities(keys), indent=1))
-            write_private(folder / "notification.toml", _notification(notify))
-            write_private(folder / "master.toml", _ONE_VOLUME_AT_A_TIME)
-            write_private(folder / "security.toml", _security())
+            write_files(folder, keys.access, keys.secret, notify, token)
+            self._pass = certificate_context(folder)
             environment = {"HOME": str(folder)}  # a filer.toml of the user must not change this server
             self._child = Child(
                 _command(weed, self._ports),
@@ -93,10 +93,10 @@ class SeaweedFS:
         """Whether S3 answers, which it does by refusing a request without a signature, and whether the master
         knows the volumes: without them a read fails."""
         try:
-            with httpx.Client(timeout=2.0, trust_env=False, verify=False) as client:
+            with httpx.Client(timeout=2.0, trust_env=False, verify=self._pass) as client:
                 if client.get(self.endpoint).status_code != httpx.codes.FORBIDDEN:
                     return False
-                status = client.get(f"http://{_HOST}:{self._ports['master']}/dir/status").json()
+                status = client.get(f"https://{_HOST}:{self._ports['master']}/dir/status").json()
         except (httpx.TransportError, ValueError):
             return False
         return bool(status.get("Topology", {}).get("DataCenters"))
@@ -137,7 +137,7 @@ def _command(weed: Path, ports: dict[str, int]) -> list[str]:
         "ip": _HOST,
         "ip.bind": _HOST,
         "filer.localSocket": "filer.sock",  # relative: the path of a socket may have 104 bytes at most
-        "s3.config": "s3.json",
+        "s3.config": IDENTITIES,
         "s3.localSocket": "s3.sock",
         "s3.port.iceberg": "0",
         "s3.port.lance": "0",
@@ -156,33 +156,6 @@ def _command(weed: Path, ports: dict[str, int]) -> list[str]:
         for name, port in ports.items()
     }
     return [str(weed), "-logtostderr=true", "mini", *(f"-{name}={value}" for name, value in options.items())]
-
-
-def _identities(keys: Keys) -> dict[str, object]:
-    credentials = [{"accessKey": keys.access, "secretKey": keys.secret}]
-    return {
-        "identities": [
-            {
-                "name": "knoll",
-                "credentials": credentials,
-                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-            }
-        ]
-    }
-
-
-def _notification(url: str) -> str:
-    lines = ["[notification.webhook]", f"enabled = {json.dumps(bool(url))}", f"endpoint = {json.dumps(url)}"]
-    return "\n".join(
-        [*lines, 'event_types = ["create", "update", "rename"]', 'path_prefixes = ["/buckets/"]', ""]
-    )
-
-
-def _security() -> str:
-    """New keys for each start, for the filer and the volume servers. Without them, these would answer
-    requests without the S3 keys, from any web page."""
-    parts = ("signing", "signing.read", "filer_signing", "filer_signing.read")
-    return "".join(f'[jwt.{part}]\nkey = "{secrets.token_hex(32)}"\n' for part in parts)
 
 
 def _choose_ports(folder: Path) -> dict[str, int]:
