@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,8 +210,42 @@ def test_a_store_that_does_not_answer_is_named(s3: Any) -> None:
         assert "not the secret" not in str(caught.value)
 
 
-def test_a_server_on_this_machine_needs_no_proxy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a company's proxy the laptop's own server is still reached."""
-    for name in ("HTTP_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+@pytest.fixture
+def users_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of somebody who works with AWS at a company, behind a proxy."""
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:9\ns3 =\n  no")
+    (tmp_path / ".aws" / "credentials").write_text("[default\n")
+    given = {
+        "HOME": str(tmp_path),
+        "AWS_PROFILE": "team-sso",
+        "AWS_DEFAULT_PROFILE": "team-sso",
+        "AWS_SESSION_TOKEN": "of another account",
+        "AWS_CA_BUNDLE": str(tmp_path / "missing.pem"),
+        "REQUESTS_CA_BUNDLE": str(tmp_path / "missing.pem"),
+        "AWS_CONFIG_FILE": str(tmp_path / ".aws" / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / ".aws" / "credentials"),
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_DEFAULTS_MODE": "no-such-mode",
+        "AWS_RETRY_MODE": "no-such-mode",
+        **dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9"),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("users_aws")
+def test_a_server_with_keys_of_its_own_needs_nothing_that_is_meant_for_aws(s3: Any) -> None:
+    """Neither a profile, files and variables of AWS nor a proxy reach a server on this machine."""
     assert list(s3_store(s3).list("s3://no-such-bucket/")) == []
+
+
+@pytest.mark.usefixtures("users_aws")
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1"])
+def test_where_the_keys_come_from_aws_a_fault_names_the_profile(endpoint: str) -> None:
+    """The error says what is wrong there, and its fix names AWS_PROFILE."""
+    with pytest.raises(StoreUnavailable, match=r"\.aws/config") as caught:
+        S3Store(endpoint, "", "", "us-east-1").get("s3://bucket/key")
+    assert "AWS_PROFILE" in caught.value.fix

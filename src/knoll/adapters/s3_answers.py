@@ -7,8 +7,9 @@ from typing import Any
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 
-__all__ = ["bare", "refusal", "unavailable", "version_at"]
+__all__ = ["AWS", "bare", "refusal", "unavailable", "version_at"]
 
+AWS = "AWS"  # the place where no endpoint is set
 _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
@@ -27,16 +28,24 @@ def refusal(uri: str, place: str, status: int, code: str, operation: str) -> Kno
     if code == "InvalidBucketName":
         fix = "use 3 to 63 lower-case letters, digits and dashes"
         return Rejected(f"{bucket!r} cannot name a bucket", fix=fix)
-    return unavailable(uri, place, f"it answered {status} {code}")
+    of_aws = place == AWS and status in (400, 401, 403)
+    return unavailable(uri, place, f"it answered {status} {code}", of_aws=of_aws)
 
 
-def unavailable(uri: str, place: str, reason: str) -> StoreUnavailable:
-    """The error for a server that does not answer, or not as it should."""
-    return StoreUnavailable(
-        f"cannot read or write {uri} on S3 at {place}: {reason}",
-        fix=f"check that {place} runs, and that its keys are right; "
-        "KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL sets another server",
-    )
+def unavailable(uri: str, place: str, reason: str, *, of_aws: bool = False) -> StoreUnavailable:
+    """The error for a server that does not answer, or not as it should. `of_aws` says that the keys come from
+    the settings of AWS."""
+    if of_aws:
+        fix = (
+            "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
+    else:
+        fix = (
+            f"check that {place} runs, and that its keys are right; "
+            "KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL sets another server"
+        )
+    return StoreUnavailable(f"cannot read or write {uri} on S3 at {place}: {reason}", fix=fix)
 
 
 def version_at(written: Sequence[Any], deleted: Sequence[Any], etag: str, at: datetime) -> str:

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlsplit
 
-import boto3
 from boto3.s3.transfer import TransferConfig
-from botocore.client import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from knoll.adapters.s3_answers import bare, refusal, unavailable, version_at
+from knoll.adapters.s3_answers import AWS, bare, refusal, unavailable, version_at
+from knoll.adapters.s3_client import build_client
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
-_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # never reached through a proxy
 _NOT_FOR_US = (403, 405, 501)  # answers of servers that keep no versions, or do not show them to us
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
@@ -45,6 +42,7 @@ class S3Store:
         self._access_key = access_key
         self._secret_key = secret_key
         self._region = region
+        self._has_keys = bool(endpoint and access_key and secret_key)
         self._lock = threading.Lock()
         self._built: S3Client | None = None
 
@@ -175,36 +173,17 @@ class S3Store:
             code = error.response.get("Error", {}).get("Code", "")
             raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:
-            raise unavailable(uri, self._place(), str(error)) from error
+            of_aws = not self._has_keys and not isinstance(error, (ConnectionError, HTTPClientError))
+            raise unavailable(uri, self._place(), str(error), of_aws=of_aws) from error
 
     def _place(self) -> str:
-        return self._endpoint or "AWS"
+        return self._endpoint or AWS
 
     def _client(self) -> "S3Client":
         with self._lock:
             if self._built is None:
-                self._built = self._build()
+                self._built = build_client(self._endpoint, self._access_key, self._secret_key, self._region)
             return self._built
-
-    def _build(self) -> "S3Client":
-        config = Config(
-            connect_timeout=5,
-            read_timeout=60,
-            max_pool_connections=32,
-            retries={"mode": "standard", "max_attempts": 4},
-            s3={"addressing_style": "path"} if self._endpoint else {},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            proxies={} if urlsplit(self._endpoint).hostname in _THIS_MACHINE else None,
-        )
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=self._endpoint or None,
-            aws_access_key_id=self._access_key or None,
-            aws_secret_access_key=self._secret_key or None,
-            region_name=self._region or None,
-            config=config,
-        )
 
 
 def _split_object(uri: str) -> tuple[str, str]:
