@@ -1,10 +1,17 @@
 """The image classifier: it learns real digits, and says what is wrong with a folder."""
 
+import io
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from knoll.errors import InvalidData, InvalidModel
 from knoll.families.image import ImageClassifier
+from knoll.families.image.confusion import count_confusion, draw_confusion
+from knoll.families.pictures import to_png
 from knoll.trainer.loop import train_networks
 
 FAMILY = ImageClassifier()
@@ -51,6 +58,68 @@ def test_a_folder_that_cannot_be_learnt_from_is_refused(
     files = {f"{label}/{index}.png".lstrip("/"): body for index, label in enumerate(classes)}
     with pytest.raises(InvalidData, match=reason):
         FAMILY.examples(files, FAMILY.configure({}))
+
+
+def picture(width: int, height: int, **options: Any) -> bytes:
+    body = io.BytesIO()
+    Image.new("L", (width, height), 7).save(body, "JPEG", **options)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "config", "learnt"),
+    [
+        ((800, 600), {}, (96, 72)),
+        ((600, 800), {}, (72, 96)),
+        ((28, 28), {}, (28, 28)),
+        ((800, 600), {"imageWidth": 200}, (200, 150)),
+        ((800, 600), {"imageWidth": 64, "imageHeight": 64}, (64, 64)),
+        ((28, 30), {"imageWidth": 64}, (64, 30)),
+    ],
+)
+def test_the_size_is_that_of_the_data_within_bounds(
+    size: tuple[int, int], config: dict[str, int], learnt: tuple[int, int]
+) -> None:
+    """Small pictures stay as they are. Those of a camera are made smaller, unless the config asks for more,
+    and a note says so."""
+    files = {f"{label}/{index}.jpg": picture(*size) for label in "ab" for index in range(2)}
+    examples = FAMILY.examples(files, FAMILY.configure(config))
+    assert (examples.about["width"], examples.about["height"]) == learnt
+    assert examples.train[0].shape[2:] == learnt[::-1]
+    note = " ".join(examples.notes)
+    assert (f"{size[0]}×{size[1]}" in note) == (f"{learnt[0]}×{learnt[1]}" in note) == (learnt[0] < size[0])
+
+
+def test_a_picture_that_is_stored_lying_is_learnt_upright() -> None:
+    """The survey of sizes sees it upright, too."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files = {f"{label}/{index}.jpg": picture(20, 10, exif=exif) for label in "ab" for index in range(3)}
+    examples = FAMILY.examples(files, FAMILY.configure({}))
+    assert (examples.about["width"], examples.about["height"]) == (10, 20)
+
+
+@pytest.mark.parametrize("count", [2, 50, 600])
+def test_the_confusion_matrix_has_a_largest_size(count: int) -> None:
+    """Whatever the number of classes, and their names: a formula, an escape sequence, a very long one."""
+    names = ["$\\frac{$", "\x1b[31m", "L" * 240, *map(str, range(count))][:count]
+    numbers = torch.arange(count)
+    cells = count_confusion(numbers, numbers, count)
+    assert max(Image.open(io.BytesIO(draw_confusion(cells, names))).size) <= 2450
+    assert cells.sum() == cells.diag().sum() == count
+    assert len(cells) == min(count, 500)
+
+
+def test_mean_and_deviation_are_those_of_the_pixels() -> None:
+    """They are counted, without a copy of the pixels as floats."""
+    rng = np.random.default_rng(0)
+    bodies = [to_png(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8)) for _ in range(6)]
+    examples = FAMILY.examples(
+        {f"{'ab'[index % 2]}/{index}.png": body for index, body in enumerate(bodies)}, FAMILY.configure({})
+    )
+    floats = examples.train[0].double().transpose(0, 1).flatten(1) / 255
+    assert examples.about["mean"] == pytest.approx(floats.mean(1).tolist())
+    assert examples.about["std"] == pytest.approx(floats.std(1).tolist())
 
 
 def test_augmentation_moves_whole_pixels_and_no_further_than_told() -> None:

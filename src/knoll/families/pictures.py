@@ -18,6 +18,7 @@ from PIL import Image
 
 from knoll.codecs.raster import read_raster, survey_raster
 from knoll.errors import InvalidData, InvalidPicture
+from knoll.quoting import escaped
 
 __all__ = [
     "Pixels",
@@ -54,7 +55,11 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
         key for key in keys if not key.endswith("/") and PurePosixPath(key).name[:1] not in {".", "_"}
     )
     _raise_faults(
-        [f"{key} is not a picture" for key in visible if PurePosixPath(key).suffix.lower() not in _SUFFIXES]
+        [
+            f"{escaped(key)} is not a picture"
+            for key in visible
+            if PurePosixPath(key).suffix.lower() not in _SUFFIXES
+        ]
     )
     return visible
 
@@ -74,16 +79,25 @@ def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
 
 
 def read_pictures(
-    files: Mapping[str, bytes], keys: Sequence[str], shape: Callable[[Image.Image], Image.Image]
+    files: Mapping[str, bytes], keys: Sequence[str], size: Survey, shape: Callable[[Image.Image], Image.Image]
 ) -> Pixels:
-    """Pixels of all pictures, (N, H, W, C). `shape` must return all of them in one size and mode.
+    """Pixels of all pictures, (N, C, H, W), in the order of the keys. `shape` must return all of them in that
+    size and mode.
 
-    Raises InvalidData that names the first ten broken files.
+    Each picture is decoded into its place, so that only one is in memory at full size. Raises InvalidData
+    that names the first ten broken files.
     """
-    pixels, faults = _each(files, keys, lambda body: np.asarray(shape(read_raster(body))))
-    _raise_faults(faults)
-    stacked = np.stack(pixels)
-    return stacked if stacked.ndim == 4 else stacked[..., np.newaxis]
+    channels = 1 if size.mode == "L" else 3
+    pixels = np.empty((len(keys), channels, size.height, size.width), np.uint8)
+    rows = iter(pixels)
+
+    def decode(body: bytes) -> None:
+        row, picture = next(rows), np.asarray(shape(read_raster(body)))
+        row[:] = picture if channels == 1 else picture.transpose(2, 0, 1)
+
+    _, faults = _each(files, keys, decode)
+    _raise_faults(sorted(faults))
+    return pixels
 
 
 def _each(
@@ -94,7 +108,7 @@ def _each(
         try:
             seen.append(look(files[key]))
         except InvalidPicture as error:
-            faults.append(f"{key}: {error}")
+            faults.append(f"{escaped(key)}: {escaped(str(error))}")
     return seen, faults
 
 

@@ -8,7 +8,7 @@ that derives from `Family`. A large one is a folder with a class for each part. 
 from typing import Generic
 
 from knoll.families.base.config import ConfigT, FamilyConfig, read_config
-from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples
+from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
 from knoll.families.base.learning import LearningPart, device_of
 
@@ -27,6 +27,7 @@ __all__ = [
     "export_network",
     "read_config",
     "split_examples",
+    "split_keys",
 ]
 
 

@@ -11,7 +11,7 @@ from knoll.errors import InvalidData
 from knoll.families.base.config import ConfigT, read_config
 from knoll.families.held_out import held_out
 
-__all__ = ["Batch", "DataPart", "Examples", "Files", "split_examples"]
+__all__ = ["Batch", "DataPart", "Examples", "Files", "split_examples", "split_keys"]
 
 Batch = tuple[torch.Tensor, ...]
 Files = Mapping[str, bytes]  # key relative to the dataset's prefix -> content
@@ -21,12 +21,14 @@ Files = Mapping[str, bytes]  # key relative to the dataset's prefix -> content
 class Examples:
     """Decoded data. `train` and `held_out` are tuples of columns; the columns of one tuple have equal length.
 
-    `about` is what the family must remember of the data, as JSON: class names, image size.
+    `about` is what the family must remember of the data, as JSON: class names, image size. `notes` are
+    sentences for the log and the model card: what was done to the data that its owner may not expect.
     """
 
     train: Batch
     held_out: Batch
     about: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class DataPart(ABC, Generic[ConfigT]):
@@ -49,7 +51,21 @@ class DataPart(ABC, Generic[ConfigT]):
 
 
 def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> Examples:
-    """Hold out a share of the rows of these columns: a row with the same key always stays on the same side.
+    """Hold out a share of the rows of these columns, as `split_keys` says.
+
+    That copies all columns. Where they are large, put the rows in the order of `split_keys` when they are
+    decoded, and cut the columns in two.
+    """
+    train, kept = split_keys(keys, share, labels)
+    return Examples(
+        tuple(column[train].contiguous() for column in columns),
+        tuple(column[kept].contiguous() for column in columns),
+    )
+
+
+def split_keys(keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> tuple[list[int], list[int]]:
+    """The places of the rows for training and of those that are held out: a row with the same key always
+    stays on the same side.
 
     With a label for each row, each label is on both sides. Raises InvalidData if there are fewer than two
     rows.
@@ -59,8 +75,6 @@ def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Se
             f"the number of examples is {len(keys)}, but there must be at least 2",
             fix="add data: one example is for training, one for scoring",
         )
-    is_held_out = torch.tensor(held_out(keys, labels or [""] * len(keys), share))
-    return Examples(
-        tuple(column[~is_held_out].contiguous() for column in columns),
-        tuple(column[is_held_out].contiguous() for column in columns),
-    )
+    is_held_out = held_out(keys, labels or [""] * len(keys), share)
+    rows = range(len(keys))
+    return [row for row in rows if not is_held_out[row]], [row for row in rows if is_held_out[row]]

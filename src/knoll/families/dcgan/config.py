@@ -19,4 +19,4 @@ class DcganConfig(FamilyConfig):
     latent: int = Field(
         default=100, ge=1, le=4096, description="Size of the vector that the generator draws a picture from"
     )
-    scored: int = Field(default=256, ge=2, description="How many drawn pictures are scored")
+    scored: int = Field(default=256, ge=2, le=4096, description="How many drawn pictures are scored")

@@ -1,15 +1,13 @@
 """Pictures of any shape become squares of 56×56 pixels."""
 
-from dataclasses import replace
-
 import torch
 from PIL import Image
 
 from knoll.errors import InvalidData
-from knoll.families.base import DataPart, Examples, Files, split_examples
+from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.dcgan.config import DcganConfig
 from knoll.families.dcgan.networks import SIDE
-from knoll.families.pictures import picture_keys, read_pictures
+from knoll.families.pictures import Survey, picture_keys, read_pictures
 
 __all__ = ["DcganData"]
 
@@ -30,8 +28,10 @@ class DcganData(DataPart[DcganConfig]):
                 f"the data has {len(keys)} pictures, but needs at least {_ENOUGH}",
                 fix="add pictures; thousands are better",
             )
-        pixels = torch.from_numpy(read_pictures(files, keys, _square)).permute(0, 3, 1, 2)
-        return replace(split_examples((pixels,), keys, config.held_out), about={"pictures": len(keys)})
+        train, kept = split_keys(keys, config.held_out)
+        ordered = [keys[row] for row in [*train, *kept]]
+        pixels = torch.from_numpy(read_pictures(files, ordered, Survey(SIDE, SIDE, "RGB"), _square))
+        return Examples((pixels[: len(train)],), (pixels[len(train) :],), {"pictures": len(keys)})
 
 
 def _square(picture: Image.Image) -> Image.Image:

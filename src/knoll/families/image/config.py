@@ -27,10 +27,16 @@ class ImageClassifierConfig(FamilyConfig):
     )
     flip: bool = Field(default=False, description="Whether half of the pictures are mirrored, left to right")
     image_width: int | None = Field(
-        default=None, ge=8, le=1024, description="Width in pixels; by default that of most pictures"
+        default=None,
+        ge=8,
+        le=1024,
+        description="Width in pixels; by default that of most pictures, or less: see Data",
     )
     image_height: int | None = Field(
-        default=None, ge=8, le=1024, description="Height in pixels; by default that of most pictures"
+        default=None,
+        ge=8,
+        le=1024,
+        description="Height in pixels; by default that of most pictures, or less: see Data",
     )
     mode: Literal["L", "RGB"] | None = Field(
         default=None, description="`L` is grey; by default grey if all pictures are, else RGB"

@@ -1,21 +1,24 @@
 """Pictures in one folder per class become pixels and class numbers."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 import torch
+from PIL import Image
 
 from knoll.codecs.raster import fit_raster
 from knoll.errors import InvalidData
-from knoll.families.base import DataPart, Examples, Files, split_examples
+from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.config import ImageClassifierConfig
 from knoll.families.pictures import Survey, picture_keys, read_pictures, survey
+from knoll.quoting import escaped
 
 __all__ = ["ImageData"]
 
 _LEAST_SIDE = 8
+_AT_ONCE = 256  # pictures
+_LONGEST_SIDE = 96  # pixels, unless the config sets a size: so the largest batch fits into 2Gi
 
 
 class ImageData(DataPart[ImageClassifierConfig]):
@@ -29,12 +32,15 @@ class ImageData(DataPart[ImageClassifierConfig]):
         keys = picture_keys(files)
         labels = [_class_of(key) for key in keys]
         classes = _classes(labels)
-        size = _choose_size(survey(files, keys), config)
-        decoded = read_pictures(files, keys, lambda one: fit_raster(one, size.mode, size.width, size.height))
-        pixels = torch.from_numpy(decoded).permute(0, 3, 1, 2)
-        targets = torch.tensor([classes.index(label) for label in labels])
-        examples = split_examples((pixels, targets), keys, config.held_out, labels)
-        mean, std = _statistics(examples.train[0])
+        found = survey(files, keys)
+        size = _choose_size(found, config)
+        train, kept = split_keys(keys, config.held_out, labels)
+        rows = [*train, *kept]
+        pixels = torch.from_numpy(read_pictures(files, [keys[row] for row in rows], size, _shape(size)))
+        places = {name: number for number, name in enumerate(classes)}
+        targets = torch.tensor([places[labels[row]] for row in rows])
+        count = len(train)
+        mean, std = _statistics(pixels[:count])
         about = {
             "classes": classes,
             "mode": size.mode,
@@ -43,13 +49,21 @@ class ImageData(DataPart[ImageClassifierConfig]):
             "mean": mean,
             "std": std,
         }
-        return replace(examples, about=about)
+        return Examples(
+            (pixels[:count], targets[:count]), (pixels[count:], targets[count:]), about, _notes(found, size)
+        )
+
+
+def _shape(size: Survey) -> Callable[[Image.Image], Image.Image]:
+    return lambda picture: fit_raster(picture, size.mode, size.width, size.height)
 
 
 def _class_of(key: str) -> str:
     folder = PurePosixPath(key).parent.name
     if not folder:
-        raise InvalidData(f"{key} lies in no folder", fix="the folder is the class: <class>/<name>.png")
+        raise InvalidData(
+            f"{escaped(key)} lies in no folder", fix="the folder is the class: <class>/<name>.png"
+        )
     return folder
 
 
@@ -63,26 +77,44 @@ def _classes(labels: Sequence[str]) -> list[str]:
     lonely = sorted(label for label, count in counts.items() if count < 2)
     if lonely:
         raise InvalidData(
-            f"there is only one picture in class {', '.join(lonely)}",
+            f"there is only one picture in class {', '.join(map(escaped, lonely))}",
             fix="add a second one: one is for training, one for scoring",
         )
     return sorted(counts)
 
 
 def _choose_size(found: Survey, config: ImageClassifierConfig) -> Survey:
-    size = Survey(
-        config.image_width or found.width, config.image_height or found.height, config.mode or found.mode
-    )
-    if min(size.width, size.height) < _LEAST_SIDE:
+    """What the config says, else the size of most pictures. The larger side is bounded, unless the config
+    wants more."""
+    longest = max(_LONGEST_SIDE, config.image_width or 0, config.image_height or 0)
+    scale = min(1.0, longest / max(found.width, found.height))
+    width = config.image_width or max(1, round(found.width * scale))
+    height = config.image_height or max(1, round(found.height * scale))
+    if min(width, height) < _LEAST_SIDE:
         raise InvalidData(
-            f"the pictures have {size.width}×{size.height} pixels, but need at least "
-            f"{_LEAST_SIDE}×{_LEAST_SIDE}",
+            f"the pictures have {width}×{height} pixels, but need at least {_LEAST_SIDE}×{_LEAST_SIDE}",
             fix="use larger pictures, or set imageWidth and imageHeight",
         )
-    return size
+    return Survey(width, height, config.mode or found.mode)
+
+
+def _notes(found: Survey, size: Survey) -> tuple[str, ...]:
+    if found.width <= size.width and found.height <= size.height:
+        return ()
+    return (
+        f"Most pictures have {found.width}×{found.height} pixels. They are learnt at "
+        f"{size.width}×{size.height}; imageWidth and imageHeight set another size.",
+    )
 
 
 def _statistics(pixels: torch.Tensor) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, of pixels in [0, 1]."""
-    flat = pixels.transpose(0, 1).flatten(1).float() / 255  # (C, N·H·W)
-    return flat.mean(1).tolist(), flat.std(1).clamp(min=1e-3).tolist()
+    """Mean and standard deviation of each channel, of pixels in [0, 1]. They are computed from how often each
+    value occurs, so that no copy of the pixels is made."""
+    counts = torch.zeros(pixels.shape[1], 256, dtype=torch.float64)
+    for some in torch.split(pixels, _AT_ONCE):
+        for channel, row in enumerate(counts):
+            row += torch.bincount(some[:, channel].flatten(), minlength=256)
+    values, total = torch.arange(256, dtype=torch.float64) / 255, counts[0].sum()
+    mean = (counts * values).sum(1) / total
+    squares = (counts * (values - mean[:, None]).square()).sum(1)
+    return mean.tolist(), (squares / (total - 1)).sqrt().clamp(min=1e-3).tolist()

@@ -24,7 +24,7 @@ class ImageExport(ExportPart[ImageClassifierConfig]):
         """confusion_matrix.png."""
         logits, targets = classify(networks["classifier"], examples.held_out, config.batch_size)
         classes = examples.about["classes"]
-        counts = count_confusion(logits, targets, len(classes))
+        counts = count_confusion(logits.argmax(1), targets, len(classes))
         return {"confusion_matrix.png": draw_confusion(counts, classes)}
 
     def export(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Export:
