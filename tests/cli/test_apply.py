@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.declared import Knoll, Records
+from cli.declared import Knoll, Records, model_yaml
 from knoll.families import FAMILIES
 from knoll.ports import Platform
 
@@ -138,3 +138,19 @@ def labelled(kind: str, name: str, manager: str, model: str) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": manager, "knoll.dev/model": model} if manager else {}
     group = "batch/v1" if kind == "Job" else "serving.kserve.io/v1beta1"
     return {"apiVersion": group, "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_path: Path) -> None:
+    """9e-1 is a number, a byte order mark is none of the text, and a key that stands twice is refused."""
+    path = tmp_path / "model.yaml"
+    path.write_text(
+        "\ufeff" + model_yaml("cli-data", gate="{metric: accuracy, atLeast: 9e-1}"), encoding="utf-8"
+    )
+    assert knoll("apply", "-f", path).exit_code == 0
+    assert platform.cluster.get("Model", "digits")["spec"]["gate"]["atLeast"] == 0.9
+    path.write_text(model_yaml("cli-data") + "  gate: {metric: accuracy}\n")
+    refused = knoll("apply", "-f", path)
+    assert refused.exit_code == 1
+    assert "model.yaml:8: spec.gate stands here and in line 7" in refused.stderr.replace("\n", "")
+    path.write_bytes("ä".encode("latin-1"))
+    assert "byte 0 is not UTF-8" in knoll("apply", "-f", path).stderr

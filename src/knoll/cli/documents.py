@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from knoll.cli.yaml_file import read_yaml
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.families import FAMILIES, check_family, find_family
 from knoll.models import Model, parse_model
@@ -16,6 +15,8 @@ from knoll.names import is_in_bucket
 from knoll.ports import Document
 
 __all__ = ["Declared", "read_declared"]
+
+_LARGEST = 2**20  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -52,29 +53,29 @@ def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
 def _documents(path: str) -> Iterator[tuple[str, Document]]:
     text = _text(path)
     name = "stdin" if path == "-" else path
-    try:
-        found = [one for one in yaml.safe_load_all(text) if one is not None]
-    except yaml.YAMLError as error:
-        raise InvalidModel(
-            f"{name}: not YAML: {error}", fix="correct the file and run knoll apply -f FILE again"
-        ) from error
+    found = read_yaml(text, name)
     for number, document in enumerate(found, 1):
-        yield (name if len(found) == 1 else f"{name}, document {number}"), document
+        yield (name if len(found) == 1 else f"{name}, document {number}"), document.value
 
 
 def _text(path: str) -> str:
+    fix = "name a YAML file with a Model, or - for stdin"
     try:
-        if path == "-":
-            return sys.stdin.read()
-        return Path(path).read_text(encoding="utf-8")
+        body = sys.stdin.buffer.read(_LARGEST + 1) if path == "-" else _read(Path(path))
+        if len(body) > _LARGEST:
+            raise KnollError(f"{path}: larger than {_LARGEST} bytes, which is no Model", fix=fix)
+        return body.decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise NotFound(
-            f"{path}: there is no such file", fix="name a YAML file with a Model, or - for stdin"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise KnollError(
-            f"{path}: cannot be read: {error}", fix="name a YAML file with a Model, or - for stdin"
-        ) from error
+        raise NotFound(f"{path}: there is no such file", fix=fix) from error
+    except UnicodeDecodeError as error:
+        raise KnollError(f"{path}: byte {error.start} is not UTF-8", fix="save the file as UTF-8") from error
+    except OSError as error:
+        raise KnollError(f"{path}: cannot be read: {error.strerror}", fix=fix) from error
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)
 
 
 def _faults(document: Document, model_bucket: str) -> Iterator[str]:

@@ -1,0 +1,168 @@
+"""A YAML file as it is written: no key twice, YAML 1.2 numbers, and the line of each value.
+
+PyYAML alone takes the last of two equal keys, reads `9e-1` as text, and `yes`, `1:30` and `010` as something
+else than they say. See YAML 1.2.2, 10.3.2, for the core schema, which this follows.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from knoll.errors import InvalidModel
+from knoll.quoting import escaped
+
+__all__ = ["YamlDocument", "read_yaml"]
+
+Path = tuple[str | int, ...]
+
+_FIX = "correct the file and run knoll apply -f FILE again"
+_DEEPEST = 50
+_MOST_VALUES = 100_000  # aliases count as often as they are used
+_OCTAL = re.compile(r"[-+]?0[0-9]+")
+_SCALARS = {
+    "null": re.compile(r"~|null|Null|NULL|"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "int": re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+    "float": re.compile(
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    ),
+    "merge": re.compile(r"<<"),
+}
+_KINDS = {*_SCALARS, "str", "seq", "map"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Resolves plain scalars by the core schema."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
+
+
+for _name, _pattern in _SCALARS.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern.pattern})\Z"), None
+    )
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """A document, and the line of each value, counted from 1."""
+
+    value: Any
+    lines: Mapping[Path, int]
+
+    def line(self, *path: str | int) -> int:
+        """The line of the value at a path; if there is no such value, of the nearest one around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_yaml(text: str, name: str) -> list[YamlDocument]:
+    """All documents of a file but the empty ones. Raises InvalidModel with `name`, line and fault."""
+    try:
+        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        tab = "a tab stands where only spaces may; " if "'\\t'" in str(error.problem) else ""
+        raise InvalidModel(f"{place}: not YAML: {tab}{error.problem}", fix=_FIX) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        told = escaped(str(error).splitlines()[0]) if isinstance(error, yaml.YAMLError) else "nested too deep"
+        raise InvalidModel(f"{name}: not YAML: {told}", fix=_FIX) from error
+    readers = [_Reader(name) for _ in nodes]
+    documents = [
+        YamlDocument(reader.value(node, ()), reader.lines)
+        for reader, node in zip(readers, nodes, strict=True)
+    ]
+    faults = [fault for reader in readers for fault in reader.faults]
+    if faults:
+        raise InvalidModel("\n".join(faults), fix=_FIX)
+    return [one for one in documents if one.value is not None]
+
+
+@dataclass
+class _Reader:
+    """Makes values of nodes, and collects lines and faults."""
+
+    name: str
+    lines: dict[Path, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        self.count += 1
+        if len(path) > _DEEPEST or self.count > _MOST_VALUES:
+            what = (
+                f"nested deeper than {_DEEPEST}"
+                if len(path) > _DEEPEST
+                else f"more than {_MOST_VALUES:,} values"
+            )
+            raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind not in _KINDS:
+            self.faults.append(f"{self._place(node)}: the tag {escaped(kind)} is not known here")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        found: dict[str, Any] = {}
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.faults.append(f"{self.name}:{line}: a key must be text")
+            elif key_node.tag.endswith(":merge"):
+                merged = self._merged(value_node, path) | merged
+            elif key_node.value in seen:
+                key = ".".join(map(str, (*path, key_node.value)))
+                first = seen[key_node.value]
+                self.faults.append(
+                    f"{self.name}:{line}: {escaped(key)} stands here and in line {first}; keep one of them"
+                )
+            else:
+                seen[key_node.value] = line
+                self.lines[(*path, key_node.value)] = line
+                found[key_node.value] = self.value(value_node, (*path, key_node.value))
+        return merged | found
+
+    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        """The fields that `<<` takes from one mapping or several, of which the first wins."""
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for one in reversed(sources):
+            if isinstance(one, yaml.MappingNode):
+                merged |= self._mapping(one, path)
+            else:
+                self.faults.append(f"{self._place(one)}: << takes a mapping")
+        return merged
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text = str(node.value)
+        match node.tag.rpartition(":")[2]:
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if _OCTAL.fullmatch(text):
+                self.faults.append(
+                    f"{self._place(node)}: {text} has a leading zero; write {int(text)}, or '{text}' for text"
+                )
+                return int(text)
+            case "int":
+                return int(text, 10 if text.lstrip("+-").isdigit() else 0)
+            case "float":
+                return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        return text
+
+    def _place(self, node: yaml.Node) -> str:
+        return f"{self.name}:{node.start_mark.line + 1}"

@@ -1,0 +1,85 @@
+"""A YAML file reads as it is written."""
+
+import pytest
+
+from knoll.cli.yaml_file import read_yaml
+from knoll.errors import InvalidModel
+
+
+def _refusal(text: str) -> str:
+    with pytest.raises(InvalidModel) as raised:
+        read_yaml(text, "model.yaml")
+    return str(raised.value)
+
+
+def test_each_key_that_stands_twice_is_refused_with_both_lines() -> None:
+    told = _refusal("spec:\n  gate: {atLeast: 1}\n  training:\n    a: 1\n    a: 2\n  gate: {}\n")
+    assert told.splitlines() == [
+        "model.yaml:5: spec.training.a stands here and in line 4; keep one of them",
+        "model.yaml:6: spec.gate stands here and in line 2; keep one of them",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("9e-1", 0.9),
+        ("1e-3", 0.001),
+        ("1.0e-3", 0.001),
+        ("-.5", -0.5),
+        ("7", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        (".inf", float("inf")),
+        ("true", True),
+        ("yes", "yes"),
+        ("off", "off"),
+        ("1:30", "1:30"),
+        ("2026-11-28", "2026-11-28"),
+        ("1_000", "1_000"),
+        ("'0.5'", "0.5"),
+        ("", None),
+        ("~", None),
+    ],
+)
+def test_a_scalar_is_what_yaml_1_2_says(written: str, value: object) -> None:
+    (one,) = read_yaml(f"a: {written}\n", "model.yaml")
+    assert one.value == {"a": value}
+    assert type(one.value["a"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: 010\n", "model.yaml:1: 010 has a leading zero; write 10, or '010' for text"),
+        ("a:\n\tb: 1\n", "model.yaml:2:1: not YAML: a tab stands where only spaces may"),
+        ("a: [1, 2\n", "model.yaml:2:1: not YAML"),
+        (
+            "a: !!python/object/apply:os.system [ls]\n",
+            "model.yaml:1: the tag python/object/apply:os.system is not known here",
+        ),
+        ("? [1, 2]\n: 3\n", "model.yaml:1: a key must be text"),
+        ("a: \x1b[2J\n", "model.yaml: not YAML: unacceptable character #x001b"),
+        ("a: " + "[" * 60 + "]" * 60, "model.yaml:1: nested deeper than 50"),
+        ("a: &a [*a]\n", "model.yaml:1: nested deeper than 50"),
+        ("<<: 3\n", "model.yaml:1: << takes a mapping"),
+    ],
+)
+def test_a_fault_names_its_line(text: str, fault: str) -> None:
+    assert _refusal(text).startswith(fault)
+
+
+def test_aliases_cannot_fill_the_memory() -> None:
+    laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert "more than 100,000 values" in _refusal("a0: &a0 ha\n" + laughs)
+
+
+def test_a_merge_gives_way_to_what_is_written() -> None:
+    (one,) = read_yaml("base: &base {x: 1, y: 2}\nmine:\n  <<: *base\n  y: 3\n", "model.yaml")
+    assert one.value["mine"] == {"x": 1, "y": 3}
+
+
+def test_the_line_of_each_value_is_known() -> None:
+    _, two = read_yaml("a: 1\n---\n\nspec:\n  gate:\n    atLeast: x\n", "model.yaml")
+    assert two.line("spec", "gate", "atLeast") == 6
+    assert two.line("spec", "nothing", "there") == 4
