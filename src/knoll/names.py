@@ -5,14 +5,17 @@ parts, so that two different lists never have the same encoding.
 """
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from knoll.errors import Rejected
 
 __all__ = [
     "MODEL_NAME",
     "RUN_ID",
+    "config_digest",
     "digest",
     "is_in_bucket",
     "join",
@@ -36,6 +39,11 @@ def digest(parts: Iterable[str | bytes]) -> str:
         state.update(len(encoded).to_bytes(8, "big"))
         state.update(encoded)
     return state.hexdigest()
+
+
+def config_digest(family: str, config: Mapping[str, Any]) -> str:
+    """Identity of a family with its config: what is trained, apart from the data."""
+    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":"))])
 
 
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:

@@ -1,5 +1,6 @@
 """Which version is next, and that finding it costs no more when there have been many."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.models import Model, parse_model
+from knoll.models.spec import TrainingSpec
 from knoll.names import version_name
 from knoll.ports import ObjectInfo, Platform
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
@@ -109,6 +111,22 @@ def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outc
     assert newest_untried(model, Slot(), platform) == "v000002"
     assert "run-2 has not ended with this version" in why_rejected(model, Slot(), "v000002", platform)
     assert why_rejected(model, Slot(), "v000001", platform) == ""
+
+
+def test_a_version_that_the_model_does_not_ask_for_any_more_is_passed_over(model: Model) -> None:
+    """It comes back with the config. Records of older releases say nothing of the prefix."""
+    platform, store = platform_with(1, 2, 3)
+    others: tuple[dict[str, Any], ...] = (
+        {"config": {"epochs": 2}},
+        {"prefix": "s3://data/other/"},
+        {"family": "pixel-gan"},
+    )
+    for number, other in enumerate(others, 1):
+        asked = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now")
+        store.put(run_uri(ROOT, asked.id), replace(asked, **other).encode())
+        assert newest_untried(model, Slot(), platform) == ("v000003" if number < 3 else "")
+    training = TrainingSpec(config={"epochs": 2})
+    assert newest_untried(model.model_copy(update={"training": training}), Slot(), platform) == "v000001"
 
 
 def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:

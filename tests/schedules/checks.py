@@ -263,8 +263,10 @@ class _Model:
     def _just(self, one: _Trained) -> set[str]:
         """How the run may have ended."""
         just = {"rejected" if one.quality == "unreadable" else "succeeded"}
-        if one.run.id in self._world.cut_off or self._has_changed(one):
+        if one.run.id in self._world.cut_off:
             just.add("failed")
+        if one.outcome and one.outcome.superseded and self._has_changed(one):
+            just |= {"failed", "skipped"}  # the trainer found out, or train before it gave the run a Job
         if self._model.training.concurrency == "Replace" and one != self._runs[-1]:
             just.add("skipped")
         return just | ({"skipped"} if self._may_skip(one) else set())

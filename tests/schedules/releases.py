@@ -23,6 +23,7 @@ Release = Literal["ours", "newer", "older"]
 ADDED = "addedLater"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
 _SINCE_0_2 = ("schema", "needs")
+_OF_MODEL = ("model_uid", "model_generation", "prefix")
 _ROLLOUT_0_1 = ("step", "percent", "since", "seen", "attempt", "evidence", "transition")
 
 
@@ -159,6 +160,8 @@ def _as_0_1(key: str, fields: Document) -> bytes:
         return str(fields["run"]).encode()
     if kind == "checksums":
         return json.dumps(fields["sha256"]).encode()
+    if kind in ("runs", "inbox"):
+        return json.dumps({name: one for name, one in fields.items() if name not in _OF_MODEL}).encode()
     if kind == "progress" and (reason := fields.pop("reason", "")):
         fields["state"] = f"{fields['state']}: {reason}"
     return json.dumps(fields, sort_keys=True, indent=1).encode()

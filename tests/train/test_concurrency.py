@@ -169,7 +169,8 @@ def test_of_two_jobs_that_are_started_in_the_same_moment_one_waits_again() -> No
     cluster = Racing("default", MemoryClock())
     cluster.create(model())
     platform = replace(platform_with("Queue"), cluster=cluster)
-    events = [event for content in (b"one", b"two") if (event := land(platform, content))]
+    uploads = ((b"one",), (b"one", b"two"))
+    events = [event for contents in uploads if (event := land(platform, *contents))]
     runs = sorted(event.data["runId"] for event in events)
     cluster.other = runs[1]
     train.sweep(ANY, platform)

@@ -43,8 +43,8 @@ RUN = Run(
     "almonds",
     "image-classifier",
     "0",
-    "s3://datasets",
-    {},
+    "s3://knoll-models/datasets/almonds/0.json",
+    {"epochs": 8},
     NOW.isoformat(),
     data_at=NOW.isoformat(),
 )
@@ -169,22 +169,17 @@ def test_the_same_event_delivered_fifty_times_at_once_makes_one_job(platform: Pl
     assert len(jobs(platform)) == 1
 
 
-def test_other_data_and_another_config_are_other_runs_that_wait_for_the_first(platform: Platform) -> None:
-    for content in (b"one", b"two"):
-        train.handle(landed_of(platform, content), platform)
-    document = platform.cluster.get("Model", "digits")
-    platform.cluster.update({**document, "spec": model(epochs=9)["spec"]})
-    third = landed_of(
-        replace(platform, clock=MemoryClock(NOW + timedelta(seconds=1))), b"two"
-    )  # Models are known for a second
-    train.handle(third, platform)
+def test_other_data_is_another_run_that_waits_for_the_first(platform: Platform) -> None:
+    for contents in ((b"one",), (b"one", b"two"), (b"one", b"two", b"three")):
+        landed = landed_of(platform, *contents)
+        train.handle(landed, platform)
     seen: list[str] = []
     while len(seen) < 3:
         (live,) = [name for name in jobs(platform) if name not in seen]
         seen.append(live)
         finish(platform, live, condition="Complete")
         platform.store.put(outcome_uri("s3://knoll-models", live), b"{}", if_absent=True)
-        train.sweep(third, platform)
+        train.sweep(landed, platform)
     assert len(set(jobs(platform))) == 3
 
 

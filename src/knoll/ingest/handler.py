@@ -95,7 +95,7 @@ def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -
             return _land(document, platform, cause, uri)
     except NotFound:
         return []
-    opened = (open_run(run, model, dataset, platform, cause) for dataset, run in new.items())
+    opened = (open_run(run, document, dataset, platform, cause) for dataset, run in new.items())
     return [event for event in opened if event]
 
 

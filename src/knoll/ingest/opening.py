@@ -10,9 +10,9 @@ from datetime import datetime
 from itertools import count
 
 from knoll.events import DATASET_LANDED, Event, new_event
-from knoll.models import Model
+from knoll.models import Model, parse_model
 from knoll.names import run_id
-from knoll.ports import Bucket, Platform
+from knoll.ports import Bucket, Document, Platform
 from knoll.records.dataset import Dataset, dataset_uri, write_dataset
 from knoll.records.inbox import write_entry
 from knoll.records.outcome import find_outcome, list_superseded
@@ -44,12 +44,12 @@ def _is_superseded(run: str, platform: Platform) -> bool:
     return outcome is not None and outcome.superseded
 
 
-def open_run(id: str, model: Model, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:
-    """Open the run with that id on the dataset, and return the event that tells of it.
+def open_run(id: str, document: Document, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:
+    """Open the run with that id, which a Model asks for, and return the event that tells of it.
 
     None if another process opened it, which then tells of it.
     """
-    run = _run(id, model, dataset, platform.clock.now(), platform.bucket, cause)
+    run = _run(id, document, dataset, platform.clock.now(), platform.bucket, cause)
     return _landed(dataset, run, platform, cause) if record_run(run, dataset, platform.bucket) else None
 
 
@@ -60,7 +60,8 @@ def record_run(run: Run, dataset: Dataset, bucket: Bucket) -> bool:
     return write_run(run, bucket)
 
 
-def _run(id: str, model: Model, dataset: Dataset, now: datetime, bucket: Bucket, cause: Event) -> Run:
+def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: Bucket, cause: Event) -> Run:
+    model, metadata = parse_model(document), document["metadata"]
     return Run(
         id=id,
         model=model.name,
@@ -76,6 +77,9 @@ def _run(id: str, model: Model, dataset: Dataset, now: datetime, bucket: Bucket,
         nodes=model.training.nodes,
         processes_per_node=model.training.processes_per_node,
         data_at=dataset.data_at or now.isoformat(),
+        model_uid=metadata["uid"],
+        model_generation=metadata.get("generation", 0),
+        prefix=dataset.prefix,
     )
 
 

@@ -1,6 +1,5 @@
 """The fields of a Model, with their types, ranges, defaults and meanings; `make docs` makes tables."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from knoll.errors import Rejected
 from knoll.models.units import PositiveSeconds, Resources, Seconds
-from knoll.names import digest, split_uri
+from knoll.names import config_digest, split_uri
 from knoll.quantities import GPU
 
 __all__ = [
@@ -237,9 +236,7 @@ class Model(ModelSpec):
     @property
     def config_digest(self) -> str:
         """Identity of what is trained: the family and its config."""
-        return digest(
-            [self.family, json.dumps(dict(self.training.config), sort_keys=True, separators=(",", ":"))]
-        )
+        return config_digest(self.family, self.training.config)
 
 
 def _split_uri_or_fault(uri: str) -> tuple[str, str]:

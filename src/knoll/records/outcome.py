@@ -35,8 +35,9 @@ class Outcome(Record):
     """How a run ended.
 
     rejected: its data or config is wrong and stays wrong. failed: all its tries failed, or it was cancelled.
-    skipped: the Model's concurrency gave its turn to another run. If `superseded`, its data was replaced
-    before it was trained; when the same data lands again, it gets a new run.
+    skipped: it was not trained, such as when the Model's concurrency gave its turn to another run. If
+    `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
+    asked for again, that is a new run.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]

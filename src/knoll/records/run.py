@@ -10,7 +10,8 @@ from datetime import datetime
 from pydantic import with_config
 
 from knoll.errors import NotFound
-from knoll.names import join
+from knoll.models import Model
+from knoll.names import config_digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_run",
     "run_uri",
     "runs_uri",
+    "why_not_asked",
     "write_run",
 ]
 
@@ -34,7 +36,8 @@ class Run(Record):
 
     `resources` are those of one node, which trains in `processes_per_node` processes. `cause` is the event
     that brought the data: id, type, subject, time, correlationid. `data_at` is the time of the data.
-    `deadline` is in seconds.
+    `deadline` is in seconds. `model_uid` and `model_generation` are of the Model that asked for the run, and
+    `prefix` is where that Model's data lay; they are empty in records of knoll 0.2.
     """
 
     id: str
@@ -51,6 +54,9 @@ class Run(Record):
     nodes: int = 1
     processes_per_node: int = 1
     data_at: str = ""
+    model_uid: str = ""
+    model_generation: int = 0
+    prefix: str = ""
 
     @property
     def processes(self) -> int:
@@ -82,6 +88,18 @@ def read_run(run: str, bucket: Bucket) -> Run:
     if found is None:
         raise NotFound(f"run {run} has no record", fix="knoll runs lists all runs")
     return found
+
+
+def why_not_asked(run: Run, model: Model) -> str:
+    """Why the Model does not ask for what the run trains; "" if it does. That its data is there is another
+    question."""
+    if run.family != model.family:
+        return f"the Model's family is {model.family} since, and was {run.family}"
+    if config_digest(run.family, run.config) != model.config_digest:
+        return "the Model's config has changed since"
+    if run.prefix not in ("", model.dataset.uri):
+        return f"the Model's data lies under {model.dataset.uri} since, and lay under {run.prefix}"
+    return ""
 
 
 def write_run(run: Run, bucket: Bucket) -> bool:

@@ -1,7 +1,7 @@
 """Which version is tried next. The answer comes from the model bucket, never from an event.
 
-A version counts if the outcome of its run names it. Other folders are left by trainers that lost their run to
-another trainer.
+A version counts if the outcome of its run names it, and if the Model still asks for what the run trained.
+Other folders are left by trainers that lost their run to another trainer.
 """
 
 import logging
@@ -13,7 +13,7 @@ from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.manifest import Manifest, find_manifest, list_versions
 from knoll.records.outcome import find_outcome
-from knoll.records.run import find_run
+from knoll.records.run import find_run, why_not_asked
 from knoll.rollout.gate import why_not
 from knoll.rollout.slot import Slot
 
@@ -30,12 +30,12 @@ def champion_number(slot: Slot) -> int:
 
 def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
     """The newest version that is newer than the champion, not in quarantine, and whose run has ended; "" if
-    there is none."""
+    there is none. A version that the Model, as it is declared, does not ask for is passed over."""
     bucket, champion = platform.bucket, champion_number(slot)
     refused = {version_number(name) for name in slot.quarantine}
     numbers = {number for number in _numbers(model.name, champion, bucket) if number > champion} - refused
     newest_first = map(version_name, sorted(numbers, reverse=True))
-    return next((version for version in newest_first if _has_ended(model.name, version, bucket)), "")
+    return next((version for version in newest_first if _may_be_tried(model, version, bucket)), "")
 
 
 def why_rejected(model: Model, slot: Slot, version: str, platform: Platform) -> str:
@@ -75,11 +75,15 @@ def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
     return champion
 
 
-def _has_ended(model: str, version: str, bucket: Bucket) -> bool:
-    """Whether the run of the version has ended; the manifest is written before that."""
+def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
+    """Whether the run of the version has ended, and the Model still asks for what it trained. The manifest is
+    written before the end."""
     try:
-        manifest = find_manifest(model, version, bucket)
-        return manifest is not None and find_outcome(manifest.run, bucket) is not None
+        manifest = find_manifest(model.name, version, bucket)
+        if manifest is None or find_outcome(manifest.run, bucket) is None:
+            return False
+        run = find_run(manifest.run, bucket)
+        return run is None or not why_not_asked(run, model)
     except Rejected:
         return True  # and `why_rejected` says why it is refused
 

@@ -15,7 +15,7 @@ from knoll.train.entries import remove_entries
 from knoll.train.pods import last_end
 from knoll.train.turns import Entry
 
-__all__ = ["reject_run", "settle_entry", "skip_run"]
+__all__ = ["reject_run", "settle_entry", "skip_run", "supersede_run"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,6 +42,15 @@ def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Pl
     stay landed.
     """
     superseded = model.training.concurrency == "Replace" and model.dataset.landed.when != "object"
+    _end_untrained(entry, reason, event, platform, superseded=superseded)
+
+
+def supersede_run(entry: Entry, reason: str, event: Event, platform: Platform) -> None:
+    """End the run as superseded, and delete its Job. If it is asked for again, it is a new run."""
+    _end_untrained(entry, reason, event, platform, superseded=True)
+
+
+def _end_untrained(entry: Entry, reason: str, event: Event, platform: Platform, *, superseded: bool) -> None:
     outcome = Outcome("skipped", _now(platform), reason=reason, superseded=superseded)
     _end_run(entry.run, outcome, event, platform)
     with suppress(NotFound):

@@ -14,6 +14,7 @@ from knoll.events import DATASET_LANDED, Event, reading, run_asked_for
 from knoll.events.http import event_from_http
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
+from knoll.models import readable_models
 from knoll.names import model_of_run
 from knoll.ports import Platform
 from knoll.recent import recent_models
@@ -23,6 +24,7 @@ from knoll.train.entries import list_entries
 from knoll.train.single_flight import SingleFlight
 from knoll.train.starting import delete_surplus, start_job
 from knoll.train.sweeping import sweep_inbox
+from knoll.train.unasked import is_what_landed, why_undeclared
 from knoll.train.waiting import note_obstacle
 
 __all__ = ["handle", "receive", "sweep"]
@@ -75,10 +77,15 @@ def _start_alone(run_id: str, event: Event, platform: Platform) -> bool:
         ended = others.submit(has_outcome, run_id, platform.bucket)
         document = recent_models(platform, lambda known: model in known).get(model)
     run, entries = record.result(), listed.result()
-    if document is None or run_id not in {entry.run for entry in entries}:
-        return True  # the Model is gone, or the run is settled
+    if run_id not in {entry.run for entry in entries}:
+        return True  # the run is settled
+    if document is None:
+        return False  # the Model is gone
     mine = [entry.run for entry in entries if entry.model == model]
     if ended.result() or len(entries) > platform.settings.quota or mine != [run_id]:
+        return False
+    models = readable_models([document])
+    if not models or why_undeclared(run, document, models[0]) or not is_what_landed(run, document):
         return False
     start_job(run, document, event, platform)
     delete_surplus(platform.cluster.list("Job", MANAGED), platform)

@@ -1,20 +1,23 @@
 """One pass over the inbox: settle the runs that have ended, then let the next ones have their turn."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 
-from knoll.errors import act_on_each
+from knoll.errors import KnollError, Rejected, Unavailable, act_on_each
 from knoll.events import Event
+from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
-from knoll.models import Model, readable_models
+from knoll.models import readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
 from knoll.records.outcome import has_outcome
 from knoll.records.progress import BLOCKED
-from knoll.train.ending import settle_entry, skip_run
-from knoll.train.entries import list_entries, read_record, remove_entries
+from knoll.train.ending import settle_entry, skip_run, supersede_run
+from knoll.train.entries import list_entries, remove_entries
 from knoll.train.starting import delete_surplus, start_job
 from knoll.train.turns import Entry, Plan, forbidding, plan_turns
+from knoll.train.unasked import Checks
 from knoll.train.waiting import note_waiting
 
 __all__ = ["sweep_inbox"]
@@ -53,45 +56,95 @@ def _take_turns(entries: Collection[Entry], jobs: list[Document], event: Event, 
     wanted = {entry.model for entry in entries}
     documents = recent_models(platform, lambda known: known.keys() >= wanted)
     models = {model.name: model for model in readable_models(documents.values())}  # runs of others wait
-    plan = _settle_and_plan(entries, jobs, models, platform)
-    _carry_out(plan, models, documents, event, platform)
+    turns = _Turns(Checks(documents, models, platform), event, set(entries), list(jobs))
+    plan = turns.plan()
+    _do_all(lambda: _carry_out(plan, turns.checks, event, platform), turns.raise_first)
     open_runs = Counter(entry.model for entry in entries)
     if any(open_runs[entry.model] > 1 for entry in plan.start):
         delete_surplus(platform.cluster.list("Job", MANAGED), platform)
 
 
-def _settle_and_plan(
-    entries: Collection[Entry], jobs: list[Document], models: Mapping[str, Model], platform: Platform
-) -> Plan:
-    """The turns. Runs that have an outcome get none, and leave the inbox: a late event had put them back."""
-    policies = {name: model.training.concurrency for name, model in models.items()}
-    left = set(entries)
-    over = {run for run in sorted(forbidding(left, jobs, policies)) if has_outcome(run, platform.bucket)}
-    while True:
-        plan = plan_turns(left, jobs, policies, platform.settings.quota, over)
-        ended = [entry for entry in plan.start if has_outcome(entry.run, platform.bucket)]
-        if not ended:
-            return plan
-        remove_entries(ended, platform.bucket)
-        left -= set(ended)
+@dataclass
+class _Turns:
+    """The entries that may have a turn, and the Jobs beside them. Runs that have ended by now leave them."""
+
+    checks: Checks
+    event: Event
+    entries: set[Entry]
+    jobs: list[Document]
+    fit: set[Entry] = field(default_factory=set)
+    failed: list[KnollError] = field(default_factory=list)
+
+    def plan(self) -> Plan:
+        """The turns, all of runs that have no outcome, are still asked for, and have their data."""
+        live = {job["metadata"]["name"] for job in self.jobs if is_live(job)}
+        self._keep_fit(self.checks.first(sorted(self.entries), live), self._is_asked_for)
+        policies = {name: model.training.concurrency for name, model in self.checks.models.items()}
+        platform = self.checks.platform
+        over = {
+            run
+            for run in sorted(forbidding(self.entries, self.jobs, policies))
+            if has_outcome(run, platform.bucket)
+        }
+        while True:
+            plan = plan_turns(self.entries, self.jobs, policies, platform.settings.quota, over)
+            unsure = [entry for entry in plan.start if entry not in self.fit]
+            if not unsure:
+                return plan
+            self._keep_fit(unsure, self._may_start)
+            self.fit.update(unsure)
+
+    def _keep_fit(self, entries: Iterable[Entry], is_fit: Callable[[Entry], bool]) -> None:
+        """Let the entries go that are not fit, with their Jobs. An entry that cannot be checked has no turn.
+        If that may pass, no other entry of its model has one."""
+
+        def check(entry: Entry) -> None:
+            try:
+                if not is_fit(entry):
+                    self.entries.discard(entry)
+                    self.jobs = [job for job in self.jobs if job["metadata"]["name"] != entry.run]
+            except Unavailable:
+                self.entries = {one for one in self.entries if one.model != entry.model}
+                raise
+            except Rejected:
+                self.entries.discard(entry)
+                raise
+
+        try:
+            act_on_each(entries, check)
+        except KnollError as error:
+            self.failed.append(error)
+
+    def raise_first(self) -> None:
+        """Raise the first error of the checks."""
+        if self.failed:
+            raise self.failed[0]
+
+    def _is_asked_for(self, entry: Entry) -> bool:
+        return self._goes_on(entry, self.checks.why_unasked(entry))
+
+    def _may_start(self, entry: Entry) -> bool:
+        if has_outcome(entry.run, self.checks.platform.bucket):  # a late event had put it back
+            remove_entries([entry], self.checks.platform.bucket)
+            return False
+        return self._goes_on(entry, self.checks.why_unasked(entry) or self.checks.why_lost(entry))
+
+    def _goes_on(self, entry: Entry, fault: str) -> bool:
+        if fault:
+            supersede_run(entry, fault, self.event, self.checks.platform)
+        return not fault
 
 
-def _carry_out(
-    plan: Plan,
-    models: Mapping[str, Model],
-    documents: Mapping[str, Document],
-    event: Event,
-    platform: Platform,
-) -> None:
+def _carry_out(plan: Plan, checks: Checks, event: Event, platform: Platform) -> None:
     unskipped = set(plan.skip)
 
     def skip(entry: Entry) -> None:
-        skip_run(entry, models[entry.model], plan.skip[entry], event, platform)
+        skip_run(entry, checks.models[entry.model], plan.skip[entry], event, platform)
         unskipped.remove(entry)
 
     def start(entry: Entry) -> None:
         if entry.model not in {one.model for one in unskipped}:  # the Job of that one may still be live
-            start_job(read_record(entry, platform.bucket), documents[entry.model], event, platform)
+            start_job(checks.record(entry), checks.documents[entry.model], event, platform)
 
     def block(entry: Entry) -> None:
         reason = f"all {platform.settings.quota} Jobs of the quota are live"

@@ -19,12 +19,13 @@ from knoll.views.models import conditions_of
 __all__ = ["RunView", "read_run", "run_document", "run_state"]
 
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
+_SUPERSEDED = "Superseded"
 
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed or
-    Skipped, `reason` says why."""
+    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
+    Skipped or Superseded, `reason` says why."""
 
     run: Run
     state: str
@@ -35,7 +36,7 @@ class RunView:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended, well or badly."""
-        return self.state in _ENDED.values()
+        return self.state in (*_ENDED.values(), _SUPERSEDED)
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -80,7 +81,7 @@ def read_run(platform: Platform, id: str) -> RunView:
 def run_state(job: Document | None, progress: Progress | None, outcome: Outcome | None) -> tuple[str, str]:
     """Decide state and reason from the records and the Job."""
     if outcome:
-        return _ENDED[outcome.state], outcome.reason
+        return _SUPERSEDED if outcome.superseded else _ENDED[outcome.state], outcome.reason
     if job is None:
         if progress and progress.state == BLOCKED:
             return "Blocked", progress.reason

@@ -1,12 +1,15 @@
 """Versions: the manifests in the model bucket, and the role that the Model's status gives each of them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import NotFound
+from knoll.errors import NotFound, Rejected
+from knoll.models import parse_model
 from knoll.ports import Platform
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
+from knoll.records.run import find_run, why_not_asked
 from knoll.views.models import ModelView, model_view, no_such_model
 
 __all__ = [
@@ -22,7 +25,7 @@ __all__ = [
 @dataclass(frozen=True)
 class VersionView:
     """One version. `state` is champion, candidate, previous, quarantined, superseded or new; `reason` says
-    why it is quarantined."""
+    why it is quarantined, or why it is not tried though it is new."""
 
     manifest: Manifest
     state: str
@@ -46,7 +49,7 @@ def read_versions(platform: Platform, model: str, limit: int = 50) -> list[Versi
     if declared is None and not names:
         raise no_such_model(model, platform.settings, "knoll models lists them; knoll apply -f FILE adds one")
     found = (find_manifest(model, name, platform.bucket) for name in names)
-    return [_version_view(one, declared) for one in found if one]
+    return [_version_view(one, declared, platform) for one in found if one]
 
 
 def read_version(platform: Platform, model: str, version: str) -> VersionView:
@@ -57,7 +60,7 @@ def read_version(platform: Platform, model: str, version: str) -> VersionView:
             f"version {version} of {model}: it does not exist",
             fix=f"knoll versions {model} lists those that do",
         )
-    return _version_view(manifest, _find_declared(platform, model))
+    return _version_view(manifest, _find_declared(platform, model), platform)
 
 
 def read_pictures(platform: Platform, manifest: Manifest) -> Mapping[str, bytes]:
@@ -84,14 +87,27 @@ def version_document(view: VersionView) -> dict[str, Any]:
     }
 
 
-def _version_view(manifest: Manifest, model: ModelView | None) -> VersionView:
+def _version_view(manifest: Manifest, model: ModelView | None, platform: Platform) -> VersionView:
     name = manifest.version
     if model is None:
         return VersionView(manifest, "new", "")
     if name in model.quarantine:
         return VersionView(manifest, "quarantined", str(model.quarantine[name]))
-    older = "superseded" if name < model.champion else "new"
-    return VersionView(manifest, model.role_of(name) or older, "")
+    if role := model.role_of(name):
+        return VersionView(manifest, role, "")
+    reason = _why_passed_over(manifest, model, platform)
+    older = "superseded" if reason or name < model.champion else "new"
+    return VersionView(manifest, older, reason)
+
+
+def _why_passed_over(manifest: Manifest, model: ModelView, platform: Platform) -> str:
+    """Why the Model does not ask for a version that would be tried next; "" if it does."""
+    if manifest.version < model.champion:
+        return ""
+    with suppress(Rejected):
+        run = find_run(manifest.run, platform.bucket)
+        return why_not_asked(run, parse_model(model.document)) if run else ""
+    return ""
 
 
 def _find_declared(platform: Platform, model: str) -> ModelView | None:
