@@ -9,7 +9,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-__all__ = ["post_all"]
+__all__ = ["TOKEN", "post_all"]
+
+TOKEN = "benchmark"  # that of the receiver
 
 # seconds before the next try, as Knative's brokers have it: more often would slow down the process that
 # starts
@@ -66,4 +68,5 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
 
 def _request(body: bytes) -> bytes:
     head = "POST /functions/ingest HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    head += f"authorization: Bearer {TOKEN}\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body

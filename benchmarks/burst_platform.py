@@ -108,7 +108,8 @@ def _note(handler: Handler, event: Event, platform: Platform) -> Event | None:
 
 def _launch(settings: Settings, file: Path) -> None:
     launcher = Launcher(Counted(documents(settings), file))
-    front = Front(listen(settings.port), broker=launcher.take, functions={"ingest": launcher.take})
+    take = launcher.take
+    front = Front(listen(settings.port), token=settings.token, broker=take, functions={"ingest": take})
     front.start()
     signal.pause()
 

@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("K_SINK", "KNOLL_SINK"),
         description="URL where a process posts its events; Knative sets K_SINK",
     )
+    token: str = Field(
+        default="",
+        description="laptop: token that its broker, functions and predictors ask for; `knoll up` makes one, "
+        "`knoll env` prints it",
+    )
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(
         default="127.0.0.1", description="address where a predictor listens; its image sets 0.0.0.0"

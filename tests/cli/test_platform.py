@@ -90,7 +90,10 @@ def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(
         answer = httpx.post(
             f"{found.url}/broker",
             content=json.dumps(event),
-            headers={"content-type": "application/cloudevents+json"},
+            headers={
+                "content-type": "application/cloudevents+json",
+                "authorization": f"Bearer {found.token}",
+            },
         )
         assert answer.status_code == 202
 

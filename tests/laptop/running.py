@@ -27,6 +27,8 @@ __all__ = ["SERVER", "Eventually", "Laptop", "LaptopWith", "eventually"]
 SERVER = Path(__file__).with_name("model_server.py")
 _Found = TypeVar("_Found")
 
+TOKEN = "of this platform"
+
 
 def eventually(condition: Callable[[], _Found], within: float = 20.0) -> _Found:
     """The first true value of `condition`, asked again and again."""
@@ -56,6 +58,7 @@ class Laptop:
             {"knoll-s3": {"S3": "key"}},
             {},
             *self._times,
+            token=TOKEN,
         )
         isvcs = InferenceServices(self.cluster, self.events, SystemClock())
         self.autoscaler = Autoscaler(isvcs, options)
@@ -63,6 +66,7 @@ class Laptop:
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
         self.front = Front(
             bound,
+            token=TOKEN,
             broker=lambda *_: (202, {}, b""),
             functions=functions,
             routes=routes,

@@ -8,7 +8,11 @@ import httpx
 import pytest
 
 from knoll.errors import Unavailable
+from knoll.events.event import EVENT_LIMIT
 from knoll.laptop.front import Front, Reply, listen
+
+TOKEN = "the token of this start"
+SHOWN = {"authorization": f"Bearer {TOKEN}"}
 
 
 def _echo(headers: Mapping[str, str], body: bytes) -> Reply:
@@ -33,7 +37,7 @@ def running() -> Iterator[Running]:
         threading.Event().wait(0.5)
         return 200, {}, body
 
-    front = Front(listen(0), broker=_echo, functions={"train": _echo, "slow": slow})
+    front = Front(listen(0), token=TOKEN, broker=_echo, functions={"train": _echo, "slow": slow})
     front.start()
     yield Running(front, front.url, started)
     front.stop()
@@ -41,7 +45,7 @@ def running() -> Iterator[Running]:
 
 def test_broker_and_functions_get_headers_and_body_and_answer_for_themselves(running: Running) -> None:
     """Status, headers and body of the callable are the answer."""
-    with httpx.Client(base_url=running.url, trust_env=False) as http:
+    with httpx.Client(base_url=running.url, headers=SHOWN, trust_env=False) as http:
         for path in ("/broker", "/functions/train"):
             answer = http.post(path, content=b"body", headers={"ce-id": "7"})
             assert (answer.status_code, answer.headers["x-seen"], answer.content) == (202, "7", b"body")
@@ -51,7 +55,8 @@ def test_broker_and_functions_get_headers_and_body_and_answer_for_themselves(run
 
 def test_a_header_that_comes_twice_has_both_values(running: Running) -> None:
     """An event with two ids is refused, and not taken for the first or the second."""
-    answer = httpx.post(f"{running.url}/broker", headers=[("ce-id", "1"), ("ce-id", "2")], trust_env=False)
+    headers = [("ce-id", "1"), ("ce-id", "2"), *SHOWN.items()]
+    answer = httpx.post(f"{running.url}/broker", headers=headers, trust_env=False)
     assert answer.headers["x-seen"] == "1, 2"
 
 
@@ -68,9 +73,65 @@ def test_a_web_page_cannot_use_the_platform_under_a_name_of_its_own(running: Run
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/broker"), ("POST", "/functions/slow"), ("GET", "/healthz")]
+)
+def test_a_page_of_another_site_is_refused_whatever_it_shows(
+    running: Running, method: str, path: str
+) -> None:
+    """A browser says where a request comes from: another site, another port of this machine, or nowhere. A
+    page of the platform itself may ask, and who follows a link to it."""
+    port = running.url.rpartition(":")[2]
+
+    def status(**headers: str) -> int:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(
+            method, running.url + path, headers={**SHOWN, "ce-id": "1", **given}, trust_env=False
+        ).status_code
+
+    for origin in (
+        "https://evil.example",
+        "http://localhost:1",
+        f"http://127.0.0.1.evil.example:{port}",
+        "null",
+    ):
+        assert status(Origin=origin) == 403
+    for site in ("cross-site", "same-site", "anything"):
+        assert status(Sec_Fetch_Site=site) == 403
+    assert status(Origin=running.url, Sec_Fetch_Site="same-origin") < 300
+    link = status(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
+    assert link == (200 if method == "GET" else 403)
+
+
+def test_broker_and_functions_ask_for_the_token(running: Running) -> None:
+    """401 without it, and the words say where it is; a store that can only send a password sends it so."""
+    url = f"{running.url}/broker"
+    for wrong in (
+        {},
+        {"authorization": "Bearer other"},
+        {"authorization": "Basic !"},
+        {"authorization": TOKEN},
+    ):
+        answer = httpx.post(url, headers=wrong, trust_env=False)
+        assert answer.status_code == 401
+        assert "knoll env" in answer.json()["error"]
+    assert httpx.post(url, headers={"ce-id": "1"}, auth=("knoll", TOKEN), trust_env=False).status_code == 202
+
+
+def test_a_body_that_is_longer_than_an_event_may_be_is_refused(running: Running) -> None:
+    """413 beyond a mebibyte, with the limit in words."""
+    headers = {"ce-id": "1", **SHOWN}
+    at_limit, beyond = (
+        httpx.post(f"{running.url}/broker", content=bytes(size), headers=headers, trust_env=False)
+        for size in (EVENT_LIMIT, EVENT_LIMIT + 1)
+    )
+    assert (at_limit.status_code, beyond.status_code) == (202, 413)
+    assert "1 MiB" in beyond.json()["error"]
+
+
 def test_an_unknown_function_is_answered_with_those_that_are_known(running: Running) -> None:
     """404 with their names."""
-    answer = httpx.post(f"{running.url}/functions/trian", trust_env=False)
+    answer = httpx.post(f"{running.url}/functions/trian", headers=SHOWN, trust_env=False)
     assert answer.status_code == 404
     assert "train" in answer.json()["error"]
 
@@ -80,7 +141,7 @@ def test_a_stop_lets_the_requests_in_flight_finish(running: Running) -> None:
     answers: list[httpx.Response] = []
     asking = threading.Thread(
         target=lambda: answers.append(
-            httpx.post(f"{running.url}/functions/slow", content=b"x", trust_env=False)
+            httpx.post(f"{running.url}/functions/slow", content=b"x", headers=SHOWN, trust_env=False)
         )
     )
     asking.start()
@@ -109,7 +170,7 @@ def test_a_lifespan_that_fails_fails_the_start() -> None:
         async def __aexit__(self, *_: object) -> None:
             """Nothing was entered."""
 
-    front = Front(listen(0), broker=_echo, functions={}, lifespan=Broken)
+    front = Front(listen(0), token=TOKEN, broker=_echo, functions={}, lifespan=Broken)
     with pytest.raises(Unavailable, match="disk full"):
         front.start()
     front.stop()

@@ -19,6 +19,7 @@ from PIL import Image
 from knoll.names import join, run_id
 from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
 from knoll.records.outcome import Outcome, outcome_uri
+from support.doors import listeners, opened
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
@@ -75,6 +76,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
     answer = laptop.predict("digits", [picture(data, "7")])
     assert (answer.status_code, answer.headers["x-model-version"]) == (200, "v000001")
     assert answer.json()["predictions"][0]["label"] == "7"
+    assert opened(one.port for one in listeners(laptop.process.pid)) == []
 
     before = laptop.model()["dataset"]
     laptop.knoll("upload", "digits", str(data))

@@ -20,7 +20,7 @@ _ASKED = [
     ("GET", f"/col/delete?collection={_BUCKET}"),
     ("POST", f"/col/delete?collection={_BUCKET}"),
     *product(("GET",), ("/dir/assign", "/dir/status", "/vol/grow?count=1", "/cluster/status", "/metrics")),
-    *product(("GET",), ("/debug/pprof/cmdline", "/ui/index.html", "/status", "/api/config", "/v2")),
+    *product(("GET",), ("/debug/pprof/cmdline", "/ui/index.html", "/status", "/api/config")),
     *product(("PUT", "POST"), (f"/{_BUCKET}/planted", f"/buckets/{_BUCKET}/planted", "/1,01")),
     *product(("POST",), ("/broker", "/functions/ingest", "/functions/sweep", "/v1/models/digits:predict")),
 ]

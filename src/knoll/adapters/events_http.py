@@ -16,11 +16,13 @@ _LATER = {404, 408, 409, 425, 429}  # Knative tries again after these and after 
 
 
 class HttpEvents:
-    """`ports.Events` on one sink. Threads may share it. `timeout` is in seconds, per try."""
+    """`ports.Events` on one sink. Threads may share it. `token` is shown to the sink, `timeout` is in
+    seconds, per try."""
 
-    def __init__(self, sink: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, sink: str, token: str = "", *, timeout: float = 10.0) -> None:
         self._sink = sink
-        self._client = httpx.Client(timeout=timeout, trust_env=False)
+        shown = {"authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(timeout=timeout, trust_env=False, headers=shown)
 
     def publish(self, event: Event) -> None:
         """See `ports.Events.publish`; four tries in about three seconds."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from knoll.settings import Settings
     from knoll.wiring.laptop import Running
 
+# variables with which a client of AWS would look elsewhere
+_ELSEWHERE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
+
 __all__ = ["env", "up", "variables"]
 
 
@@ -58,7 +61,8 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
     Example: eval "$(knoll env)"
 
     Then any S3 client works: aws s3 cp, boto3, rclone. JSON: {AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3}. Next: aws s3 ls
+    AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_DEFAULT_REGION, KNOLL_URL, KNOLL_OWN_S3, KNOLL_TOKEN}.
+    Next: aws s3 ls
     """
     from knoll.wiring.platform import user_platform
 
@@ -66,6 +70,7 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
     if output is Output.json:
         print_json(found)
     else:
+        typer.echo(f"unset {' '.join(_ELSEWHERE)}")
         for name, value in found.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
 
@@ -79,6 +84,7 @@ def variables(settings: "Settings") -> dict[str, str]:
         "AWS_DEFAULT_REGION": settings.s3_region,
         "KNOLL_URL": settings.url,
         "KNOLL_OWN_S3": settings.own_s3,
+        "KNOLL_TOKEN": settings.token,
     }
 
 

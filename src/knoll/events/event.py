@@ -14,7 +14,9 @@ from knoll.errors import InvalidEvent
 from knoll.events.types import DATASET_LANDED, OBJECT_CHANGED
 from knoll.names import model_of_run
 
-__all__ = ["Event", "new_event", "object_changed", "run_asked_for"]
+__all__ = ["EVENT_LIMIT", "Event", "new_event", "object_changed", "run_asked_for"]
+
+EVENT_LIMIT = 2**20  # bytes of an event, and of a notification: nobody takes or sends more
 
 
 @dataclass(frozen=True)

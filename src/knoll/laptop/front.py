@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import BODY_LIMIT, BodyTooLarge, read_body
+from knoll.events.event import EVENT_LIMIT
+from knoll.laptop.doors import Doors
+from knoll.laptop.request_body import BodyTooLarge, read_body
 
 __all__ = ["Front", "Reply", "Subscriber", "listen"]
 
@@ -28,8 +30,9 @@ Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 
 _THREADS = 40
 _DRAIN = 15
+_NAMES = ("127.0.0.1", "localhost")
 # refuse web pages whose name leads to 127.0.0.1
-_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=_NAMES)
 
 
 def listen(port: int) -> socket.socket:
@@ -51,14 +54,16 @@ def listen(port: int) -> socket.socket:
 class Front:
     """The HTTP server, on a thread of its own.
 
-    `url` is its base URL, known before the start. `functions` has them by name. The server enters `lifespan`
-    on its event loop before the first request, and leaves it after the last.
+    `url` is its base URL, known before the start. `functions` has them by name; these and the broker ask for
+    `token`. The server enters `lifespan` on its event loop before the first request, and leaves it after the
+    last.
     """
 
     def __init__(
         self,
         bound: socket.socket,
         *,
+        token: str,
         broker: Subscriber,
         functions: Mapping[str, Subscriber],
         routes: Sequence[BaseRoute] = (),
@@ -71,7 +76,9 @@ class Front:
             Route("/broker", self._ingress, methods=["POST"]),
             Route("/functions/{name}", self._function, methods=["POST"]),
         ]
-        app = Starlette(routes=[*own, *routes], middleware=[_ONLY_HERE], lifespan=self._live)
+        origins = [f"http://{name}:{bound.getsockname()[1]}" for name in _NAMES]
+        doors = Middleware(Doors, origins=origins, token=token)
+        app = Starlette(routes=[*own, *routes], middleware=[_ONLY_HERE, doors], lifespan=self._live)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN
         )
@@ -128,9 +135,9 @@ class Front:
 
 async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimiter) -> Response:
     try:
-        body = await read_body(request)
-    except BodyTooLarge:
-        return JSONResponse({"error": f"the body is longer than {BODY_LIMIT // 2**20} MiB"}, 413)
+        body = await read_body(request, EVENT_LIMIT)
+    except BodyTooLarge as error:
+        return JSONResponse({"error": f"{error}; put large data into a bucket, and its URI here"}, 413)
     status, headers, content = await to_thread.run_sync(subscriber, _headers(request), body, limiter=limiter)
     return Response(content, status, dict(headers))
 

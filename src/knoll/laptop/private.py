@@ -1,8 +1,10 @@
 """Files that only their owner can read, such as keys."""
 
+import contextlib
+import secrets
 from pathlib import Path
 
-__all__ = ["write_private"]
+__all__ = ["find_or_make_token", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -13,3 +15,13 @@ def write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(text)
     draft.replace(path)
+
+
+def find_or_make_token(path: Path) -> str:
+    """The token in a file that only its owner can read; made if there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        if found := path.read_text().strip():
+            return found
+    token = secrets.token_urlsafe(32)
+    write_private(path, token)
+    return token

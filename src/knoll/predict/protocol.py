@@ -23,6 +23,7 @@ from kserve.protocol.rest.server import RESTServer
 
 from knoll.codecs import DTYPES, Array, check_tensor, decode, encode, encode_picture
 from knoll.errors import InvalidInstance
+from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
 from knoll.predict.graph import Graph
 from knoll.predict.loading import Version
@@ -111,8 +112,10 @@ def run(
     listening: socket.socket,
     headers: Mapping[str, str],
     observe: Callable[[int, float], None],
+    token: str = "",
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first. `token` is what requests must
+    show."""
     server = kserve.ModelServer(
         http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1
     )
@@ -121,7 +124,7 @@ def run(
     server.dataplane.decode = _strictly(server.dataplane.decode)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     rest = RESTServer(
-        Envelope(app, headers, observe),
+        behind_door(Envelope(app, headers, observe), token),
         server.dataplane,
         server.model_repository_extension,
         server.http_port,

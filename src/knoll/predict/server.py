@@ -47,7 +47,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     predictor = protocol.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
     headers = {VERSION: version.manifest.version, DIGEST: version.digest}
     with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
-        protocol.run(predictor, listening, headers, observer.observe)
+        protocol.run(predictor, listening, headers, observer.observe, settings.token)
 
 
 def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:

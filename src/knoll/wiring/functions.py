@@ -1,7 +1,7 @@
 """The deployable functions, for Knative and the laptop alike: the table of stages, and the sweep.
 
 A function answers 204, 200 with a CloudEvent, 422 or 503. A broker takes any other answer for a fault and
-delivers again.
+delivers again. A body beyond the limit of an event is answered with 413, which a broker does not repeat.
 """
 
 import threading
@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 
 from flask import Request
 from flask import Response as FlaskResponse
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from knoll.errors import Unavailable
+from knoll.events.event import EVENT_LIMIT
 from knoll.events.http import Response, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
@@ -20,6 +22,8 @@ from knoll.wiring.stages import WORKING_STAGES, Stage
 __all__ = ["STAGES", "Function", "Stage", "answer"]
 
 Headers = Mapping[str, str]
+# a dead letter is an event, and what a broker says about it
+_LIMITS = {"dead-letters": 2 * EVENT_LIMIT}
 
 
 # by the name of the Knative Service behind "knoll-", to which Triggers refer
@@ -60,7 +64,12 @@ class Function:
             platform = self._platform()
         except Unavailable as error:
             return FlaskResponse(str(error), 503)
-        answered = answer(self._name, headers, request.get_data(), platform)
+        request.max_content_length = _LIMITS.get(self._name, EVENT_LIMIT)
+        try:
+            body = request.get_data()
+        except RequestEntityTooLarge:
+            return FlaskResponse(f"the body is longer than {request.max_content_length:,} bytes", 413)
+        answered = answer(self._name, headers, body, platform)
         return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
 
     def _platform(self) -> Platform:

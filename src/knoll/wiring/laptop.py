@@ -32,6 +32,7 @@ from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
+from knoll.laptop.private import find_or_make_token
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
@@ -67,6 +68,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
                 "port": port,
                 "url": f"http://127.0.0.1:{port}",
                 "sink": f"http://127.0.0.1:{port}/broker",
+                "token": settings.token or find_or_make_token(settings.home / "token"),
             }
         )
         store = stack.enter_context(_object_store(settings))
@@ -97,7 +99,11 @@ def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
     home = settings.home
     keys = find_or_make_keys(home / "keys.json")
     server = SeaweedFS(
-        home / "s3", keys, home / "logs" / "weed.log", notify=f"{settings.url}/functions/ingest"
+        home / "s3",
+        keys,
+        home / "logs" / "weed.log",
+        notify=f"{settings.url}/functions/ingest",
+        token=settings.token,
     )
     try:
         server.wait_ready()
@@ -130,6 +136,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
     autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings))
     front = Front(
         bound,
+        token=settings.token,
         broker=partial(_take, broker),
         functions={name: partial(_answer, name, platform) for name in STAGES},
         routes=Gateway(autoscaler).routes(),
@@ -183,6 +190,7 @@ def _serving_options(settings: Settings) -> ServingOptions:
         entry_points=ENTRY_POINTS,
         secrets=_secrets(settings),
         environment=_environment(settings),
+        token=settings.token,
         idle=settings.idle,
         progress_deadline=settings.progress_deadline,
     )
@@ -194,6 +202,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
         "K_SINK": settings.sink,
         "KNOLL_HOME": str(settings.home),
         "KNOLL_MODEL_BUCKET": settings.model_bucket,
+        "KNOLL_TOKEN": settings.token,
     }
 
 
@@ -212,6 +221,7 @@ def _running(settings: Settings) -> Running:
         s3_region=settings.s3_region,
         model_bucket=settings.model_bucket,
         own_s3=settings.own_s3,
+        token=settings.token,
     )
 
 

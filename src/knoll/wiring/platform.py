@@ -53,7 +53,7 @@ def probe_store(settings: Settings) -> None:
 
 def service_platform(settings: Settings) -> Platform:
     """The platform of a process whose environment says all that it needs, such as a trainer."""
-    return build_platform(settings, HttpEvents(settings.sink))
+    return build_platform(settings, HttpEvents(settings.sink, settings.token))
 
 
 def user_platform(settings: Settings) -> Platform:

@@ -26,7 +26,7 @@ _LOOK = 0.5  # seconds; a command that asks what runs holds the lock for a momen
 @dataclass(frozen=True)
 class Running:
     """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` is the same if the S3
-    server is part of the platform, else empty."""
+    server is part of the platform, else empty. `token` is what broker and functions ask for."""
 
     pid: int
     port: int
@@ -37,6 +37,7 @@ class Running:
     s3_region: str
     model_bucket: str
     own_s3: str
+    token: str = ""
 
 
 @contextmanager
@@ -82,6 +83,7 @@ def settings_of_running(settings: Settings) -> Settings:
             "s3_region": found.s3_region,
             "model_bucket": found.model_bucket,
             "own_s3": found.own_s3,
+            "token": found.token,
             "url": found.url,
             "port": found.port,
             "sink": f"{found.url}/broker",

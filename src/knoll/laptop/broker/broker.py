@@ -18,6 +18,7 @@ from pathlib import Path
 
 from knoll.errors import InvalidEvent, KnollError, Rejected
 from knoll.events import Event, event_from_json, event_to_json
+from knoll.events.event import EVENT_LIMIT
 from knoll.laptop.broker.dead_letters import DeadLetter, dead_letter_event, sink_queue
 from knoll.laptop.broker.deliveries import DeliveryQueue, OpenDelivery
 from knoll.laptop.broker.event_log import EventLog
@@ -184,4 +185,9 @@ def _checked(event: Event) -> Event:
         body = json.dumps(event_to_json(event), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidEvent(f"the data of {event.type} {event.id} is not JSON: {error}") from error
+    if len(body) > EVENT_LIMIT:
+        raise InvalidEvent(
+            f"{event.type} {event.id} has {len(body):,} bytes; an event may have {EVENT_LIMIT:,}",
+            fix="put large data into a bucket, and its URI into the event",
+        )
     return event_from_json(json.loads(body))

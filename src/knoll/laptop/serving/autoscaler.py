@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from knoll.errors import Rejected, Unavailable
+from knoll.headers import TOKEN
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
@@ -56,6 +57,7 @@ class Autoscaler:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
             timeout=aiohttp.ClientTimeout(sock_connect=5.0),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={TOKEN: self._options.token} if self._options.token else {},
             auto_decompress=False,
             skip_auto_headers=["accept", "accept-encoding", "user-agent", "content-type"],
         )

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import BODY_LIMIT, BodyTooLarge, read_body
+from knoll.laptop.request_body import BodyTooLarge, read_body
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.proxy import forward
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
@@ -92,9 +92,8 @@ class Gateway:
             return _unavailable(why_unavailable(route))
         try:
             return await self._ask(revision, request, await read_body(request))
-        except BodyTooLarge:
-            limit = f"{BODY_LIMIT // 2**20} MiB"
-            return _error(413, f"the body is longer than {limit}: send fewer instances at a time")
+        except BodyTooLarge as error:
+            return _error(413, f"{error}: send fewer instances at a time")
         except Unavailable as error:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 

@@ -20,6 +20,7 @@ class ServingOptions:
     `url` is the base URL of the gateway, `logs` the folder of their logs. `entry_points` has the command of
     each image, `secrets` the variables of each secret; every instance gets `environment`. An instance stops
     after `idle` seconds without a request. A new Revision must be ready after `progress_deadline` seconds.
+    Each request to an instance shows `token`.
     """
 
     url: str
@@ -29,6 +30,7 @@ class ServingOptions:
     environment: Mapping[str, str]
     idle: float = 60.0
     progress_deadline: float = 120.0
+    token: str = ""
 
 
 def instance_command(revision: Document, options: ServingOptions) -> Command:

@@ -1,0 +1,89 @@
+"""Who may use the laptop's port.
+
+A web page that is open in the user's browser can send requests to 127.0.0.1, too. So what a browser marks as
+coming from another site is refused on every path. Paths that change state, which are the broker and the
+functions, also want the token of this platform. Predict requests want none, so that curl alone will do.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from typing import Any
+
+__all__ = ["Doors", "foreign", "holds"]
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+_Headers = Iterable[tuple[bytes, bytes]]
+
+_CLOSED = ("/broker", "/functions/")
+_OWN_SITE = {b"same-origin", b"none"}
+_FOREIGN = (
+    "a page of another site may not use this platform: send the request from a program, or from a page of "
+)
+_NO_TOKEN = (
+    "this path needs the token of this platform: send the header Authorization: Bearer TOKEN; "
+    "`knoll env` prints it as KNOLL_TOKEN"
+)
+
+
+class Doors:
+    """ASGI middleware that lets nothing through which has no right to be there. `origins` are the platform's
+    own, such as http://127.0.0.1:8080."""
+
+    def __init__(self, app: _App, origins: Collection[str], token: str) -> None:
+        self._app, self._token = app, token
+        self._origins = {one.encode() for one in origins}
+        self._own = " or ".join(sorted(origins))
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Answer 401 or 403, or hand the request on."""
+        if scope["type"] == "http":
+            if foreign(scope["method"], scope["headers"], self._origins):
+                await _refuse(403, _FOREIGN + self._own, send)
+                return
+            if scope["path"].startswith(_CLOSED) and not holds(scope["headers"], self._token):
+                await _refuse(401, _NO_TOKEN, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def foreign(method: str, headers: _Headers, origins: Collection[bytes]) -> bool:
+    """Whether a browser says that another site sends this. Whoever follows a link to this platform may come
+    in: the page with the link does not see the answer."""
+    given = list(headers)
+    if any(name == b"origin" and value not in origins for name, value in given):
+        return True
+    found = {name: value for name, value in given if name.startswith(b"sec-fetch-")}
+    is_link = method in ("GET", "HEAD") and found.get(b"sec-fetch-mode") == b"navigate"
+    return found.get(b"sec-fetch-site", b"none") not in _OWN_SITE and not is_link
+
+
+def holds(headers: _Headers, token: str) -> bool:
+    """Whether a request shows the token, as bearer token or as password. Some stores can send their
+    notifications only to http://knoll:TOKEN@127.0.0.1:8080/functions/ingest."""
+    values = [value for name, value in headers if name == b"authorization"]
+    if len(values) != 1 or not token:
+        return False
+    scheme, _, shown = values[0].strip().partition(b" ")
+    if scheme.lower() == b"basic":
+        try:
+            shown = base64.b64decode(shown, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return False
+    elif scheme.lower() != b"bearer":
+        return False
+    return hmac.compare_digest(shown.strip(), token.encode())
+
+
+async def _refuse(status: int, text: str, send: _Send) -> None:
+    body = json.dumps({"error": text}).encode()
+    kind = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 401:
+        kind.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": kind})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,36 @@
+"""The door of a predictor on a laptop, where any program and any web page can reach its port."""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from knoll.headers import TOKEN
+
+__all__ = ["behind_door"]
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+_REFUSAL = json.dumps({"error": "ask the platform's own port: `knoll env` prints it as KNOLL_URL"}).encode()
+_KIND = [(b"content-type", b"application/json"), (b"content-length", str(len(_REFUSAL)).encode())]
+
+
+def behind_door(app: _App, token: str) -> _App:
+    """The ASGI application for those alone who show the token; without a token for everybody, as on a
+    cluster."""
+    if not token:
+        return app
+
+    async def guarded(scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if scope["type"] == "http":
+            shown = dict(scope["headers"]).get(TOKEN.encode(), b"")
+            if not hmac.compare_digest(shown, token.encode()):
+                await send({"type": "http.response.start", "status": 403, "headers": _KIND})
+                await send({"type": "http.response.body", "body": _REFUSAL})
+                return
+        await app(scope, receive, send)
+
+    return guarded
