@@ -16,7 +16,7 @@ _MOST_NUMBERED = 30  # classes: with more, the numbers would overlap
 _MOST_LABELLED = 50
 _MOST_CELLS = 500  # on a side
 _LONGEST_LABEL = 24
-_INCHES = 0.45  # for each class
+_INCHES, _UNLABELLED = 0.45, 10.0  # for each class, and in all if there are too many
 
 
 def count_confusion(answers: torch.Tensor, targets: torch.Tensor, classes: int) -> torch.Tensor:
@@ -31,12 +31,12 @@ def draw_confusion(counts: torch.Tensor, classes: Sequence[str]) -> bytes:
     """The matrix as PNG. `counts` are those of `count_confusion`."""
     from matplotlib.figure import Figure  # slow to import, and used only here
 
-    size = max(4.0, _INCHES * min(len(classes), _MOST_LABELLED) + 2)
+    names = [_cut(name) for name in classes] if len(classes) <= _MOST_LABELLED else []
+    size = max(4.0, _INCHES * len(names) + 2) if names else _UNLABELLED
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.add_subplot()
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    names = [_cut(name) for name in classes] if len(classes) <= _MOST_LABELLED else []
     ticks, turn = range(len(names)), 90 if any(len(one) > 2 for one in names) else 0
     axes.set_xticks(ticks, labels=names, rotation=turn, parse_math=False)  # "$" in a name is no formula
     axes.set_yticks(ticks, labels=names, parse_math=False)
