@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from knoll.errors import Rejected
 
-__all__ = ["GPU", "counted", "is_quantity", "parse_quantity"]
+__all__ = ["DEFAULT_RESOURCES", "GPU", "counted", "in_words", "is_quantity", "parse_quantity"]
 
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
+DEFAULT_RESOURCES = {"cpu": "1", "memory": "2Gi"}  # of a training, if its Model asks for nothing else
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}
@@ -18,6 +19,13 @@ _FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate
 def counted(number: int, thing: str) -> str:
     """1, "file" -> "1 file"; 2, "file" -> "2 files"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def in_words(size: int) -> str:
+    """Bytes as a quantity with few digits: 2147483648 -> 2Gi, 1610612736 -> 1.5Gi, 5 -> 1Mi."""
+    if size >= 2**30:
+        return f"{size / 2**30:.1f}".removesuffix(".0") + "Gi"
+    return f"{-(-size // 2**20)}Mi"
 
 
 def is_quantity(text: str) -> bool:

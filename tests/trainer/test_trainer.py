@@ -1,6 +1,7 @@
 """A run, from its record to its outcome, in every way that it can end."""
 
 import json
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.codecs import decode, encode
 from knoll.errors import ClusterUnavailable
 from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED, TRAINING_SUCCEEDED, Event
+from knoll.exits import REJECTED
+from knoll.families.image import ImageClassifier
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import load_manifest, verify, version_uri
@@ -24,6 +27,7 @@ from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import Run, run_uri
 from knoll.records.signature import load_signature
 from knoll.settings import Settings
+from knoll.trainer.card import CardFacts, model_card
 from knoll.trainer.graph import run_graph
 from knoll.trainer.learning import threads_for
 from knoll.trainer.run import train
@@ -57,7 +61,12 @@ class World:
         return {info.uri.removeprefix(folder): self.store.get(info.uri) for info in self.store.list(folder)}
 
 
-def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None = None) -> World:
+def world(
+    home: Path,
+    files: dict[str, bytes],
+    config: dict[str, object] | None = None,
+    resources: dict[str, object] | None = None,
+) -> World:
     """A run that waits to be trained on these files."""
     store, events, clock = MemoryStore(), MemoryEvents(), SystemClock()
     for key, body in files.items():
@@ -75,6 +84,7 @@ def world(home: Path, files: dict[str, bytes], config: dict[str, object] | None 
         snapshot,
         config,
         clock.now().isoformat(),
+        resources=resources or {},
         cause=CAUSE,
     )
     store.put(snapshot, dataset.encode())
@@ -125,6 +135,75 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
     assert names == {"accuracy", "loss", "macro_f1"}
     assert "digits v000001" in text
     assert "![confusion_matrix.png](confusion_matrix.png)" in text
+
+
+def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
+    some: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither a milestone, nor the picture at the end, nor the card takes a finished training with it. Log
+    and card say what is missing, and nothing in the message of a library becomes markup."""
+    cards: list[str] = []
+
+    def fail(*_: object) -> None:
+        raise MemoryError("no room <b>\x1b[31m")
+
+    def write_and_fail(facts: CardFacts, version: str) -> str:
+        cards.append(model_card(facts, version))
+        raise ValueError("no card")
+
+    monkeypatch.setattr(ImageClassifier, "milestone_picture", fail)
+    monkeypatch.setattr(ImageClassifier, "final_pictures", fail)
+    monkeypatch.setattr("knoll.trainer.version_files.model_card", write_and_fail)
+    ready = world(tmp_path, some, {"epochs": 1})
+    assert train(RUN, ready.platform) == 0
+    assert set(ready.version()) == {
+        *("manifest.json", "model.onnx", "model.safetensors", "samples.json", "signature.json")
+    }
+    log = capsys.readouterr().out
+    for what in ("the picture of step 1", "the picture of the held-out examples"):
+        assert f"{what} is left out: MemoryError: no room <b>\\x1b[31m" in log
+        assert f"- {what} is left out: MemoryError: no room \\<b\\>\\\\x1b\\[31m" in cards[0]
+    assert "the model card is left out: ValueError: no card" in log
+
+
+@pytest.mark.parametrize(
+    ("config", "memory", "words"),
+    [
+        ({"imageWidth": 1024, "imageHeight": 1024}, "512Mi", "the data and its decoded examples, and may"),
+        (
+            {"imageWidth": 256, "imageHeight": 256},
+            "1Gi",
+            r"of it for a step of \d+ examples, and may take 1Gi",
+        ),
+        ({}, "320Mi", r"at least .* for the files of the dataset, and may take 320Mi"),
+    ],
+)
+def test_a_training_that_does_not_fit_is_rejected_before_it_learns(
+    some: dict[str, bytes], tmp_path: Path, config: dict[str, object], memory: str, words: str
+) -> None:
+    """With the number, the limit and the setting that helps: for the files, the decoded data, and the
+    step."""
+    ready = world(tmp_path, some, config, {"memory": memory})
+    assert train(RUN, ready.platform) == REJECTED
+    assert re.search(words, ready.outcome().reason)
+    assert "spec.training.resources.memory" in ready.outcome().reason
+
+
+def test_memory_that_runs_out_rejects_the_run(
+    some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another try would end in the same way. Other faults of libraries stay faults of knoll."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(ImageClassifier, "augment", fail)
+    ready = world(tmp_path, some)
+    assert train(RUN, ready.platform) == REJECTED
+    assert "ran out of memory: it asked for 2Gi" in ready.outcome().reason
 
 
 def test_the_events_name_the_run_and_its_cause(trained: World) -> None:

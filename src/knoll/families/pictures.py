@@ -28,12 +28,14 @@ __all__ = [
     "survey",
     "to_grid",
     "to_png",
+    "typical",
 ]
 
 Pixels = NDArray[np.uint8]
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 _NAMED_FAULTS = 10
+_TYPICAL = 500  # pictures
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Survey:
     width: int
     height: int
     mode: str
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colours."""
+        return 1 if self.mode == "L" else 3
 
 
 def picture_keys(keys: Iterable[str]) -> list[str]:
@@ -78,6 +85,11 @@ def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
     return Survey(width, height, "L" if is_grey else "RGB")
 
 
+def typical(keys: Sequence[str]) -> Sequence[str]:
+    """Some of the keys, evenly spaced: enough to tell the size of most pictures, but for rare data."""
+    return keys[:: len(keys) // _TYPICAL + 1]
+
+
 def read_pictures(
     files: Mapping[str, bytes], keys: Sequence[str], size: Survey, shape: Callable[[Image.Image], Image.Image]
 ) -> Pixels:
@@ -87,13 +99,12 @@ def read_pictures(
     Each picture is decoded into its place, so that only one is in memory at full size. Raises InvalidData
     that names the first ten broken files.
     """
-    channels = 1 if size.mode == "L" else 3
-    pixels = np.empty((len(keys), channels, size.height, size.width), np.uint8)
+    pixels = np.empty((len(keys), size.channels, size.height, size.width), np.uint8)
     rows = iter(pixels)
 
     def decode(body: bytes) -> None:
         row, picture = next(rows), np.asarray(shape(read_raster(body)))
-        row[:] = picture if channels == 1 else picture.transpose(2, 0, 1)
+        row[:] = picture if size.channels == 1 else picture.transpose(2, 0, 1)
 
     _, faults = _each(files, keys, decode)
     _raise_faults(sorted(faults))

@@ -16,14 +16,13 @@ from knoll.kube.kinds import JOB_API
 from knoll.kube.labels import COMPONENT_LABEL, PRIORITY_LABEL, QUEUE_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
-from knoll.quantities import GPU
+from knoll.quantities import DEFAULT_RESOURCES, GPU
 from knoll.records.run import Run
 from knoll.settings import STORE_SECRET, Settings
 
 __all__ = ["job_document"]
 
 _ONE_WEEK = 7 * 24 * 3600
-_RESOURCES = {"cpu": "1", "memory": "2Gi"}
 _SERVICE = "knoll-trainers"  # the headless Service in deploy/ gives the Pods of all runs their host names
 _PORT = 29400
 _PATIENCE = 900  # seconds that a node waits for the others, which may still pull the image
@@ -95,7 +94,7 @@ def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:
 
 
 def _container(run: Run, settings: Settings) -> Mapping[str, Any]:
-    resources = {name: str(amount) for name, amount in {**_RESOURCES, **run.resources}.items()}
+    resources = {name: str(amount) for name, amount in {**DEFAULT_RESOURCES, **run.resources}.items()}
     return {
         "name": "trainer",
         "image": settings.trainer_image,

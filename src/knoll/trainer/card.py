@@ -4,12 +4,14 @@ If the same run is published again, the text is the same, so it has no time in i
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from knoll.quoting import escaped
 from knoll.records.run import Run
 from knoll.records.signature import Signature, Tensor
 
@@ -17,11 +19,13 @@ __all__ = ["CARD", "CardFacts", "model_card"]
 
 CARD = "README.md"
 
+_MARKUP = re.compile(r"[\\`*_\[\]<>|!#$&~]")
+
 
 @dataclass(frozen=True)
 class CardFacts:
     """What a card tells. `examples` are the numbers of training and held-out examples, `pictures` the names
-    of files in the version's folder."""
+    of files in the version's folder. `notes` are sentences on what the owner of the data may not expect."""
 
     run: Run
     task: str
@@ -31,6 +35,7 @@ class CardFacts:
     signature: Signature
     sample: Any
     pictures: Iterable[str]
+    notes: tuple[str, ...] = ()
 
 
 def model_card(facts: CardFacts, version: str) -> str:
@@ -47,6 +52,7 @@ def model_card(facts: CardFacts, version: str) -> str:
         ),
         f"## Data\n\n{facts.examples[0]} training examples, {facts.examples[1]} held out. Dataset "
         f"digest: `{run.dataset_digest}`.",
+        _remarks(facts.notes),
         "## Config\n\n"
         + _table(
             ("field", "value"), ((name, f"`{json.dumps(value)}`") for name, value in facts.config.items())
@@ -69,6 +75,16 @@ def _front_matter(facts: CardFacts) -> dict[str, Any]:
         "model_name": run.model,
         "model-index": [{"name": run.model, "results": [result]}],
     }
+
+
+def _remarks(notes: Iterable[str]) -> str:
+    lines = [f"- {_literal(note)}" for note in notes]
+    return "## Notes\n\n" + "\n".join(lines) if lines else ""
+
+
+def _literal(text: str) -> str:
+    """Text that may hold names of strangers, in one line and without markup."""
+    return _MARKUP.sub(r"\\\g<0>", escaped(text))
 
 
 def _how_to_call(facts: CardFacts) -> str:

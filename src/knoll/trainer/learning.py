@@ -8,12 +8,14 @@ from typing import Any
 import torch
 
 from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig
+from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.ports import Platform
 from knoll.quantities import parse_quantity
+from knoll.quoting import escaped
 from knoll.records.run import Run
 from knoll.trainer.archives import unpack_archives
-from knoll.trainer.loop import Trained, choose_device, train_networks
+from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
+from knoll.trainer.memory import check_data, check_step, memory_limit
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import read_data
 from knoll.trainer.report import Journal, News
@@ -42,11 +44,15 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
-    files = unpack_archives(read_data(run, platform))
-    journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
-    examples = family.examples(files, config)
-    journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
-    trained = _fit(family, examples, config, platform.settings.device, ranks, journal)
+    limit = memory_limit(run.resources, run.processes_per_node)
+    examples = _read_examples(
+        family, config, unpack_archives(read_data(run, platform, limit)), limit, journal
+    )
+    device = ranks.own(choose_device(platform.settings.device))
+    if device.type == "cpu":
+        rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
+        check_step(family, examples, config, rows, limit)
+    trained = _fit(family, examples, config, device, ranks, journal)
     return Learnt(family, config, examples, trained, threads)
 
 
@@ -56,10 +62,27 @@ def threads_for(resources: Mapping[str, Any]) -> int:
     return max(1, math.floor(parse_quantity(resources.get("cpu", 1))))
 
 
+def _read_examples(
+    family: Family[Any], config: FamilyConfig, files: Files, limit: int, journal: Journal
+) -> Examples:
+    journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
+    decoded = family.decoded_bytes(files, config)
+    check_data(sum(map(len, files.values())) + decoded, "the data and its decoded examples", limit)
+    examples = family.examples(files, config)
+    journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
+    for note in examples.notes:
+        journal.say(escaped(note))
+    return examples
+
+
 def _fit(
-    family: Family[Any], examples: Examples, config: FamilyConfig, wanted: str, ranks: Ranks, journal: Journal
+    family: Family[Any],
+    examples: Examples,
+    config: FamilyConfig,
+    device: torch.device,
+    ranks: Ranks,
+    journal: Journal,
 ) -> Trained:
-    device = ranks.own(choose_device(wanted))
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
     journal.say(f"training on {device} with {torch.get_num_threads()} threads{among}")
     first, last = _TRAINING_PERCENT

@@ -16,8 +16,17 @@ from torch.optim.lr_scheduler import LambdaLR
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
 from knoll.trainer.ranks import ALONE, Ranks
+from knoll.trainer.report import leave_out
 
-__all__ = ["Diverged", "Report", "Trained", "choose_device", "milestone_steps", "train_networks"]
+__all__ = [
+    "Diverged",
+    "Report",
+    "Trained",
+    "choose_device",
+    "largest_batch",
+    "milestone_steps",
+    "train_networks",
+]
 
 Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
 Say = Callable[[str], None]
@@ -34,17 +43,23 @@ class Diverged(Rejected):
 @dataclass(frozen=True)
 class Trained:
     """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
-    milestone by its step."""
+    milestone by its step. `notes` says which pictures could not be drawn."""
 
     networks: nn.ModuleDict
     device: torch.device
     losses: Mapping[str, float]
     pictures: Mapping[int, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def choose_device(wanted: str) -> torch.device:
     """The device of that name. If the name is empty, CUDA if there is one, else the CPU."""
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def largest_batch(count: int, batch_size: int) -> int:
+    """The examples of the largest step: batches are of nearly equal size."""
+    return -(-count // max(1, count // batch_size))
 
 
 def milestone_steps(steps: int) -> set[int]:
@@ -85,6 +100,7 @@ def train_networks(
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     milestones, zero = milestone_steps(total), torch.zeros((), device=device)
     pictures: dict[int, bytes] = {}
+    notes: list[str] = []
     losses: dict[str, float] = {}
     pace, step = _Pace(), 0
     for epoch in range(1, config.epochs + 1):
@@ -110,9 +126,9 @@ def train_networks(
             step += 1
             pace.step()
             if step in milestones and ranks.is_first:
-                picture = _draw_milestone(family, networks, examples, config)
-                if picture is not None:
-                    pictures[step] = picture
+                with leave_out(f"the picture of step {step}", say, notes):
+                    picture = _draw_milestone(family, networks, examples, config)
+                    pictures |= {} if picture is None else {step: picture}
             if step < total and ranks.is_first and pace.is_due():
                 report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
         losses = _means(sums, per_epoch, step)
@@ -122,7 +138,7 @@ def train_networks(
         )
     ranks.agree(networks)
     report(1.0, 0, losses)
-    return Trained(networks.eval(), device, losses, pictures)
+    return Trained(networks.eval(), device, losses, pictures, tuple(notes))
 
 
 class _Pace:
@@ -175,6 +191,7 @@ def _draw_milestone(
     family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any
 ) -> bytes | None:
     networks.eval()
-    picture = family.milestone_picture(networks, examples, config)
-    networks.train()
-    return picture
+    try:
+        return family.milestone_picture(networks, examples, config)
+    finally:
+        networks.train()

@@ -6,6 +6,7 @@ that was replaced before. If the bucket keeps no versions, the run ends.
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -14,6 +15,7 @@ from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavaila
 from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset
 from knoll.records.run import Run, opened_at
+from knoll.trainer.memory import check_data
 
 __all__ = ["DataChanged", "read_data"]
 
@@ -24,13 +26,14 @@ class DataChanged(KnollError):
     """The data is no longer in the state that the run trains on."""
 
 
-def read_data(run: Run, platform: Platform) -> Mapping[str, bytes]:
+def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Mapping[str, bytes]:
     """All objects, by their key relative to the dataset's prefix.
 
-    Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's, StoreUnavailable
-    if the store contradicts itself.
+    Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's or if this process
+    may not take so much memory, StoreUnavailable if the store contradicts itself.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
+    check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
     with ThreadPoolExecutor(_READERS) as readers:
         bodies = list(readers.map(lambda one: _read(one, opened, platform.store), dataset.objects))
     return {

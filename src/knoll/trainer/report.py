@@ -5,25 +5,40 @@ report cannot be sent, that is logged, and the run goes on.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
+from knoll.quoting import escaped
 from knoll.records.progress import Progress, write_progress
 from knoll.records.run import Run
 
-__all__ = ["Journal", "News", "Quiet", "Reporter", "publish_event", "say"]
+__all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "publish_event", "say"]
 
 _EVENT_SECONDS = 2.0
+_LONGEST_FAULT = 300  # characters of the message of a library
 
 
 def say(line: str) -> None:
     """One line of the run's log, which is the standard output of its process."""
     print(line, flush=True)
+
+
+@contextmanager
+def leave_out(what: str, say: Callable[[str], None], notes: list[str]) -> Iterator[None]:
+    """If this fails, leave out what it makes, and say so: a picture or card must not end a finished
+    training."""
+    try:
+        yield
+    except Exception as error:
+        note = f"{what} is left out: {type(error).__name__}: {escaped(str(error))[:_LONGEST_FAULT]}"
+        say(note)
+        notes.append(note)
 
 
 def publish_event(kind: str, run: Run, data: Mapping[str, Any], platform: Platform, *, id: str = "") -> None:

@@ -22,6 +22,7 @@ from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
 from knoll.trainer.loop import Diverged, choose_device
+from knoll.trainer.memory import is_out_of_memory, out_of_memory
 from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
@@ -89,6 +90,12 @@ def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Rep
         version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
     except Rejected as error:
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return Outcome(
+            "rejected", platform.clock.now().isoformat(), reason=out_of_memory(error, run.resources)
+        )
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)

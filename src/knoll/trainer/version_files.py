@@ -24,6 +24,7 @@ from knoll.trainer.card import CARD, CardFacts, model_card
 from knoll.trainer.graph import export_graph
 from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft
+from knoll.trainer.report import leave_out, say
 
 __all__ = ["Work", "draft_version"]
 
@@ -47,16 +48,19 @@ class Work:
 
 def draft_version(work: Work, *, created_at: str, threads: int = 0) -> Draft:
     """A function that `publish` calls with each number that it tries. Raises Rejected if the graph does not
-    answer as the network does."""
-    pictures = _make_pictures(work)
+    answer as the network does. A picture or card that cannot be made is left out."""
+    notes = [*work.examples.notes, *work.trained.notes]
+    pictures = _make_pictures(work, notes)
     networks = work.trained.networks.cpu()
     weights = _encode_weights(networks, work.run.id)
     export = work.family.export(networks, work.examples, work.config)
     common = {WEIGHTS: weights, **_make_served(export, threads), **pictures}
-    facts = _facts(work, export, tuple(pictures))
+    facts = _facts(work, export, tuple(pictures), tuple(notes))
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
-        files = {**common, CARD: model_card(facts, version).encode()}
+        files = dict(common)
+        with leave_out("the model card", say, []):
+            files[CARD] = model_card(facts, version).encode()
         return files, _manifest(work, version, files, created_at)
 
     return draft
@@ -69,9 +73,11 @@ def _encode_weights(networks: nn.ModuleDict, run: str) -> bytes:
 
 
 @torch.no_grad()
-def _make_pictures(work: Work) -> dict[str, bytes]:
-    milestones = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
-    return {**milestones, **work.family.final_pictures(work.trained.networks, work.examples, work.config)}
+def _make_pictures(work: Work, notes: list[str]) -> dict[str, bytes]:
+    pictures = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
+    with leave_out("the picture of the held-out examples", say, notes):
+        pictures |= work.family.final_pictures(work.trained.networks, work.examples, work.config)
+    return pictures
 
 
 def _make_served(export: Export, threads: int) -> dict[str, bytes]:
@@ -82,7 +88,7 @@ def _make_served(export: Export, threads: int) -> dict[str, bytes]:
     return {GRAPH: graph, SIGNATURE: export.signature.encode(), SAMPLES: encode_samples(samples)}
 
 
-def _facts(work: Work, export: Export, pictures: tuple[str, ...]) -> CardFacts:
+def _facts(work: Work, export: Export, pictures: tuple[str, ...], notes: tuple[str, ...]) -> CardFacts:
     counts = len(work.examples.train[0]), len(work.examples.held_out[0])
     return CardFacts(
         run=work.run,
@@ -93,6 +99,7 @@ def _facts(work: Work, export: Export, pictures: tuple[str, ...]) -> CardFacts:
         signature=export.signature,
         sample=export.samples[0],
         pictures=pictures,
+        notes=notes,
     )
 
 

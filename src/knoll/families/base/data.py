@@ -49,6 +49,11 @@ class DataPart(ABC, Generic[ConfigT]):
         folder keys are not among them, and hidden files only if a manifest lists them.
         """
 
+    def decoded_bytes(self, files: Files, config: ConfigT) -> int:
+        """About how many bytes `examples` will take, found without decoding all. If they do not fit into the
+        run's memory, it is rejected. By default 0: nobody knows."""
+        return 0
+
 
 def split_examples(columns: Batch, keys: Sequence[str], share: float, labels: Sequence[str] = ()) -> Examples:
     """Hold out a share of the rows of these columns, as `split_keys` says.

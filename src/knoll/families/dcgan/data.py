@@ -33,6 +33,10 @@ class DcganData(DataPart[DcganConfig]):
         pixels = torch.from_numpy(read_pictures(files, ordered, Survey(SIDE, SIDE, "RGB"), _square))
         return Examples((pixels[: len(train)],), (pixels[len(train) :],), {"pictures": len(keys)})
 
+    def decoded_bytes(self, files: Files, config: DcganConfig) -> int:
+        """The pixels of all pictures."""
+        return len(files) * SIDE * SIDE * 3
+
 
 def _square(picture: Image.Image) -> Image.Image:
     """The middle square, at 56×56, in RGB."""

@@ -11,7 +11,7 @@ from knoll.codecs.raster import fit_raster
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.config import ImageClassifierConfig
-from knoll.families.pictures import Survey, picture_keys, read_pictures, survey
+from knoll.families.pictures import Survey, picture_keys, read_pictures, survey, typical
 from knoll.quoting import escaped
 
 __all__ = ["ImageData"]
@@ -52,6 +52,14 @@ class ImageData(DataPart[ImageClassifierConfig]):
         return Examples(
             (pixels[:count], targets[:count]), (pixels[count:], targets[count:]), about, _notes(found, size)
         )
+
+    def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
+        """The pixels of all pictures at the size of most of some."""
+        keys = picture_keys(files)
+        if not keys:
+            return 0
+        size = _choose_size(survey(files, typical(keys)), config)
+        return len(keys) * size.width * size.height * size.channels
 
 
 def _shape(size: Survey) -> Callable[[Image.Image], Image.Image]:

@@ -1,0 +1,111 @@
+"""How much memory a training takes, told before it learns.
+
+Without that, a training that asked for too little is killed when most of its work is done, and each retry
+does the same again. All processes of a run come to the same numbers, which are some 10 % off.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from knoll.errors import Rejected
+from knoll.families.base import Examples, Family
+from knoll.quantities import DEFAULT_RESOURCES, in_words, parse_quantity
+
+__all__ = [
+    "TooLittleMemory",
+    "check_data",
+    "check_step",
+    "is_out_of_memory",
+    "memory_limit",
+    "out_of_memory",
+    "step_bytes",
+]
+
+_BASE = 320 * 2**20  # Python and torch
+_EXPORT = 250 * 2**20  # the libraries that write and check the graph
+_COPIES = 5  # of the weights: themselves, gradients, two means of Adam; as many while they are exported
+_PASSING = 1.5  # tensors as large as the largest one that live for a moment
+
+
+class TooLittleMemory(Rejected):
+    """The training takes more memory than its Model asks for."""
+
+
+def memory_limit(resources: Mapping[str, Any], processes: int = 1) -> int:
+    """The bytes that each of the processes of a node may take."""
+    return int(parse_quantity({**DEFAULT_RESOURCES, **resources}["memory"])) // processes
+
+
+def check_data(size: int, what: str, limit: int) -> None:
+    """Check that data of this size fits, before it is there. Raises TooLittleMemory."""
+    needed = _BASE + size
+    if needed > limit:
+        raise TooLittleMemory(
+            f"the training would take at least {in_words(needed)} of memory, {in_words(size)} of it for "
+            f"{what}, and may take {in_words(limit)}; raise spec.training.resources.memory, or use less data"
+        )
+
+
+def check_step(family: Family[Any], examples: Examples, config: Any, rows: int, limit: int) -> None:
+    """Check that learning on the CPU in steps of `rows` examples fits. Raises TooLittleMemory."""
+    found = step_bytes(family, examples, config, rows)
+    if found is None:
+        return
+    weights, step = found
+    data = sum(column.nbytes for column in (*examples.train, *examples.held_out))
+    needed = _BASE + data + _COPIES * weights + max(step, _EXPORT)
+    if needed > limit:
+        raise TooLittleMemory(
+            f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "
+            f"of {rows} examples, and may take {in_words(limit)}; raise spec.training.resources.memory, or "
+            "lower batchSize or the size of the network and its examples in spec.training.config"
+        )
+
+
+def step_bytes(family: Family[Any], examples: Examples, config: Any, rows: int) -> tuple[int, int] | None:
+    """Bytes of the weights, and those that a step takes beside them. None if that cannot be told: the family
+    looks at values, and the step is played without any."""
+    try:
+        with torch.device("meta"):
+            networks = family.build(config, examples.about).train()
+        weights = sum(one.nbytes for one in networks.state_dict().values())
+        return weights, _play_step(family, networks, examples, config, rows)
+    except Exception:
+        return None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch could not get memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def out_of_memory(error: Exception, resources: Mapping[str, Any]) -> str:
+    """What a user is told of it."""
+    asked, words = in_words(memory_limit(resources)), " ".join(str(error).split())[:200]
+    return (
+        f"the training ran out of memory: it asked for {asked} ({type(error).__name__}: {words}); raise "
+        "spec.training.resources.memory, or lower batchSize in spec.training.config"
+    )
+
+
+def _play_step(
+    family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any, rows: int
+) -> int:
+    """Take a step with tensors that have a shape and no memory, and add up what it keeps for gradients."""
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage
+        return tensor
+
+    columns = examples.train
+    batch = tuple(torch.empty((rows, *one.shape[1:]), dtype=one.dtype, device="meta") for one in columns)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        for _, loss in family.losses(networks, family.augment(batch, config), config):
+            loss.backward()  # type: ignore[no-untyped-call]
+    sizes = [one.nbytes() for one in kept.values()]
+    return int(sum(sizes) + _PASSING * max(sizes, default=0))

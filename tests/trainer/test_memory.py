@@ -1,0 +1,50 @@
+"""What a training will take, from shapes alone."""
+
+import pytest
+import torch
+
+from families.toy import ColumnMean
+from knoll.families.base import Examples
+from knoll.families.dcgan import Dcgan
+from knoll.families.image import ImageClassifier
+from knoll.trainer.memory import memory_limit, step_bytes
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 96), (96, 72), (28, 28)])
+def test_the_largest_default_step_fits_into_the_default_memory(width: int, height: int) -> None:
+    """Pictures without imageWidth have a longer side of 96 at most, and a batch at most 127 of them: that
+    leaves half a gigabyte for data."""
+    about = {"classes": ["a", "b"], "mode": "RGB", "width": width, "height": height, "mean": [0.5] * 3}
+    examples = Examples((torch.zeros(2, 3, height, width, dtype=torch.uint8), torch.zeros(2).long()), ())
+    family = ImageClassifier()
+    known = Examples(examples.train, (), {**about, "std": [0.2] * 3})
+    found = step_bytes(family, known, family.configure({}), 127)
+    assert found is not None
+    assert 127 * width * height * 3 * 4 < found[1] < 1.25 * 2**30
+
+
+def test_a_step_grows_with_its_examples_and_takes_no_memory() -> None:
+    """A million examples are counted in a moment. Both networks of a GAN count."""
+    family = Dcgan()
+    examples = Examples((torch.zeros(2, 3, 56, 56, dtype=torch.uint8),), ())
+    few, many = (step_bytes(family, examples, family.configure({}), rows) for rows in (10, 1_000_000))
+    assert few is not None
+    assert many is not None
+    assert few[0] == many[0] > 4 * 2_000_000
+    assert many[1] > 50_000 * few[1]
+
+
+def test_limits_are_those_of_one_process() -> None:
+    """The processes of a node share its memory, which has a default."""
+    assert memory_limit({}) == 2 * 2**30
+    assert memory_limit({"memory": "4Gi"}, 4) == 2**30
+
+
+def test_a_family_that_cannot_be_played_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loss looks at a value, which a played step does not have."""
+    family = ColumnMean()
+    examples = Examples((torch.zeros(4, 1),), ())
+    monkeypatch.setattr(
+        ColumnMean, "augment", lambda self, batch, config: (batch[0] * batch[0].sum().item(),)
+    )
+    assert step_bytes(family, examples, family.configure({"column": "rain"}), 4) is None
