@@ -1,0 +1,78 @@
+"""What is data: the one rule that upload, ingest, trainer and views share.
+
+Systems leave files beside those of a user: folders of their own, caches, previews, locks. They are no data:
+they take no part in the digest, the count and the classes. Whatever is left out is counted by reason.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from knoll.quantities import counted
+from knoll.quoting import escaped
+
+__all__ = ["Skipped", "normal", "skipped_words", "tally", "why_skipped"]
+
+_NAMED = 3  # examples of each reason
+_SYSTEM = re.compile(
+    r"""__MACOSX | thumbs\.db(:encryptable)? | ehthumbs(_vista)?\.db | desktop\.ini | icon\r
+    | \$RECYCLE\.BIN | System\ Volume\ Information | RECYCLER | lost\+found
+    | @eaDir | \#recycle | \#snapshot | @Recycle | __pycache__""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_LOCK = re.compile(r"~\$.+")
+_MARKER = re.compile(r"_SUCCESS|_temporary|_(started|committed)_\d+")  # of Hadoop and Spark
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """How many files are left out for one reason, and the first of them."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+def why_skipped(key: str) -> str | None:
+    """Why an object is no data, by its key below the prefix; None if it is data.
+
+    The marker or manifest of a Model is no data either; `ingest.landed` knows its name.
+    """
+    *folders, name = key.split("/")
+    if not name:
+        return "a folder's own key"
+    parts = [*folders, name]
+    if any(part.startswith(".") for part in folders):
+        return "in a hidden folder"
+    if name.startswith("."):
+        return "hidden"
+    if any(_SYSTEM.fullmatch(part) for part in parts):
+        return "made by the operating system"
+    if _LOCK.fullmatch(name):
+        return "lock of an open document"
+    return "marker of another program" if any(_MARKER.fullmatch(part) for part in parts) else None
+
+
+def normal(name: str) -> str:
+    """The name in NFC: macOS writes é as two characters, others as one. Names are compared in this form."""
+    return unicodedata.normalize("NFC", name)
+
+
+def tally(found: Iterable[tuple[str, str]]) -> tuple[Skipped, ...]:
+    """Pairs of a reason and a key -> what is skipped by reason, the most frequent first."""
+    keys: defaultdict[str, list[str]] = defaultdict(list)
+    for reason, key in found:
+        keys[reason].append(key)
+    by_reason = [Skipped(reason, len(some), tuple(sorted(some)[:_NAMED])) for reason, some in keys.items()]
+    return tuple(sorted(by_reason, key=lambda one: (-one.count, one.reason)))
+
+
+def skipped_words(skipped: Sequence[Skipped]) -> list[str]:
+    """A line for each reason, such as "skipped 3 files, hidden: .a.png, .b.png, …"."""
+    return [
+        f"skipped {counted(one.count, 'file')}, {one.reason}: {', '.join(map(escaped, one.examples))}"
+        + (", …" if one.count > len(one.examples) else "")
+        for one in skipped
+    ]

@@ -1,0 +1,61 @@
+"""One rule says what is data."""
+
+import pytest
+
+from knoll.data_files import Skipped, normal, skipped_words, tally, why_skipped
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "tall/_MG_0001.JPG",
+        "tall/_DSC0001.JPG",
+        "_private/1.png",
+        "tall/1..png",
+        "$5/~a.png",
+        "thumbs/1.png",
+        "tall/_SUCCESS.png",
+        "Ordner mit Leerzeichen/ä.png",
+    ],
+)
+def test_pictures_of_cameras_and_odd_names_are_data(key: str) -> None:
+    assert why_skipped(key) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (".ipynb_checkpoints/1-checkpoint.png", "in a hidden folder"),
+        ("tall/.git/objects/1", "in a hidden folder"),
+        ("../../etc/passwd", "in a hidden folder"),
+        ("tall/._1.png", "hidden"),
+        ("tall/.DS_Store", "hidden"),
+        ("tall/.~lock.a.ods#", "hidden"),
+        ("__MACOSX/tall/1.png", "made by the operating system"),
+        ("tall/Thumbs.db", "made by the operating system"),
+        ("tall/THUMBS.DB", "made by the operating system"),
+        ("wide/Desktop.ini", "made by the operating system"),
+        ("tall/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "made by the operating system"),
+        ("$RECYCLE.BIN/1.png", "made by the operating system"),
+        ("~$labels.xlsx", "lock of an open document"),
+        ("part/_SUCCESS", "marker of another program"),
+        ("_temporary/0/1.png", "marker of another program"),
+        ("tall/", "a folder's own key"),
+        (".hidden/", "a folder's own key"),
+    ],
+)
+def test_what_systems_leave_behind_is_no_data(key: str, reason: str) -> None:
+    assert why_skipped(key) == reason
+
+
+def test_names_are_compared_in_one_form() -> None:
+    assert normal("cafe\u0301") == normal("caf\u00e9") == "caf\u00e9"
+
+
+def test_what_is_skipped_is_counted_by_reason_with_examples_that_are_safe_to_show() -> None:
+    skipped = tally([("hidden", f".{n}\x1b[2J") for n in range(5)] + [("lock", "~$a")])
+    assert skipped[0] == Skipped("hidden", 5, (".0\x1b[2J", ".1\x1b[2J", ".2\x1b[2J"))
+    assert skipped_words(skipped) == [
+        "skipped 5 files, hidden: .0\\x1b[2J, .1\\x1b[2J, .2\\x1b[2J, …",
+        "skipped 1 file, lock: ~$a",
+    ]
