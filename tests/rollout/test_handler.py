@@ -338,6 +338,22 @@ def test_a_model_that_comes_back_serves_its_champion_and_remembers_what_must_not
     assert (world.status()["champion"], list(world.status()["quarantine"])) == ("v000001", ["v000002"])
 
 
+def test_a_model_that_comes_back_starts_its_champion_before_it_tries_another_version(world: World) -> None:
+    """KServe shares traffic only with a version that was ready. If the champion is not in time, the trial
+    begins."""
+    promote_first(world)
+    world.platform.cluster.delete("InferenceService", "digits")
+    world.platform.cluster.delete("Model", "digits")
+    world.publish("v000002", 0.99)
+    world.platform.cluster.create(MODEL)
+    event = new_event(TRAINING_SUCCEEDED, source="/test", time=world.time.now(), data={"model": "digits"})
+    handler.handle(event, world.platform)
+    assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
+    world.time.move(101)
+    handler.handle(event, world.platform)
+    assert (world.served(), world.status()["phase"]) == (("v000002", 20), "Deploying")
+
+
 def test_a_record_that_nobody_can_read_does_not_keep_a_model_from_coming_back(world: World) -> None:
     promote_first(world)
     world.platform.store.put(join(rollouts_uri("s3://knoll-models", "digits"), "notes.txt"), b"not ours")

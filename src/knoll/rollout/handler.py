@@ -27,7 +27,15 @@ from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
-from knoll.rollout.world import find_service, is_late, record_step, see_version, write_service, write_slot
+from knoll.rollout.world import (
+    find_service,
+    is_late,
+    is_starting,
+    record_step,
+    see_version,
+    write_service,
+    write_slot,
+)
 
 __all__ = ["handle", "receive", "sweep"]
 
@@ -106,6 +114,8 @@ def _make_pass(document: Document, live: Document | None, until: datetime, platf
         record_step(model.name, slot, platform)
         service = write_service(document, live, wanted, platform)
         if slot.phase == "Idle":
+            if slot.champion and is_starting(service, now, model.rollout.progress_deadline):
+                return False  # its change, or the next tick, comes back here
             return _choose_candidate(document, model, slot, platform)
         observed = see_version(slot, service, platform)
         return _take_step(document, model, slot, observed, until, platform)

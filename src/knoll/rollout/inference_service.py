@@ -20,7 +20,16 @@ from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings
 
-__all__ = ["Observed", "asked", "desired", "holds", "inference_service", "newest_revision", "observe"]
+__all__ = [
+    "Observed",
+    "asked",
+    "desired",
+    "holds",
+    "inference_service",
+    "newest_revision",
+    "observe",
+    "was_ready",
+]
 
 _CONTAINER = "kserve-container"
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
@@ -152,6 +161,11 @@ class Observed:
 def newest_revision(service: Document | None) -> str:
     """Name of the newest Revision of an InferenceService; "" before the first one."""
     return str(_predictor(service).get("latestCreatedRevision") or "")
+
+
+def was_ready(service: Document) -> bool:
+    """Whether any Revision of the InferenceService has been ready."""
+    return bool(_predictor(service).get("latestReadyRevision"))
 
 
 def observe(

@@ -16,10 +16,18 @@ from knoll.kube.labels import REVISION_LABEL
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
-from knoll.rollout.inference_service import Observed, asked, holds, newest_revision, observe
+from knoll.rollout.inference_service import Observed, asked, holds, newest_revision, observe, was_ready
 from knoll.rollout.slot import Slot, slot_to_status
 
-__all__ = ["find_service", "is_late", "record_step", "see_version", "write_service", "write_slot"]
+__all__ = [
+    "find_service",
+    "is_late",
+    "is_starting",
+    "record_step",
+    "see_version",
+    "write_service",
+    "write_slot",
+]
 
 # The InferenceService follows a decision within this time, unless a function was killed in between.
 _PROMPT = timedelta(seconds=10)
@@ -107,3 +115,16 @@ def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: dat
     if not slot.since:
         return True
     return asked(live) != asked(wanted) and now - datetime.fromisoformat(slot.since) > _PROMPT
+
+
+def is_starting(service: Document | None, now: datetime, patience: float) -> bool:
+    """Whether no Revision of the InferenceService has been ready yet, and it is younger than `patience`
+    seconds.
+
+    After a Model was deleted and applied again, its champion has to start. A trial before that would never
+    end: KServe shares traffic only with a version that was ready before.
+    """
+    if service is None or was_ready(service):
+        return False
+    created = datetime.fromisoformat(service["metadata"]["creationTimestamp"])
+    return (now - created).total_seconds() < patience
