@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from knoll.errors import NotFound
@@ -16,20 +16,27 @@ from knoll.ingest.look import look
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED, MODEL_LABEL
 from knoll.models import parse_model
-from knoll.names import model_of_run
+from knoll.names import config_digest, model_of_run
 from knoll.ports import Document
 from knoll.records.dataset import Dataset, dataset_uri, load_dataset
 from knoll.records.inbox import inbox
 from knoll.records.manifest import Manifest, load_manifest, manifest_uri, verify, version_uri, versions_uri
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri, outcomes_uri
 from knoll.records.rollout import rollouts_uri
-from knoll.records.run import Run, load_run, run_uri, runs_uri
+from knoll.records.run import Run, load_run, run_uri, runs_uri, why_not_asked
 from schedules.trainer import WEIGHTS, quality
 
 if TYPE_CHECKING:
     from schedules.world import Past, World
 
-__all__ = ["wrong_after_a_tick", "wrong_at_the_end", "wrong_change", "wrong_skip", "wrong_write"]
+__all__ = [
+    "wrong_after_a_tick",
+    "wrong_at_the_end",
+    "wrong_change",
+    "wrong_skip",
+    "wrong_start",
+    "wrong_write",
+]
 
 _CHANGING = ("progress", "checksums")
 _PASSING = ("inbox", "evidence")
@@ -83,6 +90,20 @@ def wrong_skip(world: "World", uri: str, after: bytes | None) -> list[str]:
     return [f"lost: {run} was skipped, and nobody trains {name}"]
 
 
+def wrong_start(world: "World", uri: str, after: bytes | None) -> list[str]:
+    """Faults of a rollout that starts: no declaration since the end of its run has asked for the version."""
+    place = f"{world.platform.settings.model_root}/rollouts/"
+    step = json.loads(after) if after and uri.startswith(place) else {}
+    if step.get("action") != "Start":
+        return []
+    run = _run(world, _manifest(world, step["model"], step["version"]).run)
+    outcome = _outcome(world, run.id)
+    asked = world.in_force(run.model, datetime.fromisoformat(outcome.ended_at)) if outcome else []
+    if any(not why_not_asked(run, parse_model(one)) for one in asked):
+        return []
+    return [f"wrong version: {run.model} {step['version']} is tried, and nobody asks for it"]
+
+
 def wrong_at_the_end(world: "World") -> list[str]:
     """All that is lost, doubled or wrong in a world at rest."""
     found = list(world.wrong)
@@ -104,6 +125,9 @@ def _wrong_job(world: "World", job: Document) -> Iterator[str]:
         return
     if _outcome(world, name) is not None:
         yield f"doubled: run {name} has ended, and gets a Job"
+    recently = world.in_force(_label(job), world.time.now() - timedelta(seconds=2))
+    if not any(_is_asked_by(one, _run(world, name)) for one in recently):
+        yield f"doubled: run {name} gets a Job, and no Model asks for it"
     if len(live) > world.quota:
         yield f"doubled: {len(live)} Jobs are live, the quota is {world.quota}"
     if sum(_label(one) == _label(job) for one in live) > 1:
@@ -118,7 +142,7 @@ def _wrong_service(world: "World", service: Document) -> Iterator[str]:
         yield f"wrong version: {model} {version} is served and has no manifest"
         return
     try:
-        run = load_run(world.store.get(run_uri(world.platform.settings.model_root, manifest.run)))
+        run = _run(world, manifest.run)
     except NotFound:
         yield f"wrong version: {model} {version} is served and has no run"
         return
@@ -177,10 +201,14 @@ class _Model:
             for one in self._manifests
             if one.run not in known
         ]
-        twice = Counter(one.run.dataset_digest for one in self._runs if one.version)
+        twice = Counter(
+            (one.run.dataset_digest, config_digest(one.run.family, one.run.config))
+            for one in self._runs
+            if one.version
+        )
         found += [
             f"doubled: dataset {digest[:12]} of {self._name} has {count} versions"
-            for digest, count in twice.items()
+            for (digest, _), count in twice.items()
             if count > 1
         ]
         found += [
@@ -267,9 +295,17 @@ class _Model:
             just.add("failed")
         if one.outcome and one.outcome.superseded and self._has_changed(one):
             just |= {"failed", "skipped"}  # the trainer found out, or train before it gave the run a Job
+        if one.outcome and one.outcome.superseded and not self._was_asked_all_the_time(one):
+            just.add("skipped")
         if self._model.training.concurrency == "Replace" and one != self._runs[-1]:
             just.add("skipped")
         return just | ({"skipped"} if self._may_skip(one) else set())
+
+    def _was_asked_all_the_time(self, one: _Trained) -> bool:
+        opened = datetime.fromisoformat(one.run.created_at)
+        past = self._world.declared[self._name]
+        later = [each for each in past if each.at > opened] or past[-1:]
+        return all(each.document and _is_asked_by(each.document, one.run) for each in later)
 
     def _may_skip(self, one: _Trained) -> bool:
         """Whether the run may end untrained though its data is still there."""
@@ -294,7 +330,11 @@ class _Model:
         if not isinstance(verdict, Landed):
             return
         for dataset in verdict.datasets:
-            mine = [one for one in self._runs if one.run.dataset_digest == dataset.digest]
+            mine = [
+                one
+                for one in self._runs
+                if one.run.dataset_digest == dataset.digest and not why_not_asked(one.run, self._model)
+            ]
             ends = {one.outcome.state for one in mine if one.outcome}
             cut_off = any(one.run.id in self._world.cut_off for one in mine)
             if not mine:
@@ -303,12 +343,21 @@ class _Model:
                 outcomes = [one.outcome for one in mine]
                 yield f"lost: the data of {self._name} is there, and its runs ended so: {outcomes}"
 
+    def _may_follow(self, one: _Trained, champion: _Trained | None) -> bool:
+        """Whether the Model asks for the version, and it is newer than the champion."""
+        older = (champion.version, champion.landed) if champion else ("", -1)
+        is_newer = one.version > older[0] and one.landed >= older[1]
+        return is_newer and not why_not_asked(one.run, self._model)
+
     def _wrong_slot(self) -> Iterator[str]:
-        """Whether the newest good version is the champion, and served."""
+        """Whether the newest good version is the champion, and served. If the declaration has changed, a good
+        one may have won before, and a newer one that nobody asks for is passed over."""
         status = self._document.get("status") or {}
-        wanted = next(
-            (one.version for one in reversed(self._runs) if one.quality == "good" and one.version), ""
-        )
+        good = [one for one in self._runs if one.quality == "good" and one.version]
+        if len(self._world.declared[self._name]) > 1:
+            champion = next((one for one in good if one.version == status.get("champion")), None)
+            good = [one for one in good if one == champion or self._may_follow(one, champion)]
+        wanted = good[-1].version if good else ""
         if (status.get("champion", ""), status.get("phase", "Idle")) != (wanted, "Idle"):
             found = f"the status is {_short(status)}, the runs are {_told(self._runs)}"
             yield f"lost: {self._name} {wanted} should be the champion, {found}"
@@ -339,6 +388,16 @@ def _dataset(world: "World", run: Run) -> Dataset:
 
 def _pinned(dataset: Dataset) -> dict[str, str]:
     return {one.uri: one.etag for one in dataset.objects}
+
+
+def _run(world: "World", run: str) -> Run:
+    return load_run(world.store.get(run_uri(world.platform.settings.model_root, run)))
+
+
+def _is_asked_by(document: Document, run: Run) -> bool:
+    """Whether the Model asks for the run; an older release does not say who did."""
+    is_its = run.model_uid in ("", document["metadata"]["uid"])
+    return is_its and not why_not_asked(run, parse_model(document))
 
 
 def _manifest(world: "World", model: str, version: str) -> Manifest:

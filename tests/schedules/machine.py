@@ -26,7 +26,7 @@ _ANY = st.integers(0, 11)
 _FAULT = st.tuples(
     st.sampled_from(KINDS),
     st.one_of(st.integers(0, 4), st.integers(0, 12), st.integers(0, 40)),
-    st.integers(0, 5),
+    st.integers(0, 6),
     _ANY,
 )
 Plan = list[tuple[Kind, int, int, int]]
@@ -111,6 +111,15 @@ class Loop(RuleBasedStateMachine):
         self._pass(1)
         self.world.mark(model)
 
+    @rule(model=_MODEL, epochs=st.sampled_from((0, 1, 2)))
+    def declare(self, model: str, epochs: int) -> None:
+        """The user deletes the Model, or applies it with the same or another config."""
+        self._pass(1)
+        if epochs:
+            self.world.declare(model, epochs)
+        else:
+            self.world.delete(model)
+
     @precondition(lambda self: self.world.feed)
     @rule(number=_ANY, faults=_FAULTS)
     def deliver_one(self, number: int, faults: Plan) -> None:
@@ -188,6 +197,9 @@ class Loop(RuleBasedStateMachine):
         """The faults stop. From now on all events come or none, and there may be new data once more."""
         if not hasattr(self, "world"):
             return
+        for model in _MODELS:
+            if self.world.declared[model][-1].document is None:
+                self.world.declare(model, 1)
         if self.has_last_word:
             self.upload(_MODELS[0], ["0"], "good")
         self.world.settle(deaf=self.ends_deaf)
@@ -217,6 +229,7 @@ class Loop(RuleBasedStateMachine):
             lambda: self.upload(_MODELS[which % 2], ["0"], "good"),
             lambda: self.overwrite(_MODELS[which % 2], str(which % 3), which),
             self._serve_and_tick,
+            lambda: self.declare(_MODELS[which % 2], which % 3),
         ]
         self._pass(1)
         acts[what]()

@@ -30,7 +30,7 @@ from knoll.settings import Settings
 from knoll.wiring import sweep
 from knoll.wiring.functions import STAGES
 from schedules.broker import RETRIES, Delivery, subscribers
-from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_write
+from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_start, wrong_write
 from schedules.faults import Crash, Fault, Process
 from schedules.kubelet import note
 from schedules.memory import Documents, Names, Objects, Time
@@ -38,10 +38,21 @@ from schedules.releases import Release, platform_of, release_of, told
 from schedules.serving import Serving
 from schedules.trainer import train
 
-__all__ = ["Delivery", "Past", "Saved", "World"]
+__all__ = ["Declared", "Delivery", "Past", "Saved", "World"]
 
 Strike = Callable[[int], Fault | None]
-_CHANGING = ("feed", "wrong", "past", "bodies", "cut_off", "log", "delivered", "attempts", "was_paused")
+_CHANGING = (
+    "feed",
+    "wrong",
+    "past",
+    "declared",
+    "bodies",
+    "cut_off",
+    "log",
+    "delivered",
+    "attempts",
+    "was_paused",
+)
 
 
 @cache
@@ -62,6 +73,14 @@ class Past:
     at: datetime
     etags: Mapping[str, str]
     touched: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A Model as the user has declared it; after its deletion it has no document."""
+
+    at: datetime
+    document: Document | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,7 @@ class World:
     feed: list[Delivery] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     past: dict[str, list[Past]] = field(default_factory=dict)
+    declared: dict[str, list[Declared]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
@@ -113,7 +133,7 @@ class World:
         self.memory = Caches()
         recent_models(Process(self.platform, memory=self.memory).platform)
         for name, document in self.models.items():
-            self.cluster.create(document)
+            self.declared[name] = [Declared(self.time.now(), self.cluster.create(document))]
             self.past[name] = [Past(self.time.now(), {}, "")]
 
     def _process(self, strike: Strike) -> Process:
@@ -129,9 +149,8 @@ class World:
         return release_of(self.releases, len(self.log))
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
-        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after) + wrong_skip(
-            self, uri, after
-        )
+        self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
+        self.wrong += wrong_skip(self, uri, after) + wrong_start(self, uri, after)
 
     def _watch(self, written: Document) -> None:
         self.wrong += wrong_write(self, written)
@@ -177,6 +196,32 @@ class World:
         """Delete one object, without a notification."""
         self.store.delete(f"s3://data/{model}/{name}")
         self._remember(model, name)
+
+    def declare(self, model: str, epochs: int) -> None:
+        """Apply the Model with that config."""
+        found = self._find_model(model)
+        spec = self.models[model]["spec"]
+        training = {**spec["training"], "config": {"epochs": epochs}}
+        document = {**(found or self.models[model]), "spec": {**spec, "training": training}}
+        written = self.cluster.update(document) if found else self.cluster.create(document)
+        self.declared[model].append(Declared(self.time.now(), written))
+        self.log.append(f"declare {model} with {epochs} epochs")
+
+    def delete(self, model: str) -> None:
+        """Delete the Model. Kubernetes deletes its parts when the next minute passes or KServe has a turn."""
+        if self._find_model(model):
+            self.cluster.delete("Model", model)
+            self.declared[model].append(Declared(self.time.now(), None))
+            self.log.append(f"delete {model}")
+
+    def _find_model(self, model: str) -> Document | None:
+        return next((one for one in self.cluster.list("Model") if one["metadata"]["name"] == model), None)
+
+    def in_force(self, model: str, since: datetime) -> list[Document]:
+        """The declarations of the model that were in force at any time since then."""
+        past = self.declared[model]
+        first = max((place for place, one in enumerate(past) if one.at <= since), default=0)
+        return [one.document for one in past[first:] if one.document]
 
     def _remember(self, model: str, name: str) -> None:
         state = {one.uri: one.etag for one in self.store.list(f"s3://data/{model}/")}
@@ -264,7 +309,12 @@ class World:
         self.publish(object_changed(document, source="/apiserver", time=self.time.now()))
 
     def serve(self) -> None:
-        """One pass of KServe and Knative Serving."""
+        """One pass of KServe and Knative Serving, after Kubernetes has deleted what has no owner."""
+        owners = {one["metadata"]["uid"] for one in self.cluster.list("Model")}
+        for kind in ("Job", "InferenceService"):
+            for one in self.cluster.list(kind):
+                if owners.isdisjoint(owner["uid"] for owner in one["metadata"]["ownerReferences"]):
+                    self.cluster.delete(kind, one["metadata"]["name"])
         for service in self.serving.reconcile():
             self._tell(service)
 
