@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from knoll.codecs.raster import read_raster, survey_raster
+from knoll.data_files import why_skipped
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.quoting import escaped
 
@@ -53,14 +54,11 @@ class Survey:
 
 
 def picture_keys(keys: Iterable[str]) -> list[str]:
-    """The pictures among the keys, sorted. Names that start with a dot or an underscore are left out, as in
-    Hadoop: markers, .DS_Store.
+    """The pictures among the keys, sorted. What `why_skipped` knows is left out.
 
     Raises InvalidData that names files of other kinds.
     """
-    visible = sorted(
-        key for key in keys if not key.endswith("/") and PurePosixPath(key).name[:1] not in {".", "_"}
-    )
+    visible = sorted(key for key in keys if why_skipped(key) is None)
     _raise_faults(
         [
             f"{escaped(key)} is not a picture"

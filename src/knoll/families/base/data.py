@@ -45,8 +45,8 @@ class DataPart(ABC, Generic[ConfigT]):
         """Decode and split the data, the same way each time. Raises InvalidData that names the file.
 
         `files` has the dataset's objects, sorted by key. A key is relative to the prefix. The members of a
-        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Marker, manifest and
-        folder keys are not among them, and hidden files only if a manifest lists them.
+        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC. What
+        `why_skipped` knows, marker and manifest are not among them.
         """
 
     def decoded_bytes(self, files: Files, config: ConfigT) -> int:

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
 import torch
 from PIL import Image
 
 from knoll.codecs.raster import fit_raster
+from knoll.data_layout import Layout, find_layout
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.config import ImageClassifierConfig
@@ -18,6 +18,7 @@ __all__ = ["ImageData"]
 
 _LEAST_SIDE = 8
 _AT_ONCE = 256  # pictures
+_NAMED = 20  # classes in a note
 _LONGEST_SIDE = 96  # pixels, unless the config sets a size: so the largest batch fits into 2Gi
 
 
@@ -30,11 +31,12 @@ class ImageData(DataPart[ImageClassifierConfig]):
         """Decode all pictures and hold out some of each class. Raises InvalidData that names the broken
         files."""
         keys = picture_keys(files)
-        labels = [_class_of(key) for key in keys]
+        layout = find_layout(keys)
+        labels = [layout.classes[key] for key in keys]
         classes = _classes(labels)
         found = survey(files, keys)
         size = _choose_size(found, config)
-        train, kept = split_keys(keys, config.held_out, labels)
+        train, kept = _split(keys, layout, config.held_out)
         rows = [*train, *kept]
         pixels = torch.from_numpy(read_pictures(files, [keys[row] for row in rows], size, _shape(size)))
         places = {name: number for number, name in enumerate(classes)}
@@ -50,7 +52,10 @@ class ImageData(DataPart[ImageClassifierConfig]):
             "std": std,
         }
         return Examples(
-            (pixels[:count], targets[:count]), (pixels[count:], targets[count:]), about, _notes(found, size)
+            (pixels[:count], targets[:count]),
+            (pixels[count:], targets[count:]),
+            about,
+            (*_notes_on_classes(layout), *_notes(found, size)),
         )
 
     def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
@@ -66,13 +71,26 @@ def _shape(size: Survey) -> Callable[[Image.Image], Image.Image]:
     return lambda picture: fit_raster(picture, size.mode, size.width, size.height)
 
 
-def _class_of(key: str) -> str:
-    folder = PurePosixPath(key).parent.name
-    if not folder:
-        raise InvalidData(
-            f"{escaped(key)} lies in no folder", fix="the folder is the class: <class>/<name>.png"
-        )
-    return folder
+def _split(keys: Sequence[str], layout: Layout, share: float) -> tuple[list[int], list[int]]:
+    """The places of the rows for training and for scoring: as the splits of the data say, else by key."""
+    if not layout.held_out:
+        return split_keys(keys, share, [layout.classes[key] for key in keys])
+    rows = range(len(keys))
+    kept = [row for row in rows if keys[row] in layout.held_out]
+    return [row for row in rows if keys[row] not in layout.held_out], kept
+
+
+def _notes_on_classes(layout: Layout) -> tuple[str, ...]:
+    counts = Counter(layout.classes.values())
+    named = [f"{name} ({count})" for name, count in sorted(counts.items())]
+    classes = f"{len(counts)} classes: {', '.join(named[:_NAMED])}" + (", …" if named[_NAMED:] else "")
+    if not layout.held_out:
+        return (classes,)
+    return (
+        classes,
+        f"The folders {', '.join(layout.splits)} are used as splits: {len(layout.held_out)} pictures are "
+        "held out, and heldOut is not used.",
+    )
 
 
 def _classes(labels: Sequence[str]) -> list[str]:

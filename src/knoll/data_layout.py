@@ -1,0 +1,113 @@
+"""Which class a file belongs to, and whether it is for training or for scoring: decided by all keys together.
+
+The rule is `<class>/<file>`. One folder may hold all of it. An archive is no folder: its members lie where it
+lies. Above the classes there may be the splits train and val, valid or test, each with the same classes. All
+other nesting can be read in two ways, and is refused with both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from knoll.data_files import normal
+from knoll.errors import InvalidData
+from knoll.quoting import escaped
+
+__all__ = ["ARCHIVE", "Layout", "find_layout", "is_archive", "listed"]
+
+ARCHIVE = ".zip"
+
+_TRAIN = {"train", "training"}
+_SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
+_LISTED = 5
+_RULE = "keep the files of each class in one folder, <class>/<name>.png"
+_Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The class of each key. `held_out` are the keys that a split keeps for scoring; without splits it is
+    empty."""
+
+    classes: Mapping[str, str]
+    held_out: frozenset[str] = frozenset()
+    splits: tuple[str, ...] = field(default=())
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is read as a folder."""
+    return name.lower().endswith(ARCHIVE)
+
+
+def find_layout(keys: Iterable[str]) -> Layout:
+    """Raises InvalidData if a file lies in no folder, or if the folders can be read in two ways."""
+    found = {key: _folders(key) for key in keys}
+    for key, path in found.items():
+        if not path:
+            raise InvalidData(
+                f"{escaped(key)} lies in no folder", fix="the folder is the class: <class>/<name>.png"
+            )
+    paths = _without_wrapper(found)
+    splits = sorted({path[0] for path in paths.values()})
+    is_split = _are_splits(splits)
+    if all(len(path) == 1 for path in paths.values()):
+        if is_split:
+            raise InvalidData(
+                f"the folders {listed(splits)} are splits, and there are no folders of classes in them",
+                fix="write <split>/<class>/<name>.png, or <class>/<name>.png",
+            )
+        return Layout({key: path[0] for key, path in paths.items()})
+    if not is_split or any(len(path) != 2 for path in paths.values()):
+        raise _ambiguous(paths)
+    return _of_splits(paths, splits)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, safe to show."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(escaped, names[:_LISTED])) + more
+
+
+def _folders(key: str) -> _Path:
+    """The folders of a key, in NFC, without archives."""
+    return tuple(
+        normal(part) for part in key.split("/")[:-1] if part not in {"", "."} and not is_archive(part)
+    )
+
+
+def _without_wrapper(paths: Mapping[str, _Path]) -> Mapping[str, _Path]:
+    """The paths without the folders that hold all others."""
+    while paths and all(len(path) > 1 for path in paths.values()):
+        if len({path[0] for path in paths.values()}) > 1:
+            break
+        paths = {key: path[1:] for key, path in paths.items()}
+    return paths
+
+
+def _are_splits(names: Sequence[str]) -> bool:
+    found = {name.lower() for name in names}
+    return found <= _TRAIN | _SCORE and bool(found & _TRAIN) and bool(found & _SCORE)
+
+
+def _of_splits(paths: Mapping[str, _Path], splits: Sequence[str]) -> Layout:
+    by_split = {name: {path[1] for path in paths.values() if path[0] == name} for name in splits}
+    classes = set().union(*by_split.values())
+    for name, found in by_split.items():
+        if found != classes:
+            raise InvalidData(
+                f"{name}/ lacks the classes {listed(sorted(classes - found))}, which "
+                f"{listed([one for one in splits if one != name])} has",
+                fix="give each split the same classes, or keep all files in <class>/<name>.png",
+            )
+    held_out = frozenset(key for key, path in paths.items() if path[0].lower() in _SCORE)
+    return Layout({key: path[1] for key, path in paths.items()}, held_out, tuple(splits))
+
+
+def _ambiguous(paths: Mapping[str, _Path]) -> InvalidData:
+    deepest = max(paths.values(), key=lambda path: (len(path), path))
+    firsts = sorted({path[0] for path in paths.values()})
+    lasts = sorted({path[-1] for path in paths.values()})
+    return InvalidData(
+        f"{escaped('/'.join(deepest))}: did you mean the classes {listed(firsts)}, or the classes "
+        f"{listed(lasts)}? Folders below the folder of a class are not read",
+        fix=f"{_RULE}; only train/ and val/ or test/ may stand above the classes",
+    )

@@ -1,0 +1,73 @@
+"""Which class a key names, decided by all keys together."""
+
+import pytest
+
+from knoll.data_layout import find_layout
+from knoll.errors import InvalidData
+
+
+def classes(*keys: str) -> set[str]:
+    return set(find_layout(keys).classes.values())
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("tall/1.png", "wide/1.png"),
+        ("data/tall/1.png", "data/wide/1.png"),
+        ("2026/may/tall/1.png", "2026/may/wide/1.png"),
+        ("./tall//1.png", "wide/1.png"),
+        ("d.zip/tall/1.png", "d.zip/wide/1.png"),
+        ("d.ZIP/data/tall/1.png", "d.ZIP/data/wide/1.png"),
+        ("tall/a.zip/1.png", "wide/b.zip/1.png"),
+        ("a.zip/tall/1.png", "b.zip/wide/1.png", "wide/2.png"),
+        ("train/tall/1.png", "train/wide/1.png"),
+    ],
+)
+def test_the_folder_of_a_file_is_its_class_also_below_one_folder_and_in_archives(
+    keys: tuple[str, ...],
+) -> None:
+    assert classes(*keys) == {"tall", "wide"}
+    assert not find_layout(keys).held_out
+
+
+def test_names_that_differ_in_their_unicode_form_alone_are_one_class() -> None:
+    assert classes("cafe\u0301/1.png", "caf\u00e9/2.png", "bar/1.png") == {"caf\u00e9", "bar"}
+
+
+@pytest.mark.parametrize(("train", "score"), [("train", "val"), ("Training", "TEST"), ("train", "valid")])
+def test_splits_over_equal_classes_are_used_as_they_are(train: str, score: str) -> None:
+    keys = [f"photos/{split}/{name}/1.png" for split in (train, score) for name in ("tall", "wide")]
+    layout = find_layout(keys)
+    assert set(layout.classes.values()) == {"tall", "wide"}
+    assert layout.held_out == {key for key in keys if score in key}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("tall/indoor/1.png", "tall/outdoor/1.png", "wide/indoor/1.png", "wide/outdoor/1.png"),
+        ("tall/1.png", "wide/1.png", "tall/indoor/1.png", "wide/outdoor/1.png"),
+        ("tall/indoor/1.png", "wide/outdoor/1.png"),
+    ],
+)
+def test_folders_that_can_be_read_in_two_ways_are_refused_with_both(keys: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidData, match="did you mean the classes tall, wide, or the classes ") as caught:
+        find_layout(keys)
+    assert "indoor" in str(caught.value)
+    assert "outdoor" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (("1.png", "tall/1.png"), "1.png lies in no folder"),
+        (("tall.zip/1.png", "wide/1.png"), "tall.zip/1.png lies in no folder"),
+        (("train/1.png", "val/1.png"), "the folders train, val are splits"),
+        (("train/a/1.png", "train/b/1.png", "val/a/1.png"), "val/ lacks the classes b, which train has"),
+        (("\x1b[2J.png",), r"\\x1b\[2J.png lies in no folder"),
+    ],
+)
+def test_files_without_a_class_and_halves_of_splits_are_refused(keys: tuple[str, ...], told: str) -> None:
+    with pytest.raises(InvalidData, match=told):
+        find_layout(keys)
