@@ -100,7 +100,7 @@ def test_an_object_that_is_gone_when_somebody_looks_changes_nothing_where_each_i
     world = World("object")
     world.tick()
     before = world.dataset()
-    assert before == {"state": "Landed", "reason": "2 objects"}
+    assert before == {"state": "Landed", "reason": "1 object"}
     world.tell_of("gone")
     assert world.dataset() == before
 

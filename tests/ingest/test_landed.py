@@ -79,6 +79,31 @@ def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> 
     ]
 
 
+@pytest.mark.parametrize("when", ["marker", "quiet"])
+def test_what_is_no_data_is_counted_beside_the_dataset_and_does_not_change_its_digest(when: str) -> None:
+    """Nor does it keep the data waiting: a folder that a system wrote later is not newer data."""
+    own = {"tall___MG_1_dot_JPG": 1, "wide___DSC1_dot_JPG": 1}
+    plain = decide(model(when=when, quiet="5s"), listing(**own, _SUCCESS=2), later(10), Known())
+    beside = {"_dot_ipynb_checkpoints__1_dot_png": 9, "tall__Thumbs_dot_db": 9, "tall___dot_x_dot_png": 9}
+    verdict = decide(model(when=when, quiet="5s"), listing(**own, **beside, _SUCCESS=2), later(10), Known())
+    assert isinstance(plain, Landed)
+    assert isinstance(verdict, Landed)
+    (dataset,) = verdict.datasets
+    assert dataset.digest == plain.datasets[0].digest
+    assert len(dataset.objects) == 2
+    assert {one.reason: one.examples for one in dataset.skipped if "marker" not in one.reason} == {
+        "hidden": ("tall/.x.png",),
+        "in a hidden folder": (".ipynb_checkpoints/1.png",),
+        "made by the operating system": ("tall/Thumbs.db",),
+    }
+
+
+def test_data_that_has_nothing_but_such_files_waits_and_says_so() -> None:
+    verdict = decide(model(when="marker"), listing(_dot_a=1, _SUCCESS=2), later(10), Known())
+    assert isinstance(verdict, Waiting)
+    assert "no data under s3://data/digits/; skipped 1 file, hidden: .a" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("objects", "now", "before", "landed"),
     [

@@ -43,16 +43,19 @@ def verdict(
 
 
 def test_the_data_lands_when_all_that_is_listed_is_there_with_its_sha256() -> None:
-    """Those objects are the dataset, and no others; each keeps its etag and sha256."""
-    entries = [{"path": "b", "sha256": TWO, "size": 3}, {"path": ".a", "sha256": ONE}]
-    found = verdict(
-        entries, listing(".a", "b", "c", "manifest.json"), read(**{".a": ONE, "b": TWO, "c": TWO})
-    )
+    """Those objects are the dataset, and no others; each keeps its etag and sha256. What else lies there is
+    counted, also what is listed and is no data."""
+    entries = [{"path": one, "sha256": sha, "size": 3} for one, sha in (("b", TWO), ("_a", ONE), (".d", ONE))]
+    found = verdict(entries, listing("_a", "b", "c", ".d", "manifest.json"), read(_a=ONE, b=TWO, c=TWO))
     assert isinstance(found, Landed)
     (dataset,) = found.datasets
     assert [(one.uri, one.etag, one.sha256) for one in dataset.objects] == [
-        (PREFIX + ".a", "etag-.a", ONE),
+        (PREFIX + "_a", "etag-_a", ONE),
         (PREFIX + "b", "etag-b", TWO),
+    ]
+    assert [(one.reason, one.examples) for one in dataset.skipped] == [
+        ("hidden", (".d",)),
+        ("not in the manifest", ("c",)),
     ]
 
 

@@ -5,10 +5,11 @@ belongs to an earlier upload, and the data has not landed. The same decision can
 without an event.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from knoll.data_files import Skipped, skipped_words, tally, why_skipped
 from knoll.ingest.manifest import by_manifest
 from knoll.ingest.verdict import Landed, Waiting, pinned, there
 from knoll.models import Model
@@ -18,7 +19,17 @@ from knoll.ports import ObjectInfo
 from knoll.quantities import counted
 from knoll.records.dataset import Dataset
 
-__all__ = ["Known", "Landed", "Waiting", "decide", "is_data", "last_uri", "may_land", "only_lost"]
+__all__ = [
+    "Known",
+    "Landed",
+    "Waiting",
+    "decide",
+    "is_data",
+    "last_uri",
+    "may_land",
+    "only_lost",
+    "skipped_of",
+]
 
 
 @dataclass(frozen=True)
@@ -32,10 +43,9 @@ class Known:
 
 
 def is_data(model: Model, uri: str) -> bool:
-    """Whether an object belongs to the dataset. Folder keys, hidden files, the marker and the manifest do
+    """Whether an object belongs to the dataset. The marker, the manifest, and what `why_skipped` knows do
     not."""
-    name = uri.rpartition("/")[2]
-    return bool(name) and not name.startswith(".") and uri != last_uri(model)
+    return uri != last_uri(model) and why_skipped(uri.removeprefix(model.dataset.uri)) is None
 
 
 def may_land(model: Model, uri: str) -> bool:
@@ -55,21 +65,31 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
     if model.dataset.landed.when == "manifest":
         return by_manifest(model, listing, known.manifest, known.sha256, now)
     data = [one for one in listing if is_data(model, one.uri)]
+    skipped = skipped_of(model, (one.uri for one in listing))
     if not data:
-        return Waiting(f"no data under {model.dataset.uri}")
+        return Waiting("; ".join([f"no data under {model.dataset.uri}", *skipped_words(skipped)]))
     match model.dataset.landed.when:
         case "object":
             oldest_first = sorted(data, key=lambda one: (one.modified, one.uri))
             return Landed(tuple(pinned(model, [one], one.modified, now) for one in oldest_first))
         case "marker":
-            return _by_marker(model, listing, data, now)
+            return _with(skipped, _by_marker(model, listing, data, now))
         case "quiet":
-            return _by_quiet(model, data, now, known.landed)
+            return _with(skipped, _by_quiet(model, data, now, known.landed))
 
 
-def only_lost(dataset: Dataset, before: Dataset) -> bool:
-    """Whether the dataset is what landed before, less some objects: data is being deleted, none has come."""
-    return _states(dataset) < _states(before)
+def skipped_of(model: Model, uris: Iterable[str]) -> tuple[Skipped, ...]:
+    """What of these is no data, and is neither marker nor manifest."""
+    keys = (uri.removeprefix(model.dataset.uri) for uri in uris if uri != last_uri(model))
+    return tally((reason, key) for key in keys if (reason := why_skipped(key)))
+
+
+def only_lost(model: Model, dataset: Dataset, before: Dataset) -> bool:
+    """Whether the dataset is what landed before, less some objects: data is being deleted, none has come.
+
+    An older knoll also took for data what is none; that is not lost.
+    """
+    return _states(dataset) < {one for one in _states(before) if is_data(model, one[0])}
 
 
 def _by_marker(
@@ -115,6 +135,12 @@ def _quiet_words(rule: LandedSpec, changed: int) -> str:
     oldest = f", or until the oldest change is {as_duration(rule.max_wait)} old" if changed else ""
     most = f", or for {counted(rule.max_objects, 'changed object')}" if rule.max_objects else ""
     return f"waiting for {as_duration(rule.quiet)} without a write{oldest}{most}"
+
+
+def _with(skipped: tuple[Skipped, ...], verdict: Landed | Waiting) -> Landed | Waiting:
+    if isinstance(verdict, Waiting):
+        return verdict
+    return replace(verdict, datasets=tuple(replace(one, skipped=skipped) for one in verdict.datasets))
 
 
 def _states(dataset: Dataset) -> frozenset[tuple[str, str]]:

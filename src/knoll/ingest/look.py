@@ -64,7 +64,9 @@ def dataset_status(
         kept = {key: before[key] for key in ("digest", "marked") if key in before}
         return {"state": "Waiting", "reason": verdict.reason, **kept}
     objects = sum(len(one.objects) for one in verdict.datasets)
-    shown = {"state": "Landed", "reason": counted(objects, "object")}
+    skipped = sum(one.count for dataset in verdict.datasets for one in dataset.skipped)
+    beside = f", {skipped} skipped" if skipped else ""
+    shown = {"state": "Landed", "reason": counted(objects, "object") + beside}
     if model.dataset.landed.when == "object":
         return shown
     return {
@@ -106,7 +108,7 @@ def _is_being_deleted(model: Model, verdict: Landed, platform: Platform, before:
     if not verdict.marked or dataset.digest == before.get("digest"):
         return False
     landed, marked = _landed_last(model, platform, before)
-    if landed is None or marked < verdict.marked or not only_lost(dataset, landed):
+    if landed is None or marked < verdict.marked or not only_lost(model, dataset, landed):
         return False
     return not has_dataset(model.name, dataset.digest, platform.bucket)
 

@@ -3,17 +3,18 @@
 It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is
 relative to the prefix, and `size`, in bytes, may be left out. The dataset waits until all objects are there
 as they are listed. No fault is final, because the next upload may mend it. Objects that are not listed are
-not part of the dataset.
+not part of the dataset, and what is no data is passed over also if it is listed.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from knoll.data_files import Skipped, tally, why_skipped
 from knoll.errors import InvalidData
 from knoll.ingest.verdict import Landed, Waiting, pinned, there
 from knoll.models import Model
@@ -92,10 +93,9 @@ def by_manifest(
         entries = read_manifest(body)
     except InvalidData as error:
         return Waiting(f"the manifest {uri} is wrong: {error}; mend it and write it again")
-    listed = [
-        _Listed(one, model.dataset.uri + one.path, by_uri.get(model.dataset.uri + one.path))
-        for one in entries
-    ]
+    listed = _listed(model, entries, by_uri)
+    if not listed:
+        return Waiting(f"the manifest {uri} lists no data; mend it and write it again")
     faults = [fault for one in listed if (fault := _difference(one, uri, sha256))]
     if faults:
         more = f" (the first of {len(faults)} faults)" if len(faults) > 1 else ""
@@ -108,9 +108,20 @@ def by_manifest(
             "to be read",
             unread,
         )
-    return Landed(
-        (pinned(model, objects, by_uri[uri].modified, now, {one.uri: one.entry.sha256 for one in listed}),)
-    )
+    dataset = pinned(model, objects, by_uri[uri].modified, now, {one.uri: one.entry.sha256 for one in listed})
+    return Landed((replace(dataset, skipped=_skipped(model, by_uri, {uri, *(one.uri for one in listed)})),))
+
+
+def _listed(
+    model: Model, entries: Iterable[ManifestEntry], by_uri: Mapping[str, ObjectInfo]
+) -> list[_Listed]:
+    places = ((one, model.dataset.uri + one.path) for one in entries if why_skipped(one.path) is None)
+    return [_Listed(one, uri, by_uri.get(uri)) for one, uri in places]
+
+
+def _skipped(model: Model, uris: Iterable[str], known: Set[str]) -> tuple[Skipped, ...]:
+    keys = (uri.removeprefix(model.dataset.uri) for uri in uris if uri not in known)
+    return tally((why_skipped(key) or "not in the manifest", key) for key in keys)
 
 
 def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], str]) -> str:

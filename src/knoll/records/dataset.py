@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import with_config
 
+from knoll.data_files import Skipped
 from knoll.names import digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Record, find, put_once, reader
@@ -43,13 +44,14 @@ class DatasetObject:
 @dataclass(frozen=True)
 class Dataset(Record):
     """The state of the data under a prefix: what one run trains on. `data_at` is when the data
-    got into this state."""
+    got into this state, `skipped` what lay beside it and is no data."""
 
     model: str
     prefix: str
     objects: tuple[DatasetObject, ...]
     landed_at: str = ""
     data_at: str = ""
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -58,8 +60,10 @@ class Dataset(Record):
         return digest(part for one in in_order for part in (one.uri, one.etag))
 
     def fields(self) -> dict[str, Any]:
-        """See `Record.fields`; an empty sha256 is left out."""
+        """See `Record.fields`; an empty sha256, and `skipped` if nothing is, are left out."""
         found = super().fields()
+        if not self.skipped:
+            del found["skipped"]
         for one in found["objects"]:
             if not one["sha256"]:
                 del one["sha256"]
