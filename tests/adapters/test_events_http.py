@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from knoll.adapters.events_http import HttpEvents
+from knoll.adapters.http_faults import why_no_answer
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.errors import Unavailable
 from knoll.events import Event
@@ -100,3 +102,26 @@ def test_a_predictor_that_is_not_there_gives_status_0(url: str) -> None:
     answer = HttpPredictors().predict(PredictRequest(url, "digits", b"{}"))
     assert answer.status == 0
     assert answer.body
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.ConnectTimeout("timed out"), "no connection to sink within 4 s"),
+        (httpx.PoolTimeout(""), "no free connection to sink within 1 s: too many requests wait here"),
+        (httpx.WriteTimeout(""), "sink did not take the request within 3 s"),
+        (httpx.ReadTimeout("timed out"), "connected to sink, and no answer within 2 s"),
+        (httpx.ConnectError("refused"), "no connection to sink: refused"),
+        (httpx.ReadError("reset"), "sink closed the connection before its answer was complete: reset"),
+        (httpx.InvalidURL("no host"), "InvalidURL: no host"),
+    ],
+)
+def test_each_time_out_has_its_own_name_and_number(error: Exception, words: str) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    timeout = httpx.Timeout(connect=4.0, read=2.0, write=3.0, pool=1.0)
+    client = httpx.Client(transport=httpx.MockTransport(fail), timeout=timeout)
+    with client, pytest.raises(type(error)) as caught:
+        client.get("http://sink/")
+    assert why_no_answer(caught.value) == words

@@ -1,13 +1,20 @@
 """Predict requests through the gateway: paths, weights, tags, cold starts, crashes, limits."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
+import aiohttp
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from knoll.laptop.request_body import BODY_LIMIT
+from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.route import pick
 from laptop.running import Eventually, Laptop, LaptopWith
 
@@ -202,3 +209,32 @@ def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop: 
     laptop.serve()
     assert laptop.predict(content=bytes(BODY_LIMIT)).json()["size"] == BODY_LIMIT
     assert laptop.predict(content=bytes(BODY_LIMIT + 1)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (aiohttp.ConnectionTimeoutError(), "digits-1 took no connection within 5 s"),
+        (TimeoutError(), "digits-1 did not answer within 300 s"),
+    ],
+)
+def test_a_connection_and_an_answer_that_do_not_come_are_told_apart(fault: Exception, words: str) -> None:
+    class Slow:
+        """An autoscaler whose instance takes too long."""
+
+        def __init__(self) -> None:
+            traffic = [{"revisionName": "digits-1", "percent": 100}]
+            status = {"components": {"predictor": {"traffic": traffic}}}
+            self.isvcs, self.http = {"digits": {"metadata": {"name": "digits"}, "status": status}}, self
+
+        @asynccontextmanager
+        async def acquire(self, revision: str, patience: float) -> AsyncIterator[str]:
+            yield "http://127.0.0.1:1"
+
+        def request(self, *_: object, **__: object) -> None:
+            raise fault
+
+    autoscaler: Any = Slow()
+    with TestClient(Starlette(routes=Gateway(autoscaler).routes())) as client:
+        answer = client.post("/v1/models/digits:predict", json={"instances": []})
+    assert (answer.status_code, answer.json()) == (504, {"error": words})

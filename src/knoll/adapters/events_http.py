@@ -5,6 +5,7 @@ import time
 
 import httpx
 
+from knoll.adapters.http_faults import why_no_answer
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.events.http import event_to_http
@@ -46,7 +47,7 @@ class HttpEvents:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             return str(error), True
         except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {error}", False
+            return why_no_answer(error), False
         if answer.is_success:
             return "", True
         return (

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from knoll.adapters.http_faults import why_no_answer
 from knoll.headers import REPLAY, VERSION
 from knoll.ports import Answer, PredictRequest
 
@@ -41,7 +42,7 @@ class HttpPredictors:
                 timeout=httpx.Timeout(request.seconds, connect=min(request.seconds, _CONNECT_SECONDS)),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = f"{type(error).__name__}: {error}".encode()
+            reason = why_no_answer(error).encode()
             return Answer(0, time.perf_counter() - started, reason, "text/plain", "")
         return Answer(
             status=answer.status_code,

@@ -80,7 +80,7 @@ class Activator:
                 await self._slots.acquire()
         except TimeoutError as error:
             raise Unavailable(
-                f"{self._revision} is busy: none of its requests ended within {patience:g} s",
+                f"{self._revision} is busy: this request had no place within {patience:g} s",
                 fix="send fewer requests at a time",
             ) from error
 
@@ -90,7 +90,7 @@ class Activator:
             async with asyncio.timeout(patience):
                 outcome = await self.instance.start(patience)
         except TimeoutError as error:
-            raise Unavailable(f"{self._revision} is not ready after {patience:g} s", fix=fix) from error
+            raise Unavailable(f"{self._revision} did not start within {patience:g} s", fix=fix) from error
         if isinstance(outcome, Failure):
             raise Unavailable(f"{self._revision} does not start: {outcome.message}", fix=fix)
         return outcome

@@ -21,6 +21,7 @@ from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.instance import Instance
 from knoll.laptop.serving.options import ServingOptions, instance_command
+from knoll.laptop.serving.proxy import CONNECT_WITHIN
 from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, verdict
 from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Document
@@ -55,7 +56,7 @@ class Autoscaler:
     async def __aenter__(self) -> "Autoscaler":
         self.http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
-            timeout=aiohttp.ClientTimeout(sock_connect=5.0),
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_WITHIN),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={TOKEN: self._options.token} if self._options.token else {},
             auto_decompress=False,

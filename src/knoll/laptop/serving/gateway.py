@@ -18,7 +18,7 @@ from starlette.routing import Route as HttpRoute
 from knoll.errors import Unavailable
 from knoll.laptop.request_body import BodyTooLarge, read_body
 from knoll.laptop.serving.autoscaler import Autoscaler
-from knoll.laptop.serving.proxy import forward
+from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
 from knoll.laptop.serving.status import traffic_of
 
@@ -105,6 +105,8 @@ class Gateway:
                 try:
                     async with asyncio.timeout(_ANSWER_WITHIN):
                         return await forward(self._autoscaler.http, address, revision, request, body)
+                except aiohttp.ConnectionTimeoutError:
+                    return _error(504, f"{revision} took no connection within {CONNECT_WITHIN:g} s")
                 except TimeoutError:
                     return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN:g} s")
                 except aiohttp.ClientError as error:

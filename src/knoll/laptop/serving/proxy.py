@@ -10,8 +10,9 @@ from yarl import URL
 
 from knoll.headers import REVISION
 
-__all__ = ["forward"]
+__all__ = ["CONNECT_WITHIN", "forward"]
 
+CONNECT_WITHIN = 5.0  # seconds
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     b"transfer-encoding upgrade content-length host".split()
