@@ -29,13 +29,17 @@ def refusal(uri: str, place: str, status: int, code: str, operation: str) -> Kno
         fix = "use 3 to 63 lower-case letters, digits and dashes"
         return Rejected(f"{bucket!r} cannot name a bucket", fix=fix)
     of_aws = place == AWS and status in (400, 401, 403)
-    return unavailable(uri, place, f"it answered {status} {code}", of_aws=of_aws)
+    return unavailable(uri, place, f"it answered {status} {code}", of_aws=of_aws, is_fault=status >= 500)
 
 
-def unavailable(uri: str, place: str, reason: str, *, of_aws: bool = False) -> StoreUnavailable:
+def unavailable(
+    uri: str, place: str, reason: str, *, of_aws: bool = False, is_fault: bool = False
+) -> StoreUnavailable:
     """The error for a server that does not answer, or not as it should. `of_aws` says that the keys come from
-    the settings of AWS."""
-    if of_aws:
+    the settings of AWS, `is_fault` that the server has a fault of its own."""
+    if is_fault:
+        fix = f"make room if the disk of {place} is full, and read its log; a laptop's answers at /healthz"
+    elif of_aws:
         fix = (
             "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY"

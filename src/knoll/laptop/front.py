@@ -56,7 +56,7 @@ class Front:
 
     `url` is its base URL, known before the start. `functions` has them by name; these and the broker ask for
     `token`. The server enters `lifespan` on its event loop before the first request, and leaves it after the
-    last.
+    last. `fault` says why the platform is not well, or "".
     """
 
     def __init__(
@@ -68,11 +68,13 @@ class Front:
         functions: Mapping[str, Subscriber],
         routes: Sequence[BaseRoute] = (),
         lifespan: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+        fault: Callable[[], str] = str,
     ) -> None:
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self._bound, self._broker, self._functions, self._lifespan = bound, broker, functions, lifespan
+        self._fault = fault
         own = [
-            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/healthz", self._healthz, methods=["GET"]),
             Route("/broker", self._ingress, methods=["POST"]),
             Route("/functions/{name}", self._function, methods=["POST"]),
         ]
@@ -122,6 +124,11 @@ class Front:
         finally:
             self._is_up.set()
 
+    async def _healthz(self, _: Request) -> Response:
+        if fault := self._fault():
+            return JSONResponse({"status": "not well", "error": fault}, 503)
+        return JSONResponse({"status": "ok"})
+
     async def _ingress(self, request: Request) -> Response:
         return await _call(self._broker, request, self._for_broker)
 
@@ -149,7 +156,3 @@ def _headers(request: Request) -> Mapping[str, str]:
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-async def _healthz(_: Request) -> Response:
-    return JSONResponse({"status": "ok"})

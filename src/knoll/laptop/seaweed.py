@@ -16,6 +16,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -53,26 +54,40 @@ class SeaweedFS:
     def __init__(
         self, folder: Path, keys: Keys, log: Path, *, notify: str = "", token: str = "", grace: float = 5.0
     ) -> None:
-        weed = find_weed()
-        with lock(folder / "lock", timeout=grace + 10.0) as held:
-            self.keys = keys
+        self._weed, self._folder, self._log, self._grace = find_weed(), folder, log, grace
+        self.keys = keys
+        with self._lock() as held:
             self._ports = _choose_ports(folder)
             self.endpoint = f"http://{_HOST}:{self._ports['s3']}"
             write_files(folder, keys.access, keys.secret, notify, token)
             self._pass = certificate_context(folder)
-            environment = {"HOME": str(folder)}  # a filer.toml of the user must not change this server
-            self._child = Child(
-                _command(weed, self._ports),
-                environment,
-                log,
-                grace=grace,
-                folder=folder,
-                held=[held.fileno()],
-            )
+            self._child = self._launch(held)
 
     def poll(self) -> int | None:
         """The exit code, or None while the server runs."""
         return self._child.poll()
+
+    def restart(self) -> None:
+        """Stop the server if it runs, start it on the same ports, and wait until it is ready. Raises
+        Unavailable."""
+        self.stop()
+        with self._lock() as held:
+            self._child = self._launch(held)
+        self.wait_ready()
+
+    def _lock(self) -> BinaryIO:
+        return lock(self._folder / "lock", timeout=self._grace + 10.0)
+
+    def _launch(self, held: BinaryIO) -> Child:
+        environment = {"HOME": str(self._folder)}  # a filer.toml of the user must not change this server
+        return Child(
+            _command(self._weed, self._ports),
+            environment,
+            self._log,
+            grace=self._grace,
+            folder=self._folder,
+            held=[held.fileno()],
+        )
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Return as soon as the server answers S3 requests. Raises Unavailable with the end of the log if it

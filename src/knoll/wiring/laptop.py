@@ -15,8 +15,8 @@ import signal
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from socket import socket
@@ -30,10 +30,10 @@ from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.event_log import EventLog
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
+from knoll.laptop.disk import check_room
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.private import find_or_make_token
-from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
@@ -41,6 +41,7 @@ from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Platform
 from knoll.settings import STORE_SECRET, Settings, store_variables
 from knoll.wiring.functions import STAGES, Stage, answer
+from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
 from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
 
@@ -60,6 +61,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())
     with ExitStack() as stack:
+        check_room(settings.home, has_store=not is_users_own(settings))
         stack.enter_context(hold_home(settings.home))
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
@@ -71,18 +73,20 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
                 "token": settings.token or find_or_make_token(settings.home / "token"),
             }
         )
-        store = stack.enter_context(_object_store(settings))
-        settings = _with_store(settings, store)
-        _start(settings, bound, stack)
+        store = stack.enter_context(own_store(settings))
+        settings = with_store(settings, store)
+        keeper = keeper_of(settings, store)
+        _start(settings, bound, stack, fault=lambda: keeper.fault if keeper else "")
         found = _running(settings)
         keep(settings.home, found)
         ready(found)
+        if keeper:
+            keeper.start()
+            stack.callback(keeper.stop)
         while not ending.wait(0.5):
-            if store is not None and store.poll() is not None:
-                raise Unavailable(
-                    "SeaweedFS has ended by itself",
-                    fix=f"read {settings.home / 'logs' / 'weed.log'}, then knoll up again",
-                )
+            if keeper and keeper.has_given_up:
+                log = settings.home / "logs" / "weed.log"
+                raise Unavailable(keeper.fault, fix=f"read {log}, then knoll up again")
 
 
 def history(settings: Settings) -> EventLog:
@@ -90,36 +94,7 @@ def history(settings: Settings) -> EventLog:
     return EventLog(settings.home / DATABASE)
 
 
-@contextmanager
-def _object_store(settings: Settings) -> Iterator[SeaweedFS | None]:
-    """SeaweedFS while the platform runs; None if the user has a server."""
-    if settings.s3_endpoint and settings.s3_endpoint != settings.own_s3:
-        yield None
-        return
-    home = settings.home
-    keys = find_or_make_keys(home / "keys.json")
-    server = SeaweedFS(
-        home / "s3",
-        keys,
-        home / "logs" / "weed.log",
-        notify=f"{settings.url}/functions/ingest",
-        token=settings.token,
-    )
-    try:
-        server.wait_ready()
-        yield server
-    finally:
-        server.stop()
-
-
-def _with_store(settings: Settings, store: SeaweedFS | None) -> Settings:
-    if store is None:
-        return settings.model_copy(update={"own_s3": ""})
-    keys = {"s3_access_key": store.keys.access, "s3_secret_key": store.keys.secret}
-    return settings.model_copy(update={"s3_endpoint": store.endpoint, "own_s3": store.endpoint, **keys})
-
-
-def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
+def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[[], str]) -> None:
     """Start every part, and put its end on the stack."""
     eventing = read_eventing(settings.eventing or _eventing_folder())
     clock, cluster = SystemClock(), documents(settings)
@@ -141,6 +116,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack) -> None:
         functions={name: partial(_answer, name, platform) for name in STAGES},
         routes=Gateway(autoscaler).routes(),
         lifespan=lambda: autoscaler,
+        fault=fault,
     )
     jobs = _job_runner(settings, cluster, broker, clock)
     tickers = [

@@ -1,0 +1,112 @@
+"""Looks after the S3 server of the platform: whether its disk has room, and whether it takes writes.
+
+SeaweedFS keeps its directory in eight parts. One that met a full disk refuses writes until a new start, and
+the others go on. So when there is room again, the server is started again. The same happens to one that has
+ended by itself, or that took no writes a few times in a row.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from knoll.errors import KnollError, StoreUnavailable, Unavailable
+from knoll.laptop.disk import Space, why_full
+
+__all__ = ["Keeper"]
+
+_LOG = logging.getLogger(__name__)
+_EVERY = 2.0  # seconds between looks
+_WRITE_EVERY = 30.0  # seconds between writes to a server that is well
+_PATIENCE = 3  # failed writes in a row, and starts in a row
+
+
+class _Server(Protocol):
+    def poll(self) -> int | None: ...
+    def restart(self) -> None: ...
+
+
+class Keeper:
+    """Looks every few seconds, on a thread of its own. `space` measures the disk; `write` writes, reads and
+    deletes an object, and raises StoreUnavailable."""
+
+    def __init__(
+        self,
+        server: _Server,
+        space: Callable[[], Space],
+        write: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.fault = ""  # why the platform is not well
+        self._server, self._space, self._write, self._clock = server, space, write, clock
+        self._due = clock()
+        self._failures = self._starts = 0
+        self._was_full = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the server does not run, and starting it again did not help."""
+        return self._starts > _PATIENCE
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a look that is under way ends first."""
+        self._over.set()
+        self._thread.join()
+
+    def look(self) -> str:
+        """Look once, and do what helps. Returns the fault that is left, or ""."""
+        before, self.fault = self.fault, self._look()
+        if self.fault and self.fault.partition(":")[0] != before.partition(":")[0]:
+            _LOG.error("%s", self.fault)
+        if before and not self.fault:
+            _LOG.warning("the platform is well again")
+        return self.fault
+
+    def _run(self) -> None:
+        while not self._over.wait(_EVERY) and not self.has_given_up:
+            try:
+                self.look()
+            except Exception:
+                _LOG.exception("a look at the store failed")
+
+    def _look(self) -> str:
+        if full := why_full(self._space()):
+            self._was_full = True
+            return full
+        if self._server.poll() is not None:
+            return self._start_again("SeaweedFS has ended by itself")
+        if self._was_full:
+            return self._start_again("the disk was full")
+        return self._try() if self._failures or self._clock() >= self._due else ""
+
+    def _try(self) -> str:
+        try:
+            self._write()
+        except StoreUnavailable as error:
+            self._failures += 1
+            if self._failures < _PATIENCE:
+                return self.fault
+            return self._start_again(f"the store takes no writes: {error}")
+        except KnollError:
+            pass  # it answered: the server itself is well
+        self._due = self._clock() + _WRITE_EVERY
+        self._failures = self._starts = 0
+        return ""
+
+    def _start_again(self, why: str) -> str:
+        _LOG.warning("%s; it is started again", why)
+        self._starts += 1
+        self._failures = 1  # so that the next look writes
+        self._was_full = False
+        try:
+            self._server.restart()
+        except Unavailable as error:
+            return f"{why}: {error}"
+        return why

@@ -1,0 +1,100 @@
+"""Who looks after the S3 server: a full disk, a server that refuses, and one that has ended."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from knoll.errors import StoreUnavailable, Unavailable
+from knoll.laptop import disk
+from knoll.laptop.disk import Space, check_room
+from knoll.laptop.keeper import Keeper
+
+
+@dataclass
+class World:
+    """A server and its disk. While `broken`, the server takes no writes; a start mends that."""
+
+    free: int = 10_000
+    broken: bool = False
+    code: int | None = None
+    cures: bool = True
+    now: float = 0.0
+    starts: int = 0
+    writes: int = 0
+    keeper: Keeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(
+            self, lambda: Space(Path("/home"), self.free, 1_000), self.write, lambda: self.now
+        )
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def restart(self) -> None:
+        self.starts += 1
+        if not self.cures:
+            raise Unavailable("SeaweedFS ended with exit code 1")
+        self.broken, self.code = False, None
+
+    def write(self) -> None:
+        self.writes += 1
+        if self.broken:
+            raise StoreUnavailable("it answered 500")
+
+    def look(self) -> str:
+        self.now += 2
+        return self.keeper.look()
+
+
+def test_a_server_that_is_well_is_written_to_now_and_then() -> None:
+    """In ten minutes some twenty writes, and no start."""
+    world = World()
+    assert {world.look() for _ in range(300)} == {""}
+    assert 15 < world.writes < 25
+    assert world.starts == 0
+
+
+def test_a_full_disk_is_told_and_when_there_is_room_the_server_is_started_again() -> None:
+    """The fault says how many bytes are free and needed; nothing is started while the disk is full."""
+    world = World(free=12)
+    for _ in range(5):
+        assert "12 bytes are free, knoll needs 1,000" in world.look()
+    assert world.starts == 0
+    world.free = 10_000
+    assert world.look()
+    assert world.look() == ""
+    assert world.starts == 1
+
+
+def test_a_server_that_refuses_three_writes_in_a_row_is_started_again() -> None:
+    """One failed write is no reason."""
+    world = World(broken=True)
+    world.look()
+    assert world.starts == 0
+    while not world.starts:
+        assert world.writes < 10
+        world.look()
+    assert world.writes == 3
+    assert world.look() == ""
+
+
+def test_a_server_that_does_not_start_any_more_is_given_up() -> None:
+    """It has ended, and some starts in a row did not help."""
+    world = World(code=1, cures=False)
+    while not world.keeper.has_given_up:
+        assert world.starts < 10
+        assert "ended by itself" in world.look()
+
+
+def test_a_platform_does_not_start_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it make its folder there. The error says how much is free and how much is needed."""
+    check_room(tmp_path / "home")
+    monkeypatch.setattr(disk, "_LEAST", 2**60)
+    with pytest.raises(
+        Unavailable, match=r"disk of .*home is full: [\d,]+ bytes are free, knoll needs"
+    ) as caught:
+        check_room(tmp_path / "home")
+    assert "make room" in caught.value.fix
+    assert not (tmp_path / "home").exists()
