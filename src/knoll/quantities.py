@@ -1,11 +1,13 @@
 """Amounts: Kubernetes quantities such as 2, 500m or 2Gi, and counts in words."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from knoll.errors import Rejected
 
-__all__ = ["DEFAULT_RESOURCES", "GPU", "counted", "in_words", "is_quantity", "parse_quantity"]
+__all__ = ["DEFAULT_RESOURCES", "GPU", "counted", "in_words", "is_quantity", "memory_of", "parse_quantity"]
 
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "2Gi"}  # of a training, if its Model asks for nothing else
@@ -39,3 +41,8 @@ def parse_quantity(quantity: str | int | float) -> Decimal:
     if not match:
         raise Rejected(f"{quantity!r} is not a quantity such as 500m, 2 or 4Gi")
     return Decimal(match[1]) * _FACTORS[match[2]]
+
+
+def memory_of(resources: Mapping[str, Any]) -> int:
+    """The bytes of memory that the resources of a training ask for."""
+    return int(parse_quantity({**DEFAULT_RESOURCES, **resources}["memory"]))

@@ -8,6 +8,7 @@ from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
 from knoll.events import OBJECT_CREATED, TICK, new_event
 from knoll.ingest import handler
+from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import find_run, list_runs
 
 
@@ -125,3 +126,22 @@ def test_objects_that_go_after_the_same_data_was_marked_again_open_no_run() -> N
     world.tick()
     assert "objects were deleted" in world.dataset()["reason"]
     assert len(world.configs()) == before
+
+
+def test_data_whose_run_lacked_memory_is_trained_again_once_its_model_asks_for_more() -> None:
+    """The same data and config would have no second run. With as much memory as before they have none."""
+    world = World("marker")
+    live = world.cluster.get("Model", "digits")
+
+    def ask_for(memory: str) -> int:
+        training = {"resources": {"memory": memory}}
+        fresh = world.cluster.get("Model", "digits")
+        world.cluster.update({**fresh, "spec": {**live["spec"], "training": training}})
+        world.tick()
+        return len(world.configs())
+
+    ((run, _),) = list_runs("", world.platform.bucket)
+    lacking = Outcome("failed", world.time.now().isoformat(), lacked_memory=2 * 2**30)
+    write_outcome(run, lacking, world.platform.bucket)
+    assert ask_for("2Gi") == 1
+    assert ask_for("4Gi") == ask_for("8Gi") == 2

@@ -42,7 +42,9 @@ NO_GPU = Obstacle("Unschedulable", "0/1 nodes are available: 1 Insufficient nvid
 RULES = [
     {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [65]}},
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [137]}},
 ]
+TWO_GIGA: dict[str, Any] = {"container": {"resources": {"requests": {"memory": "2Gi"}}}}
 WORKER = """
 import json, os, pathlib, signal, sys, time
 name, folder = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -92,6 +94,7 @@ def over(kind: str = "Complete") -> dict[str, Any]:
         ({}, {}, Attempt(exit_code=75), None, 0, Retry(is_counted=True)),
         ({}, {"failed": 1}, Attempt(exit_code=1), None, 0, Retry(is_counted=True)),
         ({}, {"failed": 2}, Attempt(exit_code=143), None, 0, Retry(is_counted=False)),
+        (TWO_GIGA, {}, Attempt(exit_code=137, peak=2**29), None, 0, Retry(is_counted=True)),
         ({"podFailurePolicy": {}}, {"failed": 1}, Attempt(exit_code=143), None, 0, Retry(is_counted=True)),
         ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 1, Wait(NOON + timedelta(seconds=2))),
         ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 2, Start()),
@@ -385,9 +388,20 @@ def test_a_restarted_platform_takes_its_jobs_up_again(
     assert (laptop.status()["failed"], len(job_logs(laptop.logs, "digits-1"))) == (0, 2)
 
 
+@pytest.mark.parametrize(("peak", "used"), [(3 * 2**29, "1.5Gi"), (0, "an unknown amount")])
+def test_a_training_that_was_killed_for_want_of_memory_is_not_tried_again(peak: int, used: str) -> None:
+    """It had taken half of its memory or more, or nobody knows. The message says what it asked for, and what
+    it took."""
+    document = {**job(**TWO_GIGA), "status": {"startTime": "2026-01-01T12:00:00Z"}}
+    action = next_action(document, Attempt(exit_code=137, peak=peak), NOON)
+    assert isinstance(action, Fail)
+    words = f"killed, probably out of memory: asked for 2Gi, used {used}; Container trainer"
+    assert action.message.startswith(words)
+
+
 def test_a_killed_attempt_is_counted(laptop: Laptop, until: Until) -> None:
-    """When the process is killed from outside, as by the kernel for want of memory, the attempt has failed
-    and is made again."""
+    """When the process is killed from outside, and not for want of memory, the attempt has failed and is made
+    again."""
     laptop.create("wait 0")
     until(laptop.tries)
     os.kill(laptop.tries()[0]["pid"], signal.SIGKILL)

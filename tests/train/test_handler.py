@@ -347,6 +347,7 @@ def test_a_job_of_another_name_holds_its_models_turn(platform: Platform) -> None
 
 
 def test_the_outcome_of_a_failed_job_says_how_its_last_pod_ended(platform: Platform) -> None:
+    """What it lacked comes first, and the outcome has the amount."""
     landed = landed_of(platform, b"one")
     train.handle(landed, platform)
     (run,) = jobs(platform)
@@ -358,7 +359,9 @@ def test_the_outcome_of_a_failed_job_says_how_its_last_pod_ended(platform: Platf
     finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message="tried 2 times")
     train.sweep(landed, platform)
     outcome = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))
-    assert outcome["reason"] == "BackoffLimitExceeded: tried 2 times; the last Pod: OOMKilled, exit code 137"
+    assert outcome["reason"].startswith("the last Pod: killed, probably out of memory: asked for ")
+    assert "OOMKilled, exit code 137; BackoffLimitExceeded: tried 2 times; raise spec." in outcome["reason"]
+    assert outcome["lacked_memory"] == 2 * 2**30
 
 
 def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platform: Platform) -> None:

@@ -9,8 +9,10 @@ from knoll.train.pods import last_end, obstacle
 
 def pod(phase: str, *, state: Any = None, conditions: Any = (), **status: Any) -> dict[str, Any]:
     containers = [{"name": "trainer", "state": state}] if state else []
+    asked = {"name": "trainer", "resources": {"requests": {"memory": "2Gi"}}}
     return {
         "metadata": {},
+        "spec": {"containers": [asked]},
         "status": {"phase": phase, "containerStatuses": containers, "conditions": list(conditions), **status},
     }
 
@@ -61,7 +63,19 @@ def test_an_obstacle_fits_into_a_table() -> None:
     [
         (
             pod("Failed", state={"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
-            "OOMKilled, exit code 137",
+            "killed, probably out of memory: asked for 2Gi, used all of it: OOMKilled, exit code 137",
+        ),
+        (
+            pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 137}}),
+            "killed, probably out of memory: asked for 2Gi, used an unknown amount: Error, exit code 137",
+        ),
+        (
+            pod(
+                "Failed",
+                state={"terminated": {"reason": "Error", "exitCode": 137}},
+                conditions=[{"type": "DisruptionTarget", "status": "True"}],
+            ),
+            "Error, exit code 137",
         ),
         (
             pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 1, "message": "last line"}}),

@@ -7,7 +7,7 @@ from families.toy import ColumnMean
 from knoll.families.base import Examples
 from knoll.families.dcgan import Dcgan
 from knoll.families.image import ImageClassifier
-from knoll.trainer.memory import memory_limit, step_bytes
+from knoll.trainer.memory import step_bytes
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 96), (96, 72), (28, 28)])
@@ -32,12 +32,6 @@ def test_a_step_grows_with_its_examples_and_takes_no_memory() -> None:
     assert many is not None
     assert few[0] == many[0] > 4 * 2_000_000
     assert many[1] > 50_000 * few[1]
-
-
-def test_limits_are_those_of_one_process() -> None:
-    """The processes of a node share its memory, which has a default."""
-    assert memory_limit({}) == 2 * 2**30
-    assert memory_limit({"memory": "4Gi"}, 4) == 2**30
 
 
 def test_a_family_that_cannot_be_played_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from knoll.events import DATASET_LANDED, Event, new_event
 from knoll.models import Model, parse_model
 from knoll.names import run_id
 from knoll.ports import Bucket, Document, Platform
+from knoll.quantities import memory_of
 from knoll.records.dataset import Dataset, dataset_uri, write_dataset
 from knoll.records.inbox import write_entry
 from knoll.records.outcome import find_outcome, list_superseded
@@ -24,7 +25,8 @@ __all__ = ["asked_runs", "open_run", "record_run"]
 def asked_runs(model: Model, datasets: Iterable[Dataset], platform: Platform) -> dict[Dataset, str]:
     """Id of the run that each dataset asks for, with the config that the Model has now.
 
-    If data is replaced before it was trained and lands again later, it gets a new run.
+    If data is replaced before it was trained and lands again later, it gets a new run; so does data whose run
+    lacked memory, if the Model asks for more.
     """
     hints = list_superseded(model.name, platform.bucket)
     return {dataset: _asked_run(model, dataset, hints, platform) for dataset in datasets}
@@ -33,15 +35,17 @@ def asked_runs(model: Model, datasets: Iterable[Dataset], platform: Platform) ->
 def _asked_run(model: Model, dataset: Dataset, hints: set[str], platform: Platform) -> str:
     for again in count():
         run = run_id(model.name, dataset.digest, model.config_digest, again)
-        if run not in hints or not _is_superseded(run, platform):
+        if run not in hints or not _is_spent(run, model, platform):
             break
     return run
 
 
-def _is_superseded(run: str, platform: Platform) -> bool:
+def _is_spent(run: str, model: Model, platform: Platform) -> bool:
     """Whether the hint came true: its writer may have been killed, and the run may have ended otherwise."""
     outcome = find_outcome(run, platform.bucket)
-    return outcome is not None and outcome.superseded
+    if outcome is None:
+        return False
+    return outcome.superseded or 0 < outcome.lacked_memory < memory_of(model.training.resources)
 
 
 def open_run(id: str, document: Document, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:

@@ -72,6 +72,7 @@ class Child:
             ) from error
         self.log = log
         self.grace = grace
+        self.peak = 0  # bytes: the most that one of its processes took, once all have ended
 
     @property
     def pid(self) -> int:
@@ -80,12 +81,23 @@ class Child:
 
     def poll(self) -> int | None:
         """The exit code, 128 + n after signal n, or None while the command runs."""
+        self._reap()
         code = self._guard.poll()
         if code is None:
             return None
         if self._guard.stdin is not None:
             self._guard.stdin.close()
         return 128 - code if code < 0 else code
+
+    def _reap(self) -> None:
+        """Note what the guard and its children took. Popen would throw that away."""
+        if self._guard.returncode is not None:
+            return
+        with contextlib.suppress(ChildProcessError):  # another thread was faster
+            pid, status, usage = os.wait4(self._guard.pid, os.WNOHANG)
+            if pid:
+                self.peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                self._guard.returncode = os.waitstatus_to_exitcode(status)
 
     def wait(self, timeout: float) -> int | None:
         """`poll` once the command has ended, or after `timeout` seconds."""

@@ -1,7 +1,7 @@
 """The outcome: how a run ended. It is written once; the first writer wins.
 
-If an outcome is superseded, a hint is written before it, so that superseded runs are found without reading
-all outcomes.
+If an outcome is superseded, or lacked memory, a hint is written before it, so that these runs are found
+without reading all outcomes.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,8 @@ class Outcome(Record):
     rejected: its data or config is wrong and stays wrong. failed: all its tries failed, or it was cancelled.
     skipped: it was not trained, such as when the Model's concurrency gave its turn to another run. If
     `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
-    asked for again, that is a new run.
+    asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
+    asks for more, that is a new run, too.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
@@ -46,6 +47,7 @@ class Outcome(Record):
     reason: str = ""
     metrics: Numbers = field(default_factory=dict)
     superseded: bool = False
+    lacked_memory: int = 0
 
 
 load_outcome = reader(Outcome, "outcome")
@@ -62,7 +64,7 @@ def outcome_uri(root: str, run: str) -> str:
 
 
 def superseded_uri(root: str, run: str) -> str:
-    """URI of the hint that a run may end as superseded."""
+    """URI of the hint that a run may end so that the same data gets a new run."""
     return join(root, "superseded", f"{run}.json")
 
 
@@ -83,7 +85,7 @@ def has_outcome(run: str, bucket: Bucket) -> bool:
 
 def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
     """Write the outcome if there is none. True if this call wrote it."""
-    if outcome.superseded:
+    if outcome.superseded or outcome.lacked_memory:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
     return put_once(outcome_uri(bucket.root, run), outcome, bucket)
 

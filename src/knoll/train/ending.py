@@ -6,6 +6,7 @@ from contextlib import suppress
 from knoll.errors import KnollError, NotFound
 from knoll.events import TRAINING_FAILED, Event, new_event
 from knoll.kube.jobs import is_live, job_failure
+from knoll.kube.killed import OUT_OF_MEMORY, job_memory
 from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
@@ -28,11 +29,21 @@ def settle_entry(entry: Entry, job: Document | None, event: Event, platform: Pla
     if job is None or is_live(job):
         return False
     if not has_outcome(entry.run, platform.bucket):
-        reason = job_failure(job) or "the Job has completed without an outcome"
-        words = "; ".join(filter(None, (reason, _last_words(entry.run, platform))))
-        _end_run(entry.run, Outcome("failed", _now(platform), reason=words), event, platform)
+        _end_run(entry.run, _failure(entry.run, job, platform), event, platform)
     remove_entries([entry], platform.bucket)
     return True
+
+
+def _failure(run: str, job: Document, platform: Platform) -> Outcome:
+    """The outcome of a run whose Job has ended without one. What it lacked comes first."""
+    reason = job_failure(job) or "the Job has completed without an outcome"
+    told = sorted(
+        filter(None, (reason, _last_words(run, platform))), key=lambda words: OUT_OF_MEMORY not in words
+    )
+    is_short = OUT_OF_MEMORY in told[0]
+    advice = ["raise spec.training.resources.memory, or lower batchSize in spec.training.config"]
+    words = "; ".join([*told, *(advice if is_short else [])])
+    return Outcome("failed", _now(platform), reason=words, lacked_memory=is_short * job_memory(job))
 
 
 def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Platform) -> None:

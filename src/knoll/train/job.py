@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from knoll.exits import PREEMPTED, REJECTED
+from knoll.exits import KILLED, PREEMPTED, REJECTED
 from knoll.kube.annotations import COMPLETION_INDEX
 from knoll.kube.kinds import JOB_API
 from knoll.kube.labels import COMPONENT_LABEL, PRIORITY_LABEL, QUEUE_LABEL, part_labels
@@ -59,17 +59,18 @@ def _queue(settings: Settings) -> dict[str, str]:
 
 
 def _failure_rules() -> list[Mapping[str, Any]]:
+    """The first rule that matches counts. A Pod that is killed and not disrupted was out of memory: another
+    try would end in the same way."""
     return [
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [REJECTED]},
-        },
-        {
-            "action": "Ignore",
-            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [PREEMPTED]},
-        },
+        {"action": "FailJob", "onExitCodes": _codes(REJECTED)},
+        {"action": "Ignore", "onExitCodes": _codes(PREEMPTED)},
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": _codes(KILLED)},
     ]
+
+
+def _codes(code: int) -> Mapping[str, Any]:
+    return {"containerName": "trainer", "operator": "In", "values": [code]}
 
 
 def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ scheduler. Pure: Pod documents in, words out.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from knoll.exits import KILLED
+from knoll.kube.killed import asked_memory, killed_words
 from knoll.ports import Document
 
 __all__ = ["last_end", "obstacle"]
@@ -39,16 +41,20 @@ def obstacle(pod: Document) -> str:
 
 
 def last_end(pods: Iterable[Document]) -> str:
-    """How the last Pod that failed did end, such as "OOMKilled, exit code 137"; "" if none has failed."""
-    ends = sorted((end for pod in pods if (end := _end(pod))[1]), key=lambda end: end[0])
-    return _cut(ends[-1][1], _LONGEST_END) if ends else ""
+    """How the last Pod that failed did end, such as "Error, exit code 1"; "" if none has failed.
+
+    One that was killed for want of memory goes before the others: they failed because it was gone.
+    """
+    ends = sorted(end for pod in pods if (end := _end(pod))[2])
+    return _cut(ends[-1][2], _LONGEST_END) if ends else ""
 
 
-def _end(pod: Document) -> tuple[str, str]:
-    """When the Pod ended, and how. How is empty if it did not fail."""
+def _end(pod: Document) -> tuple[bool, str, str]:
+    """Whether the Pod was killed for want of memory, when it ended, and how. How is empty if it did not
+    fail."""
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
-        return "", ""
+        return False, "", ""
     ends = [
         (one.get("state") or {}).get("terminated") or {}
         for one in _containers(status)
@@ -58,9 +64,23 @@ def _end(pod: Document) -> tuple[str, str]:
     code = [f"exit code {end['exitCode']}"] if "exitCode" in end else []
     how = ", ".join([*_words(end, "reason"), *code])
     time = str(end.get("finishedAt") or (pod.get("metadata") or {}).get("creationTimestamp") or "")
-    return time, ": ".join(
-        [*_words(status, "reason", "message"), *([how] if how else []), *_words(end, "message")]
-    )
+    shortage = _memory_words(pod, end)
+    told = [*shortage, *_words(status, "reason", "message"), *([how] if how else []), *_words(end, "message")]
+    return bool(shortage), time, ": ".join(told)
+
+
+def _memory_words(pod: Document, end: Mapping[str, Any]) -> list[str]:
+    """That the container was killed for want of memory, if it was."""
+    is_known, is_disrupted = end.get("reason") == "OOMKilled", _is_disrupted(pod)
+    if not is_known and (end.get("exitCode") != KILLED or is_disrupted):
+        return []
+    asked = asked_memory(pod.get("spec") or {})
+    return [killed_words(asked, "all of it" if is_known else "an unknown amount")]
+
+
+def _is_disrupted(pod: Document) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any((one.get("type"), one.get("status")) == ("DisruptionTarget", "True") for one in conditions)
 
 
 def _containers(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -10,12 +10,12 @@ import torch
 from knoll.families import find_family
 from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.ports import Platform
-from knoll.quantities import parse_quantity
+from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.run import Run
 from knoll.trainer.archives import unpack_archives
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
-from knoll.trainer.memory import check_data, check_step, memory_limit
+from knoll.trainer.memory import check_data, check_step
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import read_data
 from knoll.trainer.report import Journal, News
@@ -44,7 +44,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
-    limit = memory_limit(run.resources, run.processes_per_node)
+    limit = memory_of(run.resources) // run.processes_per_node
     examples = _read_examples(
         family, config, unpack_archives(read_data(run, platform, limit)), limit, journal
     )

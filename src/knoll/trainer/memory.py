@@ -4,7 +4,8 @@ Without that, a training that asked for too little is killed when most of its wo
 does the same again. All processes of a run come to the same numbers, which are some 10 % off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,31 +13,20 @@ from torch import nn
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
-from knoll.quantities import DEFAULT_RESOURCES, in_words, parse_quantity
+from knoll.quantities import in_words, memory_of
 
-__all__ = [
-    "TooLittleMemory",
-    "check_data",
-    "check_step",
-    "is_out_of_memory",
-    "memory_limit",
-    "out_of_memory",
-    "step_bytes",
-]
+__all__ = ["TooLittleMemory", "check_data", "check_step", "reject_out_of_memory", "step_bytes"]
 
 _BASE = 320 * 2**20  # Python and torch
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
 _COPIES = 5  # of the weights: themselves, gradients, two means of Adam; as many while they are exported
+_NO_MEMORY = "can't allocate memory"  # says torch on the CPU
+_LONGEST_FAULT = 200  # characters of its message
 _PASSING = 1.5  # tensors as large as the largest one that live for a moment
 
 
 class TooLittleMemory(Rejected):
     """The training takes more memory than its Model asks for."""
-
-
-def memory_limit(resources: Mapping[str, Any], processes: int = 1) -> int:
-    """The bytes that each of the processes of a node may take."""
-    return int(parse_quantity({**DEFAULT_RESOURCES, **resources}["memory"])) // processes
 
 
 def check_data(size: int, what: str, limit: int) -> None:
@@ -77,18 +67,20 @@ def step_bytes(family: Family[Any], examples: Examples, config: Any, rows: int) 
         return None
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch could not get memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def out_of_memory(error: Exception, resources: Mapping[str, Any]) -> str:
-    """What a user is told of it."""
-    asked, words = in_words(memory_limit(resources)), " ".join(str(error).split())[:200]
-    return (
-        f"the training ran out of memory: it asked for {asked} ({type(error).__name__}: {words}); raise "
-        "spec.training.resources.memory, or lower batchSize in spec.training.config"
-    )
+@contextmanager
+def reject_out_of_memory(resources: Mapping[str, Any]) -> Iterator[None]:
+    """Raise TooLittleMemory if Python or torch gets no memory: another try would end in the same way."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and _NO_MEMORY not in str(error):
+            raise
+        words = " ".join(str(error).split())[:_LONGEST_FAULT]
+        raise TooLittleMemory(
+            f"the training ran out of memory: it asked for {in_words(memory_of(resources))} "
+            f"({type(error).__name__}: {words}); raise spec.training.resources.memory, or lower batchSize in "
+            "spec.training.config"
+        ) from error
 
 
 def _play_step(

@@ -16,13 +16,14 @@ from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
 from knoll.ports import Platform
+from knoll.quantities import memory_of
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
 from knoll.trainer.loop import Diverged, choose_device
-from knoll.trainer.memory import is_out_of_memory, out_of_memory
+from knoll.trainer.memory import TooLittleMemory, reject_out_of_memory
 from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
@@ -87,15 +88,13 @@ def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
 
 def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
     try:
-        version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
+        with reject_out_of_memory(run.resources):
+            version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
+    except TooLittleMemory as error:
+        lacked = memory_of(run.resources)
+        return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error), lacked_memory=lacked)
     except Rejected as error:
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return Outcome(
-            "rejected", platform.clock.now().isoformat(), reason=out_of_memory(error, run.resources)
-        )
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)

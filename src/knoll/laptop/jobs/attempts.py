@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from knoll.exits import PREEMPTED
+from knoll.exits import KILLED, PREEMPTED
+from knoll.kube.killed import job_memory, killed_words, took_too_much
 from knoll.ports import Document
+from knoll.quantities import in_words
 
 __all__ = [
     "Action",
@@ -33,11 +35,12 @@ _DEFAULT_BACKOFF_LIMIT = 6
 @dataclass(frozen=True)
 class Attempt:
     """The present attempt: it runs, or it has ended with `exit_code`, or there is none. The next one must not
-    start before `not_before`."""
+    start before `not_before`. `peak` is the most memory that its processes took, in bytes; 0 if unknown."""
 
     is_running: bool = False
     exit_code: int | None = None
     not_before: datetime | None = None
+    peak: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstac
     if spec.get("suspend"):
         return _while_suspended(attempt)
     if attempt.exit_code is not None:
-        return _after_a_failure(job, attempt.exit_code)
+        return _after_a_failure(job, attempt, attempt.exit_code)
     if attempt.is_running:
         return Wait(deadline, is_running=True)
     if attempt.not_before is not None and now < attempt.not_before:
@@ -139,13 +142,14 @@ def _while_suspended(attempt: Attempt) -> Action:
     return Wait(obstacle=Obstacle("JobSuspended", "Job suspended"))
 
 
-def _after_a_failure(job: Document, exit_code: int) -> Action:
+def _after_a_failure(job: Document, attempt: Attempt, exit_code: int) -> Action:
     spec = job["spec"]
     for index, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
-        if not _matches(rule, exit_code):
+        if not _matches(rule, exit_code) or _was_killed_by_somebody(job, attempt):
             continue
         if rule["action"] == "FailJob":
-            return Fail("PodFailurePolicy", _policy_message(job, exit_code, index))
+            message = _policy_message(job, exit_code, index)
+            return Fail("PodFailurePolicy", "; ".join([*_memory_words(job, attempt), message]))
         if rule["action"] == "Ignore":
             return Retry(is_counted=False)
         break
@@ -156,6 +160,17 @@ def _after_a_failure(job: Document, exit_code: int) -> Action:
             f"Job has reached the specified backoff limit; the last exit code is {exit_code}",
         )
     return Retry(is_counted=True)
+
+
+def _was_killed_by_somebody(job: Document, attempt: Attempt) -> bool:
+    """A cluster kills only for memory; on a laptop a user may, and then another try can help."""
+    return attempt.exit_code == KILLED and not took_too_much(attempt.peak, job_memory(job))
+
+
+def _memory_words(job: Document, attempt: Attempt) -> list[str]:
+    if attempt.exit_code != KILLED:
+        return []
+    return [killed_words(job_memory(job), in_words(attempt.peak) if attempt.peak else "an unknown amount")]
 
 
 def _matches(rule: Mapping[str, Any], exit_code: int) -> bool:

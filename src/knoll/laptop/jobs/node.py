@@ -61,7 +61,7 @@ class Node:
         if running is None:
             return Attempt()
         code = running.child.poll()
-        return Attempt(is_running=code is None, exit_code=code)
+        return Attempt(is_running=code is None, exit_code=code, peak=running.child.peak)
 
     def obstacle(self, job: Document) -> Obstacle | None:
         """Why an attempt of the Job cannot start now, if there is a reason."""

@@ -1,0 +1,36 @@
+"""A training that was killed: whether for want of memory, and how that is told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from knoll.ports import Document
+from knoll.quantities import in_words, parse_quantity
+
+__all__ = ["OUT_OF_MEMORY", "asked_memory", "job_memory", "killed_words", "took_too_much"]
+
+OUT_OF_MEMORY = "killed, probably out of memory"
+
+
+def asked_memory(pod: Mapping[str, Any]) -> int:
+    """The bytes that the trainer of this Pod spec asks for; 0 if it asks for none."""
+    for container in pod.get("containers") or []:
+        resources = container.get("resources") or {}
+        amounts = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+        return int(parse_quantity(amounts.get("memory", 0)))
+    return 0
+
+
+def job_memory(job: Document) -> int:
+    """The bytes that a trainer of this Job asks for."""
+    return asked_memory(job["spec"]["template"]["spec"])
+
+
+def took_too_much(peak: int, asked: int) -> bool:
+    """Whether a killed process that took `peak` bytes was killed for want of memory: it had half of what it
+    asked for, or nobody knows. Else somebody killed it."""
+    return not peak or (asked > 0 and 2 * peak >= asked)
+
+
+def killed_words(asked: int, used: str) -> str:
+    """What is told of a training that was killed for want of memory."""
+    return f"{OUT_OF_MEMORY}: asked for {in_words(asked) if asked else 'no amount'}, used {used}"
