@@ -52,7 +52,7 @@ def quality(bodies: Mapping[str, bytes]) -> str:
 
 def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
     try:
-        bodies = read_data(run, platform)
+        bodies = read_data(run, platform).files
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     if quality(bodies) == "unreadable":

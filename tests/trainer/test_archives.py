@@ -1,47 +1,170 @@
-"""Archives are read as folders, up to the limits."""
+"""Archives from all systems are read as folders, up to the limits; what is no data is counted."""
 
 import io
-import zipfile
+import struct
+import zlib
 from collections.abc import Mapping
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 
+from knoll.data_files import Skipped
 from knoll.errors import InvalidData
-from knoll.trainer import archives
-from knoll.trainer.archives import unpack_archives
+from knoll.trainer.sorting import sort_files
+
+ROOM = 2**30
 
 
-def archive(members: Mapping[str, bytes]) -> bytes:
+def archive(members: Mapping[str | ZipInfo, bytes], compression: int = ZIP_DEFLATED) -> bytes:
     body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as opened:
+    with ZipFile(body, "w", compression) as opened:
         for name, content in members.items():
             opened.writestr(name, content)
     return body.getvalue()
 
 
+def renamed(body: bytes, name: bytes, other: bytes) -> bytes:
+    """The archive with other bytes for a name, and without the flag that says that it is UTF-8."""
+    assert len(name) == len(other)
+    return body.replace(name, other)
+
+
+def keys(body: bytes) -> list[str]:
+    return list(sort_files({"d.zip": body}, ROOM)[0])
+
+
+def of_mode(name: str, mode: int) -> ZipInfo:
+    entry = ZipInfo(name)
+    entry.create_system, entry.external_attr = 3, mode << 16
+    return entry
+
+
 def test_members_take_the_place_of_their_archive() -> None:
-    files = unpack_archives(
-        {"a/1.png": b"1", "more.zip": archive({"b/": b"", "b/2.png": b"2", "../../c/3.png": b"3"})}
+    more = archive({"b/": b"", "./b//2.png": b"2"})
+    assert sort_files({"a/1.png": b"1", "more.ZIP": more}, ROOM) == (
+        {"a/1.png": b"1", "more.ZIP/b/2.png": b"2"},
+        (),
     )
-    assert files == {"a/1.png": b"1", "more.zip/b/2.png": b"2", "more.zip/../../c/3.png": b"3"}
+
+
+def test_backslashes_of_windows_separate_folders() -> None:
+    assert keys(archive({"tall\\": b"", "tall\\1.png": b"1", "wide\\1.png": b"2"})) == [
+        "d.zip/tall/1.png",
+        "d.zip/wide/1.png",
+    ]
+
+
+def test_what_systems_add_links_and_doubles_are_skipped_and_counted() -> None:
+    _, skipped = sort_files(
+        {
+            ".hidden/1.png": b"1",
+            "cafe\u0301/1.png": b"1",
+            "caf\u00e9/1.png": b"1",
+            "d.zip": archive(
+                {
+                    "a/1.png": b"1",
+                    "__MACOSX/a/._1.png": b"x",
+                    "a/Thumbs.db": b"x",
+                    of_mode("a/link.png", 0o120777): b"/etc/passwd",
+                    of_mode("a/pipe", 0o010644): b"",
+                }
+            ),
+        },
+        ROOM,
+    )
+    assert {one.reason: one.examples for one in skipped} == {
+        "in a hidden folder": (".hidden/1.png",),
+        "the same file twice, under names that look alike": ("caf\u00e9/1.png",),
+        "hidden": ("d.zip/__MACOSX/a/._1.png",),
+        "made by the operating system": ("d.zip/a/Thumbs.db",),
+        "a link": ("d.zip/a/link.png",),
+        "not a file": ("d.zip/a/pipe",),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_different_files_of_one_name_are_refused() -> None:
+    twice = archive({ZipInfo("a/1.png"): b"1", ZipInfo("a/1.png"): b"2"})
+    for files in ({"d.zip": twice}, {"cafe\u0301/1.png": b"1", "caf\u00e9/1.png": b"2"}):
+        with pytest.raises(InvalidData, match="there are two files"):
+            sort_files(files, ROOM)
+    same = archive({ZipInfo("a/1.png"): b"1", ZipInfo("a/1.png"): b"1"})
+    (skipped,) = sort_files({"d.zip": same}, ROOM)[1]
+    assert isinstance(skipped, Skipped)
+
+
+def test_names_are_read_as_their_maker_saw_them() -> None:
+    plain = archive({"abcdef/1.png": b"1"})
+    assert keys(archive({"caf\u00e9/1.png": b"1"})) == ["d.zip/caf\u00e9/1.png"]
+    assert keys(renamed(plain, b"abcdef", "\u732b".encode() * 2)) == ["d.zip/\u732b\u732b/1.png"]
+    assert keys(renamed(plain, b"abcdef", b"abcde\x82")) == ["d.zip/abcde\u00e9/1.png"]
+    raw = b"\x94L/1.png"  # in Shift-JIS, with the same name in the field for UTF-8
+    field = b"\x01" + struct.pack("<I", zlib.crc32(raw)) + "\u732b/1.png".encode()
+    entry = ZipInfo("nL/1.png")
+    entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    assert keys(renamed(archive({entry: b"1"}), b"nL/1.png", raw)) == ["d.zip/\u732b/1.png"]
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("name", "other"),
     [
-        b"",
-        b"PK\x03\x04rubbish",
-        archive({"a": b"x" * 1000})[:-30],
-        archive({"a": bytes(5000)}).replace(b"\0", b"\1"),
+        (b"abcd", "\u306d\u3053".encode("shift_jis")),
+        (b"abcd", "\u7334\u5b50".encode("gbk")),
+        (b"abcd", b"abc\xff"),
     ],
 )
-def test_a_broken_archive_is_named(body: bytes) -> None:
-    with pytest.raises(InvalidData, match=r"broken\.zip"):
-        unpack_archives({"broken.zip": body})
+def test_names_that_may_be_in_one_of_several_encodings_are_refused(name: bytes, other: bytes) -> None:
+    with pytest.raises(InvalidData, match=r"d\.zip: the name .* is not in UTF-8.*make the archive again"):
+        keys(renamed(archive({"abcd/1.png": b"1"}), name, other))
 
 
-def test_a_bomb_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "_MOST_BYTES", 10_000)
-    assert len(unpack_archives({"fits.zip": archive({"a": bytes(9_999)})})["fits.zip/a"]) == 9_999
-    with pytest.raises(InvalidData, match=r"bomb\.zip unpacks to more than"):
-        unpack_archives({"fits": bytes(5_000), "bomb.zip": archive({"a": bytes(3_000), "b": bytes(3_000)})})
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "not a whole zip archive"),
+        (b"PK\x03\x04rubbish", "not a whole zip archive"),
+        (archive({"a": b"x" * 1000})[:-30], "not a whole zip archive"),
+        (archive({"a": bytes(5000)}).replace(b"\0", b"\1"), "d.zip"),
+        (archive({"../../c/3.png": b"3"}), "../../c/3.png leads out of the archive"),
+        (archive({"/etc/cron.d/x": b"3"}), "/etc/cron.d/x leads out"),
+        (archive({"C:\\x\\1.png": b"3"}), "leads out"),
+        (archive({"a/1.png": b"1", "a/b.zip": archive({})}), "another archive, a/b.zip"),
+        (archive({"a/1.png": b"1"}, ZIP_BZIP2), "has compression 12"),
+        (
+            archive({"a/1.png": b"1"}).replace(
+                b"PK\x01\x02\x14\x03\x14\0\0\0", b"PK\x01\x02\x14\x03\x14\0\1\0"
+            ),
+            "encrypted",
+        ),
+        (archive({"\x1b[2J/../1": b"1"}), r"\x1b[2J"),
+    ],
+)
+def test_an_archive_that_cannot_be_read_is_named_with_its_fault_and_what_to_do(
+    body: bytes, told: str
+) -> None:
+    with pytest.raises(InvalidData) as caught:
+        keys(body)
+    assert "d.zip" in str(caught.value)
+    assert told in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_members_sizes_and_ratio_are_bounded_by_the_memory_that_is_left() -> None:
+    """What the directory says is compared before anything is unpacked; if it lies, not more is read."""
+    bomb = archive({"a/x.png": bytes(2 * 2**20), "a/y.png": bytes(2 * 2**20)})
+    assert len(sort_files({"d.zip": bomb}, 4 * 2**20)[0]) == 2
+    with pytest.raises(
+        InvalidData, match=r"d\.zip: it unpacks to 4Mi, and there is memory for 3Mi; raise spec"
+    ):
+        sort_files({"d.zip": bomb}, 3 * 2**20)
+    with pytest.raises(InvalidData, match=r"e\.zip: it unpacks to 4Mi, and there is memory for 2Mi"):
+        sort_files({"d.zip": bomb, "e.zip": bomb}, 6 * 2**20)
+    many = archive({f"a/{number}.png": b"" for number in range(100)})
+    with pytest.raises(InvalidData, match="it has 100 members, and there is memory for 64; raise"):
+        sort_files({"d.zip": many}, 2**18)
+    flat = archive({"a/x.png": bytes(65 * 2**20)})
+    with pytest.raises(InvalidData, match=r"it unpacks to 65Mi, .* its size, and 200 times are allowed"):
+        sort_files({"d.zip": flat}, ROOM)
+    lie = bomb.replace(struct.pack("<I", 2 * 2**20), struct.pack("<I", 1000))
+    with pytest.raises(InvalidData, match="not a whole zip archive"):
+        sort_files({"d.zip": lie}, ROOM)

@@ -1,52 +1,98 @@
-"""Zip archives in a dataset, which are read as folders. With the gate `object`, one archive is one dataset.
+"""Zip archives in a dataset, which are read as folders. With the rule `object`, one archive is one dataset.
 
-Members stay in memory and are never written to disk, so their names cannot do harm. Sizes in a header are not
-trusted: reading stops at the limits, so that a small archive cannot fill the machine.
+Members stay in memory and are never written to disk. What a header says is not trusted: it is compared with
+the memory of the Job first, and reading stops there, so that a small archive cannot fill the machine.
 """
 
 import io
+import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from zipfile import ZipFile, ZipInfo
 
+from knoll.data_files import why_skipped
+from knoll.data_layout import is_archive
 from knoll.errors import InvalidData
-from knoll.families.base import Files
+from knoll.quantities import in_words
+from knoll.quoting import escaped
+from knoll.trainer.zip_names import member_names
 
-__all__ = ["unpack_archives"]
+__all__ = ["read_archive"]
 
-_MOST_BYTES = 4 * 2**30
-_MOST_MEMBERS = 1_000_000
+_ENTRY = b"PK\x01\x02"  # begins each entry of the directory
+_BLOCK = 2**20
+_MEMBER = 4 * 2**10  # bytes of memory that the directory takes for each
+_MOST_RATIO = 200  # of what is no small archive
+_SMALL = 64 * 2**20
+_LESS = "; raise spec.training.resources.memory, or put less into the archive"
+_UNIX = 3  # create_system
 
 
-def unpack_archives(files: Files) -> Files:
-    """The files, with the members of each .zip in its place, as `<archive>/<member>`.
+def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str]]:
+    """Each member's name with its bytes, or with the reason why it is skipped. `room` is how many bytes of
+    memory are left.
 
-    Raises InvalidData that names the archive if it is broken or too large.
+    Raises InvalidData that says what is wrong and what to do.
     """
-    found: dict[str, bytes] = {}
-    for key, body in files.items():
-        if not key.lower().endswith(".zip"):
-            found[key] = body
-            continue
-        for name, member in _members(key, body, _MOST_BYTES - sum(map(len, found.values()))):
-            found[f"{key}/{name}"] = member
-    return found
-
-
-def _members(key: str, body: bytes, room: int) -> Iterator[tuple[str, bytes]]:
+    most, found = room // _MEMBER, body.count(_ENTRY)
+    if found > most:
+        raise InvalidData(f"it has {found:,} members, and there is memory for {max(most, 0):,}{_LESS}")
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(entries) > _MOST_MEMBERS:
-                raise InvalidData(f"{key} has {len(entries)} members; at most {_MOST_MEMBERS} are read")
-            for entry in entries:
-                with archive.open(entry) as member:
-                    content = member.read(room + 1)
-                room -= len(content)
-                if room < 0:
-                    raise InvalidData(f"{key} unpacks to more than {_MOST_BYTES} bytes, the limit")
-                yield entry.filename, content
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        with ZipFile(io.BytesIO(body)) as archive:
+            entries = archive.infolist()
+            wanted = []
+            for entry, name in zip(entries, member_names(entries), strict=True):
+                reason = _why_skipped(entry, name)
+                if reason is None:
+                    wanted.append((entry, name))
+                elif not name.endswith("/"):
+                    yield name, reason
+            _check(wanted, len(body), room)
+            for entry, name in wanted:
+                yield name, _content(archive, entry)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError) as error:
         raise InvalidData(
-            f"{key} is not a whole zip archive: {error}", fix="create it again, without a password"
+            f"it is not a whole zip archive: {escaped(str(error))}; make it again, without a password and "
+            "with the usual compression"
         ) from error
+
+
+def _why_skipped(entry: ZipInfo, name: str) -> str | None:
+    mode = entry.external_attr >> 16 if entry.create_system == _UNIX else 0
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return "not a file"
+    return why_skipped(name)
+
+
+def _content(archive: ZipFile, entry: ZipInfo) -> bytes:
+    """The bytes, not more than the directory says. A block at a time, as each is unpacked whole."""
+    with archive.open(entry) as member:
+        return b"".join(iter(partial(member.read, _BLOCK), b""))
+
+
+def _check(wanted: Sequence[tuple[ZipInfo, str]], size: int, room: int) -> None:
+    """Compare what the directory says with the limits, before anything is unpacked."""
+    for entry, name in wanted:
+        if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise InvalidData(
+                f"its member {escaped(name)} has compression {entry.compress_type}; make it again with the "
+                "usual one, deflate"
+            )
+        if entry.flag_bits & 1:
+            raise InvalidData(f"its member {escaped(name)} is encrypted; make it again, without a password")
+        if is_archive(name):
+            raise InvalidData(
+                f"it holds another archive, {escaped(name)}, which is not read; unpack that one first"
+            )
+    total = sum(entry.file_size for entry, _ in wanted)
+    if total > room:
+        raise InvalidData(f"it unpacks to {in_words(total)}, and there is memory for {in_words(room)}{_LESS}")
+    if total > max(_SMALL, _MOST_RATIO * size):
+        raise InvalidData(
+            f"it unpacks to {in_words(total)}, {total // max(size, 1)} times its size, and {_MOST_RATIO} "
+            "times are allowed; upload the files themselves"
+        )

@@ -2,23 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from knoll.data_files import skipped_words
 from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig, Files
+from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
 from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.run import Run
-from knoll.trainer.archives import unpack_archives
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
-from knoll.trainer.memory import check_data, check_step
+from knoll.trainer.memory import check_data, check_step, room_for
 from knoll.trainer.ranks import Ranks
-from knoll.trainer.reading import read_data
+from knoll.trainer.reading import Read, read_data
 from knoll.trainer.report import Journal, News
+from knoll.trainer.sorting import sort_files
 
 __all__ = ["Learnt", "learn", "threads_for"]
 
@@ -45,9 +46,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
-    examples = _read_examples(
-        family, config, unpack_archives(read_data(run, platform, limit)), limit, journal
-    )
+    examples = _read_examples(family, config, read_data(run, platform, limit), limit, journal)
     device = ranks.own(choose_device(platform.settings.device))
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
@@ -63,8 +62,12 @@ def threads_for(resources: Mapping[str, Any]) -> int:
 
 
 def _read_examples(
-    family: Family[Any], config: FamilyConfig, files: Files, limit: int, journal: Journal
+    family: Family[Any], config: FamilyConfig, read: Read, limit: int, journal: Journal
 ) -> Examples:
+    files, skipped = sort_files(read.files, room_for(read.files.values(), limit))
+    notes = skipped_words([*read.skipped, *skipped])
+    for note in notes:
+        journal.say(note)
     journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
     decoded = family.decoded_bytes(files, config)
     check_data(sum(map(len, files.values())) + decoded, "the data and its decoded examples", limit)
@@ -72,7 +75,7 @@ def _read_examples(
     journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
     for note in examples.notes:
         journal.say(escaped(note))
-    return examples
+    return replace(examples, notes=(*notes, *examples.notes))
 
 
 def _fit(

@@ -4,7 +4,7 @@ Without that, a training that asked for too little is killed when most of its wo
 does the same again. All processes of a run come to the same numbers, which are some 10 % off.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,14 @@ from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
 from knoll.quantities import in_words, memory_of
 
-__all__ = ["TooLittleMemory", "check_data", "check_step", "reject_out_of_memory", "step_bytes"]
+__all__ = [
+    "TooLittleMemory",
+    "check_data",
+    "check_step",
+    "reject_out_of_memory",
+    "room_for",
+    "step_bytes",
+]
 
 _BASE = 320 * 2**20  # Python and torch
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
@@ -37,6 +44,11 @@ def check_data(size: int, what: str, limit: int) -> None:
             f"the training would take at least {in_words(needed)} of memory, {in_words(size)} of it for "
             f"{what}, and may take {in_words(limit)}; raise spec.training.resources.memory, or use less data"
         )
+
+
+def room_for(files: Iterable[bytes], limit: int) -> int:
+    """How many bytes may come to these files."""
+    return limit - _BASE - sum(map(len, files))
 
 
 def check_step(family: Family[Any], examples: Examples, config: Any, rows: int, limit: int) -> None:

@@ -9,15 +9,17 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
+from knoll.data_files import Skipped
 from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset
 from knoll.records.run import Run, opened_at
 from knoll.trainer.memory import check_data
 
-__all__ = ["DataChanged", "read_data"]
+__all__ = ["DataChanged", "Read", "read_data"]
 
 _READERS = 8
 
@@ -26,8 +28,16 @@ class DataChanged(KnollError):
     """The data is no longer in the state that the run trains on."""
 
 
-def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Mapping[str, bytes]:
-    """All objects, by their key relative to the dataset's prefix.
+@dataclass(frozen=True)
+class Read:
+    """All objects, by their key relative to the dataset's prefix; and what was skipped when they landed."""
+
+    files: Mapping[str, bytes]
+    skipped: tuple[Skipped, ...]
+
+
+def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Read:
+    """All objects of the run's dataset.
 
     Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's or if this process
     may not take so much memory, StoreUnavailable if the store contradicts itself.
@@ -36,9 +46,8 @@ def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Mapping
     check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
     with ThreadPoolExecutor(_READERS) as readers:
         bodies = list(readers.map(lambda one: _read(one, opened, platform.store), dataset.objects))
-    return {
-        one.uri.removeprefix(dataset.prefix): body for one, body in zip(dataset.objects, bodies, strict=True)
-    }
+    keys = (one.uri.removeprefix(dataset.prefix) for one in dataset.objects)
+    return Read(dict(zip(keys, bodies, strict=True)), dataset.skipped)
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
