@@ -8,6 +8,7 @@ import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption, YesOption
+from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json, say
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, StoreUnavailable
 
@@ -44,7 +45,7 @@ def apply(
         )
         return
     for name, result in results:
-        typer.echo(f"model/{name} {result}{' (dry run)' if dry_run else ''}")
+        echo(f"model/{name} {result}{' (dry run)' if dry_run else ''}")
 
 
 def apply_files(
@@ -95,7 +96,7 @@ def delete(
     if output is Output.json:
         print_json({"deleted": model})
     else:
-        typer.echo(f"model/{model} deleted")
+        echo(f"model/{model} deleted")
 
 
 def _delete(platform: "Platform", kind: str, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from knoll.cli.options import HomeOption
+from knoll.cli.output import echo
 from knoll.cli.session import errors_out, laptop_settings_of
 from knoll.errors import KnollError, NotFound
 
@@ -64,7 +65,7 @@ def _home(given: Path | None, *, keep: bool) -> Iterator[Path]:
     if given is None and not keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        typer.echo(f"Kept {folder}: knoll --home {folder} up goes on with it.")
+        echo(f"Kept {folder}: knoll --home {folder} up goes on with it.")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from knoll.cli.bars import progress
 from knoll.cli.completion import complete_letters
 from knoll.cli.dlq import LETTER_HELP, read_all
 from knoll.cli.options import Output, OutputOption, TimeoutOption, YesOption
+from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
 from knoll.errors import Rejected
 from knoll.quantities import counted
@@ -105,7 +106,7 @@ def drop(
         print_json({"dropped": [one.id for one in found]})
         return
     for one in found:
-        typer.echo(f"letter/{one.id} dropped")
+        echo(f"letter/{one.id} dropped")
     if not found:
         say(ctx, "No dead letters.")
 
@@ -164,7 +165,7 @@ def _print_results(ctx: typer.Context, told: Sequence[_Result], output: Output, 
         print_json({"dryRun": dry_run, "letters": letters})
         return
     for id, result, reason in told:
-        typer.echo(f"letter/{id} {result}{f': {reason}' if reason else ''}{' (dry run)' if dry_run else ''}")
+        echo(f"letter/{id} {result}{f': {reason}' if reason else ''}{' (dry run)' if dry_run else ''}")
     if not told:
         say(ctx, "No dead letters.")
     elif not dry_run and any(result == "wanted" for _, result, _ in told):

@@ -13,6 +13,7 @@ from knoll.families import FAMILIES, check_family, find_family
 from knoll.models import Model, parse_model
 from knoll.names import is_in_bucket
 from knoll.ports import Document
+from knoll.quoting import escaped
 
 __all__ = ["Declared", "read_declared"]
 
@@ -52,7 +53,7 @@ def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
 
 def _documents(path: str) -> Iterator[tuple[str, Document]]:
     text = _text(path)
-    name = "stdin" if path == "-" else path
+    name = "stdin" if path == "-" else escaped(path)
     found = read_yaml(text, name)
     for number, document in enumerate(found, 1):
         yield (name if len(found) == 1 else f"{name}, document {number}"), document.value

@@ -9,6 +9,7 @@ import typer
 from knoll.cli.arguments import EventTypeOption
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption
+from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json
 from knoll.errors import KnollError
 
@@ -53,7 +54,7 @@ def events(
         if output is Output.json:
             print_json(event_to_json(event))
         else:
-            typer.echo(_line(event))
+            echo(_line(event))
 
 
 def _stream(read: "ReadEvents", is_wanted: "EventFilter", limit: int, every: float) -> "Iterator[Event]":

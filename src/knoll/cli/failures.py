@@ -6,11 +6,11 @@ object, also for an error.
 
 import errno
 import json
-
-import typer
+import re
 
 from knoll.cli.grammar import spoken
-from knoll.errors import KnollError, NotFound
+from knoll.cli.output import echo
+from knoll.errors import InvalidModel, KnollError, NotFound
 
 __all__ = [
     "FAILURE",
@@ -59,8 +59,15 @@ def report(error: KnollError, program: str, *, as_json: bool) -> None:
     """Print what is wrong, why, and which command of `program` helps on stderr; with `as_json` also as an
     object on stdout."""
     message, fix = spoken(program, str(error)), spoken(program, error.fix)
-    typer.echo(f"Error: {message}", err=True)
+    first, *more = _lines(error, message)
+    echo(f"Error: {first}", *more, err=True)
     if fix:
-        typer.echo(f"Fix: {fix}", err=True)
+        echo(f"Fix: {fix}", err=True)
     if as_json:
-        typer.echo(json.dumps({"error": {"code": type(error).__name__, "message": message, "fix": fix}}))
+        echo(json.dumps({"error": {"code": type(error).__name__, "message": message, "fix": fix}}))
+
+
+def _lines(error: KnollError, message: str) -> list[str]:
+    """The lines of a message: a Model has one for each fault, and other errors indent them. Any other line
+    break comes from a stranger."""
+    return message.split("\n") if isinstance(error, InvalidModel) else re.split(r"\n(?=  )", message)

@@ -7,6 +7,7 @@ import typer
 
 from knoll.cli.completion import complete_runs
 from knoll.cli.options import Output, OutputOption
+from knoll.cli.output import multiline
 from knoll.cli.session import platform_of, print_json
 from knoll.errors import NotFound
 
@@ -53,7 +54,7 @@ def logs(
         )
     texts = found.follow(lambda: read_run(platform, id).is_over) if follow else (text for _, text in read)
     for text in texts:
-        sys.stdout.write(text)
+        sys.stdout.write(multiline(text))
         sys.stdout.flush()
 
 

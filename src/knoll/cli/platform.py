@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from knoll.cli.options import HomeOption, Output, OutputOption, PortOption
+from knoll.cli.output import echo
 from knoll.cli.session import laptop_settings_of, output_of, print_json, stdout
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def up(
 
     laptop.run(settings, ready)
     if output_of(ctx) is Output.table:
-        typer.echo(f"knoll has stopped; everything is kept in {settings.home}")
+        echo(f"knoll has stopped; everything is kept in {settings.home}")
 
 
 def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001
@@ -72,7 +73,7 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
     else:
         typer.echo(f"unset {' '.join(_ELSEWHERE)}")
         for name, value in found.items():
-            typer.echo(f"export {name}={shlex.quote(value)}")
+            echo(f"export {name}={shlex.quote(value)}")
 
 
 def variables(settings: "Settings") -> dict[str, str]:

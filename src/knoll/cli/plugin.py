@@ -12,6 +12,7 @@ import typer
 from knoll.cli.app import GROUPS, VERBS
 from knoll.cli.grammar import PLUGIN
 from knoll.cli.options import ContextOption, KubeconfigOption, NamespaceOption
+from knoll.cli.output import echo
 from knoll.cli.root import add_verbs, new_root, print_version
 
 __all__ = ["app", "main"]
@@ -51,7 +52,7 @@ add_verbs(app, PLUGIN, VERBS, GROUPS)
 @app.command(hidden=True)
 def manifest() -> None:
     """Tell kn about this plugin: it neither takes nor gives data that plugins share."""
-    typer.echo(json.dumps({"hasManifest": True, "producesKeys": [], "consumesKeys": []}))
+    echo(json.dumps({"hasManifest": True, "producesKeys": [], "consumesKeys": []}))
 
 
 def main() -> None:

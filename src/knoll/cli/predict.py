@@ -11,6 +11,7 @@ import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
+from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
 
@@ -131,7 +132,7 @@ def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> Non
         for prediction in predictions:
             stdout().print(picture_of(prediction))
     else:
-        typer.echo(f"Saved {out}")
+        echo(f"Saved {out}")
     cold = ", cold start" if answer.seconds > _COLD else ""
     errors_out().print(f"{model} {answer.version} answered in {answer.seconds:.3f} s{cold}")
 

@@ -28,10 +28,13 @@ def status(
     Example: knoll rollout status digits -w --timeout 600
 
     -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back or rejected, 3
-    if time ran out. A line "Waiting" (`waiting` in JSON) says what the next rollout waits for: a version that
-    was not tried yet, a run or, before the first version, data. If it is missing, no rollout is expected.
+    if time ran out. A line "Waiting" (`waiting` in JSON) says what the rollout waits for, and what ends the
+    wait. Without a rollout it says what the next one waits for: a version that was not tried yet, a run or,
+    before the first version, data. If it is missing, no rollout is expected.
+
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
-    replayed}, waiting, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
+    replayed}, waiting, wait: {for, have, need, since, until, ends}, records: [...]}. Next:
+    knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.rollouts import rollout_picture
     from knoll.views.rollouts import read_rollout, rollout_document

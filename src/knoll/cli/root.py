@@ -4,7 +4,9 @@ Errors that knoll raises on purpose, and files that cannot be read or written, a
 else. Any other error is a fault of knoll and keeps its traceback.
 """
 
+import errno
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +15,11 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
+from knoll.cli.failures import FAILURE
 from knoll.cli.grammar import PROGRAM, RENAMED, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.options import Output
+from knoll.cli.output import OutputLost, echo, guarded_output
 from knoll.cli.session import output_of, program_of
 from knoll.errors import KnollError
 
@@ -34,6 +38,15 @@ class Verb:
 
 
 class _Root(TyperGroup):
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            with guarded_output():
+                return super().main(*args, **options)
+        except OutputLost as error:
+            if error.errno != errno.EPIPE:
+                echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
+            sys.exit(FAILURE)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, flags_first(args))
 
@@ -42,6 +55,8 @@ class _Root(TyperGroup):
 
         try:
             return super().invoke(ctx)
+        except OutputLost:
+            raise
         except (KnollError, OSError) as error:
             told = of_the_disk(error) if isinstance(error, OSError) else error
             if told is None:
@@ -99,5 +114,5 @@ def _add(place: typer.Typer, verb: Verb, name: str, program: str, *, is_hidden: 
 def print_version(wanted: bool) -> None:
     """Callback of --version."""
     if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
+        echo(f"{PROGRAM} {__version__}")
         raise typer.Exit

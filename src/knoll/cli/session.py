@@ -5,10 +5,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 
 from knoll.cli.grammar import PLUGIN, spoken
 from knoll.cli.options import Output
+from knoll.cli.output import TextConsole, echo
 from knoll.errors import KnollError
 
 if TYPE_CHECKING:
@@ -74,16 +74,14 @@ def output_of(ctx: typer.Context) -> Output:
     return Output(ctx.meta.get("knoll.output", Output.table))
 
 
-def stdout() -> Console:
+def stdout() -> TextConsole:
     """The console for results. It obeys NO_COLOR, and gives wide lines to a pipe."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, emoji=False, markup=False)
+    return TextConsole(width=None if sys.stdout.isatty() else _WIDE)
 
 
-def errors_out() -> Console:
+def errors_out() -> TextConsole:
     """The console for warnings, questions and progress, on stderr."""
-    return Console(
-        stderr=True, width=None if sys.stderr.isatty() else _WIDE, highlight=False, emoji=False, markup=False
-    )
+    return TextConsole(stderr=True, width=None if sys.stderr.isatty() else _WIDE)
 
 
 def say(ctx: typer.Context, text: str) -> None:
@@ -93,4 +91,4 @@ def say(ctx: typer.Context, text: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print a JSON document on one line, so that a stream of them can be read line by line."""
-    typer.echo(json.dumps(document, default=str))
+    echo(json.dumps(document, default=str))

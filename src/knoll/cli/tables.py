@@ -8,6 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from knoll.quoting import escaped
+
 __all__ = ["STYLES", "PlainTable", "plain_table"]
 
 STYLES = {
@@ -87,4 +89,4 @@ class PlainTable:
 
 def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> PlainTable:
     """The table of these rows, each with a cell for every heading."""
-    return PlainTable(headings, list(rows))
+    return PlainTable(headings, [tuple(map(escaped, row)) for row in rows])

@@ -8,6 +8,7 @@ import typer
 from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
 from knoll.cli.options import Output, OutputOption, YesOption
+from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json, program_of
 from knoll.quantities import counted
 from knoll.views.units import size
@@ -66,9 +67,9 @@ def upload(
 
 
 def _confirm(plan: "Plan") -> None:
-    shown = "\n".join(f"  {uri}" for uri in plan.stale[:5])
-    more = f"\n  and {len(plan.stale) - 5} more" if len(plan.stale) > 5 else ""
-    typer.echo(f"--replace deletes {counted(len(plan.stale), 'object')}:\n{shown}{more}", err=True)
+    more = [f"  and {len(plan.stale) - 5} more"] if len(plan.stale) > 5 else []
+    shown = (f"  {uri}" for uri in plan.stale[:5])
+    echo(f"--replace deletes {counted(len(plan.stale), 'object')}:", *shown, *more, err=True)
     typer.confirm("Delete them?", abort=True, err=True)
 
 
@@ -85,17 +86,15 @@ def _document(model: "Model", plan: "Plan", *, dry_run: bool) -> dict[str, Any]:
 def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
     if dry_run:
         for item in plan.items:
-            typer.echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
+            echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
         for uri in plan.stale:
-            typer.echo(f"would delete {uri}")
+            echo(f"would delete {uri}")
         return
     from knoll.models.units import as_duration
 
     quiet = as_duration(model.dataset.landed.quiet)
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
-    typer.echo(
-        f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}."
-    )
+    echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
     consequence = {
         "marker": "The marker is written, so the data has landed. If it is new, training starts at once.",
         "manifest": f"The manifest {model.dataset.landed.manifest} is written. The data has landed "
@@ -103,4 +102,4 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
         "quiet": f"Training starts when no object was written for {quiet}.",
         "object": "Each new file is a dataset of its own, and gets a training of its own.",
     }
-    typer.echo(f"{consequence[model.dataset.landed.when]}\n{then}")
+    echo(consequence[model.dataset.landed.when], then)

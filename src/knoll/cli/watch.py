@@ -14,6 +14,7 @@ from rich.live import Live
 
 from knoll.cli.failures import TimedOut
 from knoll.cli.options import Output
+from knoll.cli.output import echo
 from knoll.cli.session import print_json, stdout
 
 __all__ = ["Frame", "watch"]
@@ -73,7 +74,8 @@ def _line_printer() -> Callable[[Frame], None]:
         for line in frame.lines:
             if line not in printed:
                 printed.add(line)
-                print(line, flush=True)
+                echo(line)
+                sys.stdout.flush()
 
     return show
 

@@ -119,10 +119,10 @@ class Child:
 
 
 def last_lines(log: Path, count: int = 20) -> str:
-    """The end of a log, for error messages; "" if there is no log."""
+    """The end of a log, indented for error messages; "" if there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16384))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+            return "\n  ".join(file.read().decode(errors="replace").splitlines()[-count:])
     except OSError:
         return ""

@@ -99,7 +99,7 @@ class SeaweedFS:
                 self.stop()
                 what = f"is not ready after {timeout:g} s" if code is None else f"ended with exit code {code}"
                 raise Unavailable(
-                    f"SeaweedFS {what}; its log ends so:\n{last_lines(self._child.log)}",
+                    f"SeaweedFS {what}; its log ends so:\n  {last_lines(self._child.log)}",
                     fix=f"read {self._child.log}",
                 )
             self._child.wait(0.03)

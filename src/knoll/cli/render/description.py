@@ -8,6 +8,7 @@ from rich.table import Table
 from knoll.cli.render.models import data_words
 from knoll.cli.render.runs import run_line
 from knoll.cli.tables import plain_table
+from knoll.quoting import escaped
 from knoll.views.description import Description
 from knoll.views.models import Condition
 from knoll.views.revisions import RevisionView
@@ -23,7 +24,7 @@ def description_picture(found: Description, now: datetime) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     for name, fact in _facts(found, now):
         if fact:
-            facts.add_row(f"{name}:", fact)
+            facts.add_row(f"{name}:", escaped(fact))
     parts: list[RenderableType] = [facts]
     if found.revisions:
         headings = ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY")

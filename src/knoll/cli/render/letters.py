@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from knoll.cli.output import multiline
 from knoll.cli.tables import PlainTable, plain_table
 from knoll.dead_letters.letters import Death
+from knoll.quoting import escaped
 from knoll.views.letters import Happening, LetterView, history_of, letter_document, whole_document
 from knoll.views.units import age
 
@@ -30,7 +32,7 @@ def letter_picture(view: LetterView, now: datetime) -> RenderableType:
     facts = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 0, 0))
     for name in ("letter", "state", "type", "subject", "source", "id"):
         if told[name]:
-            facts.add_row(Text(f"{name.capitalize()}:"), Text(told[name]))
+            facts.add_row(Text(f"{name.capitalize()}:"), Text(escaped(told[name])))
     rows = (_history_row(one, now) for one in history_of(view))
     return Group(facts, "", plain_table(("AGE", "WHAT", "WHY"), rows), "", Text(_content(view)))
 
@@ -51,7 +53,7 @@ def _history_row(one: Happening, now: datetime) -> tuple[str, str, str]:
 
 def _death_words(death: Death) -> str:
     said = " ".join(one for one in (death.destination, death.code) if one)
-    reason = _printable(" ".join(death.reason.split()))
+    reason = " ".join(death.reason.split())
     short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
     return ": ".join(one for one in (said, short) if one)
 
@@ -60,11 +62,6 @@ def _content(view: LetterView) -> str:
     """The event as JSON, or the headers and the body."""
     death = view.last
     if death.event is not None:
-        return _printable(json.dumps(whole_document(view)["event"], indent=2, ensure_ascii=False))
+        return multiline(json.dumps(whole_document(view)["event"], indent=2, ensure_ascii=False))
     lines = [f"{name}: {value}" for name, value in death.headers.items()]
-    return _printable("\n".join([*lines, "", death.body.decode(errors="backslashreplace")]))
-
-
-def _printable(text: str) -> str:
-    """The text without control characters: anybody may have sent it, and it must not move the cursor."""
-    return "".join(one if one.isprintable() or one in "\n\t" else f"\\x{ord(one):02x}" for one in text)
+    return multiline("\n".join([*lines, "", death.body.decode(errors="backslashreplace")]))

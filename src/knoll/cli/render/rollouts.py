@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from knoll.cli.tables import plain_table
+from knoll.quoting import escaped
 from knoll.records.rollout import RolloutStep
 from knoll.views.rollouts import RolloutView
 
@@ -31,11 +32,11 @@ def rollout_picture(view: RolloutView) -> RenderableType:
     """The rollout for a terminal: the version on trial, its traffic and evidence, and every verdict so
     far."""
     if not view.steps:
-        return Text(f"No rollout yet. {view.waiting}".strip())
+        return Text(escaped(f"No rollout yet. {view.waiting}".strip()))
     facts = Table.grid(padding=(0, 2))
     for name, fact in _facts(view):
         if fact:
-            facts.add_row(name, fact)
+            facts.add_row(name, escaped(fact) if isinstance(fact, str) else fact)
     rows = ((one.at[11:19], one.action, f"{one.percent} %", one.reason) for one in view.steps)
     return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
 
@@ -54,5 +55,5 @@ def _facts(view: RolloutView) -> list[tuple[str, RenderableType]]:
             "Evidence",
             f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed",
         ),
-        ("Next", view.waiting),
+        ("Waiting" if view.wait else "Next", view.waiting),
     ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 
 from knoll.cli.tables import plain_table
+from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.runs import RunsView
 from knoll.views.units import age, duration, numbers
@@ -36,7 +37,7 @@ def runs_lines(view: RunsView) -> tuple[str, ...]:
 def runs_picture(view: RunsView, now: datetime) -> RenderableType:
     """The runs for a terminal, and under them what is still to come."""
     table = plain_table(RUN_HEADINGS, (run_row(one, now) for one in view.runs))
-    return Group(table if view.runs else "No runs yet.", *_waiting_lines(view))
+    return Group(table if view.runs else "No runs yet.", *map(escaped, _waiting_lines(view)))
 
 
 def _waiting_lines(view: RunsView) -> list[str]:

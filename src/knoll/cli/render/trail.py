@@ -7,6 +7,7 @@ from rich.tree import Tree
 
 from knoll.cli.render.rollouts import step_line
 from knoll.quantities import counted
+from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.trail import Trail
 from knoll.views.units import duration, numbers, seconds_between, short_digest, size
@@ -19,17 +20,16 @@ def trail_tree(trail: Trail) -> Tree:
     """Event, data, run, gate, version and rollout steps, one under the other."""
     version = trail.version.manifest.version if trail.version else "(no version)"
     tree = Tree(Text(f"{trail.model} {version}", style="bold"))
-    tree.add(_event_line(trail.run.run.cause))
-    tree.add(_data_line(trail))
-    tree.add(_run_line(trail.run))
+    for line in (_event_line(trail.run.run.cause), _data_line(trail), _run_line(trail.run)):
+        tree.add(escaped(line))
     if trail.gate:
-        tree.add(_gate_line(trail))
+        tree.add(escaped(_gate_line(trail)))
     if trail.version:
-        tree.add(_version_line(trail.version))
+        tree.add(escaped(_version_line(trail.version)))
     if trail.steps:
         steps = tree.add("rollout")
         for step in trail.steps:
-            steps.add(f"{step.at[11:19]} {step_line(step)}")
+            steps.add(escaped(f"{step.at[11:19]} {step_line(step)}"))
     return tree
 
 

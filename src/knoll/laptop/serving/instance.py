@@ -168,7 +168,7 @@ class Instance:
         return _Running(child, f"http://127.0.0.1:{port}", _now())
 
     async def _give_up(self, running: _Running, code: int | None) -> Failure:
-        last = last_lines(self.command.log).strip().rpartition("\n")[2]
+        last = last_lines(self.command.log).strip().rpartition("\n")[2].strip()
         self._count_crash(running, code)
         if code is not None:
             return Failure(last or f"ended with exit code {code}", code)
