@@ -14,6 +14,7 @@ from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model
 from knoll.views.revisions import read_revisions
 from knoll.views.run import read_run
+from knoll.views.waits import Wait, rollout_wait, wait_document
 
 __all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
 
@@ -26,7 +27,8 @@ class RolloutView:
     """The newest rollout of a model.
 
     `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
-    "" when nothing serves. `waiting` says what the next rollout waits for; "" when none is expected.
+    "" when nothing serves. `wait` is what the rollout in progress waits for. `waiting` says it in words;
+    without one it says what the next rollout waits for, and "" when none is expected.
     """
 
     model: ModelView
@@ -36,6 +38,7 @@ class RolloutView:
     step: int
     evidence: Mapping[str, int]
     steps: Sequence[RolloutStep]
+    wait: Wait | None
     waiting: str
 
     @property
@@ -58,6 +61,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
     receiver, percent = _traffic_of(platform, view)
     slot = (view.document.get("status") or {}).get("rollout") or {}
     counts = slot.get("evidence") or {}
+    wait = _wait(view)
     return RolloutView(
         view,
         version,
@@ -66,7 +70,8 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         step=slot.get("step", 0),
         evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed")},
         steps=[one for one in steps if one.version == version],
-        waiting=_waiting_words(platform, view),
+        wait=wait,
+        waiting=wait.words if wait else _waiting_words(platform, view),
     )
 
 
@@ -92,6 +97,7 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "percentTo": view.receiver,
         "evidence": dict(view.evidence),
         "waiting": view.waiting,
+        "wait": wait_document(view.wait),
         "records": [one.fields() for one in view.steps],
     }
 
@@ -105,6 +111,11 @@ def _traffic_of(platform: Platform, view: ModelView) -> tuple[str, int]:
         return "", 0
     revisions = read_revisions(platform, view)
     return view.candidate, sum(one.percent for one in revisions if one.version == view.candidate)
+
+
+def _wait(view: ModelView) -> Wait | None:
+    slot = slot_from_status(view.document.get("status") or {})
+    return next((rollout_wait(slot, one.rollout) for one in readable_models([view.document])), None)
 
 
 def _waiting_words(platform: Platform, view: ModelView) -> str:

@@ -1,0 +1,54 @@
+"""Each wait of a rollout says what for, how much there is, since when, and what ends it."""
+
+import pytest
+
+from knoll.models import RolloutSpec
+from knoll.rollout.slot import Counts, Evidence, Slot
+from knoll.views.waits import rollout_wait, wait_document
+
+SINCE, SEEN = "2026-01-01T10:00:00+00:00", "2026-01-01T10:00:05+00:00"
+TRIAL = Slot(champion="v000001", candidate="v000002", percent=50, since=SINCE, phase="Canary", seen=SEEN)
+POLICY = RolloutSpec.model_validate(
+    {"idle": "hold", "minRequests": 5, "bake": "90s", "progressDeadline": "2m"}
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "until"),
+    [
+        ({}, "0 of 5 requests at 50 %; idle: hold waits for traffic", ""),
+        ({"seen": ""}, "50 % of the traffic to reach v000002", ""),
+        (
+            {"phase": "Deploying"},
+            "v000002 to load, verify and answer its warm-up; at 10:02:00 v000002 is rolled back",
+            "2026-01-01T10:02:00+00:00",
+        ),
+        (
+            {"phase": "Baking"},
+            "the bake at 100 %; at 10:01:30 v000002 becomes the champion",
+            "2026-01-01T10:01:30+00:00",
+        ),
+        (
+            {"phase": "RollingBack"},
+            "v000001 to be ready again; at 10:02:00 its server is asked for again",
+            "2026-01-01T10:02:00+00:00",
+        ),
+    ],
+)
+def test_a_rollout_says_what_it_waits_for(changes: dict[str, str], words: str, until: str) -> None:
+    wait = rollout_wait(Slot(**{**vars(TRIAL), **changes}), POLICY)
+    assert wait is not None
+    assert (wait.words, wait.until) == (words, until)
+
+
+def test_requests_are_counted_against_their_bound() -> None:
+    slot = Slot(**{**vars(TRIAL), "evidence": Evidence(Counts(7, 0, 0, 3))})
+    assert wait_document(rollout_wait(slot, POLICY)) == {
+        "for": "3 of 5 requests at 50 %",
+        "have": 3,
+        "need": 5,
+        "since": SEEN,
+        "until": "",
+        "ends": "idle: hold waits for traffic",
+    }
+    assert rollout_wait(Slot(), POLICY) is None
