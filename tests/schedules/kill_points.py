@@ -16,7 +16,7 @@ from schedules.world import Saved, World
 
 __all__ = ["STORIES", "STRIKES", "Found", "Passage"]
 
-STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects")
+STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects", "deleted")
 STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
 _MOST_STEPS = 400
 Faults = tuple[tuple[int, Kind], ...]
@@ -59,7 +59,8 @@ class Passage:
     Of the stories, `first` is that of a first version, `second` that of one that replaces a champion,
     `broken` that of one that cannot be served; in `queued` and `replaced` the Job of older data is live when
     newer data comes, and in `failed` it has just failed for good; in `objects` each object is a dataset, and
-    the newer one is heard of first.
+    the newer one is heard of first; in `deleted` the Model is deleted and applied again with another config
+    while one run trains and one waits.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool, strikes: Sequence[Kind] = STRIKES) -> None:
@@ -78,15 +79,21 @@ class Passage:
             _ = self._world.settle(deaf=False) if story in ("second", "broken") else self._world.tick()
         if story == "failed":
             self._world.cut(*self._world.live_jobs())
-        self._upload(b"broken-2" if story == "broken" else b"good-2")
+        if story == "deleted":
+            self._upload(b"good-2", "1")
+            self._world.tick()
+            self._world.delete("digits")
+            self._world.declare("digits", 2)
+        else:
+            self._upload(b"broken-2" if story == "broken" else b"good-2")
         if story == "objects":
             self._world.feed.reverse()
         self._good: set[int] = set()
         self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
         self._start = self._moment(Place(written=self._world.written))
 
-    def _upload(self, body: bytes) -> None:
-        self._world.write("digits", "0", body)
+    def _upload(self, body: bytes, name: str = "0") -> None:
+        self._world.write("digits", name, body)
         self._world.mark("digits")
 
     def calls(self) -> list[str]:

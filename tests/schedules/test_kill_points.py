@@ -5,11 +5,14 @@ change nothing in the end.
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from schedules.kill_points import STORIES, STRIKES, Passage
 from schedules.memory import repeatable
+
+_LONG = ("queued", "deleted")
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +21,10 @@ def _played() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("forgets_crashed", [True, False])
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize(
+    ("story", "forgets_crashed"),
+    [(story, forgets) for story, forgets in product(STORIES, (True, False)) if forgets or story not in _LONG],
+)
 def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_crashed: bool) -> None:
     """Whether the event of a function that was killed comes again, or never."""
     passage = Passage(story, forgets_crashed=forgets_crashed)
