@@ -15,6 +15,7 @@ from knoll.errors import Rejected
 __all__ = [
     "MODEL_NAME",
     "RUN_ID",
+    "VERSION_NAME",
     "config_digest",
     "digest",
     "is_in_bucket",
@@ -28,7 +29,7 @@ __all__ = [
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
-_VERSION_NAME = re.compile(r"v(\d{6,})")
+VERSION_NAME = re.compile(r"v(?:[0-9]{6}|[1-9][0-9]{6,11})")  # as `version_name` writes it
 
 
 def digest(parts: Iterable[str | bytes]) -> str:
@@ -69,10 +70,9 @@ def version_name(number: int) -> str:
 
 def version_number(name: str) -> int:
     """ "v000007" -> 7. Raises Rejected for any other form."""
-    match = _VERSION_NAME.fullmatch(name)
-    if not match:
+    if not VERSION_NAME.fullmatch(name):
         raise Rejected(f"{name!r} is not a version such as v000001", fix="knoll versions MODEL lists them")
-    return int(match[1])
+    return int(name[1:])
 
 
 def is_in_bucket(uri: str, bucket: str) -> bool:

@@ -11,6 +11,7 @@ from knoll.cli import (
     describe,
     dlq,
     dlq_change,
+    doctor,
     events,
     gc,
     logs,
@@ -58,6 +59,7 @@ VERBS = (
     Verb("dlq replay", dlq_change.replay, _LOOK),
     Verb("dlq drop", dlq_change.drop, _LOOK),
     Verb("why", why.why, _LOOK),
+    Verb("doctor", doctor.doctor, _LOOK),
     Verb("predict", predict.predict, _USE),
 )
 

@@ -10,7 +10,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, overwrite, reader
 
-__all__ = ["Checksums", "checksums_uri", "find_checksums", "write_checksums"]
+__all__ = ["Checksums", "checksums_uri", "find_checksums", "load_checksums", "write_checksums"]
 
 Checksums = Mapping[tuple[str, str], str]  # by URI and etag
 
@@ -26,7 +26,7 @@ class _Stored(Record):
 _read = reader(_Stored, "record of checksums")
 
 
-def _load(body: bytes) -> _Stored:
+def load_checksums(body: bytes) -> _Stored:
     """Read the record; knoll 0.1 wrote the list alone."""
     return _read(b'{"sha256": %s}' % body if body.lstrip().startswith(b"[") else body)
 
@@ -39,7 +39,7 @@ def checksums_uri(root: str, model: str) -> str:
 def find_checksums(model: str, bucket: Bucket) -> Checksums:
     """What is known. If the record cannot be read, nothing is: then the data is read again."""
     try:
-        found = find(checksums_uri(bucket.root, model), _load, bucket)
+        found = find(checksums_uri(bucket.root, model), load_checksums, bucket)
         return {(uri, etag): sha256 for uri, etag, sha256 in found.sha256} if found else {}
     except (Rejected, ValueError):
         return {}

@@ -9,7 +9,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, overwrite, reader
 
-__all__ = ["Probe", "find_probe", "probe_uri", "probes_uri", "write_probe"]
+__all__ = ["Probe", "find_probe", "load_probe", "probe_uri", "probes_uri", "write_probe"]
 
 ATOMIC, CHECKED = "atomic", "check, then write"
 
@@ -33,7 +33,7 @@ class Probe(Record):
         return self.conditionalWrites == ATOMIC
 
 
-_load = reader(Probe, "record of a probe")
+load_probe = reader(Probe, "record of a probe")
 
 
 def probe_uri(root: str) -> str:
@@ -49,7 +49,7 @@ def probes_uri(root: str) -> str:
 def find_probe(bucket: Bucket) -> Probe | None:
     """What was found; None if there was no probe, or if the record cannot be read."""
     try:
-        return find(probe_uri(bucket.root), _load, bucket)
+        return find(probe_uri(bucket.root), load_probe, bucket)
     except Rejected:
         return None
 

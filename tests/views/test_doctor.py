@@ -1,0 +1,67 @@
+"""`knoll doctor` names what is wrong, with what helps."""
+
+import pytest
+
+from knoll.adapters.memory.platform import memory_platform
+from knoll.errors import StoreUnavailable
+from knoll.ports import Platform
+from knoll.records.strays import model_of_key
+from knoll.views.doctor import Check, examine
+from records.kinds import ROOT, golden_bucket
+
+RUN = "digits-0123456789abcdef0123"
+STRAYS = {
+    f"runs/{RUN}.json": b"",
+    f"runs/{RUN}.json.bak": b"{}",
+    "runs/": b"",
+    f"outcomes/{RUN}.json": b"[1]",
+    "claims/digits/v000001x": b"{}",
+    "claims/digits/v000001": b"x",
+    "claims/digits/v0000001": RUN.encode(),
+    "models/digits/../v000001/manifest.json": b"{}",
+    "models/digits/v000002/manifest.json": b"[" * 100_000,
+    "models/digits/v000002/a\nb": b"",
+    "rollouts/digits/V000001/000001.json": b"{}",
+    "inbox/notes.txt": b"",
+    "probe.json": b"null",
+    "backup/all.tar": b"",
+    ".DS_Store": b"",
+}
+
+
+@pytest.fixture
+def platform() -> Platform:
+    return memory_platform()
+
+
+@pytest.mark.parametrize("key", STRAYS, ids=repr)
+def test_a_stray_object_is_named_with_its_place(key: str, platform: Platform) -> None:
+    platform.store.put(f"{platform.settings.model_root}/{key}", STRAYS[key])
+    (found,) = examine(platform)
+    assert found.place == f"{platform.settings.model_root}/{key}".replace("\n", "\\x0a")
+    assert found.what
+    assert found.fix
+
+
+@pytest.mark.parametrize("release", ["knoll-0.1", "knoll-0.2"])
+def test_nothing_that_a_release_has_written_is_a_stray(release: str, platform: Platform) -> None:
+    bucket = golden_bucket(release)
+    for one in bucket.store.list(f"{ROOT}/"):
+        key = one.uri.removeprefix(ROOT)
+        platform.store.put(platform.settings.model_root + key, bucket.store.get(one.uri))
+    odd = {f"{platform.settings.model_root}/runs/flowers-0123456789abcdef0123.json"}  # says digits
+    assert {one.place for one in examine(platform)} == odd
+
+
+def test_a_stray_is_told_of_the_model_in_whose_place_it_lies() -> None:
+    assert model_of_key("claims/digits/.DS_Store") == "digits"
+    assert model_of_key(f"runs/{RUN}.json.bak") == "digits"
+    assert model_of_key("backup/all.tar") == ""
+
+
+def test_a_check_that_cannot_look_is_a_finding(platform: Platform) -> None:
+    def fail(_: Platform) -> list[object]:
+        raise StoreUnavailable("no answer", fix="start it")
+
+    (found,) = examine(platform, [Check("the store", fail)])  # type: ignore[arg-type]
+    assert (found.place, found.fix) == ("the store", "start it")
