@@ -12,15 +12,24 @@ from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
-__all__ = ["ARCHIVE", "Layout", "find_layout", "is_archive", "listed"]
+__all__ = ["Form", "Layout", "fault_of", "find_layout", "is_archive", "is_picture", "listed"]
 
-ARCHIVE = ".zip"
+_ARCHIVE = ".zip"
+_PICTURES = (".png", ".jpg", ".jpeg")
 
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
 _LISTED = 5
 _RULE = "keep the files of each class in one folder, <class>/<name>.png"
 _Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a family makes of keys: whether it takes pictures alone, and whether folders are classes."""
+
+    takes_pictures: bool = False
+    has_classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,29 @@ class Layout:
     splits: tuple[str, ...] = field(default=())
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file of this name is read as a picture."""
+    return name.lower().endswith(_PICTURES)
+
+
+def fault_of(keys: Iterable[str], form: Form) -> str:
+    """Why a run would be rejected for the names of its files alone, without those of archives; "" if it would
+    not."""
+    seen = [key for key in keys if not is_archive(key)]
+    others = [key for key in seen if not is_picture(key)] if form.takes_pictures else []
+    if others:
+        return f"{listed(others)}: only .png, .jpg and .jpeg are pictures"
+    try:
+        if form.has_classes:
+            find_layout(seen)
+    except InvalidData as error:
+        return f"{error}; {error.fix}"
+    return ""
+
+
 def is_archive(name: str) -> bool:
     """Whether a file of this name is read as a folder."""
-    return name.lower().endswith(ARCHIVE)
+    return name.lower().endswith(_ARCHIVE)
 
 
 def find_layout(keys: Iterable[str]) -> Layout:

@@ -7,6 +7,7 @@ import typer
 
 from knoll.cli import (
     apply,
+    data,
     demo,
     describe,
     dlq,
@@ -50,6 +51,7 @@ VERBS = (
     Verb("runs", runs.runs, _LOOK),
     Verb("runs logs", logs.logs, _LOOK),
     Verb("models", models.models, _LOOK),
+    Verb("data", data.data, _LOOK),
     Verb("describe", describe.describe, _LOOK),
     Verb("versions", models.versions, _LOOK),
     Verb("rollout status", rollout.status, _LOOK),

@@ -7,17 +7,28 @@ without torch.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from knoll.data_layout import Form
 from knoll.errors import InvalidModel
 
 if TYPE_CHECKING:
     from knoll.families.base import Family
 
-__all__ = ["FAMILIES", "check_family", "find_family"]
+__all__ = ["FAMILIES", "check_family", "find_family", "form_of"]
 
 FAMILIES = {
     "image-classifier": "knoll.families.image:ImageClassifier",
     "dcgan": "knoll.families.dcgan:Dcgan",
 }
+
+_FORMS = {
+    "image-classifier": Form(takes_pictures=True, has_classes=True),
+    "dcgan": Form(takes_pictures=True),
+}
+
+
+def form_of(name: str) -> Form:
+    """What the family of that name makes of keys, so that data can be checked without torch."""
+    return _FORMS.get(name, Form())
 
 
 def find_family(name: str) -> "Family[Any]":

@@ -9,7 +9,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from knoll.codecs.raster import read_raster, survey_raster
 from knoll.data_files import why_skipped
+from knoll.data_layout import is_picture
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.quoting import escaped
 
@@ -34,7 +34,6 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-_SUFFIXES = {".png", ".jpg", ".jpeg"}
 _NAMED_FAULTS = 10
 _TYPICAL = 500  # pictures
 
@@ -59,13 +58,7 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
     Raises InvalidData that names files of other kinds.
     """
     visible = sorted(key for key in keys if why_skipped(key) is None)
-    _raise_faults(
-        [
-            f"{escaped(key)} is not a picture"
-            for key in visible
-            if PurePosixPath(key).suffix.lower() not in _SUFFIXES
-        ]
-    )
+    _raise_faults([f"{escaped(key)} is not a picture" for key in visible if not is_picture(key)])
     return visible
 
 

@@ -1,0 +1,32 @@
+"""The data of a model in a table, and lines below it."""
+
+from knoll.data_files import skipped_words
+from knoll.quantities import counted
+from knoll.quoting import escaped
+from knoll.views.data import DataView, Group
+from knoll.views.units import size
+
+__all__ = ["DATA_HEADINGS", "data_lines", "data_row"]
+
+DATA_HEADINGS = ("NAME", "FILES", "SIZE", "HELD-OUT")
+
+
+def data_row(group: Group) -> tuple[str, ...]:
+    """The cells under DATA_HEADINGS. What is held out is known only if the data has splits."""
+    return (escaped(group.name), str(group.files), size(group.bytes), str(group.held_out or ""))
+
+
+def data_lines(found: DataView) -> list[str]:
+    """What the table does not say."""
+    files, bytes = sum(one.files for one in found.groups), sum(one.bytes for one in found.groups)
+    lines = [f"{counted(files, 'file')}, {size(bytes)}, in {found.uri}"]
+    if found.archives.files:
+        lines.append(
+            f"{counted(found.archives.files, 'archive')}, {size(found.archives.bytes)}; the log of a run "
+            "says what is in them"
+        )
+    lines += skipped_words(found.skipped)
+    if found.fault:
+        lines.append(f"A run would be rejected: {found.fault}")
+    state = ": ".join(part for part in (found.model.data_state, found.model.data_reason) if part)
+    return [*lines, f"State: {escaped(state)}"] if state else lines
