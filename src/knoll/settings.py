@@ -114,6 +114,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PORT"),
         description="port of a predictor; Knative sets it",
     )
+    body_memory: int = Field(
+        default=128 * 2**20,
+        ge=32 * 2**20,
+        description="bytes of request bodies that a predictor, or the laptop's gateway, holds at once; "
+        "further requests get 503",
+    )
     revision: str = Field(
         default="",
         validation_alias=AliasChoices("K_REVISION", "KNOLL_REVISION"),

@@ -94,6 +94,14 @@ def generator() -> Recipe:
     return Recipe("art", GENERATOR, graph_of(nodes, GENERATOR, constants), ({"latent": [0.5, -1.0, 0.25]},))
 
 
+@pytest.fixture(scope="session")
+def roots() -> Recipe:
+    """Square roots of two numbers: NaN for a negative one."""
+    signature = Signature((Tensor("x", "FP32", (-1, 2)),), (Tensor("y", "FP32", (-1, 2)),))
+    graph = graph_of([helper.make_node("Sqrt", ["x"], ["y"])], signature, {})
+    return Recipe("roots", signature, graph, ([4.0, 9.0], [9.0, 4.0]))
+
+
 def graph_of(nodes: list[Any], signature: Signature, constants: Mapping[str, Any]) -> bytes:
     """An ONNX model with the inputs and outputs of the signature."""
     inputs, outputs = (

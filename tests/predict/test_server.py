@@ -61,7 +61,12 @@ def test_pictures_in_every_form_get_the_same_answer(shade: httpx.Client) -> None
     )
     assert answer.status_code == 200
     assert [one["label"] for one in answer.json()["predictions"]] == ["light"] * 5 + ["dark"]
-    assert set(answer.json()) == {"predictions"}
+    assert answer.json()["warnings"] == [
+        "instance 4: its 7x9 pixels were resized to 4x4",
+        "instance 4: its colours became grey",
+    ]
+    assert answer.headers["x-model-warnings"] == "; ".join(answer.json()["warnings"])
+    assert set(predict(shade, LIGHT).json()) == {"predictions"}
     assert answer.json()["predictions"][0]["probabilities"]["light"] > 0.9
 
 
@@ -94,7 +99,7 @@ def test_every_answer_names_the_version(shade: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b"{", "format"),
+        (b"{", "not JSON"),
         (b"[]", "instances"),
         (b"{}", "instances"),
         (b'{"instances": []}', "at least one"),
@@ -103,13 +108,13 @@ def test_every_answer_names_the_version(shade: httpx.Client) -> None:
         (json.dumps({"instances": [[[1, 2], [3]]]}).encode(), "instance 0: its lists have different lengths"),
         (json.dumps({"instances": [[[300] * 4] * 4]}).encode(), "instance 0: pixels must lie in 0..255"),
         (json.dumps({"instances": [{"b64": "bm8gcGljdHVyZQ=="}]}).encode(), "neither a PNG nor a JPEG"),
-        (json.dumps({"instances": [{"b64": "%%%"}]}).encode(), "whole PNG or JPEG"),
-        (json.dumps({"instances": [{"b64": 7}]}).encode(), "whole PNG or JPEG"),
+        (json.dumps({"instances": [{"b64": "aGk%"}]}).encode(), "not base64: character 4 of 4 is '%'"),
+        (json.dumps({"instances": [{"b64": 7}]}).encode(), "b64 is no text"),
         (json.dumps({"instances": [{"b64": png(LIGHT)["b64"][:60]}]}).encode(), "cut short"),
         (json.dumps({"instances": [png(LIGHT, "BMP")]}).encode(), "it is a BMP"),
         (json.dumps({"instances": [{"url": "http://169.254.169.254/"}]}).encode(), "nested lists of pixels"),
-        (b'{"instances": [[[NaN, 1], [1, 1]]]}', "format"),
-        (b'{"instances": ' + b"[" * 50_000, "format"),
+        (b'{"instances": [[[NaN, 1], [1, 1]]]}', "not JSON"),
+        (b'{"instances": ' + b"[" * 50_000, "not JSON"),
     ],
 )
 def test_a_bad_request_is_the_clients_fault(shade: httpx.Client, body: bytes, fault: str) -> None:

@@ -19,15 +19,29 @@ from typing import Any
 import numpy as np
 
 from knoll.codecs.classes import encode_classes
+from knoll.codecs.example import example_instance
 from knoll.codecs.latent import decode_latent
 from knoll.codecs.picture import decode_picture, encode_picture, encode_pictures
-from knoll.codecs.tensor import DTYPES, Array, check_tensor, decode_tensor, encode_tensors
+from knoll.codecs.tensor import DTYPES, Array, check_tensor, decode_tensor, encode_tensors, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["DECODERS", "DTYPES", "ENCODERS", "Array", "check_tensor", "decode", "encode", "encode_picture"]
+__all__ = [
+    "DECODERS",
+    "DTYPES",
+    "ENCODERS",
+    "Array",
+    "check_tensor",
+    "decode",
+    "encode",
+    "encode_picture",
+    "example_instance",
+    "read_typed",
+]
 
-DECODERS: Mapping[str, Callable[[Any, Tensor], Array]] = {
+_Warn = Callable[[str], None]
+
+DECODERS: Mapping[str, Callable[[Any, Tensor, _Warn], Array]] = {
     "image": decode_picture,
     "latent": decode_latent,
     "tensor": decode_tensor,
@@ -39,15 +53,26 @@ ENCODERS: Mapping[str, Callable[[Array, Tensor], list[Any]]] = {
 }
 
 
-def decode(instances: Any, signature: Signature) -> dict[str, Array]:
+def decode(
+    instances: Any,
+    signature: Signature,
+    *,
+    first: int = 0,
+    check: Callable[[], None] = lambda: None,
+    warn: _Warn = lambda _: None,
+) -> dict[str, Array]:
     """V1 instances as one batch per input. If there are several inputs, an instance is an object of values by
     input name.
 
-    Raises InvalidInstance that names the index and the fault.
+    The instances are named from number `first` on. `check` is called before each, and may raise; `warn` is
+    told what was converted. Raises InvalidInstance that names the index and the fault.
     """
     if not isinstance(instances, list) or not instances:
         raise InvalidInstance('a V1 request is {"instances": [...]} with at least one instance')
-    rows = [_decode_one(index, instance, signature.inputs) for index, instance in enumerate(instances)]
+    rows = []
+    for index, instance in enumerate(instances, first):
+        check()
+        rows.append(_decode_one(index, instance, signature.inputs, warn))
     try:
         return {tensor.name: np.stack([row[tensor.name] for row in rows]) for tensor in signature.inputs}
     except ValueError as error:
@@ -65,12 +90,16 @@ def encode(outputs: Mapping[str, Array], signature: Signature) -> list[Any]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor]) -> dict[str, Array]:
+def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor], warn: _Warn) -> dict[str, Array]:
+    def warn_of_it(text: str) -> None:
+        warn(f"instance {index}: {text}")
+
     try:
         if len(inputs) == 1:
-            return {inputs[0].name: DECODERS[inputs[0].codec](instance, inputs[0])}
+            return {inputs[0].name: DECODERS[inputs[0].codec](instance, inputs[0], warn_of_it)}
         return {
-            tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor) for tensor in inputs
+            tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor, warn_of_it)
+            for tensor in inputs
         }
     except InvalidInstance as error:
         raise InvalidInstance(f"instance {index}: {error}", fix=error.fix) from error

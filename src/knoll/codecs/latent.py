@@ -1,5 +1,6 @@
 """The codec `latent`: what a generator makes a picture of, as a seed or in full."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from knoll.records.signature import Tensor
 __all__ = ["decode_latent"]
 
 
-def decode_latent(value: Any, tensor: Tensor) -> Array:
+def decode_latent(value: Any, tensor: Tensor, _: Callable[[str], None]) -> Array:
     """float32 (size,): the given vector, or normal random numbers, which a seed makes reproducible. Raises
     InvalidInstance."""
     size = tensor.options["size"]

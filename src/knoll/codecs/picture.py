@@ -1,15 +1,20 @@
-"""The codec `image`: PNG, JPEG or pixels in; PNG out."""
+"""The codec `image`: PNG, JPEG or pixels in; PNG out.
+
+Pixels are numbers in 0..255. Fractions that all lie in 0..1 are taken as parts of white, and booleans as
+black and white; a warning says so. Whole numbers that are all 0 or 1 could be either, and are refused.
+"""
 
 import base64
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from knoll.codecs.raster import DEFAULT_LIMITS, fit_raster, read_raster
+from knoll.codecs.base64_text import read_base64
+from knoll.codecs.raster import RasterLimits, fit_raster, read_raster
 from knoll.codecs.tensor import Array, check_tensor, read_numbers
 from knoll.errors import InvalidInstance, InvalidPicture
 from knoll.records.signature import Signature, Tensor
@@ -17,14 +22,19 @@ from knoll.records.signature import Signature, Tensor
 __all__ = ["decode_picture", "encode_picture", "encode_pictures"]
 
 _CHANNELS = {"L": 1, "RGB": 3}
+# A request is answered while somebody waits. These pixels take a core two seconds.
+_LIMITS = RasterLimits(scanned_pixels=300_000_000)
+
+_Warn = Callable[[str], None]
 
 
-def decode_picture(value: Any, tensor: Tensor) -> Array:
+def decode_picture(value: Any, tensor: Tensor, warn: _Warn) -> Array:
     """A picture of any size -> float32 (C, H, W) in [0, 1]. Raises InvalidInstance."""
     if isinstance(value, dict) and len(value) == 1 and set(value) <= {"image", "image_bytes"}:
         (value,) = value.values()
-    picture = _open_picture(value) if isinstance(value, dict) else _from_pixels(value)
+    picture = _open_picture(value) if isinstance(value, dict) else _from_pixels(value, warn)
     mode, size = tensor.options["mode"], (tensor.options["width"], tensor.options["height"])
+    _warn_of_change(picture, mode, size, warn)
     picture = fit_raster(picture, mode, *size)
     pixels = np.asarray(picture, np.float32).reshape(size[1], size[0], _CHANNELS[mode]) / 255  # (H, W, C)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
@@ -50,32 +60,51 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
     return _to_png(grid)
 
 
+def _warn_of_change(picture: Image.Image, mode: str, size: tuple[int, int], warn: _Warn) -> None:
+    if picture.size != size:
+        warn("its {}x{} pixels were resized to {}x{}".format(*picture.size, *size))
+    if picture.mode != mode:
+        warn("its colours became grey" if mode == "L" else "its grey became colours")
+
+
 def _open_picture(value: Mapping[str, Any]) -> Image.Image:
+    if "b64" not in value:
+        raise InvalidInstance('a picture is {"b64": "..."} or nested lists of pixels')
     try:
-        body = base64.b64decode(value["b64"], validate=True)
-    except KeyError as error:
-        raise InvalidInstance('a picture is {"b64": "..."} or nested lists of pixels') from error
-    except (TypeError, ValueError) as error:
-        raise InvalidInstance("b64 is not the base64 of a whole PNG or JPEG") from error
-    try:
-        return read_raster(body)
+        return read_raster(read_base64(value["b64"]), _LIMITS)
     except InvalidPicture as error:
         raise InvalidInstance(f"its picture cannot be read: {error}", fix=error.fix) from error
 
 
-def _from_pixels(value: Any) -> Image.Image:
+def _from_pixels(value: Any, warn: _Warn) -> Image.Image:
     pixels = read_numbers(value)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    if not is_picture or not 0 < pixels.size <= 3 * DEFAULT_LIMITS.pixels:
+    if not is_picture or not 0 < pixels.size <= 3 * _LIMITS.pixels:
         raise InvalidInstance(
             f"pixels have the shape {list(pixels.shape)}, not [height, width] or [height, width, 3]"
         )
     check_tensor(pixels, pixels.shape)
     if pixels.min() < 0 or pixels.max() > 255:
         raise InvalidInstance("pixels must lie in 0..255")
-    return Image.fromarray(np.rint(pixels).astype(np.uint8))
+    return Image.fromarray(np.rint(pixels * _white(pixels, warn)).astype(np.uint8))
+
+
+def _white(pixels: Array, warn: _Warn) -> int:
+    """What the pixels are multiplied by, so that white is 255. Raises InvalidInstance if that is unknown."""
+    if pixels.dtype.kind == "b":
+        warn("true was taken as white and false as black")
+        return 255
+    if pixels.max() > 1 or not pixels.any():
+        return 1
+    if not (pixels % 1).any():
+        raise InvalidInstance(
+            "its pixels are all 0 or 1, which may be black and white, or both nearly black of 0..255",
+            fix="send 0 and 255, or false and true",
+        )
+    warn("its pixels were taken as parts of white, because all lie in 0..1")
+    return 255
 
 
 def _to_picture(row: Array, tensor: Tensor) -> Image.Image:

@@ -1,6 +1,6 @@
 """The codec `tensor`: nested lists of numbers, taken literally."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,11 @@ DTYPES: Mapping[str, type[np.generic]] = {
     "FP64": np.float64,
 }
 
+_KINDS = {str: "text", dict: "an object", type(None): "null"}
+_TOO_LARGE = "it is not made of numbers of 64 bits: one is too large"
 
-def decode_tensor(value: Any, tensor: Tensor) -> Array:
+
+def decode_tensor(value: Any, tensor: Tensor, _: Callable[[str], None]) -> Array:
     """Nested lists -> an array of the tensor's shape and datatype. Raises InvalidInstance."""
     return read_typed(value, tensor.datatype, tensor.shape[1:])
 
@@ -47,28 +50,39 @@ def check_tensor(array: Array, shape: Sequence[int]) -> None:
         raise InvalidInstance("a number is NaN or infinity")
 
 
-def read_typed(value: Any, datatype: str, shape: Sequence[int]) -> Array:
-    """Nested lists -> an array of this datatype and shape. Raises InvalidInstance if a number would
-    change."""
+def read_typed(value: Any, datatype: str, shape: Sequence[int] | None = None) -> Array:
+    """Nested lists -> an array of this datatype and shape, or of any shape. Raises InvalidInstance if a
+    number would change."""
     numbers = read_numbers(value)
     dtype = DTYPES[datatype]
-    if not np.can_cast(numbers.dtype, dtype, "same_kind"):
+    if numbers.size and not np.can_cast(numbers.dtype, dtype, "same_kind"):
         raise InvalidInstance(f"its numbers are no {datatype}")
     is_integer = np.issubdtype(dtype, np.integer)
     if is_integer and numbers.size and not np.array_equal(numbers, numbers.astype(dtype)):
         raise InvalidInstance(f"a number is too large for {datatype}")
     with np.errstate(over="ignore"):
         array = numbers.astype(dtype)
-    check_tensor(array, shape)
+    check_tensor(array, array.shape if shape is None else shape)
     return array
 
 
 def read_numbers(value: Any) -> Array:
-    """Nested lists -> an array of whatever kind of number they have. Raises InvalidInstance."""
+    """Nested lists -> an array of whatever kind of number they have. Raises InvalidInstance.
+
+    The kinds are looked at first: numpy would give each number of a list the room of its longest text.
+    """
+    kinds = set(map(type, np.array(value, dtype=object).ravel().tolist()))
+    if list in kinds:
+        raise InvalidInstance("its lists have different lengths")
+    strange = sorted(_KINDS.get(one, one.__name__) for one in kinds - {int, float, bool})
+    if strange:
+        raise InvalidInstance(f"it is not made of numbers: it has {strange[0]}")
+    if bool in kinds and len(kinds) > 1:
+        raise InvalidInstance("it mixes numbers with true or false")
     try:
         numbers = np.asarray(value)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidInstance("its lists have different lengths") from error
+    except OverflowError as error:
+        raise InvalidInstance(_TOO_LARGE) from error
     if numbers.dtype.kind not in "biuf":
-        raise InvalidInstance("it is not made of numbers")
+        raise InvalidInstance(_TOO_LARGE)
     return numbers

@@ -5,17 +5,21 @@ to an unexpected error.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from knoll.byte_budget import ByteBudget
+from knoll.errors import Unavailable
 from knoll.headers import REPLAY
+from knoll.predict.answer import refusal
+from knoll.predict.predictions import is_prediction
 
 __all__ = ["MAX_BODY", "Envelope"]
 
 MAX_BODY = 32 * 2**20  # bytes
 _BODY_SECONDS = 60.0
+_CLIENT_GONE = 499
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
@@ -27,10 +31,13 @@ _Observe = Callable[[int, float], None]
 
 class Envelope:
     """An ASGI application around another. `observe` gets status and seconds of each prediction, except
-    replays."""
+    replays, requests that were refused before anything was predicted, and those whose client has gone.
 
-    def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe) -> None:
-        self._app = app
+    The bodies of all requests together stay within `bodies`.
+    """
+
+    def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget) -> None:
+        self._app, self._bodies = app, bodies
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._observe = observe
 
@@ -38,7 +45,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        status = 500
 
         async def send_stamped(message: _Message) -> None:
             nonlocal status
@@ -47,38 +54,88 @@ class Envelope:
                 message = {**message, "headers": [*message.get("headers", []), *self._headers]}
             await send(message)
 
-        try:
-            await self._answer(scope, receive, send_stamped)
-        finally:
-            if _is_prediction(scope) and REPLAY.encode() not in dict(scope["headers"]):
-                self._observe(status, time.perf_counter() - started)
+        refused = _refusal(scope)
+        if refused:
+            await _refuse(send_stamped, *refused)
+        elif not is_prediction(scope):
+            await self._app(scope, receive, send_stamped)
+        else:
+            body = _Body(self._bodies)
+            try:
+                await self._predict(scope, receive, send_stamped, body)
+            finally:
+                body.let_go()
+                is_counted = body.is_whole and status != _CLIENT_GONE
+                if is_counted and REPLAY.encode() not in dict(scope["headers"]):
+                    self._observe(status, body.seconds)
 
-    async def _answer(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        refusal = _refusal(scope)
-        if refusal:
-            await _refuse(send, *refusal)
-            return
+    async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
         try:
-            body = await asyncio.wait_for(_read_body(receive), _BODY_SECONDS)
+            await asyncio.wait_for(body.read(receive), _BODY_SECONDS)
         except TimeoutError:
-            await _refuse(send, 408, "the body did not arrive in time")
-            return
-        if body is None:
+            await _refuse(send, 408, f"the body did not arrive within {_BODY_SECONDS:g} s")
+        except Unavailable as error:
+            await _refuse(send, 503, f"{error}; {error.fix}", [(b"retry-after", b"2")])
+        except _TooLargeError:
             await _refuse(send, 413, f"the body is larger than {MAX_BODY} bytes")
-            return
-        await self._app(scope, _from_start(body, receive), send)
+        else:
+            if body.is_whole:
+                await self._app(scope, body.replay(receive), send)
 
 
-def _is_prediction(scope: _Scope) -> bool:
-    return bool(scope["method"] == "POST" and scope["path"].endswith((":predict", "/infer")))
+class _TooLargeError(Exception):
+    """The body is larger than MAX_BODY."""
+
+
+class _Body:
+    """The body of one request, within the budget of all."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget, self._size = budget, 0
+        self._parts: list[bytes] = []
+        self._started = time.perf_counter()
+        self.is_whole = False
+
+    @property
+    def seconds(self) -> float:
+        """The time since the head of the request came."""
+        return time.perf_counter() - self._started
+
+    async def read(self, receive: _Receive) -> None:
+        """Read it; it is not whole if the client hangs up meanwhile. Raises Unavailable, _TooLargeError."""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            part = message.get("body", b"")
+            if self._size + len(part) > MAX_BODY:
+                raise _TooLargeError
+            self._budget.take(len(part))
+            self._size += len(part)
+            self._parts.append(part)
+            if not message.get("more_body"):
+                self.is_whole = True
+                return
+
+    def replay(self, receive: _Receive) -> _Receive:
+        """A `receive` that gives the body first, and then the message that the client has hung up."""
+        messages = [{"type": "http.request", "body": b"".join(self._parts), "more_body": False}]
+        self._parts = []
+
+        async def receive_again() -> _Message:
+            return messages.pop() if messages else await receive()
+
+        return receive_again
+
+    def let_go(self) -> None:
+        """Give its bytes back to the budget."""
+        self._budget.give(self._size)
+        self._size, self._parts = 0, []
 
 
 def _refusal(scope: _Scope) -> tuple[int, str] | None:
-    """Status and reason if the request is refused. kserve would unload the model for anybody, ignore versions
-    in paths, and decode any encoding."""
+    """Status and reason if the request is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    if scope["path"].startswith("/v2/repository") or "/versions/" in scope["path"]:
-        return 404, "there is no such path"
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
     length = headers.get(b"content-length", b"0")
@@ -86,29 +143,8 @@ def _refusal(scope: _Scope) -> tuple[int, str] | None:
     return (413, f"the body is larger than {MAX_BODY} bytes") if is_large else None
 
 
-async def _read_body(receive: _Receive) -> bytes | None:
-    """The whole body; None if it is too large."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return bytes(body)
-
-
-def _from_start(body: bytes, receive: _Receive) -> _Receive:
-    """A `receive` that gives the body first, and then the message that the client has hung up."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive_again() -> _Message:
-        return messages.pop() if messages else await receive()
-
-    return receive_again
-
-
-async def _refuse(send: _Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+async def _refuse(send: _Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    answer = refusal(status, reason)
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": reason}).encode()})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -13,10 +13,10 @@ from knoll.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.errors import InvalidInstance, InvalidVersion
 from knoll.predict.loading import Version
 
-__all__ = ["Graph", "agree", "warm_up"]
+__all__ = ["BATCH", "Graph", "agree", "warm_up"]
 
 _WARM_UPS = 8
-_BATCH = 32  # examples that a graph is given at once
+BATCH = 32  # examples that a graph is given at once
 _TOLERANCE = 1e-3  # of a number, relative and absolute
 _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
@@ -46,19 +46,10 @@ class Graph:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Output batches by name. Raises ArithmeticError if a number is not finite.
 
-        Large batches are run part by part: the memory of a graph grows with the batch, to gigabytes for a
-        generator.
+        Give it no more than BATCH examples: its memory grows with the batch, to gigabytes for a generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
-        starts = range(0, max((len(batch) for batch in inputs.values()), default=1), _BATCH)
-        parts = [
-            self._session.run(names, {name: batch[start : start + _BATCH] for name, batch in inputs.items()})
-            for start in starts
-        ]
-        outputs = {
-            name: np.concatenate(batches)
-            for name, batches in zip(names, zip(*parts, strict=True), strict=True)
-        }
+        outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():
                 raise ArithmeticError(f"output {name} is not finite")

@@ -17,10 +17,12 @@ from knoll.errors import KnollError, Rejected
 from knoll.exits import REJECTED, SUCCEEDED, UNAVAILABLE
 from knoll.headers import DIGEST, VERSION
 from knoll.ports import Platform
+from knoll.predict.blame import Usual
 from knoll.predict.graph import Graph, warm_up
 from knoll.predict.importing import importing_kserve
 from knoll.predict.loading import Version
 from knoll.predict.observer import Observer
+from knoll.predict.served import Served
 
 __all__ = ["load", "serve"]
 
@@ -44,10 +46,18 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     except KnollError as error:
         _fail(error)
     observer = Observer(model, version.manifest.version, platform)
-    predictor = protocol.Predictor(model, version, graph, settings.threads or os.cpu_count() or 1)
+    served = Served(model, version, graph, Usual(version))
     headers = {VERSION: version.manifest.version, DIGEST: version.digest}
     with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
-        protocol.run(predictor, listening, headers, observer.observe, settings.token)
+        protocol.run(
+            served,
+            listening,
+            headers,
+            observer.observe,
+            workers=settings.threads or os.cpu_count() or 1,
+            body_memory=settings.body_memory,
+            token=settings.token,
+        )
 
 
 def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:

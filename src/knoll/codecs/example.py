@@ -1,0 +1,36 @@
+"""A right instance for a signature, to show to those who ask and to those who sent a wrong one."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from knoll.codecs.tensor import DTYPES
+from knoll.records.signature import Signature, Tensor
+
+__all__ = ["example_instance"]
+
+_MOST_NUMBERS = 4096
+
+
+def example_instance(signature: Signature) -> Any:
+    """A small instance that is decoded without a warning; None if only a large one would do."""
+    values = {tensor.name: _example(tensor) for tensor in signature.inputs}
+    if any(value is None for value in values.values()):
+        return None
+    return next(iter(values.values())) if len(values) == 1 else values
+
+
+def _example(tensor: Tensor) -> Any:
+    if tensor.codec == "image":
+        body, size = io.BytesIO(), (tensor.options["width"], tensor.options["height"])
+        Image.new(tensor.options["mode"], size).save(body, "PNG")
+        return {"b64": base64.b64encode(body.getvalue()).decode()}
+    if tensor.codec == "latent":
+        return {"seed": 7}
+    shape = [max(side, 1) for side in tensor.shape[1:]]
+    if np.prod(shape, dtype=float) > _MOST_NUMBERS:
+        return None
+    return np.zeros(shape, DTYPES[tensor.datatype]).tolist()

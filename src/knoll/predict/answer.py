@@ -1,0 +1,28 @@
+"""An answer of a predictor, before it becomes ASGI messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+__all__ = ["Answer", "in_json", "refusal"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body, and headers beside the body's length."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """The value as JSON."""
+    return Answer(status, orjson.dumps(value), {"content-type": "application/json", **(headers or {})})
+
+
+def refusal(status: int, error: str, **more: Any) -> Answer:
+    """{"error": ...}, as V1 and V2 have it."""
+    return in_json(status, {"error": error.encode(errors="backslashreplace").decode(), **more})

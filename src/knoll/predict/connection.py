@@ -1,0 +1,103 @@
+"""One connection of a client: what uvicorn's lacks against slow and endless ones.
+
+The head of a request must arrive within seconds and stay small, and an answer must be taken. Whatever is no
+HTTP gets an error in JSON, as everything else does.
+"""
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["Connection"]
+
+_HEAD_SECONDS = 10.0
+_HEAD_BYTES = 64 * 2**10
+_TAKEN_WITHIN = 60.0  # seconds without progress while an answer is taken
+
+
+class Connection(HttpToolsProtocol):
+    """A connection with time-outs for the head of each request and for each stop of its answer."""
+
+    head_seconds = _HEAD_SECONDS
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._head: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_head()
+        self._cancel_taking()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        was_waiting = self._head is not None
+        super().data_received(data)
+        if was_waiting and self._head is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES:
+                self._refuse(431, f"the head of the request is longer than {_HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._cancel_head()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self._refuse(400, "this is no HTTP request")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cancel_taking()
+        self._taking = self.loop.call_later(_TAKEN_WITHIN, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_taking()
+        super().resume_writing()
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head_bytes = 0
+            self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
+
+    def _refuse_late(self) -> None:
+        if not self._head_bytes:  # opened in advance, and never used
+            self._cancel_head()
+            self.transport.close()
+            return
+        self._refuse(408, f"the head of the request did not arrive within {self.head_seconds:g} s")
+
+    def _cancel_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _cancel_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer and hang up; an earlier request whose answer is under way is hung up, too."""
+        self._cancel_head()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            body = json.dumps({"error": reason}).encode()
+            head = (
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()

@@ -1,0 +1,105 @@
+"""Where predictions are asked for: our own ASGI application in front of KServe's.
+
+KServe's server reads requests on the event loop, where a large one would hold up health checks, and answers
+some faults of clients with 5xx. Here, requests are read and answered in threads.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from knoll.predict.answer import Answer, in_json, refusal
+from knoll.predict.served import Served
+from knoll.predict.work import ClientGone, Work
+from knoll.quoting import escaped
+
+__all__ = ["Predictions", "is_prediction"]
+
+_Message = MutableMapping[str, Any]
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+_ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
+_READ = re.compile(
+    r"/|/metrics|/v1/models|/v1/models/[^/:]+|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"
+)
+
+
+def is_prediction(scope: _Scope) -> bool:
+    """Whether the request asks for a prediction."""
+    return scope["method"] == "POST" and _ASKED.fullmatch(scope["path"]) is not None
+
+
+class Predictions:
+    """Answers predictions with what is served, and leaves metadata and health to the other application."""
+
+    def __init__(self, served: Served, app: _App, pool: ThreadPoolExecutor) -> None:
+        self._served, self._app, self._pool = served, app, pool
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked, path = _ASKED.fullmatch(scope["path"]), scope["path"]
+        allowed = "POST" if asked else "GET" if _READ.fullmatch(path) else ""
+        if not allowed:
+            await _send(send, refusal(404, f"there is no path {escaped(path[:200])}"))
+        elif scope["method"] != allowed:
+            text = f"{escaped(path[:200])} takes {allowed}, not {scope['method']}"
+            await _send(send, refusal(405, text), {"allow": allowed})
+        elif asked and (asked["v1"] or asked["v2"]) != self._served.name:
+            await _send(send, refusal(404, f"there is no such model here; this is {self._served.name}"))
+        elif asked:
+            act = self._served.predict if asked["v1"] else self._served.infer
+            await self._answer(act, scope, receive, send)
+        elif path == f"/v1/models/{self._served.name}":
+            about = {"name": self._served.name, "ready": True, "example": self._served.example}
+            await _send(send, in_json(200, about))
+        else:
+            await self._app(_bare(scope), receive, send)
+
+    async def _answer(
+        self,
+        act: Callable[[bytes, Mapping[str, str], Work], Answer],
+        scope: _Scope,
+        receive: _Receive,
+        send: _Send,
+    ) -> None:
+        """Answer in a thread. If the client goes, the work ends at its next check."""
+        body, work = (await receive())["body"], Work()
+        answering = asyncio.get_running_loop().run_in_executor(self._pool, act, body, _headers(scope), work)
+        gone = asyncio.ensure_future(receive())
+        gone.add_done_callback(lambda _: work.cancel())
+        try:
+            answer = await answering
+        except ClientGone:
+            answer = refusal(499, "the client has gone")
+        finally:
+            work.cancel()
+            gone.cancel()
+        await _send(send, answer)
+
+
+def _headers(scope: _Scope) -> dict[str, str]:
+    """Each header once, with all its values."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _bare(scope: _Scope) -> _Scope:
+    """The request by its path alone: KServe's server fails for some queries and some Accept headers."""
+    return {**scope, "query_string": b"", "headers": []}
+
+
+async def _send(send: _Send, answer: Answer, more: Mapping[str, str] | None = None) -> None:
+    headers = {**answer.headers, **(more or {}), "content-length": str(len(answer.body))}
+    encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": answer.body})

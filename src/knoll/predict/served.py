@@ -1,0 +1,130 @@
+"""What a predictor serves: a version and its graph, asked with the bytes of a request. It blocks, and runs in
+the threads of a pool."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from knoll.codecs import Array, decode, example_instance
+from knoll.errors import InvalidInstance
+from knoll.predict.answer import Answer, refusal
+from knoll.predict.blame import Usual
+from knoll.predict.graph import BATCH, Graph
+from knoll.predict.loading import Version
+from knoll.predict.v1 import answer_v1, read_v1
+from knoll.predict.v2 import answer_v2, read_v2
+from knoll.predict.work import ClientGone, Work
+
+__all__ = ["Served"]
+
+_log = logging.getLogger(__name__)
+_MOST_NUMBERS = 4_000_000  # in the outputs of one answer
+_MOST_PIXELS = 32_000_000  # in its pictures: a number of JSON takes ten times the room of a pixel in PNG
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model `name` answers with this version. Inputs that it was not made for are no fault of it."""
+
+    name: str
+    version: Version
+    graph: Graph
+    usual: Usual
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a V2 answer says about its origin."""
+        return {"model_name": self.name, "model_version": self.version.manifest.version}
+
+    @property
+    def example(self) -> Any:
+        """A V1 request that is answered; None if only a large one would be."""
+        instance = example_instance(self.version.signature)
+        return None if instance is None else {"instances": [instance]}
+
+    def predict(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
+        """Answer a V1 request. Raises ClientGone."""
+        warnings: list[str] = []
+
+        def answer() -> Answer:
+            with work.reading():
+                instances = read_v1(body, headers)
+            decoded = self._decoded(instances, work, warnings.append)
+            batches = self._run_all(decoded, len(instances), work)
+            return answer_v1(batches, self.version.signature, headers, self.name, warnings)
+
+        return self._guarded(answer)
+
+    def infer(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
+        """Answer a V2 request. Raises ClientGone."""
+
+        def answer() -> Answer:
+            with work.reading():
+                request = read_v2(body, headers, self.version.signature)
+            size = len(next(iter(request.inputs.values())))
+            parts = (
+                {name: whole[start : start + BATCH] for name, whole in request.inputs.items()}
+                for start in range(0, size, BATCH)
+            )
+            answers = list(self._run_all(parts, size, work))
+            outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+            return answer_v2(request, outputs, self.version.signature, self.about)
+
+        return self._guarded(answer)
+
+    def _guarded(self, answer: Callable[[], Answer]) -> Answer:
+        """The answer, or the refusal of a faulty request, or 500 if the version failed."""
+        try:
+            return answer()
+        except InvalidInstance as error:
+            text = f"{error}; {error.fix}" if error.fix else str(error)
+            return refusal(400, text, example=f"GET /v1/models/{self.name} shows one")
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("a prediction failed")
+            return refusal(500, "the prediction failed; the log of the predictor says why")
+
+    def _decoded(
+        self, instances: list[Any], work: Work, warn: Callable[[str], None]
+    ) -> Iterator[dict[str, Array]]:
+        for start in range(0, len(instances), BATCH):
+            part = instances[start : start + BATCH]
+            with work.reading():
+                inputs = decode(part, self.graph.signature, first=start, check=work.check, warn=warn)
+            yield inputs
+
+    def _run_all(
+        self, batches: Iterable[Mapping[str, Array]], size: int, work: Work
+    ) -> Iterator[dict[str, Array]]:
+        """Outputs, batch by batch: the memory for a request does not grow with the number of instances."""
+        for index, inputs in enumerate(batches):
+            work.check()
+            outputs = self._run(inputs)
+            if index == 0:
+                self._check_size(outputs, size)
+            yield outputs
+
+    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the graph. If it fails with inputs that it was not made for, raises InvalidInstance."""
+        try:
+            return self.graph.run(inputs)
+        except Exception as error:  # the runtime has a dozen kinds of its own, without a common class
+            unusual = self.usual.why_not(inputs)
+            if not unusual:
+                raise
+            fault = str(error) if isinstance(error, ArithmeticError) else "the graph cannot be run"
+            raise InvalidInstance(f"{fault}: {unusual}") from error
+
+    def _check_size(self, outputs: Mapping[str, Array], instances: int) -> None:
+        numbers = pixels = 0
+        for one in self.version.signature.outputs:
+            each = outputs[one.name][0].size * instances
+            numbers, pixels = (numbers, pixels + each) if one.codec == "image" else (numbers + each, pixels)
+        if numbers > _MOST_NUMBERS or pixels > _MOST_PIXELS:
+            raise InvalidInstance(
+                f"the answer would have {numbers + pixels:,} numbers", fix="send fewer instances at a time"
+            )

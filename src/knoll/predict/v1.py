@@ -1,0 +1,81 @@
+"""The V1 protocol: a list of instances in, a list of predictions out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from knoll.codecs import Array, encode, encode_picture
+from knoll.errors import InvalidInstance
+from knoll.headers import WARNINGS
+from knoll.predict.answer import Answer, in_json
+from knoll.predict.cloud_events import unwrap, wrap
+from knoll.predict.json_body import read_json
+from knoll.records.signature import Signature
+
+__all__ = ["answer_v1", "prefers_png", "read_v1"]
+
+_MOST_INSTANCES = 10_000
+_MOST_WARNINGS = 5
+_QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?", re.ASCII)
+
+
+def read_v1(body: bytes, headers: Mapping[str, str]) -> list[Any]:
+    """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. Raises
+    InvalidInstance."""
+    payload = unwrap(read_json(body), headers)
+    instances = payload.get("instances") if isinstance(payload, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise InvalidInstance('a V1 request is {"instances": [...]}, a list with at least one instance')
+    if len(instances) > _MOST_INSTANCES:
+        raise InvalidInstance(
+            f"the request has {len(instances):,} instances, more than {_MOST_INSTANCES:,}",
+            fix="send fewer at a time",
+        )
+    return instances
+
+
+def answer_v1(
+    batches: Iterable[Mapping[str, Array]],
+    signature: Signature,
+    headers: Mapping[str, str],
+    model: str,
+    warnings: list[str],
+) -> Answer:
+    """The predictions of output batches, as JSON, or as a picture if the client prefers one. `warnings` grow
+    while the batches come."""
+    if prefers_png(headers.get("accept", "")):
+        return _picture(batches, signature, warnings)
+    predictions = [one for batch in batches for one in encode(batch, signature)]
+    told = _told(warnings)
+    body = {"predictions": predictions, "warnings": told} if told else {"predictions": predictions}
+    return wrap(in_json(200, body, _header(told)), model, headers)
+
+
+def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warnings: list[str]) -> Answer:
+    if not any(one.codec == "image" for one in signature.outputs):
+        raise InvalidInstance("this model answers no pictures", fix="ask for application/json")
+    parts = list(batches)
+    outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    headers = {"content-type": "image/png", **_header(_told(warnings))}
+    return Answer(200, encode_picture(outputs, signature), headers)
+
+
+def _told(warnings: list[str]) -> list[str]:
+    more = len(warnings) - _MOST_WARNINGS
+    return warnings[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
+
+
+def _header(told: list[str]) -> dict[str, str]:
+    return {WARNINGS: "; ".join(told)} if told else {}
+
+
+def prefers_png(accept: str) -> bool:
+    """Whether an Accept header names image/png, and prefers nothing to it; see RFC 9110, 12.5.1."""
+    weights: dict[str, float] = {}
+    for one in accept.split(","):
+        media_type, *parameters = (part.strip().lower() for part in one.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[media_type] = float(quality) if _QUALITY.fullmatch(quality) else 0.0
+    return weights.get("image/png", 0.0) > 0 and weights["image/png"] >= max(weights.values())

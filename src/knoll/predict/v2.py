@@ -1,0 +1,142 @@
+"""The V2 protocol (Open Inference Protocol): named tensors in and out, as JSON or in binary form."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.codecs import DTYPES, Array
+from knoll.errors import InvalidInstance
+from knoll.predict.answer import Answer, in_json
+from knoll.predict.json_body import read_json
+from knoll.predict.v2_input import read_input
+from knoll.records.signature import Signature, Tensor
+
+__all__ = ["Inference", "answer_v2", "read_v2"]
+
+_LENGTH = "inference-header-content-length"
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A V2 request. `outputs` has whether each is wanted in binary form, in the order of the answer."""
+
+    id: str
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, bool]
+
+
+def read_v2(body: bytes, headers: Mapping[str, str], signature: Signature) -> Inference:
+    """Read the request. Raises InvalidInstance that names the tensor and the fault."""
+    head, raw = _split(body, headers.get(_LENGTH))
+    request = read_json(head)
+    if not isinstance(request, dict):
+        raise InvalidInstance('a V2 request is {"inputs": [...]}')
+    number = request.get("id")
+    if number is not None and not isinstance(number, str):
+        raise InvalidInstance("id is no text")
+    is_binary = _flag(_parameters(request, "the request"), "binary_data_output", default=False)
+    return Inference(
+        number or str(uuid.uuid4()),
+        _inputs(request.get("inputs"), raw, signature),
+        _outputs(request.get("outputs"), signature, default=is_binary),
+    )
+
+
+def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signature, about: Any) -> Answer:
+    """The outputs that the request names; binary ones follow the JSON. `about` has the names of model and
+    version."""
+    tensors = {one.name: one for one in signature.outputs}
+    described, tail = [], []
+    for name, is_binary in request.outputs.items():
+        tensor, batch = tensors[name], outputs[name].astype(DTYPES[tensors[name].datatype], copy=False)
+        shown: dict[str, Any] = {"name": name, "shape": list(batch.shape), "datatype": tensor.datatype}
+        if is_binary:
+            tail.append(batch.tobytes())
+            described.append({**shown, "parameters": {"binary_data_size": batch.nbytes}})
+        else:
+            described.append({**shown, "data": batch.ravel().tolist()})
+    answer = in_json(200, {**about, "id": request.id, "outputs": described})
+    if not tail:
+        return answer
+    headers = {"content-type": "application/octet-stream", _LENGTH: str(len(answer.body))}
+    return Answer(200, b"".join([answer.body, *tail]), headers)
+
+
+def _split(body: bytes, length: str | None) -> tuple[bytes, bytes]:
+    """The JSON, and the raw tensors behind it."""
+    if length is None:
+        return body, b""
+    if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):
+        raise InvalidInstance(
+            f"{_LENGTH} is no length of JSON in a body of {len(body)} bytes",
+            fix="it is the number of bytes before the first binary tensor",
+        )
+    return body[: int(length)], body[int(length) :]
+
+
+def _inputs(found: Any, raw: bytes, signature: Signature) -> dict[str, Array]:
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
+        raise InvalidInstance('a V2 request is {"inputs": [...]}, a list of tensors')
+    tensors, read = {one.name: one for one in signature.inputs}, {}
+    for one in found:
+        tensor = _known(one.get("name"), tensors, "input")
+        if tensor.name in read:
+            raise InvalidInstance(f"input {tensor.name!r} comes twice")
+        parameters = _parameters(one, f"input {tensor.name!r}")
+        size = parameters.get("binary_data_size")
+        mine, raw = _take(raw, size, tensor.name) if size is not None else (None, raw)
+        read[tensor.name] = read_input(one, mine, tensor)
+    if missing := [name for name in tensors if name not in read]:
+        raise InvalidInstance(f"there is no input {missing[0]!r}")
+    if raw:
+        raise InvalidInstance(f"{len(raw)} bytes follow the last binary tensor")
+    if len({len(batch) for batch in read.values()}) > 1:
+        raise InvalidInstance("the inputs have batches of different lengths")
+    return read
+
+
+def _take(raw: bytes, size: Any, name: str) -> tuple[bytes, bytes]:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw):
+        raise InvalidInstance(
+            f"binary_data_size of input {name!r} is no number of bytes up to the {len(raw)} that follow"
+        )
+    return raw[:size], raw[size:]
+
+
+def _outputs(found: Any, signature: Signature, *, default: bool) -> dict[str, bool]:
+    tensors = {one.name: one for one in signature.outputs}
+    if found is None or found == []:
+        return dict.fromkeys(tensors, default)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise InvalidInstance("outputs is no list of objects")
+    wanted: dict[str, bool] = {}
+    for one in found:
+        name = _known(one.get("name"), tensors, "output").name
+        if name in wanted:
+            raise InvalidInstance(f"output {name!r} comes twice")
+        parameters = _parameters(one, f"output {name!r}")
+        if parameters.get("classification"):
+            raise InvalidInstance(f"output {name!r}: classification is not known here", fix="use V1")
+        wanted[name] = _flag(parameters, "binary_data", default=default)
+    return wanted
+
+
+def _known(name: Any, tensors: Mapping[str, Tensor], side: str) -> Tensor:
+    if not isinstance(name, str) or name not in tensors:
+        raise InvalidInstance(f"there is no {side} {str(name)[:100]!r}; known: {', '.join(tensors)}")
+    return tensors[name]
+
+
+def _parameters(owner: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+    found = owner.get("parameters")
+    if found is not None and not isinstance(found, dict):
+        raise InvalidInstance(f"the parameters of {what} are no object")
+    return found or {}
+
+
+def _flag(parameters: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInstance(f"{name} is neither true nor false")
+    return value

@@ -1,0 +1,77 @@
+"""One input tensor of a V2 request."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from knoll.codecs import DTYPES, Array, check_tensor, read_typed
+from knoll.errors import InvalidInstance
+from knoll.records.signature import Tensor
+
+__all__ = ["read_input"]
+
+_SLACK = 0.001  # how far a picture's tensor may lie outside of 0..1
+
+
+def read_input(described: Mapping[str, Any], raw: bytes | None, tensor: Tensor) -> Array:
+    """The tensor of the JSON, or of the raw bytes. Raises InvalidInstance."""
+    try:
+        shape = _shape(described.get("shape"))
+        datatype = described.get("datatype")
+        if datatype != tensor.datatype:
+            raise InvalidInstance(f"its datatype is {str(datatype)[:20]}, not {tensor.datatype}")
+        data = described.get("data")
+        if (data is None) == (raw is None):
+            raise InvalidInstance("it needs either data or binary_data_size")
+        array = _from_json(data, shape, tensor) if raw is None else _from_bytes(raw, shape, tensor)
+        check_tensor(array, tensor.shape)
+        _check_picture(array, tensor)
+    except InvalidInstance as error:
+        raise InvalidInstance(f"input {tensor.name!r}: {error}", fix=error.fix) from error
+    return array
+
+
+def _shape(found: Any) -> list[int]:
+    if not isinstance(found, list) or not 0 < len(found) <= 32:
+        raise InvalidInstance("its shape is no list of numbers")
+    if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in found):
+        raise InvalidInstance("its shape has a side that is no whole number")
+    if found[0] == 0:
+        raise InvalidInstance("its batch is empty", fix="the first number of its shape must be 1 or more")
+    return found
+
+
+def _from_json(data: Any, shape: Sequence[int], tensor: Tensor) -> Array:
+    if not isinstance(data, list):
+        raise InvalidInstance("its data is no list")
+    array = read_typed(data, tensor.datatype)
+    return _reshape(array, shape)
+
+
+def _from_bytes(raw: bytes, shape: Sequence[int], tensor: Tensor) -> Array:
+    dtype = np.dtype(DTYPES[tensor.datatype])
+    if len(raw) % dtype.itemsize:
+        raise InvalidInstance(f"its {len(raw)} bytes are no whole number of {tensor.datatype}")
+    array = np.frombuffer(raw, np.uint8 if dtype == np.bool_ else dtype)
+    if dtype == np.bool_ and array.size and array.max() > 1:
+        raise InvalidInstance("a byte of a BOOL is neither 0 nor 1")
+    return _reshape(array.astype(dtype, copy=False), shape)
+
+
+def _reshape(array: Array, shape: Sequence[int]) -> Array:
+    if math.prod(shape) != array.size:
+        raise InvalidInstance(f"its shape {list(shape)} needs {math.prod(shape)} numbers, not {array.size}")
+    return array.reshape(shape)
+
+
+def _check_picture(array: Array, tensor: Tensor) -> None:
+    """The tensor of a picture lies in 0..1. One of 0..255 would be answered, but wrongly."""
+    if tensor.codec != "image" or not array.size:
+        return
+    low, high = float(array.min()), float(array.max())
+    if low < -_SLACK or high > 1 + _SLACK:
+        raise InvalidInstance(
+            f"its values lie in {low:g}..{high:g}, those of a picture in 0..1", fix="divide pixels by 255"
+        )

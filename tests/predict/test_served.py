@@ -1,0 +1,247 @@
+"""What is answered to the bytes of a request, without a server."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from knoll.predict.answer import Answer
+from knoll.predict.blame import Usual
+from knoll.predict.graph import Graph
+from knoll.predict.loading import read_version
+from knoll.predict.served import Served
+from knoll.predict.work import ClientGone, Work
+from support.pictures import png_of_chunks
+
+Files = Callable[..., dict[str, bytes]]
+DARK, LIGHT = [[0] * 4] * 4, [[255] * 4] * 4
+IMAGE: dict[str, Any] = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "data": [0.0] * 16}
+
+
+def served_from(folder: Path, files: dict[str, bytes]) -> Served:
+    for name, body in files.items():
+        (folder / name).write_bytes(body)
+    version = read_version(folder)
+    return Served("shade", version, Graph(version, threads=1), Usual(version))
+
+
+@pytest.fixture(scope="module")
+def shade(tmp_path_factory: pytest.TempPathFactory, files_of: Files, classifier: Any) -> Served:
+    """A classifier of pictures."""
+    return served_from(tmp_path_factory.mktemp("shade"), files_of(classifier))
+
+
+def predict(served: Served, *instances: Any, **headers: str) -> Answer:
+    return served.predict(json.dumps({"instances": instances}).encode(), headers, Work())
+
+
+def infer(served: Served, **change: Any) -> Answer:
+    return served.infer(json.dumps({"inputs": [IMAGE], **change}).encode(), {}, Work())
+
+
+def error(answer: Answer) -> str:
+    assert answer.status == 400, answer
+    return str(orjson.loads(answer.body)["error"])
+
+
+def test_base64_is_read_as_clients_write_it(shade: Served) -> None:
+    """Lines of 76, a data URI, the URL-safe alphabet and missing padding."""
+    body = png_of_chunks((b"tEXt", b"k\0" + b"\xff\xfe\xfb" * 60))
+    plain, safe = base64.b64encode(body).decode(), base64.urlsafe_b64encode(body).decode()
+    assert plain != safe
+    forms = [
+        plain,
+        base64.encodebytes(body).decode(),
+        plain.replace("\n", "\r\n"),
+        "data:image/png;base64," + plain,
+        safe,
+        plain.rstrip("="),
+        " " + safe.rstrip("=") + "\n",
+    ]
+    answer = predict(shade, *({"b64": one} for one in forms))
+    assert answer.status == 200, answer.body
+    assert len({one["label"] for one in orjson.loads(answer.body)["predictions"]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("b64", "fault"),
+    [
+        ("iVBO*w0KGgo=", "b64 is not base64: character 5 of 12 is '*'"),
+        ("iVBO\x1bw0K", r"character 5 of 8 is '\x1b'"),
+        ("iVB=w0KGgo=", "character 4 of 11 is '='"),
+        ("iVBOR", "cut short"),
+        ("", "b64 is empty"),
+        ("data:image/png,abc", "data URI that is not base64"),
+        (base64.b64encode(b"RIFF\0\0\0\0WEBPVP8 ").decode(), "it is a WebP"),
+        (None, "b64 is no text"),
+    ],
+)
+def test_refused_base64_says_what_is_wrong(shade: Served, b64: Any, fault: str) -> None:
+    answer = predict(shade, {"b64": b64})
+    assert fault in error(answer)
+    assert "GET /v1/models/shade" in orjson.loads(answer.body)["example"]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [(b"tRNS", b"\xff\0\xff")],
+        [(b"PLTE", b"abc"), (b"tRNS", b"\xff\0\xff")],
+        [(b"tRNS", b"")],
+        [(b"iCCP", b"x\0\0abc")],
+    ],
+)
+@pytest.mark.parametrize("colour", [0, 2, 3, 4, 6])
+def test_odd_pictures_are_no_failure_of_the_version(
+    shade: Served, chunks: list[tuple[bytes, bytes]], colour: int
+) -> None:
+    """They are answered or refused, so that no client can have a version rolled back."""
+    body = base64.b64encode(png_of_chunks(*chunks, colour=colour)).decode()
+    assert predict(shade, {"b64": body}).status in (200, 400)
+
+
+def test_pixels_in_0_to_1_are_told_from_0_to_255(shade: Served) -> None:
+    """Fractions are parts of white, booleans black and white; 0 and 1 alone could be either."""
+    parts = predict(shade, [[0.5, 1.0], [1.0, 0.9]], [[True, True], [True, True]], DARK)
+    found = orjson.loads(parts.body)
+    assert [one["label"] for one in found["predictions"]] == ["light", "light", "dark"]
+    assert any("parts of white" in one for one in found["warnings"])
+    assert "all 0 or 1" in error(predict(shade, [[0, 1], [1, 0]]))
+    assert "mixes numbers" in error(predict(shade, [[True, 7], [1, 0]]))
+    assert "in 0..1" in error(infer(shade, inputs=[{**IMAGE, "data": [255.0] * 16}]))
+
+
+def test_the_example_is_answered(shade: Served) -> None:
+    answer = shade.predict(orjson.dumps(shade.example), {}, Work())
+    assert set(orjson.loads(answer.body)) == {"predictions"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"shape": [0, 1, 4, 4], "data": []}, "its batch is empty"),
+        ({"shape": [-1, 1, 4, 4]}, "no whole number"),
+        ({"shape": [2**40, 2**40, 4, 4]}, "needs"),
+        ({"shape": [True, 1, 4, 4]}, "no whole number"),
+        ({"shape": None}, "its shape is no list"),
+        ({"data": [3e38] * 16}, "divide pixels by 255"),
+        ({"data": None}, "either data or binary_data_size"),
+        ({"data": ["a"] * 16}, "text"),
+        ({"data": [[0.0] * 8, [0.0] * 7]}, "different lengths"),
+        ({"datatype": "BYTES"}, "its datatype is BYTES, not FP32"),
+        ({"datatype": 5}, "its datatype is 5"),
+        ({"parameters": []}, "no object"),
+        ({"name": ["image"]}, "there is no input"),
+    ],
+)
+def test_a_faulty_tensor_is_refused_with_its_fault(shade: Served, change: Any, fault: str) -> None:
+    assert fault in error(infer(shade, inputs=[{**IMAGE, **change}]))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"inputs": [IMAGE, IMAGE]}, "comes twice"),
+        ({"inputs": {}}, "a list of tensors"),
+        ({"id": 5}, "id is no text"),
+        ({"outputs": [{"name": "probabilities"}] * 2}, "comes twice"),
+        ({"outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]}, "classification"),
+        ({"outputs": [{"name": "x"}]}, "there is no output 'x'; known: probabilities"),
+        ({"parameters": {"binary_data_output": 1}}, "neither true nor false"),
+    ],
+)
+def test_a_faulty_inference_is_refused_with_its_fault(shade: Served, change: Any, fault: str) -> None:
+    assert fault in error(infer(shade, **change))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "outputs", "is_binary"),
+    [
+        ({"binary_data_output": True}, None, True),
+        ({"binary_data_output": True}, [{"name": "probabilities"}], True),
+        ({"binary_data_output": True}, [{"name": "probabilities", "parameters": {}}], True),
+        (
+            {"binary_data_output": True},
+            [{"name": "probabilities", "parameters": {"binary_data": False}}],
+            False,
+        ),
+        ({}, [{"name": "probabilities", "parameters": {"binary_data": True}}], True),
+        ({}, [{"name": "probabilities"}], False),
+    ],
+)
+def test_outputs_are_binary_where_the_request_says_so(
+    shade: Served, parameters: Any, outputs: Any, is_binary: bool
+) -> None:
+    answer = infer(shade, parameters=parameters, outputs=outputs)
+    length = answer.headers.get("inference-header-content-length")
+    assert (length is not None) == is_binary
+    head = orjson.loads(answer.body[: int(length)] if length else answer.body)
+    (output,) = head["outputs"]
+    found = np.frombuffer(answer.body[int(length) :], np.float32) if length else np.array(output["data"])
+    assert found.sum() == pytest.approx(1)
+
+
+def test_a_failed_graph_is_the_versions_fault_only_for_inputs_like_its_samples(
+    tmp_path: Path, files_of: Files, roots: Any
+) -> None:
+    """A number far from all samples may give NaN: 400. One like them may not: 500, which counts."""
+    served = served_from(tmp_path, files_of(roots))
+    assert predict(served, [1e30, 25.0]).status == 200
+    assert "not finite" in error(predict(served, [-1e9, 4.0]))
+    assert predict(served, [-0.5, 4.0]).status == 500
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"", "empty"),
+        (b"\x89PNG\r\n", "the body is a PNG, not JSON"),
+        (b'{"instances":["\xe9"]}', "not JSON"),
+        (b'{"instances":["\\ud800"]}', "not JSON"),
+        (b"null", "instances"),
+        (b'{"instances":[' + b"1," * 10_001 + b"1]}", "more than 10,000"),
+        (b'{"instances":[' + b"[1]," * 500_000 + b"[1]]}", "lists and objects"),
+    ],
+)
+def test_a_body_that_is_no_request_is_refused_with_its_fault(shade: Served, body: bytes, fault: str) -> None:
+    assert fault in error(shade.predict(body, {}, Work()))
+
+
+def test_a_long_text_among_numbers_takes_no_memory(shade: Served) -> None:
+    """Each number would get the room of the text: 4 TB."""
+    assert "text" in error(predict(shade, ["a" * 1_000_000, *range(9_000)]))
+
+
+def test_a_cloud_event_is_answered_by_one(shade: Served) -> None:
+    """Binary and structured, as KServe's own server does; an unknown version of the format is refused."""
+    attributes = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+    binary = {f"ce-{name}": value for name, value in attributes.items()}
+    answer = predict(shade, DARK, **binary)
+    assert answer.headers["ce-source"] == "io.kserve.inference.shade"
+    assert orjson.loads(answer.body)["predictions"][0]["label"] == "dark"
+    event = orjson.dumps({**attributes, "data": {"instances": [DARK]}})
+    structured = {"content-type": "application/cloudevents+json"}
+    answer = shade.predict(event, structured, Work())
+    assert orjson.loads(answer.body)["data"]["predictions"][0]["label"] == "dark"
+    assert "specversion" in error(predict(shade, DARK, **{**binary, "ce-specversion": "9"}))
+
+
+def test_work_ends_when_its_client_has_gone_or_reading_takes_too_long(shade: Served) -> None:
+    gone = Work()
+    gone.cancel()
+    body = json.dumps({"instances": [DARK]}).encode()
+    with pytest.raises(ClientGone):
+        shade.predict(body, {}, gone)
+    assert "takes more than 0 s" in error(shade.predict(body, {}, Work(decoding=0)))
+
+
+@pytest.mark.parametrize(
+    "accept", ["image/png;q=\xb2", "image/png;q=1.,*/*;q=.", ";;;,,q=", "image/png;q=nan"]
+)
+def test_an_odd_accept_header_harms_nothing(shade: Served, accept: str) -> None:
+    assert predict(shade, DARK, accept=accept).status in (200, 400)
