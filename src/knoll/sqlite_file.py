@@ -1,13 +1,18 @@
 """SQLite files that the processes of a laptop share."""
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-__all__ = ["open_file", "transaction"]
+from knoll.errors import Unavailable
 
+__all__ = ["check_file", "damage_of", "open_file", "told", "transaction"]
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REPAIR = "stop knoll up, then knoll doctor --repair"
 _PATIENCE = 30.0  # seconds that one process waits for another
 
 
@@ -41,3 +46,31 @@ def transaction(file: sqlite3.Connection) -> Iterator[None]:
         if file.in_transaction:
             file.execute("ROLLBACK")
         raise
+
+
+def told(path: Path, error: Exception) -> tuple[str, str]:
+    """What an error of SQLite or of the system means for this file, and what helps."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        return f"{path} is damaged: {error}", _REPAIR
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+        return f"the disk of {path} is full", "make room on that disk; the platform goes on by itself then"
+    return f"cannot read or write {path}: {error}", "let your user write the file and its folder"
+
+
+def check_file(path: Path) -> None:
+    """Raise Unavailable if the file is damaged."""
+    if damage := damage_of(path):
+        raise Unavailable(f"{path} is damaged: {damage}", fix=_REPAIR)
+
+
+def damage_of(path: Path) -> str:
+    """What is wrong with the pages of the file; "" if it is whole, or not there."""
+    if not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE)) as file:
+            found = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == ["ok"] else "; ".join(found)

@@ -21,7 +21,7 @@ from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, 
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
 from knoll.kube.times import timestamp
 from knoll.ports import Clock, Document
-from knoll.sqlite_file import open_file, transaction
+from knoll.sqlite_file import open_file, told, transaction
 
 __all__ = ["LocalCluster"]
 
@@ -156,10 +156,8 @@ class LocalCluster:
                 self._connections.file = open_file(self._path)
             yield self._connections.file
         except (sqlite3.Error, OSError) as error:
-            raise ClusterUnavailable(
-                f"cannot read or write {self._path}: {error}",
-                fix="make room on the disk, and let your user write the file",
-            ) from error
+            what, fix = told(self._path, error)
+            raise ClusterUnavailable(what, fix=fix) from error
 
 
 def _conflict(kind: str, name: str) -> Conflict:

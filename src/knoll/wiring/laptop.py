@@ -40,6 +40,7 @@ from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Platform
 from knoll.settings import STORE_SECRET, Settings, store_variables
+from knoll.sqlite_file import check_file
 from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
 from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
@@ -63,6 +64,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
     with ExitStack() as stack:
         check_room(settings.home, has_store=not is_users_own(settings))
         stack.enter_context(hold_home(settings.home))
+        check_file(settings.home / DATABASE)
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
         settings = settings.model_copy(

@@ -25,7 +25,7 @@ from knoll.errors import Unavailable
 from knoll.events import Event, event_from_json, event_to_json
 from knoll.laptop.broker.dead_letters import DeadLetter
 from knoll.laptop.broker.deliveries import OpenDelivery
-from knoll.sqlite_file import open_file, transaction
+from knoll.sqlite_file import open_file, told, transaction
 
 __all__ = ["EventLog"]
 
@@ -206,10 +206,8 @@ class EventLog:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(
-                f"the event log {self._path} cannot be read or written: {error}",
-                fix="make room on the disk, and let your user write the file",
-            ) from error
+            what, fix = told(self._path, error)
+            raise Unavailable(f"the event log: {what}", fix=fix) from error
 
 
 def _dump(event: Event) -> str:

@@ -1,0 +1,97 @@
+"""A damaged file of documents: how it is told, and what a repair keeps and rebuilds."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.store_s3 import S3Store
+from knoll.errors import ClusterUnavailable
+from knoll.models import parse_model
+from knoll.ports import Bucket
+from knoll.records.rollout import RolloutStep, write_step
+from knoll.records.run import Run, write_run
+from knoll.settings import Settings
+from knoll.wiring.repair import Repaired, repair
+from support.models import model_document
+
+
+@pytest.fixture
+def home(s3: Any, tmp_path: Path) -> Settings:
+    """The settings of a home whose store is a server of the user's, with Models and one run in the bucket."""
+    store = S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1")
+    store.ensure_bucket("repair")
+    bucket = Bucket(store, "s3://repair")
+    run = Run(
+        "lost-1",
+        "lost",
+        "image-classifier",
+        "d",
+        "s3://repair/d",
+        {"epochs": 3},
+        "2026-01-01",
+        prefix="s3://data/lost/",
+    )
+    write_run(run, bucket)
+    for number, (version, action) in enumerate([("v000001", "Promote"), ("v000002", "RollBack")]):
+        write_step(
+            RolloutStep("lost", version, version, number, action, f"2026-01-0{number + 1}", 100, ""), bucket
+        )
+    return Settings(
+        home=tmp_path / "home",
+        s3_endpoint=s3.endpoint,
+        s3_access_key=s3.access_key,
+        s3_secret_key=s3.secret_key,
+        model_bucket="repair",
+    )
+
+
+def documents(settings: Settings) -> LocalCluster:
+    return LocalCluster(settings.home / "knoll.db", settings.namespace, SystemClock())
+
+
+def damage(path: Path) -> None:
+    """Overwrite the pages behind the first half of the file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xff" * (path.stat().st_size - file.tell()))
+
+
+def test_a_whole_file_is_left_alone(home: Settings) -> None:
+    """Nothing is repaired, and nothing set aside."""
+    documents(home).create(model_document("whole"))
+    assert repair(home) == Repaired()
+
+
+def test_a_repair_keeps_what_can_be_read_and_rebuilds_what_the_bucket_knows(home: Settings) -> None:
+    """The error names the file and the command. Then Models are there again, one with its champion, and the
+    damaged file lies aside."""
+    cluster = documents(home)
+    for number in range(200):
+        cluster.create(model_document(f"model-{number:03d}", data="s3://data/" + "x" * 500))
+    with closing(sqlite3.connect(home.home / "knoll.db")) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damage(home.home / "knoll.db")
+    with pytest.raises(ClusterUnavailable, match=r"knoll\.db is damaged") as caught:
+        documents(home).list("Model")
+    assert "knoll doctor --repair" in caught.value.fix
+
+    done = repair(home)
+    assert done.damage
+    assert Path(done.kept_at).exists()
+    assert done.rebuilt == ("lost",)
+    mended = documents(home)
+    names = {one["metadata"]["name"] for one in mended.list("Model")}
+    assert names == {one.partition(" ")[2] for one in done.read} | {"lost"}
+    lost = mended.get("Model", "lost")
+    assert parse_model(lost).dataset.uri == "s3://data/lost/"
+    assert lost["status"]["champion"] == "v000001"
+    assert json.dumps(
+        mended.update({**lost, "spec": {**lost["spec"], "gate": {"metric": "accuracy", "atLeast": 0.5}}})
+    )
+    assert repair(home) == Repaired()
