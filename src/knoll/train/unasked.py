@@ -36,7 +36,7 @@ def is_what_landed(run: Run, document: Document) -> bool:
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of one pass over the inbox. Records and listings are read once.
+    """The checks of one pass over the inbox. What they read, they read once.
 
     `documents` and `models` have the Models by name. They may be a second old, so no run ends before its
     Model was read again.
@@ -46,6 +46,7 @@ class Checks:
     models: Mapping[str, Model]
     platform: Platform
     _records: dict[str, Run] = field(default_factory=dict)
+    _fresh: dict[str, Document | None] = field(default_factory=dict)
     _listings: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def record(self, entry: Entry) -> Run:
@@ -71,12 +72,20 @@ class Checks:
             model is None or not why_undeclared(self.record(entry), document, model)
         ):
             return ""
-        try:
-            fresh = self.platform.cluster.get("Model", entry.model)
-        except NotFound:
+        fresh = self._read_model(entry.model)
+        if fresh is None:
             return _DELETED
         readable = readable_models([fresh])
         return why_undeclared(self.record(entry), fresh, readable[0]) if readable else ""
+
+    def _read_model(self, name: str) -> Document | None:
+        """The Model as it is, after the entries of this pass were listed; None if it is gone."""
+        if name not in self._fresh:
+            try:
+                self._fresh[name] = self.platform.cluster.get("Model", name)
+            except NotFound:
+                self._fresh[name] = None
+        return self._fresh[name]
 
     def why_lost(self, entry: Entry) -> str:
         """Why the run's data cannot be trained any more; "" if it can, as far as one listing tells."""
