@@ -111,17 +111,21 @@ def _classes(labels: Sequence[str]) -> list[str]:
 
 def _choose_size(found: Survey, config: ImageClassifierConfig) -> Survey:
     """What the config says, else the size of most pictures. The larger side is bounded, unless the config
-    wants more."""
+    wants more; very long pictures are squeezed, so that the smaller side stays large enough."""
     longest = max(_LONGEST_SIDE, config.image_width or 0, config.image_height or 0)
     scale = min(1.0, longest / max(found.width, found.height))
-    width = config.image_width or max(1, round(found.width * scale))
-    height = config.image_height or max(1, round(found.height * scale))
+    width = config.image_width or _scaled(found.width, scale)
+    height = config.image_height or _scaled(found.height, scale)
     if min(width, height) < _LEAST_SIDE:
         raise InvalidData(
             f"the pictures have {width}×{height} pixels, but need at least {_LEAST_SIDE}×{_LEAST_SIDE}",
             fix="use larger pictures, or set imageWidth and imageHeight",
         )
     return Survey(width, height, config.mode or found.mode)
+
+
+def _scaled(side: int, scale: float) -> int:
+    return max(min(side, _LEAST_SIDE), round(side * scale))
 
 
 def _notes(found: Survey, size: Survey) -> tuple[str, ...]:
