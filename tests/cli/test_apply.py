@@ -52,11 +52,10 @@ def test_lists_every_fault_of_every_document_with_its_place(
     path.write_text(FAULTY)
     result = knoll("apply", "-f", path)
     assert result.exit_code == 1
-    first, second = result.stderr.split("faulty.yaml, document 2", 1)
-    for part in ("faulty.yaml, document 1", "spec.dataset.uri", "spec.epochs", "spec.training.config.epoch"):
+    first, second = result.stderr.split("faulty.yaml:9: metadata.name", 1)
+    for part in ("faulty.yaml:5: spec.dataset.uri", "spec.epochs: there is no such field", "config.epoch: "):
         assert part in first
     for part in (
-        "metadata.name",
         f"there is no family 'gan' (one of: {', '.join(sorted(FAMILIES))})",
         "lies in the model bucket",
         "Fix: ",
@@ -154,3 +153,53 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
     assert "model.yaml:8: spec.gate stands here and in line 7" in refused.stderr.replace("\n", "")
     path.write_bytes("ä".encode("latin-1"))
     assert "byte 0 is not UTF-8" in knoll("apply", "-f", path).stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"gate": "{metric: accuracy, atLeast: 95}"},
+            "lies in 0..1, never at 95; did you mean 0.95?",
+        ),
+        ({"gate": "{metric: acuracy, atLeast: 0.9}"}, "has no metric 'acuracy'; did you mean accuracy?"),
+        ({"gate": "{metric: loss, atLeast: 0.9}"}, "spec.gate.atLeast: less loss is better, so give atMost"),
+        ({"gate": "{metric: accuracy, atLeast: high}"}, "must be a number such as 0.95, not 'high'"),
+        ({"family": "image-clasifier"}, "no family 'image-clasifier'; did you mean image-classifier?"),
+        ({"trainin": "{}"}, "spec.trainin: there is no such field; did you mean training?"),
+        (
+            {"training": "{config: {epoch: 3}}"},
+            "spec.training.config.epoch: there is no such field; did you mean",
+        ),
+        ({"training": "{nodes: 0}"}, "spec.training.nodes: must be at least 1, not 0"),
+        ({"rollout": "{idle: hold on}"}, "must be one of replay, hold, not 'hold on'; did you mean hold?"),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_refused_with_line_and_suggestion(
+    knoll: Knoll, platform: Platform, tmp_path: Path, fields: dict[str, str], told: str
+) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(model_yaml("cli-data", **fields))
+    refused = knoll("apply", "-f", path, "--dry-run")
+    assert refused.exit_code == 1
+    assert told in refused.stderr
+    line = int(refused.stderr.split("model.yaml:", 1)[1].split(":", 1)[0])
+    assert next(iter(fields)) in path.read_text().splitlines()[line - 1]
+
+
+def test_what_is_probably_not_meant_is_a_warning(knoll: Knoll, platform: Platform, tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(model_yaml("cli-data"))
+    knoll("apply", "-f", path)
+    path.write_text(
+        model_yaml(
+            "cli-data",
+            "sevens",
+            dataset="{uri: s3://cli-data/digits/7/}",
+            training="{resources: {nvidia.com/gpu: 99}}",
+        )
+    )
+    warned = knoll("apply", "-f", path)
+    assert warned.exit_code == 0
+    assert "sevens and digits share data" in warned.stderr
+    assert "spec.training asks for 99 of nvidia.com/gpu, and this machine has" in warned.stderr

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from knoll.errors import InvalidData
-from knoll.families.base import Batch, Examples, Family, FamilyConfig, Files, device_of, split_examples
+from knoll.families.base import Batch, Examples, Family, FamilyConfig, Files, device_of, less, split_examples
 
 __all__ = ["ColumnMean"]
 
@@ -39,7 +39,7 @@ class ColumnMean(Family[ColumnMeanConfig]):
 
     name = "column-mean"
     task = "tabular-regression"
-    metrics = ("mse",)
+    metrics = (less("mse", 0),)
     config_type = ColumnMeanConfig
     inputs, outputs = ("value",), ("distance",)
 

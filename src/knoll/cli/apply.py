@@ -13,6 +13,7 @@ from knoll.cli.session import platform_of, print_json, say
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
+    from knoll.models import Model
     from knoll.ports import Document, Platform
 
 __all__ = ["apply", "apply_files", "delete"]
@@ -62,9 +63,24 @@ def apply_files(
     declared = read_declared(files, platform.settings.model_bucket)
     results = [(one.model.name, _store(platform, one.document, dry_run=dry_run)) for one in declared]
     for one in declared:
+        for warning in _warnings(platform, one.model):
+            warn(f"Warning: {warning}")
         if _has_no_data(platform, one.model.dataset.uri):
             warn(f"{one.model.dataset.uri} has no data yet. Next: knoll upload {one.model.name} PATH")
     return results
+
+
+def _warnings(platform: "Platform", model: "Model") -> list[str]:
+    """What can be meant, and probably is not."""
+    from knoll.cli.sense import overlaps, shortages
+    from knoll.laptop.resources import local_capacity
+    from knoll.models import readable_models
+
+    found = list(overlaps(model, readable_models(platform.cluster.list("Model"))))
+    if platform.settings.cluster == "local":
+        here = local_capacity()
+        found += shortages(model, float(here.cpu), float(here.memory), here.gpus)
+    return found
 
 
 def delete(

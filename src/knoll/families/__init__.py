@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import Form
 from knoll.errors import InvalidModel
+from knoll.models.wording import did_you_mean
 
 if TYPE_CHECKING:
     from knoll.families.base import Family
@@ -43,5 +44,6 @@ def check_family(name: str) -> None:
     """Raise InvalidModel if there is no family of that name."""
     if name not in FAMILIES:
         raise InvalidModel(
-            f"spec.family: there is no family {name!r}", fix="one of: " + ", ".join(sorted(FAMILIES))
+            f"spec.family: there is no family {name!r}{did_you_mean(name, FAMILIES)}",
+            fix="one of: " + ", ".join(sorted(FAMILIES)),
         )

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from knoll.errors import InvalidModel
 from knoll.models.spec import Model, ModelSpec
+from knoll.models.wording import faults_of_fields
 from knoll.names import MODEL_NAME
 
 __all__ = ["API_VERSION", "KIND", "parse_model", "readable_models"]
@@ -62,15 +63,10 @@ def _faults_of_spec(spec: Any, name: str) -> list[str]:
     try:
         nodes = ModelSpec.model_validate(spec).training.nodes
     except ValidationError as error:
-        return [_fault(one) for one in error.errors()]
+        return faults_of_fields(error, ModelSpec, "spec")
     if nodes > _MOST_NODES_OF_A_LONG_NAME and len(name) > _LONGEST_NAME_WITH_MORE:
         return [
             f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_NAME_WITH_MORE} "
             "characters at most"
         ]
     return []
-
-
-def _fault(error: Any) -> str:
-    path = ".".join(["spec", *(str(part) for part in error["loc"] if part != "[key]")])
-    return f"{path}: {error['msg'].removeprefix('Value error, ')}"

@@ -11,6 +11,7 @@ from knoll.families.base.config import ConfigT, FamilyConfig, read_config
 from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
 from knoll.families.base.learning import LearningPart, device_of
+from knoll.families.base.metrics import Metric, less, more
 
 __all__ = [
     "Batch",
@@ -22,9 +23,12 @@ __all__ = [
     "FamilyConfig",
     "Files",
     "LearningPart",
+    "Metric",
     "device_of",
     "draw_rows",
     "export_network",
+    "less",
+    "more",
     "read_config",
     "split_examples",
     "split_keys",
@@ -36,4 +40,4 @@ class Family(DataPart[ConfigT], LearningPart[ConfigT], ExportPart[ConfigT], Gene
 
     name: str  # what `spec.family` says; `FAMILIES` and the docs page have the same name
     task: str  # as the Hugging Face hub names it, for the model card: image-classification, ...
-    metrics: tuple[str, ...]  # the names that `score` returns, and that a gate can ask for
+    metrics: tuple[Metric, ...]  # what `score` returns, and a gate can ask for: `(less("mse", 0),)`

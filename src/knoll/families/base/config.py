@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from knoll.errors import InvalidModel
+from knoll.models.wording import faults_of_fields
 
 __all__ = ["ConfigT", "FamilyConfig", "read_config"]
 
@@ -40,10 +41,7 @@ def read_config(kind: type[ConfigT], config: Mapping[str, Any]) -> ConfigT:
     try:
         return kind.model_validate(dict(config))
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(['spec.training.config', *map(str, one['loc'])])}: {one['msg']}"
-            for one in error.errors()
-        ]
+        faults = faults_of_fields(error, kind, "spec.training.config")
     known = ", ".join(field.alias or name for name, field in kind.model_fields.items())
     raise InvalidModel(
         "the training config has faults:\n  " + "\n  ".join(faults), fix=f"the family knows: {known}"

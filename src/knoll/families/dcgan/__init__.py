@@ -1,7 +1,7 @@
 """A deep convolutional GAN that makes pictures of 56×56 pixels, after Radford et al.,
 https://arxiv.org/abs/1511.06434."""
 
-from knoll.families.base import Family
+from knoll.families.base import Family, less, more
 from knoll.families.dcgan.config import DcganConfig
 from knoll.families.dcgan.data import DcganData
 from knoll.families.dcgan.export import DcganExport
@@ -16,4 +16,4 @@ class Dcgan(DcganData, DcganLearning, DcganExport, Family[DcganConfig]):
 
     name = "dcgan"
     task = "unconditional-image-generation"
-    metrics = ("frechet_pixels", "diversity")
+    metrics = (less("frechet_pixels", 0), more("diversity", 0))

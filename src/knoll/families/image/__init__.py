@@ -1,6 +1,6 @@
 """Image classification: pictures in one folder per class, and a small convolutional network."""
 
-from knoll.families.base import Family
+from knoll.families.base import Family, less, more
 from knoll.families.image.config import ImageClassifierConfig
 from knoll.families.image.data import ImageData
 from knoll.families.image.export import ImageExport
@@ -14,4 +14,4 @@ class ImageClassifier(ImageData, ImageLearning, ImageExport, Family[ImageClassif
 
     name = "image-classifier"
     task = "image-classification"
-    metrics = ("accuracy", "loss", "macro_f1")
+    metrics = (more("accuracy", 0, 1), less("loss", 0), more("macro_f1", 0, 1))

@@ -1,0 +1,114 @@
+"""Whether a declaration can make sense, beyond its form: its family, its gate, its data, this machine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from knoll.errors import InvalidModel
+from knoll.families import FAMILIES, check_family, find_family
+from knoll.models import Model
+from knoll.models.wording import did_you_mean
+from knoll.names import is_in_bucket
+from knoll.quantities import GPU, parse_quantity
+
+if TYPE_CHECKING:
+    from knoll.families.base import Metric
+
+__all__ = ["faults_of_sense", "overlaps", "shortages"]
+
+_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
+_METADATA = (
+    *("name", "namespace", "labels", "annotations", "uid", "resourceVersion", "generation", "finalizers"),
+    *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"),
+    *("ownerReferences", "generateName", "selfLink"),
+)
+
+
+def faults_of_sense(document: Any, model_bucket: str) -> Iterator[str]:
+    """What cannot be meant, each fault with the path of its field first."""
+    if not isinstance(document, Mapping):
+        return
+    yield from _unknown("", document, _FIELDS)
+    yield from _unknown("metadata.", document.get("metadata"), _METADATA)
+    family, config = _at(document, "spec", "family"), _at(document, "spec", "training", "config")
+    if isinstance(family, str):
+        try:
+            check_family(family)
+            if find_spec("torch") is not None and isinstance(config, Mapping):
+                find_family(family).configure(config)
+        except InvalidModel as error:
+            heading, *faults = str(error).splitlines()
+            yield from (one.strip() for one in faults) if faults else (f"{heading} ({error.fix})",)
+    yield from _gate_faults(document, family)
+    uri = _at(document, "spec", "dataset", "uri")
+    if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
+        yield (
+            f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data "
+            "(use a bucket of your own)"
+        )
+
+
+def overlaps(model: Model, others: Sequence[Model]) -> Iterator[str]:
+    """Other Models whose data is this Model's data, too, in words."""
+    for other in others:
+        ours, theirs = model.dataset.uri, other.dataset.uri
+        if other.name != model.name and (ours.startswith(theirs) or theirs.startswith(ours)):
+            yield (
+                f"{model.name} and {other.name} share data: {ours} and {theirs} overlap, so an upload to one "
+                "changes the other"
+            )
+
+
+def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[str]:
+    """What the Model asks for and this machine does not have, in words. Such runs wait for ever."""
+    nodes, wanted = model.training.nodes, model.training.resources
+    for name, has, unit in (("cpu", cores, "cores"), ("memory", memory, "bytes"), (GPU, gpus, "GPUs")):
+        asked = float(parse_quantity(wanted.get(name, 0))) * nodes
+        if asked > has:
+            each = f"{nodes} nodes of {wanted[name]}" if nodes > 1 else str(wanted[name])
+            yield (
+                f"{model.name} cannot train here: spec.training asks for {each} of {name}, and this machine "
+                f"has {has:,.0f} {unit}"
+            )
+
+
+def _gate_faults(document: Any, family: Any) -> Iterator[str]:
+    """A gate that no version can fail, or pass, would waste a whole training."""
+    gate = _at(document, "spec", "gate")
+    name = _at(document, "spec", "gate", "metric")
+    if family not in FAMILIES or not isinstance(name, str) or find_spec("torch") is None:
+        return
+    known = {one.name: one for one in find_family(family).metrics}
+    if name not in known:
+        yield (
+            f"spec.gate.metric: the family {family} has no metric {name!r}{did_you_mean(name, known)} "
+            f"(one of: {', '.join(known)})"
+        )
+        return
+    yield from _bound_faults(name, known[name], gate)
+
+
+def _bound_faults(name: str, metric: "Metric", gate: Mapping[str, Any]) -> Iterator[str]:
+    right, wrong = ("atLeast", "atMost") if metric.better == "more" else ("atMost", "atLeast")
+    if gate.get(wrong) is not None:
+        yield f"spec.gate.{wrong}: {metric.better} {name} is better, so give {right}"
+    bound = gate.get(right)
+    if not isinstance(bound, int | float) or isinstance(bound, bool):
+        return
+    if not metric.least <= bound <= metric.most:
+        percent = metric.most == 1 and 1 < bound <= 100
+        hint = f"; did you mean {bound / 100:g}?" if percent else ""
+        yield f"spec.gate.{right}: {name} lies in {metric.least:g}..{metric.most:g}, never at {bound:g}{hint}"
+
+
+def _unknown(place: str, fields: Any, known: Sequence[str]) -> Iterator[str]:
+    for key in fields if isinstance(fields, Mapping) else ():
+        if key not in known:
+            yield f"{place}{key}: there is no such field{did_you_mean(key, known)}"
+
+
+def _at(document: Any, *path: str) -> Any:
+    """The value at a path of a document, which may have faults; None if there is no value."""
+    for key in path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
