@@ -14,6 +14,7 @@ import httpx
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
+from knoll.byte_budget import ByteBudget
 from knoll.errors import Conflict
 from knoll.laptop.front import Front, listen
 from knoll.laptop.serving.autoscaler import Autoscaler
@@ -62,7 +63,8 @@ class Laptop:
         )
         isvcs = InferenceServices(self.cluster, self.events, SystemClock())
         self.autoscaler = Autoscaler(isvcs, options)
-        routes = Gateway(self.autoscaler, Random(7), patience=20.0).routes()
+        self.bodies = ByteBudget(128 * 2**20)
+        routes = Gateway(self.autoscaler, Random(7), patience=20.0, bodies=self.bodies).routes()
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
         self.front = Front(
             bound,

@@ -187,25 +187,40 @@ def test_a_sleeping_model_whose_last_start_failed_is_not_ready(
         assert laptop.starts() == 1
 
 
-def test_an_instance_that_dies_in_a_request_is_started_again_for_it(laptop: Laptop) -> None:
-    """The request is sent once more, and answered; its sender does not see the crash."""
+def test_a_request_that_kills_an_instance_is_not_sent_again_and_harms_no_other(laptop: Laptop) -> None:
+    """Its sender gets 502 with the reason; the next request starts another instance."""
     laptop.serve()
-    assert laptop.predict(content=b"crash once").status_code == 200
+    answer = laptop.predict(content=b"crash once")
+    assert answer.status_code == 502
+    assert "digits-predictor-00001 ended while it worked on this request" in answer.json()["error"]
+    assert laptop.starts() == 1
+    assert laptop.predict().status_code == 200
     assert laptop.starts() == 2
 
 
-def test_a_request_that_kills_every_instance_is_answered_502_and_harms_no_other(laptop: Laptop) -> None:
-    """It gets two instances and no more; the next request starts a third."""
+def test_paths_and_methods_that_are_not_there_are_answered_in_json(laptop: Laptop) -> None:
     laptop.serve()
-    answer = laptop.predict(content=b"crash always")
-    assert answer.status_code == 502
-    assert "digits-predictor-00001" in answer.json()["error"]
-    assert laptop.predict().status_code == 200
-    assert laptop.starts() == 3
+    nowhere = laptop.http.post("/v2/models/digits/versions/1/infer")
+    assert (nowhere.status_code, "there is no path" in nowhere.json()["error"]) == (404, True)
+    wrong = laptop.http.get("/v1/models/digits:predict/x")
+    assert (wrong.status_code, bool(wrong.json()["error"])) == (404, True)
+    method = laptop.http.put("/v2/models/digits/infer")
+    assert (method.status_code, "does not take PUT" in method.json()["error"]) == (405, True)
+
+
+def test_bodies_take_a_bounded_memory_together(laptop: Laptop) -> None:
+    """What is beyond is 503, and asked to come again; then there is room."""
+    laptop.serve()
+    laptop.bodies.take(laptop.bodies.limit - 1000)
+    answer = laptop.predict(content=bytes(2000))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    laptop.bodies.give(laptop.bodies.limit - 1000)
+    assert laptop.predict(content=bytes(2000)).status_code == 200
+    assert laptop.bodies.held == 0
 
 
 def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop: Laptop) -> None:
-    """64 MiB pass, one byte more is 413."""
+    """32 MiB pass, one byte more is 413."""
     laptop.serve()
     assert laptop.predict(content=bytes(BODY_LIMIT)).json()["size"] == BODY_LIMIT
     assert laptop.predict(content=bytes(BODY_LIMIT + 1)).status_code == 413

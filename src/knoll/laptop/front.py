@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import uvicorn
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -20,8 +21,10 @@ from starlette.routing import BaseRoute, Route
 
 from knoll.errors import Unavailable
 from knoll.events.event import EVENT_LIMIT
+from knoll.http_connection import Connection
 from knoll.laptop.doors import Doors
 from knoll.laptop.request_body import BodyTooLarge, read_body
+from knoll.quoting import escaped
 
 __all__ = ["Front", "Reply", "Subscriber", "listen"]
 
@@ -80,9 +83,20 @@ class Front:
         ]
         origins = [f"http://{name}:{bound.getsockname()[1]}" for name in _NAMES]
         doors = Middleware(Doors, origins=origins, token=token)
-        app = Starlette(routes=[*own, *routes], middleware=[_ONLY_HERE, doors], lifespan=self._live)
+        app = Starlette(
+            routes=[*own, *routes],
+            middleware=[_ONLY_HERE, doors],
+            exception_handlers={HTTPException: _in_json},
+            lifespan=self._live,
+        )
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_DRAIN
+            app,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_DRAIN,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
@@ -156,3 +170,12 @@ def _headers(request: Request) -> Mapping[str, str]:
     for name, value in request.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+async def _in_json(request: Request, error: Exception) -> Response:
+    """{"error": ...} for paths and methods that are not there, as V1 and V2 have it."""
+    assert isinstance(error, HTTPException)
+    path = escaped(request.url.path[:200])
+    known = {404: f"there is no path {path}", 405: f"{path} does not take {request.method}"}
+    text = known.get(error.status_code, str(error.detail))
+    return JSONResponse({"error": text}, error.status_code, headers=error.headers)

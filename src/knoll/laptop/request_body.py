@@ -1,10 +1,17 @@
 """The body of an HTTP request, up to a limit."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.requests import Request
 
-__all__ = ["BODY_LIMIT", "BodyTooLarge", "read_body"]
+from knoll.byte_budget import ByteBudget
 
-BODY_LIMIT = 64 * 2**20  # bytes of a predict request
+__all__ = ["BODY_LIMIT", "BodyTooLarge", "held_body", "read_body"]
+
+BODY_LIMIT = 32 * 2**20  # bytes of a predict request, as a predictor has it
+_ARRIVES_WITHIN = 60.0
 
 
 class BodyTooLarge(Exception):
@@ -23,3 +30,24 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
         if size > limit:
             raise BodyTooLarge(limit)
     return b"".join(chunks)
+
+
+@asynccontextmanager
+async def held_body(request: Request, budget: ByteBudget) -> AsyncIterator[bytes]:
+    """The whole body, which is in the budget until the end. Raises BodyTooLarge, TimeoutError, or Unavailable
+    if the budget is spent."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_ARRIVES_WITHIN):
+            async for chunk in request.stream():
+                if size + len(chunk) > BODY_LIMIT:
+                    raise BodyTooLarge(BODY_LIMIT)
+                budget.take(len(chunk))
+                size += len(chunk)
+                chunks.append(chunk)
+        body = b"".join(chunks)
+        chunks.clear()
+        yield body
+    finally:
+        budget.give(size)

@@ -16,7 +16,7 @@ from kserve.model_server import app
 from kserve.protocol.rest.server import RESTServer
 
 from knoll.byte_budget import ByteBudget
-from knoll.predict.connection import Connection
+from knoll.http_connection import Connection
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
 from knoll.predict.predictions import Predictions

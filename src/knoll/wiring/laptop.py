@@ -23,6 +23,7 @@ from socket import socket
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.byte_budget import ByteBudget
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, respond
@@ -116,7 +117,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
         token=settings.token,
         broker=partial(_take, broker),
         functions={name: partial(_answer, name, platform) for name in STAGES},
-        routes=Gateway(autoscaler).routes(),
+        routes=Gateway(autoscaler, bodies=ByteBudget(settings.body_memory)).routes(),
         lifespan=lambda: autoscaler,
         fault=fault,
     )

@@ -4,21 +4,26 @@ Revision's instance out.
 If a model sleeps, the request waits while its instance starts. Some questions wake nothing: which models
 there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
 Revision is ready unless its last start failed.
+
+A request is sent once. If its instance ends meanwhile, another one might, too.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 import aiohttp
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
+from knoll.byte_budget import ByteBudget
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import BodyTooLarge, read_body
+from knoll.laptop.request_body import BodyTooLarge, held_body
 from knoll.laptop.serving.autoscaler import Autoscaler
-from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward
+from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward, unless_gone
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
 from knoll.laptop.serving.status import traffic_of
 
@@ -26,18 +31,25 @@ __all__ = ["Gateway"]
 
 _PATIENCE = 120.0
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
+_BODIES = 128 * 2**20
 _RETRY_AFTER = "2"
 _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 
 class Gateway:
     """Routes for predict requests. `random` picks by weight; a request waits `patience` seconds for an
-    instance."""
+    instance. The bodies of all requests stay within `bodies`."""
 
     def __init__(
-        self, autoscaler: Autoscaler, random: Random | None = None, patience: float = _PATIENCE
+        self,
+        autoscaler: Autoscaler,
+        random: Random | None = None,
+        patience: float = _PATIENCE,
+        bodies: ByteBudget | None = None,
     ) -> None:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
+        self._bodies = bodies or ByteBudget(_BODIES)
+        self._examples: dict[str, Any] = {}
 
     def routes(self) -> list[HttpRoute]:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
@@ -45,7 +57,7 @@ class Gateway:
             ("POST", "/v1/models/{model}:predict", self._predict),
             ("POST", "/v1/models/{model}:explain", self._predict),
             ("GET", "/v1/models", self._models),
-            ("GET", "/v1/models/{model}", self._ready),
+            ("GET", "/v1/models/{model}", self._described),
             ("GET", "/v2", _metadata),
             ("GET", "/v2/health/live", _live),
             ("GET", "/v2/health/ready", self._healthy),
@@ -91,15 +103,20 @@ class Gateway:
         if not revision:
             return _unavailable(why_unavailable(route))
         try:
-            return await self._ask(revision, request, await read_body(request))
+            async with held_body(request, self._bodies) as body:
+                return await unless_gone(request, self._ask(revision, request, body))
         except BodyTooLarge as error:
             return _error(413, f"{error}: send fewer instances at a time")
+        except TimeoutError:
+            return _error(408, "the body did not arrive in time")
+        except ClientDisconnect:
+            return _error(499, "the client has gone")
         except Unavailable as error:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 
     async def _ask(self, revision: str, request: Request, body: bytes) -> Response:
-        """Forward the request. If the connection breaks before the answer, the instance may have ended: then
-        forward it once more."""
+        """Forward the request. It is tried once more only if there was no connection: an instance that ended
+        may have ended because of it."""
         for is_last in (False, True):
             async with self._autoscaler.acquire(revision, self._patience) as address:
                 try:
@@ -111,10 +128,33 @@ class Gateway:
                     return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN:g} s")
                 except aiohttp.ClientError as error:
                     await self._autoscaler.check_connection(revision)
+                    if not isinstance(error, aiohttp.ClientConnectorError):
+                        return _error(
+                            502,
+                            f"{revision} ended while it worked on this request, which is not sent again: "
+                            f"{error}; see its log",
+                        )
                     if is_last:
-                        text = f"{revision} ended twice while it worked on this request: {error}; see its log"
-                        return _error(502, text)
+                        return _error(502, f"{revision} cannot be reached: {error}; see its log")
         raise AssertionError("unreachable")
+
+    async def _described(self, request: Request) -> Response:
+        """Whether the model is ready, with a right request as soon as an instance has told one."""
+        answer, route = await self._ready(request), self._route(request)
+        if answer.status_code != 200 or isinstance(route, Response):
+            return answer
+        for revision in targets(route):
+            if revision not in self._examples and revision in self._autoscaler.running:
+                self._examples[revision] = await self._example(revision, request)
+            if example := self._examples.get(revision):
+                return JSONResponse({"name": request.path_params["model"], "ready": True, "example": example})
+        return answer
+
+    async def _example(self, revision: str, request: Request) -> Any:
+        try:
+            return json.loads(bytes((await self._ask(revision, request, b"")).body)).get("example")
+        except (ValueError, AttributeError, Unavailable):
+            return None
 
     def _fault(self, route: Route) -> str:
         """Why requests would not be answered; "" if there is no known reason."""

@@ -1,16 +1,18 @@
 """One HTTP request on its way to an instance, and the answer on its way back."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from io import BytesIO
+from typing import Any
 
 import aiohttp
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from yarl import URL
 
 from knoll.headers import REVISION
 
-__all__ = ["CONNECT_WITHIN", "forward"]
+__all__ = ["CONNECT_WITHIN", "forward", "unless_gone"]
 
 CONNECT_WITHIN = 5.0  # seconds
 _HOP_BY_HOP = frozenset(
@@ -39,6 +41,26 @@ async def forward(
     answer.raw_headers += [one for one in _end_to_end(found.raw_headers) if one[0] not in _OF_THE_FRONT]
     answer.raw_headers.append((REVISION.encode(), revision.encode()))
     return answer
+
+
+async def unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:
+    """The answer. If the client hangs up first, the instance is hung up on, too: raises ClientDisconnect."""
+    answer, gone = asyncio.ensure_future(answering), asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientDisconnect
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
+
+
+async def _disconnect(request: Request) -> Response:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
 
 
 def _url(address: str, request: Request) -> URL:

@@ -27,7 +27,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._head_bytes, self._has_begun = 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -49,6 +49,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._await_head()
+        self._has_begun = True
 
     def on_headers_complete(self) -> None:
         self._cancel_head()
@@ -68,11 +69,11 @@ class Connection(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         if self._head is None:
-            self._head_bytes = 0
+            self._head_bytes, self._has_begun = 0, False
             self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
 
     def _refuse_late(self) -> None:
-        if not self._head_bytes:  # opened in advance, and never used
+        if not self._has_begun:  # opened in advance, and never used
             self._cancel_head()
             self.transport.close()
             return

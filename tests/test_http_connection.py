@@ -1,0 +1,66 @@
+"""Slow and endless clients, against a real socket."""
+
+import json
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from knoll.http_connection import Connection
+
+
+class Hasty(Connection):
+    head_seconds = 0.3
+
+
+async def answers(scope: Any, _: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server whose clients have 0.3 s for the head of a request."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        config = uvicorn.Config(answers, http=Hasty, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        yield bound.getsockname()[1]
+        server.should_exit = True
+        thread.join(10)
+
+
+def exchange(port: int, *parts: bytes) -> tuple[int, Any]:
+    """Status and body of what the server says before it hangs up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for part in parts:
+            client.sendall(part)
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    head, _, body = said.partition(b"\r\n\r\n")
+    return int(head.split()[1]) if head else 0, json.loads(body) if body else None
+
+
+def test_a_head_that_comes_too_slowly_is_refused(port: int) -> None:
+    """Also the second head of a connection; one that never begins is just hung up."""
+    slow = b"POST / HTTP/1.1\r\nhost: x\r\nx-a: "
+    assert exchange(port, slow) == (408, {"error": "the head of the request did not arrive within 0.3 s"})
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert b"200" in client.recv(1000)
+        client.sendall(slow)
+        assert b"408" in client.recv(1000)
+    assert exchange(port) == (0, None)
+
+
+def test_a_head_without_end_is_refused(port: int) -> None:
+    status, body = exchange(port, b"GET / HTTP/1.1\r\n", *[b"x-a: " + b"b" * 9000 + b"\r\n"] * 9)
+    assert (status, body["error"]) == (431, "the head of the request is longer than 65536 bytes")
+
+
+def test_what_is_no_http_gets_an_error_in_json(port: int) -> None:
+    assert exchange(port, b"\x16\x03\x01 what\r\n\r\n") == (400, {"error": "this is no HTTP request"})
