@@ -39,6 +39,16 @@ def test_exit_code_is_the_commands(tmp_path: Path, script: str, code: int) -> No
     assert Child([sys.executable, "-c", script], {}, tmp_path / "log").wait(15.0) == code
 
 
+def test_what_a_killed_command_took_is_known(tmp_path: Path, until: Until) -> None:
+    """Also what its children took: a training of several processes is one command."""
+    kill = "import os; kept = b'x' * 100_000_000; os.kill(os.getpid(), 9)"
+    nested = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {kill!r}]).returncode)"
+    for program in (kill, nested):
+        child = Child([sys.executable, "-c", program], {}, tmp_path / "log")
+        until(lambda child=child: child.poll() is not None)
+        assert 100_000_000 < child.peak < 200_000_000
+
+
 def test_a_program_that_is_not_there_ends_with_127_and_says_so(tmp_path: Path) -> None:
     """The log names what could not be started."""
     child = Child(["/nowhere/program"], {}, tmp_path / "logs" / "log")
