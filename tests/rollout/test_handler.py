@@ -268,8 +268,8 @@ class Mortal:
             else self._behind[1].list(place, labels)
         )
 
-    def get(self, place: str, name: str = "") -> Any:
-        return self._behind[1].get(place, name) if name else self._behind[0].get(place)
+    def get(self, place: str, name: str = "", **options: Any) -> Any:
+        return self._behind[1].get(place, name) if name else self._behind[0].get(place, **options)
 
     def put(self, *given: Any, **options: Any) -> Any:
         return self._write(self._behind[0].put(*given, **options))

@@ -96,7 +96,10 @@ def wrong_start(world: "World", uri: str, after: bytes | None) -> list[str]:
     step = json.loads(after) if after and uri.startswith(place) else {}
     if step.get("action") != "Start":
         return []
-    run = _run(world, _manifest(world, step["model"], step["version"]).run)
+    try:
+        run = _run(world, _manifest(world, step["model"], step["version"]).run)
+    except NotFound:
+        return []  # that is told when the version is served
     outcome = _outcome(world, run.id)
     asked = world.in_force(run.model, datetime.fromisoformat(outcome.ended_at)) if outcome else []
     if any(not why_not_asked(run, parse_model(one)) for one in asked):
