@@ -56,7 +56,7 @@ def test_lists_every_fault_of_every_document_with_its_place(
     for part in ("faulty.yaml:5: spec.dataset.uri", "spec.epochs: there is no such field", "config.epoch: "):
         assert part in first
     for part in (
-        f"there is no family 'gan' (one of: {', '.join(sorted(FAMILIES))})",
+        f"there is no family 'gan'; did you mean dcgan? (one of: {', '.join(sorted(FAMILIES))})",
         "lies in the model bucket",
         "Fix: ",
     ):
