@@ -15,6 +15,7 @@
         ├── NotFound             the object is not there (yet)
         ├── AlreadyExists        another writer created it first: read it back
         ├── Conflict             another writer changed it first: read it again, decide again
+        ├── QuotaExceeded        a limit is reached, and somebody must make room first: HTTP 507
         └── NewerSchema          only a newer knoll understands the record; one may run beside this one
 
 The text of an error says what is wrong and why; `fix` says which command or change helps.
@@ -37,6 +38,7 @@ __all__ = [
     "KnollError",
     "NewerSchema",
     "NotFound",
+    "QuotaExceeded",
     "Rejected",
     "StoreUnavailable",
     "Unavailable",
@@ -109,6 +111,10 @@ class AlreadyExists(Unavailable):
 
 class Conflict(Unavailable):
     """Another writer changed the object first."""
+
+
+class QuotaExceeded(Unavailable):
+    """A limit is reached; it works again when somebody has made room."""
 
 
 class NewerSchema(Unavailable):

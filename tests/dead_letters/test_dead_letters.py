@@ -11,6 +11,7 @@ from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
+from knoll.dead_letters import quota
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import Event
 from knoll.events.http import event_to_http
@@ -117,3 +118,18 @@ def test_what_ingest_refuses_is_one_dead_letter_unless_a_broker_sees_to_that(
     answers = [answer("ingest", headers, json.dumps(document).encode(), platform).status for _ in range(2)]
     letters = read_dead_letters(platform.bucket)
     assert (answers, [len(one.deaths) for one in letters]) == ([422, 422], [1] * kept)
+
+
+def test_more_dead_letters_than_there_is_room_for_are_refused(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """507, with the numbers and the command that makes room; after a minute with room they are taken."""
+    monkeypatch.setattr(quota, "MOST_DEATHS", 2)
+    bodies = [f"no event {number}".encode() for number in range(3)]
+    answers = [answer("dead-letters", {}, body, platform) for body in bodies]
+    assert [one.status for one in answers] == [204, 204, 507]
+    assert b"2 dead letters" in answers[-1].body
+    assert b"knoll dlq drop" in answers[-1].body
+    for one in list(platform.store.list("s3://knoll-models/dead-letters/")):
+        platform.store.delete(one.uri)
+    assert answer("dead-letters", {}, bodies[-1], platform).status == 204

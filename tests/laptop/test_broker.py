@@ -446,3 +446,15 @@ def test_kill_9_at_any_moment_loses_no_event(tmp_path: Path) -> None:
     assert published
     assert published <= set(_lines(tmp_path / "delivered"))
     assert broker.dead_letters() == []
+
+
+def test_the_log_keeps_so_many_bytes_at_most(tmp_path: Path) -> None:
+    """Large events push out the oldest, but none that is still to be delivered."""
+    log = EventLog(tmp_path / "knoll.db", most=100_000)
+    waiting = log.append(_event("large", "waits", "x" * 10_000), ["train"])
+    for number in range(40):
+        log.append(_event("large", str(number), "x" * 10_000), [])
+    kept = [seq for seq, _ in log.history()]
+    assert waiting in kept
+    assert 9 <= len(kept) <= 14
+    assert kept[-1] == 41

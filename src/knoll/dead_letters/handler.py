@@ -1,8 +1,8 @@
 """The dead-letters function: what no function took is kept in the model bucket, one object for each time that
 it died.
 
-Nothing is refused here, because a refused dead letter is lost. What cannot be read as an event is kept as it
-came.
+Nothing is refused here but what exceeds the limits of `quota`, because a refused dead letter is lost. What
+cannot be read as an event is kept as it came.
 
 A death that is delivered twice is one object. Its id is made of the reason, and of the replay that led to it,
 or else of the time at which a broker took the event. If no broker set that time, deaths for one reason count
@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from knoll.dead_letters.quota import Room
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
@@ -106,4 +107,5 @@ def _trigger(destination: str) -> str:
 def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
     when = record.replay or extensions.get(_WHEN) or count_replays(letter, platform.bucket)
     death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
+    platform.caches.of(Room).take(len(record.encode()), platform.bucket, platform.clock.now())
     write_death(letter, death, record, platform.bucket)

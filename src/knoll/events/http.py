@@ -3,7 +3,7 @@
 The SDK writes events. It does not read them: version 1 leaves header values percent-encoded, takes a binary
 event that lacks an attribute for a structured one, and quotes bodies in its errors. Brokers retry on 404,
 408, 409 and 429, and take a 2xx answer with a body that is no event for a failure, so `respond` gives nothing
-but 200, 204, 422 and 503.
+but 200, 204, 422, 503 and 507.
 """
 
 import base64
@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from cloudevents.conversion import to_structured
 from cloudevents.http import CloudEvent
 
-from knoll.errors import InvalidEvent, Rejected, Unavailable
+from knoll.errors import InvalidEvent, QuotaExceeded, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
 from knoll.headers import ATTRIBUTE
 
@@ -91,10 +91,10 @@ def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
 
 def respond(act: Callable[[], Event | None]) -> Response:
     """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never,
-    503 for later.
+    503 for later, 507 for later and not before somebody has made room.
 
-    Error texts name the error; only those of Rejected say more. Never do they hold headers, the body, a stack
-    trace or control characters.
+    Error texts name the error; only those of Rejected and QuotaExceeded say more. Never do they hold headers,
+    the body, a stack trace or control characters.
     """
     try:
         reply = act()
@@ -102,6 +102,9 @@ def respond(act: Callable[[], Event | None]) -> Response:
     except Rejected as error:
         _log.warning("rejected: %s", _plain(error))
         return _refuse(422, f"rejected: {type(error).__name__}: {_plain(error)}")
+    except QuotaExceeded as error:
+        _log.warning("no room: %s", _plain(error))
+        return _refuse(507, f"no room: {_plain(error)}; {error.fix}")
     except Unavailable as error:
         _log.warning("unavailable: %s", _plain(error))
         return _refuse(503, f"unavailable: {type(error).__name__}; try again later")

@@ -53,6 +53,7 @@ ENTRY_POINTS = {
     "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
     "knoll-predictor": [sys.executable, "-m", "knoll.wiring.predictor"],
 }
+_MOST_WAITING = 50_000  # deliveries
 _DEAD_LETTERS = "knoll-dead-letters"  # the sink also of letters whose Trigger or sink is gone
 
 
@@ -152,7 +153,10 @@ def _probe(settings: Settings) -> None:
 
 
 def _take(broker: Broker, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The broker's ingress: 202 once the event is durable."""
+    """The broker's ingress: 202 once the event is durable; 429 while too many wait to be delivered."""
+    if (waiting := broker.pending()) >= _MOST_WAITING:
+        text = f"{waiting:,} deliveries wait already, and {_MOST_WAITING:,} may: send it again later"
+        return 429, {"retry-after": "10"}, text.encode()
     taken = respond(lambda: broker.publish(event_from_http(headers, body)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
 

@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 );
 """
 
+_LETTERS_AT_ONCE = 64  # so many dead letters come between two looks at their bytes
 _WAITING = "SELECT seq FROM deliveries WHERE seq < 0"  # dead letters that are still to be delivered
 
 
@@ -52,11 +53,13 @@ class EventLog:
     EventLog of their own.
 
     Every method raises Unavailable when the file cannot be read or written. The log keeps about `keep` events
-    and at most as many dead letters; older ones stay while they are still to be delivered.
+    and at most as many dead letters, and about `most` bytes of each; older ones stay while they are still to
+    be delivered.
     """
 
-    def __init__(self, path: Path, *, keep: int = 50_000) -> None:
-        self._path, self._keep, self._lock = path, keep, threading.Lock()
+    def __init__(self, path: Path, *, keep: int = 50_000, most: int = 128 * 2**20) -> None:
+        self._path, self._keep, self._most, self._lock = path, keep, most, threading.Lock()
+        self._grown = most  # bytes since the last prune; what a start finds counts, too
         with self._errors():
             self._file = open_file(path, check_same_thread=False)
             self._file.executescript(_SCHEMA)
@@ -99,7 +102,8 @@ class EventLog:
             )
             self._add_deliveries(-number, queues)
             old = f"DELETE FROM dead_letters WHERE number <= ? AND -number NOT IN ({_WAITING})"
-            self._file.execute(old, (number - self._keep,))
+            beyond = self._beyond("dead_letters", "number") if number % _LETTERS_AT_ONCE == 0 else 0
+            self._file.execute(old, (max(number - self._keep, beyond),))
             return -number
 
     def strand(self, seq: int, queue: str) -> None:
@@ -164,14 +168,11 @@ class EventLog:
             self._file.close()
 
     def _append(self, event: Event, triggers: Iterable[str]) -> int:
-        seq = (
-            self._file.execute(
-                "INSERT INTO events (type, body) VALUES (?, ?)", (event.type, _dump(event))
-            ).lastrowid
-            or 0
-        )
+        row = (event.type, _dump(event))
+        seq = self._file.execute("INSERT INTO events (type, body) VALUES (?, ?)", row).lastrowid or 0
         self._add_deliveries(seq, triggers)
-        if seq % max(1, self._keep // 10) == 0:
+        self._grown += len(row[1])
+        if seq % max(1, self._keep // 10) == 0 or self._grown > self._most // 4:
             self._prune(seq)
         return seq
 
@@ -181,11 +182,18 @@ class EventLog:
         )
 
     def _prune(self, newest: int) -> None:
-        oldest = newest - self._keep
+        self._grown = 0
+        oldest = max(newest - self._keep, self._beyond("events", "seq"))
         self._file.execute(
             "DELETE FROM events WHERE seq <= ? AND seq NOT IN (SELECT seq FROM deliveries WHERE seq <= ?)",
             (oldest, oldest),
         )
+
+    def _beyond(self, table: str, number: str) -> int:
+        """The newest number of a table whose row, with all newer ones, exceeds the bytes that are kept."""
+        total = f"SUM(LENGTH(body)) OVER (ORDER BY {number} DESC)"
+        newest = f"SELECT MAX({number}) FROM (SELECT {number}, {total} AS total FROM {table}) WHERE total > ?"
+        return int(self._file.execute(newest, (self._most,)).fetchone()[0] or 0)
 
     def _forget(self, seq: int, trigger: str) -> None:
         self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
