@@ -9,10 +9,11 @@ from pathlib import Path
 
 from knoll.errors import Unavailable
 
-__all__ = ["check_file", "damage_of", "open_file", "told", "transaction"]
+__all__ = ["DATABASE", "REPAIR", "check_file", "damage_of", "open_file", "told", "transaction"]
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_REPAIR = "stop knoll up, then knoll doctor --repair"
+DATABASE = "knoll.db"  # the file of a home: documents and events
+REPAIR = "stop knoll up, then knoll doctor --repair"
 _PATIENCE = 30.0  # seconds that one process waits for another
 
 
@@ -52,7 +53,7 @@ def told(path: Path, error: Exception) -> tuple[str, str]:
     """What an error of SQLite or of the system means for this file, and what helps."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
-        return f"{path} is damaged: {error}", _REPAIR
+        return f"{path} is damaged: {error}", REPAIR
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
         return f"the disk of {path} is full", "make room on that disk; the platform goes on by itself then"
     return f"cannot read or write {path}: {error}", "let your user write the file and its folder"
@@ -61,7 +62,7 @@ def told(path: Path, error: Exception) -> tuple[str, str]:
 def check_file(path: Path) -> None:
     """Raise Unavailable if the file is damaged."""
     if damage := damage_of(path):
-        raise Unavailable(f"{path} is damaged: {damage}", fix=_REPAIR)
+        raise Unavailable(f"{path} is damaged: {damage}", fix=REPAIR)
 
 
 def damage_of(path: Path) -> str:

@@ -15,7 +15,7 @@ from knoll.dead_letters import handler as dead_letters
 from knoll.events import Event, new_event
 from knoll.laptop.broker.event_log import EventLog
 from knoll.ports import Platform
-from knoll.wiring.platform import DATABASE
+from knoll.sqlite_file import DATABASE
 
 EVIL = "a\x1b[2J\x1b]0;owned\x07b\r\nFAKE line\u202egnp\x9b31m\u2028"
 

@@ -1,23 +1,35 @@
 """`knoll doctor`: what is wrong with the platform, and what helps."""
 
+from typing import Annotated
+
 import typer
 
 from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption
-from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
+from knoll.cli.session import errors_out, laptop_settings_of, platform_of, print_json, say, stdout
 
 __all__ = ["doctor"]
 
 
-def doctor(ctx: typer.Context, output: OutputOption = Output.table) -> None:
-    """Find what is wrong with the platform. Nothing is changed.
+def doctor(
+    ctx: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend a damaged file of documents; knoll up must be stopped.")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Find what is wrong with the platform. Nothing is changed but by --repair.
 
     Example: knoll doctor
 
-    It names each object of the model bucket that is not what its place asks for; such objects are passed
-    over. Exit code 1 if anything is found. JSON: {"well", "findings": [{place, what, fix}]}.
+    It looks at the disk, the file of documents and the store, and names each object of the model bucket that
+    is not what its place asks for; such objects are passed over. Exit code 1 if anything is found.
+    JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage, keptAt, read, rebuilt}.
     Next: knoll models
     """
+    if repair:
+        _repair(ctx, output)
+        return
     from knoll.cli.render.doctor import doctor_lines, well_words
     from knoll.views.doctor import CHECKS, doctor_document, examine
 
@@ -33,3 +45,17 @@ def doctor(ctx: typer.Context, output: OutputOption = Output.table) -> None:
         say(ctx, well_words(CHECKS))
     if findings:
         raise typer.Exit(FAILURE)
+
+
+def _repair(ctx: typer.Context, output: Output) -> None:
+    from knoll.cli.render.doctor import repair_lines
+    from knoll.wiring.repair import repair
+
+    with errors_out().status("Mending the file of documents"):
+        done = repair(laptop_settings_of(ctx))
+    if output is Output.json:
+        told = {"damage": done.damage, "keptAt": done.kept_at}
+        print_json(told | {"read": list(done.read), "rebuilt": list(done.rebuilt)})
+        return
+    for line in repair_lines(done):
+        stdout().print(line)

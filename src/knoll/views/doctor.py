@@ -1,16 +1,21 @@
 """What is wrong with the platform, found by a list of checks.
 
-Each check looks at one thing and changes nothing. A check that cannot look is a finding itself.
+Each check looks at one thing and leaves nothing changed. A check that cannot look is a finding itself.
 """
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import KnollError
+from knoll.laptop.disk import space_at, why_full
+from knoll.names import join
 from knoll.ports import Platform
 from knoll.quoting import escaped
+from knoll.records.probe import probes_uri
 from knoll.records.strays import find_strays
+from knoll.sqlite_file import DATABASE, REPAIR, damage_of
 
 __all__ = ["CHECKS", "Check", "Finding", "doctor_document", "examine"]
 
@@ -39,7 +44,35 @@ def _strays(platform: Platform) -> Iterator[Finding]:
         yield Finding(escaped(root + one.key), escaped(one.why), fix)
 
 
-CHECKS: tuple[Check, ...] = (Check("stray objects of the model bucket", _strays),)
+def _disk(platform: Platform) -> Iterator[Finding]:
+    settings = platform.settings
+    if settings.cluster == "local" and (
+        full := why_full(space_at(settings.home, has_store=bool(settings.own_s3)))
+    ):
+        yield Finding(str(settings.home), full, "make room on that disk; the platform goes on by itself then")
+
+
+def _documents(platform: Platform) -> Iterator[Finding]:
+    path = platform.settings.home / DATABASE
+    if platform.settings.cluster == "local" and (damage := damage_of(path)):
+        yield Finding(str(path), f"the file is damaged: {damage}", REPAIR)
+
+
+def _writes(platform: Platform) -> Iterator[Finding]:
+    """An object that is written, read and deleted; an error is the finding."""
+    uri = join(probes_uri(platform.settings.model_root), f"doctor-{uuid.uuid4().hex}", "write")
+    platform.store.put(uri, b"written")
+    if platform.store.get(uri) != b"written":
+        yield Finding(uri, "the store gives back other bytes than it took", "look after the store's disk")
+    platform.store.delete(uri)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("the disk", _disk),
+    Check("the file of documents", _documents),
+    Check("writes to the store", _writes),
+    Check("stray objects of the model bucket", _strays),
+)
 
 
 def examine(platform: Platform, checks: Sequence[Check] = CHECKS) -> list[Finding]:

@@ -41,10 +41,10 @@ from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Platform
 from knoll.settings import STORE_SECRET, Settings, store_variables
-from knoll.sqlite_file import check_file
+from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
-from knoll.wiring.platform import DATABASE, build_platform, documents, object_store, probe_store
+from knoll.wiring.platform import build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
 
 __all__ = ["Running", "history", "run", "running"]

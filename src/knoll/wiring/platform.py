@@ -8,11 +8,11 @@ from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
 from knoll.adapters.store_s3 import S3Store
 from knoll.ports import Cluster, Events, Platform
 from knoll.settings import Settings
+from knoll.sqlite_file import DATABASE
 from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
 from knoll.wiring.running import settings_of_running
 
 __all__ = [
-    "DATABASE",
     "build_platform",
     "documents",
     "function_platform",
@@ -22,8 +22,6 @@ __all__ = [
     "service_platform",
     "user_platform",
 ]
-
-DATABASE = "knoll.db"
 
 
 def function_platform(settings: Settings) -> Platform:

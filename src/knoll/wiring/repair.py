@@ -21,9 +21,9 @@ from knoll.ports import Bucket, Document
 from knoll.records.rollout import list_steps
 from knoll.records.run import Run, find_run, list_runs
 from knoll.settings import Settings
-from knoll.sqlite_file import damage_of
+from knoll.sqlite_file import DATABASE, damage_of
 from knoll.wiring.own_store import own_store, with_store
-from knoll.wiring.platform import DATABASE, object_store
+from knoll.wiring.platform import object_store
 from knoll.wiring.running import hold_home
 
 __all__ = ["Repaired", "repair"]
