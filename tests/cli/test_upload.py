@@ -1,4 +1,6 @@
+import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -7,19 +9,33 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from PIL import Image
 
 from cli.declared import Knoll
-from knoll.cli.upload_send import tenths
+from knoll.cli.upload_plan import Item
+from knoll.cli.upload_send import Sent, tenths
+from knoll.cli.upload_turn import one_at_a_time
 from knoll.ingest.look import look
 from knoll.ingest.verdict import Landed
 from knoll.models import parse_model
 from knoll.ports import Platform
+from knoll.records.dataset import write_dataset
+from knoll.records.upload import hang_out, upload_uri
+
+
+def png(shade: int) -> bytes:
+    body = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(body, "PNG")
+    return body.getvalue()
+
+
+A, B, C = png(0), png(1), png(2)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
-    for name, body in {"0/a.png": b"a", "1/b.png": b"bb", ".hidden": b"x", ".git/config": b"x"}.items():
+    for name, body in {"0/a.png": A, "1/b.png": B, ".hidden": b"x", ".git/config": b"x"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
     return folder
@@ -49,7 +65,7 @@ def test_files_keep_their_paths_and_the_marker_comes_last(
     uri = f"s3://{bucket}/digits/"
     assert keys(platform, uri) == ["0/a.png", "1/b.png", "_SUCCESS"]
     assert max(platform.store.list(uri), key=lambda one: (one.modified, one.uri)).uri == f"{uri}_SUCCESS"
-    assert platform.store.get(f"{uri}1/b.png") == b"bb"
+    assert platform.store.get(f"{uri}1/b.png") == B
     assert "knoll runs digits -w" in result.stdout
     assert "100 %" in result.stderr
 
@@ -79,8 +95,8 @@ def test_a_manifest_lists_what_is_uploaded_and_what_stays_of_what_it_listed(
     platform.store.put(f"{uri}2/stray.png", b"nobody lists it")
     more = tmp_path / "more" / "1"
     more.mkdir(parents=True)
-    (more / "b.png").write_bytes(b"other")
-    (more / "c.png").write_bytes(b"new")
+    (more / "b.png").write_bytes(C)
+    (more / "c.png").write_bytes(C)
     for paths, landed in (
         ([data], "0/a.png 1/b.png"),
         ([more.parent], "0/a.png 1/b.png 1/c.png"),
@@ -114,7 +130,7 @@ def test_an_upload_that_cannot_be_whole_sends_nothing(
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other" / "0"
     other.mkdir(parents=True)
-    (other / "a.png").write_bytes(b"other")
+    (other / "a.png").write_bytes(C)
     for paths, told, code in (
         ([tmp_path / "empty"], "there is no file to upload", 1),
         ([data, tmp_path / "gone"], "gone: there is no such file", 4),
@@ -124,6 +140,98 @@ def test_an_upload_that_cannot_be_whole_sends_nothing(
         assert told in result.stderr
         assert result.exit_code == code
     assert keys(platform, f"s3://{bucket}/") == []
+
+
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, option: list[str]
+) -> None:
+    """Pictures that are none or cut short, other files, and folders that can be read in two ways."""
+    knoll("apply", "-f", model_file)
+    for name, body, told in (
+        ("0/page.png", b"<html>", "page.png: it is a web page; only PNG and JPEG are read"),
+        ("1/half.png", A[: len(A) // 2], "half.png: it is cut short"),
+        ("1/table.csv", b"1", "1/table.csv: only .png, .jpg and .jpeg are pictures"),
+        ("1/indoor/c.png", C, "1/indoor: did you mean the classes 0, 1, or the classes 0, 1, indoor?"),
+        ("c.png", C, "c.png lies in no folder"),
+    ):
+        (data / name).parent.mkdir(exist_ok=True)
+        (data / name).write_bytes(body)
+        result = knoll("upload", "digits", data, *option)
+        assert told in result.stderr, result.stderr
+        assert result.exit_code == 1
+        (data / name).unlink()
+    assert keys(platform, f"s3://{bucket}/") == []
+
+
+def test_skipped_files_and_changed_classes_are_told_and_what_is_there_is_not_sent_again(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
+) -> None:
+    knoll("apply", "-f", model_file)
+    (data / "link").symlink_to(data / "0")
+    (data / "0/dangling.png").symlink_to(data / "gone.png")
+    result = knoll("upload", "digits", data)
+    assert "skipped 1 file, a link to a folder: link" in result.stderr
+    assert "skipped 1 file, a link to nothing: 0/dangling.png" in result.stderr
+    assert "skipped 1 file, in a hidden folder: .git/config" in result.stderr
+    verdict = look(parse_model(platform.cluster.get("Model", "digits")), platform)
+    assert isinstance(verdict, Landed)
+    write_dataset(verdict.datasets[0], platform.bucket)
+    before = {one.uri: one.modified for one in platform.store.list(f"s3://{bucket}/digits/")}
+    (data / "1").rename(data / "2")
+    result = knoll("upload", "digits", data, "--replace", "--yes")
+    assert "these classes are gone: 1." in result.stderr
+    assert "these classes are new: 2." in result.stderr
+    assert "1 of them were there already" in result.stdout
+    after = {one.uri: one.modified for one in platform.store.list(f"s3://{bucket}/digits/")}
+    assert after[f"s3://{bucket}/digits/0/a.png"] == before[f"s3://{bucket}/digits/0/a.png"]
+
+
+def test_a_second_upload_at_the_same_time_is_refused_and_an_old_sign_is_not_believed(
+    knoll: Knoll,
+    platform: Platform,
+    model_file: Path,
+    bucket: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    knoll("apply", "-f", model_file)
+    with one_at_a_time("digits", platform):
+        result = knoll("upload", "digits", data)
+        assert result.exit_code == 1
+        assert "another upload to digits goes on" in result.stderr
+        assert str(os.getpid()) in result.stderr
+        with one_at_a_time("beans", platform):
+            pass
+    assert knoll("upload", "digits", data).exit_code == 0
+    hang_out(upload_uri(platform.bucket.root, "digits", "killed-1-a"), platform.bucket)
+    monkeypatch.setattr("knoll.records.upload.SIGN_SECONDS", -60.0)
+    assert knoll("upload", "digits", data).exit_code == 0
+    assert not list(platform.store.list(upload_uri(platform.bucket.root, "digits", "")))
+
+
+def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_on(
+    knoll: Knoll,
+    platform: Platform,
+    model_file: Path,
+    bucket: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    knoll("apply", "-f", model_file)
+
+    def interrupted(self: Sent, item: Item, *, is_there: bool) -> None:
+        self.files, self.bytes = 1, item.size
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sent, "add", interrupted)
+        result = knoll("upload", "digits", data)
+    assert result.exit_code == 130
+    assert "1 of 2 files are there, 1 (" in result.stderr
+    assert "The marker is not written, so the data does not land. Run the same command again" in result.stderr
+    assert "_SUCCESS" not in keys(platform, f"s3://{bucket}/digits/")
+    assert "were there already" in knoll("upload", "digits", data).stdout
 
 
 def test_progress_is_told_in_order(capsys: pytest.CaptureFixture[str], eager_threads: None) -> None:
@@ -148,6 +256,6 @@ def test_large_files_arrive_whole(
     """A file that travels in several parts has the same bytes afterwards."""
     knoll("apply", "-f", model_file)
     body = bytes(range(256)) * 4 * 20_000
-    (tmp_path / "large.bin").write_bytes(body)
-    assert "Uploaded 1 file, 19.5 MiB, to " in knoll("upload", "digits", tmp_path / "large.bin").stdout
-    assert platform.store.get(f"s3://{bucket}/digits/large.bin") == body
+    (tmp_path / "large.zip").write_bytes(body)
+    assert "Uploaded 1 file, 19.5 MiB, to " in knoll("upload", "digits", tmp_path / "large.zip").stdout
+    assert platform.store.get(f"s3://{bucket}/digits/large.zip") == body

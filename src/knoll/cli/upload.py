@@ -1,5 +1,6 @@
 """`knoll upload`: send a model's data to its bucket, so that the dataset lands once and whole."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.output import echo
-from knoll.cli.session import platform_of, print_json, program_of
+from knoll.cli.session import platform_of, print_json, program_of, say
 from knoll.quantities import counted
 from knoll.views.units import size
 
@@ -26,6 +27,9 @@ _PathsArgument = Annotated[
 _ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Also delete objects under the prefix that are not uploaded.")
 ]
+_DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and change nothing.")
+]
 
 
 def upload(
@@ -35,9 +39,7 @@ def upload(
     ],
     paths: _PathsArgument,
     replace: _ReplaceOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and change nothing.")
-    ] = False,
+    dry_run: _DryRunOption = False,
     yes: YesOption = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -45,9 +47,13 @@ def upload(
 
     Example: knoll upload digits path/to/data --replace
 
-    If you upload the same bytes again, there is no second run. JSON: {model, uri, objects, bytes, deleted,
-    marker, dryRun}. Next: knoll runs MODEL -w
+    Before the first byte is sent, the files are checked: folders, pictures, classes against those that landed
+    last. If you upload the same bytes again, there is no second run, and what is there already is not sent.
+
+    JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
+    examples}]}. Next: knoll runs MODEL -w
     """
+    from knoll.cli.upload_check import check_upload
     from knoll.cli.upload_plan import plan_upload
     from knoll.cli.upload_send import send
     from knoll.models import parse_model
@@ -56,14 +62,16 @@ def upload(
     platform = platform_of(ctx)
     declared = parse_model(find_model(platform, model).document)
     plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
+    for line in check_upload(declared, plan, platform):
+        say(ctx, line)
     if plan.stale and not dry_run and not yes:
         _confirm(plan)
-    if not dry_run:
-        send(platform, declared, plan)
+    unchanged = 0 if dry_run else send(platform, declared, plan)
     if output is Output.json:
-        print_json(_document(declared, plan, dry_run=dry_run))
+        print_json(_document(declared, plan, unchanged, dry_run=dry_run))
     else:
-        _tell(declared, plan, spoken(program_of(ctx), f"Next: knoll runs {model} -w"), dry_run=dry_run)
+        then = spoken(program_of(ctx), f"Next: knoll runs {model} -w")
+        _tell(declared, plan, unchanged, then, dry_run=dry_run)
 
 
 def _confirm(plan: "Plan") -> None:
@@ -73,17 +81,19 @@ def _confirm(plan: "Plan") -> None:
     typer.confirm("Delete them?", abort=True, err=True)
 
 
-def _document(model: "Model", plan: "Plan", *, dry_run: bool) -> dict[str, Any]:
+def _document(model: "Model", plan: "Plan", unchanged: int, *, dry_run: bool) -> dict[str, Any]:
     sent = {
         "objects": len(plan.items),
         "bytes": plan.total,
         "deleted": len(plan.stale),
         "marker": plan.marker,
     }
-    return {"model": model.name, "uri": model.dataset.uri, **sent, "dryRun": dry_run}
+    skipped = [asdict(one) for one in plan.skipped]
+    beside = {"dryRun": dry_run, "unchanged": unchanged, "skipped": skipped}
+    return {"model": model.name, "uri": model.dataset.uri, **sent, **beside}
 
 
-def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
+def _tell(model: "Model", plan: "Plan", unchanged: int, then: str, *, dry_run: bool) -> None:
     if dry_run:
         for item in plan.items:
             echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
@@ -94,7 +104,9 @@ def _tell(model: "Model", plan: "Plan", then: str, *, dry_run: bool) -> None:
 
     quiet = as_duration(model.dataset.landed.quiet)
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
-    echo(f"Uploaded {counted(len(plan.items), 'file')}, {size(plan.total)}, to {model.dataset.uri}{deleted}.")
+    same = f", {unchanged} of them were there already" if unchanged else ""
+    files = f"{counted(len(plan.items), 'file')}, {size(plan.total)}"
+    echo(f"Uploaded {files}, to {model.dataset.uri}{same}{deleted}.")
     consequence = {
         "marker": "The marker is written, so the data has landed. If it is new, training starts at once.",
         "manifest": f"The manifest {model.dataset.landed.manifest} is written. The data has landed "

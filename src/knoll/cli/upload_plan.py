@@ -3,13 +3,14 @@
 All files are checked before the first is sent: half an upload is worse than none.
 """
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knoll.errors import InvalidData, KnollError, NotFound
+from knoll.cli.upload_files import find_files
+from knoll.data_files import Skipped, tally
+from knoll.errors import InvalidData
 from knoll.models import Model
 from knoll.names import join
 from knoll.ports import ObjectInfo
@@ -19,22 +20,25 @@ __all__ = ["Item", "Plan", "plan_upload"]
 
 @dataclass(frozen=True)
 class Item:
-    """One file, where it goes, and its size in bytes."""
+    """One file, where it goes, and its size in bytes. `etag` is that of the object of this size in its
+    place, "" if there is none."""
 
     path: Path
     uri: str
     size: int
+    etag: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The files to send, the marker or manifest to write last ("" for none), the URIs to delete, and the URIs
-    that stay."""
+    """The files to send, the marker or manifest to write last ("" for none), the URIs to delete, the URIs
+    that stay, and what is skipped of the files."""
 
     items: tuple[Item, ...]
     marker: str
     stale: tuple[str, ...]
     kept: frozenset[str] = frozenset()
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def total(self) -> int:
@@ -43,10 +47,16 @@ class Plan:
 
 
 def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
-    """Decide what is sent. Raises InvalidData if there is nothing to send or two files have one place, and
-    NotFound for a missing path."""
+    """Decide what is sent. Raises InvalidData if there is nothing to send or two files have one place,
+    NotFound for a missing path, and KnollError if a file cannot be read."""
     marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
-    items = [Item(path, join(model.dataset.uri, name), _size(path)) for path, name in _files(paths)]
+    there = {one.uri: one for one in listing}
+    found, skipped = find_files(paths)
+    items = []
+    for path, name in found:
+        uri, size = join(model.dataset.uri, name), path.stat().st_size
+        etag = there[uri].etag if uri in there and there[uri].size == size else ""
+        items.append(Item(path, uri, size, etag))
     items = [item for item in items if item.uri != marker]
     if not items:
         raise InvalidData(
@@ -59,32 +69,6 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
             f"{twice[0]}: two of the files have this place",
             fix="upload one folder that holds both, under different names",
         )
-    written = {item.uri for item in items} | {marker}
-    others = [one.uri for one in listing if one.uri not in written]
-    return Plan(tuple(items), marker, *((tuple(others), frozenset()) if replace else ((), frozenset(others))))
-
-
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Each visible file and its name under the prefix: its path relative to the given folder, or the name of
-    the given file."""
-    for path in paths:
-        if path.is_dir():
-            found = [(one, one.relative_to(path)) for one in sorted(path.rglob("*")) if one.is_file()]
-            yield from (
-                (one, name.as_posix())
-                for one, name in found
-                if not any(part.startswith(".") for part in name.parts)
-            )
-        elif path.exists():
-            yield path, path.name
-        else:
-            raise NotFound(
-                f"{path}: there is no such file or folder",
-                fix="knoll upload MODEL PATH takes files and folders",
-            )
-
-
-def _size(path: Path) -> int:
-    if not os.access(path, os.R_OK):
-        raise KnollError(f"{path}: it cannot be read", fix=f"chmod u+r {path}")
-    return path.stat().st_size
+    others = [uri for uri in there if uri not in {marker, *(item.uri for item in items)}]
+    stale, kept = (tuple(others), frozenset[str]()) if replace else ((), frozenset(others))
+    return Plan(tuple(items), marker, stale, kept, tally(skipped))

@@ -98,6 +98,7 @@ _PLACES = (
         r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json", load_report, says=_says_report
     ),
     _place(r"probe\.json", load_probe),
+    _place(r"uploads/[^/]+/[^/]+"),
     _place(r"probes/[^/]+/.+"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_replay),

@@ -1,0 +1,105 @@
+"""What is wrong with the files of an upload, told before the first byte is sent.
+
+A run would be rejected for the same faults, after minutes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from knoll.cli.bars import progress
+from knoll.cli.upload_plan import Item, Plan
+from knoll.codecs.raster import read_raster, survey_raster
+from knoll.codecs.raster_header import read_header
+from knoll.data_files import skipped_words, why_skipped
+from knoll.data_layout import Form, fault_of, find_layout, is_archive, is_picture, listed
+from knoll.errors import InvalidData, InvalidPicture
+from knoll.families import form_of
+from knoll.models import Model
+from knoll.ports import Platform
+from knoll.quoting import escaped
+from knoll.records.dataset import Dataset, find_newest_dataset
+
+__all__ = ["check_upload"]
+
+_HEAD = 2**20  # bytes of a picture that nearly always hold its header
+_NAMED = 10
+
+
+def check_upload(model: Model, plan: Plan, platform: Platform) -> list[str]:
+    """Sentences on what is skipped and on what changes. Raises InvalidData that names the files for which a
+    run would be rejected."""
+    form = form_of(model.family)
+    _check_files(model, plan, form)
+    landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
+    return [*skipped_words(plan.skipped), *_changes(model, plan, form, landed)]
+
+
+def _check_files(model: Model, plan: Plan, form: Form) -> None:
+    keys = _keys(model, plan)
+    fault = fault_of(keys, form)
+    if fault:
+        raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
+    if not form.takes_pictures:
+        return
+    pictures = [item for item in plan.items if is_picture(item.path.name)]
+    faults = list(_faults(pictures))
+    if faults:
+        more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        raise InvalidData(
+            f"a run would be rejected, so nothing is sent: {'; '.join(faults[:_NAMED])}{more}",
+            fix="mend or remove these files",
+        )
+
+
+def _changes(model: Model, plan: Plan, form: Form, landed: Dataset | None) -> list[str]:
+    """Sentences on the classes, compared with those of the data that landed last."""
+    if not form.has_classes:
+        return []
+    new = _classes(_keys(model, plan))
+    before = _classes(one.uri.removeprefix(landed.prefix) for one in landed.objects) if landed else set()
+    gone, come = sorted(before - new), sorted(new - before)
+    said = [f"Against the data that landed last, these classes are gone: {listed(gone)}."] if gone else []
+    if before and come:
+        said.append(f"Against the data that landed last, these classes are new: {listed(come)}.")
+    if len(new) == 1:
+        said.append(f"There is only the class {listed(sorted(new))}: a run needs two.")
+    return said
+
+
+def _keys(model: Model, plan: Plan) -> list[str]:
+    """The keys that the dataset will have, as far as they are data."""
+    uris = {item.uri for item in plan.items} | plan.kept
+    keys = (uri.removeprefix(model.dataset.uri) for uri in uris if uri != plan.marker)
+    return sorted(key for key in keys if why_skipped(key) is None)
+
+
+def _classes(keys: Iterable[str]) -> set[str]:
+    try:
+        return set(find_layout(key for key in keys if not is_archive(key)).classes.values())
+    except InvalidData:
+        return set()
+
+
+def _faults(items: Sequence[Item]) -> Iterator[str]:
+    with progress("Checking", len(items)) as advance:
+        for item in items:
+            try:
+                _check_picture(item.path)
+            except InvalidPicture as error:
+                yield f"{escaped(str(item.path))}: {escaped(str(error))}"
+            advance(1)
+
+
+def _check_picture(path: Path) -> None:
+    """Check the header; where that says that the end is missing, the whole picture."""
+    with path.open("rb") as file:
+        body = file.read(_HEAD)
+        is_all = len(body) < _HEAD
+        try:
+            survey_raster(body)
+        except InvalidPicture:
+            if is_all:
+                raise
+            survey_raster(body + file.read())
+    if is_all and not read_header(body).is_whole:
+        read_raster(body)

@@ -1,0 +1,59 @@
+"""Two uploads to one model at once would mix their files, so the second one is refused.
+
+Each hangs out a sign and then looks for others, so of two at the same moment at least one sees the other.
+"""
+
+import os
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from knoll.errors import Conflict, KnollError, StoreUnavailable
+from knoll.ports import Platform
+from knoll.quoting import escaped
+from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, upload_uri
+
+__all__ = ["one_at_a_time"]
+
+
+@contextmanager
+def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
+    """Keep the sign out meanwhile. Raises Conflict if another upload to this model goes on."""
+    host = re.sub("[^A-Za-z0-9.-]", "-", socket.gethostname())
+    uri = upload_uri(platform.bucket.root, model, f"{host}-{os.getpid()}-{secrets.token_hex(4)}")
+    ended = threading.Event()
+    renewal = threading.Thread(target=_renew, args=(uri, platform, ended), daemon=True)
+    try:
+        _check(uri, model, platform)
+        renewal.start()
+        yield
+    finally:
+        ended.set()
+        if renewal.ident is not None:
+            renewal.join()
+        with suppress(KnollError):
+            platform.store.delete(uri)
+
+
+def _check(uri: str, model: str, platform: Platform) -> None:
+    others: list[tuple[str, datetime]] = []
+    with suppress(StoreUnavailable):  # a user may have rights on the data alone
+        hang_out(uri, platform.bucket)
+        others = others_at_work(uri, platform.bucket)
+    if others:
+        who, seen = others[0]
+        raise Conflict(
+            f"another upload to {model} goes on: {escaped(who)} (machine, process), last seen at "
+            f"{seen:%H:%M:%S} UTC; two at once would mix their files",
+            fix=f"wait until it has ended, then repeat; if it was killed, wait {SIGN_SECONDS:.0f} seconds",
+        )
+
+
+def _renew(uri: str, platform: Platform, ended: threading.Event) -> None:
+    while not ended.wait(SIGN_SECONDS / 4):
+        with suppress(KnollError):
+            hang_out(uri, platform.bucket)

@@ -1,0 +1,36 @@
+"""The sign that an upload goes on: an empty object for each. Its key says who, its age whether that lives.
+
+It is a hint for people; nothing depends on it.
+"""
+
+from datetime import datetime, timedelta
+
+from knoll.names import join
+from knoll.ports import Bucket
+
+__all__ = ["SIGN_SECONDS", "hang_out", "others_at_work", "upload_uri"]
+
+SIGN_SECONDS = 60.0  # a sign that is older belongs to an upload that was killed
+
+
+def upload_uri(root: str, model: str, who: str) -> str:
+    """URI of the sign."""
+    return join(root, "uploads", model, who)
+
+
+def hang_out(uri: str, bucket: Bucket) -> None:
+    """Write the sign, or make it young again."""
+    bucket.store.put(uri, b"")
+
+
+def others_at_work(uri: str, bucket: Bucket) -> list[tuple[str, datetime]]:
+    """Who else uploads to the same model, and when they last said so. Old signs are removed. All ages are by
+    the store's clock, so the own sign must be young."""
+    signs = {one.uri: one.modified for one in bucket.store.list(uri.rpartition("/")[0] + "/")}
+    own = signs.pop(uri, None)
+    if own is None:
+        return []
+    dead = [one for one, modified in signs.items() if own - modified > timedelta(seconds=SIGN_SECONDS)]
+    for one in dead:
+        bucket.store.delete(one)
+    return [(one.rpartition("/")[2], modified) for one, modified in signs.items() if one not in dead]
