@@ -71,7 +71,8 @@ def damage_of(path: Path) -> str:
         return ""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE)) as file:
-            found = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
+            rows = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
     except sqlite3.Error as error:
         return str(error)
-    return "" if found == ["ok"] else "; ".join(found)
+    lines = [line for row in rows for line in row.splitlines() if not line.startswith("***")]
+    return "" if rows == ["ok"] else "; ".join(lines)
