@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
+_NO_SUCH_PART = 416  # none of its bytes are in the part: an empty object has no part
 _NOT_FOR_US = (403, 405, 501)  # answers of servers that keep no versions, or do not show them to us
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
@@ -119,7 +120,12 @@ class S3Store:
     def _get(self, uri: str, options: dict[str, Any]) -> bytes:
         bucket, key = _split_object(uri)
         with self._errors(uri):
-            return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
+            try:
+                return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
+            except ClientError as error:
+                if _status(error) == _NO_SUCH_PART:
+                    return b""
+                raise
 
     def _version(self, uri: str, etag: str, at: datetime) -> str:
         """Id of the version that was the object at that time, if it has that etag. If not, and where the

@@ -12,7 +12,7 @@ from itertools import islice
 
 from knoll.dead_letters.handler import REPLAY, keep_body, without_trace
 from knoll.dead_letters.letters import Death, Letter, read_letter
-from knoll.errors import NotFound, Rejected, act_on_each
+from knoll.errors import InvalidEvent, NewerSchema, NotFound, Rejected, act_on_each
 from knoll.events import Event
 from knoll.ports import Platform
 from knoll.records.dead_letter import (
@@ -68,8 +68,11 @@ def replay_wanted(platform: Platform, take_body: TakeBody) -> None:
 
 
 def _replay(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
-    wish = read_letter_object(one, platform.bucket)
-    letter = _find(one.letter, platform)
+    try:
+        wish = read_letter_object(one, platform.bucket)
+        letter = _find(one.letter, platform)
+    except (InvalidEvent, NewerSchema):  # it stays, and `knoll doctor` names it
+        return
     if isinstance(wish, Replay) and letter and wish.number not in {done.number for done in letter.replays}:
         _publish(letter.last, f"{letter.id}.{wish.number}", platform, take_body)
         done = replace(wish, published_at=platform.clock.now().isoformat())

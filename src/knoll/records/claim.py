@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import with_config
 
-from knoll.names import RUN_ID, join
+from knoll.names import RUN_ID, VERSION_NAME, join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, put_once, reader
 
@@ -54,7 +54,8 @@ def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
 
 
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:
-    """The version numbers that have a claim. Only a listing: a name may not be that of a version."""
+    """The version numbers that have a claim, by a listing alone. What has no such name is passed over."""
     place = claims_uri(bucket.root, model)
     for one in bucket.store.list(place):
-        yield one.uri.removeprefix(place)
+        if VERSION_NAME.fullmatch(name := one.uri.removeprefix(place)):
+            yield name

@@ -1,16 +1,19 @@
 """The snapshot of a dataset: the objects, and the state of each, that a dataset digest stands for. It is
 written once."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import with_config
 
 from knoll.data_files import Skipped
+from knoll.errors import Rejected
 from knoll.names import digest, join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import LENIENT, Record, find, put_once, reader
+from knoll.records.record import LENIENT, MOST_BYTES, Record, find, is_there, overwrite, put_once, reader
 
 __all__ = [
     "Dataset",
@@ -70,6 +73,8 @@ class Dataset(Record):
         return found
 
 
+_NAME = re.compile(r"[0-9a-f]{64}\.json")
+
 load_dataset = reader(Dataset, "dataset snapshot")
 
 
@@ -84,29 +89,38 @@ def find_dataset(uri: str, bucket: Bucket) -> Dataset | None:
 
 
 def find_snapshot(model: str, dataset_digest: str, bucket: Bucket) -> Dataset | None:
-    """The model's snapshot with that digest; None if there is none."""
-    return find_dataset(dataset_uri(bucket.root, model, dataset_digest), bucket)
+    """The model's snapshot with that digest; None if there is none, or a spoilt one."""
+    with suppress(Rejected):
+        found = find_dataset(dataset_uri(bucket.root, model, dataset_digest), bucket)
+        return found if found and (found.model, found.digest) == (model, dataset_digest) else None
+    return None
 
 
 def has_dataset(model: str, dataset_digest: str, bucket: Bucket) -> bool:
     """Whether the model has a snapshot with that digest, by a listing alone."""
-    return any(bucket.store.list(dataset_uri(bucket.root, model, dataset_digest)))
+    return is_there(dataset_uri(bucket.root, model, dataset_digest), bucket)
 
 
 def write_dataset(dataset: Dataset, bucket: Bucket) -> str:
-    """Write the snapshot if there is none, and return its URI."""
+    """Write the snapshot if there is none, or over a spoilt one, and return its URI."""
     uri = dataset_uri(bucket.root, dataset.model, dataset.digest)
-    put_once(uri, dataset, bucket)
+    if not put_once(uri, dataset, bucket) and not find_snapshot(dataset.model, dataset.digest, bucket):
+        overwrite(uri, dataset, bucket)
     return uri
 
 
 def list_datasets(model: str, bucket: Bucket) -> Iterator[ObjectInfo]:
-    """All objects in the folder of the model's snapshots."""
-    yield from bucket.store.list(join(bucket.root, "datasets", model, ""))
+    """The objects that are named as snapshots of the model."""
+    place = join(bucket.root, "datasets", model, "")
+    for one in bucket.store.list(place):
+        if _NAME.fullmatch(one.uri.removeprefix(place)) and one.size <= MOST_BYTES:
+            yield one
 
 
 def find_newest_dataset(model: str, bucket: Bucket) -> tuple[Dataset, str] | None:
-    """The snapshot that was written last, and when; None if there is none."""
-    newest = max(list_datasets(model, bucket), key=lambda one: one.modified, default=None)
-    found = newest and find_dataset(newest.uri, bucket)
-    return (found, newest.modified.isoformat()) if newest and found else None
+    """The snapshot that was written last, and when; None if there is none. Spoilt ones are passed over."""
+    for one in sorted(list_datasets(model, bucket), key=lambda one: one.modified, reverse=True):
+        digest = one.uri.rpartition("/")[2].removesuffix(".json")
+        if found := find_snapshot(model, digest, bucket):
+            return found, one.modified.isoformat()
+    return None

@@ -91,7 +91,7 @@ def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Repor
             except Rejected:
                 continue
             missing |= report is None
-            if report:
+            if report and report_uri(bucket.root, report) == uri:
                 found[instance] = report
         if not missing:
             break

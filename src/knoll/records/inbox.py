@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from knoll.errors import AlreadyExists, Rejected
 from knoll.names import RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import find
+from knoll.records.record import find, read_some
 from knoll.records.run import Run, load_run, run_uri
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "write_entry",
 ]
 
-_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<stamp>\d{{8}}T\d{{12}}Z)\.json")
+_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<stamp>\d{{8}}T\d{{12}}Z)\.json", re.ASCII)
 _STAMP = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
 
 
@@ -61,7 +61,7 @@ def inbox_entry(uri: str) -> tuple[str, str]:
 
     Raises Rejected if the URI is not that of an entry.
     """
-    match = _ENTRY.fullmatch(uri.rpartition("/")[2])
+    match = _ENTRY.fullmatch(uri.rpartition("/inbox/")[2])
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
     try:
@@ -96,8 +96,10 @@ def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
 
     The bytes are those of the entry, so that the fields of a newer knoll are kept.
     """
-    body = bucket.store.get(uri)
+    body = read_some(uri, bucket)
     run = load_run(body)
+    if run.id != inbox_entry(uri)[0]:
+        raise Rejected(f"{uri} is of another run")
     with suppress(AlreadyExists):
         bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type="application/json")
     return run

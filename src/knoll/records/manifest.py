@@ -21,7 +21,7 @@ from typing import Annotated
 from pydantic import GetPydanticSchema, with_config
 
 from knoll.errors import AlreadyExists, InvalidVersion
-from knoll.names import join
+from knoll.names import VERSION_NAME, join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
@@ -175,15 +175,13 @@ def write_manifest(manifest: Manifest, bucket: Bucket) -> Manifest:
 
 
 def list_versions(model: str, bucket: Bucket, *, after: str = "") -> Iterator[str]:
-    """The names of the folders with a manifest, in the order of keys, behind the version `after`.
-
-    Only a listing: a name may not be that of a version.
-    """
+    """The versions that have a manifest, in the order of keys, behind the version `after`. Folders of other
+    names are passed over."""
     place = versions_uri(bucket.root, model)
     behind = version_uri(bucket.root, model, after) if after else ""
     for one in bucket.store.list(place, after=behind):
         name, _, file = one.uri.removeprefix(place).partition("/")
-        if file == MANIFEST:
+        if file == MANIFEST and VERSION_NAME.fullmatch(name):
             yield name
 
 

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import with_config
 
+from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import LENIENT, Numbers, Record, find, overwrite, put_once, reader
+from knoll.records.record import LENIENT, Numbers, Record, find, is_there, overwrite, put_once, reader
 
 __all__ = [
     "Outcome",
@@ -21,6 +22,7 @@ __all__ = [
     "list_outcomes",
     "list_superseded",
     "load_outcome",
+    "note_spoilt",
     "outcome_uri",
     "outcomes_uri",
     "superseded_prefix",
@@ -74,20 +76,37 @@ def superseded_prefix(root: str, model: str) -> str:
 
 
 def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
-    """How the run ended; None if it has not ended."""
-    return find(outcome_uri(bucket.root, run), load_outcome, bucket)
+    """How the run ended; None if it has not ended.
+
+    A run whose outcome is spoilt has failed, and is superseded: what it was to train gets a new run.
+    """
+    try:
+        return find(outcome_uri(bucket.root, run), load_outcome, bucket)
+    except Rejected as error:
+        return Outcome("failed", "", reason=f"its outcome cannot be read: {error}", superseded=True)
 
 
 def has_outcome(run: str, bucket: Bucket) -> bool:
     """Whether the run has ended. Only a listing, so that an outcome that cannot be read counts, too."""
-    return any(bucket.store.list(outcome_uri(bucket.root, run)))
+    return is_there(outcome_uri(bucket.root, run), bucket)
 
 
 def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
     """Write the outcome if there is none. True if this call wrote it."""
     if outcome.superseded or outcome.lacked_memory:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
-    return put_once(outcome_uri(bucket.root, run), outcome, bucket)
+    if put_once(outcome_uri(bucket.root, run), outcome, bucket):
+        return True
+    note_spoilt(run, bucket)
+    return False
+
+
+def note_spoilt(run: str, bucket: Bucket) -> None:
+    """Write the hint for a run whose outcome is spoilt, so that ingest finds it, and opens a new run."""
+    try:
+        find(outcome_uri(bucket.root, run), load_outcome, bucket)
+    except Rejected:
+        overwrite(superseded_uri(bucket.root, run), Record(), bucket)
 
 
 def list_outcomes(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:

@@ -1,10 +1,12 @@
 """Progress: how far a run is. The trainer overwrites it, and so does train while the trainer cannot start."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pydantic import with_config
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Numbers, Record, find, overwrite, reader
@@ -65,8 +67,11 @@ def progress_uri(root: str, run: str) -> str:
 
 
 def find_progress(run: str, bucket: Bucket) -> Progress | None:
-    """How far the run is; None if it has no progress record."""
-    return find(progress_uri(bucket.root, run), load_progress, bucket)
+    """How far the run is; None if it has no progress record, or one that cannot be read: the next overwrites
+    it."""
+    with suppress(Rejected, NewerSchema):
+        return find(progress_uri(bucket.root, run), load_progress, bucket)
+    return None
 
 
 def write_progress(run: str, progress: Progress, bucket: Bucket) -> None:

@@ -6,10 +6,11 @@ The copy lies apart from the version, because a version with a stray file in it 
 from collections.abc import Iterator
 from contextlib import suppress
 
-from knoll.errors import AlreadyExists, NotFound
+from knoll.errors import AlreadyExists, NotFound, Rejected
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.evidence import remove_reports
 from knoll.records.manifest import (
+    load_manifest,
     manifest_uri,
     models_uri,
     removed_manifest_uri,
@@ -40,10 +41,15 @@ def take_manifest_away(model: str, version: str, bucket: Bucket) -> None:
 
 
 def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
-    """Make the copy the manifest again, if there is a copy and no manifest; then remove the copy."""
+    """Make the copy the manifest again, if there is a copy and no manifest; then remove the copy.
+    What is no manifest stays where it is."""
     copy = removed_manifest_uri(bucket.root, model, version)
     with suppress(NotFound, AlreadyExists):
         body = bucket.store.get(copy)
+        try:
+            load_manifest(body)
+        except Rejected:
+            return
         bucket.store.put(manifest_uri(bucket.root, model, version), body, if_absent=True, content_type=_JSON)
     bucket.store.delete(copy)
 

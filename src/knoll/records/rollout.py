@@ -1,19 +1,18 @@
 """One step of a rollout, with the numbers behind it; written once. The steps of a model outlive its Model."""
 
-import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import with_config
 
-from knoll.errors import NotFound, Rejected
+from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, Record, put_once, reader
+from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
 
 __all__ = ["RolloutStep", "list_steps", "load_step", "rollout_step_uri", "rollouts_uri", "write_step"]
-
-_LOG = logging.getLogger(__name__)
 
 
 @with_config(LENIENT)
@@ -54,15 +53,21 @@ def write_step(step: RolloutStep, bucket: Bucket) -> bool:
 
 
 def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep]:
-    """All steps of a model, or of the rollout of one version. An object that is no step is logged and
+    """All steps of a model, or of the rollout of one version. An object that is no step is
     passed over."""
     place = (
         join(rollouts_uri(bucket.root, model) + rollout, "") if rollout else rollouts_uri(bucket.root, model)
     )
     for one in bucket.store.list(place):
-        try:
-            yield load_step(bucket.store.get(one.uri))
-        except NotFound:  # removed meanwhile
-            continue
-        except Rejected as error:
-            _LOG.warning("%s is passed over: %s", one.uri, error)
+        with suppress(Rejected, ValueError):
+            step = find(one.uri, load_step, bucket)
+            if step and _place_of(step, bucket) == one.uri and _is_time(step.at):
+                yield step
+
+
+def _place_of(step: RolloutStep, bucket: Bucket) -> str:
+    return rollout_step_uri(bucket.root, step.model, step.rollout, step.number)
+
+
+def _is_time(text: str) -> bool:
+    return bool(datetime.fromisoformat(text))

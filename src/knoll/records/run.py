@@ -9,15 +9,17 @@ from datetime import datetime
 
 from pydantic import with_config
 
-from knoll.errors import NotFound
+from knoll.errors import NotFound, Rejected
 from knoll.models import Model
-from knoll.names import config_digest, join
+from knoll.names import RUN_ID, config_digest, join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
+from knoll.quoting import escaped
+from knoll.records.record import LENIENT, Fields, Record, Texts, find, is_there, put_once, reader
 
 __all__ = [
     "Run",
     "find_run",
+    "is_opened",
     "list_runs",
     "load_run",
     "opened_at",
@@ -78,8 +80,11 @@ def run_uri(root: str, run: str) -> str:
 
 
 def find_run(run: str, bucket: Bucket) -> Run | None:
-    """The record of a run; None if there is no such run."""
-    return find(run_uri(bucket.root, run), load_run, bucket)
+    """The record of a run; None if there is no such run. Raises Rejected if it is of another run."""
+    found = find(run_uri(bucket.root, run), load_run, bucket)
+    if found and found.id != run:
+        raise Rejected(f"the record of run {run} is of another run: {escaped(found.id)[:80]}")
+    return found
 
 
 def read_run(run: str, bucket: Bucket) -> Run:
@@ -107,13 +112,22 @@ def write_run(run: Run, bucket: Bucket) -> bool:
     return put_once(run_uri(bucket.root, run.id), run, bucket)
 
 
+def is_opened(run: str, bucket: Bucket) -> bool:
+    """Whether the run has a record, by a listing alone: also one that cannot be read counts."""
+    return is_there(run_uri(bucket.root, run), bucket)
+
+
 def opened_at(run: str, bucket: Bucket) -> datetime | None:
     """When the record was written, by the store's clock; None if there is no record."""
-    return next((one.modified for one in bucket.store.list(run_uri(bucket.root, run))), None)
+    uri = run_uri(bucket.root, run)
+    return next((one.modified for one in bucket.store.list(uri) if one.uri == uri), None)
 
 
 def list_runs(prefix: str, bucket: Bucket) -> Iterator[tuple[str, ObjectInfo]]:
-    """The ids that start with `prefix`, with their objects. Only a listing: an id may be that of no run."""
+    """The ids that start with `prefix`, with their objects, by a listing alone. Other names are
+    passed over."""
     place = runs_uri(bucket.root)
     for one in bucket.store.list(f"{place}{prefix}"):
-        yield one.uri.removeprefix(place).removesuffix(".json"), one
+        id, dot, suffix = one.uri.removeprefix(place).partition(".")
+        if RUN_ID.fullmatch(id) and dot + suffix == ".json":
+            yield id, one

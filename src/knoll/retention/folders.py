@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from knoll.errors import Rejected
-from knoll.names import version_number
+from knoll.names import MODEL_NAME, VERSION_NAME, version_number
 from knoll.ports import ObjectInfo, Platform
 from knoll.records.manifest import MANIFEST
 from knoll.records.removal import list_files
@@ -56,8 +55,5 @@ def folders_of(listing: Iterable[tuple[str, ObjectInfo]]) -> Iterator[Folder]:
 def _folder_of(key: str) -> tuple[str, str]:
     """ "digits/v000001/model.onnx" -> ("digits", "v000001"); no version for any other form."""
     model, version, rest = (*key.split("/", 2), "", "")[:3]
-    try:
-        version_number(version)
-    except Rejected:
-        return model, ""
-    return (model, version) if rest else (model, "")
+    is_known = MODEL_NAME.fullmatch(model) and VERSION_NAME.fullmatch(version)
+    return (model, version) if is_known and rest else (model, "")

@@ -6,6 +6,7 @@ Other folders are left by trainers that lost their run to another trainer.
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.models import Model
@@ -89,17 +90,15 @@ def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
 
 
 def _data_at(manifest: Manifest, bucket: Bucket) -> str:
-    """When the data of the version came to be; "" if its run has no record."""
-    run = find_run(manifest.run, bucket)
-    return run.data_at if run else ""
+    """When the data of the version came to be; "" if its run has no record that can be read."""
+    with suppress(Rejected):
+        run = find_run(manifest.run, bucket)
+        return run.data_at if run else ""
+    return ""
 
 
 def _numbers(model: str, champion: int, bucket: Bucket) -> Iterator[int]:
     """Numbers of the versions. Those before the champion are left out as far as names sort as numbers: a
-    model gets more versions every day. A folder that is not named as a version is passed over."""
+    model gets more versions every day."""
     after = version_name(champion) if 0 < champion < _SORTED else ""
-    for name in list_versions(model, bucket, after=after):
-        try:
-            yield version_number(name)
-        except Rejected:
-            _LOG.warning("model %s: folder %s is not named as a version", model, name)
+    yield from map(version_number, list_versions(model, bucket, after=after))

@@ -11,7 +11,7 @@ from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
 from knoll.ports import Document, Platform
-from knoll.records.outcome import Outcome, has_outcome, write_outcome
+from knoll.records.outcome import Outcome, has_outcome, note_spoilt, write_outcome
 from knoll.train.entries import remove_entries
 from knoll.train.pods import last_end
 from knoll.train.turns import Entry
@@ -30,6 +30,7 @@ def settle_entry(entry: Entry, job: Document | None, event: Event, platform: Pla
         return False
     if not has_outcome(entry.run, platform.bucket):
         _end_run(entry.run, _failure(entry.run, job, platform), event, platform)
+    note_spoilt(entry.run, platform.bucket)
     remove_entries([entry], platform.bucket)
     return True
 

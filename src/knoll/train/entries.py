@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from knoll.errors import Rejected
 from knoll.names import model_of_run
 from knoll.ports import Bucket
+from knoll.quoting import escaped
 from knoll.records.inbox import copy_entry_to_record, list_inbox
 from knoll.records.run import Run, find_run
 from knoll.train.turns import Entry
@@ -25,7 +27,10 @@ def list_entries(bucket: Bucket) -> list[Entry]:
 
 def read_record(entry: Entry, bucket: Bucket) -> Run:
     """The record of the entry's run. If ingest was killed before it wrote the record, the entry is copied."""
-    return find_run(entry.run, bucket) or copy_entry_to_record(entry.uris[0], bucket)
+    found = find_run(entry.run, bucket) or copy_entry_to_record(entry.uris[0], bucket)
+    if found.model != entry.model:
+        raise Rejected(f"the record of run {entry.run} is of another model: {escaped(found.model)[:80]}")
+    return found
 
 
 def remove_entries(entries: Iterable[Entry], bucket: Bucket) -> None:

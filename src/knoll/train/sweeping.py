@@ -11,8 +11,9 @@ from knoll.kube.labels import MANAGED
 from knoll.models import readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
-from knoll.records.outcome import has_outcome
+from knoll.records.outcome import has_outcome, note_spoilt
 from knoll.records.progress import BLOCKED
+from knoll.records.run import is_opened
 from knoll.train.ending import settle_entry, skip_run, supersede_run
 from knoll.train.entries import list_entries, remove_entries
 from knoll.train.starting import delete_surplus, start_job
@@ -96,7 +97,7 @@ class _Turns:
 
     def _keep_fit(self, entries: Iterable[Entry], is_fit: Callable[[Entry], bool]) -> None:
         """Let the entries go that are not fit, with their Jobs. An entry that cannot be checked has no turn.
-        If that may pass, no other entry of its model has one."""
+        If that may pass, no other entry of its model has one. If its record or data is spoilt, it ends."""
 
         def check(entry: Entry) -> None:
             try:
@@ -106,14 +107,20 @@ class _Turns:
             except Unavailable:
                 self.entries = {one for one in self.entries if one.model != entry.model}
                 raise
-            except Rejected:
+            except Rejected as error:
                 self.entries.discard(entry)
-                raise
+                self._end_spoilt(entry, error)
 
         try:
             act_on_each(entries, check)
         except KnollError as error:
             self.failed.append(error)
+
+    def _end_spoilt(self, entry: Entry, error: Rejected) -> None:
+        """End the run, so that its data gets a new one. What only lies in the inbox is no run."""
+        platform = self.checks.platform
+        if is_opened(entry.run, platform.bucket):
+            supersede_run(entry, f"its record cannot be read: {error}", self.event, platform)
 
     def raise_first(self) -> None:
         """Raise the first error of the checks."""
@@ -125,6 +132,7 @@ class _Turns:
 
     def _may_start(self, entry: Entry) -> bool:
         if has_outcome(entry.run, self.checks.platform.bucket):  # a late event had put it back
+            note_spoilt(entry.run, self.checks.platform.bucket)
             remove_entries([entry], self.checks.platform.bucket)
             return False
         return self._goes_on(entry, self.checks.why_unasked(entry) or self.checks.why_lost(entry))

@@ -5,7 +5,7 @@ overwritten. If an earlier attempt left other bytes under the number, the run ta
 has no manifest, so it never becomes a version.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, count
 
@@ -26,30 +26,36 @@ def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Manifest:
 
     Raises StoreUnavailable if the store does not answer; the next call continues where this one stopped.
     """
-    taken = list(list_claims(model, bucket))
-    mine = [version for version in taken if _has(run, model, version, bucket)]
+    claims = {version: _claimant(model, version, bucket) for version in list_claims(model, bucket)}
+    mine = [version for version, claimant in claims.items() if claimant == run]
     for version in mine:
         published = find_manifest(model, version, bucket)
         if published is not None:
             return published
-    for version in chain(mine, _claim_numbers(run, model, taken, bucket)):
+    for version in chain(mine, _claim_numbers(run, model, _highest(claims), bucket)):
         files, manifest = draft(version)
         if all(write_file(model, version, name, body, bucket) for name, body in files.items()):
             return write_manifest(manifest, bucket)
     raise AssertionError("there is always another number")
 
 
-def _claim_numbers(run: str, model: str, taken: Iterable[str], bucket: Bucket) -> Iterator[str]:
-    """Claim the numbers above those that are taken, each when it is asked for."""
-    for number in count(1 + max(map(version_number, taken), default=0)):
+def _claim_numbers(run: str, model: str, highest: int, bucket: Bucket) -> Iterator[str]:
+    """Claim the numbers above the highest, each when it is asked for."""
+    for number in count(1 + highest):
         version = version_name(number)
-        if write_claim(model, version, Claim(run), bucket) or _has(run, model, version, bucket):
+        if write_claim(model, version, Claim(run), bucket) or _claimant(model, version, bucket) == run:
             yield version
 
 
-def _has(run: str, model: str, version: str, bucket: Bucket) -> bool:
-    """Whether the run has this number; a claim that cannot be read is not this run's."""
+def _highest(claims: Mapping[str, str]) -> int:
+    """The highest number that a run has claimed. A claim that cannot be read is a stray: it takes its own
+    number, and no lower one."""
+    return max((version_number(version) for version, claimant in claims.items() if claimant), default=0)
+
+
+def _claimant(model: str, version: str, bucket: Bucket) -> str:
+    """The run that has this number; "" if its claim cannot be read."""
     with suppress(Rejected):
         claim = find_claim(model, version, bucket)
-        return claim is not None and claim.run == run
-    return False
+        return claim.run if claim else ""
+    return ""

@@ -7,6 +7,7 @@ event has arrived, whether a run is still to come and what the data waits for.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.ingest.landed import Waiting
 from knoll.ingest.look import look
 from knoll.ingest.opening import asked_runs
@@ -32,6 +33,13 @@ def expected_runs(platform: Platform, models: Sequence[Model]) -> list[Expected]
 
 
 def _expected_run(platform: Platform, model: Model) -> Expected:
+    try:
+        return _look(platform, model)
+    except (Rejected, NewerSchema) as error:  # of one model only
+        return Expected(model.name, "", str(error))
+
+
+def _look(platform: Platform, model: Model) -> Expected:
     verdict = look(model, platform, may_read=False)
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.reason)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import NotFound
+from knoll.errors import NotFound, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.rollout import RolloutStep, list_steps
@@ -133,5 +133,7 @@ def _waiting_words(platform: Platform, view: ModelView) -> str:
             run = read_run(platform, expected.run)
         except NotFound:
             return f"{expected.model}: {expected.reason}"
+        except Rejected as error:
+            return f"run {expected.run} has a record that cannot be read: {error}"
         return "" if run.is_over else f"run {run.run.id} is {run.state}"
     return ""

@@ -1,9 +1,11 @@
 """All runs, newest first, and what the models' data still waits for: what `knoll runs` shows."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.views.expected import Expected, expected_runs
@@ -54,9 +56,18 @@ def read_runs(
     also: Collection[str] = (),
 ) -> list[RunView]:
     """The newest runs and those of `also`, newest first. Runs in `known` are taken from there."""
-    ids = [id for number, id in enumerate(list_run_ids(platform, model)) if number < limit or id in also]
-    views = [(known or {}).get(id) or read_run(platform, id) for id in ids]
+    views: list[RunView] = []
+    for id in list_run_ids(platform, model):
+        if len(views) < limit or id in also:
+            views += [one for one in [(known or {}).get(id) or _find_readable(platform, id)] if one]
     return sorted(views, key=lambda view: view.run.created_at, reverse=True)
+
+
+def _find_readable(platform: Platform, id: str) -> RunView | None:
+    """The run; None if its record cannot be read by this knoll: `knoll doctor` names it."""
+    with suppress(Rejected, NewerSchema):
+        return read_run(platform, id)
+    return None
 
 
 def runs_document(view: RunsView) -> dict[str, Any]:

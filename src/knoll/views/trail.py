@@ -4,10 +4,11 @@ It is read from records alone, so it can be told long after the Jobs and the pro
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import NotFound
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, find_dataset
 from knoll.records.rollout import RolloutStep
@@ -15,7 +16,7 @@ from knoll.views.ids import find_run_id
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_steps
 from knoll.views.run import RunView, read_run, run_document
-from knoll.views.versions import VersionView, read_version, version_document, version_names
+from knoll.views.versions import VersionView, find_readable, read_version, version_document, version_names
 
 __all__ = ["Trail", "read_trail", "trail_document"]
 
@@ -47,12 +48,12 @@ def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
     """The trail of a version. Without one: of the champion, else of the newest version, else of the newest
     run. Raises NotFound."""
     declared = find_model(platform, model)
-    wanted = version or declared.champion or next(iter(version_names(platform, model)), "")
+    wanted = version or declared.champion or _newest_readable(platform, model)
     shown = read_version(platform, model, wanted) if wanted else None
     run = read_run(platform, shown.manifest.run if shown else _newest_run_id(platform, model))
     steps = read_steps(platform, model, wanted) if wanted else []
     gate = (declared.document.get("spec") or {}).get("gate") or {}
-    return Trail(model, run, find_dataset(run.run.dataset_uri, platform.bucket), gate, shown, steps)
+    return Trail(model, run, _find_data(platform, run), gate, shown, steps)
 
 
 def trail_document(trail: Trail) -> dict[str, Any]:
@@ -72,6 +73,18 @@ def trail_document(trail: Trail) -> dict[str, Any]:
         "version": version_document(trail.version) if trail.version else None,
         "rollout": [one.fields() for one in trail.steps],
     }
+
+
+def _newest_readable(platform: Platform, model: str) -> str:
+    names = version_names(platform, model)
+    return next((name for name in names if find_readable(platform, model, name)), "")
+
+
+def _find_data(platform: Platform, run: RunView) -> Dataset | None:
+    """The data of the run; None if its snapshot is gone, or cannot be read by this knoll."""
+    with suppress(Rejected, NewerSchema):
+        return find_dataset(run.run.dataset_uri, platform.bucket)
+    return None
 
 
 def _newest_run_id(platform: Platform, model: str) -> str:

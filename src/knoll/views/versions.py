@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from knoll.errors import NotFound, Rejected
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import parse_model
+from knoll.names import VERSION_NAME, version_number
 from knoll.ports import Platform
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
 from knoll.records.run import find_run, why_not_asked
@@ -14,6 +16,7 @@ from knoll.views.models import ModelView, model_view, no_such_model
 
 __all__ = [
     "VersionView",
+    "find_readable",
     "read_pictures",
     "read_version",
     "read_versions",
@@ -39,17 +42,24 @@ class VersionView:
 
 def version_names(platform: Platform, model: str) -> list[str]:
     """Names of the versions of a model, newest first."""
-    return sorted(list_versions(model, platform.bucket), reverse=True)
+    return sorted(list_versions(model, platform.bucket), key=version_number, reverse=True)
 
 
 def read_versions(platform: Platform, model: str, limit: int = 50) -> list[VersionView]:
     """The newest versions, newest first. Raises NotFound if there is neither a version nor a Model."""
-    names = version_names(platform, model)[:limit]
+    names = version_names(platform, model)
     declared = _find_declared(platform, model)
     if declared is None and not names:
         raise no_such_model(model, platform.settings, "knoll models lists them; knoll apply -f FILE adds one")
-    found = (find_manifest(model, name, platform.bucket) for name in names)
-    return [_version_view(one, declared, platform) for one in found if one]
+    found = filter(None, (find_readable(platform, model, name) for name in names))
+    return [_version_view(one, declared, platform) for one in islice(found, limit)]
+
+
+def find_readable(platform: Platform, model: str, version: str) -> Manifest | None:
+    """The manifest of a version; None if it is gone, or cannot be read by this knoll."""
+    with suppress(Rejected, NewerSchema):
+        return find_manifest(model, version, platform.bucket)
+    return None
 
 
 def read_version(platform: Platform, model: str, version: str) -> VersionView:
@@ -96,18 +106,23 @@ def _version_view(manifest: Manifest, model: ModelView | None, platform: Platfor
     if role := model.role_of(name):
         return VersionView(manifest, role, "")
     reason = _why_passed_over(manifest, model, platform)
-    older = "superseded" if reason or name < model.champion else "new"
+    older = "superseded" if reason or _is_older(name, model.champion) else "new"
     return VersionView(manifest, older, reason)
 
 
 def _why_passed_over(manifest: Manifest, model: ModelView, platform: Platform) -> str:
     """Why the Model does not ask for a version that would be tried next; "" if it does."""
-    if manifest.version < model.champion:
+    if _is_older(manifest.version, model.champion):
         return ""
     with suppress(Rejected):
         run = find_run(manifest.run, platform.bucket)
         return why_not_asked(run, parse_model(model.document)) if run else ""
     return ""
+
+
+def _is_older(version: str, champion: str) -> bool:
+    is_known = bool(VERSION_NAME.fullmatch(champion))
+    return is_known and version_number(version) < version_number(champion)
 
 
 def _find_declared(platform: Platform, model: str) -> ModelView | None:
