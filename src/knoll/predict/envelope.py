@@ -7,6 +7,7 @@ to an unexpected error.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from knoll.byte_budget import ByteBudget
@@ -19,6 +20,7 @@ __all__ = ["MAX_BODY", "Envelope"]
 
 MAX_BODY = 32 * 2**20  # bytes
 _BODY_SECONDS = 60.0
+_DRAIN_SECONDS = 5.0
 _CLIENT_GONE = 499
 
 _Message = MutableMapping[str, Any]
@@ -75,8 +77,12 @@ class Envelope:
         except TimeoutError:
             await _refuse(send, 408, f"the body did not arrive within {_BODY_SECONDS:g} s")
         except Unavailable as error:
+            body.let_go()
+            await _drain(receive)
             await _refuse(send, 503, f"{error}; {error.fix}", [(b"retry-after", b"2")])
         except _TooLargeError:
+            body.let_go()
+            await _drain(receive)
             await _refuse(send, 413, f"the body is larger than {MAX_BODY} bytes")
         else:
             if body.is_whole:
@@ -141,6 +147,14 @@ def _refusal(scope: _Scope) -> tuple[int, str] | None:
     length = headers.get(b"content-length", b"0")
     is_large = length.isdigit() and int(length) > MAX_BODY
     return (413, f"the body is larger than {MAX_BODY} bytes") if is_large else None
+
+
+async def _drain(receive: _Receive) -> None:
+    """Drop the rest of the body: a client that still writes would see a broken connection, and no answer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
 
 
 async def _refuse(send: _Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:

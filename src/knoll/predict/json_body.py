@@ -10,11 +10,17 @@ import orjson
 
 from knoll.errors import InvalidInstance
 
-__all__ = ["read_json"]
+__all__ = ["is_long", "read_json"]
 
-_MOST_VALUES = 4_000_000
-_MOST_LISTS = 400_000  # lists and objects: each costs as much as ten numbers
+_MOST_VALUES = 2_000_000
+_MOST_LISTS = 200_000  # lists and objects: each costs as much as ten numbers
 _PICTURES = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
+_LONG = 100_000
+
+
+def is_long(body: bytes) -> bool:
+    """Whether it has so many values that such bodies are to be read one by one."""
+    return body.count(b",") > _LONG
 
 
 def read_json(body: bytes) -> Any:

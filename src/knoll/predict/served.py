@@ -3,7 +3,9 @@ the threads of a pool."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from knoll.errors import InvalidInstance
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.blame import Usual
 from knoll.predict.graph import BATCH, Graph
+from knoll.predict.json_body import is_long
 from knoll.predict.loading import Version
 from knoll.predict.v1 import answer_v1, read_v1
 from knoll.predict.v2 import answer_v2, read_v2
@@ -33,6 +36,7 @@ class Served:
     version: Version
     graph: Graph
     usual: Usual
+    _long: Lock = field(default_factory=Lock)
 
     @property
     def about(self) -> dict[str, str]:
@@ -50,9 +54,9 @@ class Served:
         warnings: list[str] = []
 
         def answer() -> Answer:
-            with work.reading():
+            with self._turn(body), work.reading():
                 instances = read_v1(body, headers)
-            decoded = self._decoded(instances, work, warnings.append)
+            decoded = self._decoded(instances, self._turn(body), work, warnings.append)
             batches = self._run_all(decoded, len(instances), work)
             return answer_v1(batches, self.version.signature, headers, self.name, warnings)
 
@@ -62,7 +66,7 @@ class Served:
         """Answer a V2 request. Raises ClientGone."""
 
         def answer() -> Answer:
-            with work.reading():
+            with self._turn(body), work.reading():
                 request = read_v2(body, headers, self.version.signature)
             size = len(next(iter(request.inputs.values())))
             parts = (
@@ -88,12 +92,21 @@ class Served:
             _log.exception("a prediction failed")
             return refusal(500, "the prediction failed; the log of the predictor says why")
 
+    def _turn(self, body: bytes) -> AbstractContextManager[Any]:
+        """Long bodies are read one by one: each holds the interpreter's lock for a moment, and health checks
+        come between."""
+        return self._long if is_long(body) else nullcontext()
+
     def _decoded(
-        self, instances: list[Any], work: Work, warn: Callable[[str], None]
+        self,
+        instances: list[Any],
+        turn: AbstractContextManager[Any],
+        work: Work,
+        warn: Callable[[str], None],
     ) -> Iterator[dict[str, Array]]:
         for start in range(0, len(instances), BATCH):
             part = instances[start : start + BATCH]
-            with work.reading():
+            with turn, work.reading():
                 inputs = decode(part, self.graph.signature, first=start, check=work.check, warn=warn)
             yield inputs
 
