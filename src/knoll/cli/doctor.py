@@ -14,7 +14,7 @@ __all__ = ["doctor"]
 def doctor(
     ctx: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend a damaged file of documents; knoll up must be stopped.")
+        bool, typer.Option("--repair", help="Mend a damaged file of documents; the platform must be stopped.")
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
