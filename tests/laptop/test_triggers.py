@@ -114,6 +114,8 @@ _EVERYWHERE = {
     "ROLLOUT_STARTED": set(),
     "ROLLOUT_SHIFTED": set(),
     "ROLLOUT_HELD": set(),
+    "ROLLOUT_FELLBACK": set(),
+    "ROLLOUT_DAMAGED": set(),
     "ROLLOUT_PROMOTED": set(),
     "ROLLOUT_ROLLEDBACK": set(),
     "TICK": {"sweep"},

@@ -1,5 +1,6 @@
 """A version with other bytes than its manifest says is never loaded and never ready."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -176,3 +177,12 @@ def test_a_bad_version_ends_the_process_before_it_listens(
     absent = start("shade", {"README.md": b"x"})
     assert not absent.wait_ready("/v2/models/shade/ready")
     assert absent.process.returncode == 75
+
+
+def test_another_manifest_than_the_pinned_one_is_refused(files_of: Files, classifier: Any) -> None:
+    """Even if every file matches it."""
+    files = files_of(classifier)
+    pin = hashlib.sha256(files["manifest.json"]).hexdigest()
+    assert fetch_version(store_of(files), URI, "shade", pin).digest == pin
+    with pytest.raises(InvalidVersion, match=r"shade v000001 is not what was trained.* is pinned"):
+        fetch_version(store_of(files), URI, "shade", "0" * 64)

@@ -12,6 +12,7 @@ from knoll.models import Model, parse_model
 from knoll.models.spec import TrainingSpec
 from knoll.names import version_name
 from knoll.ports import ObjectInfo, Platform
+from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import Run, run_uri
@@ -52,6 +53,11 @@ def platform_with(*numbers: int) -> tuple[Platform, Counting]:
     """A platform where these versions are, each of a run that has ended with it."""
     store = Counting(lambda: datetime(2026, 1, 1, tzinfo=UTC))
     for number in numbers:
+        run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now")
+        store.put(run_uri(ROOT, run.id), run.encode())
+        for claimed in (number - 1, number):
+            claim = Claim(f"run-{claimed}").encode()
+            store.put(claim_uri(ROOT, "digits", version_name(claimed)), claim)
         store.put(version_uri(ROOT, "digits", version_name(number)) + "model.onnx", b"")
         store.put(manifest_uri(ROOT, "digits", version_name(number)), manifest(number).encode())
         store.put(

@@ -13,11 +13,13 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
-from knoll.names import join
+from knoll.names import join, version_name, version_number
 from knoll.ports import Answer, Document, Platform, PredictRequest
-from knoll.records.manifest import Manifest, manifest_uri, version_uri
+from knoll.records.claim import Claim, write_claim
+from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
+from knoll.records.run import Run, write_run
 from knoll.rollout import handler
 
 __all__ = ["MODEL", "Replays", "World", "make_world", "promote_first", "with_policy"]
@@ -70,12 +72,17 @@ class World:
 
     def publish(self, version: str, accuracy: float) -> None:
         """A version, and the outcome of its run, which is of the same name."""
+        samples = json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode()
+        files, metrics = {"samples.json": entry_of(samples)}, {"accuracy": accuracy}
         manifest = Manifest(
-            "digits", version, "image-classifier", version, "d", {}, {"accuracy": accuracy}, "now", "0", {}
+            "digits", version, "image-classifier", version, "d", {}, metrics, "now", "0", files
         )
-        samples = [{"instance": {"b64": ""}, "prediction": {"label": "3"}}]
         folder = version_uri("s3://knoll-models", "digits", version)
-        self.platform.store.put(join(folder, "samples.json"), json.dumps(samples).encode())
+        self.platform.store.put(join(folder, "samples.json"), samples)
+        for number in range(1, 1 + version_number(version)):
+            claimed = version_name(number)
+            write_claim("digits", claimed, Claim(claimed), self.platform.bucket)
+        write_run(Run(version, "digits", "image-classifier", "d", "s3://d", {}, "now"), self.platform.bucket)
         self.platform.store.put(
             manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
         )

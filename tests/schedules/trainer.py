@@ -58,8 +58,9 @@ def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
     if quality(bodies) == "unreadable":
         return Outcome("rejected", platform.clock.now().isoformat(), reason="unreadable")
     draft = _draft(run, bodies, attempt, platform.clock.now().isoformat())
-    manifest = publish(run.model, run.id, draft, platform.bucket)
-    return Outcome("succeeded", platform.clock.now().isoformat(), manifest.version, metrics=manifest.metrics)
+    made = publish(run.model, run.id, draft, platform.bucket)
+    at, one = platform.clock.now().isoformat(), made.manifest
+    return Outcome("succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256)
 
 
 def _draft(run: Run, bodies: Mapping[str, bytes], attempt: int, at: str) -> Draft:

@@ -60,7 +60,7 @@ def test_runs_get_numbers_in_a_row_and_keep_theirs() -> None:
     first = publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
     second = publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT))
     again = publish("digits", "run-a", draft_of("run-a", b"other weights"), Bucket(store, ROOT))
-    assert (first.version, second.version) == ("v000001", "v000002")
+    assert (first.manifest.version, second.manifest.version) == ("v000001", "v000002")
     assert again == first
     for files in versions(store).values():
         manifest = load_manifest(files.pop("manifest.json"))
@@ -77,7 +77,9 @@ def test_runs_at_the_same_time_never_share_a_number() -> None:
                 [f"run-{index}" for index in range(16)],
             )
         )
-    assert sorted(manifest.version for manifest in manifests) == [f"v{number:06d}" for number in range(1, 17)]
+    assert sorted(made.manifest.version for made in manifests) == [
+        f"v{number:06d}" for number in range(1, 17)
+    ]
 
 
 @pytest.mark.parametrize("writes", range(5))
@@ -90,7 +92,7 @@ def test_an_attempt_cut_off_after_any_write_is_completed_by_the_next(writes: int
         publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
     assert not any("manifest.json" in files for files in versions(store).values())
     store.writes_left = 100
-    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)).version == "v000001"
+    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)).manifest.version == "v000001"
     assert list(versions(store)) == ["v000001"]
 
 
@@ -102,13 +104,13 @@ def test_other_bytes_of_an_earlier_attempt_cost_the_number_not_the_version() -> 
     with pytest.raises(StoreUnavailable):
         publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
     store.writes_left = 100
-    manifest = publish("digits", "run-a", draft_of("run-a", b"other weights"), Bucket(store, ROOT))
-    assert manifest.version == "v000002"
+    made = publish("digits", "run-a", draft_of("run-a", b"other weights"), Bucket(store, ROOT))
+    assert made.manifest.version == "v000002"
     files = versions(store)["v000002"]
     assert files.pop("manifest.json")
-    verify(manifest, files)
+    verify(made.manifest, files)
     assert store.get(version_uri(ROOT, "digits", "v000001") + "model.onnx") == b"weights"
-    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)) == manifest
+    assert publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT)) == made
 
 
 def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
@@ -122,7 +124,7 @@ def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
             publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT))
         return files, replace(manifest, created_at="later")
 
-    assert publish("digits", "run-a", overtaken, Bucket(store, ROOT)).created_at == "2026-01-01"
+    assert publish("digits", "run-a", overtaken, Bucket(store, ROOT)).manifest.created_at == "2026-01-01"
     assert list(versions(store)) == ["v000001"]
 
 
@@ -131,5 +133,5 @@ def test_a_run_keeps_the_number_that_knoll_0_1_claimed_for_it() -> None:
     store = MemoryStore()
     store.put(claim_uri(ROOT, "digits", "v000003"), OLD_RUN.encode())
     store.put(claim_uri(ROOT, "digits", "v000004"), b"rubbish")
-    assert publish("digits", OLD_RUN, draft_of(OLD_RUN), Bucket(store, ROOT)).version == "v000003"
-    assert publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT)).version == "v000005"
+    assert publish("digits", OLD_RUN, draft_of(OLD_RUN), Bucket(store, ROOT)).manifest.version == "v000003"
+    assert publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT)).manifest.version == "v000005"

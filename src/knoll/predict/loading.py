@@ -15,7 +15,16 @@ from knoll.errors import InvalidVersion
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
-from knoll.records.manifest import GRAPH, MANIFEST, Manifest, entry_of, load_manifest, not_as_trained, verify
+from knoll.records.manifest import (
+    GRAPH,
+    MANIFEST,
+    Manifest,
+    check_pin,
+    entry_of,
+    load_manifest,
+    not_as_trained,
+    verify,
+)
 from knoll.records.samples import SAMPLES, Sample, load_samples
 from knoll.records.signature import SIGNATURE, Signature, load_signature
 
@@ -49,8 +58,9 @@ class Version:
     samples: Sequence[Sample] = field(repr=False)
 
 
-def fetch_version(store: Source, uri: str, model: str) -> Version:
-    """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash.
+def fetch_version(store: Source, uri: str, model: str, pin: str = "") -> Version:
+    """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash. `pin` is the
+    sha256 that its manifest must have; "" if it was made before versions were pinned.
 
     Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest,
     StoreUnavailable.
@@ -61,6 +71,7 @@ def fetch_version(store: Source, uri: str, model: str) -> Version:
             f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010"
         )
     body = store.get(uri + MANIFEST)
+    check_pin(model, uri.rstrip("/").rpartition("/")[2], entry_of(body).sha256, pin)
     manifest = load_manifest(body)
     if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
         raise InvalidVersion(
@@ -72,7 +83,7 @@ def fetch_version(store: Source, uri: str, model: str) -> Version:
     return _verified(manifest, body, _fetch_files(store, uri, manifest))
 
 
-def read_version(path: Path) -> Version:
+def read_version(path: Path, pin: str = "") -> Version:
     """Read and verify a version in a local folder of any name. Raises as `fetch_version`.
 
     KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
@@ -80,6 +91,7 @@ def read_version(path: Path) -> Version:
     folder = Folder(path)
     body = folder.get(folder.uri + MANIFEST)
     manifest = load_manifest(body)
+    check_pin(manifest.model, manifest.version, entry_of(body).sha256, pin)
     left_out = {name: b"" for name, entry in manifest.files.items() if entry == _EMPTY}
     return _verified(manifest, body, {**left_out, **_fetch_files(folder, folder.uri, manifest)})
 

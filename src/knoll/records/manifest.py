@@ -31,8 +31,11 @@ __all__ = [
     "WEIGHTS",
     "FileEntry",
     "Manifest",
+    "Sealed",
+    "check_pin",
     "entry_of",
     "find_manifest",
+    "find_sealed",
     "list_versions",
     "load_manifest",
     "manifest_uri",
@@ -87,9 +90,31 @@ class Manifest(Record):
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """A manifest, and the sha256 in hex of its bytes as they are stored: the pin of the version."""
+
+    manifest: Manifest
+    sha256: str
+
+
 def entry_of(body: bytes) -> FileEntry:
     """The manifest entry of a file's bytes."""
     return FileEntry(len(body), hashlib.sha256(body).hexdigest())
+
+
+def check_pin(model: str, version: str, found: str, pin: str) -> None:
+    """Compare the sha256 of a manifest with the one that was pinned; "" is no pin.
+
+    Raises InvalidVersion if they differ: then the version was changed after it was made.
+    """
+    if pin and found != pin:
+        raise InvalidVersion(
+            f"{model} {version} is not what was trained: manifest.json has sha256 {found[:12]}…, and "
+            f"{pin[:12]}… is pinned",
+            fix=f"put its files back as they were, or train {model} again; knoll verify {model} {version} "
+            "says what differs",
+        )
 
 
 def not_as_trained(manifest: Manifest, faults: Iterable[str]) -> InvalidVersion:
@@ -143,16 +168,26 @@ def removed_manifest_uri(root: str, model: str, version: str) -> str:
     return join(root, "removing", model, f"{version}.json")
 
 
-def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
-    """The manifest of a version; None if there is no such version.
+def find_sealed(model: str, version: str, bucket: Bucket) -> Sealed | None:
+    """The manifest of a version with its sha256; None if there is no such version.
 
     Raises InvalidVersion if it cannot be read, or if it names another version.
     """
-    manifest = find(manifest_uri(bucket.root, model, version), load_manifest, bucket)
-    if manifest and (manifest.model, manifest.version) != (model, version):
-        named = f"{manifest.model} {manifest.version}"
+    sealed = find(manifest_uri(bucket.root, model, version), _load_sealed, bucket)
+    if sealed and (sealed.manifest.model, sealed.manifest.version) != (model, version):
+        named = f"{sealed.manifest.model} {sealed.manifest.version}"
         raise InvalidVersion(f"the manifest of {model} {version} says that it is {named}")
-    return manifest
+    return sealed
+
+
+def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
+    """The manifest of a version; None if there is no such version. Raises as `find_sealed`."""
+    sealed = find_sealed(model, version, bucket)
+    return sealed.manifest if sealed else None
+
+
+def _load_sealed(body: bytes) -> Sealed:
+    return Sealed(load_manifest(body), entry_of(body).sha256)
 
 
 def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket) -> bool:
@@ -166,12 +201,13 @@ def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket)
     return True
 
 
-def write_manifest(manifest: Manifest, bucket: Bucket) -> Manifest:
+def write_manifest(manifest: Manifest, bucket: Bucket) -> Sealed:
     """Write the manifest, after all other files, if the version has none; returns the one that it has."""
     uri = manifest_uri(bucket.root, manifest.model, manifest.version)
+    mine = Sealed(manifest, entry_of(manifest.encode()).sha256)
     if put_once(uri, manifest, bucket):
-        return manifest
-    return find_manifest(manifest.model, manifest.version, bucket) or manifest
+        return mine
+    return find_sealed(manifest.model, manifest.version, bucket) or mine
 
 
 def list_versions(model: str, bucket: Bucket, *, after: str = "") -> Iterator[str]:

@@ -40,7 +40,8 @@ class Outcome(Record):
     skipped: it was not trained, such as when the Model's concurrency gave its turn to another run. If
     `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
-    asks for more, that is a new run, too.
+    asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. knoll
+    0.2 did not write it.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
@@ -50,6 +51,7 @@ class Outcome(Record):
     metrics: Numbers = field(default_factory=dict)
     superseded: bool = False
     lacked_memory: int = 0
+    manifest_sha256: str = ""
 
 
 load_outcome = reader(Outcome, "outcome")

@@ -19,7 +19,8 @@ __all__ = ["RolloutStep", "list_steps", "load_step", "rollout_step_uri", "rollou
 @dataclass(frozen=True)
 class RolloutStep(Record):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
-    on. `step` is the index of the policy's step. `rollout` is the version, too."""
+    on. `step` is the index of the policy's step. `rollout` is the version, too, and
+    `manifest_sha256` its pin."""
 
     model: str
     rollout: str
@@ -32,6 +33,7 @@ class RolloutStep(Record):
     step: int = 0
     champion: str = ""
     evidence: Fields = field(default_factory=dict)
+    manifest_sha256: str = ""
 
 
 load_step = reader(RolloutStep, "record of a rollout")

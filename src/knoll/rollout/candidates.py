@@ -12,7 +12,8 @@ from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
-from knoll.records.manifest import Manifest, find_manifest, list_versions
+from knoll.records.claim import find_claim
+from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions
 from knoll.records.outcome import find_outcome
 from knoll.records.run import find_run, why_not_asked
 from knoll.rollout.gate import why_not
@@ -39,26 +40,50 @@ def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
     return next((version for version in newest_first if _may_be_tried(model, version, bucket)), "")
 
 
-def why_rejected(model: Model, slot: Slot, version: str, platform: Platform) -> str:
-    """Why the version may not get traffic, by its manifest, its run and the offline gate; "" if it may.
+def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> str:
+    """Why the version may not get traffic, by its manifest, its origin and the offline gate; "" if it may.
+    `pin` is the sha256 that its manifest must have.
 
     Raises NotFound if the version has no manifest, as while it is removed.
     """
     bucket = platform.bucket
     try:
-        candidate = find_manifest(model.name, version, bucket)
-        outcome = find_outcome(candidate.run, bucket) if candidate else None
+        sealed = find_sealed(model.name, version, bucket)
+        fault = _fault_of_origin(sealed, bucket) if sealed else ""
     except Rejected as error:
         return str(error)
-    if candidate is None:
+    if sealed is None:
         raise NotFound(f"{model.name} {version} has no manifest")
-    if outcome is None or (outcome.state, outcome.version) != ("succeeded", version):
-        ended = f" but {outcome.state} {outcome.version}".rstrip() if outcome else ""
-        return f"run {candidate.run} has not ended with this version{ended}"
+    if fault or (pin and sealed.sha256 != pin):
+        return fault or "its manifest has changed since it was looked at"
+    candidate = sealed.manifest
     champion = _find_champion(model.name, slot, bucket)
     if champion and "" < _data_at(candidate, bucket) < _data_at(champion, bucket):
         return f"its data is older than that of {champion.version}, which serves"
     return why_not(model.gate, candidate, champion)
+
+
+def _fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
+    """What is wrong with the chain claim → run → outcome → version; "" for nothing."""
+    made, version = sealed.manifest, sealed.manifest.version
+    outcome = find_outcome(made.run, bucket)
+    if outcome is None or (outcome.state, outcome.version) != ("succeeded", version):
+        ended = f" but {outcome.state} {outcome.version}".rstrip() if outcome else ""
+        return f"run {made.run} has not ended with this version{ended}"
+    if outcome.manifest_sha256 not in ("", sealed.sha256):
+        return f"its manifest is not the one that run {made.run} has published"
+    run = find_run(made.run, bucket)
+    if run is None or (run.model, run.dataset_digest) != (made.model, made.dataset_digest):
+        return f"run {made.run}, which should have made it, " + (
+            "has no record" if run is None else "is one of other data"
+        )
+    claim = find_claim(made.model, version, bucket)
+    if claim is None or claim.run != made.run:
+        return f"run {made.run} has not claimed its number"
+    before = version_name(version_number(version) - 1) if version_number(version) > 1 else ""
+    if before and find_claim(made.model, before, bucket) is None:
+        return f"its number is out of order: {before} was never claimed"
+    return ""
 
 
 def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:

@@ -18,12 +18,14 @@ from knoll.kube.labels import MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
+from knoll.records.rollout import list_steps
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Hold, Replay, next_step
 from knoll.rollout.evidence import count, total
 from knoll.rollout.inference_service import Observed, desired
+from knoll.rollout.integrity import look_at, pin_of, with_pins
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
+from knoll.rollout.moves import slot_after, slot_after_damage, slot_after_reject, slot_after_start
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
@@ -116,11 +118,35 @@ def _make_pass(document: Document, live: Document | None, until: datetime, platf
         if slot.phase == "Idle":
             if slot.champion and is_starting(service, now, model.rollout.progress_deadline):
                 return False  # its change, or the next tick, comes back here
+            checked = _slot_checked(model.name, slot, platform)
+            if checked != slot:
+                write_slot(document, checked, platform)
+                return True
             return _choose_candidate(document, model, slot, platform)
         observed = see_version(slot, service, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
+
+
+def _slot_checked(model: str, slot: Slot, platform: Platform) -> Slot:
+    """The slot after a look at the champion's files: if they are not as pinned, another version serves, or
+    the slot says why none can."""
+    bucket, at = platform.bucket, platform.clock.now().isoformat()
+    slot = with_pins(model, slot, bucket)
+    if not slot.champion:
+        return slot
+    look = look_at(model, slot.champion, slot.pins.get(slot.champion, ""), bucket, slot.listing)
+    if slot.damage and (look.fault or look.listing == slot.listing):
+        return slot
+    if not look.fault:
+        return replace(slot, damage="", listing=look.listing)
+    of_previous = ""
+    if slot.previous and slot.previous not in slot.quarantine:
+        of_previous = look_at(model, slot.previous, slot.pins.get(slot.previous, ""), bucket).fault
+    number = 1 + max((step.number for step in list_steps(model, bucket, slot.champion)), default=0)
+    seen = replace(slot, listing=look.listing or "none")
+    return slot_after_damage(seen, look.fault, of_previous, number, at)
 
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
@@ -139,11 +165,12 @@ def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
     version = newest_untried(model, slot, platform)
     if not version:
         return slot
-    reason = why_rejected(model, slot, version, platform)
+    pin = pin_of(model.name, version, bucket)
+    reason = why_rejected(model, slot, version, platform, pin)
     if reason:
         return slot_after_reject(slot, version, reason, at)
     earlier = total(find_reports(model.name, version, bucket))
-    return slot_after_start(slot, model.rollout, version, earlier, at)
+    return slot_after_start(slot, model.rollout, version, pin, earlier, at)
 
 
 def _take_step(

@@ -45,22 +45,28 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
     traffic while the champion's new revision starts. Without the percentage that revision is then promoted.
     After a bake KServe has no other revision to route to: the candidate serves until the champion's is ready.
     """
+    pin = slot.pins.get(slot.candidate, "")
     if slot.phase in ("Deploying", "Canary"):
-        return inference_service(model, slot.candidate, slot.percent if slot.champion else None, settings)
+        percent = slot.percent if slot.champion else None
+        return inference_service(model, slot.candidate, percent, settings, pin=pin)
     if slot.phase == "Baking":
-        return inference_service(model, slot.candidate, None, settings)
+        return inference_service(model, slot.candidate, None, settings, pin=pin)
     if not slot.champion:
         return None
-    return inference_service(
-        model, slot.champion, 0 if slot.phase == "RollingBack" else None, settings, slot.attempt
-    )
+    percent, pin = 0 if slot.phase == "RollingBack" else None, slot.pins.get(slot.champion, "")
+    return inference_service(model, slot.champion, percent, settings, slot.attempt, pin)
 
 
 def inference_service(
-    model: Model, version: str, canary_percent: int | None, settings: Settings, attempt: int = 0
+    model: Model,
+    version: str,
+    canary_percent: int | None,
+    settings: Settings,
+    attempt: int = 0,
+    pin: str = "",
 ) -> Document:
     """The document that serves a version, with `canary_percent` of the traffic. Another `attempt` makes
-    another Revision."""
+    another Revision. `pin` is the sha256 of the only manifest that its predictor may serve."""
     predictor: dict[str, Any] = {
         "labels": {VERSION_LABEL: version},
         "annotations": {PROGRESS_DEADLINE: f"{math.ceil(model.rollout.progress_deadline)}s"},
@@ -69,7 +75,7 @@ def inference_service(
         "containerConcurrency": model.serving.concurrency,
         "serviceAccountName": "knoll-predictor",
         "automountServiceAccountToken": False,
-        "containers": [_container(model, version, settings)],
+        "containers": [_container(model, version, pin, settings)],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
     }
     if settings.predictor_node_selector:
@@ -84,17 +90,14 @@ def inference_service(
         "metadata": {
             "name": model.name,
             "labels": {**part_labels(model.name), COMPONENT_LABEL: "predictor"},
-            "annotations": {
-                DEPLOYMENT_MODE: "Knative",
-                TAG_ROUTING: "true",
-            },
+            "annotations": {DEPLOYMENT_MODE: "Knative", TAG_ROUTING: "true"},
             "finalizers": [_FINALIZER],
         },
         "spec": {"predictor": predictor},
     }
 
 
-def _container(model: Model, version: str, settings: Settings) -> Mapping[str, Any]:
+def _container(model: Model, version: str, pin: str, settings: Settings) -> Mapping[str, Any]:
     resources = {name: str(amount) for name, amount in {**_RESOURCES, **model.serving.resources}.items()}
     return {
         "name": _CONTAINER,
@@ -102,6 +105,7 @@ def _container(model: Model, version: str, settings: Settings) -> Mapping[str, A
         "args": [
             "--model",
             model.name,
+            *(["--manifest-sha256", pin] if pin else []),
             "--version-uri",
             version_uri(settings.model_root, model.name, version),
         ],

@@ -16,6 +16,8 @@ def slot_from_records(model: str, bucket: Bucket) -> Slot:
     for step in sorted(list_steps(model, bucket), key=lambda one: (one.at, one.number)):
         made = Transition(**{field.name: getattr(step, field.name) for field in fields(Transition)})
         slot = _after(slot, made)
+        if step.manifest_sha256:
+            slot = replace(slot, pins={**slot.pins, step.version: step.manifest_sha256})
     return slot
 
 
@@ -24,6 +26,9 @@ def _after(slot: Slot, made: Transition) -> Slot:
     match made.action:
         case "Promote":
             return replace(after, champion=made.version, previous=slot.champion, percent=100)
+        case "Fallback":
+            quarantine = {**slot.quarantine, made.version: made.reason}
+            return replace(after, champion=slot.previous, previous="", percent=100, quarantine=quarantine)
         case "Rollback" | "Reject":
             return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
     return after

@@ -6,11 +6,12 @@ from knoll.models import RolloutSpec
 from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
 from knoll.rollout.slot import Evidence, Pair, Slot
 
-__all__ = ["slot_after", "slot_after_reject", "slot_after_start"]
+__all__ = ["slot_after", "slot_after_damage", "slot_after_reject", "slot_after_start"]
 
 
-def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, earlier: Pair, at: str) -> Slot:
-    """The slot when the trial of a version begins; `earlier` is what is reported on it so far."""
+def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, pin: str, earlier: Pair, at: str) -> Slot:
+    """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, and `earlier` what is
+    reported on it so far."""
     percent = policy.steps[0] if slot.champion and policy.steps else 100
     cleared = replace(slot, evidence=Evidence(earlier=earlier))
     return cleared.moved(
@@ -22,6 +23,7 @@ def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, earlier: Pai
         step=0,
         percent=percent,
         attempt=0,
+        pins={**slot.pins, version: pin},
     )
 
 
@@ -29,6 +31,28 @@ def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
     """The slot when the gate refuses a version."""
     refused = slot.moved("Reject", at, reason, candidate=version, percent=0)
     return replace(refused, candidate="", quarantine={**slot.quarantine, version: reason})
+
+
+def slot_after_damage(slot: Slot, fault: str, of_previous: str, number: int, at: str) -> Slot:
+    """The slot when the champion is not as pinned any more; `of_previous` is what is wrong with the version
+    before it. That one serves again, if it may. The damaged champion never returns by itself.
+
+    `number` is that of the next record of the champion.
+    """
+    champion, previous = slot.champion, slot.previous
+    refused = slot.quarantine.get(previous, "") or of_previous
+    if previous and not refused:
+        back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
+        after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0)
+        after = replace(after, quarantine={**slot.quarantine, champion: fault})
+    else:
+        why = f"{previous} cannot take its place: {refused}" if previous else "there is no version before it"
+        damage = f"{fault}; {why}"
+        held = slot.moved("Damage", at, damage, candidate=champion)
+        quarantine = {**slot.quarantine, **({previous: refused} if previous else {})}
+        after = replace(held, candidate=slot.candidate, damage=damage, quarantine=quarantine)
+    assert after.transition is not None
+    return replace(after, transition=replace(after.transition, number=number))
 
 
 def slot_after(slot: Slot, step: Step, at: str) -> Slot:
@@ -45,7 +69,9 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
             return slot.moved("Bake", at, reason, phase="Baking", percent=100)
         case Promote(reason, final=True):
             promoted = slot.moved("Promote", at, reason, phase="Idle", percent=100)
-            return replace(promoted, champion=slot.candidate, previous=slot.champion, candidate="")
+            return replace(
+                promoted, champion=slot.candidate, previous=slot.champion, candidate="", damage="", listing=""
+            )
         case Rollback(reason):
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
             return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})

@@ -86,7 +86,10 @@ class Transition:
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
     the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how often the
-    champion's revision was asked for again. `quarantine` says why a version is not tried again."""
+    champion's revision was asked for again. `quarantine` says why a version is not tried again. `pins` has
+    the sha256 of the manifest of each of the three versions. `damage` says what is wrong with the champion
+    while no other version can take its place. `listing` stands for its files when
+    their bytes were last compared."""
 
     champion: str = ""
     previous: str = ""
@@ -99,6 +102,9 @@ class Slot:
     attempt: int = 0
     evidence: Evidence = Evidence()
     quarantine: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
+    damage: str = ""
+    listing: str = ""
     transition: Transition | None = None
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
@@ -135,6 +141,9 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         attempt=rollout.get("attempt") or 0,
         evidence=_read_evidence(rollout.get("evidence") or {}),
         quarantine=dict(status.get("quarantine") or {}),
+        pins=dict(status.get("manifestSha256") or {}),
+        damage=status.get("damage") or "",
+        listing=status.get("listing") or "",
         transition=_read_transition(rollout.get("transition")),
     )
 
@@ -168,8 +177,15 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "candidate": slot.candidate,
         "phase": slot.phase,
         "quarantine": dict(slot.quarantine),
+        "manifestSha256": {name: pin for name, pin in slot.pins.items() if name in _roles(slot)},
+        "damage": slot.damage,
+        "listing": slot.listing,
         "rollout": {**before, **rollout},
     }
+
+
+def _roles(slot: Slot) -> tuple[str, str, str]:
+    return slot.champion, slot.previous, slot.candidate
 
 
 def _read_evidence(found: Mapping[str, Any]) -> Evidence:

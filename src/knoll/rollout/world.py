@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from knoll.errors import NotFound
 from knoll.events import (
+    ROLLOUT_DAMAGED,
+    ROLLOUT_FELLBACK,
     ROLLOUT_HELD,
     ROLLOUT_PROMOTED,
     ROLLOUT_ROLLEDBACK,
@@ -38,6 +40,8 @@ _EVENTS = {
     "Promote": ROLLOUT_PROMOTED,
     "Rollback": ROLLOUT_ROLLEDBACK,
     "Reject": ROLLOUT_HELD,
+    "Fallback": ROLLOUT_FELLBACK,
+    "Damage": ROLLOUT_DAMAGED,
 }
 
 
@@ -53,7 +57,10 @@ def record_step(model: str, slot: Slot, platform: Platform) -> None:
     made = slot.transition
     if made is None or not made.version or made.action not in _EVENTS:
         return
-    step = RolloutStep(model, made.version, **vars(made), step=slot.step, champion=slot.champion)
+    pin = slot.pins.get(made.version, "")
+    step = RolloutStep(
+        model, made.version, **vars(made), step=slot.step, champion=slot.champion, manifest_sha256=pin
+    )
     if write_step(step, platform.bucket):
         platform.events.publish(
             new_event(

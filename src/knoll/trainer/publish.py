@@ -13,7 +13,7 @@ from knoll.errors import Rejected
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket
 from knoll.records.claim import Claim, find_claim, list_claims, write_claim
-from knoll.records.manifest import Manifest, find_manifest, write_file, write_manifest
+from knoll.records.manifest import Manifest, Sealed, find_sealed, write_file, write_manifest
 
 __all__ = ["Draft", "publish"]
 
@@ -21,15 +21,15 @@ __all__ = ["Draft", "publish"]
 Draft = Callable[[str], tuple[Mapping[str, bytes], Manifest]]
 
 
-def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Manifest:
-    """Write the run's version, unless the run has one; returns its manifest.
+def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Sealed:
+    """Write the run's version, unless the run has one; returns its manifest with its sha256.
 
     Raises StoreUnavailable if the store does not answer; the next call continues where this one stopped.
     """
     claims = {version: _claimant(model, version, bucket) for version in list_claims(model, bucket)}
     mine = [version for version, claimant in claims.items() if claimant == run]
     for version in mine:
-        published = find_manifest(model, version, bucket)
+        published = find_sealed(model, version, bucket)
         if published is not None:
             return published
     for version in chain(mine, _claim_numbers(run, model, _highest(claims), bucket)):

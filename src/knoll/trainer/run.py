@@ -17,6 +17,7 @@ from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
 from knoll.ports import Platform
 from knoll.quantities import memory_of
+from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.ending import end_run
@@ -89,7 +90,7 @@ def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
 def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
     try:
         with reject_out_of_memory(run.resources):
-            version, metrics = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
+            made = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
     except TooLittleMemory as error:
         lacked = memory_of(run.resources)
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error), lacked_memory=lacked)
@@ -97,21 +98,20 @@ def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Rep
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
-    return Outcome("succeeded", platform.clock.now().isoformat(), version, metrics=metrics)
+    at, one = platform.clock.now().isoformat(), made.manifest
+    return Outcome("succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256)
 
 
-def _make_version(
-    run: Run, learnt: Learnt, platform: Platform, reporter: Reporter
-) -> tuple[str, Mapping[str, float]]:
+def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:
     metrics = _score(learnt)
     reporter.report(News("exporting", 96, metrics=metrics))
     work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))
-    manifest = publish(run.model, run.id, draft, platform.bucket)
+    made = publish(run.model, run.id, draft, platform.bucket)
     reporter.report(News("published", 100, 0, metrics))
-    say(f"published {manifest.model} {manifest.version}")
-    return manifest.version, manifest.metrics
+    say(f"published {made.manifest.model} {made.manifest.version}")
+    return made
 
 
 @torch.no_grad()

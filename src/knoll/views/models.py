@@ -60,7 +60,8 @@ class ModelView:
     """A Model and its InferenceService. What is unknown is "" or empty.
 
     `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `phase` is that of the
-    rollout. `base_url` is where the predictor answers. `document` is the Model as the cluster has it.
+    rollout. `damage` says why the champion is not what was trained. `base_url` is where the predictor
+    answers. `document` is the Model as the cluster has it.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ModelView:
     data_state: str
     data_reason: str
     quarantine: Mapping[str, str]
+    damage: str
     routes: tuple[Route, ...]
     base_url: str
     conditions: tuple[Condition, ...]
@@ -146,12 +148,13 @@ def model_view(model: Document, service: Document | None) -> ModelView:
         data_state=str(dataset.get("state", "")),
         data_reason=str(dataset.get("reason", "")),
         quarantine=dict(status.get("quarantine") or {}),
+        damage=str(status.get("damage") or ""),
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=conditions_of(service),
+        conditions=(*_damage_conditions(status), *conditions_of(service)),
         document=model,
     )
 
@@ -165,6 +168,14 @@ def conditions_of(document: Document | None) -> tuple[Condition, ...]:
     return tuple(one for one in conditions if (one.type, one.status) != ("Stopped", "False"))
 
 
+def _damage_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """Whether the champion is what was trained; nothing while it is."""
+    if not status.get("damage"):
+        return ()
+    since = str((status.get("rollout") or {}).get("since") or "")
+    return (Condition("ChampionVerified", "False", "Damaged", str(status["damage"]), since),)
+
+
 def model_document(model: ModelView) -> dict[str, Any]:
     """The model as `-o json` shows it."""
     return {
@@ -173,6 +184,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         **{key: getattr(model, key) for key in (*_ROLES, "phase")},
         "dataset": {"state": model.data_state, "reason": model.data_reason},
         "quarantine": dict(model.quarantine),
+        "damage": model.damage,
         "traffic": [
             {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes
         ],

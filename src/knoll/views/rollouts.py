@@ -18,7 +18,7 @@ from knoll.views.waits import Wait, rollout_wait, wait_document
 
 __all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
 
-_BAD = ("Rollback", "Reject")
+_BAD = ("Rollback", "Reject", "Fallback", "Damage")
 _ENDS = ("Promote", *_BAD)
 
 

@@ -23,13 +23,15 @@ def main() -> None:
         type=Path,
         help="local folder with the files of a version, as KServe's storage initializer leaves them",
     )
+    parser.add_argument("--manifest-sha256", default="", help="the only manifest.json that may be served")
     given = parser.parse_args()
     settings = read_settings()
     platform = service_platform(settings)
     if given.model_dir:
-        fetch = partial(read_version, given.model_dir)
+        fetch = partial(read_version, given.model_dir, given.manifest_sha256)
     else:
-        fetch = partial(fetch_version, platform.store, given.version_uri, given.model)
+        pin = given.manifest_sha256
+        fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin)
     serve(given.model, fetch, platform, settings.listen_port)
 
 

@@ -10,7 +10,8 @@ MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "T
 def model_row(model: ModelView) -> tuple[str, ...]:
     """The cells under MODEL_HEADINGS."""
     traffic = ", ".join(f"{one.percent} % {one.revision or ''}" for one in model.routes if one.percent)
-    versions = (model.champion, model.candidate, model.phase)
+    champion = f"{model.champion} (damaged)" if model.damage else model.champion
+    versions = (champion, model.candidate, model.phase)
     return (model.name, model.family, *versions, data_words(model), traffic, model.predict_url)
 
 

@@ -1,0 +1,107 @@
+"""A version that is not what was pinned is not served, and the one before it takes its place."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from knoll.events import TRAINING_SUCCEEDED
+from knoll.records.claim import claim_uri
+from knoll.records.manifest import manifest_uri, version_uri
+from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.run import run_uri
+from rollout.world import World, make_world, promote_first
+
+ROOT = "s3://knoll-models"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = make_world(tmp_path)
+    promote_first(made)
+    return made
+
+
+def promote_second(world: World) -> None:
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    for requests in (20, 40):
+        world.observe("v000002", requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+
+
+def forge(world: World, version: str) -> None:
+    """Rewrite the manifest, as one who may write to the bucket."""
+    uri = manifest_uri(ROOT, "digits", version)
+    found = json.loads(world.platform.store.get(uri))
+    world.platform.store.put(uri, json.dumps(found | {"metrics": {"accuracy": 1.0}}).encode())
+
+
+def spoil(world: World, version: str, body: bytes) -> None:
+    world.platform.store.put(version_uri(ROOT, "digits", version) + "samples.json", body)
+
+
+def test_the_predictor_is_told_which_manifest_is_the_right_one(world: World) -> None:
+    service, pin = world.service(), world.status()["manifestSha256"]["v000001"]
+    assert service is not None
+    given = service["spec"]["predictor"]["containers"][0]["args"]
+    assert given[given.index("--manifest-sha256") + 1] == pin
+
+
+@pytest.mark.parametrize("damage", ["manifest", "size", "bytes", "gone"])
+def test_the_version_before_a_damaged_champion_serves_and_nothing_flaps(world: World, damage: str) -> None:
+    promote_second(world)
+    good = world.platform.store.get(version_uri(ROOT, "digits", "v000002") + "samples.json")
+    if damage == "manifest":
+        forge(world, "v000002")
+    elif damage == "gone":
+        world.platform.store.delete(manifest_uri(ROOT, "digits", "v000002"))
+    else:
+        spoil(world, "v000002", good + b" " if damage == "size" else good.replace(b"3", b"4"))
+    for _ in range(4):
+        world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+    assert "v000002" in world.status()["quarantine"]
+    assert world.served() == ("v000001", None)
+    assert [one.type.rpartition(".")[2] for one in world.sink.taken].count("fellback") == 1
+    assert world.records()[-1].startswith("2 Fallback")
+
+
+def test_a_champion_alone_holds_and_says_so_until_it_is_put_back(world: World) -> None:
+    """The same holds if the version before it is damaged, too: that one never returns by itself."""
+    promote_second(world)
+    uri = manifest_uri(ROOT, "digits", "v000002")
+    good = world.platform.store.get(uri)
+    forge(world, "v000001")
+    forge(world, "v000002")
+    for _ in range(4):
+        world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+    assert "is pinned; v000001 cannot take its place" in world.status()["damage"]
+    assert [one.type.rpartition(".")[2] for one in world.sink.taken].count("damaged") == 1
+    world.platform.store.put(uri, good)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["damage"], world.status()["champion"]) == ("", "v000002")
+
+
+@pytest.mark.parametrize("link", ["outcome", "run", "claim", "order"])
+def test_a_version_without_a_whole_chain_behind_it_is_never_tried(world: World, link: str) -> None:
+    store = world.platform.store
+    version = "v000007" if link == "order" else "v000002"
+    world.publish(version, 0.99)
+    uris = {
+        "outcome": outcome_uri(ROOT, version),
+        "run": run_uri(ROOT, version),
+        "claim": claim_uri(ROOT, "digits", version),
+        "order": claim_uri(ROOT, "digits", "v000006"),
+    }
+    if link == "outcome":
+        forged = Outcome("succeeded", "now", version, manifest_sha256="0" * 64)
+        store.put(uris[link], forged.encode())
+    else:
+        store.delete(uris[link])
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["candidate"]) == ("v000001", "")
+    assert version in world.status()["quarantine"]
