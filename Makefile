@@ -40,7 +40,7 @@ test-schedules: develop ## play 10,000 random schedules, all pairs of kill point
 test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit
 	ulimit -v $(ATTACK_MEMORY) && $(BIN)/python -m pytest -m "attack and not cluster" -v
 
-fuzz: develop ## send a million odd inputs to the functions, for 10 minutes at most; SEED=… repeats them
+fuzz: develop ## send a million odd requests, pictures, archives, Models and records, for 10 minutes at most; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 images: ## build the images with docker, podman, buildah or $$IMAGE_BUILD, and print their sizes

@@ -1,5 +1,5 @@
-"""`make fuzz`: a million inputs to the functions on two processes, in ten minutes at most; the last lines are
-goals as JSON.
+"""`make fuzz`: a million inputs on two processes, in ten minutes at most: requests to the functions, and data
+that is read. The last lines are goals as JSON.
 
 SEED names the inputs of a whole run, SEED=run:number one of them: its batch is done again up to it, because a
 function's answer depends on what is stored. FUZZ_SECONDS and FUZZ_INPUTS bound the run. What fails is kept in
@@ -20,7 +20,8 @@ from random import Random
 from types import FrameType
 
 from fuzz.attack import keep
-from fuzz.inputs import Input, generate
+from fuzz.data import generate_any
+from fuzz.inputs import Input
 from fuzz.world import listening, new_world, seeds
 
 _PROCESSES = 2
@@ -100,7 +101,7 @@ def _tried(run: str, numbers: range) -> Told:
     signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(_HUNG)
     for number in numbers:
-        given = generate(Random(f"{run}:{number}"), seeds())
+        given = generate_any(Random(f"{run}:{number}"), seeds())
         try:
             why = world.wrong_with(given)
         except Hung:
@@ -120,7 +121,7 @@ def _again(run: str, number: int) -> int:
     with listening():
         _, failures = _tried(run, range(number // _BATCH * _BATCH, number + 1))
     why = next((why for failed, _, why in failures if failed == number), "")
-    given = generate(Random(f"{run}:{number}"), seeds())
+    given = generate_any(Random(f"{run}:{number}"), seeds())
     print(f"{given.function} {given.headers}\n{given.body!a:.5000}\n{why or 'nothing is wrong'}")
     return int(bool(why))
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Input", "Seed", "generate", "raw_seeds"]
+__all__ = ["Input", "Seed", "changed", "damaged", "generate", "raw_seeds", "written"]
 
 Json = Any
 _BODIES = Path(__file__).parents[1] / "events"
@@ -206,12 +206,12 @@ def _made(random: Random, seeds: tuple[Seed, ...]) -> Input:
     seed = random.choice(seeds)
     document = json.loads(seed.text) if dice > 0.06 else _noise(random, 4)
     for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3, 4))):
-        document = _changed(document, random)
+        document = changed(document, random)
     if not seed.is_event and random.random() < 0.15:
         document = random.choice(_ENVELOPES)(document)
     headers, body = _sent(document, seed.is_event, random)
     if random.random() < 0.12:
-        body = _damaged(body, random)
+        body = damaged(body, random)
     if random.random() < 0.12:
         headers = _odd_headers(headers, random)
     headers = {name: _on_the_wire(value) for name, value in headers.items()}
@@ -223,15 +223,15 @@ def _sent(document: Json, is_event: bool, random: Random) -> tuple[dict[str, str
     if not is_event or not isinstance(document, dict):
         return {
             "content-type": random.choice(_TYPES) if random.random() < 0.05 else "application/json"
-        }, _written(document, random)
+        }, written(document, random)
     if random.random() < 0.5:
-        return {"content-type": _STRUCTURED}, _written(document, random)
+        return {"content-type": _STRUCTURED}, written(document, random)
     attributes = {
         f"ce-{name}": _header(value)
         for name, value in document.items()
         if name not in ("data", "datacontenttype")
     }
-    body = _written(document["data"], random) if "data" in document else b""
+    body = written(document["data"], random) if "data" in document else b""
     return {**attributes, "content-type": "application/json"}, body
 
 
@@ -245,14 +245,14 @@ def _on_the_wire(value: str) -> str:
     return value.encode(errors="surrogatepass").decode("latin-1")
 
 
-def _written(document: Json, random: Random) -> bytes:
+def written(document: Json, random: Random) -> bytes:
     text = json.dumps(document, ensure_ascii=random.random() < 0.5)
     if _MARK in text:
         text = text.replace(f'"{_MARK}"', random.choice(_RAW))
     return text.encode(errors="surrogatepass")
 
 
-def _changed(document: Json, random: Random) -> Json:
+def changed(document: Json, random: Random) -> Json:
     """The document with one change at any place in it."""
     slots = _slots(document)
     if not slots:
@@ -405,7 +405,7 @@ _ENVELOPES: tuple[Callable[[Json], Json], ...] = (
 )
 
 
-def _damaged(body: bytes, random: Random) -> bytes:
+def damaged(body: bytes, random: Random) -> bytes:
     """The bytes, cut, flipped, doubled, or with something in between."""
     for _ in range(random.randrange(1, 4)):
         at = random.randrange(len(body) + 1)

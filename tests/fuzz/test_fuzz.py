@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.attack import ATTACKS, read_attack
-from fuzz.inputs import Input, generate
+from fuzz.data import generate_any
+from fuzz.inputs import Input
 from fuzz.world import listening, new_world, seeds
 
-inputs = st.integers(0, 2**32).map(lambda seed: generate(Random(seed), seeds()))
+inputs = st.integers(0, 2**32).map(lambda seed: generate_any(Random(seed), seeds()))
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,9 @@ def _gate_faults(document: Any, family: Any) -> Iterator[str]:
     """A gate that no version can fail, or pass, would waste a whole training."""
     gate = _at(document, "spec", "gate")
     name = _at(document, "spec", "gate", "metric")
-    if family not in FAMILIES or not isinstance(name, str) or find_spec("torch") is None:
+    if not isinstance(family, str) or family not in FAMILIES or not isinstance(name, str):
+        return
+    if find_spec("torch") is None:
         return
     known = {one.name: one for one in find_family(family).metrics}
     if name not in known:

@@ -20,6 +20,7 @@ Path = tuple[str | int, ...]
 
 _FIX = "correct the file and run knoll apply -f FILE again"
 _DEEPEST = 50
+_MOST_DIGITS = 40
 _MOST_VALUES = 100_000  # aliases count as often as they are used
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
 _SCALARS = {
@@ -153,16 +154,24 @@ class _Reader:
                 return None
             case "bool":
                 return text.lower() == "true"
-            case "int" if _OCTAL.fullmatch(text):
+            case "int" if _OCTAL.fullmatch(text) and len(text) < _MOST_DIGITS:
                 self.faults.append(
                     f"{self._place(node)}: {text} has a leading zero; write {int(text)}, or '{text}' for text"
                 )
                 return int(text)
             case "int":
-                return int(text, 10 if text.lstrip("+-").isdigit() else 0)
+                return self._integer(node, text)
             case "float":
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         return text
+
+    def _integer(self, node: yaml.Node, text: str) -> int:
+        """A whole number, as large as JSON readers take it."""
+        value = int(text, 10 if text.lstrip("+-").isdigit() else 0) if len(text) < _MOST_DIGITS else 2**64
+        if not -(2**63) <= value < 2**63:
+            self.faults.append(f"{self._place(node)}: the number {text[:_MOST_DIGITS]} is too large")
+            return 0
+        return value
 
     def _place(self, node: yaml.Node) -> str:
         return f"{self.name}:{node.start_mark.line + 1}"
