@@ -138,6 +138,7 @@ def _record(key: str, body: bytes, release: Release) -> bytes:
     if not body.startswith(b"{"):
         return body
     fields = json.loads(body)
+    fields.pop("manifest_sha256", "")  # of bytes that the other release writes in its own form
     if release == "older":
         return _as_0_1(key, {name: value for name, value in fields.items() if name not in _SINCE_0_2})
     return json.dumps({**_with_new(fields), **_NEW}).encode()
