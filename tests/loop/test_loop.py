@@ -96,8 +96,9 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
     )
     assert len(laptop.runs()) == 2
 
-    (tmp_path / "more" / "7" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
-    laptop.knoll("upload", "digits", str(tmp_path / "more"))
+    # another client than `knoll upload`, which would refuse the file
+    laptop.platform.store.put("s3://datasets/digits/7/broken.png", b"\x89PNG\r\n\x1a\nrubbish")
+    laptop.platform.store.put("s3://datasets/digits/_SUCCESS", b"again")
     laptop.until(lambda: len(laptop.outcomes()) == 3, 60)
     (rejected,) = [one for one in laptop.outcomes() if one["state"] == "rejected"]
     assert "7/broken.png" in rejected["reason"]
