@@ -16,6 +16,7 @@ from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import Run, run_uri
+from knoll.records.signature import Signature, Tensor
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.slot import Slot
 
@@ -143,3 +144,20 @@ def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
         store.put(run_uri(ROOT, run.id), run.encode())
     assert "older than that of v000001" in why_rejected(model, Slot(champion="v000001"), "v000002", platform)
     assert why_rejected(model, Slot(champion="v000002"), "v000001", platform) == ""
+
+
+@pytest.mark.parametrize(
+    ("is_allowed", "labels"), [(False, "ab"), (False, "abc"), (False, "ac"), (True, "ac")]
+)
+def test_other_classes_than_the_champions_need_a_word(model: Model, is_allowed: bool, labels: str) -> None:
+    platform, store = platform_with(1, 2)
+    for number, names in ((1, "ab"), (2, labels)):
+        output = Tensor("probabilities", "FP32", (-1, len(names)), "classes", {"labels": list(names)})
+        signature = Signature((Tensor("image", "FP32", (-1, 1)),), (output,))
+        store.put(version_uri(ROOT, "digits", version_name(number)) + "signature.json", signature.encode())
+    rollout = model.rollout.model_copy(update={"allow_signature_change": is_allowed})
+    asking = model.model_copy(update={"rollout": rollout})
+    reason = why_rejected(asking, Slot(champion="v000001"), "v000002", platform)
+    told = {"ab": "", "abc": "new: c", "ac": "without: b; new: c"}["ab" if is_allowed else labels]
+    assert told in reason
+    assert bool(reason) == bool(told)

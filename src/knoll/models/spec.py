@@ -202,8 +202,11 @@ class RolloutSpec(_Spec):
         "samples to it, `hold` waits",
     )
     progress_deadline: PositiveSeconds = Field(
-        default=600.0,
-        description="How long the version may take to become ready; then it is rolled back",
+        default=600.0, description="How long the version may take to become ready; then it is rolled back"
+    )
+
+    allow_signature_change: bool = Field(
+        default=False, description="Whether a version may have other classes or inputs than the champion"
     )
 
     @field_validator("steps")

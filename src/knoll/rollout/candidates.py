@@ -13,10 +13,11 @@ from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim
-from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions
+from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
 from knoll.records.run import find_run, why_not_asked
-from knoll.rollout.gate import why_not
+from knoll.records.signature import SIGNATURE, load_signature
+from knoll.rollout.gate import why_not, why_other
 from knoll.rollout.slot import Slot
 
 __all__ = ["champion_number", "newest_untried", "why_rejected"]
@@ -60,7 +61,23 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     champion = _find_champion(model.name, slot, bucket)
     if champion and "" < _data_at(candidate, bucket) < _data_at(champion, bucket):
         return f"its data is older than that of {champion.version}, which serves"
-    return why_not(model.gate, candidate, champion)
+    return why_not(model.gate, candidate, champion) or _why_other_signature(
+        model, candidate, champion, bucket
+    )
+
+
+def _why_other_signature(model: Model, candidate: Manifest, champion: Manifest | None, bucket: Bucket) -> str:
+    """Why the inputs or classes of the candidate may not replace those of the champion; "" if they may, or
+    if one of the two cannot be read: then nothing is compared, and the predictor refuses what is spoilt."""
+    if champion is None or model.rollout.allow_signature_change:
+        return ""
+    with suppress(Rejected, NotFound):
+        old, new = (
+            load_signature(read_file(model.name, one.version, SIGNATURE, bucket))
+            for one in (champion, candidate)
+        )
+        return why_other(old, new, champion.version)
+    return ""
 
 
 def _fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
@@ -81,9 +98,17 @@ def _fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
     if claim is None or claim.run != made.run:
         return f"run {made.run} has not claimed its number"
     before = version_name(version_number(version) - 1) if version_number(version) > 1 else ""
-    if before and find_claim(made.model, before, bucket) is None:
+    if before and not _is_claimed(made.model, before, bucket):
         return f"its number is out of order: {before} was never claimed"
     return ""
+
+
+def _is_claimed(model: str, version: str, bucket: Bucket) -> bool:
+    """Whether the number has a claim; also one that cannot be read takes the number."""
+    try:
+        return find_claim(model, version, bucket) is not None
+    except Rejected:
+        return True
 
 
 def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
