@@ -37,7 +37,7 @@ from knoll.records.claim import claim_uri
 from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
-from knoll.records.run import run_uri, runs_uri
+from knoll.records.run import load_run, run_uri, runs_uri
 
 ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., str]
@@ -328,6 +328,10 @@ class Installation:
         model, version = target
         run = run_id(model, "given", version)
         self.store.put(claim_uri(self.root, model, version), run.encode(), if_absent=True)
+        made_of = load_run(self.store.get(run_uri(self.root, origin.run)))
+        self.store.put(
+            run_uri(self.root, run), replace(made_of, id=run, model=model).encode(), if_absent=True
+        )
         for file in origin.files:
             body = self.store.get(join(version_uri(self.root, *source), file))
             damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body

@@ -17,8 +17,10 @@ import pytest
 from PIL import Image
 
 from knoll.names import join, run_id
+from knoll.records.claim import Claim, write_claim
 from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
 from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.run import read_run, write_run
 from support.doors import listeners, opened
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
@@ -137,6 +139,9 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
             body[len(body) // 2] ^= 1
         store.put(join(version_uri(root, "digits", "v000003"), name), bytes(body))
     turned = replace(manifest, version="v000003", run=run_id("digits", "turned", ""))
+    bucket = laptop.platform.bucket
+    write_run(replace(read_run(manifest.run, bucket), id=turned.run), bucket)
+    write_claim("digits", "v000003", Claim(turned.run), bucket)
     store.put(manifest_uri(root, "digits", "v000003"), turned.encode(), if_absent=True)
     store.put(outcome_uri(root, turned.run), Outcome("succeeded", turned.created_at, "v000003").encode())
 
