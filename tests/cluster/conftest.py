@@ -329,9 +329,8 @@ class Installation:
         run = run_id(model, "given", version)
         self.store.put(claim_uri(self.root, model, version), run.encode(), if_absent=True)
         made_of = load_run(self.store.get(run_uri(self.root, origin.run)))
-        self.store.put(
-            run_uri(self.root, run), replace(made_of, id=run, model=model).encode(), if_absent=True
-        )
+        given = replace(made_of, id=run, model=model, model_uid="", prefix="")
+        self.store.put(run_uri(self.root, run), given.encode(), if_absent=True)
         for file in origin.files:
             body = self.store.get(join(version_uri(self.root, *source), file))
             damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body
