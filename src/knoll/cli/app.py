@@ -22,6 +22,7 @@ from knoll.cli import (
     rollout,
     runs,
     upload,
+    verify,
     why,
 )
 from knoll.cli.grammar import PROGRAM
@@ -61,6 +62,7 @@ VERBS = (
     Verb("dlq replay", dlq_change.replay, _LOOK),
     Verb("dlq drop", dlq_change.drop, _LOOK),
     Verb("why", why.why, _LOOK),
+    Verb("verify", verify.verify, _LOOK),
     Verb("doctor", doctor.doctor, _LOOK),
     Verb("predict", predict.predict, _USE),
 )

@@ -112,7 +112,7 @@ def check_pin(model: str, version: str, found: str, pin: str) -> None:
         raise InvalidVersion(
             f"{model} {version} is not what was trained: manifest.json has sha256 {found[:12]}…, and "
             f"{pin[:12]}… is pinned",
-            fix=f"put its files back as they were, or train {model} again",
+            fix=f"knoll verify {model} {version} says what differs; put its files back, or train again",
         )
 
 

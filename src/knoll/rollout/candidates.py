@@ -20,7 +20,7 @@ from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not, why_other
 from knoll.rollout.slot import Slot
 
-__all__ = ["champion_number", "newest_untried", "why_rejected"]
+__all__ = ["champion_number", "fault_of_origin", "newest_untried", "why_rejected"]
 
 _LOG = logging.getLogger(__name__)
 _SORTED = 999_999  # names up to this number sort as numbers
@@ -50,7 +50,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     bucket = platform.bucket
     try:
         sealed = find_sealed(model.name, version, bucket)
-        fault = _fault_of_origin(sealed, bucket) if sealed else ""
+        fault = fault_of_origin(sealed, bucket) if sealed else ""
     except Rejected as error:
         return str(error)
     if sealed is None:
@@ -80,7 +80,7 @@ def _why_other_signature(model: Model, candidate: Manifest, champion: Manifest |
     return ""
 
 
-def _fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
+def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
     """What is wrong with the chain claim → run → outcome → version; "" for nothing."""
     made, version = sealed.manifest, sealed.manifest.version
     outcome = find_outcome(made.run, bucket)

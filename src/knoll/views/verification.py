@@ -1,0 +1,100 @@
+"""Whether a version is what was trained: its bytes, and each link from the data to what serves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from knoll.errors import NotFound, Rejected
+from knoll.ports import Platform
+from knoll.records.dataset import find_snapshot
+from knoll.records.manifest import Sealed, find_sealed
+from knoll.rollout.candidates import fault_of_origin
+from knoll.rollout.integrity import look_at
+from knoll.rollout.slot import Slot, slot_from_status
+from knoll.views.models import ModelView, find_model
+from knoll.views.versions import version_names
+
+__all__ = ["Link", "Verification", "verification_document", "verify_version"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the chain: its name, and what differs; "" if nothing does."""
+
+    name: str
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A version, the sha256 of its manifest ("" if it cannot be read), and every link."""
+
+    model: str
+    version: str
+    sha256: str
+    links: Sequence[Link]
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether no link differs."""
+        return not any(one.fault for one in self.links)
+
+
+def verify_version(platform: Platform, model: str, version: str = "") -> Verification:
+    """Read every byte of a version and compare every link. Without a version: the champion, else the newest.
+    Raises NotFound if there is no such Model or version."""
+    view = find_model(platform, model)
+    wanted = version or view.champion or next(iter(version_names(platform, model)), "")
+    if not wanted:
+        raise NotFound(f"model {model}: it has no version yet", fix=f"knoll runs {model} -w")
+    slot = slot_from_status(view.document.get("status") or {})
+    try:
+        sealed = find_sealed(model, wanted, platform.bucket)
+    except Rejected as error:
+        return Verification(model, wanted, "", (Link("manifest", str(error)),))
+    if sealed is None:
+        raise NotFound(f"{model} {wanted}: there is no such version", fix=f"knoll versions {model}")
+    links = (Link(*one) for one in _links(platform, view, slot, sealed))
+    return Verification(model, wanted, sealed.sha256, tuple(links))
+
+
+def verification_document(found: Verification) -> dict[str, Any]:
+    """The verification as `-o json` shows it."""
+    return {
+        "model": found.model,
+        "version": found.version,
+        "manifestSha256": found.sha256,
+        "intact": found.is_intact,
+        "links": [{"link": one.name, "intact": not one.fault, "what": one.fault} for one in found.links],
+    }
+
+
+def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> Iterator[tuple[str, str]]:
+    made, bucket = sealed.manifest, platform.bucket
+    yield "files", look_at(made.model, made.version, sealed.sha256, bucket).fault
+    data = find_snapshot(made.model, made.dataset_digest, bucket)
+    yield "data", "" if data else f"the snapshot of its data {made.dataset_digest[:12]} is gone or spoilt"
+    try:
+        yield "run", fault_of_origin(sealed, bucket)
+    except Rejected as error:
+        yield "run", str(error)
+    pin = slot.pins.get(made.version, "")
+    yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
+    if view.champion == made.version and not view.candidate:
+        yield "server", _fault_of_server(platform, view.name, sealed.sha256)
+
+
+def _fault_of_server(platform: Platform, model: str, sha256: str) -> str:
+    """What differs between the InferenceService and the champion."""
+    try:
+        service = platform.cluster.get("InferenceService", model)
+    except NotFound:
+        return "there is no InferenceService"
+    containers = service["spec"]["predictor"].get("containers") or [{}]
+    pin = dict(pairwise(containers[0].get("args") or ())).get("--manifest-sha256", "")
+    return _differs("the InferenceService", pin, sha256) if pin else "the InferenceService pins no version"
+
+
+def _differs(where: str, pinned: str, found: str) -> str:
+    return "" if pinned == found else f"{where} pins {pinned[:12]}, and manifest.json has {found[:12]}"
