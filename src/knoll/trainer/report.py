@@ -26,7 +26,7 @@ _LONGEST_FAULT = 300  # characters of the message of a library
 
 def say(line: str) -> None:
     """One line of the run's log, which is the standard output of its process."""
-    print(line, flush=True)
+    print(escaped(line), flush=True)
 
 
 @contextmanager
