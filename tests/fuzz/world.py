@@ -41,10 +41,12 @@ from knoll.events import (
 )
 from knoll.events.http import Response, event_from_http
 from knoll.ingest.created import created
-from knoll.names import join
+from knoll.names import join, run_id
 from knoll.ports import Document
+from knoll.records.claim import Claim, write_claim
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.run import Run, write_run
 from knoll.settings import Settings
 from knoll.wiring.functions import STAGES, answer
 from support.models import model_document
@@ -221,15 +223,17 @@ class World:
 
     def _publish_version(self) -> None:
         folder = version_uri(_ROOT, "digits", "v000001")
-        manifest = Manifest(
-            "digits", "v000001", "image-classifier", "run", "d", {}, {"accuracy": 0.99}, "now", "0", {}
-        )
+        run, at, bucket = run_id("digits", "d", ""), "2026-01-01T00:00:00+00:00", self.platform.bucket
+        names = ("digits", "v000001", "image-classifier", run, "d")
+        manifest = Manifest(*names, {}, {"accuracy": 0.99}, at, "0", {})
+        write_run(Run(run, "digits", "image-classifier", "d", "", {}, at), bucket)
+        write_claim("digits", "v000001", Claim(run), bucket)
         self.store.put(
             join(folder, "samples.json"),
             json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode(),
         )
         self.store.put(manifest_uri(_ROOT, "digits", "v000001"), manifest.encode())
-        self.store.put(outcome_uri(_ROOT, "run"), Outcome("succeeded", "now", "v000001").encode())
+        self.store.put(outcome_uri(_ROOT, run), Outcome("succeeded", at, "v000001").encode())
 
 
 class _Ear(logging.Handler):

@@ -13,6 +13,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import ClusterUnavailable
 from knoll.models import parse_model
+from knoll.names import run_id
 from knoll.ports import Bucket
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, write_run
@@ -28,7 +29,7 @@ def home(s3: Any, tmp_path: Path) -> Settings:
     store.ensure_bucket("repair")
     bucket = Bucket(store, "s3://repair")
     run = Run(
-        "lost-1",
+        run_id("lost", "d", ""),
         "lost",
         "image-classifier",
         "d",

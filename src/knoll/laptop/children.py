@@ -72,7 +72,7 @@ class Child:
             ) from error
         self.log = log
         self.grace = grace
-        self.peak = 0  # bytes: the most that one of its processes took, once all have ended
+        self.peak = 0  # bytes: the most that one of its processes took, or this one if that is more
 
     @property
     def pid(self) -> int:
