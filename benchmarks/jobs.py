@@ -134,8 +134,10 @@ def declare_sink(name: str, image: str, place: Place) -> None:
 
 def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
     """Make a new state of the Model's data and open its run. Returns a function that posts its event."""
-    data = DatasetObject(f"s3://{place.data}/{name}/data", uuid.uuid4().hex, 1)
-    dataset = Dataset(name, f"s3://{place.data}/{name}/", (data,))
+    prefix = f"s3://{place.data}/{name}/"
+    place.store.put(f"{prefix}data", uuid.uuid4().bytes)
+    (found,) = [one for one in place.store.list(prefix) if one.uri == f"{prefix}data"]
+    dataset = Dataset(name, prefix, (DatasetObject(found.uri, found.etag, found.size),))
     uri = dataset_uri(place.root, name, dataset.digest)
     run = Run(
         run_id(name, dataset.digest, "bench"),

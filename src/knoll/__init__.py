@@ -1,3 +1,3 @@
 """Data lands in a bucket, a trained model answers."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

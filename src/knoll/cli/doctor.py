@@ -18,12 +18,13 @@ def doctor(
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Find what is wrong with the platform. Nothing is changed but by --repair.
+    """Find what is wrong with the platform. Only --repair changes anything.
 
     Example: knoll doctor
 
-    It looks at the disk, the file of documents and the store, and names each object of the model bucket that
-    is not what its place asks for; such objects are passed over. Exit code 1 if anything is found.
+    It looks at the disk and the file of documents, writes a small object to the store and deletes it, and
+    names each object of the model bucket that is no record of its place; such objects are passed over. Exit
+    code 1 if anything is found.
     JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage, keptAt, read, rebuilt}.
     Next: knoll models
     """

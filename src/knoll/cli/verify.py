@@ -1,11 +1,8 @@
 """`knoll verify`: whether a version is what was trained."""
 
-from typing import Annotated
-
 import typer
 
-from knoll.cli.arguments import ModelArgument
-from knoll.cli.completion import complete_versions
+from knoll.cli.arguments import ModelArgument, VersionArgument
 from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
@@ -16,12 +13,7 @@ __all__ = ["verify"]
 def verify(
     ctx: typer.Context,
     model: ModelArgument,
-    version: Annotated[
-        str,
-        typer.Argument(
-            metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions
-        ),
-    ] = "",
+    version: VersionArgument = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Check every byte of a version, and every link from its data to what serves.

@@ -1,11 +1,8 @@
 """`knoll why`: where a version comes from, and why it serves or does not."""
 
-from typing import Annotated
-
 import typer
 
-from knoll.cli.arguments import ModelArgument
-from knoll.cli.completion import complete_versions
+from knoll.cli.arguments import ModelArgument, VersionArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, stdout
 
@@ -15,12 +12,7 @@ __all__ = ["why"]
 def why(
     ctx: typer.Context,
     model: ModelArgument,
-    version: Annotated[
-        str,
-        typer.Argument(
-            metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions
-        ),
-    ] = "",
+    version: VersionArgument = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Show how a version came to be, with all numbers: event, data, run, gate, version, rollout steps.

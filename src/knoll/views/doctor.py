@@ -39,7 +39,7 @@ class Check:
 
 def _strays(platform: Platform) -> Iterator[Finding]:
     root = f"s3://{platform.settings.model_bucket}/"
-    fix = "knoll passes it over: find out who wrote it, and delete it if nobody needs it"
+    fix = "knoll passes it over: find out who wrote it, and delete it if it is not needed"
     for one in find_strays(platform.bucket):
         yield Finding(escaped(root + one.key), escaped(one.why), fix)
 

@@ -12,7 +12,6 @@ from flask import Response as FlaskResponse
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from knoll.errors import Unavailable
-from knoll.events.event import EVENT_LIMIT
 from knoll.events.http import Response, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
@@ -22,8 +21,6 @@ from knoll.wiring.stages import WORKING_STAGES, Stage
 __all__ = ["STAGES", "Function", "Stage", "answer"]
 
 Headers = Mapping[str, str]
-# a dead letter is an event, and what a broker says about it
-_LIMITS = {"dead-letters": 2 * EVENT_LIMIT}
 
 
 # by the name of the Knative Service behind "knoll-", to which Triggers refer
@@ -64,7 +61,7 @@ class Function:
             platform = self._platform()
         except Unavailable as error:
             return FlaskResponse(str(error), 503)
-        request.max_content_length = _LIMITS.get(self._name, EVENT_LIMIT)
+        request.max_content_length = STAGES[self._name].limit
         try:
             body = request.get_data()
         except RequestEntityTooLarge:

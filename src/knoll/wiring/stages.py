@@ -10,6 +10,7 @@ from knoll.dead_letters import handler as dead_letters
 from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import Rejected
 from knoll.events import Event
+from knoll.events.event import EVENT_LIMIT
 from knoll.ingest import handler as ingest
 from knoll.ports import Platform
 from knoll.rollout import handler as rollout
@@ -30,12 +31,14 @@ class Stage:
     `handle` acts on one event, and returns the event that follows from it; it raises Rejected for never and
     Unavailable for later. `receive` does the same for one POST. `sweep` does at a tick what a lost event left
     undone. `take` is `receive` for a replay: it keeps nothing that it refuses; without it, `receive` is used.
+    `limit` is the most bytes that a POST may have.
     """
 
     handle: Handle
     receive: Receive
     sweep: Sweep | None = None
     take: Receive | None = None
+    limit: int = EVENT_LIMIT
 
 
 def _replay(_: Event, platform: Platform) -> None:
@@ -56,5 +59,6 @@ WORKING_STAGES: Mapping[str, Stage] = {
     "notifications": Stage(ingest.handle, ingest.receive),
     "train": Stage(train.handle, train.receive, train.sweep),
     "rollout": Stage(rollout.handle, rollout.receive, rollout.sweep),
-    "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _replay),
+    # a dead letter is an event, and what a broker says about it
+    "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _replay, limit=2 * EVENT_LIMIT),
 }
