@@ -114,7 +114,7 @@ class Conflict(Unavailable):
 
 
 class QuotaExceeded(Unavailable):
-    """A limit is reached; it works again when somebody has made room."""
+    """A limit is reached; it works again when there is room."""
 
 
 class NewerSchema(Unavailable):

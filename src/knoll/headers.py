@@ -1,6 +1,19 @@
-"""Names of HTTP headers, in lower case."""
+"""Names of HTTP headers, and of the extensions that Knative's brokers add to events, in lower case."""
 
-__all__ = ["ATTRIBUTE", "DIGEST", "REPLAY", "REVISION", "TOKEN", "VERSION", "WARNINGS"]
+__all__ = [
+    "ARRIVAL",
+    "ATTRIBUTE",
+    "DIGEST",
+    "ERROR_CODE",
+    "ERROR_DATA",
+    "ERROR_DESTINATION",
+    "OF_THE_BROKER",
+    "REPLAY",
+    "REVISION",
+    "TOKEN",
+    "VERSION",
+    "WARNINGS",
+]
 
 ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
@@ -9,3 +22,9 @@ REPLAY = "x-knoll-replay"  # in a request that a rollout sends: the predictor do
 REVISION = "x-knoll-revision"  # in every answer through the laptop's gateway: the Revision that answered
 TOKEN = "x-knoll-token"  # in every request of the laptop's gateway to a predictor, which refuses others
 WARNINGS = "x-model-warnings"  # in an answer of a predictor: what it converted of the request, such as a size
+
+OF_THE_BROKER = "knative"  # so begin the extensions that brokers add
+ARRIVAL = "knativearrivaltime"  # when the event came to the broker
+ERROR_DESTINATION = "knativeerrordest"  # of a dead letter: the subscriber that did not take it
+ERROR_CODE = "knativeerrorcode"  # of a dead letter: the status of the subscriber's last answer
+ERROR_DATA = "knativeerrordata"  # of a dead letter: the body of that answer

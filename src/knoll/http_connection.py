@@ -1,7 +1,7 @@
 """One connection of a client: what uvicorn's lacks against slow and endless ones.
 
-The head of a request must arrive within seconds and stay small, and an answer must be taken. Whatever is no
-HTTP gets an error in JSON, as everything else does.
+The head of a request must arrive within seconds and stay small, and an answer must be taken. Bytes that are
+no HTTP get an error in JSON, too.
 """
 
 import asyncio

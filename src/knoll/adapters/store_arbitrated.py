@@ -122,8 +122,8 @@ def _clear_leftovers(store: ObjectStore, root: str, now: datetime) -> None:
 
 
 def _find_result(bucket: Bucket) -> bool | None:
-    """Whether conditional writes are atomic; None if there was no probe. What only a newer knoll understands
-    is no reason to trust a store."""
+    """Whether conditional writes are atomic; None if there was no probe. A record that only a newer
+    knoll understands is no reason to trust a store."""
     try:
         found = find_probe(bucket)
     except NewerSchema:

@@ -18,7 +18,7 @@ from knoll.dead_letters.quota import Room
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
-from knoll.headers import ATTRIBUTE
+from knoll.headers import ARRIVAL, ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION, OF_THE_BROKER
 from knoll.names import digest
 from knoll.ports import Platform
 from knoll.records.dead_letter import DeathRecord, count_replays, dead_letter_id, write_death
@@ -27,16 +27,12 @@ __all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
 
 # extension of an event that is replayed: which replay it is, so that its next death is told from the last
 REPLAY = "knollreplay"
-# so begin the extensions that brokers add: why no function took it, when it arrived, how far it may go
-_OF_THE_BROKER = "knative"
-_WHERE = "knativeerrordest"
-_WHEN = "knativearrivaltime"
-_WHY = ("knativeerrorcode", "knativeerrordata")
+_WHY = (ERROR_CODE, ERROR_DATA)
 
 
 def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable."""
-    who = _trigger(event.extensions.get(_WHERE, ""))
+    who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
     letter = dead_letter_id(json.dumps([who, event_to_json(without_trace(event))], sort_keys=True))
     replayed = event.extensions.get(REPLAY, "")
     record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=replayed)
@@ -72,10 +68,9 @@ def keep_body(
         for name, value in headers.items()
         if name.lower().startswith(ATTRIBUTE) or name.lower() == "content-type"
     }
-    own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{_OF_THE_BROKER}")}
-    letter = dead_letter_id(
-        json.dumps([_trigger(told.get(f"{ATTRIBUTE}{_WHERE}", "")), meant_for, own], sort_keys=True), body
-    )
+    own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{OF_THE_BROKER}")}
+    who = _trigger(told.get(f"{ATTRIBUTE}{ERROR_DESTINATION}", ""))
+    letter = dead_letter_id(json.dumps([who, meant_for, own], sort_keys=True), body)
     extensions = {name.removeprefix(ATTRIBUTE): value for name, value in told.items()}
     record = DeathRecord(
         at=platform.clock.now().isoformat(),
@@ -93,7 +88,7 @@ def without_trace(event: Event) -> Event:
     own = {
         name: value
         for name, value in event.extensions.items()
-        if name != REPLAY and not name.startswith(_OF_THE_BROKER)
+        if name != REPLAY and not name.startswith(OF_THE_BROKER)
     }
     return replace(event, extensions=own)
 
@@ -105,7 +100,7 @@ def _trigger(destination: str) -> str:
 
 
 def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
-    when = record.replay or extensions.get(_WHEN) or count_replays(letter, platform.bucket)
+    when = record.replay or extensions.get(ARRIVAL) or count_replays(letter, platform.bucket)
     death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
     platform.caches.of(Room).take(len(record.encode()), platform.bucket, platform.clock.now())
     write_death(letter, death, record, platform.bucket)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from knoll.errors import InvalidEvent, KnollError, NewerSchema, NotFound
 from knoll.events import Event, event_from_json, reading
-from knoll.headers import ATTRIBUTE
+from knoll.headers import ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION
 from knoll.ports import Bucket
 from knoll.records.dead_letter import (
     DeathRecord,
@@ -126,7 +126,8 @@ def _read(one: LetterObject, bucket: Bucket) -> _Read:
 def _by_letter(
     objects: Iterable[LetterObject], read: Iterable[_Read]
 ) -> Mapping[str, Mapping[str, DeathRecord | Replay | KnollError]]:
-    """The records of each letter by their names. What has no death is no letter; what is gone is left out."""
+    """The records of each letter by their names. A folder without a death is no letter. Records that are gone
+    are left out."""
     found: dict[str, dict[str, DeathRecord | Replay | KnollError]] = {}
     for one, record in zip(objects, read, strict=True):
         if record is not None:
@@ -171,9 +172,9 @@ def _death(name: str, record: DeathRecord) -> Death:
         event=event,
         headers=record.headers,
         body=body,
-        reason=record.reason or _plain(told.get("knativeerrordata", "")),
-        code=told.get("knativeerrorcode", ""),
-        destination=_who(told.get("knativeerrordest", "")) or record.meantFor,
+        reason=record.reason or _plain(told.get(ERROR_DATA, "")),
+        code=told.get(ERROR_CODE, ""),
+        destination=_who(told.get(ERROR_DESTINATION, "")) or record.meantFor,
         meant_for=record.meantFor,
         replay=record.replay,
     )

@@ -91,7 +91,7 @@ def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
 
 def respond(act: Callable[[], Event | None]) -> Response:
     """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never,
-    503 for later, 507 for later and not before somebody has made room.
+    503 for later, 507 for later, when there is room again.
 
     Error texts name the error; only those of Rejected and QuotaExceeded say more. Never do they hold headers,
     the body, a stack trace or control characters.

@@ -7,11 +7,10 @@ from contextlib import suppress
 from knoll.errors import InvalidEvent
 from knoll.events import read_json
 from knoll.events.http import is_structured
-from knoll.headers import ATTRIBUTE
+from knoll.headers import ARRIVAL, ATTRIBUTE
 
 __all__ = ["came_through_broker", "consent"]
 
-_ARRIVAL = "knativearrivaltime"
 _ORIGIN = "webhook-request-origin"
 
 
@@ -31,8 +30,8 @@ def came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:
     Only brokers have a dead-letter sink; stores and clouds have none.
     """
     if not is_structured(headers):
-        return any(name.lower() == f"{ATTRIBUTE}{_ARRIVAL}" for name in headers)
+        return any(name.lower() == f"{ATTRIBUTE}{ARRIVAL}" for name in headers)
     with suppress(InvalidEvent):
         document = read_json(body, "the event")
-        return isinstance(document, dict) and _ARRIVAL in document
+        return isinstance(document, dict) and ARRIVAL in document
     return False

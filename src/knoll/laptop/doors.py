@@ -53,8 +53,8 @@ class Doors:
 
 
 def foreign(method: str, headers: _Headers, origins: Collection[bytes]) -> bool:
-    """Whether a browser says that another site sends this. Whoever follows a link to this platform may come
-    in: the page with the link does not see the answer."""
+    """Whether a browser says that another site sends this. A link to this platform may be followed: the
+    page with the link does not see the answer."""
     given = list(headers)
     if any(name == b"origin" and value not in origins for name, value in given):
         return True

@@ -54,7 +54,7 @@ def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
 
 
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:
-    """The version numbers that have a claim, by a listing alone. What has no such name is passed over."""
+    """The version numbers that have a claim, by a listing alone. Other names are passed over."""
     place = claims_uri(bucket.root, model)
     for one in bucket.store.list(place):
         if VERSION_NAME.fullmatch(name := one.uri.removeprefix(place)):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
+from knoll.errors import Rejected, StoreUnavailable
 from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, overwrite, reader
 
-__all__ = ["Probe", "find_probe", "load_probe", "probe_uri", "probes_uri", "write_probe"]
+__all__ = ["Probe", "find_probe", "load_probe", "probe_uri", "probes_uri", "try_write", "write_probe"]
 
 ATOMIC, CHECKED = "atomic", "check, then write"
 
@@ -57,3 +57,15 @@ def find_probe(bucket: Bucket) -> Probe | None:
 def write_probe(is_atomic: bool, at: str, writers: int, keys: int, bucket: Bucket) -> None:
     """Write what a probe found, over an older result."""
     overwrite(probe_uri(bucket.root), Probe(ATOMIC if is_atomic else CHECKED, at, writers, keys), bucket)
+
+
+def try_write(bucket: Bucket, name: str) -> None:
+    """Write an object, read it and delete it, in the folder `name` of the probes. Raises StoreUnavailable; if
+    other bytes come back, too."""
+    uri = join(probes_uri(bucket.root), name, "write")
+    bucket.store.put(uri, b"written")
+    if bucket.store.get(uri) != b"written":
+        raise StoreUnavailable(
+            f"{uri}: the store gives back other bytes than it took", fix="look after the store's disk"
+        )
+    bucket.store.delete(uri)

@@ -117,7 +117,7 @@ class _Turns:
             self.failed.append(error)
 
     def _end_spoilt(self, entry: Entry, error: Rejected) -> None:
-        """End the run, so that its data gets a new one. What only lies in the inbox is no run."""
+        """End the run, so that its data gets a new one. An entry of the inbox without a record is no run."""
         platform = self.checks.platform
         if is_opened(entry.run, platform.bucket):
             supersede_run(entry, f"its record cannot be read: {error}", self.event, platform)

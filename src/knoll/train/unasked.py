@@ -36,7 +36,7 @@ def is_what_landed(run: Run, document: Document) -> bool:
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of one pass over the inbox. What they read, they read once.
+    """The checks of one pass over the inbox. Each object is read once.
 
     `documents` and `models` have the Models by name. They may be a second old, so no run ends before its
     Model was read again.

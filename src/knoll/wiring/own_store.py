@@ -8,8 +8,8 @@ from itertools import cycle
 from knoll.laptop.disk import space_at
 from knoll.laptop.keeper import Keeper
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
-from knoll.names import join
-from knoll.records.probe import probes_uri
+from knoll.ports import Bucket
+from knoll.records.probe import try_write
 from knoll.settings import Settings
 from knoll.wiring.platform import object_store
 
@@ -61,10 +61,5 @@ def keeper_of(settings: Settings, server: SeaweedFS | None) -> Keeper | None:
     # each in another folder: parts of the server keep folders, and only one of them may be broken
     folders = cycle(f"health-{os.getpid()}-{number}" for number in range(_FOLDERS))
 
-    def write() -> None:
-        uri = join(probes_uri(settings.model_root), next(folders), "write")
-        store.put(uri, b"written")
-        store.get(uri)
-        store.delete(uri)
-
-    return Keeper(server, lambda: space_at(settings.home), write)
+    bucket = Bucket(store, settings.model_root)
+    return Keeper(server, lambda: space_at(settings.home), lambda: try_write(bucket, next(folders)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from knoll.errors import KnollError, Rejected, Unavailable
 from knoll.events import Event
+from knoll.headers import ERROR_CODE, ERROR_DATA, ERROR_DESTINATION
 
 __all__ = ["DeadLetter", "dead_letter_event", "sink_queue"]
 
@@ -29,9 +30,9 @@ def dead_letter_event(event: Event, subscriber: str, error: Exception) -> Event:
     code = 422 if isinstance(error, Rejected) else 503 if isinstance(error, Unavailable) else 500
     line = "".join(character if character.isprintable() else " " for character in text)
     reason = {
-        "knativeerrordest": subscriber,
-        "knativeerrorcode": str(code),
-        "knativeerrordata": line.encode()[:_ERROR_BYTES].decode(errors="ignore"),
+        ERROR_DESTINATION: subscriber,
+        ERROR_CODE: str(code),
+        ERROR_DATA: line.encode()[:_ERROR_BYTES].decode(errors="ignore"),
     }
     return replace(event, extensions={**event.extensions, **reason})
 
