@@ -62,24 +62,26 @@ def apply_files(
 
     declared = read_declared(files, platform.settings.model_bucket)
     results = [(one.model.name, _store(platform, one.document, dry_run=dry_run)) for one in declared]
+    for warning in _warnings(platform, [one.model for one in declared]):
+        warn(f"Warning: {warning}")
     for one in declared:
-        for warning in _warnings(platform, one.model):
-            warn(f"Warning: {warning}")
         if _has_no_data(platform, one.model.dataset.uri):
             warn(f"{one.model.dataset.uri} has no data yet. Next: knoll upload {one.model.name} PATH")
     return results
 
 
-def _warnings(platform: "Platform", model: "Model") -> list[str]:
+def _warnings(platform: "Platform", declared: list["Model"]) -> list[str]:
     """What can be meant, and probably is not."""
     from knoll.cli.sense import overlaps, shortages
     from knoll.laptop.resources import local_capacity
     from knoll.models import readable_models
 
-    found = list(overlaps(model, readable_models(platform.cluster.list("Model"))))
+    models = readable_models(platform.cluster.list("Model"))
+    found = [words for one in declared for words in overlaps(one, models)]
     if platform.settings.cluster == "local":
         here = local_capacity()
-        found += shortages(model, float(here.cpu), float(here.memory), here.gpus)
+        room = (float(here.cpu), float(here.memory), here.gpus)
+        found += [words for one in declared for words in shortages(one, *room)]
     return found
 
 

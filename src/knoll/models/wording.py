@@ -36,8 +36,8 @@ def faults_of_fields(error: ValidationError, kind: type[BaseModel], place: str) 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """ "epoch" -> "; did you mean epochs?"; "" if no known word is like it."""
-    alike = get_close_matches(str(word).lower(), {one.lower(): one for one in known}, 1, 0.6)
     by_lower = {one.lower(): one for one in known}
+    alike = get_close_matches(str(word).lower(), by_lower, 1, 0.6)
     return f"; did you mean {by_lower[alike[0]]}?" if alike else ""
 
 

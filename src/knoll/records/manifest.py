@@ -14,7 +14,7 @@ A version is served only if every byte matches its manifest, and if it has no ot
 
 import hashlib
 import mimetypes
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -40,6 +40,7 @@ __all__ = [
     "load_manifest",
     "manifest_uri",
     "models_uri",
+    "name_faults",
     "not_as_trained",
     "read_file",
     "removed_manifest_uri",
@@ -123,13 +124,18 @@ def not_as_trained(manifest: Manifest, faults: Iterable[str]) -> InvalidVersion:
     )
 
 
+def name_faults(manifest: Manifest, names: Collection[str]) -> list[str]:
+    """Which files are missing, and which are not in the manifest. `names` are without manifest.json."""
+    missing = [f"{name} is missing" for name in manifest.files if name not in names]
+    return missing + [f"{name} is not in the manifest" for name in names if name not in manifest.files]
+
+
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Compare files, by name and without manifest.json, with the manifest.
 
     Raises InvalidVersion that lists every difference.
     """
-    faults = [f"{name} is missing" for name in manifest.files if name not in files]
-    faults += [f"{name} is not in the manifest" for name in files if name not in manifest.files]
+    faults = name_faults(manifest, files)
     for name in sorted(set(files) & set(manifest.files)):
         found, wanted = entry_of(files[name]), manifest.files[name]
         if found != wanted:

@@ -18,6 +18,7 @@ from knoll.records.manifest import (
     find_sealed,
     load_manifest,
     manifest_uri,
+    name_faults,
     not_as_trained,
     verify,
     version_uri,
@@ -94,8 +95,7 @@ def _verify(
 ) -> None:
     """Compare the files with the manifest: their bytes, or only their names and sizes."""
     sizes = {name: one.size for name, one in found.items() if name != MANIFEST}
-    faults = [f"{name} is missing" for name in manifest.files if name not in sizes]
-    faults += [f"{name} is not in the manifest" for name in sizes if name not in manifest.files]
+    faults = name_faults(manifest, sizes)
     faults += [
         f"{name} has {sizes[name]} bytes, the manifest says {entry.size}"
         for name, entry in sorted(manifest.files.items())

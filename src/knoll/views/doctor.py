@@ -57,10 +57,10 @@ def _documents(platform: Platform) -> Iterator[Finding]:
         yield Finding(str(path), f"the file is damaged: {damage}", REPAIR)
 
 
-def _writes(platform: Platform) -> Iterator[Finding]:
+def _writes(platform: Platform) -> Iterable[Finding]:
     """An object that is written, read and deleted; an error is the finding."""
     try_write(platform.bucket, f"doctor-{uuid.uuid4().hex}")
-    yield from ()
+    return ()
 
 
 CHECKS: tuple[Check, ...] = (
