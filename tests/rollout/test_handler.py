@@ -1,12 +1,14 @@
 """The rollout of whole versions against a real document store and store, with KServe's part played by its own
 rules."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll import __version__
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.events import MemoryEvents
@@ -397,6 +399,27 @@ def test_a_policy_that_rewrites_what_serves_keeps_no_rollout_from_its_end(world:
         world.time.move(30)
         world.observe("v000001", 21)
     assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+
+
+@pytest.mark.parametrize(
+    ("release", "image"), [("99.0.0", "knoll/new"), ("0.2.0", "knoll/old"), ("?", "knoll/x")]
+)
+def test_only_the_form_of_a_newer_release_stays(world: World, release: str, image: str) -> None:
+    """Two releases beside each other would else write the InferenceService in turn."""
+    promote_first(world)
+    ours = world.platform.cluster.get("InferenceService", "digits")
+    assert ours["metadata"]["annotations"]["knoll.dev/release"] == __version__
+    theirs = copy.deepcopy(ours)
+    theirs["metadata"]["annotations"]["knoll.dev/release"] = release
+    theirs["spec"]["predictor"]["containers"][0]["image"] = image
+    world.platform.cluster.update(theirs)
+    world.tell(TRAINING_SUCCEEDED)
+    left = world.platform.cluster.get("InferenceService", "digits")
+    assert (left["spec"] == theirs["spec"]) == (release == "99.0.0")
+    assert (left["spec"] == ours["spec"]) == (release != "99.0.0")
+    world.publish("v000002", 0.99)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
 
 
 def test_a_champion_whose_new_revision_does_not_start_gets_another_one(world: World) -> None:

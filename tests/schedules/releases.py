@@ -1,11 +1,13 @@
 """Two releases of knoll side by side, as during an upgrade: some calls are carried out by another one.
 
 Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds fields that ours does not
-know to every record, event and status. What it added to a status must still be there after ours has written
-it. "older" writes the forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1 cannot read
-records that have a `schema`, so it never runs beside another release (docs/operate.md).
+know to every record, event and status, and its predictors take one more argument. What it added to a status
+must still be there after ours has written it, and ours must not rewrite an InferenceService only because of
+that argument. "older" writes the forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1
+cannot read records that have a `schema`, so it never runs beside another release (docs/operate.md).
 """
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,13 +16,16 @@ from typing import Any, BinaryIO, Literal
 
 from knoll.errors import NotFound
 from knoll.events import Event
+from knoll.kube.annotations import RELEASE
 from knoll.ports import Cluster, Document, Events, ObjectStore, Platform
+from knoll.rollout.inference_service import asked
 
 __all__ = ["ADDED", "Release", "platform_of", "release_of", "told"]
 
 Release = Literal["ours", "newer", "older"]
 
 ADDED = "addedLater"
+_NEWER_RELEASE = "99.0.0"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")
@@ -93,11 +98,17 @@ class _OtherCluster(_Passing):
     port: Cluster
     release: Release
 
+    def create(self, document: Document) -> Document:
+        """See `ports.Cluster.create`."""
+        return self.port.create(_with_its_argument(document, self.release))
+
     def update(self, document: Document, *, status: bool = False) -> Document:
         """See `ports.Cluster.update`."""
         if status and document["kind"] == "Model":
             document = {**document, "status": _status(document["status"], self.release)}
-        return self.port.update(document, status=status)
+        return self.port.update(
+            document if status else _with_its_argument(document, self.release), status=status
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,11 @@ class _OurCluster(_Passing):
     wrong: list[str]
 
     def update(self, document: Document, *, status: bool = False) -> Document:
-        """See `ports.Cluster.update`; what it loses is wrong."""
+        """See `ports.Cluster.update`; what it loses, or rewrites in turn with a newer knoll, is wrong."""
+        if not status and document["kind"] == "InferenceService" and self._is_only_restyled(document):
+            self.wrong.append(
+                f"doubled: {document['metadata']['name']} is rewritten in turn with a newer knoll"
+            )
         before = self._status(document) if status and document["kind"] == "Model" else {}
         written = self.port.update(document, status=status)
         after = written.get("status") or {}
@@ -117,12 +132,30 @@ class _OurCluster(_Passing):
                 self.wrong.append(f"lost: what a newer knoll added to the {place} of {name}")
         return written
 
+    def _is_only_restyled(self, document: Document) -> bool:
+        try:
+            live = self.port.get("InferenceService", document["metadata"]["name"])
+        except NotFound:
+            return False
+        is_newer = live["metadata"]["annotations"].get(RELEASE) == _NEWER_RELEASE
+        return is_newer and asked(live) == asked(document)
+
     def _status(self, document: Document) -> Document:
         try:
             status: Document = self.port.get("Model", document["metadata"]["name"]).get("status") or {}
         except NotFound:
             return {}
         return status
+
+
+def _with_its_argument(document: Document, release: Release) -> Document:
+    if release != "newer" or document["kind"] != "InferenceService":
+        return document
+    grown = copy.deepcopy(document)
+    grown["metadata"]["annotations"][RELEASE] = _NEWER_RELEASE
+    (container,) = grown["spec"]["predictor"]["containers"]
+    container["args"] = ["--added-later", "1", *container["args"]]
+    return grown
 
 
 def _at(place: str, status: Document) -> Document:

@@ -8,12 +8,14 @@ __all__ = [
     "MAX_SCALE",
     "MIN_SCALE",
     "PROGRESS_DEADLINE",
+    "RELEASE",
     "ROLLOUT_DURATION",
     "TAG_ROUTING",
 ]
 
 # of knoll
 ATTEMPT = "knoll.dev/attempt"
+RELEASE = "knoll.dev/release"
 
 # of KServe and Knative
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"

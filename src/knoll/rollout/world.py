@@ -19,6 +19,7 @@ from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.rollout.inference_service import Observed, asked, holds, newest_revision, observe, was_ready
+from knoll.rollout.releases import is_of_newer_release, marked_with_this_release
 from knoll.rollout.slot import Slot, slot_to_status
 
 __all__ = [
@@ -84,20 +85,21 @@ def find_service(model: str, platform: Platform) -> Document | None:
 def write_service(
     document: Document, live: Document | None, wanted: Document | None, platform: Platform
 ) -> Document | None:
-    """Make the InferenceService of a Model what is wanted; the written one.
+    """Make the InferenceService of a Model what is wanted; the written one. What a newer knoll wrote stays
+    until it must ask for something else.
 
     Raises AlreadyExists or Conflict if it has changed since it was `live`.
     """
     if live is None:
-        return platform.cluster.create(owned(wanted, document)) if wanted else None
+        return platform.cluster.create(owned(marked_with_this_release(wanted), document)) if wanted else None
     if wanted is None:
         name, version = live["metadata"]["name"], live["metadata"]["resourceVersion"]
         with suppress(NotFound):
             platform.cluster.delete("InferenceService", name, version=version)
         return None
-    if holds(live["spec"], wanted["spec"]):
+    if holds(live["spec"], wanted["spec"]) or (is_of_newer_release(live) and asked(live) == asked(wanted)):
         return live
-    return platform.cluster.update({**live, "spec": wanted["spec"]})
+    return platform.cluster.update(marked_with_this_release({**live, "spec": wanted["spec"]}))
 
 
 def see_version(slot: Slot, service: Document | None, platform: Platform) -> Observed:
