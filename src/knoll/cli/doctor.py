@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, laptop_settings_of, platform_of, print_json, say, stdout
+from knoll.exits import FAILURE
 
 __all__ = ["doctor"]
 

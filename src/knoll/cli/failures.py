@@ -11,22 +11,9 @@ import re
 from knoll.cli.grammar import spoken
 from knoll.cli.output import echo
 from knoll.errors import InvalidModel, KnollError, NotFound
+from knoll.exits import FAILURE, NOT_FOUND, TIMED_OUT
 
-__all__ = [
-    "FAILURE",
-    "INTERRUPTED",
-    "NOT_FOUND",
-    "TIMED_OUT",
-    "TimedOut",
-    "exit_code",
-    "of_the_disk",
-    "report",
-]
-
-FAILURE = 1
-TIMED_OUT = 3
-NOT_FOUND = 4
-INTERRUPTED = 130
+__all__ = ["TimedOut", "exit_code", "of_the_disk", "report"]
 
 _OF_THE_DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),

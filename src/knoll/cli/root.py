@@ -15,13 +15,13 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli.failures import FAILURE
 from knoll.cli.grammar import PROGRAM, RENAMED, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.options import Output
 from knoll.cli.output import OutputLost, echo, guarded_output
 from knoll.cli.session import output_of, program_of
 from knoll.errors import KnollError
+from knoll.exits import FAILURE, INTERRUPTED
 
 __all__ = ["Verb", "add_verbs", "new_root", "print_version"]
 
@@ -51,7 +51,7 @@ class _Root(TyperGroup):
         return super().parse_args(ctx, flags_first(args))
 
     def invoke(self, ctx: Any) -> Any:
-        from knoll.cli.failures import INTERRUPTED, exit_code, of_the_disk, report
+        from knoll.cli.failures import exit_code, of_the_disk, report
 
         try:
             return super().invoke(ctx)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from knoll.cli.completion import complete_models
-from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, stdout
+from knoll.exits import FAILURE
 
 if TYPE_CHECKING:
     from knoll.ports import Platform

@@ -3,9 +3,9 @@
 import typer
 
 from knoll.cli.arguments import ModelArgument, VersionArgument
-from knoll.cli.failures import FAILURE
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
+from knoll.exits import FAILURE
 
 __all__ = ["verify"]
 
