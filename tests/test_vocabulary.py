@@ -173,7 +173,7 @@ def test_only_s3_uris_with_a_key_or_slash_are_taken(uri: str) -> None:
         split_uri(uri)
 
 
-def test_verify_lists_every_missing_extra_and_changed_file() -> None:
+def test_verify_lists_every_missing_and_changed_file() -> None:
     files = {name: name.encode() for name in ("model.onnx", "signature.json", "README.md")}
     entries = {name: entry_of(body) for name, body in files.items()}
     manifest = load_manifest(
@@ -184,5 +184,6 @@ def test_verify_lists_every_missing_extra_and_changed_file() -> None:
     verify(manifest, files)
     with pytest.raises(InvalidVersion) as caught:
         verify(manifest, {"model.onnx": b"model.onnX", "signature.json": b"signature.json", "model.pkl": b""})
-    for fault in ("README.md is missing", "model.pkl is not in the manifest", "model.onnx has sha256"):
+    for fault in ("README.md is missing", "model.onnx has sha256"):
         assert fault in str(caught.value)
+    assert "model.pkl" not in str(caught.value)

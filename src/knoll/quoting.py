@@ -1,6 +1,10 @@
 """Text from strangers, such as keys and class names, as it may be shown in a terminal, a log or a card."""
 
-__all__ = ["escaped"]
+from collections.abc import Sequence
+
+__all__ = ["escaped", "some_of"]
+
+_FEW = 3
 
 
 def escaped(text: str) -> str:
@@ -12,6 +16,12 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, each escaped, and how many more there are."""
+    told = ", ".join(escaped(name) for name in names[:_FEW])
+    return told + (f" and {len(names) - _FEW:,} more" if len(names) > _FEW else "")
 
 
 def _escape(code: int) -> str:

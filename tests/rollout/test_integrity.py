@@ -69,6 +69,13 @@ def test_the_version_before_a_damaged_champion_serves_and_nothing_flaps(world: W
     assert world.records()[-1].startswith("2 Fallback")
 
 
+def test_a_stray_file_in_the_folder_of_the_champion_changes_nothing(world: World) -> None:
+    promote_second(world)
+    world.platform.store.put(version_uri(ROOT, "digits", "v000002") + ".DS_Store", b"x")
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["quarantine"]) == ("v000002", {})
+
+
 def test_a_champion_alone_holds_and_says_so_until_it_is_put_back(world: World) -> None:
     """The same holds if the version before it is damaged, too: that one never returns by itself."""
     promote_second(world)

@@ -1,7 +1,7 @@
 """A version, fetched and verified: nothing is loaded before every byte has matched the manifest.
 
-The folder is listed, too. A file that the manifest does not name is a fault, and so is a name that leads out
-of the folder.
+A name that leads out of the folder is a fault. A file that the manifest does not name is a stray, and is not
+fetched.
 """
 
 import re
@@ -102,25 +102,22 @@ def _verified(manifest: Manifest, body: bytes, files: Mapping[str, bytes]) -> Ve
 
 
 def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, bytes]:
-    """The files that the manifest names. Files that it does not name come as empty ones."""
-    found = {info.uri.removeprefix(uri): info for info in store.list(uri)}
-    found.pop(MANIFEST, None)
+    """The files that the manifest names, as far as they are there."""
+    listed = {info.uri.removeprefix(uri): info for info in store.list(uri)}
+    found = {name: info for name, info in listed.items() if name in manifest.files}
     _check_names(manifest, found)
 
     def fetch(name: str) -> tuple[str, bytes]:
         return name, store.get(uri + name, etag=found[name].etag)
 
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        fetched = dict(pool.map(fetch, [name for name in manifest.files if name in found]))
-    return dict.fromkeys(found, b"") | fetched
+        return dict(pool.map(fetch, found))
 
 
 def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
     """Refuse odd names, and files of another size, before anything is fetched."""
     faults = [
-        f"{name!r} is no file of a version"
-        for name in sorted({*manifest.files, *found})
-        if not _NAME.fullmatch(name)
+        f"{name!r} is no file of a version" for name in sorted(manifest.files) if not _NAME.fullmatch(name)
     ]
     faults += [
         f"{name} has {found[name].size} bytes, the manifest says {entry.size}"

@@ -9,7 +9,8 @@
         *.png               pictures: confusion matrix, sample grids
         manifest.json       written last: size and sha256 of every other file, and the version's origin
 
-A version is served only if every byte matches its manifest, and if it has no other file.
+A version is served only if every byte matches its manifest. Files that the manifest does not name are strays:
+nothing reads them.
 """
 
 import hashlib
@@ -34,13 +35,14 @@ __all__ = [
     "Sealed",
     "check_pin",
     "entry_of",
+    "extra_files",
     "find_manifest",
     "find_sealed",
     "list_versions",
     "load_manifest",
     "manifest_uri",
+    "missing_files",
     "models_uri",
-    "name_faults",
     "not_as_trained",
     "read_file",
     "removed_manifest_uri",
@@ -124,18 +126,22 @@ def not_as_trained(manifest: Manifest, faults: Iterable[str]) -> InvalidVersion:
     )
 
 
-def name_faults(manifest: Manifest, names: Collection[str]) -> list[str]:
-    """Which files are missing, and which are not in the manifest. `names` are without manifest.json."""
-    missing = [f"{name} is missing" for name in manifest.files if name not in names]
-    return missing + [f"{name} is not in the manifest" for name in names if name not in manifest.files]
+def missing_files(manifest: Manifest, names: Collection[str]) -> list[str]:
+    """A fault for each file of the manifest that is not among the names in the folder."""
+    return [f"{name} is missing" for name in manifest.files if name not in names]
+
+
+def extra_files(manifest: Manifest, names: Iterable[str]) -> list[str]:
+    """The names in the folder of a version that its manifest does not name: strays, which nothing reads."""
+    return sorted({*names} - {*manifest.files, MANIFEST})
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Compare files, by name and without manifest.json, with the manifest.
+    """Compare files, by name and without manifest.json, with the manifest. Others are passed over.
 
     Raises InvalidVersion that lists every difference.
     """
-    faults = name_faults(manifest, files)
+    faults = missing_files(manifest, files)
     for name in sorted(set(files) & set(manifest.files)):
         found, wanted = entry_of(files[name]), manifest.files[name]
         if found != wanted:
@@ -168,8 +174,8 @@ def manifest_uri(root: str, model: str, version: str) -> str:
 
 
 def removed_manifest_uri(root: str, model: str, version: str) -> str:
-    """URI of the copy of a manifest while its version is removed. It lies outside the version, because a
-    version with a stray file is not loaded."""
+    """URI of the copy of a manifest while its version is removed. It lies outside the version, so that the
+    folder has nothing but the version's files."""
     return join(root, "removing", model, f"{version}.json")
 
 

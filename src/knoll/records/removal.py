@@ -1,6 +1,6 @@
 """The copy of a manifest while its version is removed, and the files of that version.
 
-The copy lies apart from the version, because a version with a stray file in it is not loaded.
+The copy lies apart from the version, so that the folder has nothing but the version's files.
 """
 
 from collections.abc import Iterator

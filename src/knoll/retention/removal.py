@@ -14,8 +14,8 @@ champion serves on. If there is a manifest when the files are to go, another pro
 stay.
 
 As long as there is a copy, no file is gone. So if a pass is killed or fails, the next one puts back the
-manifest of each folder that stays. The copies are apart from the versions, because a version with a stray
-file is not loaded.
+manifest of each folder that stays. The copies are apart from the versions, so that a folder
+has nothing but the files of its version.
 
 Claims stay. They keep a number from being given to other bytes, because records and quarantine still know it.
 """

@@ -18,7 +18,7 @@ from knoll.records.manifest import (
     find_sealed,
     load_manifest,
     manifest_uri,
-    name_faults,
+    missing_files,
     not_as_trained,
     verify,
     version_uri,
@@ -52,7 +52,8 @@ def look_at(model: str, version: str, pin: str, bucket: Bucket, listing: str | N
     try:
         check_pin(model, version, entry_of(body).sha256, pin)
         manifest = load_manifest(body)
-        found = {one.uri.removeprefix(place): one for one in bucket.store.list(place)}
+        listed = {one.uri.removeprefix(place): one for one in bucket.store.list(place)}
+        found = {name: one for name, one in listed.items() if name in {*manifest.files, MANIFEST}}
         seen = _digest(found)
         if listing == seen:
             return Look(listing=seen)
@@ -94,8 +95,8 @@ def _verify(
     manifest: Manifest, found: Mapping[str, ObjectInfo], bucket: Bucket, place: str, *, by_size: bool
 ) -> None:
     """Compare the files with the manifest: their bytes, or only their names and sizes."""
-    sizes = {name: one.size for name, one in found.items() if name != MANIFEST}
-    faults = name_faults(manifest, sizes)
+    sizes = {name: one.size for name, one in found.items() if name in manifest.files}
+    faults = missing_files(manifest, sizes)
     faults += [
         f"{name} has {sizes[name]} bytes, the manifest says {entry.size}"
         for name, entry in sorted(manifest.files.items())

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from knoll.errors import NotFound, Rejected
-from knoll.ports import Platform
+from knoll.ports import Bucket, Platform
+from knoll.quoting import some_of
 from knoll.records.dataset import find_snapshot
-from knoll.records.manifest import Sealed, find_sealed
+from knoll.records.manifest import Manifest, Sealed, extra_files, find_sealed, version_uri
 from knoll.rollout.candidates import fault_of_origin
 from knoll.rollout.integrity import look_at
 from knoll.rollout.slot import Slot, slot_from_status
@@ -20,10 +21,11 @@ __all__ = ["Link", "Verification", "verification_document", "verify_version"]
 
 @dataclass(frozen=True)
 class Link:
-    """One link of the chain: its name, and what differs; "" if nothing does."""
+    """One link of the chain: its name, what differs, and what is odd and does no harm; "" for nothing."""
 
     name: str
     fault: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,15 @@ def verification_document(found: Verification) -> dict[str, Any]:
         "version": found.version,
         "manifestSha256": found.sha256,
         "intact": found.is_intact,
-        "links": [{"link": one.name, "intact": not one.fault, "what": one.fault} for one in found.links],
+        "links": [
+            {"link": one.name, "intact": not one.fault, "what": one.fault or one.note} for one in found.links
+        ],
     }
 
 
-def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> Iterator[tuple[str, str]]:
+def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> Iterator[tuple[str, ...]]:
     made, bucket = sealed.manifest, platform.bucket
-    yield "files", look_at(made.model, made.version, sealed.sha256, bucket).fault
+    yield "files", look_at(made.model, made.version, sealed.sha256, bucket).fault, _strays(made, bucket)
     data = find_snapshot(made.model, made.dataset_digest, bucket)
     yield "data", "" if data else f"the snapshot of its data {made.dataset_digest[:12]} is gone or spoilt"
     try:
@@ -83,6 +87,13 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
     yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
     if view.champion == made.version and not view.candidate:
         yield "server", _fault_of_server(platform, view.name, sealed.sha256)
+
+
+def _strays(made: Manifest, bucket: Bucket) -> str:
+    """Which files lie in the version's folder and are no part of it."""
+    place = version_uri(bucket.root, made.model, made.version)
+    found = extra_files(made, (one.uri.removeprefix(place) for one in bucket.store.list(place)))
+    return f"passed over, as the manifest does not name them: {some_of(found)}" if found else ""
 
 
 def _fault_of_server(platform: Platform, model: str, sha256: str) -> str:
