@@ -7,9 +7,13 @@ from typing import Any
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 
-__all__ = ["AWS", "bare", "refusal", "unavailable", "version_at"]
+__all__ = ["AWS", "AWS_KEYS", "bare", "no_answer", "refusal", "unavailable", "version_at"]
 
 AWS = "AWS"  # the place where no endpoint is set
+AWS_KEYS = (
+    "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
+_KEYS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken")
 _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
@@ -28,28 +32,31 @@ def refusal(uri: str, place: str, status: int, code: str, operation: str) -> Kno
     if code == "InvalidBucketName":
         fix = "use 3 to 63 lower-case letters, digits and dashes"
         return Rejected(f"{bucket!r} cannot name a bucket", fix=fix)
-    of_aws = place == AWS and status in (400, 401, 403)
-    return unavailable(uri, place, f"it answered {status} {code}", of_aws=of_aws, is_fault=status >= 500)
+    answer = f"it answered {status} {code}".rstrip()
+    return unavailable(uri, place, answer, _what_helps(place, status, code))
 
 
-def unavailable(
-    uri: str, place: str, reason: str, *, of_aws: bool = False, is_fault: bool = False
-) -> StoreUnavailable:
-    """The error for a server that does not answer, or not as it should. `of_aws` says that the keys come from
-    the settings of AWS, `is_fault` that the server has a fault of its own."""
-    if is_fault:
-        fix = f"make room if the disk of {place} is full, and read its log; a laptop's answers at /healthz"
-    elif of_aws:
-        fix = (
-            "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY"
-        )
-    else:
-        fix = (
-            f"check that {place} runs, and that its keys are right; "
-            "KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL sets another server"
-        )
+def unavailable(uri: str, place: str, reason: str, fix: str) -> StoreUnavailable:
+    """The error for a server that does not answer, or not as it should."""
     return StoreUnavailable(f"cannot read or write {uri} on S3 at {place}: {reason}", fix=fix)
+
+
+def no_answer(place: str) -> str:
+    """What helps against a server that does not answer."""
+    return f"start the server at {place}, or name another one in KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL"
+
+
+def _what_helps(place: str, status: int, code: str) -> str:
+    """What helps against an answer that is no success."""
+    if status >= 500:
+        return f"make room if the disk of {place} is full, and read its log; a laptop's answers at /healthz"
+    if place == AWS and status in (400, 401, 403):
+        return AWS_KEYS
+    if code in _KEYS:
+        return "set KNOLL_S3_ACCESS_KEY and KNOLL_S3_SECRET_KEY to a pair of keys that this server knows"
+    if status in (401, 403):
+        return f"give the owner of these keys the right to use this bucket on {place}"
+    return f"read the log of {place}: it does not take this request"
 
 
 def version_at(written: Sequence[Any], deleted: Sequence[Any], etag: str, at: datetime) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from knoll.adapters.s3_answers import AWS, bare, refusal, unavailable, version_at
+from knoll.adapters.s3_answers import AWS, AWS_KEYS, bare, no_answer, refusal, unavailable, version_at
 from knoll.adapters.s3_client import build_client
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
@@ -180,7 +180,8 @@ class S3Store:
             raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:
             of_aws = not self._has_keys and not isinstance(error, (ConnectionError, HTTPClientError))
-            raise unavailable(uri, self._place(), str(error), of_aws=of_aws) from error
+            fix = AWS_KEYS if of_aws else no_answer(self._place())
+            raise unavailable(uri, self._place(), str(error), fix) from error
 
     def _place(self) -> str:
         return self._endpoint or AWS
