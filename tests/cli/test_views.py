@@ -88,6 +88,34 @@ def test_watching_a_rollout_ends_with_its_verdict(knoll: Knoll, records: Records
     assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
 
 
+def test_a_run_whose_version_was_refused_has_not_simply_succeeded(
+    knoll: Knoll, records: Records, served: str
+) -> None:
+    """The training succeeded and the gate refused its version: every view says both, programs get a
+    verdict."""
+    reason = "accuracy is 0.4, the gate asks for at least 0.9"
+    run = records.run(2)
+    records.outcome(run, version="v000002")
+    records.version(run, "v000002")
+    records.step(1, "Reject", 0, version="v000002", reason=reason)
+    last = {"transition": {"action": "Reject", "version": "v000002", "reason": reason}}
+    records.status(champion="v000001", phase="Idle", quarantine={"v000002": reason}, rollout=last)
+    (line,) = (one for one in knoll("runs").stdout.splitlines() if one.startswith(run))
+    assert "Refused" in line
+    assert "Succeeded" not in line
+    assert reason in line
+    assert "Idle (v000002 Refused)" in knoll("models").stdout
+    assert f"{run} Refused ({reason})" in knoll("describe", "digits").stdout
+    trail = knoll("why", "digits", "v000002").stdout
+    assert f"but v000002 was Refused: {reason}" in trail
+    assert "(atLeast 0.9): Refused" in trail
+    shown = {one["run"]: one for one in json.loads(knoll("runs", "-o", "json").stdout)["runs"]}
+    assert [shown[one]["verdict"] for one in (run, served)] == ["Refused", "Promoted"]
+    assert (shown[run]["state"], shown[run]["verdictReason"]) == ("Succeeded", reason)
+    (model,) = json.loads(knoll("models", "-o", "json").stdout)["models"]
+    assert model["verdict"] == {"version": "v000002", "verdict": "Refused", "reason": reason}
+
+
 def test_when_the_newest_version_was_refused_the_one_before_it_is_next(
     knoll: Knoll, records: Records, served: str
 ) -> None:

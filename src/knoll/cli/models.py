@@ -29,7 +29,8 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     DATA is Landed, or Waiting with the reason: what must happen before the data is complete.
 
     JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason},
-    quarantine, traffic, url}]}. Next: knoll versions MODEL, knoll predict MODEL FILE
+    quarantine, damage, verdict: {version, verdict, reason}, traffic, url}]}.
+    Next: knoll versions MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.models import MODEL_HEADINGS, model_row
     from knoll.views.models import model_document, namespace_words, read_models

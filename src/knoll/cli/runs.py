@@ -35,7 +35,11 @@ def runs(
     Example: knoll runs digits -w --timeout 600
 
     If data has no run yet, a line "Waiting for MODEL" says what is missing. -w ends with the newest run: exit
-    code 1 if it was rejected or failed. JSON: {"runs": [{run, model, state, reason, progressPercentage,
+    code 1 if it was rejected or failed. If a rollout did not take the version of a run, STATE is Refused, by
+    the gate, RolledBack or Damaged. In JSON, `state` is about the training alone, and `verdict` about its
+    version: Promoted, OnTrial, Refused, RolledBack, Damaged, or empty before a rollout has looked at it.
+
+    JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt}], "waiting": [{model,
     reason}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w

@@ -25,6 +25,8 @@ STYLES = {
     "Wanted": "yellow",
     "Dead": "red",
     "Rejected": "red",
+    "Refused": "red",
+    "Damaged": "red",
     "Failed": "red",
     "RolledBack": "red",
     "quarantined": "red",

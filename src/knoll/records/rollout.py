@@ -12,7 +12,15 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
 
-__all__ = ["RolloutStep", "list_steps", "load_step", "rollout_step_uri", "rollouts_uri", "write_step"]
+__all__ = [
+    "RolloutStep",
+    "find_last_step",
+    "list_steps",
+    "load_step",
+    "rollout_step_uri",
+    "rollouts_uri",
+    "write_step",
+]
 
 
 @with_config(LENIENT)
@@ -57,14 +65,28 @@ def write_step(step: RolloutStep, bucket: Bucket) -> bool:
 def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep]:
     """All steps of a model, or of the rollout of one version. An object that is no step is
     passed over."""
-    place = (
-        join(rollouts_uri(bucket.root, model) + rollout, "") if rollout else rollouts_uri(bucket.root, model)
-    )
-    for one in bucket.store.list(place):
-        with suppress(Rejected, ValueError):
-            step = find(one.uri, load_step, bucket)
-            if step and _place_of(step, bucket) == one.uri and _is_time(step.at):
-                yield step
+    uris = (one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket)))
+    yield from filter(None, (_read_step(uri, bucket) for uri in uris))
+
+
+def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | None:
+    """The last step of the rollout of a version; None if there is none. Only that step is read."""
+    uris = [one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket))]
+    return next(filter(None, (_read_step(uri, bucket) for uri in reversed(uris))), None)
+
+
+def _place_of_all(model: str, rollout: str, bucket: Bucket) -> str:
+    place = rollouts_uri(bucket.root, model)
+    return join(place + rollout, "") if rollout else place
+
+
+def _read_step(uri: str, bucket: Bucket) -> RolloutStep | None:
+    """The step at that URI; None if the object is no step of that place."""
+    with suppress(Rejected, ValueError):
+        step = find(uri, load_step, bucket)
+        if step and _place_of(step, bucket) == uri and _is_time(step.at):
+            return step
+    return None
 
 
 def _place_of(step: RolloutStep, bucket: Bucket) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from knoll.errors import NotFound
 from knoll.ports import Document, Platform
 from knoll.settings import Settings
+from knoll.views.verdicts import Verdict, verdict_document, verdict_of
 
 __all__ = [
     "Condition",
@@ -60,7 +61,8 @@ class ModelView:
     """A Model and its InferenceService. What is unknown is "" or empty.
 
     `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `phase` is that of the
-    rollout. `damage` says why the champion is not what was trained. `base_url` is where the predictor
+    rollout. `damage` says why the champion is not what was trained. `verdict` is the last
+    decision of a rollout. `base_url` is where the predictor
     answers. `document` is the Model as the cluster has it.
     """
 
@@ -76,6 +78,7 @@ class ModelView:
     data_reason: str
     quarantine: Mapping[str, str]
     damage: str
+    verdict: Verdict
     routes: tuple[Route, ...]
     base_url: str
     conditions: tuple[Condition, ...]
@@ -149,6 +152,7 @@ def model_view(model: Document, service: Document | None) -> ModelView:
         data_reason=str(dataset.get("reason", "")),
         quarantine=dict(status.get("quarantine") or {}),
         damage=str(status.get("damage") or ""),
+        verdict=_last_verdict(status),
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
@@ -168,6 +172,11 @@ def conditions_of(document: Document | None) -> tuple[Condition, ...]:
     return tuple(one for one in conditions if (one.type, one.status) != ("Stopped", "False"))
 
 
+def _last_verdict(status: Mapping[str, Any]) -> Verdict:
+    last = (status.get("rollout") or {}).get("transition") or {}
+    return verdict_of(*(str(last.get(key) or "") for key in ("action", "reason", "version")))
+
+
 def _damage_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
     """Whether the champion is what was trained; nothing while it is."""
     if not status.get("damage"):
@@ -185,6 +194,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         "dataset": {"state": model.data_state, "reason": model.data_reason},
         "quarantine": dict(model.quarantine),
         "damage": model.damage,
+        "verdict": verdict_document(model.verdict),
         "traffic": [
             {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes
         ],

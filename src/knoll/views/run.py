@@ -15,6 +15,7 @@ from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.progress import BLOCKED, WAITING, Progress, find_progress
 from knoll.records.run import Run, find_run
 from knoll.views.models import conditions_of
+from knoll.views.verdicts import Verdict, read_verdict
 
 __all__ = ["RunView", "read_run", "run_document", "run_state"]
 
@@ -25,13 +26,14 @@ _SUPERSEDED = "Superseded"
 @dataclass(frozen=True)
 class RunView:
     """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
-    Skipped or Superseded, `reason` says why."""
+    Skipped or Superseded, `reason` says why. `verdict` is what a rollout has decided about its version."""
 
     run: Run
     state: str
     reason: str
     progress: Progress | None
     outcome: Outcome | None
+    verdict: Verdict
 
     @property
     def is_over(self) -> bool:
@@ -63,8 +65,20 @@ class RunView:
         return self.outcome.version if self.outcome else ""
 
     @property
+    def shown_state(self) -> str:
+        """The state for people: a run whose version may not serve has not simply succeeded."""
+        return self.verdict.name if self.verdict.is_bad else self.state
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing about the run changes any more, not even the verdict on its version."""
+        return self.is_over and (not self.version or self.verdict.is_settled)
+
+    @property
     def trouble(self) -> str:
-        """The reason of every state but Succeeded."""
+        """The reason of every state but Succeeded, or of the verdict."""
+        if self.verdict.is_bad:
+            return self.verdict.reason
         return self.reason if self.state != "Succeeded" else ""
 
 
@@ -75,7 +89,8 @@ def read_run(platform: Platform, id: str) -> RunView:
         raise NotFound(f"run {id}: there is no such run", fix="knoll runs lists them")
     progress, outcome = find_progress(id, platform.bucket), find_outcome(id, platform.bucket)
     state, reason = run_state(_find_job(platform, id), progress, outcome)
-    return RunView(run, state, reason, progress, outcome)
+    verdict = read_verdict(platform, run.model, outcome.version) if outcome else Verdict()
+    return RunView(run, state, reason, progress, outcome, verdict)
 
 
 def run_state(job: Document | None, progress: Progress | None, outcome: Outcome | None) -> tuple[str, str]:
@@ -112,6 +127,8 @@ def run_document(view: RunView) -> dict[str, Any]:
         "model": view.run.model,
         "state": view.state,
         "reason": view.reason,
+        "verdict": view.verdict.name,
+        "verdictReason": view.verdict.reason,
         "progressPercentage": view.percentage,
         "estimatedRemainingSeconds": view.seconds_left,
         "metrics": dict(view.metrics),

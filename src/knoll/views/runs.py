@@ -30,17 +30,17 @@ class RunsView:
         return self.newest is not None and self.newest.is_over and not self.waiting
 
     @property
-    def over(self) -> Mapping[str, RunView]:
-        """The runs that have ended, by id: they never change again."""
-        return {one.run.id: one for one in self.runs if one.is_over}
+    def settled(self) -> Mapping[str, RunView]:
+        """The runs that never change again, by id."""
+        return {one.run.id: one for one in self.runs if one.is_settled}
 
 
 def look_at_runs(platform: Platform, model: str, limit: int, before: RunsView) -> RunsView:
-    """The newest runs of a model, or of all for "". Runs that were over `before` are not read again."""
+    """The newest runs of a model, or of all for "". Runs that were settled `before` are not read again."""
     documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
     expected = expected_runs(platform, readable_models(documents))
     asked = [one.run for one in expected]
-    runs = read_runs(platform, model, limit, known=before.over, also=asked)
+    runs = read_runs(platform, model, limit, known=before.settled, also=asked)
     there = {one.run.id for one in runs}
     missing = [one for one in expected if one.run not in there and (one.run or model or not runs)]
     of_data = [one for one in runs if one.run.id in asked]  # data that returns may have an old run

@@ -5,7 +5,7 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from knoll.cli.render.models import data_words
+from knoll.cli.render.models import data_words, phase_words
 from knoll.cli.render.runs import run_line
 from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
@@ -46,7 +46,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Champion", _with_percent(found, model.champion)),
         ("Candidate", _with_percent(found, model.candidate)),
         ("Previous", _with_percent(found, model.previous)),
-        ("Phase", model.phase),
+        ("Phase", phase_words(model)),
         ("Data", data_words(model)),
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(f"{version} ({reason})" for version, reason in model.quarantine.items())),

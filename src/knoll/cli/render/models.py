@@ -2,7 +2,7 @@
 
 from knoll.views.models import ModelView
 
-__all__ = ["MODEL_HEADINGS", "data_words", "model_row"]
+__all__ = ["MODEL_HEADINGS", "data_words", "model_row", "phase_words"]
 
 MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
 
@@ -11,8 +11,16 @@ def model_row(model: ModelView) -> tuple[str, ...]:
     """The cells under MODEL_HEADINGS."""
     traffic = ", ".join(f"{one.percent} % {one.revision or ''}" for one in model.routes if one.percent)
     champion = f"{model.champion} (damaged)" if model.damage else model.champion
-    versions = (champion, model.candidate, model.phase)
+    versions = (champion, model.candidate, phase_words(model))
     return (model.name, model.family, *versions, data_words(model), traffic, model.predict_url)
+
+
+def phase_words(model: ModelView) -> str:
+    """The phase of the rollout; without one, which version was not taken last."""
+    last = model.verdict
+    if model.is_idle and last.is_bad:
+        return f"{model.phase or 'Idle'} ({last.version} {last.name})"
+    return model.phase
 
 
 def data_words(model: ModelView) -> str:

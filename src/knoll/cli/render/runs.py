@@ -18,14 +18,14 @@ RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION"
 def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
     """The cells under RUN_HEADINGS."""
     told = (_percent(view), _time_left(view), numbers(view.metrics), view.version)
-    return (view.run.id, view.run.model, view.state, *told, age(view.run.created_at, now), view.trouble)
+    return (view.run.id, view.run.model, view.shown_state, *told, age(view.run.created_at, now), view.trouble)
 
 
 def run_line(view: RunView) -> str:
     """The run on one line, without its age: the line changes only when the run does."""
     reason = f"({view.trouble})" if view.trouble else ""
     eta = f"ETA {_time_left(view)}" if _time_left(view) else ""
-    told = (view.run.id, view.state, reason, _percent(view), eta, numbers(view.metrics), view.version)
+    told = (view.run.id, view.shown_state, reason, _percent(view), eta, numbers(view.metrics), view.version)
     return " ".join(part for part in told if part)
 
 

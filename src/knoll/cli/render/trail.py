@@ -51,13 +51,15 @@ def _data_line(trail: Trail) -> str:
 def _run_line(view: RunView) -> str:
     took = seconds_between(view.run.created_at, view.outcome.ended_at) if view.outcome else None
     after = f" after {duration(took)}" if took is not None else ""
-    return f"run      {view.run.id} {view.state}{after}{f': {view.trouble}' if view.trouble else ''}"
+    bad = f", but {view.version} was {view.verdict.name}" if view.verdict.is_bad else ""
+    return f"run      {view.run.id} {view.state}{after}{bad}{f': {view.trouble}' if view.trouble else ''}"
 
 
 def _gate_line(trail: Trail) -> str:
     value = "unknown" if trail.gate_value is None else f"{trail.gate_value:.4g}"
     rules = ", ".join(f"{key} {bound}" for key, bound in trail.gate.items() if key != "metric")
-    return f"gate     {trail.gate.get('metric', '')} {value} ({rules})"
+    verdict = ": Refused" if trail.run.verdict.name == "Refused" else ""
+    return f"gate     {trail.gate.get('metric', '')} {value} ({rules}){verdict}"
 
 
 def _version_line(view: VersionView) -> str:
