@@ -21,7 +21,7 @@ from typer.main import get_command
 from fields import bounds, fields_table, table
 from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
-from knoll.families.base import FamilyConfig
+from knoll.families.declaration import FamilyConfig
 from knoll.models import ModelSpec
 from knoll.settings import Settings
 from quotes import attributes, code, methods, whole_file

@@ -53,7 +53,12 @@ def _imports(text: str, users: Sequence[ast.stmt]) -> str:
 def methods(argument: str) -> str:
     """A table of the public methods of a family's parts, each with the first sentence of its docstring."""
     rows = [
-        (f"`{one.name}`", f"`{name}.py`", _first_sentence(one), "" if one.decorator_list else "yes")
+        (
+            f"`{one.name}`",
+            f"`{Path(name).name}.py`",
+            _first_sentence(one),
+            "" if one.decorator_list else "yes",
+        )
         for name, kind in _parts(argument)
         for one in kind.body
         if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
@@ -82,7 +87,7 @@ def _parts(argument: str) -> Iterator[tuple[str, ast.ClassDef]]:
     folder, *modules = argument.split()
     for name in modules:
         for one in ast.parse(_read(f"{folder}/{name}.py")).body:
-            if isinstance(one, ast.ClassDef) and (one.name == "Family" or one.name.endswith("Part")):
+            if isinstance(one, ast.ClassDef) and (one.name == "Declaration" or one.name.endswith("Part")):
                 yield name, one
 
 

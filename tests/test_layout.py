@@ -80,8 +80,16 @@ def test_a_heavy_library_is_kept_out_of_all_modules_but_a_few(library: str) -> N
 
 
 def test_every_module_but_a_few_never_needs_torch() -> None:
-    """If you add a package or a module of wiring, say on which side it is."""
-    (contract,) = (one for one in _contracts("forbidden") if one.get("allow_indirect_imports") is False)
+    """If you add a package or a module of wiring, say on which side it is. The command line and what families
+    declare have a contract of their own."""
+    without = [one for one in _contracts("forbidden") if one.get("allow_indirect_imports") is False]
+    services, people = without
     wiring = {f"wiring.{path.stem}" for path in (SOURCE / "wiring").glob("*.py")} - {"wiring.__init__"}
-    named = {name.removeprefix("knoll.") for name in contract["source_modules"]}
+    named = {name.removeprefix("knoll.") for name in services["source_modules"]}
     assert named == (_packages() - {"wiring"} | wiring) - NEED_TORCH
+    assert people["source_modules"] == [
+        "knoll.cli",
+        "knoll.families.declaration",
+        "knoll.families.*.declaration",
+    ]
+    assert all("torch" in one["forbidden_modules"] for one in without)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,16 @@ import pytest
 from cli.declared import Knoll, Records, model_yaml
 from knoll.families import FAMILIES
 from knoll.ports import Platform
+
+WHAT_IS_LOADED = """
+import json, sys
+from knoll.cli import main
+try:
+    main()
+finally:
+    heavy = {"torch", "numpy", "PIL", "onnxruntime", "kserve", "lightkube", "starlette", "matplotlib"}
+    print(json.dumps(sorted(heavy & set(sys.modules))))
+"""
 
 FAULTY = """
 apiVersion: knoll.dev/v1alpha1
@@ -32,6 +44,21 @@ def test_says_created_then_unchanged_then_configured(
     model_file.write_text(model_file.read_text().replace("0.9", "0.8"))
     assert "model/digits configured" in knoll("apply", "-f", model_file).stdout
     assert platform.cluster.get("Model", "digits")["spec"]["gate"]["atLeast"] == 0.8
+
+
+def test_the_result_comes_first_and_nothing_heavy_is_loaded(platform: Platform, model_file: Path) -> None:
+    """The family's config is checked without the libraries that train it."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHAT_IS_LOADED, "apply", "-f", str(model_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    result, hint, loaded = done.stdout.splitlines()
+    assert result == "model/digits created"
+    assert hint.startswith("s3://cli-data/digits/ has no data yet. Next: knoll upload digits")
+    assert json.loads(loaded) == []
 
 
 def test_a_dry_run_changes_nothing(knoll: Knoll, platform: Platform, model_file: Path) -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from knoll.errors import InvalidData
-from knoll.families.dcgan import Dcgan, SameConvTranspose, build_discriminator, build_generator
+from knoll.families.dcgan.family import Dcgan
+from knoll.families.dcgan.networks import SameConvTranspose, build_discriminator, build_generator
 from knoll.families.frechet import diversity, frechet_distance
 from knoll.families.pictures import to_png
 from knoll.trainer.graph import export_graph

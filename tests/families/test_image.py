@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from knoll.errors import InvalidData, InvalidModel
-from knoll.families.image import ImageClassifier
 from knoll.families.image.confusion import count_confusion, draw_confusion
+from knoll.families.image.family import ImageClassifier
 from knoll.families.pictures import to_png
 from knoll.trainer.loop import train_networks
 

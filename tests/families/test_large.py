@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from families.trainings import Trained
-from knoll.families.image import ImageClassifier
+from knoll.families.image.family import ImageClassifier
 
 pytestmark = pytest.mark.attack
 

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from knoll.families.base import Batch, Examples, FamilyConfig
-from knoll.families.dcgan import SIDE, Dcgan
+from knoll.families.dcgan.family import Dcgan
+from knoll.families.dcgan.networks import SIDE
 from knoll.trainer.loop import Diverged, train_networks
 from knoll.trainer.ranks import Ranks, join_ranks
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knoll.families.base import Examples
-from knoll.families.image import ImageClassifier, ImageClassifierConfig
+from knoll.families.image.declaration import ImageClassifierConfig
+from knoll.families.image.family import ImageClassifier
 from knoll.trainer.loop import Diverged, Trained, milestone_steps, train_networks
 
 FAMILY = ImageClassifier()

@@ -5,8 +5,8 @@ import torch
 
 from families.toy import ColumnMean
 from knoll.families.base import Examples
-from knoll.families.dcgan import Dcgan
-from knoll.families.image import ImageClassifier
+from knoll.families.dcgan.family import Dcgan
+from knoll.families.image.family import ImageClassifier
 from knoll.trainer.memory import step_bytes
 
 

@@ -18,7 +18,7 @@ from knoll.codecs import decode, encode
 from knoll.errors import ClusterUnavailable
 from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED, TRAINING_SUCCEEDED, Event
 from knoll.exits import REJECTED
-from knoll.families.image import ImageClassifier
+from knoll.families.image.family import ImageClassifier
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import load_manifest, verify, version_uri

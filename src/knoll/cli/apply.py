@@ -1,7 +1,8 @@
 """`knoll apply` and `knoll delete`: declare models and remove them."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from knoll.models import Model
     from knoll.ports import Document, Platform
 
-__all__ = ["apply", "apply_files", "delete"]
+__all__ = ["Applied", "apply", "apply_files", "delete", "hints"]
 
 _TRIES = 10
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A Model that was applied, and the result: created, configured or unchanged."""
+
+    model: "Model"
+    result: str
 
 
 def apply(
@@ -39,39 +48,41 @@ def apply(
     JSON: {"applied": [{model, result: created|configured|unchanged, dryRun}]}.
     Next: knoll upload MODEL PATH
     """
-    results = apply_files(platform_of(ctx), files, dry_run=dry_run, warn=lambda text: say(ctx, text))
+    platform = platform_of(ctx)
+    applied = apply_files(platform, files, dry_run=dry_run)
     if output is Output.json:
         print_json(
-            {"applied": [{"model": name, "result": result, "dryRun": dry_run} for name, result in results]}
+            {
+                "applied": [
+                    {"model": one.model.name, "result": one.result, "dryRun": dry_run} for one in applied
+                ]
+            }
         )
-        return
-    for name, result in results:
-        echo(f"model/{name} {result}{' (dry run)' if dry_run else ''}")
+    else:
+        for one in applied:
+            echo(f"model/{one.model.name} {one.result}{' (dry run)' if dry_run else ''}")
+    for hint in hints(platform, applied):
+        say(ctx, hint)
 
 
-def apply_files(
-    platform: "Platform",
-    files: list[str],
-    *,
-    dry_run: bool = False,
-    warn: Callable[[str], object] = lambda _: None,
-) -> list[tuple[str, str]]:
-    """Apply the Models in the files. Returns name and result of each: created, configured or unchanged.
-    Raises InvalidModel."""
+def apply_files(platform: "Platform", files: list[str], *, dry_run: bool = False) -> list[Applied]:
+    """Apply the Models in the files. Raises InvalidModel, and then nothing is changed."""
     from knoll.cli.documents import read_declared
 
     declared = read_declared(files, platform.settings.model_bucket)
-    results = [(one.model.name, _store(platform, one.document, dry_run=dry_run)) for one in declared]
-    for warning in _warnings(platform, [one.model for one in declared]):
-        warn(f"Warning: {warning}")
-    for one in declared:
-        if _has_no_data(platform, one.model.dataset.uri):
-            warn(f"{one.model.dataset.uri} has no data yet. Next: knoll upload {one.model.name} PATH")
-    return results
+    return [Applied(one.model, _store(platform, one.document, dry_run=dry_run)) for one in declared]
+
+
+def hints(platform: "Platform", applied: Sequence[Applied]) -> Iterator[str]:
+    """What can be meant and probably is not, and which Models have no data yet."""
+    yield from (f"Warning: {one}" for one in _warnings(platform, [one.model for one in applied]))
+    for one in applied:
+        uri = one.model.dataset.uri
+        if _has_no_data(platform, uri):
+            yield f"{uri} has no data yet. Next: knoll upload {one.model.name} PATH"
 
 
 def _warnings(platform: "Platform", declared: list["Model"]) -> list[str]:
-    """What can be meant, and probably is not."""
     from knoll.cli.sense import overlaps, shortages
     from knoll.laptop.resources import local_capacity
     from knoll.models import readable_models

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from knoll.cli.apply import apply_files
+from knoll.cli.apply import apply_files, hints
 from knoll.cli.child import wait_until
 from knoll.cli.drawing import draw
 from knoll.cli.options import Output
@@ -100,8 +100,11 @@ def _make_second_version(platform: "Platform", name: str, folder: Path, request:
 
 def _declare(platform: "Platform", file: Path) -> str:
     _heading("2. Declare a model", f"knoll apply -f {file}")
-    ((name, result),) = apply_files(platform, [str(file)], warn=errors_out().print)
-    _say(f"model/{name} {result}: its family, where its data lands, its gate and its rollout")
+    (applied,) = apply_files(platform, [str(file)])
+    name = applied.model.name
+    _say(f"model/{name} {applied.result}: its family, where its data lands, its gate and its rollout")
+    for hint in hints(platform, [applied]):
+        errors_out().print(hint)
     return name
 
 

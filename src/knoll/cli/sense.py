@@ -1,18 +1,15 @@
 """Whether a declaration can make sense, beyond its form: its family, its gate, its data, this machine."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knoll.errors import InvalidModel
-from knoll.families import FAMILIES, check_family, find_family
+from knoll.families import find_declaration
+from knoll.families.declaration import Declaration, Metric
 from knoll.models import Model
 from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket
 from knoll.quantities import GPU, parse_quantity
-
-if TYPE_CHECKING:
-    from knoll.families.base import Metric
 
 __all__ = ["faults_of_sense", "overlaps", "shortages"]
 
@@ -30,16 +27,9 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[str]:
         return
     yield from _unknown("", document, _FIELDS)
     yield from _unknown("metadata.", document.get("metadata"), _METADATA)
-    family, config = _at(document, "spec", "family"), _at(document, "spec", "training", "config")
+    family = _at(document, "spec", "family")
     if isinstance(family, str):
-        try:
-            check_family(family)
-            if find_spec("torch") is not None and isinstance(config, Mapping):
-                find_family(family).configure(config)
-        except InvalidModel as error:
-            heading, *faults = str(error).splitlines()
-            yield from (one.strip() for one in faults) if faults else (f"{heading} ({error.fix})",)
-    yield from _gate_faults(document, family)
+        yield from _family_faults(document, family)
     uri = _at(document, "spec", "dataset", "uri")
     if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
         yield (
@@ -72,25 +62,32 @@ def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[
             )
 
 
-def _gate_faults(document: Any, family: Any) -> Iterator[str]:
+def _family_faults(document: Any, family: str) -> Iterator[str]:
+    config, metric = _at(document, "spec", "training", "config"), _at(document, "spec", "gate", "metric")
+    try:
+        declared = find_declaration(family)
+        if declared and isinstance(metric, str):
+            yield from _gate_faults(_at(document, "spec", "gate"), metric, declared)
+        if declared and isinstance(config, Mapping):
+            declared.configure(config)
+    except InvalidModel as error:
+        heading, *faults = str(error).splitlines()
+        yield from (one.strip() for one in faults) if faults else (f"{heading} ({error.fix})",)
+
+
+def _gate_faults(gate: Mapping[str, Any], name: str, declared: Declaration[Any]) -> Iterator[str]:
     """A gate that no version can fail, or pass, would waste a whole training."""
-    gate = _at(document, "spec", "gate")
-    name = _at(document, "spec", "gate", "metric")
-    if not isinstance(family, str) or family not in FAMILIES or not isinstance(name, str):
-        return
-    if find_spec("torch") is None:
-        return
-    known = {one.name: one for one in find_family(family).metrics}
+    known = {one.name: one for one in declared.metrics}
     if name not in known:
         yield (
-            f"spec.gate.metric: the family {family} has no metric {name!r}{did_you_mean(name, known)} "
+            f"spec.gate.metric: the family {declared.name} has no metric {name!r}{did_you_mean(name, known)} "
             f"(one of: {', '.join(known)})"
         )
         return
     yield from _bound_faults(name, known[name], gate)
 
 
-def _bound_faults(name: str, metric: "Metric", gate: Mapping[str, Any]) -> Iterator[str]:
+def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterator[str]:
     right, wrong = ("atLeast", "atMost") if metric.better == "more" else ("atMost", "atLeast")
     if gate.get(wrong) is not None:
         yield f"spec.gate.{wrong}: {metric.better} {name} is better, so give {right}"

@@ -1,9 +1,10 @@
 """The families that `spec.family` can name: one line each.
 
-A family's module is imported when the family is asked for, so that a name can be checked, and completed,
-without torch.
+Modules are imported when a family is asked for. What a family declares can be read without its networks if it
+stands in a module of its own, and so without torch.
 """
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +14,57 @@ from knoll.models.wording import did_you_mean
 
 if TYPE_CHECKING:
     from knoll.families.base import Family
+    from knoll.families.declaration import Declaration
 
-__all__ = ["FAMILIES", "check_family", "find_family", "form_of"]
+__all__ = ["FAMILIES", "Place", "check_family", "find_declaration", "find_family", "form_of"]
 
-FAMILIES = {
-    "image-classifier": "knoll.families.image:ImageClassifier",
-    "dcgan": "knoll.families.dcgan:Dcgan",
+
+@dataclass(frozen=True)
+class Place:
+    """Where the class of a family is, and that of its declaration. If the declaration is left out, the family
+    is imported to read it."""
+
+    family: str
+    declaration: str = ""
+
+
+FAMILIES: dict[str, Place] = {
+    "image-classifier": Place(
+        "knoll.families.image.family:ImageClassifier",
+        "knoll.families.image.declaration:ImageDeclaration",
+    ),
+    "dcgan": Place(
+        "knoll.families.dcgan.family:Dcgan",
+        "knoll.families.dcgan.declaration:DcganDeclaration",
+    ),
 }
-
-_FORMS = {
-    "image-classifier": Form(takes_pictures=True, has_classes=True),
-    "dcgan": Form(takes_pictures=True),
-}
-
-
-def form_of(name: str) -> Form:
-    """What the family of that name makes of keys, so that data can be checked without torch."""
-    return _FORMS.get(name, Form())
 
 
 def find_family(name: str) -> "Family[Any]":
     """The family of that name. Raises InvalidModel if there is none."""
     check_family(name)
-    module, _, attribute = FAMILIES[name].partition(":")
-    family: Family[Any] = getattr(import_module(module), attribute)()
+    family: Family[Any] = _imported(FAMILIES[name].family)()
     return family
+
+
+def find_declaration(name: str) -> "Declaration[Any] | None":
+    """What the family of that name declares. None if it is declared beside its networks, and they need a
+    library that is not installed here. Raises InvalidModel if there is no such family."""
+    check_family(name)
+    place = FAMILIES[name]
+    try:
+        declaration: Declaration[Any] = _imported(place.declaration or place.family)()
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("knoll"):
+            raise
+        return None
+    return declaration
+
+
+def form_of(name: str) -> Form:
+    """What the family of that name makes of keys. All keys are data if nobody knows."""
+    declaration = find_declaration(name) if name in FAMILIES else None
+    return declaration.form if declaration else Form()
 
 
 def check_family(name: str) -> None:
@@ -47,3 +74,8 @@ def check_family(name: str) -> None:
             f"spec.family: there is no family {name!r}{did_you_mean(name, FAMILIES)}",
             fix="one of: " + ", ".join(sorted(FAMILIES)),
         )
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

@@ -8,7 +8,7 @@ from typing import Any, Generic
 import torch
 
 from knoll.errors import InvalidData
-from knoll.families.base.config import ConfigT, read_config
+from knoll.families.declaration import ConfigT
 from knoll.families.held_out import held_out
 
 __all__ = ["Batch", "DataPart", "Examples", "Files", "split_examples", "split_keys"]
@@ -33,12 +33,6 @@ class Examples:
 
 class DataPart(ABC, Generic[ConfigT]):
     """Makes examples of files."""
-
-    config_type: type[ConfigT]  # the class of the config
-
-    def configure(self, config: Mapping[str, Any]) -> ConfigT:
-        """Check spec.training.config and fill in defaults. Raises InvalidModel."""
-        return read_config(self.config_type, config)
 
     @abstractmethod
     def examples(self, files: Files, config: ConfigT) -> Examples:

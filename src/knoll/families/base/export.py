@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from knoll.codecs import DTYPES
-from knoll.families.base.config import ConfigT
 from knoll.families.base.data import Batch, Examples
+from knoll.families.declaration import ConfigT
 from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Export", "ExportPart", "draw_rows", "export_network"]

@@ -11,8 +11,8 @@ from typing import Any, Generic
 import torch
 from torch import nn
 
-from knoll.families.base.config import ConfigT
 from knoll.families.base.data import Batch, Examples
+from knoll.families.declaration import ConfigT
 
 __all__ = ["LearningPart", "device_of"]
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
-from knoll.families.dcgan.config import DcganConfig
+from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE
 from knoll.families.pictures import Survey, picture_keys, read_pictures
 
@@ -16,8 +16,6 @@ _ENOUGH = 8  # pictures: fewer give no distribution to compare with
 
 class DcganData(DataPart[DcganConfig]):
     """A row is (pixels as uint8 (3, 56, 56),)."""
-
-    config_type = DcganConfig
 
     def examples(self, files: Files, config: DcganConfig) -> Examples:
         """Decode the pictures of all folders. The held-out ones are only for scores. Raises InvalidData that

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from knoll.families.base import Examples, Export, ExportPart
-from knoll.families.dcgan.config import DcganConfig
+from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE, draw_latents, generate
 from knoll.families.pictures import Pixels, to_grid
 from knoll.records.signature import Signature, Tensor

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from knoll.families.base import Batch, Examples, LearningPart
-from knoll.families.dcgan.config import DcganConfig
+from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
 from knoll.families.frechet import diversity, frechet_distance
 

@@ -10,7 +10,7 @@ from knoll.codecs.raster import fit_raster
 from knoll.data_layout import Layout, find_layout
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
-from knoll.families.image.config import ImageClassifierConfig
+from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.pictures import Survey, picture_keys, read_pictures, survey, typical
 from knoll.quoting import escaped
 
@@ -24,8 +24,6 @@ _LONGEST_SIDE = 96  # pixels, unless the config sets a size: so the largest batc
 
 class ImageData(DataPart[ImageClassifierConfig]):
     """A row is (pixels as uint8 (C, H, W), class number)."""
-
-    config_type = ImageClassifierConfig
 
     def examples(self, files: Files, config: ImageClassifierConfig) -> Examples:
         """Decode all pictures and hold out some of each class. Raises InvalidData that names the broken

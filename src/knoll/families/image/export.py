@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from torch import nn
 
 from knoll.families.base import Examples, Export, ExportPart, draw_rows
-from knoll.families.image.config import ImageClassifierConfig
 from knoll.families.image.confusion import count_confusion, draw_confusion
+from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import classify
 from knoll.families.pictures import to_png
 from knoll.records.signature import Signature, Tensor

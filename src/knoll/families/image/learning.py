@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from knoll.families.base import Batch, Examples, LearningPart
-from knoll.families.image.config import ImageClassifierConfig
+from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import Classifier, classify
 
 __all__ = ["ImageLearning"]

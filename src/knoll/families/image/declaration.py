@@ -1,12 +1,12 @@
-"""The config of the image classifier."""
+"""What the image classifier declares: its config, its metrics, the form of its data."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from knoll.families.base import FamilyConfig
+from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more
 
-__all__ = ["ImageClassifierConfig"]
+__all__ = ["ImageClassifierConfig", "ImageDeclaration"]
 
 
 class ImageClassifierConfig(FamilyConfig):
@@ -41,3 +41,13 @@ class ImageClassifierConfig(FamilyConfig):
     mode: Literal["L", "RGB"] | None = Field(
         default=None, description="`L` is grey; by default grey if all pictures are, else RGB"
     )
+
+
+class ImageDeclaration(Declaration[ImageClassifierConfig]):
+    """See `Declaration`."""
+
+    name = "image-classifier"
+    task = "image-classification"
+    metrics = (more("accuracy", 0, 1), less("loss", 0), more("macro_f1", 0, 1))
+    config_type = ImageClassifierConfig
+    form = Form(takes_pictures=True, has_classes=True)

@@ -1,10 +1,10 @@
-"""The config of the DCGAN."""
+"""What the DCGAN declares: its config, its metrics, the form of its data."""
 
 from pydantic import Field
 
-from knoll.families.base import FamilyConfig
+from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more
 
-__all__ = ["DcganConfig"]
+__all__ = ["DcganConfig", "DcganDeclaration"]
 
 
 class DcganConfig(FamilyConfig):
@@ -20,3 +20,13 @@ class DcganConfig(FamilyConfig):
         default=100, ge=1, le=4096, description="Size of the vector that the generator draws a picture from"
     )
     scored: int = Field(default=256, ge=2, le=4096, description="How many drawn pictures are scored")
+
+
+class DcganDeclaration(Declaration[DcganConfig]):
+    """See `Declaration`."""
+
+    name = "dcgan"
+    task = "unconditional-image-generation"
+    metrics = (less("frechet_pixels", 0), more("diversity", 0))
+    config_type = DcganConfig
+    form = Form(takes_pictures=True)

@@ -1,0 +1,84 @@
+"""What a family declares: its name, config, metrics and the form of its data.
+
+Nothing here needs torch. So a Model is checked in a moment, also where nothing can be trained.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from knoll.data_layout import Form
+from knoll.errors import InvalidModel
+from knoll.models.wording import faults_of_fields
+
+__all__ = ["ConfigT", "Declaration", "FamilyConfig", "Form", "Metric", "less", "more"]
+
+
+class FamilyConfig(BaseModel):
+    """The fields that every family has. A family adds its own, and may change defaults.
+
+    A Model document has them in camel case. Unknown fields are faults. `make docs` shows each `description`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    epochs: int = Field(default=10, ge=1, description="How often the training goes through the data")
+    batch_size: int = Field(
+        default=64, ge=2, description="Examples of one step, shared by all processes that train together"
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="Seed of all random numbers: weights, order of the data, noise"
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, description="Size of a step of the optimiser")
+    held_out: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the examples that is kept for scoring"
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that `score` returns: whether more or less of it is better, and its range."""
+
+    name: str
+    better: Literal["more", "less"]
+    least: float = -math.inf
+    most: float = math.inf
+
+
+def more(name: str, least: float = -math.inf, most: float = math.inf) -> Metric:
+    """A metric of which more is better, such as accuracy, from 0 to 1."""
+    return Metric(name, "more", least, most)
+
+
+def less(name: str, least: float = -math.inf, most: float = math.inf) -> Metric:
+    """A metric of which less is better, such as a loss, from 0 on."""
+    return Metric(name, "less", least, most)
+
+
+class Declaration(Generic[ConfigT]):
+    """What is known of a family without its networks."""
+
+    name: str  # what `spec.family` says; `FAMILIES` and the docs page have the same name
+    task: str  # as the Hugging Face hub names it, for the model card: image-classification, ...
+    metrics: tuple[Metric, ...]  # what `score` returns, and a gate can ask for: `(less("mse", 0),)`
+    config_type: type[ConfigT]  # the class of the config
+    form: Form = Form()  # which keys are data: `Form(takes_pictures=True, has_classes=True)`
+
+    def configure(self, config: Mapping[str, Any]) -> ConfigT:
+        """Check spec.training.config and fill in defaults. Raises InvalidModel that lists every fault."""
+        kind = self.config_type
+        try:
+            return kind.model_validate(dict(config))
+        except ValidationError as error:
+            faults = faults_of_fields(error, kind, "spec.training.config")
+        known = ", ".join(field.alias or name for name, field in kind.model_fields.items())
+        raise InvalidModel(
+            "the training config has faults:\n  " + "\n  ".join(faults), fix=f"the family knows: {known}"
+        )
