@@ -38,7 +38,7 @@ from knoll.quantities import parse_quantity
 Until = Callable[..., None]
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NO_GPU = Obstacle("Unschedulable", "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
+NO_GPU = Obstacle("NoRoom", "it asks for nvidia.com/gpu 1, this machine has 0")
 RULES = [
     {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [65]}},
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -160,11 +160,14 @@ def test_a_wrong_quantity_is_rejected() -> None:
 
 
 def test_shortage_names_all_that_is_lacking() -> None:
-    """What fits exactly is admitted; what does not is named in the scheduler's words."""
+    """What fits exactly is admitted; what does not is named with its numbers."""
     capacity = Resources(Decimal(2), Decimal(100), 1)
     assert shortage(Resources(Decimal(1), Decimal(50), 1), Resources(Decimal(1), Decimal(50)), capacity) == ""
     lacking = shortage(Resources(Decimal(2), Decimal(50), 1), Resources(Decimal(1), Decimal(50), 1), capacity)
-    assert lacking == "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu."
+    assert lacking == (
+        "it asks for cpu 2, this machine has 2, and 1 of that is taken; "
+        "it asks for nvidia.com/gpu 1, this machine has 1, and 1 of that is taken"
+    )
 
 
 @pytest.mark.parametrize(
@@ -300,8 +303,8 @@ def test_a_rejected_job_is_not_tried_again(laptop: Laptop, until: Until) -> None
         ({"image": "ghcr.io/other/image:1"}, "ErrImagePull", "knoll-worker"),
         (
             {"container": {"resources": {"limits": {"nvidia.com/gpu": 2}}}},
-            "Unschedulable",
-            "1 Insufficient nvidia.com/gpu.",
+            "NoRoom",
+            "it asks for nvidia.com/gpu 2, this machine has 1",
         ),
         (
             {"container": {"envFrom": [{"secretRef": {"name": "other"}}]}},
@@ -332,7 +335,7 @@ def test_jobs_take_turns_on_one_gpu(laptop: Laptop, until: Until) -> None:
     laptop.create("wait", name="first", container=container)
     until(lambda: laptop.tries("first"))
     laptop.create("0", name="second", container=container)
-    until(lambda: laptop.condition("second").get("reason") == "Unschedulable")
+    until(lambda: laptop.condition("second").get("reason") == "NoRoom")
     laptop.go("first")
     until(lambda: laptop.condition("second").get("type") == "Complete")
     assert {laptop.tries(name)[0]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("first", "second")} == {

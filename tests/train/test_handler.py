@@ -376,7 +376,7 @@ def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platfo
     stuck = {**pod(run), "status": {"phase": "Pending", "conditions": [condition]}}
     for _ in range(3):
         train.handle(object_changed(stuck, source="/test", time=NOW), platform)
-    reason = "Unschedulable: 0/1 nodes are available: 1 Insufficient gpu."
+    reason = "no node can take its Pod, says the scheduler: 0/1 nodes are available: 1 Insufficient gpu."
     progress = load_progress(platform.store.get(progress_uri("s3://knoll-models", run)))
     assert (progress.state, progress.reason) == ("waiting", reason)
     (told,) = taken(platform)

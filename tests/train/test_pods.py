@@ -26,13 +26,13 @@ def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str
     [
         (
             pod("Pending", conditions=[scheduled("False", "Unschedulable", "0/3 nodes")]),
-            "Unschedulable: 0/3 nodes",
+            "no node can take its Pod, says the scheduler: 0/3 nodes",
         ),
         (
             pod(
                 "Pending", state={"waiting": {"reason": "ImagePullBackOff", "message": "back-off\n pulling"}}
             ),
-            "ImagePullBackOff: back-off pulling",
+            "its image cannot be pulled (ImagePullBackOff): back-off pulling",
         ),
         (
             pod(

@@ -28,14 +28,15 @@ WAITING = progress("waiting", "ErrImagePull: not found")
 @pytest.mark.parametrize(
     ("job", "progress", "wanted"),
     [
-        (None, None, ("Queued", "waits for the run before it")),
-        (None, BLOCKED, ("Blocked", "all 2 Jobs of the quota are live")),
+        (None, None, ("Queued", "")),
+        (None, BLOCKED, ("Blocked", "")),
         (job(), BLOCKED, ("Pending", "its Job has not started yet")),
         (job(active=1), None, ("Running", "starting")),
-        (job(active=1), WAITING, ("Pending", "ErrImagePull: not found")),
+        (job(active=1), WAITING, ("Pending", "")),
+        (job(failed=1), progress("training"), ("Pending", "")),
         (job(active=1), progress("training"), ("Running", "training")),
-        (job(("Suspended", "NoCores"), active=1), None, ("Pending", "NoCores")),
-        (job(("Complete", "")), None, ("Running", "starting")),
+        (job(("Suspended", "NoCores"), active=1), None, ("Pending", "")),
+        (job(("Complete", "")), None, ("Running", "its Job is complete; its outcome is not written yet")),
         (job(("Failed", "DeadlineExceeded")), WAITING, ("Failed", "DeadlineExceeded")),
     ],
 )

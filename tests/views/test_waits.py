@@ -4,7 +4,8 @@ import pytest
 
 from knoll.models import RolloutSpec
 from knoll.rollout.slot import Counts, Evidence, Slot
-from knoll.views.waits import rollout_wait, wait_document
+from knoll.views.waits import rollout_wait
+from knoll.waits import wait_document
 
 SINCE, SEEN = "2026-01-01T10:00:00+00:00", "2026-01-01T10:00:05+00:00"
 TRIAL = Slot(champion="v000001", candidate="v000002", percent=50, since=SINCE, phase="Canary", seen=SEEN)

@@ -40,7 +40,8 @@ def runs(
     version: Promoted, OnTrial, Refused, RolledBack, Damaged, or empty before a rollout has looked at it.
 
     JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
-    estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt}], "waiting": [{model,
+    estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt, wait: {for, have, need,
+    since, until, ends}}], "waiting": [{model,
     reason}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from knoll.quantities import GPU, parse_quantity
+from knoll.quantities import GPU, in_words, parse_quantity
 
 __all__ = ["Resources", "local_capacity", "requests_of", "shortage", "thread_limit"]
 
@@ -46,15 +46,18 @@ def thread_limit(container: Mapping[str, Any]) -> int | None:
 
 
 def shortage(wanted: Resources, used: Resources, capacity: Resources) -> str:
-    """Why `wanted` does not fit beside `used`, in the words of the Kubernetes scheduler; "" when it fits."""
-    total = wanted + used
+    """Why `wanted` does not fit beside `used`, with the numbers; "" when it fits."""
     checks = (
-        ("cpu", total.cpu > capacity.cpu),
-        ("memory", total.memory > capacity.memory),
-        (GPU, total.gpus > capacity.gpus),
+        ("cpu", wanted.cpu, used.cpu, capacity.cpu, str),
+        ("memory", wanted.memory, used.memory, capacity.memory, lambda amount: in_words(int(amount))),
+        (GPU, wanted.gpus, used.gpus, capacity.gpus, str),
     )
-    lacking = [f"1 Insufficient {name}" for name, is_lacking in checks if is_lacking]
-    return f"0/1 nodes are available: {', '.join(lacking)}." if lacking else ""
+    return "; ".join(
+        f"it asks for {name} {words(asked)}, this machine has {words(there)}"
+        + (f", and {words(taken)} of that is taken" if taken else "")
+        for name, asked, taken, there, words in checks
+        if asked + taken > there
+    )
 
 
 def local_capacity() -> Resources:

@@ -7,6 +7,7 @@ from typing import Any
 
 from knoll.exits import KILLED
 from knoll.kube.killed import asked_memory, killed_words
+from knoll.kube.obstacles import obstacle_words
 from knoll.ports import Document
 
 __all__ = ["last_end", "obstacle"]
@@ -24,7 +25,7 @@ _LONGEST_END = 1000
 
 
 def obstacle(pod: Document) -> str:
-    """Why the Pod does not start, such as "Unschedulable: 0/1 nodes are available"; "" if it can start."""
+    """Why the Pod does not start, with what the scheduler or the kubelet says; "" if it can start."""
     status = pod.get("status") or {}
     if status.get("phase", "Pending") != "Pending":
         return ""
@@ -37,7 +38,10 @@ def obstacle(pod: Document) -> str:
     found = [one for one in waiting if one.get("reason") in _STUCK] + [
         one for one in conditions if one.get("reason") == "Unschedulable"
     ]
-    return _cut(": ".join(_words(found[0], "reason", "message")), _LONGEST) if found else ""
+    if not found:
+        return ""
+    reason, message = (" ".join(_words(found[0], name)) for name in ("reason", "message"))
+    return _cut(obstacle_words(reason, message), _LONGEST)
 
 
 def last_end(pods: Iterable[Document]) -> str:

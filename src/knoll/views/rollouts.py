@@ -14,7 +14,8 @@ from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model
 from knoll.views.revisions import read_revisions
 from knoll.views.run import read_run
-from knoll.views.waits import Wait, rollout_wait, wait_document
+from knoll.views.waits import rollout_wait
+from knoll.waits import Wait, wait_document
 
 __all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
 

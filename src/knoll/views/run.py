@@ -15,7 +15,9 @@ from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.progress import BLOCKED, WAITING, Progress, find_progress
 from knoll.records.run import Run, find_run
 from knoll.views.models import conditions_of
+from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
 from knoll.views.verdicts import Verdict, read_verdict
+from knoll.waits import Wait, wait_document
 
 __all__ = ["RunView", "read_run", "run_document", "run_state"]
 
@@ -26,7 +28,8 @@ _SUPERSEDED = "Superseded"
 @dataclass(frozen=True)
 class RunView:
     """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
-    Skipped or Superseded, `reason` says why. `verdict` is what a rollout has decided about its version."""
+    Skipped or Superseded, `reason` says why. `verdict` is what a rollout has decided about its version, and
+    `wait` what a run waits for that has not begun."""
 
     run: Run
     state: str
@@ -34,6 +37,7 @@ class RunView:
     progress: Progress | None
     outcome: Outcome | None
     verdict: Verdict
+    wait: Wait | None
 
     @property
     def is_over(self) -> bool:
@@ -76,31 +80,39 @@ class RunView:
 
     @property
     def trouble(self) -> str:
-        """The reason of every state but Succeeded, or of the verdict."""
+        """The reason of every state but Succeeded, the wait in full, or the reason of the verdict."""
         if self.verdict.is_bad:
             return self.verdict.reason
+        if self.wait:
+            return self.wait.told
         return self.reason if self.state != "Succeeded" else ""
 
 
-def read_run(platform: Platform, id: str) -> RunView:
-    """One run with its Job. Raises NotFound."""
+def read_run(platform: Platform, id: str, queue: Queue | None = None) -> RunView:
+    """One run with its Job. `queue` is shared by runs that are read together. Raises NotFound."""
     run = find_run(id, platform.bucket)
     if run is None:
         raise NotFound(f"run {id}: there is no such run", fix="knoll runs lists them")
     progress, outcome = find_progress(id, platform.bucket), find_outcome(id, platform.bucket)
-    state, reason = run_state(_find_job(platform, id), progress, outcome)
+    job = _find_job(platform, id)
+    state, reason = run_state(job, progress, outcome)
+    wait = None
+    if state in ("Queued", "Blocked"):
+        wait = turn_wait(run, progress, queue or Queue(platform))
+    elif state == "Pending" and job:
+        wait = job_wait(job, progress)
     verdict = read_verdict(platform, run.model, outcome.version) if outcome else Verdict()
-    return RunView(run, state, reason, progress, outcome, verdict)
+    return RunView(run, state, wait.what if wait else reason, progress, outcome, verdict, wait)
 
 
 def run_state(job: Document | None, progress: Progress | None, outcome: Outcome | None) -> tuple[str, str]:
-    """Decide state and reason from the records and the Job."""
+    """Decide state and reason from the records and the Job. The reason of a wait is in `run_waits`."""
     if outcome:
         return _SUPERSEDED if outcome.superseded else _ENDED[outcome.state], outcome.reason
     if job is None:
         if progress and progress.state == BLOCKED:
-            return "Blocked", progress.reason
-        return "Queued", "waits for the run before it"
+            return "Blocked", ""
+        return "Queued", ""
     return _state_of_job(job, progress)
 
 
@@ -109,15 +121,16 @@ def _state_of_job(job: Document, progress: Progress | None) -> tuple[str, str]:
     conditions = {one.type: one.words for one in conditions_of(job) if one.status == "True"}
     if "Failed" in conditions:
         return "Failed", conditions["Failed"]
+    if not is_live(job):
+        return "Running", "its Job is complete; its outcome is not written yet"
     noted = progress.state if progress else ""
-    if progress and noted == WAITING:
-        return "Pending", progress.reason
+    if noted == WAITING or attempt_wait(job):
+        return "Pending", ""
     told = "" if noted == BLOCKED else noted  # the run was blocked before it had a Job
     status = job.get("status") or {}
-    waiting = next(iter(conditions.values()), "")
-    if told or status.get("ready") or not is_live(job) or (status.get("active") and not waiting):
+    if told or status.get("ready") or (status.get("active") and not conditions):
         return "Running", told or "starting"
-    return "Pending", waiting or "its Job has not started yet"
+    return "Pending", "" if conditions else "its Job has not started yet"
 
 
 def run_document(view: RunView) -> dict[str, Any]:
@@ -127,6 +140,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "model": view.run.model,
         "state": view.state,
         "reason": view.reason,
+        "wait": wait_document(view.wait),
         "verdict": view.verdict.name,
         "verdictReason": view.verdict.reason,
         "progressPercentage": view.percentage,

@@ -11,6 +11,7 @@ from knoll.ports import Platform
 from knoll.views.expected import Expected, expected_runs
 from knoll.views.ids import list_run_ids
 from knoll.views.run import RunView, read_run, run_document
+from knoll.views.run_waits import Queue
 
 __all__ = ["RunsView", "look_at_runs", "read_runs", "runs_document"]
 
@@ -57,16 +58,17 @@ def read_runs(
 ) -> list[RunView]:
     """The newest runs and those of `also`, newest first. Runs in `known` are taken from there."""
     views: list[RunView] = []
+    queue = Queue(platform)
     for id in list_run_ids(platform, model):
         if len(views) < limit or id in also:
-            views += [one for one in [(known or {}).get(id) or _find_readable(platform, id)] if one]
+            views += [one for one in [(known or {}).get(id) or _find_readable(platform, id, queue)] if one]
     return sorted(views, key=lambda view: view.run.created_at, reverse=True)
 
 
-def _find_readable(platform: Platform, id: str) -> RunView | None:
+def _find_readable(platform: Platform, id: str, queue: Queue) -> RunView | None:
     """The run; None if its record cannot be read by this knoll: `knoll doctor` names it."""
     with suppress(Rejected, NewerSchema):
-        return read_run(platform, id)
+        return read_run(platform, id, queue)
     return None
 
 

@@ -45,7 +45,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why an attempt cannot start, in the words that Kubernetes uses for a Pod."""
+    """Why an attempt cannot start. `reason` is one word, as Kubernetes has for a Pod."""
 
     reason: str
     message: str

@@ -78,7 +78,7 @@ class Node:
             return Obstacle(error.reason, str(error))
         except Rejected as error:
             return Obstacle("CreateContainerConfigError", str(error))
-        return Obstacle("Unschedulable", lacking) if lacking else None
+        return Obstacle("NoRoom", lacking) if lacking else None
 
     def start(self, job: Document) -> None:
         """Start an attempt of the Job. Raises Unavailable if its process or log cannot be created."""

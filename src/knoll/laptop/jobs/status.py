@@ -1,7 +1,7 @@
 """The status that the Kubernetes Job controller would write.
 
-One condition is knoll's own: `Waiting`, while an attempt cannot start. Its reason and message are those that
-a cluster shows on the Pod (ErrImagePull, Unschedulable, CreateContainerConfigError).
+One condition is knoll's own: `Waiting`, while an attempt cannot start. Its reason is one that a
+cluster shows on the Pod (ErrImagePull, CreateContainerConfigError), or NoRoom: nothing is scheduled here.
 """
 
 from datetime import datetime

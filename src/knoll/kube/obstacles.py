@@ -1,0 +1,21 @@
+"""Why a Pod does not start, in plain words around those of the kubelet and the scheduler."""
+
+__all__ = ["obstacle_words"]
+
+_WORDS = {
+    "Unschedulable": "no node can take its Pod, says the scheduler",
+    "ErrImagePull": "its image cannot be pulled (ErrImagePull)",
+    "ImagePullBackOff": "its image cannot be pulled (ImagePullBackOff)",
+    "ErrImageNeverPull": "its image is not on the node, and may not be pulled (ErrImageNeverPull)",
+    "InvalidImageName": "the name of its image is wrong (InvalidImageName)",
+    "CreateContainerConfigError": "its container cannot be set up (CreateContainerConfigError)",
+    "CreateContainerError": "its container cannot be created (CreateContainerError)",
+    "JobSuspended": "its Job is suspended",
+    "NoRoom": "this machine has no room for it",
+    "Unsupported": "this machine cannot run its Job",
+}
+
+
+def obstacle_words(reason: str, message: str) -> str:
+    """What an obstacle means, then the message; an unknown reason as it is."""
+    return ": ".join(part for part in (_WORDS.get(reason, reason), message) if part)
