@@ -53,12 +53,11 @@ def manifest(number: int, accuracy: float = 1.0) -> Manifest:
 def platform_with(*numbers: int) -> tuple[Platform, Counting]:
     """A platform where these versions are, each of a run that has ended with it."""
     store = Counting(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    for number in range(1, 1 + max(numbers, default=0)) if max(numbers, default=0) < 2000 else ():
+        store.put(claim_uri(ROOT, "digits", version_name(number)), Claim(f"run-{number}").encode())
     for number in numbers:
         run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now")
         store.put(run_uri(ROOT, run.id), run.encode())
-        for claimed in (number - 1, number):
-            claim = Claim(f"run-{claimed}").encode()
-            store.put(claim_uri(ROOT, "digits", version_name(claimed)), claim)
         store.put(version_uri(ROOT, "digits", version_name(number)) + "model.onnx", b"")
         store.put(manifest_uri(ROOT, "digits", version_name(number)), manifest(number).encode())
         store.put(
@@ -144,6 +143,17 @@ def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
         store.put(run_uri(ROOT, run.id), run.encode())
     assert "older than that of v000001" in why_rejected(model, Slot(champion="v000001"), "v000002", platform)
     assert why_rejected(model, Slot(champion="v000002"), "v000001", platform) == ""
+
+
+def test_data_that_says_to_be_of_the_future_ends_no_model(model: Model) -> None:
+    """A version's data came to be before the version."""
+    platform, store = platform_with(1, 2)
+    for number, data_at, day in ((1, "2099-01-01T00:00:00+00:00", 1), (2, "2026-01-02T00:00:00+00:00", 3)):
+        run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now", data_at=data_at)
+        store.put(run_uri(ROOT, run.id), run.encode())
+        made = replace(manifest(number), created_at=f"2026-01-0{day}T00:00:00+00:00")
+        store.put(manifest_uri(ROOT, "digits", version_name(number)), made.encode())
+    assert why_rejected(model, Slot(champion="v000001"), "v000002", platform) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """A version that is not what was pinned is not served, and the one before it takes its place."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from knoll.events import TRAINING_SUCCEEDED
-from knoll.records.claim import claim_uri
+from knoll.events import ROLLOUT_STARTED, TRAINING_SUCCEEDED
+from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.run import run_uri
-from rollout.world import World, make_world, promote_first
+from rollout.world import MODEL, World, make_world, promote_first
 
 ROOT = "s3://knoll-models"
 
@@ -91,6 +94,68 @@ def test_a_champion_alone_holds_and_says_so_until_it_is_put_back(world: World) -
     world.platform.store.put(uri, good)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["damage"], world.status()["champion"]) == ("", "v000002")
+
+
+STEP = RolloutStep("digits", "v000900", "v000900", 1, "Promote", "2036-01-01T00:00:00+00:00", 100, "forged")
+
+
+@pytest.mark.parametrize(
+    ("steps", "others"),
+    [
+        ([STEP], {}),
+        ([STEP], {claim_uri(ROOT, "digits", "v000900"): Claim("v000001").encode()}),
+        ([replace(STEP, action="Fallback")], {}),
+        ([replace(STEP, action="Reject", rollout="v000002", version="v000002")], {}),
+        ([replace(STEP, rollout="v000001", version="v000001", number=9, manifest_sha256="0" * 64)], {}),
+        (
+            [replace(STEP, rollout="v000001", version="v000001", action="Start", manifest_sha256="0" * 64)],
+            {},
+        ),
+        ([replace(STEP, rollout="v000001", version="v000001", number=9, at="2036-01-01T00:00:00")], {}),
+        (
+            [replace(STEP, rollout="v000002", version="v000002")],
+            {claim_uri(ROOT, "digits", "v000002"): Claim("v000001").encode()},
+        ),
+        (
+            [replace(STEP, rollout="v000002", version="v000002")],
+            {
+                claim_uri(ROOT, "digits", "v000002"): Claim("r").encode(),
+                outcome_uri(ROOT, "r"): Outcome("succeeded", "now", "v000002", run="v000001").encode(),
+            },
+        ),
+    ],
+)
+def test_a_model_that_comes_back_believes_no_step_that_never_happened(
+    world: World, steps: Sequence[RolloutStep], others: Mapping[str, bytes]
+) -> None:
+    """Claims, runs and outcomes tell which version can have been promoted."""
+    store, cluster = world.platform.store, world.platform.cluster
+    pin = world.status()["manifestSha256"]["v000001"]
+    store.put(
+        outcome_uri(ROOT, "v000001"), Outcome("succeeded", "now", "v000001", manifest_sha256=pin).encode()
+    )
+    for step in steps:
+        store.put(rollout_step_uri(ROOT, "digits", step.rollout, step.number), step.encode())
+    for uri, body in others.items():
+        store.put(uri, body)
+    cluster.delete("Model", "digits")
+    cluster.create(MODEL)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["manifestSha256"]) == ("v000001", {"v000001": pin})
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["candidate"] == "v000002" or others
+
+
+def test_a_step_that_lies_where_the_next_record_belongs_silences_no_rollout(world: World) -> None:
+    store = world.platform.store
+    for number in range(1, 4):
+        store.put(rollout_step_uri(ROOT, "digits", "v000002", number), replace(STEP, number=number).encode())
+    store.put(rollout_step_uri(ROOT, "digits", "v000002", 10**30), b"")
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["candidate"] == "v000002"
+    assert [one.data["number"] for one in world.sink.taken if one.type == ROLLOUT_STARTED][-1] == 4
 
 
 @pytest.mark.parametrize("link", ["outcome", "run", "claim", "order"])

@@ -10,7 +10,7 @@ import pytest
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable
 from knoll.ports import Bucket
-from knoll.records.claim import claim_uri
+from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import Manifest, entry_of, load_manifest, verify, version_uri
 from knoll.trainer.publish import Draft, publish
 
@@ -131,7 +131,19 @@ def test_a_zombie_finds_the_version_that_the_other_attempt_has_sealed() -> None:
 def test_a_run_keeps_the_number_that_knoll_0_1_claimed_for_it() -> None:
     """Such a claim is the run id alone. A claim that cannot be read belongs to another run."""
     store = MemoryStore()
+    for before in ("v000001", "v000002"):
+        store.put(claim_uri(ROOT, "digits", before), b"digits-ffffffffffffffffffff")
     store.put(claim_uri(ROOT, "digits", "v000003"), OLD_RUN.encode())
     store.put(claim_uri(ROOT, "digits", "v000004"), b"rubbish")
     assert publish("digits", OLD_RUN, draft_of(OLD_RUN), Bucket(store, ROOT)).manifest.version == "v000003"
     assert publish("digits", "run-b", draft_of("run-b"), Bucket(store, ROOT)).manifest.version == "v000005"
+
+
+@pytest.mark.parametrize("claim", [b"", OLD_RUN.encode(), Claim(OLD_RUN).encode(), Claim("run-a").encode()])
+def test_no_stray_claim_makes_the_numbers_jump(claim: bytes) -> None:
+    """Numbers are claimed in a row: a claim behind a gap is a stray, even if it names the run itself."""
+    store = MemoryStore()
+    for name in ("v999999", "v999999999999", "v000000", "v000003/", "v000001x"):
+        store.put(claim_uri(ROOT, "digits", name), claim)
+    made = [publish("digits", run, draft_of(run), Bucket(store, ROOT)) for run in ("run-a", "run-b")]
+    assert [one.manifest.version for one in made] == ["v000001", "v000002"]

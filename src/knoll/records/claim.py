@@ -1,15 +1,17 @@
 """The claim: which run has a version number. It is written once and never removed, so that no number is used
 for other bytes.
 
-Claims have a folder of their own, so that a listing of versions shows only versions.
+Numbers are claimed in a row from 1. So a claim behind a gap is a stray, whatever it says, and no stray makes
+the numbers jump. Claims have a folder of their own, so that a listing of versions shows only versions.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 from pydantic import with_config
 
-from knoll.names import RUN_ID, VERSION_NAME, join
+from knoll.names import RUN_ID, join, version_name
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, put_once, reader
 
@@ -54,8 +56,7 @@ def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
 
 
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:
-    """The version numbers that have a claim, by a listing alone. Other names are passed over."""
+    """The versions whose numbers are claimed, from v000001 to the first gap, by a listing alone."""
     place = claims_uri(bucket.root, model)
-    for one in bucket.store.list(place):
-        if VERSION_NAME.fullmatch(name := one.uri.removeprefix(place)):
-            yield name
+    names = {one.uri.removeprefix(place) for one in bucket.store.list(place)}
+    yield from takewhile(names.__contains__, map(version_name, count(1)))

@@ -5,7 +5,7 @@ without reading all outcomes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import with_config
@@ -13,6 +13,7 @@ from pydantic import with_config
 from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
+from knoll.quoting import escaped
 from knoll.records.record import LENIENT, Numbers, Record, find, is_there, overwrite, put_once, reader
 
 __all__ = [
@@ -40,8 +41,8 @@ class Outcome(Record):
     skipped: it was not trained, such as when the Model's concurrency gave its turn to another run. If
     `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
-    asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. knoll
-    0.2 did not write it.
+    asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
+    is the run that ended so. knoll 0.2 wrote neither.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
@@ -52,6 +53,7 @@ class Outcome(Record):
     superseded: bool = False
     lacked_memory: int = 0
     manifest_sha256: str = ""
+    run: str = ""
 
 
 load_outcome = reader(Outcome, "outcome")
@@ -80,10 +82,11 @@ def superseded_prefix(root: str, model: str) -> str:
 def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
     """How the run ended; None if it has not ended.
 
-    A run whose outcome is spoilt has failed, and is superseded: what it was to train gets a new run.
+    A run whose outcome is spoilt, or is that of another run, has failed, and is superseded: what it was to
+    train gets a new run.
     """
     try:
-        return find(outcome_uri(bucket.root, run), load_outcome, bucket)
+        return _find(run, bucket)
     except Rejected as error:
         return Outcome("failed", "", reason=f"its outcome cannot be read: {error}", superseded=True)
 
@@ -97,7 +100,7 @@ def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
     """Write the outcome if there is none. True if this call wrote it."""
     if outcome.superseded or outcome.lacked_memory:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
-    if put_once(outcome_uri(bucket.root, run), outcome, bucket):
+    if put_once(outcome_uri(bucket.root, run), replace(outcome, run=run), bucket):
         return True
     note_spoilt(run, bucket)
     return False
@@ -106,9 +109,16 @@ def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
 def note_spoilt(run: str, bucket: Bucket) -> None:
     """Write the hint for a run whose outcome is spoilt, so that ingest finds it, and opens a new run."""
     try:
-        find(outcome_uri(bucket.root, run), load_outcome, bucket)
+        _find(run, bucket)
     except Rejected:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
+
+
+def _find(run: str, bucket: Bucket) -> Outcome | None:
+    found = find(outcome_uri(bucket.root, run), load_outcome, bucket)
+    if found and found.run not in ("", run):
+        raise Rejected(f"it is the outcome of another run: {escaped(found.run)[:80]}")
+    return found
 
 
 def list_outcomes(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:

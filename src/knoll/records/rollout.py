@@ -1,5 +1,6 @@
 """One step of a rollout, with the numbers behind it; written once. The steps of a model outlive its Model."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ __all__ = [
     "find_last_step",
     "list_steps",
     "load_step",
+    "next_number",
     "rollout_step_uri",
     "rollouts_uri",
     "write_step",
@@ -43,6 +45,8 @@ class RolloutStep(Record):
     evidence: Fields = field(default_factory=dict)
     manifest_sha256: str = ""
 
+
+_NAME = re.compile(r"([0-9]{6,9})\.json")
 
 load_step = reader(RolloutStep, "record of a rollout")
 
@@ -75,6 +79,14 @@ def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | No
     return next(filter(None, (_read_step(uri, bucket) for uri in reversed(uris))), None)
 
 
+def next_number(model: str, rollout: str, bucket: Bucket) -> int:
+    """The number behind all steps of a rollout, by a listing alone: what lies there is never written again,
+    even if it is no step."""
+    place = _place_of_all(model, rollout, bucket)
+    names = (_NAME.fullmatch(one.uri.removeprefix(place)) for one in bucket.store.list(place))
+    return 1 + max((int(name[1]) for name in names if name), default=0)
+
+
 def _place_of_all(model: str, rollout: str, bucket: Bucket) -> str:
     place = rollouts_uri(bucket.root, model)
     return join(place + rollout, "") if rollout else place
@@ -94,4 +106,4 @@ def _place_of(step: RolloutStep, bucket: Bucket) -> str:
 
 
 def _is_time(text: str) -> bool:
-    return bool(datetime.fromisoformat(text))
+    return datetime.fromisoformat(text).tzinfo is not None

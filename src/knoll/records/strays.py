@@ -87,13 +87,13 @@ _PLACES = (
     ),
     _place(r"runs/<run>\.json", load_run, says=lambda run: {"run": run.id, "owner": run.model}),
     _place(r"progress/<run>\.json", load_progress),
-    _place(r"outcomes/<run>\.json", load_outcome, says=lambda _: {}),
+    _place(r"outcomes/<run>\.json", load_outcome, says=lambda one: {"run": one.run} if one.run else {}),
     _place(r"superseded/<run>\.json"),
     _place(r"claims/<model>/<version>", load_claim),
     _place(rf"models/<model>/<version>/{re.escape(MANIFEST)}", load_manifest, "model", "version"),
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
     _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version"),
-    _place(r"rollouts/<model>/<version>/(?P<number>\d{6,})\.json", load_step, says=_says_step),
+    _place(r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json", load_step, says=_says_step),
     _place(
         r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json", load_report, says=_says_report
     ),

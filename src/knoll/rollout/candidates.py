@@ -12,7 +12,7 @@ from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
-from knoll.records.claim import find_claim
+from knoll.records.claim import find_claim, list_claims
 from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
 from knoll.records.run import find_run, why_not_asked
@@ -97,18 +97,10 @@ def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
     claim = find_claim(made.model, version, bucket)
     if claim is None or claim.run != made.run:
         return f"run {made.run} has not claimed its number"
-    before = version_name(version_number(version) - 1) if version_number(version) > 1 else ""
-    if before and not _is_claimed(made.model, before, bucket):
-        return f"its number is out of order: {before} was never claimed"
+    claims = [*list_claims(made.model, bucket)]
+    if version not in claims:
+        return f"its number is out of order: {version_name(1 + len(claims))} was never claimed"
     return ""
-
-
-def _is_claimed(model: str, version: str, bucket: Bucket) -> bool:
-    """Whether the number has a claim; also one that cannot be read takes the number."""
-    try:
-        return find_claim(model, version, bucket) is not None
-    except Rejected:
-        return True
 
 
 def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
@@ -140,10 +132,11 @@ def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
 
 
 def _data_at(manifest: Manifest, bucket: Bucket) -> str:
-    """When the data of the version came to be; "" if its run has no record that can be read."""
+    """When the data of the version came to be, which was before the version was; "" if its run has no record
+    that can be read. Otherwise a record that names the year 2099 would end the model."""
     with suppress(Rejected):
         run = find_run(manifest.run, bucket)
-        return run.data_at if run else ""
+        return min(run.data_at, manifest.created_at or run.data_at) if run else ""
     return ""
 
 

@@ -16,9 +16,9 @@ from knoll.events import PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
 from knoll.kube.labels import MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
-from knoll.ports import Document, Platform
+from knoll.ports import Bucket, Document, Platform
 from knoll.records.evidence import find_reports
-from knoll.records.rollout import list_steps
+from knoll.records.rollout import next_number
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Hold, Replay, next_step
 from knoll.rollout.evidence import count, total
@@ -144,9 +144,8 @@ def _slot_checked(model: str, slot: Slot, platform: Platform) -> Slot:
     of_previous = ""
     if slot.previous and slot.previous not in slot.quarantine:
         of_previous = look_at(model, slot.previous, slot.pins.get(slot.previous, ""), bucket).fault
-    number = 1 + max((step.number for step in list_steps(model, bucket, slot.champion)), default=0)
     seen = replace(slot, listing=look.listing or "none")
-    return slot_after_damage(seen, look.fault, of_previous, number, at)
+    return _numbered(model, slot_after_damage(seen, look.fault, of_previous, at), bucket)
 
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
@@ -168,9 +167,19 @@ def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
     pin = pin_of(model.name, version, bucket)
     reason = why_rejected(model, slot, version, platform, pin)
     if reason:
-        return slot_after_reject(slot, version, reason, at)
+        return _numbered(model.name, slot_after_reject(slot, version, reason, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))
-    return slot_after_start(slot, model.rollout, version, pin, earlier, at)
+    started = slot_after_start(slot, model.rollout, version, pin, earlier, at)
+    return _numbered(model.name, started, bucket)
+
+
+def _numbered(model: str, slot: Slot, bucket: Bucket) -> Slot:
+    """The slot, whose last decision has a number that no record of its version has: the version may have been
+    tried before, or a stray may lie there."""
+    made = slot.transition
+    assert made is not None
+    number = next_number(model, made.version, bucket)
+    return replace(slot, transition=replace(made, number=number))
 
 
 def _take_step(

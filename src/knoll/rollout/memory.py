@@ -1,10 +1,20 @@
 """The slot of a Model that was deleted and created again, from the records of its rollouts: they outlive the
-Model."""
+Model.
 
+Only a version that a run has made can have been promoted, with the manifest that the run has published. Other
+steps are strays.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields, replace
+from itertools import groupby
 
+from knoll.errors import Rejected
 from knoll.ports import Bucket
-from knoll.records.rollout import list_steps
+from knoll.records.claim import find_claim, list_claims
+from knoll.records.outcome import Outcome, find_outcome
+from knoll.records.rollout import RolloutStep, list_steps
 from knoll.rollout.slot import Slot, Transition
 
 __all__ = ["slot_from_records"]
@@ -13,7 +23,7 @@ __all__ = ["slot_from_records"]
 def slot_from_records(model: str, bucket: Bucket) -> Slot:
     """Which version served last, and which must not return. An empty slot if there was never a rollout."""
     slot = Slot()
-    for step in sorted(list_steps(model, bucket), key=lambda one: (one.at, one.number)):
+    for step in sorted(_believed(model, bucket), key=lambda one: (one.at, one.number)):
         made = Transition(**{field.name: getattr(step, field.name) for field in fields(Transition)})
         slot = _after(slot, made)
         if step.manifest_sha256:
@@ -26,9 +36,32 @@ def _after(slot: Slot, made: Transition) -> Slot:
     match made.action:
         case "Promote":
             return replace(after, champion=made.version, previous=slot.champion, percent=100)
-        case "Fallback":
+        case "Fallback" if made.version == slot.champion:
             quarantine = {**slot.quarantine, made.version: made.reason}
             return replace(after, champion=slot.previous, previous="", percent=100, quarantine=quarantine)
         case "Rollback" | "Reject":
             return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
     return after
+
+
+def _believed(model: str, bucket: Bucket) -> Iterator[RolloutStep]:
+    """The steps that can have happened."""
+    claims = {*list_claims(model, bucket)}
+    for version, steps in groupby(list_steps(model, bucket), lambda one: one.version):
+        if version not in claims:
+            continue
+        made = _outcome_of(model, version, bucket)
+        pins = ("", made.manifest_sha256) if made and made.manifest_sha256 else ()
+        for step in steps:
+            if (made or step.action != "Promote") and (not pins or step.manifest_sha256 in pins):
+                yield step
+
+
+def _outcome_of(model: str, version: str, bucket: Bucket) -> Outcome | None:
+    """The outcome of the run that has claimed the version, if it has ended with it."""
+    with suppress(Rejected):
+        claim = find_claim(model, version, bucket)
+        outcome = find_outcome(claim.run, bucket) if claim else None
+        if outcome and (outcome.state, outcome.version) == ("succeeded", version):
+            return outcome
+    return None

@@ -33,11 +33,9 @@ def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
     return replace(refused, candidate="", quarantine={**slot.quarantine, version: reason})
 
 
-def slot_after_damage(slot: Slot, fault: str, of_previous: str, number: int, at: str) -> Slot:
+def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
     """The slot when the champion is not as pinned any more; `of_previous` is what is wrong with the version
     before it. That one serves again, if it may. The damaged champion never returns by itself.
-
-    `number` is that of the next record of the champion.
     """
     champion, previous = slot.champion, slot.previous
     refused = slot.quarantine.get(previous, "") or of_previous
@@ -51,8 +49,7 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, number: int, at:
         held = slot.moved("Damage", at, damage, candidate=champion)
         quarantine = {**slot.quarantine, **({previous: refused} if previous else {})}
         after = replace(held, candidate=slot.candidate, damage=damage, quarantine=quarantine)
-    assert after.transition is not None
-    return replace(after, transition=replace(after.transition, number=number))
+    return after
 
 
 def slot_after(slot: Slot, step: Step, at: str) -> Slot:

@@ -1,8 +1,8 @@
 """Publishing a version: first its number, then its files, and the manifest last.
 
-A claim gives a number to one run only, and a run that starts again finds its own number. No file is ever
-overwritten. If an earlier attempt left other bytes under the number, the run takes a new number. The old one
-has no manifest, so it never becomes a version.
+A claim gives a number to one run only, and a run that starts again finds its own number. A claim that cannot
+be read takes its own number. No file is ever overwritten. If an earlier attempt left other bytes under the
+number, the run takes a new number. The old one has no manifest, so it never becomes a version.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import chain, count
 
 from knoll.errors import Rejected
-from knoll.names import version_name, version_number
+from knoll.names import version_name
 from knoll.ports import Bucket
 from knoll.records.claim import Claim, find_claim, list_claims, write_claim
 from knoll.records.manifest import Manifest, Sealed, find_sealed, write_file, write_manifest
@@ -32,25 +32,19 @@ def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Sealed:
         published = find_sealed(model, version, bucket)
         if published is not None:
             return published
-    for version in chain(mine, _claim_numbers(run, model, _highest(claims), bucket)):
+    for version in chain(mine, _claim_numbers(run, model, 1 + len(claims), bucket)):
         files, manifest = draft(version)
         if all(write_file(model, version, name, body, bucket) for name, body in files.items()):
             return write_manifest(manifest, bucket)
     raise AssertionError("there is always another number")
 
 
-def _claim_numbers(run: str, model: str, highest: int, bucket: Bucket) -> Iterator[str]:
-    """Claim the numbers above the highest, each when it is asked for."""
-    for number in count(1 + highest):
+def _claim_numbers(run: str, model: str, first: int, bucket: Bucket) -> Iterator[str]:
+    """Claim numbers from the first that is free, each when it is asked for."""
+    for number in count(first):
         version = version_name(number)
         if write_claim(model, version, Claim(run), bucket) or _claimant(model, version, bucket) == run:
             yield version
-
-
-def _highest(claims: Mapping[str, str]) -> int:
-    """The highest number that a run has claimed. A claim that cannot be read is a stray: it takes its own
-    number, and no lower one."""
-    return max((version_number(version) for version, claimant in claims.items() if claimant), default=0)
 
 
 def _claimant(model: str, version: str, bucket: Bucket) -> str:
