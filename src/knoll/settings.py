@@ -13,10 +13,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
 
-__all__ = ["STORE_SECRET", "STORE_VARIABLES", "Settings", "read_settings", "store_variables"]
+__all__ = [
+    "SIGNING_SECRET",
+    "SIGN_FILE",
+    "STORE_SECRET",
+    "STORE_VARIABLES",
+    "VERIFY_FILE",
+    "Settings",
+    "read_settings",
+    "store_variables",
+]
 
 STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
-# variables in that Secret, as S3 clients read them, by the fields of Settings
+SIGNING_SECRET = "knoll-signing"  # the Secret with the two halves of the key that signs versions
+SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # its entries
+# variables in the Secret of the store, as S3 clients read them, by the fields of Settings
 STORE_VARIABLES = {
     "AWS_ENDPOINT_URL": "s3_endpoint",
     "AWS_ACCESS_KEY_ID": "s3_access_key",
@@ -104,6 +115,16 @@ class Settings(BaseSettings):
         default="",
         description="laptop: token that its broker, functions and predictors ask for; `knoll up` makes one, "
         "`knoll env` prints it",
+    )
+    sign_key: str = Field(
+        default="",
+        description="private key in PEM with which a trainer signs the versions that it makes; no other "
+        "process has it",
+    )
+    verify_key: str = Field(
+        default="",
+        description="public keys in PEM, one after the other: only a version that one of them has signed is "
+        "rolled out. If empty, signatures are not looked at. `knoll up` and `make deploy` set it",
     )
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(

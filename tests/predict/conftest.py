@@ -1,6 +1,7 @@
 """Tiny versions, made without torch, and predictors that serve them as processes of their own."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -174,7 +175,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a predictor on files; all are stopped in the end."""
     running: list[Predictor] = []
 
-    def start_one(model: str, files: Mapping[str, bytes], sink: str = "http://127.0.0.1:1") -> Predictor:
+    def start_one(
+        model: str, files: Mapping[str, bytes], sink: str = "http://127.0.0.1:1", key: str = ""
+    ) -> Predictor:
         root = tmp_path_factory.mktemp("bucket")
         folder = root / "models" / model / "v000001"
         for name, body in files.items():
@@ -189,6 +192,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**os.environ, "KNOLL_VERIFY_KEY": key},
         )
         running.append(Predictor(f"http://127.0.0.1:{port}", process))
         return running[-1]

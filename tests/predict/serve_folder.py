@@ -25,7 +25,8 @@ def main() -> None:
     platform = Platform(
         store, no_cluster, HttpEvents(sink), HttpPredictors(), SystemClock(), read_settings(sink=sink)
     )
-    serve(model, partial(fetch_version, store, uri, model), platform, int(port))
+    fetch = partial(fetch_version, store, uri, model, keys=platform.settings.verify_key)
+    serve(model, fetch, platform, int(port))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ import pytest
 
 from knoll.errors import InvalidVersion, NotFound
 from knoll.predict.loading import read_version
+from knoll.records.attestation import attest
 from knoll.records.manifest import entry_of
+from support.keys import signer_of
 
 Files = Callable[..., dict[str, bytes]]
 
@@ -102,6 +104,14 @@ def test_files_that_the_manifest_does_not_name_are_passed_over(folder: Path) -> 
     (folder / "notes/extra.json").write_bytes(b"{}")
     (folder / ".cache").write_bytes(b"")
     assert read_version(folder) == whole
+
+
+def test_a_folder_is_served_with_a_key_only_if_that_has_signed_it(folder: Path) -> None:
+    sha256 = entry_of((folder / "manifest.json").read_bytes()).sha256
+    with pytest.raises(InvalidVersion, match="it is not signed"):
+        read_version(folder, sha256, signer_of().public.pem)
+    (folder / "attestation.json").write_bytes(attest("shade", "v000001", sha256, signer_of()).encode())
+    assert read_version(folder, sha256, signer_of().public.pem).digest == sha256
 
 
 def test_a_folder_without_a_manifest_is_no_version(tmp_path: Path) -> None:

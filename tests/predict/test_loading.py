@@ -12,7 +12,9 @@ from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.predict.loading import fetch_version
 from knoll.predict.server import load
+from knoll.records.attestation import attest
 from knoll.records.manifest import entry_of
+from support.keys import signer_of
 
 URI = "s3://models/models/shade/v000001/"
 
@@ -189,3 +191,28 @@ def test_another_manifest_than_the_pinned_one_is_refused(files_of: Files, classi
     assert fetch_version(store_of(files), URI, "shade", pin).digest == pin
     with pytest.raises(InvalidVersion, match=r"shade v000001 is not what was trained.* is pinned"):
         fetch_version(store_of(files), URI, "shade", "0" * 64)
+
+
+def test_with_a_key_only_a_version_that_it_has_signed_is_served(files_of: Files, classifier: Any) -> None:
+    """Without one the signature is not looked at, and is no file too many."""
+    files = files_of(classifier)
+    sha256 = entry_of(files["manifest.json"]).sha256
+    signed, foreign, moved = (
+        {**files, "attestation.json": attest("shade", version, sha256, signer_of(number)).encode()}
+        for version, number in (("v000001", 0), ("v000001", 1), ("v000002", 0))
+    )
+    keys = signer_of(0).public.pem
+    assert fetch_version(store_of(signed), URI, "shade", sha256, keys).digest == sha256
+    assert fetch_version(store_of(foreign), URI, "shade", sha256).digest == sha256
+    for faulty in (files, foreign, moved):
+        with pytest.raises(InvalidVersion, match="shade v000001 may not be served: it"):
+            fetch_version(store_of(faulty), URI, "shade", sha256, keys)
+
+
+def test_a_predictor_that_lacks_a_signature_ends_with_the_code_of_a_bad_version(
+    start: Any, files_of: Files, classifier: Any
+) -> None:
+    refused = start("shade", files_of(classifier), key=signer_of().public.pem)
+    assert not refused.wait_ready("/v2/models/shade/ready")
+    assert refused.process.returncode == 65
+    assert "it is not signed" in refused.stop()

@@ -11,6 +11,7 @@ from typing import Any
 import knoll.records
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ports import Bucket
+from knoll.records.attestation import Attestation, load_attestation
 from knoll.records.checksums import checksums_uri, find_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
@@ -90,6 +91,7 @@ _MANIFEST = {
     "files": {"model.onnx": {"size": 1, "sha256": "0"}},
 }
 _MANIFEST_KEY = r"models/[^/]+/v\d+/manifest\.json|removing/[^/]+/v\d+\.json"
+_ATTESTATION = {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "cw=="}]}
 _OBJECT = {"uri": "s3://data/beans/0", "etag": "e", "size": 1}
 _TENSOR = {"name": "image", "datatype": "FP32", "shape": [-1, 1]}
 _PROGRESS = {
@@ -136,6 +138,13 @@ KINDS = (
         {"conditionalWrites": "atomic"},
     ),
     Kind("manifest", Manifest.__name__, _MANIFEST_KEY, load_manifest, _MANIFEST),
+    Kind(
+        "attestation",
+        Attestation.__name__,
+        r"models/[^/]+/v\d+/attestation\.json",
+        load_attestation,
+        _ATTESTATION,
+    ),
     Kind(
         "signature",
         Signature.__name__,

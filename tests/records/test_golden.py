@@ -147,6 +147,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
         assert getattr(slot, name) == rollout.get(name, ""), name
     assert slot.quarantine == status.get("quarantine", {})
     assert slot.pins == status.get("manifestSha256", {})
+    assert slot.signers == status.get("signedBy", {})
     made = rollout.get("transition")
     assert list(_lost(made, asdict(slot.transition) if slot.transition else None)) == []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from knoll.events import ROLLOUT_STARTED, TRAINING_SUCCEEDED
+from knoll.keys import Signer
 from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
@@ -25,8 +26,8 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def promote_second(world: World) -> None:
-    world.publish("v000002", 0.96)
+def promote_second(world: World, signer: Signer | None = None) -> None:
+    world.publish("v000002", 0.96, signer)
     world.tell(TRAINING_SUCCEEDED)
     for requests in (20, 40):
         world.observe("v000002", requests)

@@ -13,14 +13,17 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
+from knoll.keys import Signer
 from knoll.names import join, version_name, version_number
 from knoll.ports import Answer, Document, Platform, PredictRequest
+from knoll.records.attestation import attest
 from knoll.records.claim import Claim, write_claim
 from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, write_run
 from knoll.rollout import handler
+from knoll.settings import Settings
 
 __all__ = ["MODEL", "Replays", "World", "make_world", "promote_first", "with_policy"]
 
@@ -70,7 +73,7 @@ class World:
     sink: MemoryEvents
     broken: set[str] = field(default_factory=set)
 
-    def publish(self, version: str, accuracy: float) -> None:
+    def publish(self, version: str, accuracy: float, signer: Signer | None = None) -> None:
         """A version, and the outcome of its run, which is of the same name."""
         samples = json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode()
         files, metrics = {"samples.json": entry_of(samples)}, {"accuracy": accuracy}
@@ -82,6 +85,9 @@ class World:
         for number in range(1, 1 + version_number(version)):
             claimed = version_name(number)
             write_claim("digits", claimed, Claim(claimed), self.platform.bucket)
+        if signer:
+            made = attest("digits", version, entry_of(manifest.encode()).sha256, signer)
+            self.platform.store.put(join(folder, "attestation.json"), made.encode())
         write_run(Run(version, "digits", "image-classifier", "d", "s3://d", {}, "now"), self.platform.bucket)
         self.platform.store.put(
             manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
@@ -163,12 +169,13 @@ class World:
         return [f"{one['version'][-1]} {one['action']} {one['percent']}" for one in found]
 
 
-def make_world(folder: Path) -> World:
-    """A world with the Model, and nothing trained."""
+def make_world(folder: Path, verify_key: str = "") -> World:
+    """A world with the Model, and nothing trained. With a key, only what that has signed is rolled out."""
     time, sink = MemoryClock(), MemoryEvents()
     cluster = LocalCluster(folder / "knoll.db", "default", time)
     cluster.create(MODEL)
-    platform = memory_platform(time, cluster=cluster, events=sink, predictors=Replays())
+    settings = Settings(home=folder, verify_key=verify_key)
+    platform = memory_platform(time, settings, cluster=cluster, events=sink, predictors=Replays())
     return World(platform, time, sink)
 
 

@@ -8,11 +8,23 @@ from typing import BinaryIO
 import pytest
 
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import StoreUnavailable
+from knoll.errors import StoreUnavailable, Unavailable
 from knoll.ports import Bucket
-from knoll.records.claim import Claim, claim_uri
-from knoll.records.manifest import Manifest, entry_of, load_manifest, verify, version_uri
+from knoll.records.attestation import find_signature
+from knoll.records.claim import Claim, claim_uri, write_claim
+from knoll.records.manifest import (
+    Manifest,
+    Sealed,
+    entry_of,
+    load_manifest,
+    verify,
+    version_uri,
+    write_manifest,
+)
+from knoll.settings import Settings
 from knoll.trainer.publish import Draft, publish
+from knoll.trainer.signing import find_signer
+from support.keys import private_key, signer_of
 
 ROOT = "s3://models"
 OLD_RUN = f"digits-{'0' * 20}"
@@ -147,3 +159,73 @@ def test_no_stray_claim_makes_the_numbers_jump(claim: bytes) -> None:
         store.put(claim_uri(ROOT, "digits", name), claim)
     made = [publish("digits", run, draft_of(run), Bucket(store, ROOT)) for run in ("run-a", "run-b")]
     assert [one.manifest.version for one in made] == ["v000001", "v000002"]
+
+
+def signed_by(made: Sealed, number: int, bucket: Bucket) -> bool:
+    keys, one = signer_of(number).public.pem, made.manifest
+    return not find_signature(one.model, one.version, made.sha256, keys, bucket).fault
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_signed_version_survives_a_kill_after_any_write(writes: int) -> None:
+    """Claim, three files, signature, manifest. The signature is the same each time, as the manifest is."""
+    store = FailingStore()
+    bucket = Bucket(store, ROOT)
+    store.writes_left = writes
+    with pytest.raises(StoreUnavailable):
+        publish("digits", "run-a", draft_of("run-a"), bucket, signer_of())
+    assert not any("manifest.json" in files for files in versions(store).values())
+    store.writes_left = 100
+    made = publish("digits", "run-a", draft_of("run-a"), bucket, signer_of())
+    assert (made.manifest.version, list(versions(store))) == ("v000001", ["v000001"])
+    assert signed_by(made, 0, bucket)
+    assert not signed_by(made, 1, bucket)
+    assert publish("digits", "run-a", draft_of("run-a"), bucket, signer_of()) == made
+
+
+def test_another_manifest_than_the_signed_one_costs_the_number() -> None:
+    """The attempt that was killed between the two signed its own manifest, and never wrote it."""
+    store = FailingStore()
+    store.writes_left = 5
+    with pytest.raises(StoreUnavailable):
+        publish("digits", "run-a", draft_of("run-a"), Bucket(store, ROOT), signer_of())
+    store.writes_left = 100
+
+    def later(version: str) -> tuple[Mapping[str, bytes], Manifest]:
+        files, manifest = draft_of("run-a")(version)
+        return files, replace(manifest, created_at="later")
+
+    made = publish("digits", "run-a", later, Bucket(store, ROOT), signer_of())
+    assert (made.manifest.version, signed_by(made, 0, Bucket(store, ROOT))) == ("v000002", True)
+
+
+def test_a_run_does_not_take_a_version_for_its_own_that_its_key_has_not_signed() -> None:
+    """A stranger has written the claim of the run and a manifest, before the run ended."""
+    bucket = Bucket(MemoryStore(), ROOT)
+    write_claim("digits", "v000001", Claim("run-a"), bucket)
+    forged = write_manifest(draft_of("run-a", b"forged")("v000001")[1], bucket)
+    made = publish("digits", "run-a", draft_of("run-a"), bucket, signer_of())
+    assert (made.manifest.version, signed_by(made, 0, bucket)) == ("v000002", True)
+    assert not signed_by(forged, 0, bucket)
+
+
+@pytest.mark.parametrize(
+    ("sign", "verify", "words"),
+    [
+        ("", [0], "has no key to sign with"),
+        (private_key(1), [0, 2], "would not accept"),
+        ("rubbish", [0], "PEM"),
+    ],
+)
+def test_a_trainer_that_could_not_sign_does_not_begin(sign: str, verify: list[int], words: str) -> None:
+    keys = "".join(signer_of(number).public.pem for number in verify)
+    with pytest.raises(Unavailable, match=words):
+        find_signer(Settings(sign_key=sign, verify_key=keys))
+
+
+def test_a_trainer_signs_with_its_key_also_while_the_platform_accepts_two() -> None:
+    keys = "".join(signer_of(number).public.pem for number in (0, 1))
+    signer = find_signer(Settings(sign_key=private_key(1), verify_key=keys))
+    assert signer is not None
+    assert signer.public.id == signer_of(1).public.id
+    assert find_signer(Settings()) is None

@@ -7,17 +7,21 @@ fetched.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from knoll.errors import InvalidVersion
+from knoll.errors import InvalidVersion, NotFound
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
+from knoll.records.attestation import check_signature
 from knoll.records.manifest import (
+    ATTESTATION,
     GRAPH,
     MANIFEST,
+    SEALS,
     Manifest,
     check_pin,
     entry_of,
@@ -58,9 +62,10 @@ class Version:
     samples: Sequence[Sample] = field(repr=False)
 
 
-def fetch_version(store: Source, uri: str, model: str, pin: str = "") -> Version:
+def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str = "") -> Version:
     """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash. `pin` is the
-    sha256 that its manifest must have; "" if it was made before versions were pinned.
+    sha256 that its manifest must have; "" if it was made before versions were pinned. One of the public
+    `keys` must have signed it, unless there are none.
 
     Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest,
     StoreUnavailable.
@@ -80,10 +85,11 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "") -> Version
         )
     if manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
+    _check_signature(store, uri, manifest, body, keys)
     return _verified(manifest, body, _fetch_files(store, uri, manifest))
 
 
-def read_version(path: Path, pin: str = "") -> Version:
+def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
     """Read and verify a version in a local folder of any name. Raises as `fetch_version`.
 
     KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
@@ -92,8 +98,18 @@ def read_version(path: Path, pin: str = "") -> Version:
     body = folder.get(folder.uri + MANIFEST)
     manifest = load_manifest(body)
     check_pin(manifest.model, manifest.version, entry_of(body).sha256, pin)
+    _check_signature(folder, folder.uri, manifest, body, keys)
     left_out = {name: b"" for name, entry in manifest.files.items() if entry == _EMPTY}
     return _verified(manifest, body, {**left_out, **_fetch_files(folder, folder.uri, manifest)})
+
+
+def _check_signature(store: Source, uri: str, manifest: Manifest, body: bytes, keys: str) -> None:
+    if not keys:
+        return
+    seal = None
+    with suppress(NotFound):
+        seal = store.get(uri + ATTESTATION)
+    check_signature(manifest.model, manifest.version, entry_of(body).sha256, seal, keys)
 
 
 def _verified(manifest: Manifest, body: bytes, files: Mapping[str, bytes]) -> Version:
@@ -124,8 +140,7 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
         for name, entry in manifest.files.items()
         if name in found and found[name].size != entry.size
     ]
-    if MANIFEST in manifest.files:
-        faults.append("the manifest names itself")
+    faults += [f"the manifest names {name}" for name in SEALS if name in manifest.files]
     if faults:
         raise not_as_trained(manifest, faults)
 

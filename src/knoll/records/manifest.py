@@ -7,7 +7,8 @@
         samples.json        requests and their answers: warm-up before ready, replay during a canary
         README.md           model card
         *.png               pictures: confusion matrix, sample grids
-        manifest.json       written last: size and sha256 of every other file, and the version's origin
+        attestation.json    who has signed the manifest (see `knoll.records.attestation`)
+        manifest.json       written last: size and sha256 of every file above, and the version's origin
 
 A version is served only if every byte matches its manifest. Files that the manifest does not name are strays:
 nothing reads them.
@@ -27,8 +28,10 @@ from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
 __all__ = [
+    "ATTESTATION",
     "GRAPH",
     "MANIFEST",
+    "SEALS",
     "WEIGHTS",
     "FileEntry",
     "Manifest",
@@ -54,6 +57,8 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+ATTESTATION = "attestation.json"
+SEALS = (MANIFEST, ATTESTATION)  # files of a version that its manifest does not name
 GRAPH = "model.onnx"
 WEIGHTS = "model.safetensors"
 
@@ -133,11 +138,11 @@ def missing_files(manifest: Manifest, names: Collection[str]) -> list[str]:
 
 def extra_files(manifest: Manifest, names: Iterable[str]) -> list[str]:
     """The names in the folder of a version that its manifest does not name: strays, which nothing reads."""
-    return sorted({*names} - {*manifest.files, MANIFEST})
+    return sorted({*names} - {*manifest.files, *SEALS})
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Compare files, by name and without manifest.json, with the manifest. Others are passed over.
+    """Compare files, by name and without SEALS, with the manifest. Others are passed over.
 
     Raises InvalidVersion that lists every difference.
     """

@@ -29,8 +29,8 @@ __all__ = [
 @dataclass(frozen=True)
 class RolloutStep(Record):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
-    on. `step` is the index of the policy's step. `rollout` is the version, too, and
-    `manifest_sha256` its pin."""
+    on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
+    and `signed_by` the id of the key that has signed it."""
 
     model: str
     rollout: str
@@ -44,6 +44,7 @@ class RolloutStep(Record):
     champion: str = ""
     evidence: Fields = field(default_factory=dict)
     manifest_sha256: str = ""
+    signed_by: str = ""
 
 
 _NAME = re.compile(r"([0-9]{6,9})\.json")

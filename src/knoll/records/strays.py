@@ -12,12 +12,13 @@ from typing import Any
 from knoll.errors import NewerSchema, NotFound, Rejected, Unavailable
 from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run
 from knoll.ports import Bucket, ObjectInfo
+from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import load_report
-from knoll.records.manifest import MANIFEST, load_manifest
+from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
 from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
@@ -91,6 +92,7 @@ _PLACES = (
     _place(r"superseded/<run>\.json"),
     _place(r"claims/<model>/<version>", load_claim),
     _place(rf"models/<model>/<version>/{re.escape(MANIFEST)}", load_manifest, "model", "version"),
+    _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
     _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version"),
     _place(r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json", load_step, says=_says_step),

@@ -17,13 +17,14 @@ from knoll.events.http import event_from_http
 from knoll.kube.labels import MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Bucket, Document, Platform
+from knoll.records.attestation import find_signature, key_of
 from knoll.records.evidence import find_reports
 from knoll.records.rollout import next_number
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.decide import Hold, Replay, next_step
 from knoll.rollout.evidence import count, total
 from knoll.rollout.inference_service import Observed, desired
-from knoll.rollout.integrity import look_at, pin_of, with_pins
+from knoll.rollout.integrity import Look, look_at, pin_of, with_pins
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, slot_after_damage, slot_after_reject, slot_after_start
 from knoll.rollout.replay import REPLAY_TIME, replay_part
@@ -136,16 +137,23 @@ def _slot_checked(model: str, slot: Slot, platform: Platform) -> Slot:
     slot = with_pins(model, slot, bucket)
     if not slot.champion:
         return slot
-    look = look_at(model, slot.champion, slot.pins.get(slot.champion, ""), bucket, slot.listing)
+    look = _look(model, slot.champion, slot, platform, slot.listing)
     if slot.damage and (look.fault or look.listing == slot.listing):
         return slot
     if not look.fault:
         return replace(slot, damage="", listing=look.listing)
     of_previous = ""
     if slot.previous and slot.previous not in slot.quarantine:
-        of_previous = look_at(model, slot.previous, slot.pins.get(slot.previous, ""), bucket).fault
+        of_previous = _look(model, slot.previous, slot, platform).fault
     seen = replace(slot, listing=look.listing or "none")
     return _numbered(model, slot_after_damage(seen, look.fault, of_previous, at), bucket)
+
+
+def _look(model: str, version: str, slot: Slot, platform: Platform, listing: str | None = None) -> Look:
+    """A look at a version that serves or served. If the key that had signed it counts no more, its pin alone
+    does."""
+    pin, key = slot.pins.get(version, ""), key_of(platform.settings.verify_key, slot.signers.get(version, ""))
+    return look_at(model, version, pin, platform.bucket, listing, key)
 
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
@@ -166,10 +174,11 @@ def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
         return slot
     pin = pin_of(model.name, version, bucket)
     reason = why_rejected(model, slot, version, platform, pin)
-    if reason:
-        return _numbered(model.name, slot_after_reject(slot, version, reason, at), bucket)
+    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    if reason or signed.fault:
+        return _numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))
-    started = slot_after_start(slot, model.rollout, version, pin, earlier, at)
+    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, at)
     return _numbered(model.name, started, bucket)
 
 

@@ -16,6 +16,7 @@ from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, label_of, part_lab
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
 from knoll.ports import Document
+from knoll.records.attestation import key_of
 from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings
@@ -45,16 +46,17 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
     traffic while the champion's new revision starts. Without the percentage that revision is then promoted.
     After a bake KServe has no other revision to route to: the candidate serves until the champion's is ready.
     """
-    pin = slot.pins.get(slot.candidate, "")
-    if slot.phase in ("Deploying", "Canary"):
-        percent = slot.percent if slot.champion else None
-        return inference_service(model, slot.candidate, percent, settings, pin=pin)
-    if slot.phase == "Baking":
-        return inference_service(model, slot.candidate, None, settings, pin=pin)
+
+    def serving(version: str, percent: int | None, attempt: int = 0) -> Document:
+        pin, key = slot.pins.get(version, ""), key_of(settings.verify_key, slot.signers.get(version, ""))
+        return inference_service(model, version, percent, settings, attempt, pin, key)
+
+    if slot.phase in ("Deploying", "Canary", "Baking"):
+        is_shared = slot.champion and slot.phase != "Baking"
+        return serving(slot.candidate, slot.percent if is_shared else None)
     if not slot.champion:
         return None
-    percent, pin = 0 if slot.phase == "RollingBack" else None, slot.pins.get(slot.champion, "")
-    return inference_service(model, slot.champion, percent, settings, slot.attempt, pin)
+    return serving(slot.champion, 0 if slot.phase == "RollingBack" else None, slot.attempt)
 
 
 def inference_service(
@@ -64,9 +66,10 @@ def inference_service(
     settings: Settings,
     attempt: int = 0,
     pin: str = "",
+    key: str = "",
 ) -> Document:
     """The document that serves a version, with `canary_percent` of the traffic. Another `attempt` makes
-    another Revision. `pin` is the sha256 of the only manifest that its predictor may serve."""
+    another Revision. Its predictor serves only the manifest with the sha256 `pin`, signed by `key`."""
     predictor: dict[str, Any] = {
         "labels": {VERSION_LABEL: version},
         "annotations": {PROGRESS_DEADLINE: f"{math.ceil(model.rollout.progress_deadline)}s"},
@@ -75,7 +78,7 @@ def inference_service(
         "containerConcurrency": model.serving.concurrency,
         "serviceAccountName": "knoll-predictor",
         "automountServiceAccountToken": False,
-        "containers": [_container(model, version, pin, settings)],
+        "containers": [_container(model, version, pin, key, settings)],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
     }
     if settings.predictor_node_selector:
@@ -97,8 +100,10 @@ def inference_service(
     }
 
 
-def _container(model: Model, version: str, pin: str, settings: Settings) -> Mapping[str, Any]:
+def _container(model: Model, version: str, pin: str, key: str, settings: Settings) -> Mapping[str, Any]:
     resources = {name: str(amount) for name, amount in {**_RESOURCES, **model.serving.resources}.items()}
+    given = (("K_SINK", settings.sink), ("KNOLL_VERIFY_KEY", key))
+    variables = [{"name": name, "value": value} for name, value in given if value]
     return {
         "name": _CONTAINER,
         "image": settings.predictor_image,
@@ -109,7 +114,7 @@ def _container(model: Model, version: str, pin: str, settings: Settings) -> Mapp
             "--version-uri",
             version_uri(settings.model_root, model.name, version),
         ],
-        **({"env": [{"name": "K_SINK", "value": settings.sink}]} if settings.sink else {}),
+        **({"env": variables} if variables else {}),
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},
@@ -126,10 +131,8 @@ def asked(service: Document | None) -> tuple[str | None, int | None, str | None]
     """What a phase of the rollout waits for: version, percent on trial and attempt. Policies of a cluster may
     change anything else."""
     predictor = (service or {}).get("spec", {}).get("predictor", {})
-    version, attempt = (
-        (predictor.get("labels") or {}).get(VERSION_LABEL),
-        (predictor.get("annotations") or {}).get(ATTEMPT),
-    )
+    version = (predictor.get("labels") or {}).get(VERSION_LABEL)
+    attempt = (predictor.get("annotations") or {}).get(ATTEMPT)
     return version, predictor.get("canaryTrafficPercent"), attempt
 
 
@@ -222,9 +225,8 @@ def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
     if found is None:
         return "", ""
     reason, text = found[0], ": ".join(filter(None, found)).strip()
-    is_final = reason == "ProgressDeadlineExceeded" or (
-        reason.startswith("ExitCode") and reason not in _MAY_PASS
-    )
+    has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
+    is_final = has_crashed or reason == "ProgressDeadlineExceeded"
     return (text, text) if is_final else ("", text)
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Bucket, ObjectInfo
+from knoll.records.attestation import check_signature
 from knoll.records.manifest import (
-    MANIFEST,
+    ATTESTATION,
+    SEALS,
     Manifest,
     check_pin,
     entry_of,
@@ -37,8 +39,11 @@ class Look:
     listing: str = ""
 
 
-def look_at(model: str, version: str, pin: str, bucket: Bucket, listing: str | None = None) -> Look:
-    """Compare a version with its pin; every byte, if it has another `listing`, or if that is None.
+def look_at(
+    model: str, version: str, pin: str, bucket: Bucket, listing: str | None = None, key: str = ""
+) -> Look:
+    """Compare a version with its pin; every byte, if it has another `listing`, or if that is None. If there
+    is a public `key`, it must have signed the version.
 
     "" is the listing of a version that its predictor has just verified: only names and sizes
     count. Raises StoreUnavailable.
@@ -50,13 +55,17 @@ def look_at(model: str, version: str, pin: str, bucket: Bucket, listing: str | N
         return Look(f"{model} {version} has no manifest.json")
     seen = ""
     try:
-        check_pin(model, version, entry_of(body).sha256, pin)
+        sha256 = entry_of(body).sha256
+        check_pin(model, version, sha256, pin)
         manifest = load_manifest(body)
         listed = {one.uri.removeprefix(place): one for one in bucket.store.list(place)}
-        found = {name: one for name, one in listed.items() if name in {*manifest.files, MANIFEST}}
+        found = {name: one for name, one in listed.items() if name in {*manifest.files, *SEALS}}
         seen = _digest(found)
         if listing == seen:
             return Look(listing=seen)
+        if key:
+            seal = bucket.store.get(place + ATTESTATION) if ATTESTATION in found else None
+            check_signature(model, version, sha256, seal, key)
         _verify(manifest, found, bucket, place, by_size=listing == "")
     except NewerSchema:  # pinned, and written by a knoll that knows it better
         return Look(listing=listing or "")

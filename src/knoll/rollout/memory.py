@@ -28,6 +28,8 @@ def slot_from_records(model: str, bucket: Bucket) -> Slot:
         slot = _after(slot, made)
         if step.manifest_sha256:
             slot = replace(slot, pins={**slot.pins, step.version: step.manifest_sha256})
+        if step.signed_by:
+            slot = replace(slot, signers={**slot.signers, step.version: step.signed_by})
     return slot
 
 

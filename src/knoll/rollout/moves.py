@@ -9,9 +9,11 @@ from knoll.rollout.slot import Evidence, Pair, Slot
 __all__ = ["slot_after", "slot_after_damage", "slot_after_reject", "slot_after_start"]
 
 
-def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, pin: str, earlier: Pair, at: str) -> Slot:
-    """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, and `earlier` what is
-    reported on it so far."""
+def slot_after_start(
+    slot: Slot, policy: RolloutSpec, version: str, pin: str, signer: str, earlier: Pair, at: str
+) -> Slot:
+    """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
+    the key that has signed it, and `earlier` what is reported on it so far."""
     percent = policy.steps[0] if slot.champion and policy.steps else 100
     cleared = replace(slot, evidence=Evidence(earlier=earlier))
     return cleared.moved(
@@ -24,6 +26,7 @@ def slot_after_start(slot: Slot, policy: RolloutSpec, version: str, pin: str, ea
         percent=percent,
         attempt=0,
         pins={**slot.pins, version: pin},
+        signers={**slot.signers, **({version: signer} if signer else {})},
     )
 
 

@@ -87,7 +87,8 @@ class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
     the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how often the
     champion's revision was asked for again. `quarantine` says why a version is not tried again. `pins` has
-    the sha256 of the manifest of each of the three versions. `damage` says what is wrong with the champion
+    the sha256 of the manifest of each of the three versions, and `signers` the id of the key that had signed
+    each of them when its trial began. `damage` says what is wrong with the champion
     while no other version can take its place. `listing` stands for its files when
     their bytes were last compared."""
 
@@ -103,6 +104,7 @@ class Slot:
     evidence: Evidence = Evidence()
     quarantine: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    signers: Mapping[str, str] = field(default_factory=dict)
     damage: str = ""
     listing: str = ""
     transition: Transition | None = None
@@ -142,6 +144,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         evidence=_read_evidence(rollout.get("evidence") or {}),
         quarantine=dict(status.get("quarantine") or {}),
         pins=dict(status.get("manifestSha256") or {}),
+        signers=dict(status.get("signedBy") or {}),
         damage=status.get("damage") or "",
         listing=status.get("listing") or "",
         transition=_read_transition(rollout.get("transition")),
@@ -177,15 +180,18 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "candidate": slot.candidate,
         "phase": slot.phase,
         "quarantine": dict(slot.quarantine),
-        "manifestSha256": {name: pin for name, pin in slot.pins.items() if name in _roles(slot)},
+        "manifestSha256": _of_roles(slot, slot.pins),
+        "signedBy": _of_roles(slot, slot.signers),
         "damage": slot.damage,
         "listing": slot.listing,
         "rollout": {**before, **rollout},
     }
 
 
-def _roles(slot: Slot) -> tuple[str, str, str]:
-    return slot.champion, slot.previous, slot.candidate
+def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:
+    """The facts about the three versions that have a role."""
+    roles = slot.champion, slot.previous, slot.candidate
+    return {name: fact for name, fact in facts.items() if name in roles}
 
 
 def _read_evidence(found: Mapping[str, Any]) -> Evidence:

@@ -58,9 +58,14 @@ def record_step(model: str, slot: Slot, platform: Platform) -> None:
     made = slot.transition
     if made is None or not made.version or made.action not in _EVENTS:
         return
-    pin = slot.pins.get(made.version, "")
     step = RolloutStep(
-        model, made.version, **vars(made), step=slot.step, champion=slot.champion, manifest_sha256=pin
+        model,
+        made.version,
+        **vars(made),
+        step=slot.step,
+        champion=slot.champion,
+        manifest_sha256=slot.pins.get(made.version, ""),
+        signed_by=slot.signers.get(made.version, ""),
     )
     if write_step(step, platform.bucket):
         platform.events.publish(

@@ -1,8 +1,9 @@
-"""Publishing a version: first its number, then its files, and the manifest last.
+"""Publishing a version: first its number, then its files, its signature, and the manifest last.
 
 A claim gives a number to one run only, and a run that starts again finds its own number. A claim that cannot
 be read takes its own number. No file is ever overwritten. If an earlier attempt left other bytes under the
-number, the run takes a new number. The old one has no manifest, so it never becomes a version.
+number, the run takes a new number. The old one has no manifest, so it never becomes a version. The same holds
+for a version that this trainer's key has not signed: whoever wrote it, it is not the run's.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +11,20 @@ from contextlib import suppress
 from itertools import chain, count
 
 from knoll.errors import Rejected
+from knoll.keys import Signer
 from knoll.names import version_name
 from knoll.ports import Bucket
+from knoll.records.attestation import attest, find_signature
 from knoll.records.claim import Claim, find_claim, list_claims, write_claim
-from knoll.records.manifest import Manifest, Sealed, find_sealed, write_file, write_manifest
+from knoll.records.manifest import (
+    ATTESTATION,
+    Manifest,
+    Sealed,
+    entry_of,
+    find_sealed,
+    write_file,
+    write_manifest,
+)
 
 __all__ = ["Draft", "publish"]
 
@@ -21,22 +32,35 @@ __all__ = ["Draft", "publish"]
 Draft = Callable[[str], tuple[Mapping[str, bytes], Manifest]]
 
 
-def publish(model: str, run: str, draft: Draft, bucket: Bucket) -> Sealed:
+def publish(model: str, run: str, draft: Draft, bucket: Bucket, signer: Signer | None = None) -> Sealed:
     """Write the run's version, unless the run has one; returns its manifest with its sha256.
 
     Raises StoreUnavailable if the store does not answer; the next call continues where this one stopped.
     """
     claims = {version: _claimant(model, version, bucket) for version in list_claims(model, bucket)}
-    mine = [version for version, claimant in claims.items() if claimant == run]
-    for version in mine:
+    free: list[str] = []
+    for version in (version for version, claimant in claims.items() if claimant == run):
         published = find_sealed(model, version, bucket)
-        if published is not None:
+        if published is None:
+            free.append(version)
+        elif signer is None or _has_signed(signer, published, bucket):
             return published
-    for version in chain(mine, _claim_numbers(run, model, 1 + len(claims), bucket)):
+    for version in chain(free, _claim_numbers(run, model, 1 + len(claims), bucket)):
         files, manifest = draft(version)
-        if all(write_file(model, version, name, body, bucket) for name, body in files.items()):
+        seals = {ATTESTATION: _attestation(manifest, signer)} if signer else {}
+        if all(write_file(model, version, name, body, bucket) for name, body in {**files, **seals}.items()):
             return write_manifest(manifest, bucket)
     raise AssertionError("there is always another number")
+
+
+def _attestation(manifest: Manifest, signer: Signer) -> bytes:
+    sha256 = entry_of(manifest.encode()).sha256
+    return attest(manifest.model, manifest.version, sha256, signer).encode()
+
+
+def _has_signed(signer: Signer, published: Sealed, bucket: Bucket) -> bool:
+    made = published.manifest
+    return not find_signature(made.model, made.version, published.sha256, signer.public.pem, bucket).fault
 
 
 def _claim_numbers(run: str, model: str, first: int, bucket: Bucket) -> Iterator[str]:

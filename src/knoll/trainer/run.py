@@ -29,6 +29,7 @@ from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import News, Quiet, Reporter, publish_event, say
+from knoll.trainer.signing import find_signer
 from knoll.trainer.version_files import Work, draft_version
 
 __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
@@ -108,7 +109,7 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
     work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))
-    made = publish(run.model, run.id, draft, platform.bucket)
+    made = publish(run.model, run.id, draft, platform.bucket, find_signer(platform.settings))
     reporter.report(News("published", 100, 0, metrics))
     say(f"published {made.manifest.model} {made.manifest.version}")
     return made

@@ -27,11 +27,11 @@ def main() -> None:
     given = parser.parse_args()
     settings = read_settings()
     platform = service_platform(settings)
+    pin, keys = given.manifest_sha256, settings.verify_key
     if given.model_dir:
-        fetch = partial(read_version, given.model_dir, given.manifest_sha256)
+        fetch = partial(read_version, given.model_dir, pin, keys)
     else:
-        pin = given.manifest_sha256
-        fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin)
+        fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin, keys)
     serve(given.model, fetch, platform, settings.listen_port)
 
 

@@ -17,17 +17,19 @@ from knoll.records.run import Run, read_run
 from knoll.settings import Settings, read_settings
 from knoll.trainer.launch import launch
 from knoll.trainer.report import say
+from knoll.trainer.signing import find_signer
 from knoll.wiring.platform import function_platform, service_platform
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Train the run that the argument names, or the event of a JobSink, and exit with a code of `exits`."""
+    """Train the run that the argument names, or the event of a JobSink, and exit with a code of `exits`. A
+    trainer that could not sign what it makes does not begin."""
     try:
         code = _carry_out(sys.argv[1:], read_settings())
     except Unavailable as error:
-        say(f"not available: {error}")
+        say(f"not available: {error}" + (f" ({error.fix})" if error.fix else ""))
         code = UNAVAILABLE
     except Rejected as error:
         say(f"rejected: {error}")
@@ -36,6 +38,7 @@ def main() -> None:
 
 
 def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
+    find_signer(settings)
     sink = settings.event_path  # a JobSink sets no settings: they come from its namespace
     platform = function_platform(settings) if sink else service_platform(settings)
     if len(arguments) == 1:
