@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from knoll.cli.interrupts import leaving
 from knoll.cli.options import HomeOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, laptop_settings_of
@@ -48,7 +49,10 @@ def demo(
     started = time.monotonic()
     with _home(home, keep=keep) as folder, tempfile.TemporaryDirectory(prefix="knoll-demo-data-") as data:
         settings = read_settings(home=folder, port=0)
-        with _logs_on_failure(settings):
+        left = (
+            f"The demo and its platform have stopped. What they made lies in {folder}; delete it if you like."
+        )
+        with leaving(left), _logs_on_failure(settings):
             tell(settings, platform_child, _example(), Path(data), started)
 
 
@@ -72,6 +76,8 @@ def _home(given: Path | None, *, keep: bool) -> Iterator[Path]:
 def _logs_on_failure(settings: "Settings") -> Iterator[None]:
     try:
         yield
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         errors_out().print(
             f"The demo did not end well. Logs: {settings.home / 'logs'} (up.log, jobs/, predictors/, "

@@ -1,11 +1,13 @@
 """`knoll runs logs`: what the trainer of a run wrote."""
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from knoll.cli.completion import complete_runs
+from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import multiline
 from knoll.cli.session import platform_of, print_json
@@ -53,9 +55,15 @@ def logs(
             fix="knoll runs shows how far it is; knoll runs logs RUN -f waits for it",
         )
     texts = found.follow(lambda: read_run(platform, id).is_over) if follow else (text for _, text in read)
-    for text in texts:
-        sys.stdout.write(multiline(text))
-        sys.stdout.flush()
+    _print_texts(id, texts)
+
+
+def _print_texts(run: str, texts: Iterable[str]) -> None:
+    left = f"Run {run} goes on: knoll runs logs {run} -f follows it again, knoll runs shows how far it is."
+    with leaving(left):
+        for text in texts:
+            sys.stdout.write(multiline(text))
+            sys.stdout.flush()
 
 
 def _logs_of(platform: "Platform", id: str) -> "Logs":

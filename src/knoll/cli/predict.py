@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knoll.cli.arguments import ModelArgument
+from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
@@ -73,7 +74,8 @@ def ask(
     if not base:
         raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
     body = json.dumps(request).encode()
-    answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
+    with leaving(f"{model} had not answered yet. The request is given up; it changes nothing."):
+        answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
     if answer.status != 200:
         reason = answer.body[:500].decode(errors="replace")
         what = f"HTTP {answer.status}" if answer.status else "no answer"

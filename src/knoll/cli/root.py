@@ -64,6 +64,8 @@ class _Root(TyperGroup):
             report(told, program_of(ctx), as_json=output_of(ctx) is Output.json)
             raise typer.Exit(exit_code(told)) from error
         except KeyboardInterrupt as error:
+            words = f"Interrupted. {error}".strip()
+            echo(spoken(program_of(ctx), words), err=True)
             raise typer.Exit(INTERRUPTED) from error
 
 

@@ -72,19 +72,19 @@ def _carry_out(platform: Platform, model: Model, plan: Plan) -> int:
     ensure_bucket = getattr(platform.store, "ensure_bucket", None)
     if ensure_bucket is not None:
         ensure_bucket(split_uri(model.dataset.uri)[0])
-    if plan.marker and not has_manifest:
-        platform.store.delete(plan.marker)
     sent = Sent()
     try:
+        if plan.marker and not has_manifest:
+            platform.store.delete(plan.marker)
         with _progress(plan.total) as advance:
             _send_all(platform, plan, advance, sent)
+        for uri in plan.stale:
+            platform.store.delete(uri)
+        if plan.marker:
+            platform.store.put(plan.marker, manifest_of(model, plan, stay) if has_manifest else b"")
     except BaseException:
         errors_out().print(what_is_left(model, plan, sent))
         raise
-    for uri in plan.stale:
-        platform.store.delete(uri)
-    if plan.marker:
-        platform.store.put(plan.marker, manifest_of(model, plan, stay) if has_manifest else b"")
     return sent.unchanged
 
 
@@ -157,6 +157,9 @@ class _Counted(io.FileIO):
 
 @contextmanager
 def _progress(total: int) -> Iterator[_Advance]:
+    if not total:  # empty files only: no bar could move
+        yield lambda _: None
+        return
     if not sys.stderr.isatty():
         yield tenths(total)
         return
@@ -180,7 +183,7 @@ def tenths(total: int) -> _Advance:
     def advance(count: int) -> None:
         with turn:
             state["sent"] += count
-            reached = 10 * state["sent"] // total if total else 10
+            reached = 10 * state["sent"] // total
             if reached > state["tenths"]:
                 state["tenths"] = reached
                 errors_out().print(f"Uploaded {10 * min(reached, 10)} % of {size(total)}")

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from knoll.cli.failures import TimedOut
+from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output
 from knoll.cli.output import echo
 from knoll.cli.session import print_json, stdout
@@ -60,10 +61,11 @@ def watch(
                 )
             time.sleep(every)
 
-    if output is Output.table and sys.stdout.isatty():
-        with Live(console=stdout(), refresh_per_second=4) as live:
-            return follow(lambda frame: live.update(frame.picture))
-    return follow(_document_printer() if output is Output.json else _line_printer())
+    with leaving(f"This command waited for {waiting_for}. That goes on without it."):
+        if output is Output.table and sys.stdout.isatty():
+            with Live(console=stdout(), refresh_per_second=4) as live:
+                return follow(lambda frame: live.update(frame.picture))
+        return follow(_document_printer() if output is Output.json else _line_printer())
 
 
 def _line_printer() -> Callable[[Frame], None]:
