@@ -1,28 +1,15 @@
-"""Tables of what pydantic knows of a model's fields: type, range, default and meaning."""
+"""Tables of what `knoll.models.fields` knows of a model's fields."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from knoll.models.units import as_duration
+from knoll.models.fields import FieldFacts, fields_of
 
 __all__ = ["bounds", "fields_table", "table"]
 
-_RANGES = {
-    "minimum": "≥ {}",
-    "gt": "> {}",
-    "exclusiveMinimum": "> {}",
-    "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-}
-_TYPES = {
-    "integer": "whole number",
-    "string": "text",
-    "boolean": "true or false",
-    "object": "map",
-    "array": "list",
-}
+_NOTHING = "–"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -37,65 +24,27 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def fields_table(kind: type[BaseModel]) -> str:
-    schema = kind.model_json_schema()
+    """A row for each field of a declaration. No cell is empty."""
     rows = [
-        (
-            f"`{name}`",
-            _type(one),
-            _range(_part(one)),
-            "required" if name in schema.get("required", ()) else _default(one),
-            one.get("description", ""),
-        )
-        for name, one in schema["properties"].items()
+        (f"`{one.name}`", one.kind, one.unit or _NOTHING, _range(one), _default(one), one.meaning)
+        for one in fields_of(kind)
     ]
-    return table(("field", "type", "range", "default", "meaning"), rows)
-
-
-def _part(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without the null beside another type."""
-    return {**schema, **next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), {})}
-
-
-def _type(schema: Mapping[str, Any]) -> str:
-    part = _part(schema)
-    if "$ref" in part:
-        return "fields, see below"
-    if "unit" in part:
-        return str(part["unit"])
-    if "enum" in part:
-        return ", ".join(f"`{one}`" for one in part["enum"])
-    return _TYPES.get(part["type"], str(part["type"]))
-
-
-def _range(part: Mapping[str, Any]) -> str:
-    inner = part.get("items", {})
-    return ", ".join(
-        text.format(_number(source[key]))
-        for source in (part, inner)
-        for key, text in _RANGES.items()
-        if key in source
-    )
+    return table(("field", "type", "unit", "range", "default", "meaning"), rows)
 
 
 def bounds(kind: type[BaseModel], name: str) -> str:
-    """The range of one field, by its name in Python."""
-    schema = kind.model_json_schema(by_alias=False)["properties"][name]
-    return _range(_part(schema))
+    """The bounds of a field that is a number, by its name in Python."""
+    (field,) = (one for one in fields_of(kind, by_alias=False) if one.name == name)
+    return ", ".join(f"{sign} {number}" for sign, _, number in field.bounds)
 
 
-def _default(schema: Mapping[str, Any]) -> str:
-    default = schema.get("default")
-    if default is None:
-        return f"none: {schema['none']}" if "none" in schema else ""
-    if schema.get("unit") == "duration":
-        return f"`{as_duration(default)}`"
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return f"`{default}`"
+def _range(field: FieldFacts) -> str:
+    return ", ".join(f"`{one}`" for one in field.choices) or _code_uri(field.range) or _NOTHING
 
 
-def _number(value: float) -> str:
-    """The number as a reader likes it: a large power of two as such."""
-    if value > 1e9 and int(value).bit_count() == 1:
-        return f"2^{int(value).bit_length() - 1}"
-    return f"{value:g}"
+def _default(field: FieldFacts) -> str:
+    return f"`{field.default}`" if field.default else field.without or _NOTHING
+
+
+def _code_uri(text: str) -> str:
+    return re.sub(r"(s3://\S+)", r"`\1`", text)

@@ -170,7 +170,7 @@ def _described(field: Mapping[str, Any]) -> str:
 def _family(name: str) -> str:
     """The table of the fields of a family's config, and its metrics."""
     family = find_family(name)
-    metrics = ", ".join(f"`{one.name}`" for one in family.metrics)
+    metrics = ", ".join(f"`{one.name}` ({one.better} is better, {one.range})" for one in family.metrics)
     return f"{fields_table(family.config_type)}\n\nMetrics for the gate: {metrics}."
 
 

@@ -198,8 +198,31 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
             {"training": "{config: {epoch: 3}}"},
             "spec.training.config.epoch: there is no such field; did you mean",
         ),
-        ({"training": "{nodes: 0}"}, "spec.training.nodes: must be at least 1, not 0"),
-        ({"rollout": "{idle: hold on}"}, "must be one of replay, hold, not 'hold on'; did you mean hold?"),
+        (
+            {"training": "{nodes: 0}"},
+            "spec.training.nodes: must be at least 1 and at most 64, not 0 (default: 1)",
+        ),
+        (
+            {"training": "{config: {dropout: much}}"},
+            "must be a number such as 0.95, at least 0 and less than 1, not 'much' (default: 0.25)",
+        ),
+        (
+            {"training": "{config: {imageWidth: 4}}"},
+            "at least 8 and at most 1024, not 4 (default: that of most pictures, or less)",
+        ),
+        ({"training": "{deadline: soon}"}, "'soon' is not a duration such as 90s, 5m or 2h (default: 2h)"),
+        (
+            {"training": "{resources: {cpu: lots}}"},
+            "'lots' is not a quantity such as 2, 500m or 2Gi (default: 1 core",
+        ),
+        (
+            {"rollout": "{steps: [0]}"},
+            "spec.rollout.steps.0: must be at least 1 and at most 99, not 0 (default: [5,",
+        ),
+        (
+            {"rollout": "{idle: hold on}"},
+            "must be one of replay, hold, not 'hold on'; did you mean hold? (default: replay)",
+        ),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused_with_line_and_suggestion(

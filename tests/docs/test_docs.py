@@ -22,6 +22,7 @@ from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
 from knoll.laptop.broker.ticker import PING
 from knoll.models import parse_model
+from knoll.models.fields import fields_of
 from knoll.models.spec import (
     DatasetSpec,
     GateSpec,
@@ -42,6 +43,10 @@ LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlin
     "layers"
 ]
 TARGETS = dict(re.findall(r"^([a-z-]+):(?:.*?## (.*))?", (ROOT / "Makefile").read_text(), re.MULTILINE))
+DECLARED = [
+    *(ModelSpec, LandedSpec, DatasetSpec, TrainingSpec, GateSpec, ServingSpec, RolloutSpec),
+    *(find_family(name).config_type for name in FAMILIES),
+]
 DOCUMENTS = pytest.mark.parametrize("name", TEXTS)
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,13 +76,22 @@ def test_every_family_is_in_the_documents() -> None:
         expect_all(f"docs/families/{name}.md", [f"`{one}`" for one in named])
 
 
-def test_every_field_says_what_it_means() -> None:
-    """Settings, Models and the configs of families: tables are made of these descriptions."""
-    kinds: list[type[BaseModel]] = [Settings, ModelSpec, LandedSpec, DatasetSpec, TrainingSpec]
-    kinds += [GateSpec, ServingSpec, RolloutSpec, *(find_family(name).config_type for name in FAMILIES)]
-    for kind in kinds:
-        missing = [name for name, field in kind.model_fields.items() if not field.description]
-        assert not missing, f"{kind.__name__} does not say what these mean: {missing}"
+@pytest.mark.parametrize("kind", DECLARED, ids=lambda kind: kind.__name__)
+def test_every_field_has_unit_range_default_and_meaning(kind: type[BaseModel]) -> None:
+    """Those of a Model and of the config of each family: tables, faults and help are made of them."""
+    for field in fields_of(kind):
+        of_numbers = field.kind in ("number", "whole number", "list")
+        facts = {
+            "a unit, as Annotated[int, unit(...)]": field.unit or not of_numbers,
+            "a range": field.range,
+            "a default, or what happens without a value: unit(..., none=...)": field.default or field.without,
+            "a description": field.meaning,
+        }
+        assert [name for name, fact in facts.items() if not fact] == [], f"{kind.__name__}.{field.name} lacks"
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
 def test_every_field_of_the_status_is_in_the_page_of_the_model() -> None:

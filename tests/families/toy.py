@@ -4,14 +4,24 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 
 from knoll.errors import InvalidData
-from knoll.families.base import Batch, Examples, Family, FamilyConfig, Files, device_of, less, split_examples
+from knoll.families.base import (
+    Batch,
+    Examples,
+    Family,
+    FamilyConfig,
+    Files,
+    device_of,
+    less,
+    split_examples,
+    unit,
+)
 
 __all__ = ["ColumnMean"]
 
@@ -19,7 +29,9 @@ __all__ = ["ColumnMean"]
 class ColumnMeanConfig(FamilyConfig):
     """The fields of every family, `epochs` with another default, and `column`."""
 
-    epochs: int = Field(default=50, ge=1, description="How often the training goes through the data")
+    epochs: Annotated[int, unit("passes")] = Field(
+        default=50, ge=1, description="How often the training goes through the data"
+    )
     column: str = Field(description="Name of the CSV column")
 
 

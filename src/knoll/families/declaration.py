@@ -6,35 +6,41 @@ Nothing here needs torch. So a Model is checked in a moment, also where nothing 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from knoll.data_layout import Form
 from knoll.errors import InvalidModel
+from knoll.models.units import form, unit
 from knoll.models.wording import faults_of_fields
 
-__all__ = ["ConfigT", "Declaration", "FamilyConfig", "Form", "Metric", "less", "more"]
+__all__ = ["ConfigT", "Declaration", "FamilyConfig", "Form", "Metric", "form", "less", "more", "unit"]
 
 
 class FamilyConfig(BaseModel):
     """The fields that every family has. A family adds its own, and may change defaults.
 
-    A Model document has them in camel case. Unknown fields are faults. `make docs` shows each `description`.
+    A Model document has them in camel case. Unknown fields are faults. Documents and faults show the unit,
+    range, default and description of each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
-    epochs: int = Field(default=10, ge=1, description="How often the training goes through the data")
-    batch_size: int = Field(
+    epochs: Annotated[int, unit("passes")] = Field(
+        default=10, ge=1, description="How often the training goes through the data"
+    )
+    batch_size: Annotated[int, unit("examples")] = Field(
         default=64, ge=2, description="Examples of one step, shared by all processes that train together"
     )
-    seed: int = Field(
+    seed: Annotated[int, unit("none")] = Field(
         default=0, ge=0, lt=2**63, description="Seed of all random numbers: weights, order of the data, noise"
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Size of a step of the optimiser")
-    held_out: float = Field(
+    learning_rate: Annotated[float, unit("none")] = Field(
+        default=1e-3, gt=0, description="Size of a step of the optimiser"
+    )
+    held_out: Annotated[float, unit("share")] = Field(
         default=0.2, gt=0, lt=1, description="Share of the examples that is kept for scoring"
     )
 
@@ -50,6 +56,13 @@ class Metric:
     better: Literal["more", "less"]
     least: float = -math.inf
     most: float = math.inf
+
+    @property
+    def range(self) -> str:
+        """ "0..1" or "≥ 0"."""
+        if self.most < math.inf:
+            return f"{self.least:g}..{self.most:g}"
+        return f"≥ {self.least:g}" if self.least > -math.inf else "any number"
 
 
 def more(name: str, least: float = -math.inf, most: float = math.inf) -> Metric:

@@ -1,15 +1,13 @@
 """The fields of a Model, with their types, ranges, defaults and meanings; `make docs` makes tables."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from knoll.errors import Rejected
-from knoll.models.units import PositiveSeconds, Resources, Seconds
-from knoll.names import config_digest, split_uri
+from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
+from knoll.models.units import PositiveSeconds, Resources, Seconds, form, unit
+from knoll.names import config_digest
 from knoll.quantities import GPU
 
 __all__ = [
@@ -23,99 +21,32 @@ __all__ = [
     "TrainingSpec",
 ]
 
-_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
+_TRAINED_WITH = unit("cores, bytes, GPUs", none="1 core, 2Gi of memory")
+_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 256Mi of memory")
+_METRIC = unit("the metric's", none="no bound")
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-
-class LandedSpec(_Spec):
-    """When a dataset is complete."""
-
-    when: Literal["marker", "manifest", "quiet", "object"] = Field(
-        default="marker",
-        description="The rule that says when the data is complete; the rules are explained below",
-    )
-    marker: str = Field(
-        default="_SUCCESS",
-        description="Name of the marker object, right under the prefix. For the rule `marker`",
-    )
-    manifest: str = Field(
-        default="manifest.json",
-        description="Name of the list of objects, right under the prefix. For the rule `manifest`",
-    )
-    quiet: Seconds = Field(
-        default=30.0, description="The data is complete after this time without a write. For the rule `quiet`"
-    )
-    max_wait: Seconds = Field(
-        default=600.0,
-        description="The data is complete when the oldest of the changed objects is this old, even if others "
-        "still change; an overwritten object counts from its last write. For the rule `quiet`",
-    )
-    max_objects: int | None = Field(
-        default=None,
-        ge=1,
-        description="The data is complete when this many objects have changed. For the rule `quiet`",
-        json_schema_extra={"none": "no limit"},
-    )
-
-    @property
-    def last(self) -> str:
-        """Name of the object that is written last, and is no data itself; "" if the rule has none."""
-        return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
-
-    @field_validator("marker", "manifest")
-    @classmethod
-    def _is_right_under_the_prefix(cls, name: str) -> str:
-        if not name or "/" in name:
-            raise ValueError(
-                "name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash"
-            )
-        return name
-
-
-class DatasetSpec(_Spec):
-    """Where the data lands, and when it is complete."""
-
-    uri: str = Field(
-        description="Bucket and prefix, with a slash at the end: `s3://datasets/digits/`. knoll only reads "
-        "there"
-    )
-    landed: LandedSpec = Field(default_factory=LandedSpec, description="When the data is complete")
-
-    @field_validator("uri")
-    @classmethod
-    def _is_s3(cls, uri: str) -> str:
-        bucket, key = _split_uri_or_fault(uri)
-        if not _BUCKET.fullmatch(bucket):
-            raise ValueError(
-                f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
-            )
-        if key and not key.endswith("/"):
-            raise ValueError("end the prefix with a slash: s3://datasets/digits/")
-        return uri
-
-
-class TrainingSpec(_Spec):
+class TrainingSpec(Spec):
     """How the Job trains."""
 
-    config: Mapping[str, Any] = Field(
+    config: Annotated[Mapping[str, Any], form("fields of the family", none="those of the family")] = Field(
         default_factory=dict,
         description="Settings of the family, such as `epochs`; its page lists them. Another config leads to "
         "another version",
     )
-    nodes: int = Field(default=1, ge=1, le=64, description="Pods that train together. A laptop is one node")
-    processes_per_node: int = Field(
+    nodes: Annotated[int, unit("Pods")] = Field(
+        default=1, ge=1, le=64, description="Pods that train together. A laptop is one node"
+    )
+    processes_per_node: Annotated[int, unit("processes")] = Field(
         default=1, ge=1, le=16, description="Processes of each Pod; each needs a GPU if the Pod asks for GPUs"
     )
-    resources: Resources = Field(
+    resources: Annotated[Resources, _TRAINED_WITH] = Field(
         default_factory=dict,
         description="What one Pod requests, which is also its limit: `{cpu: 2, memory: 2Gi, "
         "nvidia.com/gpu: 1}`",
     )
     deadline: PositiveSeconds = Field(default=7200.0, description="How long the run may take, with retries")
-    retries: int = Field(
+    retries: Annotated[int, unit("attempts")] = Field(
         default=2,
         ge=0,
         le=10,
@@ -138,17 +69,19 @@ class TrainingSpec(_Spec):
         return self
 
 
-class GateSpec(_Spec):
+class GateSpec(Spec):
     """What a version must reach on held-out data before it gets traffic. With `at_most` less is better."""
 
-    metric: str = Field(description="A metric of the family; its page lists them")
-    at_least: FiniteFloat | None = Field(
+    metric: Annotated[str, form("a metric of the family")] = Field(
+        description="A metric of the family; its page lists them"
+    )
+    at_least: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None, description="The least value that passes. Give `atLeast` or `atMost`, not both"
     )
-    at_most: FiniteFloat | None = Field(
+    at_most: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None, description="The greatest value that passes, for metrics where less is better"
     )
-    max_regression: FiniteFloat | None = Field(
+    max_regression: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,
         ge=0,
         description="How much worse than the champion the version may be, in the unit of the metric",
@@ -161,15 +94,19 @@ class GateSpec(_Spec):
         return self
 
 
-class ServingSpec(_Spec):
+class ServingSpec(Spec):
     """How predictors scale."""
 
-    min_replicas: int = Field(
+    min_replicas: Annotated[int, unit("replicas")] = Field(
         default=0, ge=0, description="Replicas that always run; with 0 an idle model costs nothing"
     )
-    max_replicas: int = Field(default=4, ge=1, description="The most replicas at once")
-    concurrency: int = Field(default=8, ge=1, description="Requests that one replica handles at once")
-    resources: Resources = Field(
+    max_replicas: Annotated[int, unit("replicas")] = Field(
+        default=4, ge=1, description="The most replicas at once"
+    )
+    concurrency: Annotated[int, unit("requests")] = Field(
+        default=8, ge=1, description="Requests that one replica handles at once"
+    )
+    resources: Annotated[Resources, _SERVED_WITH] = Field(
         default_factory=dict, description="What one replica requests, which is also its limit"
     )
 
@@ -180,7 +117,7 @@ class ServingSpec(_Spec):
         return self
 
 
-class RolloutSpec(_Spec):
+class RolloutSpec(Spec):
     """How a version is tried on a part of the traffic."""
 
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (
@@ -188,9 +125,10 @@ class RolloutSpec(_Spec):
             default=(5, 25, 50),
             description="Percentages of the traffic that the version gets, step by step, rising; after the "
             "last one 100",
+            json_schema_extra={"unit": "percent"},
         )
     )
-    min_requests: int = Field(
+    min_requests: Annotated[int, unit("requests")] = Field(
         default=50, ge=1, description="Requests that the version must answer in each step"
     )
     bake: Seconds = Field(
@@ -217,15 +155,18 @@ class RolloutSpec(_Spec):
         return steps
 
 
-class ModelSpec(_Spec):
+class ModelSpec(Spec):
     """What is written under `spec`."""
 
-    family: str = Field(description="What kind of model is trained; each family has a page")
+    family: Annotated[str, form("a family")] = Field(
+        description="What kind of model is trained; each family has a page"
+    )
     dataset: DatasetSpec = Field(description="Where the data lands")
     training: TrainingSpec = Field(default_factory=TrainingSpec, description="How it is trained")
     gate: GateSpec | None = Field(
         default=None,
-        description="What a version must reach before it gets traffic; without a gate every version passes",
+        description="What a version must reach before it gets traffic",
+        json_schema_extra={"none": "every version passes"},
     )
     serving: ServingSpec = Field(default_factory=ServingSpec, description="How predictors scale")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="How a version is tried")
@@ -240,11 +181,3 @@ class Model(ModelSpec):
     def config_digest(self) -> str:
         """Identity of what is trained: the family and its config."""
         return config_digest(self.family, self.training.config)
-
-
-def _split_uri_or_fault(uri: str) -> tuple[str, str]:
-    """`split_uri` for validators, which report ValueError."""
-    try:
-        return split_uri(uri)
-    except Rejected as error:
-        raise ValueError(str(error)) from error

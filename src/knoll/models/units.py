@@ -1,7 +1,7 @@
 """How a Model writes durations and amounts: as Kubernetes does.
 
 A duration is a text such as 90s, 5m or 2h, and becomes seconds. A quantity such as 2, 500m or 2Gi stays a
-text. The JSON schema of each says in `unit` which of them it is.
+text. The JSON schema of each says in `kind` which of them it is.
 """
 
 import re
@@ -12,13 +12,24 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from knoll.quantities import is_quantity
 
-__all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration"]
+__all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration", "form", "unit"]
 
 _RESOURCE = re.compile(
     r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+
+
+def unit(name: str, *, none: str = "") -> Any:
+    """The unit of a number, as `Annotated[int, unit("pixels")]`; "none" if it has none. `none` says what
+    happens without a value."""
+    return Field(json_schema_extra={"unit": name, "none": none})
+
+
+def form(words: str, *, none: str = "") -> Any:
+    """The same for a text or map: which values it may have."""
+    return Field(json_schema_extra={"range": words, "none": none})
 
 
 def as_duration(seconds: float) -> str:
@@ -51,10 +62,12 @@ def _check_resource(name: str) -> str:
     return name
 
 
-Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(json_schema_extra={"unit": "duration"})]
+Seconds = Annotated[
+    float, BeforeValidator(_read_seconds), Field(json_schema_extra={"kind": "duration", "unit": "h, m, s"})
+]
 PositiveSeconds = Annotated[Seconds, Field(gt=0)]
 Quantity = Annotated[str, BeforeValidator(_read_quantity)]
 Resources = Annotated[
     Mapping[Annotated[str, AfterValidator(_check_resource)], Quantity],
-    Field(max_length=16, json_schema_extra={"unit": "quantities by resource"}),
+    Field(max_length=16, json_schema_extra={"kind": "quantities", "unit": "cores, bytes, GPUs"}),
 ]

@@ -1,10 +1,12 @@
 """Faults of a declaration in our own words: which field, what stands there, what may stand there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from knoll.models.fields import REQUIRED, FieldFacts, fields_of, model_in
 
 __all__ = ["did_you_mean", "faults_of_fields"]
 
@@ -48,41 +50,65 @@ def _fault(error: Any, kind: type[BaseModel], place: str) -> str:
 
 
 def _words(error: Any, loc: Sequence[Any], kind: type[BaseModel]) -> str:
-    name, context, found = str(error["type"]), error.get("ctx") or {}, error["input"]
+    name, found = str(error["type"]), error["input"]
     if name == "extra_forbidden":
-        known = _fields(kind, loc[:-1])
+        known = _names(_model_at(kind, loc[:-1]))
         return f"there is no such field{did_you_mean(loc[-1], known) or _one_of(known)}"
     if name == "missing":
         return "must be given"
+    facts = _facts_at(kind, loc)
+    return f"{_demand(error, facts)}{_suggestion(name, found, facts)}{_default(facts)}"
+
+
+def _demand(error: Any, facts: FieldFacts | None) -> str:
+    """What the value must be, with its whole range."""
+    name, context, found = str(error["type"]), error.get("ctx") or {}, error["input"]
+    bounds = facts.bounds_in_words if facts else ""
     if name in _BOUNDS:
         key, words = _BOUNDS[name]
-        return f"must be {words} {context[key]:g}, not {found!r}"
-    if name == "literal_error":
-        known = [one.strip(" '") for one in str(context["expected"]).replace(" or ", ", ").split(",")]
-        return f"must be one of {', '.join(known)}, not {found!r}{did_you_mean(found, known)}"
+        return f"must be {bounds or f'{words} {context[key]:g}'}, not {found!r}"
+    if name == "literal_error" and facts:
+        return f"must be one of {', '.join(facts.choices)}, not {found!r}"
     wanted = _KINDS.get(name.partition("_")[0])
     if wanted:
-        return f"must be {wanted}, not {found!r}"
+        return f"must be {wanted}{f', {bounds}' if bounds else ''}, not {found!r}"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _suggestion(name: str, found: Any, facts: FieldFacts | None) -> str:
+    return did_you_mean(found, facts.choices) if name == "literal_error" and facts else ""
+
+
+def _default(facts: FieldFacts | None) -> str:
+    """What happens if the field is left out."""
+    if facts is None or facts.kind == "fields" or facts.without == REQUIRED:
+        return ""
+    return f" (default: {facts.default or facts.without})" if facts.default or facts.without else ""
 
 
 def _one_of(known: Sequence[str]) -> str:
     return f"; the fields are {', '.join(known)}" if known else ""
 
 
-def _fields(kind: type[BaseModel], loc: Sequence[Any]) -> list[str]:
-    """The names of the fields at a place below `kind`, as a document has them."""
+def _names(kind: type[BaseModel] | None) -> list[str]:
+    """The names of a model's fields, as a document has them."""
+    return [one.alias or name for name, one in kind.model_fields.items()] if kind else []
+
+
+def _facts_at(kind: type[BaseModel], loc: Sequence[Any]) -> FieldFacts | None:
+    """The field at a place below `kind`; for a member of a list or map, the field that has it."""
+    for end in range(len(loc), 0, -1):
+        owner = _model_at(kind, loc[: end - 1])
+        if owner is not None:
+            return next((one for one in fields_of(owner) if one.name == loc[end - 1]), None)
+    return None
+
+
+def _model_at(kind: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:
     for part in loc:
-        named: Mapping[str, Any] = {one.alias or name: one for name, one in kind.model_fields.items()}
-        inner = _model(named[part].annotation) if part in named else None
+        named = {one.alias or name: one for name, one in kind.model_fields.items()}
+        inner = model_in(named[part].annotation) if part in named else None
         if inner is None:
-            return []
+            return None
         kind = inner
-    return [one.alias or name for name, one in kind.model_fields.items()]
-
-
-def _model(annotation: Any) -> type[BaseModel] | None:
-    """The model in an annotation such as `GateSpec | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for one in get_args(annotation) if (found := _model(one))), None)
+    return kind

@@ -11,7 +11,17 @@ from typing import Generic
 from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
 from knoll.families.base.learning import LearningPart, device_of
-from knoll.families.declaration import ConfigT, Declaration, FamilyConfig, Form, Metric, less, more
+from knoll.families.declaration import (
+    ConfigT,
+    Declaration,
+    FamilyConfig,
+    Form,
+    Metric,
+    form,
+    less,
+    more,
+    unit,
+)
 
 __all__ = [
     "Batch",
@@ -28,10 +38,12 @@ __all__ = [
     "device_of",
     "draw_rows",
     "export_network",
+    "form",
     "less",
     "more",
     "split_examples",
     "split_keys",
+    "unit",
 ]
 
 

@@ -1,8 +1,10 @@
 """What the DCGAN declares: its config, its metrics, the form of its data."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more
+from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more, unit
 
 __all__ = ["DcganConfig", "DcganDeclaration"]
 
@@ -10,16 +12,24 @@ __all__ = ["DcganConfig", "DcganDeclaration"]
 class DcganConfig(FamilyConfig):
     """The fields that the DCGAN adds, or gives another default."""
 
-    epochs: int = Field(default=50, ge=1, description="How often the training goes through the data")
-    batch_size: int = Field(
+    epochs: Annotated[int, unit("passes")] = Field(
+        default=50, ge=1, description="How often the training goes through the data"
+    )
+    batch_size: Annotated[int, unit("pictures")] = Field(
         default=32, ge=2, description="Pictures of one step, shared by all processes that train together"
     )
-    learning_rate: float = Field(default=2e-4, gt=0, description="Size of a step of Adam, for both networks")
-    beta1: float = Field(default=0.5, ge=0, lt=1, description="Decay of Adam's mean of the gradients")
-    latent: int = Field(
+    learning_rate: Annotated[float, unit("none")] = Field(
+        default=2e-4, gt=0, description="Size of a step of Adam, for both networks"
+    )
+    beta1: Annotated[float, unit("none")] = Field(
+        default=0.5, ge=0, lt=1, description="Decay of Adam's mean of the gradients"
+    )
+    latent: Annotated[int, unit("numbers")] = Field(
         default=100, ge=1, le=4096, description="Size of the vector that the generator draws a picture from"
     )
-    scored: int = Field(default=256, ge=2, le=4096, description="How many drawn pictures are scored")
+    scored: Annotated[int, unit("pictures")] = Field(
+        default=256, ge=2, le=4096, description="How many drawn pictures are scored"
+    )
 
 
 class DcganDeclaration(Declaration[DcganConfig]):

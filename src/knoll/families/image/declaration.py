@@ -1,45 +1,55 @@
 """What the image classifier declares: its config, its metrics, the form of its data."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more
+from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more, unit
 
 __all__ = ["ImageClassifierConfig", "ImageDeclaration"]
+
+_SIDE = unit("pixels", none="that of most pictures, or less")
 
 
 class ImageClassifierConfig(FamilyConfig):
     """Size and mode of the pictures come from the data unless they are given."""
 
-    epochs: int = Field(default=12, ge=1, description="How often the training goes through the data")
-    learning_rate: float = Field(default=2e-3, gt=0, description="Size of a step of AdamW, at the start")
-    weight_decay: float = Field(default=1e-2, ge=0, description="Weight decay of AdamW")
-    dropout: float = Field(
+    epochs: Annotated[int, unit("passes")] = Field(
+        default=12, ge=1, description="How often the training goes through the data"
+    )
+    learning_rate: Annotated[float, unit("none")] = Field(
+        default=2e-3, gt=0, description="Size of a step of AdamW, at the start"
+    )
+    weight_decay: Annotated[float, unit("none")] = Field(
+        default=1e-2, ge=0, description="Weight decay of AdamW"
+    )
+    dropout: Annotated[float, unit("share")] = Field(
         default=0.25, ge=0, lt=1, description="Share of the values that each dropout layer sets to zero"
     )
-    width: int = Field(default=16, ge=4, le=256, description="Channels of the first layer")
-    noise: float = Field(
+    width: Annotated[int, unit("channels")] = Field(
+        default=16, ge=4, le=256, description="Channels of the first layer"
+    )
+    noise: Annotated[float, unit("pixel value")] = Field(
         default=0.05, ge=0, description="Standard deviation of the noise on pixels, which are from 0 to 1"
     )
-    shift: float = Field(
+    shift: Annotated[float, unit("share of the side")] = Field(
         default=0.1, ge=0, lt=0.5, description="Largest random shift, as a share of the picture's side"
     )
     flip: bool = Field(default=False, description="Whether half of the pictures are mirrored, left to right")
-    image_width: int | None = Field(
+    image_width: Annotated[int | None, _SIDE] = Field(
         default=None,
         ge=8,
         le=1024,
-        description="Width in pixels; by default that of most pictures, or less: see Data",
+        description="Width at which the pictures are learnt; see Data",
     )
-    image_height: int | None = Field(
+    image_height: Annotated[int | None, _SIDE] = Field(
         default=None,
         ge=8,
         le=1024,
-        description="Height in pixels; by default that of most pictures, or less: see Data",
+        description="Height at which the pictures are learnt; see Data",
     )
-    mode: Literal["L", "RGB"] | None = Field(
-        default=None, description="`L` is grey; by default grey if all pictures are, else RGB"
+    mode: Annotated[Literal["L", "RGB"] | None, unit("", none="grey if all pictures are, else RGB")] = Field(
+        default=None, description="`L` is grey, `RGB` has colours"
     )
 
 

@@ -1,0 +1,93 @@
+"""The fields of a Model that say where its data lands, and when it is complete."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from knoll.errors import Rejected
+from knoll.models.units import Seconds, form, unit
+from knoll.names import split_uri
+
+__all__ = ["DatasetSpec", "LandedSpec", "Spec"]
+
+_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class LandedSpec(Spec):
+    """When a dataset is complete."""
+
+    when: Literal["marker", "manifest", "quiet", "object"] = Field(
+        default="marker",
+        description="The rule that says when the data is complete; the rules are explained below",
+    )
+    marker: Annotated[str, form("a name without a slash")] = Field(
+        default="_SUCCESS",
+        description="Name of the marker object, right under the prefix. For the rule `marker`",
+    )
+    manifest: Annotated[str, form("a name without a slash")] = Field(
+        default="manifest.json",
+        description="Name of the list of objects, right under the prefix. For the rule `manifest`",
+    )
+    quiet: Seconds = Field(
+        default=30.0, description="The data is complete after this time without a write. For the rule `quiet`"
+    )
+    max_wait: Seconds = Field(
+        default=600.0,
+        description="The data is complete when the oldest of the changed objects is this old, even if others "
+        "still change; an overwritten object counts from its last write. For the rule `quiet`",
+    )
+    max_objects: Annotated[int | None, unit("objects", none="no limit")] = Field(
+        default=None,
+        ge=1,
+        description="The data is complete when this many objects have changed. For the rule `quiet`",
+    )
+
+    @property
+    def last(self) -> str:
+        """Name of the object that is written last, and is no data itself; "" if the rule has none."""
+        return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
+
+    @field_validator("marker", "manifest")
+    @classmethod
+    def _is_right_under_the_prefix(cls, name: str) -> str:
+        if not name or "/" in name:
+            raise ValueError(
+                "name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash"
+            )
+        return name
+
+
+class DatasetSpec(Spec):
+    """Where the data lands, and when it is complete."""
+
+    uri: Annotated[str, form("s3://bucket/prefix/")] = Field(
+        description="Bucket and prefix, with a slash at the end: `s3://datasets/digits/`. knoll only reads "
+        "there"
+    )
+    landed: LandedSpec = Field(default_factory=LandedSpec, description="When the data is complete")
+
+    @field_validator("uri")
+    @classmethod
+    def _is_s3(cls, uri: str) -> str:
+        bucket, key = _split_uri_or_fault(uri)
+        if not _BUCKET.fullmatch(bucket):
+            raise ValueError(
+                f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
+            )
+        if key and not key.endswith("/"):
+            raise ValueError("end the prefix with a slash: s3://datasets/digits/")
+        return uri
+
+
+def _split_uri_or_fault(uri: str) -> tuple[str, str]:
+    """`split_uri` for validators, which report ValueError."""
+    try:
+        return split_uri(uri)
+    except Rejected as error:
+        raise ValueError(str(error)) from error
