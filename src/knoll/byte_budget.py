@@ -4,16 +4,24 @@ from knoll.errors import Unavailable
 
 __all__ = ["ByteBudget"]
 
+_SMALL = 2**20
+_FOR_SMALL = 8  # one part of so many
+
 
 class ByteBudget:
-    """At most `limit` bytes at a time. It belongs to one event loop."""
+    """At most `limit` bytes at a time. It belongs to one event loop.
+
+    One part of it is kept for small bodies, so that large ones refuse each other and not these.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit, self.held = limit, 0
 
-    def take(self, size: int) -> None:
-        """Hold so many bytes more. Raises Unavailable, and holds none of them, if they are too many."""
-        if self.held + size > self.limit:
+    def take(self, size: int, before: int = 0) -> None:
+        """Hold `size` bytes more of a body, of which `before` bytes are held already. Raises Unavailable, and
+        holds none of them, if they are too many."""
+        kept = 0 if before + size <= _SMALL else self.limit // _FOR_SMALL
+        if self.held + size > self.limit - kept:
             raise Unavailable(
                 f"the bodies of all requests together have more than the {self.limit // 2**20} MiB that the "
                 "server holds at once",

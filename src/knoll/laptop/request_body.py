@@ -43,7 +43,7 @@ async def held_body(request: Request, budget: ByteBudget) -> AsyncIterator[bytes
             async for chunk in request.stream():
                 if size + len(chunk) > BODY_LIMIT:
                     raise BodyTooLarge(BODY_LIMIT)
-                budget.take(len(chunk))
+                budget.take(len(chunk), size)
                 size += len(chunk)
                 chunks.append(chunk)
         body = b"".join(chunks)

@@ -116,7 +116,7 @@ class _Body:
             part = message.get("body", b"")
             if self._size + len(part) > MAX_BODY:
                 raise _TooLargeError
-            self._budget.take(len(part))
+            self._budget.take(len(part), self._size)
             self._size += len(part)
             self._parts.append(part)
             if not message.get("more_body"):
