@@ -112,11 +112,18 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
     names the revision."""
     laptop.serve()
     answer = laptop.predict(
-        headers={"accept": "image/png", "x-b3-traceid": "7", "connection": "x-mine", "x-mine": "1"}
+        headers={
+            "accept": "image/png",
+            "x-b3-traceid": "7",
+            "x-knoll-token": "another",
+            "connection": "x-mine",
+            "x-mine": "1",
+        }
     )
     seen = {name.lower(): value for name, value in answer.json()["headers"].items()}
     assert (seen["accept"], seen["x-b3-traceid"]) == ("image/png", "7")
     assert "x-mine" not in seen
+    assert seen.get("x-knoll-token") != "another"
     assert "x-hop" not in answer.headers
     assert answer.headers["x-knoll-revision"] == "digits-predictor-00001"
     assert answer.headers["x-model-version"] == "v1"

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from yarl import URL
 
-from knoll.headers import REVISION
+from knoll.headers import REVISION, TOKEN
 
 __all__ = ["CONNECT_WITHIN", "forward", "unless_gone"]
 
@@ -28,7 +28,9 @@ async def forward(
     """Send the request with this body to the instance at `address`; return its answer. Raises
     aiohttp.ClientError."""
     headers = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in _end_to_end(request.headers.raw)
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in _end_to_end(request.headers.raw)
+        if name != TOKEN.encode()  # the session adds the right one
     ]
     async with http.request(
         request.method,
