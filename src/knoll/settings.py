@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("RANK"),
         description="number of this process among those of a training; torchrun sets it",
     )
+    meeting: str = Field(
+        default="env://",
+        description="URL where the processes of a training find each other; the trainer sets it when all are "
+        "on one node",
+    )
     event_path: Path | None = Field(
         default=None,
         validation_alias=AliasChoices("K_EVENT_PATH"),

@@ -16,6 +16,7 @@ from torch import nn
 from knoll.families.base import Batch, Examples, FamilyConfig
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SIDE
+from knoll.settings import read_settings
 from knoll.trainer.loop import Diverged, train_networks
 from knoll.trainer.ranks import Ranks, join_ranks
 
@@ -98,6 +99,6 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with join_ranks(torch.device("cpu")) as ranks:
+    with join_ranks(torch.device("cpu"), read_settings().meeting) as ranks:
         for what in sys.argv[2].split(","):
             train(Path(sys.argv[1]), what, ranks)

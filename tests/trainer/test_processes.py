@@ -22,6 +22,7 @@ from knoll.records.manifest import version_uri
 from knoll.records.outcome import load_outcome, outcome_uri
 from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import Run, run_uri
+from support.doors import listeners
 
 pytestmark = pytest.mark.loop
 
@@ -192,11 +193,13 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
 def test_no_process_outlives_a_trainer_that_is_killed(
     world: World, some: dict[str, bytes], until: Until, is_gone: Callable[[int], bool]
 ) -> None:
-    """No process can pass kill -9 on: the kernel ends the others."""
+    """No process can pass kill -9 on: the kernel ends the others. Until then, no other machine can reach
+    them."""
     run = world.run(some, {**CONFIG, "epochs": 100000}, processes=2)
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
     ranks = ranks_of(trainer)
+    assert {one.ip for one in listeners(trainer.pid)} <= {"127.0.0.1", "::1"}
     trainer.kill()
     until(lambda: all(is_gone(pid) for pid in ranks))
 

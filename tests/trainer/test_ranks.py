@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,23 +10,17 @@ import torch
 from safetensors.torch import load_file
 
 from knoll.errors import Rejected
+from knoll.trainer.launch import on_one_node
 from knoll.trainer.ranks import Ranks
 
 SCRIPT = Path(__file__).parent / "ranks_script.py"
 
 
 def run(folder: Path, what: str, processes: int) -> subprocess.CompletedProcess[str]:
-    torchrun = (
-        ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        if processes > 1
-        else []
-    )
-    return subprocess.run(
-        [sys.executable, *torchrun, str(SCRIPT), str(folder), what],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    rank = [str(SCRIPT), str(folder), what]
+    with tempfile.TemporaryDirectory() as meeting:
+        command = on_one_node(processes, meeting, rank) if processes > 1 else [sys.executable, *rank]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,16 @@
 torchrun turns all exit codes into one, so the outcome record says how the run ended. torchrun starts each
 rank in a session of its own, which our signals do not reach. So each process asks the kernel to end it with
 its parent.
+
+Processes of one node find each other in a file, and talk over the loopback interface. torchrun's own way
+opens ports to the whole network, and unpickles what comes there.
 """
 
 import ctypes
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 
 from knoll.errors import Unavailable
@@ -18,7 +22,7 @@ from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run
 from knoll.trainer.report import say
 
-__all__ = ["die_with_parent", "exit_code", "launch"]
+__all__ = ["die_with_parent", "exit_code", "launch", "on_one_node"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -28,13 +32,14 @@ def launch(run: Run, platform: Platform, rank: Sequence[str]) -> int:
 
     `rank` are Python's arguments for each process. Call this in the main thread, where signals arrive.
     """
-    # for several nodes, the Job sets these options in PET_...
-    one_node = ["--standalone", f"--nproc-per-node={run.processes_per_node}"]
-    options = one_node if run.nodes == 1 else []
+    # for several nodes, the Job sets torchrun's options in PET_...
+    command = [sys.executable, "-m", "torch.distributed.run", *rank]
     try:
         outcome = find_outcome(run.id, platform.bucket)
-        command = [sys.executable, "-m", "torch.distributed.run", *options, *rank]
-        was_terminated = outcome is None and _run_to_end(command)
+        with tempfile.TemporaryDirectory() as folder:
+            if run.nodes == 1:
+                command = on_one_node(run.processes_per_node, folder, rank)
+            was_terminated = outcome is None and _run_to_end(command)
         outcome = outcome or find_outcome(run.id, platform.bucket)
     except Unavailable as error:
         say(f"not available: {error}")
@@ -43,6 +48,21 @@ def launch(run: Run, platform: Platform, rank: Sequence[str]) -> int:
         return exit_code(outcome)
     say("the processes ended without an outcome: the run may be started again")
     return PREEMPTED if was_terminated else UNAVAILABLE
+
+
+def on_one_node(processes: int, folder: str, rank: Sequence[str]) -> list[str]:
+    """The command that starts so many processes on this node. They need an empty `folder`."""
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    return [
+        "env",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1",
+        f"GLOO_SOCKET_IFNAME={loopback}",
+        f"NCCL_SOCKET_IFNAME={loopback}",
+        f"KNOLL_MEETING=file://{folder}/ranks?world_size={processes}",
+        *(sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"),
+        *("--rdzv-backend=c10d", "--rdzv-conf=store_type=file", f"--rdzv-endpoint={folder}/torchrun"),
+        *rank,
+    ]
 
 
 def exit_code(outcome: Outcome) -> int:

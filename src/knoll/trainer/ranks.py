@@ -105,7 +105,7 @@ class Ranks:
                 self.board.wait([_ENDED], _LOOK)  # in short turns: Python handles signals between them
             except dist.DistNetworkError as error:
                 raise Unavailable(f"the first process is gone: {error}") from error
-            except dist.DistStoreError:
+            except RuntimeError:  # it has not ended yet; a store in a file has no type of its own for it
                 continue
             return int(self.board.get(_ENDED))
         raise Unavailable(f"the first process has not ended within {seconds:.0f} s")
@@ -115,13 +115,16 @@ ALONE = Ranks()
 
 
 @contextmanager
-def join_ranks(device: torch.device) -> Iterator[Ranks]:
-    """Join the processes that torchrun started. If torchrun did not start this one, it is alone."""
+def join_ranks(device: torch.device, meeting: str) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, at `settings.meeting`. If torchrun did not start this one, it
+    is alone."""
     if not dist.is_torchelastic_launched():
         yield ALONE
         return
     die_with_parent()
-    store, rank, world = next(rendezvous("env://", timeout=_PATIENCE))
+    if meeting.startswith("file:"):  # on one node, so the numbers are the node's
+        meeting += f"&rank={dist.get_node_local_rank()}"
+    store, rank, world = next(rendezvous(meeting, timeout=_PATIENCE))
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
     yield Ranks(rank, world, dist.get_node_local_rank(), PrefixStore("knoll", store))

@@ -47,7 +47,8 @@ def train(run_id: str, platform: Platform) -> int:
     this in the main thread, where signals arrive.
     """
     try:
-        with _raise_on_sigterm(), join_ranks(choose_device(platform.settings.device)) as ranks:
+        device, meeting = choose_device(platform.settings.device), platform.settings.meeting
+        with _raise_on_sigterm(), join_ranks(device, meeting) as ranks:
             if not ranks.is_first:
                 return _follow(run_id, platform, ranks)
             code = _train(run_id, platform, ranks)
