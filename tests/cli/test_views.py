@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,31 @@ def test_models_show_who_serves_and_where(knoll: Knoll, served: str) -> None:
     assert one["url"] == "http://127.0.0.1:9/v1/models/digits:predict"
     assert one["traffic"] == [{"revisionName": "digits-00001", "percent": 100, "tag": None}]
     assert "100 % digits-00001" in knoll("models").stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "cell", "words"),
+    [
+        ({"damage": "model.onnx is missing"}, "v000001 (damaged)", "Damaged: model.onnx is missing"),
+        (
+            {"fallen": {"v000002": "none"}, "quarantine": {"v000002": "model.onnx is missing"}},
+            "v000001 (v000002 damaged)",
+            "FellBack: v000001 serves instead of v000002: model.onnx is missing",
+        ),
+    ],
+)
+def test_models_and_conditions_say_what_is_damaged(
+    knoll: Knoll, records: Records, served: str, status: dict[str, Any], cell: str, words: str
+) -> None:
+    records.status(champion="v000001", **status)
+    assert cell in knoll("models").stdout
+    told = " ".join(knoll("describe", "digits").stdout.split())
+    assert f"!! ChampionVerified {words}" in told
+    (found,) = json.loads(knoll("models", "-o", "json").stdout)["models"]
+    assert (bool(found["damage"]), list(found["fallen"])) == (
+        "damage" in status,
+        list(status.get("fallen", {})),
+    )
 
 
 def test_a_version_is_listed_with_its_data(knoll: Knoll, platform: Platform, records: Records) -> None:

@@ -13,6 +13,7 @@ parser.add_argument("--version", default="v1")
 parser.add_argument("--delay", type=float, default=0.0, help="seconds until ready")
 parser.add_argument("--never", action="store_true", help="never ready")
 parser.add_argument("--fail", default="", help="last words of a server that ends at once")
+parser.add_argument("--spoilt", type=Path, help="while this file is there, the server refuses to serve")
 parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
 options = parser.parse_args()
 in_flight: list["Handler"] = []
@@ -79,6 +80,9 @@ class Server(ThreadingHTTPServer):
 
 with options.starts.open("a") as file:
     print(os.getpid(), file=file)
+if options.spoilt and options.spoilt.exists():
+    print("not what was trained", file=sys.stderr)
+    sys.exit(65)
 if options.fail:
     sys.exit(options.fail)
 Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

@@ -107,6 +107,26 @@ def test_an_idle_instance_stops_and_the_next_request_is_answered(
         assert laptop.predict().status_code == 200
 
 
+def test_a_server_that_refuses_its_version_says_so_in_a_pod_until_it_serves(
+    laptop_with: LaptopWith, eventually: Eventually, tmp_path: Path
+) -> None:
+    """With exit code 65, as the kubelet would say it, also if the Revision has been ready before."""
+    spoilt = tmp_path / "spoilt"
+    with laptop_with(idle=0.1) as laptop:
+        laptop.serve("--spoilt", str(spoilt))
+        eventually(lambda: not laptop.autoscaler.running)
+        spoilt.touch()
+        assert laptop.predict().status_code == 503
+        label = {"serving.knative.dev/revision": "digits-predictor-00001"}
+        (pod,) = eventually(lambda: laptop.cluster.list("Pod", label))
+        (server,) = pod["status"]["containerStatuses"]
+        end = {"exitCode": 65, "reason": "Error", "message": "not what was trained"}
+        assert (server["ready"], server["lastState"]["terminated"]) == (False, end)
+        spoilt.unlink()
+        eventually(lambda: laptop.predict().status_code == 200)
+        eventually(lambda: not laptop.cluster.list("Pod", label))
+
+
 def test_with_min_replicas_an_instance_is_kept_and_brought_back(
     laptop_with: LaptopWith, eventually: Eventually
 ) -> None:

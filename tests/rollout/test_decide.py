@@ -13,7 +13,7 @@ from knoll.records.manifest import Manifest
 from knoll.rollout.decide import Hold, Promote, Replay, Rollback, Settle, Shift, TrafficSeen, next_step
 from knoll.rollout.evidence import count
 from knoll.rollout.gate import why_not
-from knoll.rollout.inference_service import Observed
+from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Counts, Evidence, Slot, slot_from_status, slot_to_status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from knoll.models import parse_model
-from knoll.rollout.inference_service import Observed, desired, holds, inference_service, observe
+from knoll.rollout.inference_service import desired, holds, inference_service
+from knoll.rollout.observed import Observed, observe
 from knoll.rollout.slot import Slot
 from knoll.settings import Settings
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from knoll.events import ROLLOUT_STARTED, TRAINING_SUCCEEDED
+from knoll.events import ROLLOUT_STARTED, TICK, TRAINING_SUCCEEDED, new_event
 from knoll.keys import Signer
 from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.run import run_uri
+from knoll.rollout import handler
 from rollout.world import MODEL, World, make_world, promote_first
 
 ROOT = "s3://knoll-models"
@@ -78,6 +79,62 @@ def test_a_stray_file_in_the_folder_of_the_champion_changes_nothing(world: World
     world.platform.store.put(version_uri(ROOT, "digits", "v000002") + ".DS_Store", b"x")
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["champion"], world.status()["quarantine"]) == ("v000002", {})
+
+
+def test_a_version_that_gave_way_is_tried_again_when_its_bytes_are_back(world: World) -> None:
+    promote_second(world)
+    uri = version_uri(ROOT, "digits", "v000002") + "samples.json"
+    good = world.platform.store.get(uri)
+    for other in (good + b" ", good + b"  "):
+        world.platform.store.put(uri, other)
+        for _ in range(3):
+            world.tell(TRAINING_SUCCEEDED)
+        assert (world.status()["champion"], world.status()["candidate"]) == ("v000001", "")
+    world.platform.store.put(uri, good)
+    for _ in range(2):
+        world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["candidate"], world.status()["quarantine"]) == ("v000002", {})
+    for requests in (20, 40):
+        world.observe("v000002", 40 + requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["previous"]) == ("v000002", "v000001")
+    before = dict(world.status())
+    world.platform.cluster.delete("Model", "digits")
+    world.platform.cluster.create(MODEL)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+    assert world.status()["quarantine"] == before["quarantine"] == {}
+
+
+@pytest.mark.parametrize("is_spoilt", [True, False])
+def test_a_champion_that_its_predictor_refuses_gives_way(world: World, is_spoilt: bool) -> None:
+    """The look reads every byte then. If they are as pinned, the version is tried again at once."""
+    promote_second(world)
+    service = world.service()
+    assert service is not None
+    revision = service["status"]["components"]["predictor"]["latestCreatedRevision"]
+    labels = {
+        "app.kubernetes.io/managed-by": "knoll",
+        "app.kubernetes.io/component": "predictor",
+        "knoll.dev/version": "v000002",
+        "serving.knative.dev/revision": revision,
+    }
+    end = {"terminated": {"exitCode": 65, "message": "model.onnx differs"}}
+    server = {"name": "kserve-container", "ready": False, "lastState": end}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", "labels": labels}, "spec": {}}
+    cluster = world.platform.cluster
+    cluster.update({**cluster.create(pod), "status": {"containerStatuses": [server]}}, status=True)
+    if is_spoilt:
+        spoil(world, "v000002", b"other bytes")
+    handler.sweep(new_event(TICK, source="/test", time=world.time.now()), world.platform)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "RollingBack")
+    assert world.records()[-1].startswith("2 Fallback")
+    world.kserve()
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    tried = ("", True) if is_spoilt else ("v000002", False)
+    assert (world.status()["candidate"], "v000002" in world.status()["quarantine"]) == tried
 
 
 def test_a_champion_alone_holds_and_says_so_until_it_is_put_back(world: World) -> None:

@@ -63,7 +63,7 @@ def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: s
     }
     roles = {slot.previous: "previous", slot.candidate: "candidate", slot.champion: "champion"}
     reasons = {**named, **served, **{version: role for version, role in roles.items() if version}}
-    return Uses(reasons, champion_number(slot), frozenset(slot.quarantine))
+    return Uses(reasons, champion_number(slot), frozenset(slot.quarantine) - frozenset(slot.fallen))
 
 
 def _find_model(model: str, platform: Platform) -> Document:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec
-from knoll.rollout.inference_service import Observed
+from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot
 
 __all__ = [

@@ -10,23 +10,25 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
 from knoll.events import PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
-from knoll.kube.labels import MODEL_LABEL, is_part, label_of
+from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
-from knoll.ports import Bucket, Document, Platform
-from knoll.records.attestation import find_signature, key_of
+from knoll.ports import Document, Platform
+from knoll.records.attestation import find_signature
 from knoll.records.evidence import find_reports
-from knoll.records.rollout import next_number
 from knoll.rollout.candidates import newest_untried, why_rejected
+from knoll.rollout.champion import numbered, slot_checked
 from knoll.rollout.decide import Hold, Replay, next_step
 from knoll.rollout.evidence import count, total
-from knoll.rollout.inference_service import Observed, desired
-from knoll.rollout.integrity import Look, look_at, pin_of, with_pins
+from knoll.rollout.inference_service import desired
+from knoll.rollout.integrity import pin_of
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, slot_after_damage, slot_after_reject, slot_after_start
+from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
+from knoll.rollout.observed import Observed, newest_revision, refusals
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
@@ -42,6 +44,8 @@ from knoll.rollout.world import (
 
 __all__ = ["handle", "receive", "sweep"]
 
+Refusals = Mapping[tuple[str, str], str]
+_NONE: Refusals = MappingProxyType({})
 _LOG = logging.getLogger(__name__)
 _MOST_PASSES = 12  # of one call; a rollout that needs more goes on with the next event or tick
 
@@ -66,11 +70,12 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
     listed = platform.cluster.list("InferenceService")  # before the slots
     services = {service["metadata"]["name"]: service for service in listed}
     until = _replay_end(platform)
+    refused = refusals(platform.cluster.list("Pod", {**MANAGED, COMPONENT_LABEL: "predictor"}))
 
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
         with suppress(NotFound):
-            if _make_pass(document, services.get(name), until, platform):
+            if _make_pass(document, services.get(name), until, platform, refused):
                 _advance(name, until, platform)
 
     act_on_each(platform.cluster.list("Model"), advance)
@@ -97,9 +102,15 @@ def _advance(name: str, until: datetime, platform: Platform) -> None:
             return
 
 
-def _make_pass(document: Document, live: Document | None, until: datetime, platform: Platform) -> bool:
+def _make_pass(
+    document: Document,
+    live: Document | None,
+    until: datetime,
+    platform: Platform,
+    refused: Refusals = _NONE,
+) -> bool:
     """One pass over a Model and the InferenceService that was read before it; whether another is needed. It
-    replays until that time."""
+    replays until that time. `refused` is what `refusals` has found."""
     try:
         model = parse_model(document)
     except InvalidModel:
@@ -119,7 +130,8 @@ def _make_pass(document: Document, live: Document | None, until: datetime, platf
         if slot.phase == "Idle":
             if slot.champion and is_starting(service, now, model.rollout.progress_deadline):
                 return False  # its change, or the next tick, comes back here
-            checked = _slot_checked(model.name, slot, platform)
+            refusal = refused.get((newest_revision(service), slot.champion))
+            checked = slot_checked(model.name, slot, refusal, platform)
             if checked != slot:
                 write_slot(document, checked, platform)
                 return True
@@ -128,32 +140,6 @@ def _make_pass(document: Document, live: Document | None, until: datetime, platf
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
-
-
-def _slot_checked(model: str, slot: Slot, platform: Platform) -> Slot:
-    """The slot after a look at the champion's files: if they are not as pinned, another version serves, or
-    the slot says why none can."""
-    bucket, at = platform.bucket, platform.clock.now().isoformat()
-    slot = with_pins(model, slot, bucket)
-    if not slot.champion:
-        return slot
-    look = _look(model, slot.champion, slot, platform, slot.listing)
-    if slot.damage and (look.fault or look.listing == slot.listing):
-        return slot
-    if not look.fault:
-        return replace(slot, damage="", listing=look.listing)
-    of_previous = ""
-    if slot.previous and slot.previous not in slot.quarantine:
-        of_previous = _look(model, slot.previous, slot, platform).fault
-    seen = replace(slot, listing=look.listing or "none")
-    return _numbered(model, slot_after_damage(seen, look.fault, of_previous, at), bucket)
-
-
-def _look(model: str, version: str, slot: Slot, platform: Platform, listing: str | None = None) -> Look:
-    """A look at a version that serves or served. If the key that had signed it counts no more, its pin alone
-    does."""
-    pin, key = slot.pins.get(version, ""), key_of(platform.settings.verify_key, slot.signers.get(version, ""))
-    return look_at(model, version, pin, platform.bucket, listing, key)
 
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
@@ -176,19 +162,10 @@ def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
     reason = why_rejected(model, slot, version, platform, pin)
     signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
     if reason or signed.fault:
-        return _numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
+        return numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))
     started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, at)
-    return _numbered(model.name, started, bucket)
-
-
-def _numbered(model: str, slot: Slot, bucket: Bucket) -> Slot:
-    """The slot, whose last decision has a number that no record of its version has: the version may have been
-    tried before, or a stray may lie there."""
-    made = slot.transition
-    assert made is not None
-    number = next_number(model, made.version, bucket)
-    return replace(slot, transition=replace(made, number=number))
+    return numbered(model.name, started, bucket)
 
 
 def _take_step(

@@ -1,4 +1,4 @@
-"""The InferenceService as a pure function of Model and slot, and what its status says.
+"""The InferenceService as a pure function of Model and slot.
 
 The document has `predictor.containers`, not `predictor.model`. Without a storageUri the latter would mean
 multi-model serving. With one KServe's own initializer would fetch the version, and that checks no digest. The
@@ -6,13 +6,12 @@ canary percentage and the version change in one write.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
 from knoll.kube.kinds import INFERENCE_SERVICE_API
-from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, label_of, part_labels
+from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
 from knoll.ports import Document
@@ -22,18 +21,14 @@ from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings
 
 __all__ = [
-    "Observed",
+    "CONTAINER",
     "asked",
     "desired",
     "holds",
     "inference_service",
-    "newest_revision",
-    "observe",
-    "was_ready",
 ]
 
-_CONTAINER = "kserve-container"
-_MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
+CONTAINER = "kserve-container"
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
@@ -105,7 +100,7 @@ def _container(model: Model, version: str, pin: str, key: str, settings: Setting
     given = (("K_SINK", settings.sink), ("KNOLL_VERIFY_KEY", key))
     variables = [{"name": name, "value": value} for name, value in given if value]
     return {
-        "name": _CONTAINER,
+        "name": CONTAINER,
         "image": settings.predictor_image,
         "args": [
             "--model",
@@ -150,100 +145,3 @@ def holds(live: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(holds, live, wanted))
     return False
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
-    the traffic, and its URL past the traffic split. `failure` says why it can never serve, and `trouble` why
-    it does not serve yet."""
-
-    is_ready: bool = False
-    percent: int = 0
-    tagged_url: str = ""
-    failure: str = ""
-    trouble: str = ""
-
-
-def newest_revision(service: Document | None) -> str:
-    """Name of the newest Revision of an InferenceService; "" before the first one."""
-    return str(_predictor(service).get("latestCreatedRevision") or "")
-
-
-def was_ready(service: Document) -> bool:
-    """Whether any Revision of the InferenceService has been ready."""
-    return bool(_predictor(service).get("latestReadyRevision"))
-
-
-def observe(
-    service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
-) -> Observed:
-    """Read the InferenceService, its newest Revision, and that Revision's Pods.
-
-    Right after a write the first two may still be about the version before. So only a Revision with the label
-    `version` counts. `Ready` of the InferenceService is not used: it is Unknown during an update that serves
-    well. The Pods show at once that a Revision crashes; Knative says so only after the progress deadline.
-    """
-    if service is None or revision is None or _version(revision) != version:
-        return Observed()
-    predictor, created = _predictor(service), newest_revision(service)
-    newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
-    is_ready = predictor.get("latestReadyRevision") == created
-    failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
-    return Observed(
-        is_ready=is_ready,
-        percent=sum(one.get("percent") or 0 for one in newest),
-        tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
-        failure=failure,
-        trouble=trouble,
-    )
-
-
-def _predictor(service: Document | None) -> Mapping[str, Any]:
-    status = (service or {}).get("status") or {}
-    predictor: Mapping[str, Any] = (status.get("components") or {}).get("predictor") or {}
-    return predictor
-
-
-def _version(revision: Document) -> str:
-    return label_of(revision, VERSION_LABEL)
-
-
-def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
-    """The tagged route. On a cluster the gateway's URL need not resolve, but the address with the tag before
-    it does."""
-    address = (predictor.get("address") or {}).get("url") or ""
-    if tagged and address:
-        scheme, _, host = address.partition("://")
-        return f"{scheme}://{tagged['tag']}-{host}"
-    return tagged.get("url") or address or predictor.get("url") or ""
-
-
-def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
-    """Why the Revision can never serve, and why it does not serve yet. A process that ended for a reason that
-    may pass is started again."""
-    if found is None:
-        return "", ""
-    reason, text = found[0], ": ".join(filter(None, found)).strip()
-    has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
-    is_final = has_crashed or reason == "ProgressDeadlineExceeded"
-    return (text, text) if is_final else ("", text)
-
-
-def _not_ready(revision: Document) -> tuple[str, str] | None:
-    """Reason and message of a Revision that has failed."""
-    conditions = (revision.get("status") or {}).get("conditions") or []
-    failed = (one for one in conditions if one.get("type") == "Ready" and one.get("status") == "False")
-    return next(((one.get("reason", ""), one.get("message", "")) for one in failed), None)
-
-
-def _crash(pods: Sequence[Document]) -> tuple[str, str] | None:
-    """Exit code and message of the server's last end in any of the Pods."""
-    for container in (
-        one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or []
-    ):
-        ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
-        for end in ends if container.get("name") == _CONTAINER else ():
-            if end and end.get("exitCode"):
-                return f"ExitCode{end['exitCode']}", end.get("message", "")
-    return None

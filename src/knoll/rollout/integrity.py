@@ -28,7 +28,9 @@ from knoll.records.manifest import (
 from knoll.records.outcome import find_outcome
 from knoll.rollout.slot import Slot
 
-__all__ = ["Look", "look_at", "pin_of", "with_pins"]
+__all__ = ["NOTHING_SEEN", "Look", "look_at", "pin_of", "with_pins"]
+
+NOTHING_SEEN = "none"  # the listing of a version whose files were not compared yet
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from knoll.ports import Bucket
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.rollout import RolloutStep, list_steps
+from knoll.rollout.integrity import NOTHING_SEEN
+from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot, Transition
 
 __all__ = ["slot_from_records"]
@@ -37,10 +39,14 @@ def _after(slot: Slot, made: Transition) -> Slot:
     after = replace(slot, since=made.at, transition=made)
     match made.action:
         case "Promote":
-            return replace(after, champion=made.version, previous=slot.champion, percent=100)
+            return replace(after, champion=made.version, previous=slot.champion, percent=100, fallen={})
         case "Fallback" if made.version == slot.champion:
+            fallen = {**slot.fallen, made.version: NOTHING_SEEN}
             quarantine = {**slot.quarantine, made.version: made.reason}
-            return replace(after, champion=slot.previous, previous="", percent=100, quarantine=quarantine)
+            back = replace(after, champion=slot.previous, previous="", percent=100)
+            return replace(back, fallen=fallen, quarantine=quarantine)
+        case "Start":
+            return returned(after, made.version)
         case "Rollback" | "Reject":
             return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
     return after

@@ -6,7 +6,7 @@ from knoll.models import RolloutSpec
 from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
 from knoll.rollout.slot import Evidence, Pair, Slot
 
-__all__ = ["slot_after", "slot_after_damage", "slot_after_reject", "slot_after_start"]
+__all__ = ["returned", "slot_after", "slot_after_damage", "slot_after_reject", "slot_after_start"]
 
 
 def slot_after_start(
@@ -38,14 +38,15 @@ def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
     """The slot when the champion is not as pinned any more; `of_previous` is what is wrong with the version
-    before it. That one serves again, if it may. The damaged champion never returns by itself.
+    before it. That one serves again, if it may.
     """
     champion, previous = slot.champion, slot.previous
     refused = slot.quarantine.get(previous, "") or of_previous
     if previous and not refused:
         back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
         after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0)
-        after = replace(after, quarantine={**slot.quarantine, champion: fault})
+        fallen = {**slot.fallen, champion: slot.listing}
+        after = replace(after, fallen=fallen, quarantine={**slot.quarantine, champion: fault})
     else:
         why = f"{previous} cannot take its place: {refused}" if previous else "there is no version before it"
         damage = f"{fault}; {why}"
@@ -53,6 +54,13 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
         quarantine = {**slot.quarantine, **({previous: refused} if previous else {})}
         after = replace(held, candidate=slot.candidate, damage=damage, quarantine=quarantine)
     return after
+
+
+def returned(slot: Slot, version: str) -> Slot:
+    """The slot when a version that gave way is as pinned again: it may be tried like a new one."""
+    quarantine = {name: why for name, why in slot.quarantine.items() if name != version}
+    fallen = {name: listing for name, listing in slot.fallen.items() if name != version}
+    return replace(slot, quarantine=quarantine, fallen=fallen)
 
 
 def slot_after(slot: Slot, step: Step, at: str) -> Slot:

@@ -84,13 +84,14 @@ class Transition:
 
 @dataclass(frozen=True)
 class Slot:
-    """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
-    the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how often the
-    champion's revision was asked for again. `quarantine` says why a version is not tried again. `pins` has
-    the sha256 of the manifest of each of the three versions, and `signers` the id of the key that had signed
-    each of them when its trial began. `damage` says what is wrong with the champion
-    while no other version can take its place. `listing` stands for its files when
-    their bytes were last compared."""
+    """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is
+    when the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how
+    often the champion's revision was asked for again. `quarantine` says why a version is not tried again.
+    `pins` has the sha256 of the manifest of each of the three versions, and `signers` the id of the key
+    that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
+    before, each with the digest of its files then: if they are as pinned again, it may be tried again.
+    `damage` says what is wrong with the champion while no other version can take its place. `listing`
+    stands for its files when their bytes were last compared."""
 
     champion: str = ""
     previous: str = ""
@@ -107,6 +108,7 @@ class Slot:
     signers: Mapping[str, str] = field(default_factory=dict)
     damage: str = ""
     listing: str = ""
+    fallen: Mapping[str, str] = field(default_factory=dict)
     transition: Transition | None = None
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
@@ -147,6 +149,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         signers=dict(status.get("signedBy") or {}),
         damage=status.get("damage") or "",
         listing=status.get("listing") or "",
+        fallen=dict(status.get("fallen") or {}),
         transition=_read_transition(rollout.get("transition")),
     )
 
@@ -184,13 +187,14 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "signedBy": _of_roles(slot, slot.signers),
         "damage": slot.damage,
         "listing": slot.listing,
+        "fallen": dict(slot.fallen),
         "rollout": {**before, **rollout},
     }
 
 
 def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:
-    """The facts about the three versions that have a role."""
-    roles = slot.champion, slot.previous, slot.candidate
+    """The facts about the versions that have a role, and those that may come back."""
+    roles = slot.champion, slot.previous, slot.candidate, *slot.fallen
     return {name: fact for name, fact in facts.items() if name in roles}
 
 

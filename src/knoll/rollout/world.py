@@ -18,7 +18,8 @@ from knoll.kube.labels import REVISION_LABEL
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
-from knoll.rollout.inference_service import Observed, asked, holds, newest_revision, observe, was_ready
+from knoll.rollout.inference_service import asked, holds
+from knoll.rollout.observed import Observed, newest_revision, observe, was_ready
 from knoll.rollout.releases import is_of_newer_release, marked_with_this_release
 from knoll.rollout.slot import Slot, slot_to_status
 

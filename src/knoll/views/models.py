@@ -61,8 +61,8 @@ class ModelView:
     """A Model and its InferenceService. What is unknown is "" or empty.
 
     `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `phase` is that of the
-    rollout. `damage` says why the champion is not what was trained. `verdict` is the last
-    decision of a rollout. `base_url` is where the predictor
+    rollout. `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way
+    to it for that reason. `verdict` is the last decision of a rollout. `base_url` is where the predictor
     answers. `document` is the Model as the cluster has it.
     """
 
@@ -78,6 +78,7 @@ class ModelView:
     data_reason: str
     quarantine: Mapping[str, str]
     damage: str
+    fallen: Mapping[str, str]
     verdict: Verdict
     routes: tuple[Route, ...]
     base_url: str
@@ -152,6 +153,7 @@ def model_view(model: Document, service: Document | None) -> ModelView:
         data_reason=str(dataset.get("reason", "")),
         quarantine=dict(status.get("quarantine") or {}),
         damage=str(status.get("damage") or ""),
+        fallen=_fallen(status),
         verdict=_last_verdict(status),
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
@@ -178,11 +180,20 @@ def _last_verdict(status: Mapping[str, Any]) -> Verdict:
 
 
 def _damage_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """Whether the champion is what was trained; nothing while it is."""
-    if not status.get("damage"):
-        return ()
-    since = str((status.get("rollout") or {}).get("since") or "")
-    return (Condition("ChampionVerified", "False", "Damaged", str(status["damage"]), since),)
+    """Whether what should serve is what was trained; nothing while it is."""
+    since, kind = str((status.get("rollout") or {}).get("since") or ""), "ChampionVerified"
+    if status.get("damage"):
+        return (Condition(kind, "False", "Damaged", str(status["damage"]), since),)
+    words = (
+        f"{status.get('champion')} serves instead of {name}: {why}" for name, why in _fallen(status).items()
+    )
+    return tuple(Condition(kind, "False", "FellBack", text, since) for text in words)
+
+
+def _fallen(status: Mapping[str, Any]) -> Mapping[str, str]:
+    """Why each of the versions gave way that may come back."""
+    quarantine = status.get("quarantine") or {}
+    return {name: str(quarantine.get(name, "")) for name in status.get("fallen") or {}}
 
 
 def model_document(model: ModelView) -> dict[str, Any]:
@@ -194,6 +205,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         "dataset": {"state": model.data_state, "reason": model.data_reason},
         "quarantine": dict(model.quarantine),
         "damage": model.damage,
+        "fallen": dict(model.fallen),
         "verdict": verdict_document(model.verdict),
         "traffic": [
             {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes

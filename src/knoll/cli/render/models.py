@@ -2,7 +2,7 @@
 
 from knoll.views.models import ModelView
 
-__all__ = ["MODEL_HEADINGS", "data_words", "model_row", "phase_words"]
+__all__ = ["MODEL_HEADINGS", "champion_words", "data_words", "model_row", "phase_words"]
 
 MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
 
@@ -10,9 +10,15 @@ MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "T
 def model_row(model: ModelView) -> tuple[str, ...]:
     """The cells under MODEL_HEADINGS."""
     traffic = ", ".join(f"{one.percent} % {one.revision or ''}" for one in model.routes if one.percent)
-    champion = f"{model.champion} (damaged)" if model.damage else model.champion
-    versions = (champion, model.candidate, phase_words(model))
+    versions = (champion_words(model), model.candidate, phase_words(model))
     return (model.name, model.family, *versions, data_words(model), traffic, model.predict_url)
+
+
+def champion_words(model: ModelView) -> str:
+    """The version that serves; and whether it, or the one that should serve, is not what was trained."""
+    fallen = ", ".join(model.fallen)
+    damage = "damaged" if model.damage else f"{fallen} damaged" if fallen else ""
+    return f"{model.champion} ({damage})" if damage else model.champion
 
 
 def phase_words(model: ModelView) -> str:

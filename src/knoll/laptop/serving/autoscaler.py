@@ -49,6 +49,8 @@ class Autoscaler:
         self.isvcs: dict[str, Document] = {}
         self._inference_services, self._options = inference_services, options
         self._served: dict[str, _Served] = {}
+        self._told: dict[str, str | None] = {}
+        self._telling = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen = -1
         self._wake = asyncio.Event()
@@ -149,6 +151,7 @@ class Autoscaler:
 
     def _retire(self, name: str) -> None:
         served = self._served.pop(name)
+        self._tell(name, served.revision, None)
         if served.proof is not None:
             served.proof.cancel()
         self._spawn(served.activator.close())
@@ -177,11 +180,26 @@ class Autoscaler:
         for name, served in self._served.items():
             activator, instance = served.activator, served.activator.instance
             instance.reap()
+            self._tell(name, served.revision, instance.refusal)
             is_kept = name in reachable and min_scale(served.revision) > 0
             if is_kept and not instance.is_running:
                 self._spawn(activator.start(self._options.progress_deadline))
             elif not is_kept and activator.is_idle(idle):
                 self._spawn(activator.stop_if_idle(idle))
+
+    def _tell(self, name: str, revision: Document, refusal: str | None) -> None:
+        """Say once that the server of a Revision refuses its version, and once that it does not; documents of
+        an earlier platform may say otherwise."""
+        if self._told.get(name, "") != refusal:
+            self._told[name] = refusal
+            self._spawn(self._write_refusal(name, revision, refusal))
+
+    async def _write_refusal(self, name: str, revision: Document, refusal: str | None) -> None:
+        async with self._telling:  # in the order in which they came
+            try:
+                await asyncio.to_thread(self._inference_services.tell_refusal, revision, refusal)
+            except Unavailable:
+                self._told.pop(name, None)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

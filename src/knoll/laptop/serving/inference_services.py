@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound, Rejected
+from knoll.exits import REJECTED
 from knoll.laptop.changes import publish_change
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import Verdict, isvc_name, with_verdict
+from knoll.laptop.serving.revisions import Verdict, isvc_name, refusing_pod, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
 
 __all__ = ["Documents", "InferenceServices"]
@@ -68,6 +69,16 @@ class InferenceServices:
                 with suppress(Conflict):
                     self._documents.update(with_verdict(live, found), status=True)
                     return
+
+    def tell_refusal(self, revision: Document, message: str | None) -> None:
+        """Say in a Pod of the Revision that its server refuses to serve, and why; None says that it does
+        not."""
+        pod = refusing_pod(revision, REJECTED, message or "")
+        name = pod["metadata"]["name"]
+        with suppress(NotFound):
+            self._documents.delete("Pod", name)
+        if message is not None:
+            self._documents.update({**self._documents.create(pod), "status": pod["status"]}, status=True)
 
     def _try_settle(self, isvc: Document, revisions: Sequence[Document], url: str) -> Document:
         try:

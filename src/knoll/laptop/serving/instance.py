@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from knoll.errors import Unavailable
+from knoll.exits import REJECTED
 from knoll.laptop.children import Child, last_lines
 
 __all__ = ["Command", "Failure", "Instance", "backoff"]
@@ -92,6 +93,12 @@ class Instance:
     def is_running(self) -> bool:
         """Whether the process is ready or starts."""
         return self._running is not None or self._starting is not None
+
+    @property
+    def refusal(self) -> str | None:
+        """What the process said if it refused, with exit code 65, to serve what it was given; else None."""
+        failure = self.failure
+        return failure.message if failure and failure.exit_code == REJECTED else None
 
     async def start(self, patience: float) -> str | Failure:
         """Return the base URL. If the process does not run, start it; it has `patience` seconds to become

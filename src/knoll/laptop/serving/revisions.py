@@ -9,7 +9,12 @@ from typing import Any
 
 from knoll.kube.annotations import LAST_APPLIED, MAX_SCALE, MIN_SCALE, ROLLOUT_DURATION, TAG_ROUTING
 from knoll.kube.kinds import REVISION_API
-from knoll.kube.labels import GENERATION_LABEL, INFERENCE_SERVICE_LABEL, KNATIVE_SERVICE_LABEL
+from knoll.kube.labels import (
+    GENERATION_LABEL,
+    INFERENCE_SERVICE_LABEL,
+    KNATIVE_SERVICE_LABEL,
+    REVISION_LABEL,
+)
 from knoll.ports import Document
 
 __all__ = [
@@ -21,6 +26,7 @@ __all__ = [
     "min_scale",
     "new_revision",
     "owner_uid",
+    "refusing_pod",
     "revision_name",
     "revision_number",
     "verdict",
@@ -81,6 +87,18 @@ def new_revision(isvc: Document, number: int) -> Document:
     }
     spec = _pod_spec(isvc["spec"]["predictor"])
     return {"apiVersion": REVISION_API, "kind": "Revision", "metadata": metadata, "spec": spec}
+
+
+def refusing_pod(revision: Document, code: int, message: str) -> Document:
+    """The Pod of a Revision whose server has ended with that code, as the kubelet describes it."""
+    metadata = {
+        "name": f"{revision_name(revision)}-server",
+        "labels": {**revision["metadata"]["labels"], REVISION_LABEL: revision_name(revision)},
+    }
+    end = {"exitCode": code, "reason": "Error", "message": message}
+    server = {"name": "kserve-container", "ready": False, "lastState": {"terminated": end}}
+    status = {"phase": "Running", "containerStatuses": [server]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": status}
 
 
 def has_same_template(revision: Document, other: Document) -> bool:

@@ -1,0 +1,122 @@
+"""What the status of an InferenceService, its newest Revision and their Pods say. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.exits import REJECTED
+from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
+from knoll.ports import Document
+from knoll.rollout.inference_service import CONTAINER
+
+__all__ = ["Observed", "newest_revision", "observe", "refusals", "was_ready"]
+
+_MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
+    the traffic, and its URL past the traffic split. `failure` says why it can never serve, and `trouble` why
+    it does not serve yet."""
+
+    is_ready: bool = False
+    percent: int = 0
+    tagged_url: str = ""
+    failure: str = ""
+    trouble: str = ""
+
+
+def newest_revision(service: Document | None) -> str:
+    """Name of the newest Revision of an InferenceService; "" before the first one."""
+    return str(_predictor(service).get("latestCreatedRevision") or "")
+
+
+def was_ready(service: Document) -> bool:
+    """Whether any Revision of the InferenceService has been ready."""
+    return bool(_predictor(service).get("latestReadyRevision"))
+
+
+def observe(
+    service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
+) -> Observed:
+    """Read the InferenceService, its newest Revision, and that Revision's Pods.
+
+    Right after a write the first two may still be about the version before. So only a Revision with the label
+    `version` counts. `Ready` of the InferenceService is not used: it is Unknown during an update that serves
+    well. The Pods show at once that a Revision crashes; Knative says so only after the progress deadline.
+    """
+    if service is None or revision is None or _version(revision) != version:
+        return Observed()
+    predictor, created = _predictor(service), newest_revision(service)
+    newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
+    is_ready = predictor.get("latestReadyRevision") == created
+    failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
+    return Observed(
+        is_ready=is_ready,
+        percent=sum(one.get("percent") or 0 for one in newest),
+        tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
+        failure=failure,
+        trouble=trouble,
+    )
+
+
+def refusals(pods: Iterable[Document]) -> Mapping[tuple[str, str], str]:
+    """What the predictors said that refused to serve their version, by Revision and version."""
+    refused = ((pod, end) for pod in pods for end in _ends(pod) if end["exitCode"] == REJECTED)
+    return {
+        (label_of(pod, REVISION_LABEL), label_of(pod, VERSION_LABEL)): str(end.get("message") or "")
+        for pod, end in refused
+    }
+
+
+def _predictor(service: Document | None) -> Mapping[str, Any]:
+    status = (service or {}).get("status") or {}
+    predictor: Mapping[str, Any] = (status.get("components") or {}).get("predictor") or {}
+    return predictor
+
+
+def _version(revision: Document) -> str:
+    return label_of(revision, VERSION_LABEL)
+
+
+def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
+    """The tagged route. On a cluster the gateway's URL need not resolve, but the address with the tag before
+    it does."""
+    address = (predictor.get("address") or {}).get("url") or ""
+    if tagged and address:
+        scheme, _, host = address.partition("://")
+        return f"{scheme}://{tagged['tag']}-{host}"
+    return tagged.get("url") or address or predictor.get("url") or ""
+
+
+def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
+    """Why the Revision can never serve, and why it does not serve yet. A process that ended for a reason that
+    may pass is started again."""
+    if found is None:
+        return "", ""
+    reason, text = found[0], ": ".join(filter(None, found)).strip()
+    has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
+    is_final = has_crashed or reason == "ProgressDeadlineExceeded"
+    return (text, text) if is_final else ("", text)
+
+
+def _not_ready(revision: Document) -> tuple[str, str] | None:
+    """Reason and message of a Revision that has failed."""
+    conditions = (revision.get("status") or {}).get("conditions") or []
+    failed = (one for one in conditions if one.get("type") == "Ready" and one.get("status") == "False")
+    return next(((one.get("reason", ""), one.get("message", "")) for one in failed), None)
+
+
+def _crash(pods: Iterable[Document]) -> tuple[str, str] | None:
+    """Exit code and message of the server's last end in any of the Pods."""
+    ends = (end for pod in pods for end in _ends(pod))
+    return next(((f"ExitCode{end['exitCode']}", end.get("message", "")) for end in ends), None)
+
+
+def _ends(pod: Document) -> Iterator[Mapping[str, Any]]:
+    """How the server in a Pod did end, as far as it is not ready again."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or []:
+        if container.get("name") == CONTAINER and not container.get("ready"):
+            ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
+            yield from (end for end in ends if end and end.get("exitCode"))
