@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from knoll.errors import Rejected
 
 __all__ = [
+    "CONFIG_MAP",
     "SIGNING_SECRET",
     "SIGN_FILE",
     "STORE_SECRET",
@@ -24,6 +25,7 @@ __all__ = [
     "store_variables",
 ]
 
+CONFIG_MAP = "knoll"  # cluster: the settings of the installation
 STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
 SIGNING_SECRET = "knoll-signing"  # the Secret with the two halves of the key that signs versions
 SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # its entries

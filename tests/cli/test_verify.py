@@ -1,15 +1,19 @@
 """`knoll verify` reads every byte, and names the link that differs."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cli.declared import Knoll, Records
 from knoll.ports import Platform
+from knoll.records.attestation import attest
 from knoll.records.manifest import FileEntry, Manifest, entry_of, manifest_uri, version_uri, write_file
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import read_run
+from knoll.views.verification import Link, verify_version
+from support.keys import signer_of
 
 
 @pytest.fixture
@@ -76,3 +80,25 @@ def test_a_manifest_that_was_rewritten_differs_from_every_pin(
 
 def test_a_version_that_is_not_there_is_not_found(knoll: Knoll, sealed: str) -> None:
     assert knoll("verify", "digits", "v000009").exit_code == 4
+
+
+def signature(platform: Platform, number: int = 0) -> Link:
+    """The link of v000001 on a platform that accepts the key with this number."""
+    settings = platform.settings.model_copy(update={"verify_key": signer_of(number).public.pem})
+    found = verify_version(replace(platform, settings=settings), "digits", "v000001")
+    return next(one for one in found.links if one.name == "signature")
+
+
+def test_the_key_that_signed_is_named_and_what_served_before_a_key_is_no_difference(
+    platform: Platform, records: Records, sealed: str
+) -> None:
+    assert signature(platform).note.startswith("admitted before a key was set: it is not signed")
+    records.status(champion="", manifestSha256={})
+    assert signature(platform).fault.startswith("it is not signed")
+    body = attest("digits", "v000001", sealed, signer_of()).encode()
+    platform.store.put(version_uri(platform.bucket.root, "digits", "v000001") + "attestation.json", body)
+    assert signature(platform) == Link("signature", note=f"signed by key {signer_of().public.id[:12]}")
+    assert "has no such key" in signature(platform, 1).fault
+    pins, signers = {"v000001": sealed}, {"v000001": signer_of().public.id}
+    records.status(champion="v000001", manifestSha256=pins, signedBy=signers)
+    assert signature(platform, 1).note.startswith(f"admitted while key {signer_of().public.id[:12]}")

@@ -87,3 +87,20 @@ def test_the_trainer_is_told_of_a_bucket_that_is_not_the_usual_one() -> None:
     assert {"name": "KNOLL_MODEL_BUCKET", "value": "ours"} in pod(document(RUN, model_bucket="ours"))[
         "containers"
     ][0]["env"]
+
+
+def test_only_a_training_of_a_platform_that_verifies_gets_the_key_to_sign() -> None:
+    """The Secret must be there: a Pod without it waits, and says so. Keys that are accepted come from the
+    ConfigMap at each start."""
+    (container,) = pod(document(RUN, verify_key="a public key"))["containers"]
+    assert container["env"] == [
+        {
+            "name": "KNOLL_SIGN_KEY",
+            "valueFrom": {"secretKeyRef": {"name": "knoll-signing", "key": "private.pem"}},
+        },
+        {
+            "name": "KNOLL_VERIFY_KEY",
+            "valueFrom": {"configMapKeyRef": {"name": "knoll", "key": "KNOLL_VERIFY_KEY", "optional": True}},
+        },
+    ]
+    assert "knoll-signing" not in str(document(RUN))

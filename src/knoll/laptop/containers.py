@@ -75,7 +75,8 @@ def environment_of(
     """The variables of a container: `environment`, then envFrom, then env, where the later ones win; and the
     threads and GPUs that it may use.
 
-    Raises Unrunnable for a value that does not come from a secret.
+    Raises Unrunnable for a value that does not come from a secret. There are no ConfigMaps: what has
+    their place is in `environment`.
     """
     source = _Source(secrets)
     values = {"CUDA_VISIBLE_DEVICES": ",".join(str(one) for one in gpus), **environment}
@@ -98,6 +99,8 @@ def _variable(variable: Mapping[str, Any], source: _Source) -> dict[str, str]:
     name, value_from = variable["name"], variable.get("valueFrom")
     if value_from is None:
         return {name: str(variable.get("value", ""))}
+    if (value_from.get("configMapKeyRef") or {}).get("optional"):
+        return {}
     reference = value_from.get("secretKeyRef")
     if reference is None:
         raise Unrunnable(

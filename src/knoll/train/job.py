@@ -18,7 +18,7 @@ from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
 from knoll.quantities import DEFAULT_RESOURCES, GPU
 from knoll.records.run import Run
-from knoll.settings import STORE_SECRET, Settings
+from knoll.settings import CONFIG_MAP, SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings
 
 __all__ = ["job_document"]
 
@@ -114,7 +114,19 @@ def _installation(settings: Settings) -> list[Mapping[str, Any]]:
     is_default = settings.model_bucket == Settings.model_fields["model_bucket"].default
     bucket = "" if is_default else settings.model_bucket
     values = {"K_SINK": settings.sink, "KNOLL_MODEL_BUCKET": bucket}
-    return [{"name": name, "value": value} for name, value in values.items() if value]
+    given = [{"name": name, "value": value} for name, value in values.items() if value]
+    return [*given, *(_signing() if settings.verify_key else [])]
+
+
+def _signing() -> list[Mapping[str, Any]]:
+    """The key that signs, which only Pods of trainings get: while its Secret is missing, the Pod waits. The
+    keys that are accepted are read anew by each Pod."""
+    private = {"secretKeyRef": {"name": SIGNING_SECRET, "key": SIGN_FILE}}
+    public = {"configMapKeyRef": {"name": CONFIG_MAP, "key": "KNOLL_VERIFY_KEY", "optional": True}}
+    return [
+        {"name": "KNOLL_SIGN_KEY", "valueFrom": private},
+        {"name": "KNOLL_VERIFY_KEY", "valueFrom": public},
+    ]
 
 
 def _group(run: Run) -> list[Mapping[str, Any]]:

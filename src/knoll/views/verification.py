@@ -6,11 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 from knoll.errors import NotFound, Rejected
+from knoll.names import version_number
 from knoll.ports import Bucket, Platform
 from knoll.quoting import some_of
+from knoll.records.attestation import find_signature, key_of
 from knoll.records.dataset import find_snapshot
 from knoll.records.manifest import Manifest, Sealed, extra_files, find_sealed, version_uri
-from knoll.rollout.candidates import fault_of_origin
+from knoll.rollout.candidates import champion_number, fault_of_origin
 from knoll.rollout.integrity import look_at
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.models import ModelView, find_model
@@ -21,7 +23,7 @@ __all__ = ["Link", "Verification", "verification_document", "verify_version"]
 
 @dataclass(frozen=True)
 class Link:
-    """One link of the chain: its name, what differs, and what is odd and does no harm; "" for nothing."""
+    """One link of the chain: its name, what differs, and what else is to be said; "" for nothing."""
 
     name: str
     fault: str = ""
@@ -83,10 +85,28 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
         yield "run", fault_of_origin(sealed, bucket)
     except Rejected as error:
         yield "run", str(error)
+    if platform.settings.verify_key:
+        yield "signature", *_signature(platform, slot, sealed)
     pin = slot.pins.get(made.version, "")
     yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
     if view.champion == made.version and not view.candidate:
         yield "server", _fault_of_server(platform, view.name, sealed.sha256)
+
+
+def _signature(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str]:
+    """What is wrong with the signature, and else who has signed, or why that does not matter."""
+    made, keys = sealed.manifest, platform.settings.verify_key
+    found = find_signature(made.model, made.version, sealed.sha256, keys, platform.bucket)
+    signer = slot.signers.get(made.version, "")
+    if not found.fault:
+        return "", f"signed by key {found.by[:12]}"
+    if signer and not key_of(keys, signer):
+        return "", f"admitted while key {signer[:12]} was accepted: {found.fault}"
+    if made.version in slot.pins and not signer:
+        return "", f"admitted before a key was set: {found.fault}"
+    if version_number(made.version) < champion_number(slot):
+        return "", f"older than the champion, so never rolled out: {found.fault}"
+    return found.fault, ""
 
 
 def _strays(made: Manifest, bucket: Bucket) -> str:

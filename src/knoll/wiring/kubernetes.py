@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from knoll.errors import Forbidden, NotFound, Unavailable
-from knoll.settings import STORE_SECRET, STORE_VARIABLES, Settings
+from knoll.settings import CONFIG_MAP, STORE_SECRET, STORE_VARIABLES, Settings
 
 if TYPE_CHECKING:
     from knoll.adapters.cluster_kubernetes import KubernetesCluster
 
 __all__ = ["kubernetes_cluster", "settings_of_function", "settings_of_installation"]
-
-_CONFIG_MAP = "knoll"
 
 
 def kubernetes_cluster(settings: Settings) -> "KubernetesCluster":
@@ -45,8 +43,10 @@ def settings_of_installation(settings: Settings, cluster: "KubernetesCluster") -
     """
     given = settings.model_fields_set
     found: dict[str, object] = {"namespace": cluster.namespace}
-    if "model_bucket" not in given and (bucket := _config(cluster).get("KNOLL_MODEL_BUCKET")):
-        found["model_bucket"] = bucket
+    config = _config(cluster)
+    for field in ("model_bucket", "verify_key"):
+        if field not in given and (value := config.get(f"KNOLL_{field.upper()}")):
+            found[field] = value
     if not settings.s3_access_key:
         found |= {field: value for field, value in _keys(cluster).items() if field not in given}
     return settings.model_copy(update=found)
@@ -65,7 +65,7 @@ def _address(cluster: "KubernetesCluster", broker: str) -> str:
 
 def _config(cluster: "KubernetesCluster") -> Mapping[str, str]:
     try:
-        return dict(cluster.get("ConfigMap", _CONFIG_MAP).get("data") or {})
+        return dict(cluster.get("ConfigMap", CONFIG_MAP).get("data") or {})
     except (Forbidden, NotFound):
         return {}
 

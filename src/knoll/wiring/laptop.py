@@ -39,8 +39,9 @@ from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
+from knoll.laptop.signing import find_or_make_pair
 from knoll.ports import Platform
-from knoll.settings import STORE_SECRET, Settings, store_variables
+from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import STAGES, Stage, answer
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
@@ -69,12 +70,15 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
         check_file(settings.home / DATABASE)
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
+        pair = find_or_make_pair(settings.home / "signing")
         settings = settings.model_copy(
             update={
                 "port": port,
                 "url": f"http://127.0.0.1:{port}",
                 "sink": f"http://127.0.0.1:{port}/broker",
                 "token": settings.token or find_or_make_token(settings.home / "token"),
+                "sign_key": pair.private,
+                "verify_key": pair.public,
             }
         )
         store = stack.enter_context(own_store(settings))
@@ -111,7 +115,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     subscribers = {f"knoll-{name}": subscriber(stage) for name, stage in STAGES.items()}
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
     # documents live longer than this port: child processes get the sink from their environment
-    platform = build_platform(settings.model_copy(update={"sink": ""}), broker)
+    platform = build_platform(settings.model_copy(update={"sink": "", "sign_key": ""}), broker)
     autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings))
     front = Front(
         bound,
@@ -137,8 +141,8 @@ def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock
         cluster,
         broker,
         ENTRY_POINTS,
-        _environment(settings),
-        _secrets(settings),
+        {**_environment(settings), "KNOLL_VERIFY_KEY": settings.verify_key},
+        {**_secrets(settings), SIGNING_SECRET: {SIGN_FILE: settings.sign_key}},
         settings.home / "logs" / "jobs",
         clock,
         changed=cluster.revision,
@@ -205,6 +209,7 @@ def _running(settings: Settings) -> Running:
         model_bucket=settings.model_bucket,
         own_s3=settings.own_s3,
         token=settings.token,
+        verify_key=settings.verify_key,
     )
 
 

@@ -26,7 +26,8 @@ _LOOK = 0.5  # seconds; a command that asks what runs holds the lock for a momen
 @dataclass(frozen=True)
 class Running:
     """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` is the same if the S3
-    server is part of the platform, else empty. `token` is what broker and functions ask for."""
+    server is part of the platform, else empty. `token` is what broker and functions ask for, and `verify_key`
+    has the public keys of versions."""
 
     pid: int
     port: int
@@ -38,6 +39,7 @@ class Running:
     model_bucket: str
     own_s3: str
     token: str = ""
+    verify_key: str = ""
 
 
 @contextmanager
@@ -84,6 +86,7 @@ def settings_of_running(settings: Settings) -> Settings:
             "model_bucket": found.model_bucket,
             "own_s3": found.own_s3,
             "token": found.token,
+            "verify_key": found.verify_key,
             "url": found.url,
             "port": found.port,
             "sink": f"{found.url}/broker",
