@@ -112,8 +112,10 @@ def test_people_read_it_as_kn_shows_things(knoll: Knoll, on_trial: str) -> None:
 def test_a_model_that_nothing_has_happened_to_is_described(
     knoll: Knoll, platform: Platform, model_file: Path
 ) -> None:
-    """No run, no service, no revision; a name that nothing has is an error."""
+    """No run, no service, no revision, and what is waited for; a name that nothing has is an error."""
     knoll("apply", "-f", model_file)
-    assert knoll("describe", "digits").stdout.split()[-2:] == ["Family:", "image-classifier"]
+    *_, family, waits = knoll("describe", "digits").stdout.splitlines()
+    assert family.split() == ["Family:", "image-classifier"]
+    assert "knoll upload digits PATH ends the wait" in waits
     assert json.loads(knoll("describe", "digits", "-o", "json").stdout)["run"] is None
     assert knoll("describe", "nothing").exit_code == 4

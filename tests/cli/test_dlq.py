@@ -136,7 +136,15 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
     monkeypatch.setenv("KNOLL_CLUSTER", "local")
     assert f"letter/{train} unchanged" in kn_model("dlq", "replay", train).stdout
     assert listed(knoll) == {train: "Wanted", rollout: "Wanted", odd: "Dead"}
-    assert knoll("dlq", "replay", train, "-w", "--timeout", "0").exit_code == 3
+    waits = {
+        one["letter"]: one["wait"] for one in json.loads(knoll("dlq", "list", "-o", "json").stdout)["letters"]
+    }
+    assert (waits[train]["for"], waits[train]["need"]) == ("the next tick", 1)
+    assert f"knoll dlq drop {odd}" in waits[odd]["ends"]
+    assert "Waits for:" in knoll("dlq", "show", odd).stdout
+    watched = knoll("dlq", "replay", train, "-w", "--timeout", "0")
+    assert watched.exit_code == 3
+    assert "0 of 1 to be published; a tick publishes them (since " in watched.stdout
     tick()
     tick()
     assert sorted(event.id for event in broker.taken) == ["1", "2"]

@@ -1,5 +1,8 @@
 """Where and why a `quiet` dataset waits: ingest decides, and each view shows its words."""
 
+import json
+from hashlib import sha256
+
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
@@ -9,11 +12,14 @@ from knoll.ingest import handler
 from knoll.ports import Platform
 from knoll.views.description import description_document, read_description
 from knoll.views.models import find_model
-from knoll.views.rollouts import read_rollout
-from knoll.views.runs import RunsView, look_at_runs
+from knoll.views.rollouts import read_rollout, rollout_document
+from knoll.views.runs import RunsView, look_at_runs, runs_document
 from support.models import model_document
 
 WHY = "1 object is there, 1 changed; waiting for 30s without a write, or until the oldest change is 10m old"
+
+WRITTEN, QUIET = "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:30+00:00"
+ENDS = "it lands at 00:00:30 if no more is written, and at 00:10:00 in any case"
 
 
 @pytest.fixture
@@ -44,7 +50,38 @@ def test_every_view_says_what_quiet_data_waits_for(platform: Platform) -> None:
     assert shown["dataset"] == {"state": "Waiting", "reason": WHY}
     (waiting,) = look_at_runs(platform, "digits", 20, RunsView()).waiting
     assert (waiting.run, waiting.reason) == ("", WHY)
-    assert read_rollout(platform, "digits").waiting == f"digits: {WHY}"
+    assert read_rollout(platform, "digits").waiting == f"digits: {WHY}; {ENDS}"
+
+
+def test_the_wait_for_quiet_data_has_counts_and_bounds(platform: Platform) -> None:
+    wanted = {"for": WHY, "have": 1, "need": 0, "since": WRITTEN, "until": QUIET, "ends": ENDS}
+    (waiting,) = runs_document(look_at_runs(platform, "digits", 20, RunsView()))["waiting"]
+    assert waiting["wait"] == wanted
+    assert description_document(read_description(platform, "digits"))["dataWait"] == wanted
+    told = rollout_document(read_rollout(platform, "digits"))["wait"]
+    assert told == {**wanted, "for": f"digits: {WHY}"}
+
+
+def test_the_wait_for_a_marker_says_who_ends_it() -> None:
+    platform = memory_platform()
+    platform.cluster.create(model_document())
+    for name in ("a", "b"):
+        platform.store.put(f"s3://data/digits/0/{name}.png", b"a")
+    wait = read_rollout(platform, "digits").wait
+    assert wait is not None
+    assert (wait.have, wait.need, wait.ends) == (2, 0, "write _SUCCESS when all is uploaded")
+    assert wait.since
+
+
+def test_the_wait_for_what_a_manifest_lists_is_counted() -> None:
+    platform = memory_platform()
+    platform.cluster.create(model_document(landed={"when": "manifest", "manifest": "list.json"}))
+    platform.store.put("s3://data/digits/0/a.png", b"a")
+    listed = [{"path": f"0/{name}.png", "sha256": sha256(b"a").hexdigest()} for name in "abc"]
+    platform.store.put("s3://data/digits/list.json", json.dumps(listed).encode())
+    wait = read_rollout(platform, "digits").wait
+    assert wait is not None
+    assert (wait.have, wait.need) == (1, 3)
 
 
 def test_quiet_data_lands() -> None:

@@ -32,7 +32,8 @@ def list_letters(
     Example: knoll dlq list --type dev.knoll.training
 
     JSON: {"letters": [{letter, state: Dead|Wanted|Replayed, type, subject, source, id, destination, code,
-    reason, times, firstAt, lastAt}]}. Next: knoll dlq show ID, knoll dlq replay ID
+    reason, times, firstAt, lastAt, wait: {for, have, need, since, until, ends}}]}.
+    Next: knoll dlq show ID, knoll dlq replay ID
     """
     from knoll.cli.render.letters import letters_table
     from knoll.quantities import counted

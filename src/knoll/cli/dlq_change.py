@@ -18,6 +18,7 @@ from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
 from knoll.errors import Rejected
 from knoll.quantities import counted
+from knoll.waits import Wait, wait_document
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
@@ -54,8 +55,8 @@ def replay(
     This command leaves a wish in the model bucket. The next tick publishes the letters: within KNOLL_TICK
     seconds on a laptop, within a minute on a cluster. Events keep their id and source, so a function that has
     taken one already does nothing twice. A letter that dies again keeps its whole history. JSON: {"dryRun",
-    "letters": [{letter, result: wanted|unchanged|refused, reason}]}; with -w then {"pending": AMOUNT} for
-    each change. Next: knoll dlq list --all
+    "letters": [{letter, result: wanted|unchanged|refused, reason}]}; with -w then {"pending": AMOUNT, wait}
+    for each change. Next: knoll dlq list --all
     """
     platform = platform_of(ctx)
     found = _chosen_letters(platform, letters, type, states=("Dead",), every=every)
@@ -176,9 +177,16 @@ def _watch_replays(ids: set[str], platform: "Platform", output: Output, timeout:
     from knoll.cli.watch import Frame, watch
     from knoll.views.letters import count_wanted
 
+    asked_at = platform.clock.now().isoformat()
+
     def show(pending: int) -> Frame:
-        words = f"{counted(pending, 'letter')} to be published" if pending else "All are published."
-        return Frame(words, (words,), {"pending": pending}, is_final=not pending)
+        done = len(ids) - pending
+        wait = Wait(
+            f"{done} of {len(ids)} to be published", asked_at, "a tick publishes them", done, len(ids)
+        )
+        document = {"pending": pending, "wait": wait_document(wait if pending else None)}
+        words = wait.told if pending else "All are published."
+        return Frame(words, (words,), document, is_final=not pending)
 
     what = "a tick to publish the letters"
     watch(lambda: count_wanted(platform, ids), show, output, timeout=timeout, waiting_for=what)

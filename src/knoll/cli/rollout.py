@@ -28,9 +28,10 @@ def status(
     Example: knoll rollout status digits -w --timeout 600
 
     -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back or rejected, 3
-    if time ran out. A line "Waiting" (`waiting` in JSON) says what the rollout waits for, and what ends the
-    wait. Without a rollout it says what the next one waits for: a version that was not tried yet, a run or,
-    before the first version, data. If it is missing, no rollout is expected.
+    if time ran out. A line "Waiting" (`waiting` and `wait` in JSON) says what the rollout waits for, how much
+    of it there is, since when, and what ends the wait. Without a rollout it says what the next one waits for:
+    a version that was not tried yet, a run or, before the first version, data. If it is missing, no rollout
+    is expected.
 
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
     replayed}, waiting, wait: {for, have, need, since, until, ends}, records: [...]}. Next:

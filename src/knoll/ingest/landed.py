@@ -7,11 +7,11 @@ without an event.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from knoll.data_files import Skipped, skipped_words, tally, why_skipped
 from knoll.ingest.manifest import by_manifest
-from knoll.ingest.verdict import Landed, Waiting, pinned, there
+from knoll.ingest.verdict import Landed, Waiting, last_write, pinned, there
 from knoll.models import Model
 from knoll.models.spec import LandedSpec
 from knoll.models.units import as_duration
@@ -67,7 +67,8 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
     data = [one for one in listing if is_data(model, one.uri)]
     skipped = skipped_of(model, (one.uri for one in listing))
     if not data:
-        return Waiting("; ".join([f"no data under {model.dataset.uri}", *skipped_words(skipped)]))
+        reason = "; ".join([f"no data under {model.dataset.uri}", *skipped_words(skipped)])
+        return Waiting(reason, ends=f"knoll upload {model.name} PATH ends the wait")
     match model.dataset.landed.when:
         case "object":
             oldest_first = sorted(data, key=lambda one: (one.modified, one.uri))
@@ -98,12 +99,16 @@ def _by_marker(
     marker = last_uri(model)
     marked = next((one.modified for one in listing if one.uri == marker), None)
     if marked is None:
-        return Waiting(f"{there(data)}, the marker {marker} is not")
+        ends = f"write {model.dataset.landed.marker} when all is uploaded"
+        reason = f"{there(data)}, the marker {marker} is not"
+        return Waiting(reason, since=last_write(data), ends=ends, have=len(data))
     newest = max(data, key=lambda one: one.modified)
     if newest.modified > marked:
         return Waiting(
             f"{newest.uri} is newer than the marker: write {model.dataset.landed.marker} again when all "
-            "is uploaded"
+            "is uploaded",
+            since=newest.modified.isoformat(),
+            have=len(data),
         )
     return Landed((pinned(model, data, marked, now),), marked.isoformat())
 
@@ -125,9 +130,24 @@ def _by_quiet(
         waited >= rule.max_wait or len(changed) >= (rule.max_objects or len(data) + 1)
     )
     if quiet_for < rule.quiet and not is_enough:
-        return Waiting(f"{there(data)}, {len(changed)} changed; {_quiet_words(rule, len(changed))}")
+        return _quiet_wait(rule, data, changed)
     # a removal leaves no time behind: the state is as old as the look
     return Landed((pinned(model, data, max(now, newest), now),))
+
+
+def _quiet_wait(rule: LandedSpec, data: Sequence[ObjectInfo], changed: Sequence[ObjectInfo]) -> Waiting:
+    newest = max(one.modified for one in data)
+    late = [min(one.modified for one in changed) + timedelta(seconds=rule.max_wait)] if changed else []
+    until = min([newest + timedelta(seconds=rule.quiet), *late])
+    anyway = f", and at {late[0]:%H:%M:%S} in any case" if late else ""
+    return Waiting(
+        f"{there(data)}, {len(changed)} changed; {_quiet_words(rule, len(changed))}",
+        since=newest.isoformat(),
+        ends=f"it lands at {until:%H:%M:%S} if no more is written{anyway}",
+        have=len(changed),
+        need=rule.max_objects or 0,
+        until=until.isoformat(),
+    )
 
 
 def _quiet_words(rule: LandedSpec, changed: int) -> str:

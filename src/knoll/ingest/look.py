@@ -45,7 +45,8 @@ def look(
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):
         return Waiting(
             "objects were deleted after the data landed. To train on what is left, write "
-            f"{model.dataset.landed.marker} again"
+            f"{model.dataset.landed.marker} again",
+            have=len(verdict.datasets[0].objects),
         )
     return verdict
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from knoll.data_files import Skipped, tally, why_skipped
 from knoll.errors import InvalidData
-from knoll.ingest.verdict import Landed, Waiting, pinned, there
+from knoll.ingest.verdict import Landed, Waiting, last_write, pinned, there
 from knoll.models import Model
 from knoll.ports import ObjectInfo
 
@@ -83,10 +83,12 @@ def by_manifest(
     """Decide by the manifest's bytes; `sha256` is by URI and etag, of the objects that were read."""
     uri = model.dataset.uri + model.dataset.landed.manifest
     if not listing:
-        return Waiting(f"no data under {model.dataset.uri}")
+        ends = f"knoll upload {model.name} PATH ends the wait"
+        return Waiting(f"no data under {model.dataset.uri}", ends=ends)
     by_uri = {one.uri: one for one in listing}
     if uri not in by_uri:
-        return Waiting(f"{there(listing)}, the manifest {uri} is not: write it last")
+        reason = f"{there(listing)}, the manifest {uri} is not: write it last"
+        return Waiting(reason, since=last_write(listing), have=len(listing))
     if by_uri[uri].size > MOST_BYTES:
         return Waiting(f"the manifest {uri} is larger than {MOST_BYTES} bytes: list fewer, larger files")
     try:
@@ -96,10 +98,24 @@ def by_manifest(
     listed = _listed(model, entries, by_uri)
     if not listed:
         return Waiting(f"the manifest {uri} lists no data; mend it and write it again")
+    return _by_listed(model, listed, by_uri, sha256, now)
+
+
+def _by_listed(
+    model: Model,
+    listed: Sequence[_Listed],
+    by_uri: Mapping[str, ObjectInfo],
+    sha256: Mapping[tuple[str, str], str],
+    now: datetime,
+) -> Landed | Waiting:
+    """Decide by what the manifest lists, and by what is there."""
+    uri = model.dataset.uri + model.dataset.landed.manifest
     faults = [fault for one in listed if (fault := _difference(one, uri, sha256))]
+    since = by_uri[uri].modified.isoformat()
     if faults:
         more = f" (the first of {len(faults)} faults)" if len(faults) > 1 else ""
-        return Waiting(f"{faults[0]}{more}: upload what the manifest lists, or write the manifest again")
+        reason = f"{faults[0]}{more}: upload what the manifest lists, or write the manifest again"
+        return Waiting(reason, since=since, have=len(listed) - len(faults), need=len(listed))
     objects = [one.info for one in listed if one.info]
     unread = tuple(one for one in objects if (one.uri, one.etag) not in sha256)
     if unread:
@@ -107,6 +123,10 @@ def by_manifest(
             f"each object of the manifest is there; the sha256 of {len(unread)} of {len(objects)} is still "
             "to be read",
             unread,
+            since=since,
+            ends="ingest reads some with each tick",
+            have=len(objects) - len(unread),
+            need=len(objects),
         )
     dataset = pinned(model, objects, by_uri[uri].modified, now, {one.uri: one.entry.sha256 for one in listed})
     return Landed((replace(dataset, skipped=_skipped(model, by_uri, {uri, *(one.uri for one in listed)})),))

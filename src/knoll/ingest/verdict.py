@@ -8,8 +8,9 @@ from knoll.models import Model
 from knoll.ports import ObjectInfo
 from knoll.quantities import counted
 from knoll.records.dataset import Dataset, DatasetObject
+from knoll.waits import Wait
 
-__all__ = ["Landed", "Waiting", "pinned", "there"]
+__all__ = ["Landed", "Waiting", "last_write", "pinned", "there"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,27 @@ class Landed:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The data is not complete, and why. The bytes of `unread` must be read before more is known."""
+    """The data is not complete, and why. The bytes of `unread` must be read before more is known. `since` is
+    when the wait began, and `have` of `need` objects are as they should be; see `Wait`."""
 
     reason: str
     unread: tuple[ObjectInfo, ...] = ()
+    since: str = ""
+    ends: str = ""
+    have: int = 0
+    need: int = 0
+    until: str = ""
+
+    @property
+    def wait(self) -> Wait:
+        """The wait as a value."""
+        return Wait(self.reason, self.since, self.ends, self.have, self.need, self.until)
+
+
+def last_write(objects: Iterable[ObjectInfo]) -> str:
+    """When the newest of these objects was written, as an ISO time; "" for no objects."""
+    newest = max((one.modified for one in objects), default=None)
+    return newest.isoformat() if newest else ""
 
 
 def there(objects: Sized) -> str:

@@ -4,22 +4,27 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from knoll.models import readable_models
 from knoll.ports import Platform
+from knoll.records.run import is_opened
+from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model, model_document
 from knoll.views.revisions import RevisionView, read_revisions
 from knoll.views.run import RunView, run_document
 from knoll.views.runs import read_runs
+from knoll.waits import Wait, wait_document
 
 __all__ = ["Description", "description_document", "read_description"]
 
 
 @dataclass(frozen=True)
 class Description:
-    """A model, its newest run, and its Revisions, newest first: the newest one and those that get traffic or
-    have a tag."""
+    """A model, its newest run, what its data waits for, and its Revisions, newest first: the newest one and
+    those that get traffic or have a tag."""
 
     model: ModelView
     run: RunView | None
+    data_wait: Wait | None
     revisions: Sequence[RevisionView]
 
     def percent_of(self, version: str) -> int:
@@ -32,7 +37,16 @@ def read_description(platform: Platform, model: str) -> Description:
     view = find_model(platform, model)
     newest = sorted(read_revisions(platform, view), key=lambda one: int(one.generation or 0), reverse=True)
     shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
-    return Description(view, next(iter(read_runs(platform, model, 1)), None), shown)
+    run = next(iter(read_runs(platform, model, 1)), None)
+    return Description(view, run, _data_wait(platform, view), shown)
+
+
+def _data_wait(platform: Platform, view: ModelView) -> Wait | None:
+    """What the data waits for as it lies there now; None if its run is there."""
+    for expected in expected_runs(platform, readable_models([view.document])):
+        if not (expected.run and is_opened(expected.run, platform.bucket)):
+            return expected.wait
+    return None
 
 
 def description_document(found: Description) -> dict[str, Any]:
@@ -42,6 +56,7 @@ def description_document(found: Description) -> dict[str, Any]:
         **model_document(found.model),
         "namespace": found.model.namespace,
         "createdAt": found.model.created_at,
+        "dataWait": wait_document(found.data_wait),
         "run": run_document(found.run) if found.run else None,
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
         "conditions": [

@@ -13,6 +13,7 @@ from knoll.ingest.look import look
 from knoll.ingest.opening import asked_runs
 from knoll.models import Model
 from knoll.ports import Platform
+from knoll.waits import Wait
 
 __all__ = ["Expected", "expected_runs"]
 
@@ -20,11 +21,12 @@ __all__ = ["Expected", "expected_runs"]
 @dataclass(frozen=True)
 class Expected:
     """The run that a model's data should lead to. `run` is "" while the data is not complete, and `reason`
-    says what is missing."""
+    says what is missing; `wait` says it as a value."""
 
     model: str
     run: str
     reason: str
+    wait: Wait
 
 
 def expected_runs(platform: Platform, models: Sequence[Model]) -> list[Expected]:
@@ -36,13 +38,15 @@ def _expected_run(platform: Platform, model: Model) -> Expected:
     try:
         return _look(platform, model)
     except (Rejected, NewerSchema) as error:  # of one model only
-        return Expected(model.name, "", str(error))
+        return Expected(model.name, "", str(error), Wait(str(error), ends=error.fix))
 
 
 def _look(platform: Platform, model: Model) -> Expected:
     verdict = look(model, platform, may_read=False)
     if isinstance(verdict, Waiting):
-        return Expected(model.name, "", verdict.reason)
+        return Expected(model.name, "", verdict.reason, verdict.wait)
     newest = verdict.datasets[-1]
     run = asked_runs(model, [newest], platform)[newest]
-    return Expected(model.name, run, "the data is complete; its run is about to start")
+    reason = "the data is complete; its run is about to start"
+    ends = "an event opens the run, or else the next tick"
+    return Expected(model.name, run, reason, Wait(reason, newest.data_at, ends, 0, 1))

@@ -18,6 +18,7 @@ from knoll.headers import ATTRIBUTE
 from knoll.ports import Platform
 from knoll.records.dead_letter import Replay, list_wishes
 from knoll.views.ids import only_match
+from knoll.waits import Wait, wait_document
 
 __all__ = [
     "Happening",
@@ -59,6 +60,17 @@ class LetterView:
     def last(self) -> Death:
         """The last time that no function took it."""
         return self.letter.last
+
+    @property
+    def wait(self) -> Wait | None:
+        """What the letter waits for; None if it was replayed."""
+        if self.letter.wanted:
+            ends = "the tick publishes it, and a broker delivers it"
+            return Wait("the next tick", self.letter.wanted.at, ends, 0, 1)
+        if self.state == "Dead":
+            ends = f"mend what refused it, then knoll dlq replay {self.id}, or knoll dlq drop {self.id}"
+            return Wait("somebody who replays or drops it", self.last.at, ends)
+        return None
 
     @property
     def asked(self) -> Sequence[Replay]:
@@ -122,6 +134,7 @@ def letter_document(view: LetterView) -> dict[str, Any]:
         "times": len(view.letter.deaths),
         "firstAt": view.letter.deaths[0].at,
         "lastAt": view.last.at,
+        "wait": wait_document(view.wait),
     }
 
 

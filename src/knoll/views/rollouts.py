@@ -1,7 +1,7 @@
 """The rollout of a model: the slot in its status, and the records of its steps with their numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from knoll.errors import NotFound, Rejected
@@ -13,7 +13,7 @@ from knoll.rollout.slot import slot_from_status
 from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model
 from knoll.views.revisions import read_revisions
-from knoll.views.run import read_run
+from knoll.views.run import RunView, read_run
 from knoll.views.waits import rollout_wait
 from knoll.waits import Wait, wait_document
 
@@ -28,8 +28,8 @@ class RolloutView:
     """The newest rollout of a model.
 
     `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
-    "" when nothing serves. `wait` is what the rollout in progress waits for. `waiting` says it in words;
-    without one it says what the next rollout waits for, and "" when none is expected.
+    "" when nothing serves. `wait` is what the rollout in progress waits for, or else the next one; None when
+    none is expected.
     """
 
     model: ModelView
@@ -40,13 +40,17 @@ class RolloutView:
     evidence: Mapping[str, int]
     steps: Sequence[RolloutStep]
     wait: Wait | None
-    waiting: str
 
     @property
     def is_over(self) -> bool:
         """Whether the newest rollout has ended, and no other is on its way."""
         is_judged = bool(self.steps) and self.steps[-1].action in _ENDS
         return is_judged and self.model.is_idle and not self.waiting
+
+    @property
+    def waiting(self) -> str:
+        """The wait in words; "" for none."""
+        return self.wait.words if self.wait else ""
 
     @property
     def is_bad(self) -> bool:
@@ -62,7 +66,6 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
     receiver, percent = _traffic_of(platform, view)
     slot = (view.document.get("status") or {}).get("rollout") or {}
     counts = slot.get("evidence") or {}
-    wait = _wait(view)
     return RolloutView(
         view,
         version,
@@ -71,8 +74,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         step=slot.get("step", 0),
         evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed")},
         steps=[one for one in steps if one.version == version],
-        wait=wait,
-        waiting=wait.words if wait else _waiting_words(platform, view),
+        wait=_wait(view) or _next_wait(platform, view),
     )
 
 
@@ -119,22 +121,32 @@ def _wait(view: ModelView) -> Wait | None:
     return next((rollout_wait(slot, one.rollout) for one in readable_models([view.document])), None)
 
 
-def _waiting_words(platform: Platform, view: ModelView) -> str:
+def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
     """What the next rollout waits for: a version that is not tried yet, or a run that is to make one."""
     slot = slot_from_status(view.document.get("status") or {})
     models = readable_models([view.document])
     for model in models:
         version = newest_untried(model, slot, platform)
         if version not in ("", slot.candidate):
-            return f"{version} is next"
+            return Wait(f"{version} is next", ends="it is looked at with the next event or tick")
     for expected in expected_runs(platform, models):
+        told = replace(expected.wait, what=f"{expected.model}: {expected.reason}")
         if not expected.run:
-            return "" if slot.champion or slot.quarantine else f"{expected.model}: {expected.reason}"
+            return None if slot.champion or slot.quarantine else told
         try:
             run = read_run(platform, expected.run)
         except NotFound:
-            return f"{expected.model}: {expected.reason}"
+            return told
         except Rejected as error:
-            return f"run {expected.run} has a record that cannot be read: {error}"
-        return "" if run.is_over else f"run {run.run.id} is {run.state}"
-    return ""
+            return Wait(f"run {expected.run} has a record that cannot be read: {error}")
+        return None if run.is_over else _run_wait(run)
+    return None
+
+
+def _run_wait(run: RunView) -> Wait:
+    """That a rollout waits for a run, and what the run waits for."""
+    what = f"run {run.run.id} is {run.state}"
+    if run.wait:
+        return replace(run.wait, what=f"{what}: {run.wait.what}")
+    have = run.percentage or 0
+    return Wait(what, run.run.created_at, "it makes a version if it succeeds", have, 100)

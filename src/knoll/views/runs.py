@@ -12,6 +12,7 @@ from knoll.views.expected import Expected, expected_runs
 from knoll.views.ids import list_run_ids
 from knoll.views.run import RunView, read_run, run_document
 from knoll.views.run_waits import Queue
+from knoll.waits import wait_document
 
 __all__ = ["RunsView", "look_at_runs", "read_runs", "runs_document"]
 
@@ -76,6 +77,9 @@ def runs_document(view: RunsView) -> dict[str, Any]:
     """The runs as `-o json` shows them."""
     return {
         "runs": [run_document(one) for one in view.runs],
-        "waiting": [{"model": one.model, "reason": one.reason} for one in view.waiting],
+        "waiting": [
+            {"model": one.model, "reason": one.reason, "wait": wait_document(one.wait)}
+            for one in view.waiting
+        ],
         "newest": view.newest.run.id if view.newest else "",
     }

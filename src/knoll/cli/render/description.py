@@ -47,10 +47,17 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Candidate", _with_percent(found, model.candidate)),
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
-        ("Data", data_words(model)),
+        ("Data", _data_words(found)),
+        ("Waits for", found.data_wait.told if found.data_wait else ""),
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(f"{version} ({reason})" for version, reason in model.quarantine.items())),
     ]
+
+
+def _data_words(found: Description) -> str:
+    """State and reason; the reason stands in the next line if that wait still goes on."""
+    is_told = found.data_wait is not None and found.data_wait.what == found.model.data_reason
+    return found.model.data_state if is_told else data_words(found.model)
 
 
 def _with_percent(found: Description, version: str) -> str:

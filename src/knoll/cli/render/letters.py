@@ -33,6 +33,8 @@ def letter_picture(view: LetterView, now: datetime) -> RenderableType:
     for name in ("letter", "state", "type", "subject", "source", "id"):
         if told[name]:
             facts.add_row(Text(f"{name.capitalize()}:"), Text(escaped(told[name])))
+    if view.wait:
+        facts.add_row(Text("Waits for:"), Text(escaped(view.wait.told)))
     rows = (_history_row(one, now) for one in history_of(view))
     return Group(facts, "", plain_table(("AGE", "WHAT", "WHY"), rows), "", Text(_content(view)))
 

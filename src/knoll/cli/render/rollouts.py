@@ -15,7 +15,7 @@ __all__ = ["rollout_lines", "rollout_picture", "step_line"]
 
 def rollout_lines(view: RolloutView) -> tuple[str, ...]:
     """A line for each step, and one for what the next rollout waits for."""
-    waiting = (f"Waiting: {view.waiting}",) if view.waiting else ()
+    waiting = (f"Waiting: {view.wait.told}",) if view.wait else ()
     return (*(step_line(one) for one in view.steps), *waiting)
 
 
@@ -32,7 +32,7 @@ def rollout_picture(view: RolloutView) -> RenderableType:
     """The rollout for a terminal: the version on trial, its traffic and evidence, and every verdict so
     far."""
     if not view.steps:
-        return Text(escaped(f"No rollout yet. {view.waiting}".strip()))
+        return Text(escaped(f"No rollout yet. Waiting: {view.wait.told}" if view.wait else "No rollout yet."))
     facts = Table.grid(padding=(0, 2))
     for name, fact in _facts(view):
         if fact:
@@ -55,5 +55,5 @@ def _facts(view: RolloutView) -> list[tuple[str, RenderableType]]:
             "Evidence",
             f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed",
         ),
-        ("Waiting" if view.wait else "Next", view.waiting),
+        ("Waiting", view.wait.told if view.wait else ""),
     ]

@@ -41,7 +41,7 @@ def runs_picture(view: RunsView, now: datetime) -> RenderableType:
 
 
 def _waiting_lines(view: RunsView) -> list[str]:
-    return [f"Waiting for {one.model}: {one.reason}" for one in view.waiting]
+    return [f"Waiting for {one.model}: {one.wait.told}" for one in view.waiting]
 
 
 def _percent(view: RunView) -> str:
