@@ -39,6 +39,19 @@ def test_help_and_completion_load_nothing_heavy() -> None:
     assert not {"torch", "kserve", "boto3", "httpx", "pydantic", "yaml", "sqlite3", "lightkube"} & loaded
 
 
+def test_a_command_that_reads_no_bucket_loads_no_client(platform: Platform) -> None:
+    """Clients of S3 and HTTP take longer to import than all that `knoll models` does."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "knoll.cli", "models"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "knoll.wiring.platform" in loaded
+    assert not {"torch", "numpy", "kserve", "boto3", "httpx", "lightkube"} & loaded
+
+
 def test_without_a_platform_the_error_says_how_to_start_one(knoll: Knoll) -> None:
     """Every reading verb names the fix on stderr, and with -o json prints one error object on stdout."""
     for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["describe", "digits"], ["events"]):

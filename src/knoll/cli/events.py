@@ -81,9 +81,9 @@ def _history(platform: "Platform") -> "ReadEvents":
             "knoll why MODEL and knoll runs show from records what has happened"
         )
         raise KnollError("the Broker of a cluster keeps no history of its events", fix=fix)
-    from knoll.wiring import laptop
+    from knoll.wiring.platform import event_log
 
-    return laptop.history(platform.settings).history
+    return event_log(platform.settings).history
 
 
 def _line(event: "Event") -> str:

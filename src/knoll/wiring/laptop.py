@@ -28,7 +28,6 @@ from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, respond
 from knoll.laptop.broker.broker import Broker
-from knoll.laptop.broker.event_log import EventLog
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.disk import check_room
@@ -48,7 +47,7 @@ from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_stor
 from knoll.wiring.platform import build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
 
-__all__ = ["Running", "history", "run", "running"]
+__all__ = ["Running", "run", "running"]
 
 ENTRY_POINTS = {
     "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
@@ -95,11 +94,6 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
             if keeper and keeper.has_given_up:
                 log = settings.home / "logs" / "weed.log"
                 raise Unavailable(keeper.fault, fix=f"read {log}, then knoll up again")
-
-
-def history(settings: Settings) -> EventLog:
-    """The event log of this home: the events that its broker took, and its dead letters."""
-    return EventLog(settings.home / DATABASE)
 
 
 def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[[], str]) -> None:

@@ -1,20 +1,30 @@
-"""The platform of each process: which adapter stands behind which port."""
+"""The platform of each process: which adapter stands behind which port.
+
+Clients of S3 and HTTP take half a second of CPU to import and make. So they are made when they are first
+used: a command that only reads Models never needs them.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.adapters.events_http import HttpEvents
-from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
-from knoll.adapters.store_s3 import S3Store
-from knoll.ports import Cluster, Events, Platform
+from knoll.laptop.broker.event_log import EventLog
+from knoll.ports import Cluster, Events, ObjectStore, Platform, Predictors
 from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE
 from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
 from knoll.wiring.running import settings_of_running
 
+if TYPE_CHECKING:
+    from knoll.adapters.store_s3 import S3Store
+
 __all__ = [
     "build_platform",
     "documents",
+    "event_log",
     "function_platform",
     "object_store",
     "probe_store",
@@ -33,7 +43,7 @@ def function_platform(settings: Settings) -> Platform:
         return service_platform(settings)
     cluster = kubernetes_cluster(settings)
     found = settings_of_function(settings, cluster)
-    return build_platform(found, HttpEvents(found.sink), cluster)
+    return build_platform(found, _events(found.sink), cluster)
 
 
 def probing_platform(settings: Settings) -> Platform:
@@ -51,7 +61,7 @@ def probe_store(settings: Settings) -> None:
 
 def service_platform(settings: Settings) -> Platform:
     """The platform of a process whose environment says all that it needs, such as a trainer."""
-    return build_platform(settings, HttpEvents(settings.sink, settings.token))
+    return build_platform(settings, _events(settings.sink, settings.token))
 
 
 def user_platform(settings: Settings) -> Platform:
@@ -64,16 +74,17 @@ def user_platform(settings: Settings) -> Platform:
         return service_platform(settings_of_running(settings))
     cluster = kubernetes_cluster(settings)
     found = settings_of_installation(settings, cluster)
-    return build_platform(found, HttpEvents(found.sink), cluster)
+    return build_platform(found, _events(found.sink), cluster)
 
 
 def build_platform(settings: Settings, events: Events, cluster: Cluster | None = None) -> Platform:
     """Adapters for these settings, with a broker to publish to; without `cluster` a client of its own."""
+    store: ObjectStore = _late(lambda: object_store(settings))
     return Platform(
-        store=ArbitratedStore(object_store(settings), settings.model_root),
+        store=ArbitratedStore(store, settings.model_root),
         cluster=cluster or _cluster(settings),
         events=events,
-        predictors=HttpPredictors(settings.gateway_url),
+        predictors=_predictors(settings.gateway_url),
         clock=SystemClock(),
         settings=settings,
     )
@@ -83,11 +94,57 @@ def _cluster(settings: Settings) -> Cluster:
     return documents(settings) if settings.cluster == "local" else kubernetes_cluster(settings)
 
 
-def object_store(settings: Settings) -> S3Store:
+class _Late:
+    """An adapter that is made when one of its methods is first asked for."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _adapter(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
+
+
+def _late(make: Callable[[], Any]) -> Any:
+    """Any, because a type checker cannot know that it has the methods of what it makes."""
+    return _Late(make)
+
+
+def _events(sink: str, token: str = "") -> Events:
+    def make() -> Events:
+        from knoll.adapters.events_http import HttpEvents
+
+        return HttpEvents(sink, token)
+
+    events: Events = _late(make)
+    return events
+
+
+def _predictors(gateway: str) -> Predictors:
+    def make() -> Predictors:
+        from knoll.adapters.predictors_http import HttpPredictors
+
+        return HttpPredictors(gateway)
+
+    predictors: Predictors = _late(make)
+    return predictors
+
+
+def object_store(settings: Settings) -> "S3Store":
     """The S3 server of these settings."""
+    from knoll.adapters.store_s3 import S3Store
+
     return S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
 
 
 def documents(settings: Settings) -> LocalCluster:
     """The document store of the laptop."""
     return LocalCluster(settings.home / DATABASE, settings.namespace, SystemClock())
+
+
+def event_log(settings: Settings) -> EventLog:
+    """What the laptop's broker has taken."""
+    return EventLog(settings.home / DATABASE)
