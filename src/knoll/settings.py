@@ -156,6 +156,10 @@ class Settings(BaseSettings):
         default=5.0,
         description="laptop: seconds between sweeps; replaces the schedule in eventing/ticker.yaml",
     )
+    survey: float = Field(
+        default=30.0,
+        description="seconds between two looks for stray objects in the model bucket; `make deploy` sets 600",
+    )
     idle: float = Field(
         default=60.0, description="laptop: seconds without a request until a model server is stopped"
     )

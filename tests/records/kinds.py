@@ -27,6 +27,7 @@ from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, load_run
 from knoll.records.samples import Samples, load_samples
 from knoll.records.signature import Signature, load_signature
+from knoll.records.survey import Survey, load_survey
 
 __all__ = ["GOLDEN", "KINDS", "ROOT", "Kind", "golden_bucket", "kind_of", "record_classes"]
 
@@ -136,6 +137,13 @@ KINDS = (
         r"probe\.json",
         _found(probe_uri(ROOT), find_probe),
         {"conditionalWrites": "atomic"},
+    ),
+    Kind(
+        "survey",
+        Survey.__name__,
+        r"survey\.json",
+        load_survey,
+        {"at": "2026-01-01T00:00:00+00:00"},
     ),
     Kind("manifest", Manifest.__name__, _MANIFEST_KEY, load_manifest, _MANIFEST),
     Kind(

@@ -9,11 +9,12 @@ from knoll.dead_letters.letters import read_dead_letters
 from knoll.records.strays import find_strays
 from knoll.retention.plan import make_plan
 from knoll.views.description import read_description
-from knoll.views.models import read_models
+from knoll.views.models import find_model, read_models
 from knoll.views.rollouts import read_rollout
 from knoll.views.runs import RunsView, look_at_runs
 from knoll.views.trail import read_trail
 from knoll.views.versions import read_versions
+from knoll.wiring.survey import CONDITION
 from schedules.declared import model_document
 from schedules.memory import repeatable
 from schedules.world import World
@@ -112,6 +113,31 @@ def test_strays_beside_the_records_stop_nothing(concurrency: str) -> None:
     assert {_slot(world, name) for name in MODELS} == {"v000001"}
     _look(world)
     assert {one.key for one in find_strays(world.platform.bucket)} >= {"unknown", "claims/digits/.DS_Store"}
+
+
+def test_strays_are_told_once_in_a_condition_of_their_model_and_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Both go by themselves when the strays are gone; what concerns no model is only logged."""
+    world = _world()
+    _play(world)
+    strays = ["claims/digits/.DS_Store", f"outcomes/{RUN}.json", "models/digits/v000001/x\n.py", "unknown"]
+    for key in strays:
+        world.store.put(ROOT + key, b"x")
+    for _ in range(30):
+        world.pass_a_minute()
+    told = [line for line in caplog.messages if "passed over in the model bucket" in line]
+    assert len(told) == len(strays)
+    assert any("x\\x0a.py: no record in models/ has such a name" in line for line in told)
+    (one,) = [one for one in find_model(world.platform, "digits").conditions if one.type == CONDITION]
+    assert one.status == "False"
+    assert "claims/digits/.DS_Store, models/digits/v000001/x\\x0a.py, outcomes/digits-" in one.message
+    assert CONDITION not in {one.type for one in find_model(world.platform, "beans").conditions}
+    for key in strays:
+        world.store.delete(ROOT + key)
+    for _ in range(12):
+        world.pass_a_minute()
+    assert CONDITION not in {one.type for one in find_model(world.platform, "digits").conditions}
 
 
 def _written() -> list[str]:

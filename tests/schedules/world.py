@@ -58,7 +58,7 @@ _CHANGING = (
 @cache
 def _settings(quota: int) -> Settings:
     """Read once: there are ten thousand worlds."""
-    return Settings(home=Path("/nowhere"), quota=quota)
+    return Settings(home=Path("/nowhere"), quota=quota, survey=600)
 
 
 def _spared(number: int) -> Fault | None:

@@ -4,10 +4,12 @@ import pytest
 
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import StoreUnavailable
+from knoll.names import version_name
 from knoll.ports import Platform
+from knoll.records.claim import claim_uri
 from knoll.records.strays import model_of_key
 from knoll.views.doctor import Check, examine
-from records.kinds import ROOT, golden_bucket
+from records.kinds import GOLDEN, ROOT, golden_bucket
 
 RUN = "digits-0123456789abcdef0123"
 STRAYS = {
@@ -43,12 +45,16 @@ def test_a_stray_object_is_named_with_its_place(key: str, platform: Platform) ->
     assert found.fix
 
 
-@pytest.mark.parametrize("release", ["knoll-0.1", "knoll-0.2"])
+@pytest.mark.parametrize("release", sorted(folder.name for folder in GOLDEN.iterdir()))
 def test_nothing_that_a_release_has_written_is_a_stray(release: str, platform: Platform) -> None:
     bucket = golden_bucket(release)
     for one in bucket.store.list(f"{ROOT}/"):
         key = one.uri.removeprefix(ROOT)
         platform.store.put(platform.settings.model_root + key, bucket.store.get(one.uri))
+    for number in range(2, 6):  # the golden files have one claim, and steps of more versions
+        platform.store.put(
+            claim_uri(platform.settings.model_root, "digits", version_name(number)), RUN.encode()
+        )
     odd = {f"{platform.settings.model_root}/runs/flowers-0123456789abcdef0123.json"}  # says digits
     assert {one.place for one in examine(platform)} == odd
 
@@ -57,6 +63,8 @@ def test_a_stray_is_told_of_the_model_in_whose_place_it_lies() -> None:
     assert model_of_key("claims/digits/.DS_Store") == "digits"
     assert model_of_key(f"runs/{RUN}.json.bak") == "digits"
     assert model_of_key("backup/all.tar") == ""
+    assert model_of_key(f"outcomes/{RUN}.json") == "digits"
+    assert model_of_key("superseded/digits-big-x.json", ["digits", "digits-big", "dig"]) == "digits-big"
 
 
 def test_a_check_that_cannot_look_is_a_finding(platform: Platform) -> None:

@@ -5,7 +5,7 @@ Numbers are claimed in a row from 1. So a claim behind a gap is a stray, whateve
 the numbers jump. Claims have a folder of their own, so that a listing of versions shows only versions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import count, takewhile
 
@@ -15,7 +15,16 @@ from knoll.names import RUN_ID, join, version_name
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, put_once, reader
 
-__all__ = ["Claim", "claim_uri", "claims_uri", "find_claim", "list_claims", "load_claim", "write_claim"]
+__all__ = [
+    "Claim",
+    "claim_uri",
+    "claims_uri",
+    "find_claim",
+    "in_a_row",
+    "list_claims",
+    "load_claim",
+    "write_claim",
+]
 
 
 @with_config(LENIENT)
@@ -58,5 +67,9 @@ def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:
     """The versions whose numbers are claimed, from v000001 to the first gap, by a listing alone."""
     place = claims_uri(bucket.root, model)
-    names = {one.uri.removeprefix(place) for one in bucket.store.list(place)}
+    yield from in_a_row({one.uri.removeprefix(place) for one in bucket.store.list(place)})
+
+
+def in_a_row(names: Container[str]) -> Iterator[str]:
+    """The names from v000001 to the first gap."""
     yield from takewhile(names.__contains__, map(version_name, count(1)))

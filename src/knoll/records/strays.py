@@ -4,31 +4,36 @@ Readers pass strays over, each in its module. Here they are found and named, for
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any
 
 from knoll.errors import NewerSchema, NotFound, Rejected, Unavailable
-from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run
+from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run, version_name
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
-from knoll.records.claim import load_claim
+from knoll.records.claim import in_a_row, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import load_report
-from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
+from knoll.records.manifest import ATTESTATION, MANIFEST, extra_files, load_manifest
 from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import MOST_BYTES, read_some
 from knoll.records.rollout import load_step
 from knoll.records.run import load_run
+from knoll.records.survey import load_survey
 
-__all__ = ["Stray", "find_strays", "model_of_key", "why_stray"]
+__all__ = ["Stray", "find_strays", "model_of_key"]
 
 _THREADS = 8
+_AT_ONCE = 256  # groups of objects
+_VERSION_FOLDER = re.compile(r"models/[^/]+/[^/]+/")
 _Facts = dict[str, str]
 _FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
 
@@ -100,37 +105,103 @@ _PLACES = (
         r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json", load_report, says=_says_report
     ),
     _place(r"probe\.json", load_probe),
-    _place(r"uploads/[^/]+/[^/]+"),
+    _place(r"survey\.json", load_survey),
+    _place(r"uploads/[^/\x00-\x1f\x7f]+/[^/\x00-\x1f\x7f]+"),
     _place(r"probes/[^/]+/.+"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_replay),
     _place(r"replays/<letter>\.\d{6,}\.json", load_replay),
 )
 _KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}
-_OF_A_MODEL = re.compile(
-    rf"(?:[a-z-]+/(?P<folder>{MODEL_NAME.pattern})(?:/|\.json$)|[a-z-]+/(?P<run>{RUN_ID.pattern})\b)",
-    re.ASCII,
-)
+_OF_RUNS = ("runs", "inbox", "progress", "outcomes", "superseded")
+_FOLDER = re.compile(rf"({MODEL_NAME.pattern})(?:/|\.json$)", re.ASCII)
 
 
-def find_strays(bucket: Bucket, listing: Iterable[ObjectInfo] | None = None) -> Iterator[Stray]:
-    """All strays of the bucket, or those in a listing of it, in the order of the keys."""
-    root = join(bucket.root, "")
-    found = bucket.store.list(root) if listing is None else listing
+def find_strays(bucket: Bucket, is_read: Callable[[ObjectInfo], bool] = lambda _: True) -> Iterator[Stray]:
+    """All strays of the bucket, by one listing. Of objects that are not read only the names are judged."""
+    root, claims = join(bucket.root, ""), _Claims()
+    groups = _groups(bucket.store.list(root), root)
     with ThreadPoolExecutor(_THREADS) as pool:
-        whys = pool.map(lambda one: (one.uri.removeprefix(root), why_stray(one, bucket)), found)
-        yield from (Stray(key, why) for key, why in whys if why)
+        while some := [*islice(groups, _AT_ONCE)]:
+            unclaimed = [claims.look(group, root) for group in some]
+            are_read = [[is_read(one) for one in group] for group in some]
+            looked = pool.map(lambda group, read: _look(group, read, bucket), some, are_read)
+            for strays, others in zip(looked, unclaimed, strict=True):
+                yield from [*strays, *others]
+    yield from claims.behind_gaps()
 
 
-def model_of_key(key: str) -> str:
-    """The model whose place the key is in; "" for none."""
-    match = _OF_A_MODEL.match(key)
-    if not match:
-        return ""
-    return match["folder"] or model_of_run(match["run"])
+def _groups(listing: Iterable[ObjectInfo], root: str) -> Iterator[list[ObjectInfo]]:
+    """The objects one by one; those in the folder of a version together."""
+
+    def folder(one: ObjectInfo) -> str:
+        key = one.uri.removeprefix(root)
+        match = _VERSION_FOLDER.match(key)
+        return match[0] if match else key
+
+    yield from ([*group] for _, group in groupby(listing, folder))
 
 
-def why_stray(one: ObjectInfo, bucket: Bucket) -> str:
+def _look(group: Sequence[ObjectInfo], are_read: Sequence[bool], bucket: Bucket) -> list[Stray]:
+    """The strays of a group."""
+    root = join(bucket.root, "")
+    keys = [one.uri.removeprefix(root) for one in group]
+    whys = {
+        key: _why_stray(one, bucket, is_read=is_read)
+        for key, one, is_read in zip(keys, group, are_read, strict=True)
+    }
+    match = _VERSION_FOLDER.match(keys[0])
+    if match and any(are_read) and whys.get(match[0] + MANIFEST) == "":
+        for name in _extra_files(match[0], keys, bucket):
+            whys[name] = whys[name] or "the manifest of its version does not name it, and nothing reads it"
+    return [Stray(key, why) for key, why in whys.items() if why]
+
+
+def _extra_files(folder: str, keys: Sequence[str], bucket: Bucket) -> Iterator[str]:
+    with suppress(NotFound, NewerSchema, Rejected):
+        manifest = load_manifest(read_some(join(bucket.root, folder + MANIFEST), bucket))
+        for name in extra_files(manifest, (key.removeprefix(folder) for key in keys)):
+            yield folder + name
+
+
+class _Claims:
+    """The versions that are claimed, of each model. Claims are listed before rollouts."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def look(self, group: Sequence[ObjectInfo], root: str) -> list[Stray]:
+        """Take a claim; the strays of the group, if it is a step of a version that nobody has claimed."""
+        key = group[0].uri.removeprefix(root)
+        place, model, version = (*key.split("/", 3), "", "")[:3]
+        if not MODEL_NAME.fullmatch(model) or not VERSION_NAME.fullmatch(version):
+            return []
+        if place == "claims" and key.count("/") == 2:
+            self._names.setdefault(model, set()).add(version)
+        elif place == "rollouts" and version not in self._names.get(model, ()):
+            return [Stray(key, f"no run has claimed {version}")]
+        return []
+
+    def behind_gaps(self) -> Iterator[Stray]:
+        """The claims that are not in a row with those before."""
+        for model, names in self._names.items():
+            row = {*in_a_row(names)}
+            why = f"{version_name(1 + len(row))} was never claimed, and numbers are claimed in a row"
+            yield from (Stray(f"claims/{model}/{name}", why) for name in sorted(names - row))
+
+
+def model_of_key(key: str, models: Iterable[str] = ()) -> str:
+    """The model whose place the key is in; "" for none. In a place of runs, what is named after no run is
+    told of the one of the `models` whose name it begins with."""
+    place, _, name = key.partition("/")
+    match = RUN_ID.match(name) if place in _OF_RUNS else _FOLDER.match(name)
+    if match:
+        return match[1]
+    begins = (one for one in models if place in _OF_RUNS and name.startswith(f"{one}-"))
+    return max(begins, key=len, default="")
+
+
+def _why_stray(one: ObjectInfo, bucket: Bucket, *, is_read: bool) -> str:
     """Why the object is not what its place asks for; "" if it is, or if it is gone."""
     key = one.uri.removeprefix(join(bucket.root, ""))
     if key.endswith("/"):
@@ -139,6 +210,8 @@ def why_stray(one: ObjectInfo, bucket: Bucket) -> str:
     if place is None or match is None:
         top = key.partition("/")[0]
         return f"no record in {top}/ has such a name" if top in _KNOWN else "knoll writes nothing there"
+    if not is_read:
+        return ""
     try:
         return _fault(one, place, match.groupdict(), bucket)
     except (NotFound, NewerSchema):

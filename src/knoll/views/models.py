@@ -160,7 +160,7 @@ def model_view(model: Document, service: Document | None) -> ModelView:
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(*_damage_conditions(status), *conditions_of(service)),
+        conditions=(*_damage_conditions(status), *conditions_of(model), *conditions_of(service)),
         document=model,
     )
 

@@ -8,6 +8,7 @@ from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Platform
 from knoll.wiring.stages import WORKING_STAGES
+from knoll.wiring.survey import survey
 
 __all__ = ["handle", "receive"]
 
@@ -21,7 +22,7 @@ def handle(event: Event, platform: Platform) -> None:
     """
     sweeps = [stage.sweep for stage in WORKING_STAGES.values() if stage.sweep]
     try:
-        act_on_each(sweeps, lambda sweep: sweep(event, platform))
+        act_on_each([*sweeps, survey], lambda sweep: sweep(event, platform))
     except Rejected as error:
         _LOG.error("the sweep did all but this: %s", error)
 
