@@ -16,6 +16,7 @@ from knoll.ports import Bucket
 from knoll.records.dataset import Dataset, DatasetObject, load_dataset
 from knoll.records.inbox import inbox_entry, inbox_uri, list_inbox
 from knoll.records.manifest import Manifest, entry_of, load_manifest, verify
+from knoll.records.run import Run, why_not_asked
 
 
 def document(**spec: Any) -> dict[str, Any]:
@@ -116,6 +117,20 @@ def test_identities_do_not_change_between_releases() -> None:
     assert run_id("digits", "d" * 64, "c" * 64) == "digits-abb99b361e76bc835425"
     model = parse_model(document(training={"config": {"epochs": 8, "batchSize": 64}}))
     assert model.config_digest == "461775f749a3abb9a28c3dbc5cc055b2f1c84f24e4ae5f65158db85fab004f7e"
+
+
+def test_another_golden_set_asks_for_another_run() -> None:
+    plain, first, second = (
+        parse_model(document(gate={"metric": "accuracy", "goldenSet": uri}))
+        for uri in (None, "s3://exams/one/", "s3://exams/two/")
+    )
+    assert len({plain.config_digest, first.config_digest, second.config_digest}) == 3
+    run = Run(
+        "digits-0", "digits", "image-classifier", "d", "s3://d", {}, "now", golden_set="s3://exams/one/"
+    )
+    assert why_not_asked(run, first) == ""
+    assert "golden set is s3://exams/two/ since, and was s3://exams/one/" in why_not_asked(run, second)
+    assert "golden set is none since" in why_not_asked(run, plain)
 
 
 def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "is_in_bucket",
     "join",
     "model_of_run",
+    "overlap",
     "run_id",
     "split_uri",
     "version_name",
@@ -42,9 +43,11 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return state.hexdigest()
 
 
-def config_digest(family: str, config: Mapping[str, Any]) -> str:
-    """Identity of a family with its config: what is trained, apart from the data."""
-    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":"))])
+def config_digest(family: str, config: Mapping[str, Any], golden_set: str = "") -> str:
+    """Identity of a family with its config, and of the golden set, if there is one: what is trained and
+    scored, apart from the data."""
+    scored = [golden_set] if golden_set else []
+    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *scored])
 
 
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:
@@ -78,6 +81,11 @@ def version_number(name: str) -> int:
 def is_in_bucket(uri: str, bucket: str) -> bool:
     """Whether an s3:// URI lies in the bucket of this name."""
     return uri.startswith(f"s3://{bucket}/")
+
+
+def overlap(first: str, second: str) -> bool:
+    """Whether one of two prefixes lies in the other; "" is no prefix."""
+    return bool(first and second) and (first.startswith(second) or second.startswith(first))
 
 
 def split_uri(uri: str) -> tuple[str, str]:

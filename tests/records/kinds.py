@@ -17,6 +17,7 @@ from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
 from knoll.records.dead_letter import DeathRecord, Replay, load_death, load_replay
 from knoll.records.evidence import Report, load_report
+from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
 from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome
@@ -94,6 +95,15 @@ _MANIFEST = {
 _MANIFEST_KEY = r"models/[^/]+/v\d+/manifest\.json|removing/[^/]+/v\d+\.json"
 _ATTESTATION = {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "cw=="}]}
 _OBJECT = {"uri": "s3://data/beans/0", "etag": "e", "size": 1}
+_GOLDEN_SET = {
+    "model": "digits",
+    "uri": "s3://exams/digits/",
+    "digest": "d",
+    "files": 1,
+    "size": 1,
+    "run": "digits-0123456789abcdef0123",
+    "pinned_at": "2026-01-01T00:00:00+00:00",
+}
 _TENSOR = {"name": "image", "datatype": "FP32", "shape": [-1, 1]}
 _PROGRESS = {
     "state": "training",
@@ -130,6 +140,7 @@ KINDS = (
         {"model": "beans", "prefix": "s3://data/beans/", "objects": [_OBJECT]},
     ),
     Kind("claim", Claim.__name__, r"claims/[^/]+/v\d+", load_claim, {"run": "digits-0123456789abcdef0123"}),
+    Kind("pin of a golden set", GoldenSet.__name__, r"golden/[^/]+/[^/]+\.json", load_golden, _GOLDEN_SET),
     Kind("checksums", "_Stored", r"checksums/[^/]+\.json", _CHECKSUMS, {"sha256": [["u", "e", "s"]]}),
     Kind(
         "probe",

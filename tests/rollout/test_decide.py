@@ -9,6 +9,7 @@ import pytest
 from knoll.errors import NewerSchema
 from knoll.models import GateSpec, RolloutSpec
 from knoll.records.evidence import Report
+from knoll.records.golden import GoldenScore, GoldenSet
 from knoll.records.manifest import Manifest
 from knoll.rollout.decide import Hold, Promote, Replay, Rollback, Settle, Shift, TrafficSeen, next_step
 from knoll.rollout.evidence import count
@@ -193,3 +194,51 @@ def test_the_gate_compares_with_its_bounds_and_the_champion(
     before = manifest("v000001", **champion) if champion else None
     reason = why_not(GateSpec.model_validate(gate), manifest("v000002", **metrics), before)
     assert (reason == "") is passes, reason
+
+
+EXAM = "s3://exams/digits/"
+PIN = GoldenSet("digits", EXAM, "d1", 9, 9, "run", "now")
+
+
+def scored(version: str, on_golden: float | None, digest: str = "d1", held_out: float = 0.97) -> Manifest:
+    """A version with this accuracy on the golden set, and that one on held-out examples."""
+    golden = None if on_golden is None else GoldenScore(EXAM, digest, 9, {"accuracy": on_golden})
+    return replace(manifest(version, accuracy=held_out), golden=golden)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "told"),
+    [
+        (scored("v000002", 0.95), None, ""),
+        (scored("v000002", 0.2), None, "accuracy on the golden set is 0.2, the gate asks for at least 0.9"),
+        (scored("v000002", 0.95, held_out=0.2), None, "accuracy is 0.2, the gate asks for at least 0.9"),
+        (
+            scored("v000002", None),
+            None,
+            f"asks for a score on the golden set {EXAM}, and the version has none",
+        ),
+        (scored("v000002", 0.95, "d2"), None, f"with digest d2, and {EXAM} is pinned with d1"),
+        (
+            scored("v000002", 0.95),
+            scored("v000001", 0.98),
+            "on the golden set is 0.95, that of v000001 is 0.98",
+        ),
+        (scored("v000002", 0.95), scored("v000001", 0.98, "d0"), ""),
+        (scored("v000002", 0.95), scored("v000001", None), ""),
+    ],
+)
+def test_the_bounds_hold_on_the_golden_set_and_on_the_held_out_examples(
+    candidate: Manifest, champion: Manifest | None, told: str
+) -> None:
+    """A champion is compared on the golden set if it was scored on the same one."""
+    gate = GateSpec.model_validate(
+        {"metric": "accuracy", "atLeast": 0.9, "maxRegression": 0.01, "goldenSet": EXAM}
+    )
+    reason = why_not(gate, candidate, champion, PIN)
+    assert told in reason
+    assert bool(reason) == bool(told)
+
+
+def test_a_golden_set_that_nobody_pinned_decides_nothing() -> None:
+    gate = GateSpec.model_validate({"metric": "accuracy", "atLeast": 0.9, "goldenSet": EXAM})
+    assert "is not pinned" in why_not(gate, scored("v000002", 0.95), None)

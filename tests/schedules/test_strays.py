@@ -56,6 +56,7 @@ BESIDE = {
     "runs/Digits-\n\x1b[2J.json": b"{}",
     "checksums/digits.json": b'{"sha256": [["u"]]}',
     "removing/digits/v000001.json": b"{}",
+    f"golden/digits/{'0' * 64}.json": b"{}",
     "evidence/digits/v000001/pod.0000000000000001.json": b"{}",
     "dead-letters/0123456789abcdef0123/death-0123456789abcdef0123.json": b"{}",
     "replays/0123456789abcdef0123.000001.json": b"{}",

@@ -84,6 +84,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         model_uid=metadata["uid"],
         model_generation=metadata.get("generation", 0),
         prefix=dataset.prefix,
+        golden_set=model.golden_set,
     )
 
 

@@ -1,18 +1,14 @@
 """The fields of a Model that say where its data lands, and when it is complete."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-from knoll.errors import Rejected
+from knoll.models.places import Prefix
 from knoll.models.units import Seconds, form, unit
-from knoll.names import split_uri
 
 __all__ = ["DatasetSpec", "LandedSpec", "Spec"]
-
-_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
 class Spec(BaseModel):
@@ -66,28 +62,8 @@ class LandedSpec(Spec):
 class DatasetSpec(Spec):
     """Where the data lands, and when it is complete."""
 
-    uri: Annotated[str, form("s3://bucket/prefix/")] = Field(
+    uri: Prefix = Field(
         description="Bucket and prefix, with a slash at the end: `s3://datasets/digits/`. knoll only reads "
         "there"
     )
     landed: LandedSpec = Field(default_factory=LandedSpec, description="When the data is complete")
-
-    @field_validator("uri")
-    @classmethod
-    def _is_s3(cls, uri: str) -> str:
-        bucket, key = _split_uri_or_fault(uri)
-        if not _BUCKET.fullmatch(bucket):
-            raise ValueError(
-                f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
-            )
-        if key and not key.endswith("/"):
-            raise ValueError("end the prefix with a slash: s3://datasets/digits/")
-        return uri
-
-
-def _split_uri_or_fault(uri: str) -> tuple[str, str]:
-    """`split_uri` for validators, which report ValueError."""
-    try:
-        return split_uri(uri)
-    except Rejected as error:
-        raise ValueError(str(error)) from error

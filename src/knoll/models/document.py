@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from knoll.errors import InvalidModel
 from knoll.models.spec import Model, ModelSpec
 from knoll.models.wording import faults_of_fields
-from knoll.names import MODEL_NAME
+from knoll.names import MODEL_NAME, overlap
 
 __all__ = ["API_VERSION", "KIND", "parse_model", "readable_models"]
 
@@ -61,9 +61,15 @@ def readable_models(documents: Iterable[Any]) -> list[Model]:
 
 def _faults_of_spec(spec: Any, name: str) -> list[str]:
     try:
-        nodes = ModelSpec.model_validate(spec).training.nodes
+        declared = ModelSpec.model_validate(spec)
     except ValidationError as error:
         return faults_of_fields(error, ModelSpec, "spec")
+    nodes, golden = declared.training.nodes, declared.golden_set
+    if overlap(golden, declared.dataset.uri):
+        return [
+            f"spec.gate.goldenSet: {golden} overlaps the data, {declared.dataset.uri}: whoever uploads data "
+            "could write the exam (use a prefix of its own, such as s3://exams/digits/)"
+        ]
     if nodes > _MOST_NODES_OF_A_LONG_NAME and len(name) > _LONGEST_NAME_WITH_MORE:
         return [
             f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_NAME_WITH_MORE} "

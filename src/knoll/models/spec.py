@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
+from knoll.models.places import Prefix
 from knoll.models.units import PositiveSeconds, Resources, Seconds, form, unit
 from knoll.names import config_digest
 from knoll.quantities import GPU
@@ -85,6 +86,11 @@ class GateSpec(Spec):
         default=None,
         ge=0,
         description="How much worse than the champion the version may be, in the unit of the metric",
+    )
+    golden_set: Annotated[Prefix | None, form("s3://bucket/prefix/", none="held-out data alone")] = Field(
+        default=None,
+        description="Bucket and prefix of files that score each version beside the held-out data: "
+        "`s3://exams/digits/`. Its bounds apply to both",
     )
 
     @model_validator(mode="after")
@@ -171,6 +177,11 @@ class ModelSpec(Spec):
     serving: ServingSpec = Field(default_factory=ServingSpec, description="How predictors scale")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="How a version is tried")
 
+    @property
+    def golden_set(self) -> str:
+        """Where the golden set lies; "" if there is none."""
+        return (self.gate.golden_set if self.gate else None) or ""
+
 
 class Model(ModelSpec):
     """A declared Model: its name and spec."""
@@ -179,5 +190,5 @@ class Model(ModelSpec):
 
     @property
     def config_digest(self) -> str:
-        """Identity of what is trained: the family and its config."""
-        return config_digest(self.family, self.training.config)
+        """Identity of what is trained and scored: the family, its config, and the golden set."""
+        return config_digest(self.family, self.training.config, self.golden_set)

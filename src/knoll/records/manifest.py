@@ -25,6 +25,7 @@ from pydantic import GetPydanticSchema, with_config
 from knoll.errors import AlreadyExists, InvalidVersion
 from knoll.names import VERSION_NAME, join
 from knoll.ports import Bucket
+from knoll.records.golden import GoldenScore
 from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
 __all__ = [
@@ -80,7 +81,8 @@ _Files = Annotated[
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Manifest(Record):
-    """What a version is and where it comes from. `files` has names relative to the version's folder."""
+    """What a version is and where it comes from. `files` has names relative to the version's folder.
+    `metrics` are those on the held-out examples, `golden` has those on the golden set, if there is one."""
 
     model: str
     version: str
@@ -93,6 +95,7 @@ class Manifest(Record):
     code_version: str
     files: _Files
     environment: Texts = field(default_factory=dict)
+    golden: GoldenScore | None = None
 
 
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)

@@ -42,7 +42,8 @@ class Outcome(Record):
     `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
-    is the run that ended so. knoll 0.2 wrote neither.
+    is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples.
+    knoll 0.2 wrote none of these three.
     """
 
     state: Literal["succeeded", "rejected", "failed", "skipped"]
@@ -54,6 +55,7 @@ class Outcome(Record):
     lacked_memory: int = 0
     manifest_sha256: str = ""
     run: str = ""
+    golden: Numbers = field(default_factory=dict)
 
 
 load_outcome = reader(Outcome, "outcome")

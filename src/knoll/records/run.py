@@ -39,7 +39,8 @@ class Run(Record):
     `resources` are those of one node, which trains in `processes_per_node` processes. `cause` is the event
     that brought the data: id, type, subject, time, correlationid. `data_at` is the time of the data.
     `deadline` is in seconds. `model_uid` and `model_generation` are of the Model that asked for the run, and
-    `prefix` is where that Model's data lay; they are empty in records of knoll 0.2.
+    `prefix` is where that Model's data lay; they are empty in records of knoll 0.2. `golden_set` is where the
+    files lie that score the version beside the held-out data; "" for none.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Run(Record):
     model_uid: str = ""
     model_generation: int = 0
     prefix: str = ""
+    golden_set: str = ""
 
     @property
     def processes(self) -> int:
@@ -100,7 +102,10 @@ def why_not_asked(run: Run, model: Model) -> str:
     question."""
     if run.family != model.family:
         return f"the Model's family is {model.family} since, and was {run.family}"
-    if config_digest(run.family, run.config) != model.config_digest:
+    if run.golden_set != model.golden_set:
+        before, after = (one or "none" for one in (run.golden_set, model.golden_set))
+        return f"the Model's golden set is {after} since, and was {before}"
+    if config_digest(run.family, run.config, run.golden_set) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):
         return f"the Model's data lies under {model.dataset.uri} since, and lay under {run.prefix}"

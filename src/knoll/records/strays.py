@@ -20,6 +20,7 @@ from knoll.records.claim import in_a_row, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import load_report
+from knoll.records.golden import load_golden
 from knoll.records.manifest import ATTESTATION, MANIFEST, extra_files, load_manifest
 from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
@@ -96,6 +97,11 @@ _PLACES = (
     _place(r"outcomes/<run>\.json", load_outcome, says=lambda one: {"run": one.run} if one.run else {}),
     _place(r"superseded/<run>\.json"),
     _place(r"claims/<model>/<version>", load_claim),
+    _place(
+        r"golden/<model>/<digest>\.json",
+        load_golden,
+        says=lambda pin: {"model": pin.model, "digest": pin.place},
+    ),
     _place(rf"models/<model>/<version>/{re.escape(MANIFEST)}", load_manifest, "model", "version"),
     _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),

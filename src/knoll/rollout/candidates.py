@@ -13,6 +13,7 @@ from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim, list_claims
+from knoll.records.golden import find_golden
 from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
 from knoll.records.run import find_run, why_not_asked
@@ -51,6 +52,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     try:
         sealed = find_sealed(model.name, version, bucket)
         fault = fault_of_origin(sealed, bucket) if sealed else ""
+        pinned = find_golden(model.name, model.golden_set, bucket) if model.golden_set else None
     except Rejected as error:
         return str(error)
     if sealed is None:
@@ -61,7 +63,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     champion = _find_champion(model.name, slot, bucket)
     if champion and "" < _data_at(candidate, bucket) < _data_at(champion, bucket):
         return f"its data is older than that of {champion.version}, which serves"
-    return why_not(model.gate, candidate, champion) or _why_other_signature(
+    return why_not(model.gate, candidate, champion, pinned) or _why_other_signature(
         model, candidate, champion, bucket
     )
 

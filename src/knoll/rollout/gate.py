@@ -1,7 +1,10 @@
 """The offline gate: whether a version may get traffic at all. Pure, over manifests and signatures."""
 
+from collections.abc import Mapping
+
 from knoll.models import GateSpec
 from knoll.quoting import escaped
+from knoll.records.golden import GoldenScore, GoldenSet, fault_of_score
 from knoll.records.manifest import Manifest
 from knoll.records.signature import Signature
 
@@ -10,19 +13,53 @@ __all__ = ["why_not", "why_other"]
 _SHOWN = 5  # names of each kind in a reason
 
 
-def why_not(gate: GateSpec | None, candidate: Manifest, champion: Manifest | None) -> str:
-    """Why the candidate may not be tried, with its numbers; "" if it may."""
+def why_not(
+    gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pin: GoldenSet | None = None
+) -> str:
+    """Why the candidate may not be tried, with its numbers; "" if it may. If the gate has a golden set, `pin`
+    is what it was when it was pinned; the bounds hold on the held-out examples and on the golden set."""
     if gate is None:
         return ""
-    value = candidate.metrics.get(gate.metric)
+    before = champion.metrics if champion else {}
+    served = champion.version if champion else ""
+    return _why_below(gate, "", candidate.metrics, before, served) or _why_not_golden(
+        gate, candidate.golden, champion, pin
+    )
+
+
+def _why_not_golden(
+    gate: GateSpec, score: GoldenScore | None, champion: Manifest | None, pin: GoldenSet | None
+) -> str:
+    if not gate.golden_set:
+        return ""
+    if score is None or score.uri != gate.golden_set:
+        return f"the gate asks for a score on the golden set {gate.golden_set}, and the version has none"
+    if fault := fault_of_score(score, pin):
+        return fault
+    old = champion.golden if champion else None
+    before = old.metrics if old and old.digest == score.digest else {}
+    return _why_below(gate, " on the golden set", score.metrics, before, champion.version if champion else "")
+
+
+def _why_below(
+    gate: GateSpec, where: str, metrics: Mapping[str, float], before: Mapping[str, float], champion: str
+) -> str:
+    """Why these metrics are not good enough, alone and beside those of the champion."""
+    value, name = metrics.get(gate.metric), f"{gate.metric}{where}"
     if value is None:
-        known = ", ".join(sorted(candidate.metrics)) or "none"
-        return f"the gate asks for the metric {gate.metric}, and the version has {known}"
+        known = ", ".join(sorted(metrics)) or "none"
+        return f"the gate asks for the metric {name}, and the version has {known}"
     if gate.at_least is not None and not value >= gate.at_least:
-        return f"{gate.metric} is {value:.4g}, the gate asks for at least {gate.at_least:g}"
+        return f"{name} is {value:.4g}, the gate asks for at least {gate.at_least:g}"
     if gate.at_most is not None and not value <= gate.at_most:
-        return f"{gate.metric} is {value:.4g}, the gate asks for at most {gate.at_most:g}"
-    return _regression(gate, value, champion)
+        return f"{name} is {value:.4g}, the gate asks for at most {gate.at_most:g}"
+    old = before.get(gate.metric)
+    if gate.max_regression is None or old is None:
+        return ""
+    if (value - old if gate.at_most is not None else old - value) <= gate.max_regression:
+        return ""
+    worse = f"worse by more than {gate.max_regression:g}"
+    return f"{name} is {value:.4g}, that of {champion} is {old:.4g}: {worse}"
 
 
 def why_other(old: Signature, new: Signature, champion: str) -> str:
@@ -53,14 +90,3 @@ def _names(names: list[str]) -> str:
     return escaped(", ".join(names[:_SHOWN])) + (
         f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     )
-
-
-def _regression(gate: GateSpec, value: float, champion: Manifest | None) -> str:
-    before = champion.metrics.get(gate.metric) if champion else None
-    if gate.max_regression is None or champion is None or before is None:
-        return ""
-    loss = value - before if gate.at_most is not None else before - value
-    if loss <= gate.max_regression:
-        return ""
-    worse = f"worse by more than {gate.max_regression:g}"
-    return f"{gate.metric} is {value:.4g}, that of {champion.version} is {before:.4g}: {worse}"

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from knoll.quoting import escaped
+from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.signature import Signature, Tensor
 
@@ -24,8 +25,9 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|!#$&~]")
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells. `examples` are the numbers of training and held-out examples, `pictures` the names
-    of files in the version's folder. `notes` are sentences on what the owner of the data may not expect."""
+    """What a card tells. `golden` is the score on the golden set, if there is one. `examples` are the numbers
+    of training and held-out examples, `pictures` the names of files in the version's folder. `notes` are
+    sentences on what the owner of the data may not expect."""
 
     run: Run
     task: str
@@ -36,6 +38,7 @@ class CardFacts:
     sample: Any
     pictures: Iterable[str]
     notes: tuple[str, ...] = ()
+    golden: GoldenScore | None = None
 
 
 def model_card(facts: CardFacts, version: str) -> str:
@@ -47,9 +50,8 @@ def model_card(facts: CardFacts, version: str) -> str:
         f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
         "file with its sha256.",
         "## Metrics\n\nOn the held-out examples, which the network has not seen in training.\n\n"
-        + _table(
-            ("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(facts.metrics.items()))
-        ),
+        + _values(facts.metrics),
+        _exam(facts.golden),
         f"## Data\n\n{facts.examples[0]} training examples, {facts.examples[1]} held out. Dataset "
         f"digest: `{run.dataset_digest}`.",
         _remarks(facts.notes),
@@ -63,17 +65,37 @@ def model_card(facts: CardFacts, version: str) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def _values(metrics: Mapping[str, float]) -> str:
+    return _table(("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(metrics.items())))
+
+
+def _exam(golden: GoldenScore | None) -> str:
+    if golden is None:
+        return ""
+    return (
+        f"On the golden set, which does not come with the data: {golden.count} examples, digest "
+        f"`{golden.digest}`.\n\n{_values(golden.metrics)}"
+    )
+
+
+def _result(task: str, data: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any]:
+    values = [{"type": name, "name": name, "value": value} for name, value in sorted(metrics.items())]
+    return {"task": {"type": task}, "dataset": dict(data), "metrics": values}
+
+
 def _front_matter(facts: CardFacts) -> dict[str, Any]:
-    run = facts.run
-    metrics = [{"type": name, "name": name, "value": value} for name, value in sorted(facts.metrics.items())]
+    run, golden = facts.run, facts.golden
     data = {"name": run.model, "type": run.model, "revision": run.dataset_digest}
-    result = {"task": {"type": facts.task}, "dataset": data, "metrics": metrics}
+    results = [_result(facts.task, data, facts.metrics)]
+    if golden:
+        data = {"name": "golden set", "type": run.model, "revision": golden.digest}
+        results.append(_result(facts.task, data, golden.metrics))
     return {
         "library_name": "onnx",
         "pipeline_tag": facts.task,
         "tags": ["knoll", run.family],
         "model_name": run.model,
-        "model-index": [{"name": run.model, "results": [result]}],
+        "model-index": [{"name": run.model, "results": results}],
     }
 
 

@@ -29,7 +29,8 @@ def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
 def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
     if outcome.state == "succeeded":
         uri = version_uri(platform.bucket.root, run.model, outcome.version)
-        data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics)}
+        golden = {"golden": dict(outcome.golden)} if outcome.golden else {}
+        data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics), **golden}
         publish_event(TRAINING_SUCCEEDED, run, data, platform, id=f"{run.id}.succeeded")
     else:
         data = {"state": outcome.state, "reason": outcome.reason}

@@ -14,8 +14,9 @@ from knoll.ports import Platform
 from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.run import Run
+from knoll.trainer.golden import Exam, read_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
-from knoll.trainer.memory import check_data, check_step, room_for
+from knoll.trainer.memory import bytes_of, check_data, check_step, room_for
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import Read, read_data
 from knoll.trainer.report import Journal, News
@@ -28,13 +29,15 @@ _TRAINING_PERCENT = (5, 95)  # reading comes before, exporting and publishing af
 
 @dataclass(frozen=True)
 class Learnt:
-    """A training that is done, but not scored. `threads` is the number of its CPU threads."""
+    """A training that is done, but not scored. `threads` is the number of its CPU threads, `exam` the golden
+    set, if there is one."""
 
     family: Family[Any]
     config: FamilyConfig
     examples: Examples
     trained: Trained
     threads: int
+    exam: Exam | None = None
 
 
 def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learnt:
@@ -47,12 +50,14 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
     examples = _read_examples(family, config, read_data(run, platform, limit), limit, journal)
+    exam = read_exam(run, family, config, examples, platform, limit, journal)
+    beside = bytes_of(exam.examples) if exam else 0
     device = ranks.own(choose_device(platform.settings.device))
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
-        check_step(family, examples, config, rows, limit)
+        check_step(family, examples, config, rows, limit, beside)
     trained = _fit(family, examples, config, device, ranks, journal)
-    return Learnt(family, config, examples, trained, threads)
+    return Learnt(family, config, examples, trained, threads, exam)
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:

@@ -17,6 +17,7 @@ from knoll.quantities import in_words, memory_of
 
 __all__ = [
     "TooLittleMemory",
+    "bytes_of",
     "check_data",
     "check_step",
     "reject_out_of_memory",
@@ -51,20 +52,28 @@ def room_for(files: Iterable[bytes], limit: int) -> int:
     return limit - _BASE - sum(map(len, files))
 
 
-def check_step(family: Family[Any], examples: Examples, config: Any, rows: int, limit: int) -> None:
-    """Check that learning on the CPU in steps of `rows` examples fits. Raises TooLittleMemory."""
+def check_step(
+    family: Family[Any], examples: Examples, config: Any, rows: int, limit: int, beside: int = 0
+) -> None:
+    """Check that learning on the CPU in steps of `rows` examples fits, with so many bytes of other examples
+    `beside` them. Raises TooLittleMemory."""
     found = step_bytes(family, examples, config, rows)
     if found is None:
         return
     weights, step = found
-    data = sum(column.nbytes for column in (*examples.train, *examples.held_out))
-    needed = _BASE + data + _COPIES * weights + max(step, _EXPORT)
+    needed = _BASE + bytes_of(examples) + beside + _COPIES * weights + max(step, _EXPORT)
     if needed > limit:
         raise TooLittleMemory(
             f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "
             f"of {rows} examples, and may take {in_words(limit)}; raise spec.training.resources.memory, or "
             "lower batchSize or the size of the network and its examples in spec.training.config"
         )
+
+
+def bytes_of(examples: Examples) -> int:
+    """Bytes of all rows; those that are on both sides count once."""
+    columns = {column.data_ptr(): column.nbytes for column in (*examples.train, *examples.held_out)}
+    return sum(columns.values())
 
 
 def step_bytes(family: Family[Any], examples: Examples, config: Any, rows: int) -> tuple[int, int] | None:

@@ -7,19 +7,19 @@ that was replaced before. If the bucket keeps no versions, the run ends.
 
 import hashlib
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from knoll.data_files import Skipped
 from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
+from knoll.families.base import Files
 from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset
 from knoll.records.run import Run, opened_at
 from knoll.trainer.memory import check_data
 
-__all__ = ["DataChanged", "Read", "read_data"]
+__all__ = ["DataChanged", "Read", "read_data", "read_objects"]
 
 _READERS = 8
 
@@ -32,7 +32,7 @@ class DataChanged(KnollError):
 class Read:
     """All objects, by their key relative to the dataset's prefix; and what was skipped when they landed."""
 
-    files: Mapping[str, bytes]
+    files: Files
     skipped: tuple[Skipped, ...]
 
 
@@ -44,10 +44,16 @@ def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Read:
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
+    return Read(read_objects(dataset, platform.store, opened), dataset.skipped)
+
+
+def read_objects(dataset: Dataset, store: ObjectStore, opened: datetime | None = None) -> Files:
+    """All objects by key, in the state that the dataset names; if one has changed, as it was when the run was
+    `opened`. Raises as `read_data`."""
     with ThreadPoolExecutor(_READERS) as readers:
-        bodies = list(readers.map(lambda one: _read(one, opened, platform.store), dataset.objects))
+        bodies = list(readers.map(lambda one: _read(one, opened, store), dataset.objects))
     keys = (one.uri.removeprefix(dataset.prefix) for one in dataset.objects)
-    return Read(dict(zip(keys, bodies, strict=True)), dataset.skipped)
+    return dict(zip(keys, bodies, strict=True))
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:

@@ -15,6 +15,7 @@ import torch
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
+from knoll.families.base import Examples
 from knoll.ports import Platform
 from knoll.quantities import memory_of
 from knoll.records.manifest import Sealed
@@ -101,13 +102,18 @@ def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Rep
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     at, one = platform.clock.now().isoformat(), made.manifest
-    return Outcome("succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256)
+    golden = one.golden.metrics if one.golden else {}
+    return Outcome(
+        "succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256, golden=golden
+    )
 
 
 def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:
-    metrics = _score(learnt)
+    metrics, golden = _score(learnt, learnt.examples, "held out"), None
+    if learnt.exam:
+        golden = learnt.exam.score(_score(learnt, learnt.exam.examples, "golden set"))
     reporter.report(News("exporting", 96, metrics=metrics))
-    work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics)
+    work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics, golden)
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))
     made = publish(run.model, run.id, draft, platform.bucket, find_signer(platform.settings))
@@ -117,9 +123,9 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
 
 
 @torch.no_grad()
-def _score(learnt: Learnt) -> Mapping[str, float]:
-    metrics = learnt.family.score(learnt.trained.networks, learnt.examples, learnt.config)
-    say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+def _score(learnt: Learnt, examples: Examples, what: str) -> Mapping[str, float]:
+    metrics = learnt.family.score(learnt.trained.networks, examples, learnt.config)
+    say(f"{what}: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
     if faults:
         raise Diverged(

@@ -16,6 +16,7 @@ from torch import nn
 from knoll import __version__
 from knoll.codecs import encode
 from knoll.families.base import Examples, Export, Family, FamilyConfig
+from knoll.records.golden import GoldenScore
 from knoll.records.manifest import GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
 from knoll.records.samples import SAMPLES, Sample, encode_samples
@@ -39,6 +40,7 @@ class Work:
     examples: Examples
     trained: Trained
     metrics: Mapping[str, float]
+    golden: GoldenScore | None = None
 
     @property
     def config_fields(self) -> Mapping[str, Any]:
@@ -94,6 +96,7 @@ def _facts(work: Work, export: Export, pictures: tuple[str, ...], notes: tuple[s
         run=work.run,
         task=work.family.task,
         metrics=work.metrics,
+        golden=work.golden,
         config=work.config_fields,
         examples=counts,
         signature=export.signature,
@@ -116,6 +119,7 @@ def _manifest(work: Work, version: str, files: Mapping[str, bytes], created_at: 
         code_version=__version__,
         files={name: entry_of(body) for name, body in files.items()},
         environment=_environment(work.trained.device),
+        golden=work.golden,
     )
 
 

@@ -43,6 +43,24 @@ class DataPart(ABC, Generic[ConfigT]):
         `why_skipped` knows, marker and manifest are not among them.
         """
 
+    def golden(self, files: Files, about: Mapping[str, Any], config: ConfigT) -> Examples:
+        """All files of a golden set as examples to score, in the form that `examples` has made of the data:
+        `about` is what it said of that. The same rows are on both sides. Raises InvalidData that names the
+        file, or what the networks do not know.
+
+        By default `examples` decodes them, and must say the same of them. Override this if `about` depends on
+        the data.
+        """
+        found = self.examples(files, config)
+        other = sorted(name for name in {*found.about, *about} if found.about.get(name) != about.get(name))
+        if other:
+            raise InvalidData(
+                f"it is not like the data, in {', '.join(other)}: this family scores a golden set only if "
+                "both are alike in this"
+            )
+        rows = tuple(torch.cat(sides) for sides in zip(found.train, found.held_out, strict=True))
+        return Examples(rows, rows, about, found.notes)
+
     def decoded_bytes(self, files: Files, config: ConfigT) -> int:
         """About how many bytes `examples` will take, found without decoding all. If they do not fit into the
         run's memory, it is rejected. By default 0: nobody knows."""

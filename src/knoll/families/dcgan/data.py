@@ -1,5 +1,8 @@
 """Pictures of any shape become squares of 56×56 pixels."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from PIL import Image
 
@@ -20,20 +23,33 @@ class DcganData(DataPart[DcganConfig]):
     def examples(self, files: Files, config: DcganConfig) -> Examples:
         """Decode the pictures of all folders. The held-out ones are only for scores. Raises InvalidData that
         names the broken files."""
-        keys = picture_keys(files)
-        if len(keys) < _ENOUGH:
-            raise InvalidData(
-                f"the data has {len(keys)} pictures, but needs at least {_ENOUGH}",
-                fix="add pictures; thousands are better",
-            )
+        keys = _enough_keys(files)
         train, kept = split_keys(keys, config.held_out)
-        ordered = [keys[row] for row in [*train, *kept]]
-        pixels = torch.from_numpy(read_pictures(files, ordered, Survey(SIDE, SIDE, "RGB"), _square))
+        pixels = _read(files, [keys[row] for row in [*train, *kept]])
         return Examples((pixels[: len(train)],), (pixels[len(train) :],), {"pictures": len(keys)})
+
+    def golden(self, files: Files, about: Mapping[str, Any], config: DcganConfig) -> Examples:
+        """Decode all pictures: the generated ones are compared with them."""
+        rows = (_read(files, _enough_keys(files)),)
+        return Examples(rows, rows, about)
 
     def decoded_bytes(self, files: Files, config: DcganConfig) -> int:
         """The pixels of all pictures."""
         return len(files) * SIDE * SIDE * 3
+
+
+def _enough_keys(files: Files) -> list[str]:
+    keys = picture_keys(files)
+    if len(keys) < _ENOUGH:
+        raise InvalidData(
+            f"there are {len(keys)} pictures, but at least {_ENOUGH} are needed",
+            fix="add pictures; thousands are better",
+        )
+    return keys
+
+
+def _read(files: Files, keys: Sequence[str]) -> torch.Tensor:
+    return torch.from_numpy(read_pictures(files, keys, Survey(SIDE, SIDE, "RGB"), _square))
 
 
 def _square(picture: Image.Image) -> Image.Image:

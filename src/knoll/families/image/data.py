@@ -1,13 +1,14 @@
 """Pictures in one folder per class become pixels and class numbers."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
 
 from knoll.codecs.raster import fit_raster
-from knoll.data_layout import Layout, find_layout
+from knoll.data_layout import Layout, find_layout, listed
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.declaration import ImageClassifierConfig
@@ -55,6 +56,25 @@ class ImageData(DataPart[ImageClassifierConfig]):
             about,
             (*_notes_on_classes(layout), *_notes(found, size)),
         )
+
+    def golden(self, files: Files, about: Mapping[str, Any], config: ImageClassifierConfig) -> Examples:
+        """Decode all pictures at the size of the data. Raises InvalidData that names the broken files, or
+        classes that the data lacks."""
+        keys = picture_keys(files)
+        layout = find_layout(keys)
+        labels = [layout.classes[key] for key in keys]
+        places = {name: number for number, name in enumerate(about["classes"])}
+        unknown, absent = sorted(set(labels) - set(places)), sorted(set(places) - set(labels))
+        if unknown:
+            raise InvalidData(
+                f"it has the classes {listed(unknown)}, which the data lacks: add them to the data, or leave "
+                "them out of the golden set"
+            )
+        size = Survey(about["width"], about["height"], about["mode"])
+        pixels = torch.from_numpy(read_pictures(files, keys, size, _shape(size)))
+        rows = pixels, torch.tensor([places[label] for label in labels])
+        notes = (f"The golden set has no pictures of the classes {listed(absent)}.",) if absent else ()
+        return Examples(rows, rows, about, notes)
 
     def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
         """The pixels of all pictures at the size of most of some."""
