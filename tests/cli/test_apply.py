@@ -223,6 +223,15 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
             {"rollout": "{idle: hold on}"},
             "must be one of replay, hold, not 'hold on'; did you mean hold? (default: replay)",
         ),
+        (
+            {"gate": "{metric: accuracy, goldenSet: s3://cli-data/digits/exam/}"},
+            "spec.gate.goldenSet: s3://cli-data/digits/exam/ overlaps the data, s3://cli-data/digits/",
+        ),
+        (
+            {"gate": "{metric: accuracy, goldenSet: s3://cli-models/exam/}"},
+            "spec.gate.goldenSet: s3://cli-models/exam/ lies in the model bucket",
+        ),
+        ({"gate": "{metric: accuracy, goldenSet: s3://exams/digits}"}, "end the prefix with a slash"),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused_with_line_and_suggestion(
@@ -253,3 +262,25 @@ def test_what_is_probably_not_meant_is_a_warning(knoll: Knoll, platform: Platfor
     assert warned.exit_code == 0
     assert "sevens and digits share data" in warned.stderr
     assert "spec.training asks for 99 of nvidia.com/gpu, and this machine has" in warned.stderr
+
+
+def test_no_model_reads_its_data_where_the_golden_set_of_another_one_lies(
+    knoll: Knoll, platform: Platform, tmp_path: Path
+) -> None:
+    """Whichever of the two is stored first, and also in one file. A golden set without files is a warning."""
+    examined = model_yaml("cli-data", gate="{metric: accuracy, goldenSet: s3://cli-exams/digits/}")
+    uploads = model_yaml("cli-exams", "uploads", dataset="{uri: s3://cli-exams/}")
+    first, second = tmp_path / "examined.yaml", tmp_path / "uploads.yaml"
+    first.write_text(f"{examined}---\n{uploads}")
+    refused = knoll("apply", "-f", first)
+    assert "s3://cli-exams/digits/ overlaps s3://cli-exams/, the data of uploads" in refused.stderr
+    assert platform.cluster.list("Model") == []
+    first.write_text(examined)
+    second.write_text(uploads)
+    stored = knoll("apply", "-f", first)
+    assert stored.exit_code == 0
+    assert "s3://cli-exams/digits/ has no files yet" in stored.stderr
+    refused = knoll("apply", "-f", second)
+    assert refused.exit_code == 1
+    assert "uploads.yaml:6: spec.dataset.uri: s3://cli-exams/ overlaps" in refused.stderr
+    assert "the golden set of digits" in refused.stderr

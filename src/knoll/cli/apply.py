@@ -68,8 +68,11 @@ def apply(
 def apply_files(platform: "Platform", files: list[str], *, dry_run: bool = False) -> list[Applied]:
     """Apply the Models in the files. Raises InvalidModel, and then nothing is changed."""
     from knoll.cli.documents import read_declared
+    from knoll.models import readable_models
 
-    declared = read_declared(files, platform.settings.model_bucket)
+    declared = read_declared(
+        files, platform.settings.model_bucket, lambda: readable_models(platform.cluster.list("Model"))
+    )
     return [Applied(one.model, _store(platform, one.document, dry_run=dry_run)) for one in declared]
 
 
@@ -80,6 +83,8 @@ def hints(platform: "Platform", applied: Sequence[Applied]) -> Iterator[str]:
         uri = one.model.dataset.uri
         if _has_no_data(platform, uri):
             yield f"{uri} has no data yet. Next: knoll upload {one.model.name} PATH"
+        if (golden := one.model.golden_set) and _has_no_data(platform, golden):
+            yield f"Warning: {golden} has no files yet, and a run without its golden set is rejected"
 
 
 def _warnings(platform: "Platform", declared: list["Model"]) -> list[str]:

@@ -1,12 +1,12 @@
 """Models from YAML files. All of them are read and checked before one is stored."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knoll.cli.sense import faults_of_sense
+from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.models import Model, parse_model
@@ -40,9 +40,11 @@ class _Read:
         return f"{self.file}:{self.yaml.line(*parts)}: {fault}"
 
 
-def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
-    """Read the files; "-" is stdin. Raises InvalidModel with the faults of all documents, and NotFound for a
-    missing file."""
+def read_declared(
+    paths: Sequence[str], model_bucket: str, stored: Callable[[], Sequence[Model]]
+) -> list[Declared]:
+    """Read the files; "-" is stdin. `stored` lists the Models that are stored. Raises InvalidModel with the
+    faults of all documents, and NotFound for a missing file."""
     found = [one for path in paths for one in _documents(path)]
     names = [_name(one.yaml.value) for one in found]
     faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, model_bucket)]
@@ -51,16 +53,29 @@ def read_declared(paths: Sequence[str], model_bucket: str) -> list[Declared]:
         for one, name in zip(found, names, strict=True)
         if name is not None and names.count(name) > 1
     ]
+    _check(faults)
+    if not found:
+        raise InvalidModel(
+            f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one"
+        )
+    declared = [Declared(one.yaml.value, parse_model(one.yaml.value)) for one in found]
+    models = {one.name: one for one in (*stored(), *(one.model for one in declared))}
+    _check(
+        [
+            read.placed(fault)
+            for read, one in zip(found, declared, strict=True)
+            for fault in clashes(one.model, models.values())
+        ]
+    )
+    return declared
+
+
+def _check(faults: Sequence[str]) -> None:
     if faults:
         raise InvalidModel(
             "\n".join(faults),
             fix="correct the file and run knoll apply -f FILE again; nothing has been changed",
         )
-    if not found:
-        raise InvalidModel(
-            f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one"
-        )
-    return [Declared(one.yaml.value, parse_model(one.yaml.value)) for one in found]
 
 
 def _documents(path: str) -> Iterator[_Read]:

@@ -1,6 +1,6 @@
 """Whether a declaration can make sense, beyond its form: its family, its gate, its data, this machine."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from knoll.errors import InvalidModel
@@ -8,10 +8,10 @@ from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
 from knoll.models import Model
 from knoll.models.wording import did_you_mean
-from knoll.names import is_in_bucket
+from knoll.names import is_in_bucket, overlap
 from knoll.quantities import GPU, parse_quantity
 
-__all__ = ["faults_of_sense", "overlaps", "shortages"]
+__all__ = ["clashes", "faults_of_sense", "overlaps", "shortages"]
 
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _METADATA = (
@@ -30,23 +30,38 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[str]:
     family = _at(document, "spec", "family")
     if isinstance(family, str):
         yield from _family_faults(document, family)
-    uri = _at(document, "spec", "dataset", "uri")
-    if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
-        yield (
-            f"spec.dataset.uri: {uri} lies in the model bucket: a run's own records would be its data "
-            "(use a bucket of your own)"
-        )
+    for path, why in (
+        (("dataset", "uri"), "a run's own records would be its data"),
+        (("gate", "goldenSet"), "its own records would be the exam"),
+    ):
+        uri = _at(document, "spec", *path)
+        if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
+            field = ".".join(("spec", *path))
+            yield f"{field}: {uri} lies in the model bucket: {why} (use a bucket of your own)"
 
 
 def overlaps(model: Model, others: Sequence[Model]) -> Iterator[str]:
     """Other Models whose data is this Model's data, too, in words."""
     for other in others:
         ours, theirs = model.dataset.uri, other.dataset.uri
-        if other.name != model.name and (ours.startswith(theirs) or theirs.startswith(ours)):
+        if other.name != model.name and overlap(ours, theirs):
             yield (
                 f"{model.name} and {other.name} share data: {ours} and {theirs} overlap, so an upload to one "
                 "changes the other"
             )
+
+
+def clashes(model: Model, others: Iterable[Model]) -> Iterator[str]:
+    """Where data of one Model lies in the golden set of another one, or the other way round: whoever uploads
+    data could write the exam. Each fault has the path of its field first."""
+    ours, golden, fix = model.dataset.uri, model.golden_set, "(use a prefix of its own)"
+    for other in others:
+        if other.name != model.name and overlap(golden, other.dataset.uri):
+            theirs = f"{other.dataset.uri}, the data of {other.name}"
+            yield f"spec.gate.goldenSet: {golden} overlaps {theirs} {fix}"
+        if other.name != model.name and overlap(ours, other.golden_set):
+            theirs = f"{other.golden_set}, the golden set of {other.name}"
+            yield f"spec.dataset.uri: {ours} overlaps {theirs} {fix}"
 
 
 def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[str]:
