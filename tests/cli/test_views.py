@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from cli.declared import Knoll, Records
+from cli.declared import Knoll, Records, model_yaml
 from knoll.errors import NotFound
 from knoll.ports import Platform
+from knoll.records.golden import GoldenScore, GoldenSet, golden_uri
+from knoll.records.manifest import find_manifest, manifest_uri
+from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import read_run
 from knoll.views.models import find_model
 from knoll.views.versions import read_versions
@@ -259,3 +262,36 @@ def test_reasons_are_printed_as_they_are(
     records.outcome(records.run(), "rejected", reason=reason)
     for command in (["runs"], ["why", "digits"]):
         assert reason in knoll(*command).stdout
+
+
+def test_the_score_on_the_golden_set_stands_beside_the_held_out_one(
+    knoll: Knoll, platform: Platform, records: Records, tmp_path: Path
+) -> None:
+    """In `versions`, `why`, `runs` and `describe`; `verify` compares it with the pin."""
+    place = "s3://exams/digits/"
+    path = tmp_path / "model.yaml"
+    path.write_text(model_yaml("cli-data", gate=f"{{metric: accuracy, atLeast: 0.9, goldenSet: {place}}}"))
+    knoll("apply", "-f", path)
+    run = records.run()
+    records.version(run)
+    made = find_manifest("digits", "v000001", platform.bucket)
+    assert made is not None
+    exam = GoldenScore(place, "d" * 64, 60, {"accuracy": 0.1875})
+    uri = manifest_uri(platform.bucket.root, "digits", "v000001")
+    platform.store.put(uri, replace(made, golden=exam).encode())
+    at, golden = "2026-01-01T00:01:00+00:00", exam.metrics
+    ended = Outcome("succeeded", at, "v000001", metrics={"accuracy": 0.98}, golden=golden)
+    write_outcome(run, ended, platform.bucket)
+    for command in ("versions", "runs", "describe"):
+        assert "accuracy 0.98; golden set: accuracy 0.1875" in knoll(command, "digits").stdout, command
+    told = knoll("why", "digits").stdout
+    assert "gate     accuracy 0.98 held out, 0.1875 on the golden set (atLeast 0.9, goldenSet" in told
+    assert json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"][0]["golden"] == vars(exam)
+    for pinned, what in (("", "is not pinned"), ("e" * 64, "is pinned with eeee"), ("d" * 64, "")):
+        if pinned:
+            pin = GoldenSet("digits", place, pinned, 60, 60, run, at)
+            platform.store.put(golden_uri(platform.bucket.root, "digits", place), pin.encode())
+        links = json.loads(knoll("verify", "digits", "v000001", "-o", "json").stdout)["links"]
+        (found,) = [one["what"] for one in links if one["link"] == "golden set"]
+        assert what in found
+        assert bool(what) == bool(found)

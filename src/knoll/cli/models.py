@@ -67,8 +67,8 @@ def versions(
 
     Example: knoll versions digits v000002 --pictures pictures/
 
-    JSON: {"versions": [{model, version, state, reason, family, metrics, datasetDigest, run, createdAt, bytes,
-    files}]}. Next: knoll why MODEL VERSION
+    JSON: {"versions": [{model, version, state, reason, family, metrics, golden: {uri, digest, count,
+    metrics}|null, datasetDigest, run, createdAt, bytes, files}]}. Next: knoll why MODEL VERSION
     """
     from knoll.cli.render.versions import VERSION_HEADINGS, version_row
     from knoll.views.versions import read_version, read_versions, version_document

@@ -40,9 +40,9 @@ def runs(
     version: Promoted, OnTrial, Refused, RolledBack, Damaged, or empty before a rollout has looked at it.
 
     JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
-    estimatedRemainingSeconds, metrics, version, datasetDigest, createdAt, endedAt, wait: {for, have, need,
-    since, until, ends}}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such line per
-    change.
+    estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,
+    have, need, since, until, ends}}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such
+    line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.cli.render.runs import runs_picture

@@ -17,7 +17,7 @@ ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events behind that 
 
 _FACTS = (
     *("runId", "state", "progressPercentage", "version", "step", "percent"),
-    *("objects", "reason", "metrics", "requests", "errors"),
+    *("objects", "reason", "metrics", "golden", "requests", "errors"),
 )
 _ERROR = "knativeerror"
 _LONGEST = 500  # bytes of a body that is no event

@@ -52,6 +52,11 @@ class RunView:
         return self.progress.metrics if self.progress else {}
 
     @property
+    def golden(self) -> Mapping[str, float]:
+        """The metrics on the golden set; empty if there is none."""
+        return self.outcome.golden if self.outcome else {}
+
+    @property
     def percentage(self) -> int | None:
         """How much of the run is done; None if unknown."""
         if self.state == "Succeeded":
@@ -146,6 +151,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "progressPercentage": view.percentage,
         "estimatedRemainingSeconds": view.seconds_left,
         "metrics": dict(view.metrics),
+        "golden": dict(view.golden),
         "version": view.version,
         "datasetDigest": view.run.dataset_digest,
         "createdAt": view.run.created_at,

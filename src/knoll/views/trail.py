@@ -43,6 +43,13 @@ class Trail:
         metrics = self.version.manifest.metrics if self.version else self.run.metrics
         return metrics.get(str(self.gate.get("metric", "")))
 
+    @property
+    def golden_value(self) -> float | None:
+        """The same metric on the golden set; None when it was not measured."""
+        score = self.version.manifest.golden if self.version else None
+        metrics = score.metrics if score else self.run.golden
+        return metrics.get(str(self.gate.get("metric", "")))
+
 
 def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
     """The trail of a version. Without one: of the champion, else of the newest version, else of the newest

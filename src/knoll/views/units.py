@@ -40,6 +40,11 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
+def scores(metrics: Mapping[str, float], golden: Mapping[str, float]) -> str:
+    """The first metrics on held-out examples, and those on the golden set, if there are any."""
+    return numbers(metrics) + (f"; golden set: {numbers(golden)}" if golden else "")
+
+
 def numbers(metrics: Mapping[str, float], limit: int = 3) -> str:
     """Metrics as "accuracy 0.981, loss 0.0652"; the first `limit` of them."""
     return ", ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:limit])

@@ -11,6 +11,7 @@ from knoll.ports import Bucket, Platform
 from knoll.quoting import some_of
 from knoll.records.attestation import find_signature, key_of
 from knoll.records.dataset import find_snapshot
+from knoll.records.golden import GoldenScore, fault_of_score, find_golden
 from knoll.records.manifest import Manifest, Sealed, extra_files, find_sealed, version_uri
 from knoll.rollout.candidates import champion_number, fault_of_origin
 from knoll.rollout.integrity import look_at
@@ -87,6 +88,8 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
         yield "run", str(error)
     if platform.settings.verify_key:
         yield "signature", *_signature(platform, slot, sealed)
+    if made.golden:
+        yield "golden set", _fault_of_exam(made.model, made.golden, bucket)
     pin = slot.pins.get(made.version, "")
     yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
     if view.champion == made.version and not view.candidate:
@@ -114,6 +117,13 @@ def _strays(made: Manifest, bucket: Bucket) -> str:
     place = version_uri(bucket.root, made.model, made.version)
     found = extra_files(made, (one.uri.removeprefix(place) for one in bucket.store.list(place)))
     return f"passed over, as the manifest does not name them: {some_of(found)}" if found else ""
+
+
+def _fault_of_exam(model: str, score: GoldenScore, bucket: Bucket) -> str:
+    try:
+        return fault_of_score(score, find_golden(model, score.uri, bucket))
+    except Rejected as error:
+        return str(error)
 
 
 def _fault_of_server(platform: Platform, model: str, sha256: str) -> str:

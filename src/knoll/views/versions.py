@@ -10,6 +10,7 @@ from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import parse_model
 from knoll.names import VERSION_NAME, version_number
 from knoll.ports import Platform
+from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
 from knoll.records.run import find_run, why_not_asked
 from knoll.views.models import ModelView, model_view, no_such_model
@@ -89,11 +90,21 @@ def version_document(view: VersionView) -> dict[str, Any]:
         "reason": view.reason,
         "family": one.family,
         "metrics": dict(one.metrics),
+        "golden": _golden_document(one.golden) if one.golden else None,
         "datasetDigest": one.dataset_digest,
         "run": one.run,
         "createdAt": one.created_at,
         "bytes": view.size,
         "files": sorted(one.files),
+    }
+
+
+def _golden_document(score: GoldenScore) -> dict[str, Any]:
+    return {
+        "uri": score.uri,
+        "digest": score.digest,
+        "count": score.count,
+        "metrics": dict(score.metrics),
     }
 
 

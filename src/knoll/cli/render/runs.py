@@ -8,7 +8,7 @@ from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.runs import RunsView
-from knoll.views.units import age, duration, numbers
+from knoll.views.units import age, duration, scores
 
 __all__ = ["RUN_HEADINGS", "run_line", "run_row", "runs_lines", "runs_picture"]
 
@@ -17,7 +17,7 @@ RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION"
 
 def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
     """The cells under RUN_HEADINGS."""
-    told = (_percent(view), _time_left(view), numbers(view.metrics), view.version)
+    told = (_percent(view), _time_left(view), scores(view.metrics, view.golden), view.version)
     return (view.run.id, view.run.model, view.shown_state, *told, age(view.run.created_at, now), view.trouble)
 
 
@@ -25,7 +25,15 @@ def run_line(view: RunView) -> str:
     """The run on one line, without its age: the line changes only when the run does."""
     reason = f"({view.trouble})" if view.trouble else ""
     eta = f"ETA {_time_left(view)}" if _time_left(view) else ""
-    told = (view.run.id, view.shown_state, reason, _percent(view), eta, numbers(view.metrics), view.version)
+    told = (
+        view.run.id,
+        view.shown_state,
+        reason,
+        _percent(view),
+        eta,
+        scores(view.metrics, view.golden),
+        view.version,
+    )
     return " ".join(part for part in told if part)
 
 

@@ -10,7 +10,7 @@ from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.trail import Trail
-from knoll.views.units import duration, numbers, seconds_between, short_digest, size
+from knoll.views.units import duration, scores, seconds_between, short_digest, size
 from knoll.views.versions import VersionView
 
 __all__ = ["trail_tree"]
@@ -56,14 +56,21 @@ def _run_line(view: RunView) -> str:
 
 
 def _gate_line(trail: Trail) -> str:
-    value = "unknown" if trail.gate_value is None else f"{trail.gate_value:.4g}"
+    value = _number(trail.gate_value)
+    if trail.gate.get("goldenSet"):
+        value += f" held out, {_number(trail.golden_value)} on the golden set"
     rules = ", ".join(f"{key} {bound}" for key, bound in trail.gate.items() if key != "metric")
     verdict = ": Refused" if trail.run.verdict.name == "Refused" else ""
     return f"gate     {trail.gate.get('metric', '')} {value} ({rules}){verdict}"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _version_line(view: VersionView) -> str:
     state = f"{view.state}: {view.reason}" if view.reason else view.state
     manifest = view.manifest
     files = counted(len(manifest.files), "file")
-    return f"version  {manifest.version}, {state}; {numbers(manifest.metrics)}; {files}, {size(view.size)}"
+    told = scores(manifest.metrics, manifest.golden.metrics if manifest.golden else {})
+    return f"version  {manifest.version}, {state}; {told}; {files}, {size(view.size)}"

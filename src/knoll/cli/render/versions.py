@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from knoll.views.units import age, numbers, short_digest
+from knoll.views.units import age, scores, short_digest
 from knoll.views.versions import VersionView
 
 __all__ = ["VERSION_HEADINGS", "version_row"]
@@ -14,4 +14,5 @@ def version_row(view: VersionView, now: datetime) -> tuple[str, ...]:
     """The cells under VERSION_HEADINGS."""
     one = view.manifest
     origin = (short_digest(one.dataset_digest), one.run, age(one.created_at, now))
-    return (one.version, view.state, numbers(one.metrics), *origin, view.reason)
+    told = scores(one.metrics, one.golden.metrics if one.golden else {})
+    return (one.version, view.state, told, *origin, view.reason)
