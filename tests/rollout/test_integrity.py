@@ -15,7 +15,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.run import run_uri
 from knoll.rollout import handler
-from rollout.world import MODEL, World, make_world, promote_first
+from rollout.world import MODEL, World, make_world, promote_first, with_policy
 
 ROOT = "s3://knoll-models"
 
@@ -105,6 +105,27 @@ def test_a_version_that_gave_way_is_tried_again_when_its_bytes_are_back(world: W
     world.tell(TRAINING_SUCCEEDED)
     assert world.status()["champion"] == "v000002"
     assert world.status()["quarantine"] == before["quarantine"] == {}
+
+
+@pytest.mark.parametrize("body", [b"spoilt", None])
+def test_a_candidate_whose_samples_are_spoilt_goes_and_comes_back_when_they_are_whole(
+    world: World, body: bytes | None
+) -> None:
+    store, uri = world.platform.store, version_uri(ROOT, "digits", "v000002") + "samples.json"
+    model = world.platform.cluster.get("Model", "digits")
+    world.platform.cluster.update(with_policy(model, idle="replay"))
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    good = store.get(uri)
+    store.put(uri, body) if body else store.delete(uri)
+    for _ in range(4):
+        world.time.move(5)
+        world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["candidate"]) == ("v000001", "")
+    assert "its samples cannot be read" in world.status()["quarantine"]["v000002"]
+    store.put(uri, good)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["candidate"] == "v000002"
 
 
 @pytest.mark.parametrize("is_spoilt", [True, False])

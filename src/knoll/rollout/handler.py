@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from knoll.errors import AlreadyExists, Conflict, InvalidModel, NotFound, act_on_each
+from knoll.errors import AlreadyExists, Conflict, InvalidModel, InvalidVersion, NotFound, act_on_each
 from knoll.events import PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
@@ -22,10 +22,10 @@ from knoll.records.attestation import find_signature
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import newest_untried, why_rejected
 from knoll.rollout.champion import numbered, slot_checked
-from knoll.rollout.decide import Hold, Replay, next_step
+from knoll.rollout.decide import Hold, Replay, Rollback, next_step
 from knoll.rollout.evidence import count, total
 from knoll.rollout.inference_service import desired
-from knoll.rollout.integrity import pin_of
+from knoll.rollout.integrity import NOTHING_SEEN, pin_of
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
 from knoll.rollout.observed import Observed, newest_revision, refusals
@@ -175,7 +175,11 @@ def _take_step(
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now)
     if isinstance(step, Replay):
-        return replay_part(document, counted, step, observed.tagged_url, until, platform)
+        try:
+            return replay_part(document, counted, step, observed.tagged_url, until, platform)
+        except InvalidVersion as error:
+            step = Rollback(str(error))
+            counted = replace(counted, fallen={**counted.fallen, slot.candidate: NOTHING_SEEN})
     after = slot_after(counted, step, now.isoformat())
     if after != slot:
         write_slot(document, after, platform)

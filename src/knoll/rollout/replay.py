@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
 
-from knoll.errors import Conflict
+from knoll.errors import Conflict, InvalidVersion, NotFound, Rejected
 from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Answer, Document, Platform, PredictRequest
 from knoll.records.samples import Sample, read_samples
@@ -64,10 +64,13 @@ def send_part(model: str, version: str, url: str, step: Replay, until: datetime,
     """Send samples of a version to the server at `url`: not more than a part has, and none that would end
     after `until` if it takes as long as the slowest one before.
 
-    Each answer is waited for ANSWER_TIME at most.
+    Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
     part, slowest = Part(), timedelta(0)
-    samples = read_samples(model, version, platform.bucket)
+    try:
+        samples = read_samples(model, version, platform.bucket)
+    except (NotFound, Rejected) as error:
+        raise InvalidVersion(f"its samples cannot be read: {error}") from error
     for sample in islice(cycle(samples), step.requests):
         began = platform.clock.now()
         if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:

@@ -7,6 +7,7 @@ from knoll.errors import Rejected, act_on_each
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Platform
+from knoll.quoting import escaped
 from knoll.wiring.stages import WORKING_STAGES
 from knoll.wiring.survey import survey
 
@@ -15,16 +16,26 @@ __all__ = ["handle", "receive"]
 _LOG = logging.getLogger(__name__)
 
 
+class _Told:
+    """What the log of this process said last of a sweep."""
+
+    text = ""
+
+
 def handle(event: Event, platform: Platform) -> None:
     """Let every stage sweep; if one fails, the others still do.
 
-    A tick is never wrong. If something in the store is, the log says so.
+    A tick is never wrong. If something in the store is, the log says so, once as long as it stays so.
     """
     sweeps = [stage.sweep for stage in WORKING_STAGES.values() if stage.sweep]
+    told, fault = platform.caches.of(_Told), ""
     try:
         act_on_each([*sweeps, survey], lambda sweep: sweep(event, platform))
     except Rejected as error:
-        _LOG.error("the sweep did all but this: %s", error)
+        fault = escaped(str(error))
+        if fault != told.text:
+            _LOG.error("the sweep did all but this: %s", fault)
+    told.text = fault
 
 
 def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
