@@ -6,7 +6,7 @@ import pytest
 
 from cli.declared import Knoll, Kubeconfig
 from knoll.dead_letters import handler as dead_letters
-from knoll.events import Event, new_event
+from knoll.events import PING, Event, new_event
 from knoll.laptop.broker.event_log import EventLog
 from knoll.ports import Platform
 from knoll.sqlite_file import DATABASE
@@ -128,3 +128,16 @@ def test_a_cluster_keeps_no_history(knoll: Knoll, on_a_cluster: None) -> None:
     assert result.exit_code == 1
     assert "keeps no history" in result.stderr
     assert "knoll events --dead" in result.stderr
+
+
+def test_ticks_are_hidden_unless_they_are_asked_for(
+    knoll: Knoll, happened: list[Event], platform: Platform
+) -> None:
+    """They come every few seconds and say nothing about a model."""
+    tick = Event("tick", "/test", PING, "2026-01-01T00:00:00+00:00")
+    EventLog(platform.settings.home / DATABASE).append(tick, [])
+    shown = {
+        words: PING in knoll("events", *words).stdout for words in ((), ("--all",), ("--type", "dev.knative"))
+    }
+    assert shown == {(): False, ("--all",): True, ("--type", "dev.knative"): True}
+    assert len(knoll("events", "--limit", "3").stdout.splitlines()) == len(happened)

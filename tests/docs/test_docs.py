@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from knoll import events
 from knoll.cli.app import app
+from knoll.events import PING
 from knoll.families import FAMILIES, find_family
-from knoll.laptop.broker.ticker import PING
 from knoll.models import parse_model
 from knoll.models.fields import fields_of
 from knoll.models.spec import (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from knoll.adapters.clock import SystemClock
-from knoll.events import Event
+from knoll.events import PING, Event
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import read_eventing
-from knoll.laptop.broker.ticker import PING, Ticker
+from knoll.laptop.broker.ticker import Ticker
 
 _EVENTING = read_eventing(Path(__file__).parents[2] / "eventing")
 

@@ -34,6 +34,9 @@ def events(
         bool,
         typer.Option("--dead", help="Only dead letters: events that a function refused or could not take."),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="Also ticks, which only tell the functions to look.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Begin with this many of the newest events.")] = 100,
     output: OutputOption = Output.table,
 ) -> None:
@@ -49,8 +52,8 @@ def events(
     from knoll.views.events import EventFilter, reader_of_deaths
 
     platform = platform_of(ctx)
-    read, every = (reader_of_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
-    for event in _stream(read, EventFilter(type, model), limit, every if follow else 0):
+    read, pause = (reader_of_deaths(platform), 5.0) if dead else (_history(platform), 0.3)
+    for event in _stream(read, EventFilter(type, model, every or dead), limit, pause if follow else 0):
         if output is Output.json:
             print_json(event_to_json(event))
         else:

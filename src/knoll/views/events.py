@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knoll.dead_letters.letters import Death
-from knoll.events import Event
+from knoll.events import PING, TICK, Event
 from knoll.headers import ATTRIBUTE
 from knoll.kube.labels import MODEL_LABEL
 from knoll.ports import Platform
@@ -15,6 +15,7 @@ __all__ = ["EventFilter", "ReadEvents", "facts_of", "reader_of_deaths"]
 
 ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events behind that number, each with its own
 
+_TICKS = (PING, TICK)
 _FACTS = (
     *("runId", "state", "progressPercentage", "version", "step", "percent"),
     *("objects", "reason", "metrics", "golden", "requests", "errors"),
@@ -25,13 +26,17 @@ _LONGEST = 500  # bytes of a body that is no event
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Events whose types begin with `type`, about `model`, or about any for ""."""
+    """Events whose types begin with `type`, about `model`, or about any for "". Without `ticks`, those that
+    only tell the time are left out, unless `type` asks for them."""
 
     type: str = ""
     model: str = ""
+    ticks: bool = False
 
     def __call__(self, event: Event) -> bool:
         """Whether the event is meant."""
+        if event.type in _TICKS and not self.ticks and not self.type:
+            return False
         return event.type.startswith(self.type) and self.model in ("", _model_of(event))
 
 

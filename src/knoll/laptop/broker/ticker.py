@@ -10,14 +10,12 @@ import threading
 import uuid
 
 from knoll.errors import Unavailable
-from knoll.events import Event
+from knoll.events import PING, Event
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import PingSource
 from knoll.ports import Clock
 
-__all__ = ["PING", "Ticker", "ping"]
-
-PING = "dev.knative.sources.ping"
+__all__ = ["Ticker", "ping"]
 
 _LOG = logging.getLogger(__name__)
 
