@@ -48,7 +48,7 @@ def status(
     if output is Output.json:
         print_json(rollout_document(view))
     else:
-        stdout().print(rollout_picture(view))
+        stdout().print(rollout_picture(view, platform.clock.now()))
 
 
 def watch_rollout(platform: "Platform", model: str, output: Output, timeout: float | None) -> "RolloutView":
@@ -58,7 +58,8 @@ def watch_rollout(platform: "Platform", model: str, output: Output, timeout: flo
     from knoll.views.rollouts import read_rollout, rollout_document
 
     def show(view: "RolloutView") -> Frame:
-        return Frame(rollout_picture(view), rollout_lines(view), rollout_document(view), view.is_over)
+        picture = rollout_picture(view, platform.clock.now())
+        return Frame(picture, rollout_lines(view), rollout_document(view), view.is_over)
 
     return watch(
         lambda: read_rollout(platform, model),

@@ -1,10 +1,12 @@
 """A rollout for a terminal, and its steps on one line each."""
 
+from datetime import datetime
+
 from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from knoll.cli.bars import wait_bar
 from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
 from knoll.records.rollout import RolloutStep
@@ -28,20 +30,20 @@ def step_line(step: RolloutStep) -> str:
     return " — ".join(part for part in (what, step.reason, counts) if part)
 
 
-def rollout_picture(view: RolloutView) -> RenderableType:
+def rollout_picture(view: RolloutView, now: datetime) -> RenderableType:
     """The rollout for a terminal: the version on trial, its traffic and evidence, and every verdict so
     far."""
     if not view.steps:
         return Text(escaped(f"No rollout yet. Waiting: {view.wait.told}" if view.wait else "No rollout yet."))
     facts = Table.grid(padding=(0, 2))
-    for name, fact in _facts(view):
+    for name, fact in _facts(view, now):
         if fact:
             facts.add_row(name, escaped(fact) if isinstance(fact, str) else fact)
     rows = ((one.at[11:19], one.action, f"{one.percent} %", one.reason) for one in view.steps)
     return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
 
 
-def _facts(view: RolloutView) -> list[tuple[str, RenderableType]]:
+def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]:
     counts = view.evidence
     on_trial = view.version if view.model.candidate else f"nothing ({view.version} was the last)"
     return [
@@ -50,10 +52,10 @@ def _facts(view: RolloutView) -> list[tuple[str, RenderableType]]:
         ("Champion", view.model.champion or "none"),
         ("Phase", view.model.phase or "Idle"),
         ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
-        ("", ProgressBar(total=100, completed=view.percent, width=40)),
         (
             "Evidence",
             f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed",
         ),
         ("Waiting", view.wait.told if view.wait else ""),
+        ("", wait_bar(view.wait, now) if view.wait else ""),
     ]
