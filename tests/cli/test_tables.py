@@ -1,11 +1,15 @@
 from collections.abc import Sequence
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
+from knoll.cli.render.models import models_table
 from knoll.cli.render.runs import RUN_HEADINGS
 from knoll.cli.render.versions import VERSION_HEADINGS
 from knoll.cli.tables import plain_table
+from knoll.views.models import ModelView, model_view
+from support.models import model_document
 
 OLD, NEW = "digits-0123456789abcdef0123", "digits-fedcba98765432100123"
 IMAGE = "registry.example.com/a-rather-long-name/knoll-trainer:0.1.0-and-more"
@@ -79,3 +83,36 @@ def test_a_key_is_never_cut() -> None:
     """Also where nothing else has room."""
     row = (NEW, "digits", "Pending", "0 %", "0s", "", "", "4s", REASON)
     assert any(line.startswith(NEW) for line in lines(RUN_HEADINGS, [row], 40))
+
+
+LONG = "a-model-with-a-name-of-forty-characters-"
+WAITING = "Waiting (1797 objects are there, the marker s3://datasets/digits/_SUCCESS is not)"
+
+
+def model(name: str) -> ModelView:
+    """A model of which everything is told that can be told."""
+    status = {
+        "champion": "v000012",
+        "candidate": "v000013",
+        "phase": "Idle",
+        "damage": "model.onnx has changed",
+        "dataset": {"state": "Waiting", "reason": WAITING[9:-1]},
+        "rollout": {"transition": {"action": "Rollback", "version": "v000014"}},
+    }
+    traffic = [{"revisionName": f"{name}-predictor-00012", "percent": 100}]
+    service = {"status": {"url": "http://127.0.0.1:8080", "components": {"predictor": {"traffic": traffic}}}}
+    return model_view({**model_document(name), "status": status}, service)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("name", ["digits", LONG])
+def test_models_can_be_read_at_any_width(width: int, name: str) -> None:
+    """A state stands whole on one line, as a cell or in a block of its own model."""
+    printed = StringIO()
+    Console(file=printed, width=width).print(models_table([model(name), model("faces")]))
+    found = printed.getvalue().splitlines()
+    assert all(len(line) <= width for line in found)
+    for state in (name, "v000012 (damaged)", "Idle (v000014 RolledBack)", "faces"):
+        assert any(state in line for line in found), f"{state} is not whole in {found}"
+    assert "Waiting (1797" in printed.getvalue()
+    assert len(found) <= 28

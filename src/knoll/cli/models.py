@@ -32,7 +32,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     quarantine, damage, fallen, verdict: {version, verdict, reason}, traffic, url}]}.
     Next: knoll versions MODEL, knoll predict MODEL FILE
     """
-    from knoll.cli.render.models import MODEL_HEADINGS, model_row
+    from knoll.cli.render.models import models_table
     from knoll.views.models import model_document, namespace_words, read_models
 
     platform = platform_of(ctx)
@@ -40,7 +40,7 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     if output is Output.json:
         print_json({"models": [model_document(view) for view in views]})
     elif views:
-        stdout().print(plain_table(MODEL_HEADINGS, (model_row(view) for view in views)))
+        stdout().print(models_table(views))
     else:
         say(ctx, f"No models yet{namespace_words(platform.settings)}. Next: knoll apply -f FILE")
 

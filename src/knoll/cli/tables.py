@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -35,9 +35,13 @@ STYLES = {
 
 
 _KEYS = ("RUN", "NAME", "VERSION", "ID")  # arguments of further commands: never shrunk
-_WHOLE = (*_KEYS, "STATE", "PROGRESS", "ETA", "AGE")
+_WHOLE = (
+    *(*_KEYS, "FAMILY", "STATE", "PROGRESS", "ETA", "AGE"),
+    *("CHAMPION", "CANDIDATE", "PHASE", "TRAFFIC", "URL"),
+)
 _SPARE = ("MODEL", "FAMILY", "DATA", "METRICS")  # a narrow terminal leaves these out, in this order
-_WRAPPED = 12  # least width of a column that wraps
+_WRAPPED = 16  # least width of a column that wraps
+_INDENT = 2
 
 
 @dataclass(frozen=True)
@@ -45,26 +49,40 @@ class PlainTable:
     """A table with cells of plain text. A cell that begins with a state has its colour.
 
     If the table is too wide, its columns move together; then it leaves out empty columns, and then columns
-    that can be spared.
+    that can be spared. If even that is too wide, each row becomes a block with a line for each cell.
     """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    spare: Sequence[str] = _SPARE
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The first layout that fits, else the last."""
-        layouts = self._layouts()
-        gap, shown = next(
-            (one for one in layouts if self._least_width(*one) <= options.max_width), layouts[-1]
-        )
-        yield self._table(gap, shown)
+        """The first layout that fits, else blocks."""
+        fitting = (one for one in self._layouts() if self._least_width(*one) <= options.max_width)
+        layout = next(fitting, None)
+        yield self._table(*layout) if layout else Group(*map(self._block, self.rows))
+
+    def _block(self, row: Sequence[str]) -> Table:
+        """A row below its first cell."""
+        block = Table.grid(padding=(0, 1, 0, 0))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for heading, cell in zip(self.headings, row, strict=True):
+            if cell and heading != self.headings[0]:
+                block.add_row(f"{' ' * _INDENT}{heading}", _styled(cell))
+        whole = Table.grid()
+        whole.add_column(overflow="fold")
+        whole.add_row(Text(row[0], style="bold"))
+        whole.add_row(block)
+        return whole
 
     def _layouts(self) -> list[tuple[int, Sequence[int]]]:
         """Gaps between columns, and the numbers of the columns shown; the widest layout first."""
         every = range(len(self.headings))
         shown = [number for number in every if any(row[number] for row in self.rows)]
         spared = [
-            [one for one in shown if self.headings[one] not in _SPARE[:end]] for end in range(len(_SPARE) + 1)
+            [one for one in shown if self.headings[one] not in self.spare[:end]]
+            for end in range(len(self.spare) + 1)
         ]
         return [(3, every), (1, every), *((1, one) for one in spared)]
 
@@ -85,10 +103,17 @@ class PlainTable:
             least = self._width(number) if heading in _KEYS else None
             table.add_column(heading, no_wrap=heading in _WHOLE, min_width=least, overflow="fold")
         for row in self.rows:
-            table.add_row(*(Text(row[one], style=STYLES.get(row[one].split(" ")[0], "")) for one in shown))
+            table.add_row(*(_styled(row[one]) for one in shown))
         return table
 
 
-def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> PlainTable:
-    """The table of these rows, each with a cell for every heading."""
-    return PlainTable(headings, [tuple(map(escaped, row)) for row in rows])
+def _styled(cell: str) -> Text:
+    return Text(cell, style=STYLES.get(cell.split(" ")[0], ""))
+
+
+def plain_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = _SPARE
+) -> PlainTable:
+    """The table of these rows, each with a cell for every heading. `spare` are the columns that a narrow
+    terminal leaves out, in this order."""
+    return PlainTable(headings, [tuple(map(escaped, row)) for row in rows], spare)

@@ -1,14 +1,21 @@
 """Models in a table."""
 
+from collections.abc import Iterable
+
+from knoll.cli.tables import PlainTable, plain_table
 from knoll.views.models import ModelView
 
-__all__ = ["MODEL_HEADINGS", "champion_words", "data_words", "model_row", "phase_words"]
+__all__ = ["champion_words", "data_words", "models_table", "phase_words"]
 
-MODEL_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
+_HEADINGS = ("NAME", "FAMILY", "CHAMPION", "CANDIDATE", "PHASE", "DATA", "TRAFFIC", "URL")
 
 
-def model_row(model: ModelView) -> tuple[str, ...]:
-    """The cells under MODEL_HEADINGS."""
+def models_table(models: Iterable[ModelView]) -> PlainTable:
+    """The models as a table. A narrow terminal leaves out what can be looked up elsewhere."""
+    return plain_table(_HEADINGS, map(_row, models), spare=("URL", "TRAFFIC", "FAMILY"))
+
+
+def _row(model: ModelView) -> tuple[str, ...]:
     traffic = ", ".join(f"{one.percent} % {one.revision or ''}" for one in model.routes if one.percent)
     versions = (champion_words(model), model.candidate, phase_words(model))
     return (model.name, model.family, *versions, data_words(model), traffic, model.predict_url)
