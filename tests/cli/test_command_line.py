@@ -11,6 +11,7 @@ import pytest
 
 from cli.declared import Knoll, Kubeconfig, Records
 from knoll.cli.app import VERBS
+from knoll.cli.root import flowing
 from knoll.ports import Platform
 
 COMMANDS = [verb.words for verb in VERBS]
@@ -24,6 +25,15 @@ def test_help_gives_an_example_and_the_next_command(knoll: Knoll, command: str) 
     assert result.exit_code == 0
     assert "Example: " in result.stdout
     assert "Next" in result.stdout
+
+
+def test_help_wraps_at_any_width() -> None:
+    """A line of the source is no line of the terminal."""
+    text = "Do it,\nand more.\n\nIn JSON, a: b. JSON: {a,\nb}; with -w more. Next, elsewhere: knoll see"
+    assert flowing(text).split("\n\n") == [
+        *("Do it, and more.", "In JSON, a: b.", "JSON: {a, b}; with -w more."),
+        "Next, elsewhere: knoll see",
+    ]
 
 
 def test_help_and_completion_load_nothing_heavy() -> None:

@@ -22,9 +22,9 @@ def doctor(
 
     Example: knoll doctor
 
-    It looks at the disk and the file of documents, writes a small object to the store and deletes it, and
-    names each object of the model bucket that is no record of its place; such objects are passed over. Exit
-    code 1 if anything is found.
+    It looks at the disk and the file of documents. It writes a small object to the store and deletes it. It
+    names each object of the model bucket that does not belong where it lies; such objects are passed over. The
+    exit code is 1 if anything is found.
     JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage, keptAt, read, rebuilt}.
     Next: knoll models
     """

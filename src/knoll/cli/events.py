@@ -45,8 +45,8 @@ def events(
 
     Example: knoll events -f --type dev.knoll.rollout --model digits
 
-    JSON: one CloudEvent in structured form on each line; dead letters have the extensions knativeerrordest,
-    -code and -data. Next: knoll why MODEL, knoll dlq list
+    JSON: one CloudEvent in structured form on each line; dead letters also have knativeerrordest,
+    knativeerrorcode and knativeerrordata. Next: knoll why MODEL, knoll dlq list
     """
     from knoll.events import event_to_json
     from knoll.views.events import EventFilter, reader_of_deaths

@@ -40,10 +40,12 @@ def gc(
 
     Example: knoll gc digits --keep 5 --dry-run
 
-    These are never removed: a version that serves, is on trial, served before, or waits to be tried; one that
-    the Model, an InferenceService or a Revision names; the newest N; versions of runs that are not settled;
-    records of runs and rollouts. JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind:
-    version|files|inbox|progress, model, name, bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
+    A version is kept if it serves, served just before, is on trial or waits for its trial; if the Model, an
+    InferenceService or a Revision names it; if its run is not settled; or if it is among the newest --keep.
+    Records of runs and rollouts are always kept.
+
+    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind: version|files|inbox|progress, model, name,
+    bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
     Next: knoll versions MODEL
     """
     from knoll.cli.render.leftovers import leftovers_table, leftovers_words

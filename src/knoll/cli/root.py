@@ -6,6 +6,7 @@ else. Any other error is a fault of knoll and keeps its traceback.
 
 import errno
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from knoll.cli.session import output_of, program_of
 from knoll.errors import KnollError
 from knoll.exits import FAILURE, INTERRUPTED
 
-__all__ = ["Verb", "add_verbs", "new_root", "print_version"]
+__all__ = ["Verb", "add_verbs", "flowing", "new_root", "print_version"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,13 @@ def add_verbs(app: typer.Typer, program: str, verbs: Sequence[Verb], groups: Map
         app.add_typer(group, name=name, rich_help_panel=panels[name])
 
 
+def flowing(text: str) -> str:
+    """Help as a terminal of any width can wrap it: each paragraph is one line. The JSON and the next command
+    have their own."""
+    paragraphs = (" ".join(one.split()) for one in text.split("\n\n"))
+    return re.sub(r"(?<=[.}]) ((?:JSON|Next)\b[^.:]*: )", r"\n\n\1", "\n\n".join(paragraphs))
+
+
 def _new_group(name: str, help: str, verbs: Sequence[Verb]) -> typer.Typer:
     """A group of commands; its bare name is a command of its own if it is a verb."""
     is_verb = any(verb.words == name for verb in verbs)
@@ -108,7 +116,7 @@ def _new_group(name: str, help: str, verbs: Sequence[Verb]) -> typer.Typer:
 
 
 def _add(place: typer.Typer, verb: Verb, name: str, program: str, *, is_hidden: bool) -> None:
-    text = spoken(program, inspect.getdoc(verb.run) or "")
+    text = flowing(spoken(program, inspect.getdoc(verb.run) or ""))
     panel = None if " " in verb.words else verb.panel  # the group's line has it
     place.command(name, help=text, rich_help_panel=panel, hidden=is_hidden)(verb.run)
 

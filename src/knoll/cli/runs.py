@@ -34,10 +34,12 @@ def runs(
 
     Example: knoll runs digits -w --timeout 600
 
-    If data has no run yet, a line "Waiting for MODEL" says what is missing. -w ends with the newest run: exit
-    code 1 if it was rejected or failed. If a rollout did not take the version of a run, STATE is Refused, by
-    the gate, RolledBack or Damaged. In JSON, `state` is about the training alone, and `verdict` about its
-    version: Promoted, OnTrial, Refused, RolledBack, Damaged, or empty before a rollout has looked at it.
+    If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w the command ends when the
+    newest run ends; the exit code is 1 if that run was rejected or failed.
+
+    If a run made a version, STATE also says what became of it: Refused means by the gate, RolledBack by its
+    traffic, Damaged that its bytes have changed. In JSON, `state` is about the training alone, and `verdict`
+    about the version: Promoted, OnTrial, Refused, RolledBack, Damaged, or empty before a rollout has looked.
 
     JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,

@@ -22,8 +22,8 @@ def verify(
 
     The links: each file as the manifest says; the snapshot of the data; the claim, run and outcome that
     made the version; the key that signed it; the pin in the Model's status; the pin of the InferenceService.
-    Exit code 1 if one differs. Files in the folder that the manifest does not name are told, and make no
-    difference: nothing reads them.
+    The exit code is 1 if one differs. Files that the manifest does not name are listed, but change nothing:
+    nothing reads them.
 
     JSON: {model, version, manifestSha256, intact, links: [{link, intact, what}]}.
     Next: knoll why MODEL VERSION
