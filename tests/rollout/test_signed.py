@@ -104,9 +104,22 @@ def test_a_champion_that_loses_its_signature_gives_way_to_the_version_before(wor
     assert "it is not signed" in world.status()["quarantine"]["v000002"]
 
 
-def test_a_model_that_comes_back_knows_who_had_signed_its_champion(world: World) -> None:
-    promote_second(world, OURS)
+def forget(world: World) -> None:
+    """Delete the Model and apply it again."""
     document = world.platform.cluster.get("Model", "digits")
     world.platform.cluster.update({**document, "status": {}}, status=True)
     world.tell(TRAINING_SUCCEEDED)
+
+
+def test_a_model_that_comes_back_knows_who_had_signed_its_champion(world: World) -> None:
+    promote_second(world, OURS)
+    forget(world)
     assert (world.status()["champion"], key_of_server(world)) == ("v000002", OURS.public.pem)
+
+
+def test_a_model_that_comes_back_believes_no_record_of_an_unsigned_champion(world: World) -> None:
+    """Whoever writes to the bucket can write such records, and nothing else says that it served."""
+    forget(world)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.service()) == ("", None)
+    assert "it is not signed" in world.status()["quarantine"]["v000001"]

@@ -85,15 +85,17 @@ class World:
         for number in range(1, 1 + version_number(version)):
             claimed = version_name(number)
             write_claim("digits", claimed, Claim(claimed), self.platform.bucket)
+        sha256 = entry_of(manifest.encode()).sha256 if signer else ""  # knoll 0.2 wrote none into outcomes
         if signer:
-            made = attest("digits", version, entry_of(manifest.encode()).sha256, signer)
+            made = attest("digits", version, sha256, signer)
             self.platform.store.put(join(folder, "attestation.json"), made.encode())
         write_run(Run(version, "digits", "image-classifier", "d", "s3://d", {}, "now"), self.platform.bucket)
         self.platform.store.put(
             manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
         )
         self.platform.store.put(
-            outcome_uri("s3://knoll-models", version), Outcome("succeeded", "now", version).encode()
+            outcome_uri("s3://knoll-models", version),
+            Outcome("succeeded", "now", version, manifest_sha256=sha256).encode(),
         )
 
     def tell(self, type: str, **data: Any) -> None:

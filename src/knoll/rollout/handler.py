@@ -152,15 +152,15 @@ def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Pl
 
 
 def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
-    bucket, at = platform.bucket, platform.clock.now().isoformat()
-    if slot == Slot() and (before := slot_from_records(model.name, bucket)) != slot:
+    bucket, at, keys = platform.bucket, platform.clock.now().isoformat(), platform.settings.verify_key
+    if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
         return before
     version = newest_untried(model, slot, platform)
     if not version:
         return slot
     pin = pin_of(model.name, version, bucket)
     reason = why_rejected(model, slot, version, platform, pin)
-    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    signed = find_signature(model.name, version, pin, keys, bucket)
     if reason or signed.fault:
         return numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))

@@ -2,7 +2,7 @@
 Model.
 
 Only a version that a run has made can have been promoted, with the manifest that the run has published. Other
-steps are strays.
+steps are strays. With a key only signed versions count: nothing but the bucket says what served.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from itertools import groupby
 
 from knoll.errors import Rejected
 from knoll.ports import Bucket
+from knoll.records.attestation import find_signature
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.rollout import RolloutStep, list_steps
@@ -22,10 +23,11 @@ from knoll.rollout.slot import Slot, Transition
 __all__ = ["slot_from_records"]
 
 
-def slot_from_records(model: str, bucket: Bucket) -> Slot:
-    """Which version served last, and which must not return. An empty slot if there was never a rollout."""
+def slot_from_records(model: str, bucket: Bucket, keys: str = "") -> Slot:
+    """Which version served last, and which must not return; with public `keys` only a version that one of
+    them has signed. An empty slot if there was never a rollout."""
     slot = Slot()
-    for step in sorted(_believed(model, bucket), key=lambda one: (one.at, one.number)):
+    for step in sorted(_believed(model, bucket, keys), key=lambda one: (one.at, one.number)):
         made = Transition(**{field.name: getattr(step, field.name) for field in fields(Transition)})
         slot = _after(slot, made)
         if step.manifest_sha256:
@@ -52,24 +54,26 @@ def _after(slot: Slot, made: Transition) -> Slot:
     return after
 
 
-def _believed(model: str, bucket: Bucket) -> Iterator[RolloutStep]:
+def _believed(model: str, bucket: Bucket, keys: str) -> Iterator[RolloutStep]:
     """The steps that can have happened."""
     claims = {*list_claims(model, bucket)}
     for version, steps in groupby(list_steps(model, bucket), lambda one: one.version):
         if version not in claims:
             continue
-        made = _outcome_of(model, version, bucket)
+        made = _outcome_of(model, version, bucket, keys)
         pins = ("", made.manifest_sha256) if made and made.manifest_sha256 else ()
         for step in steps:
             if (made or step.action != "Promote") and (not pins or step.manifest_sha256 in pins):
                 yield step
 
 
-def _outcome_of(model: str, version: str, bucket: Bucket) -> Outcome | None:
-    """The outcome of the run that has claimed the version, if it has ended with it."""
+def _outcome_of(model: str, version: str, bucket: Bucket, keys: str) -> Outcome | None:
+    """The outcome of the run that has claimed the version, if it has ended with it, and it is signed."""
     with suppress(Rejected):
         claim = find_claim(model, version, bucket)
         outcome = find_outcome(claim.run, bucket) if claim else None
-        if outcome and (outcome.state, outcome.version) == ("succeeded", version):
+        if outcome is None or (outcome.state, outcome.version) != ("succeeded", version):
+            return None
+        if not find_signature(model, version, outcome.manifest_sha256, keys, bucket).fault:
             return outcome
     return None
