@@ -1,7 +1,8 @@
 """Put knoll on the cluster of the current kubeconfig, and wait until it is ready.
 
 This script reads the environment, writes an overlay below build/ and applies it with `kubectl apply -k`. Its
-base is the overlay in deploy/overlays/ that OVERLAY names. A second run changes nothing.
+base is the overlay in deploy/overlays/ that OVERLAY names. The first run makes the key with which trainers
+sign; a second run changes nothing.
 
     KUBECONFIG                where the cluster is
     KNOLL_NAMESPACE           default knoll
@@ -46,6 +47,7 @@ from overlay import (  # noqa: E402 - a script beside this one, in no package
     write_overlay,
     write_sources,
 )
+from signing_key import find_or_make_verify_key  # noqa: E402 - another one
 
 _NEEDED = (
     "brokers.eventing.knative.dev",
@@ -60,7 +62,7 @@ _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
 def deploy(environment: Mapping[str, str], **more: Any) -> None:
     """Install and wait. If that fails, end the process with the reason and what helps."""
     _check(environment)
-    folder = write_overlay(environment, **more)
+    folder = write_overlay(environment, verify_key=find_or_make_verify_key(namespace(environment)), **more)
     _apply(folder, namespace(environment), _READY)
     if has_roles(environment):
         _apply(write_sources(environment, folder), sources_namespace(environment), ("integrationsource",))

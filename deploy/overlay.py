@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from knoll.settings import STORE_SECRET
+from knoll.settings import CONFIG_MAP, STORE_SECRET, VERIFY_FILE
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "images"))
@@ -48,7 +48,8 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
         "resources": [os.path.relpath(overlay, folder)],
         "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
         "configMapGenerator": [
-            {"name": "knoll", "behavior": "merge", "options": _NO_HASH, "literals": literals}
+            {"name": CONFIG_MAP, "behavior": "merge", "options": _NO_HASH, "literals": literals}
+            | ({"files": [f"KNOLL_VERIFY_KEY={VERIFY_FILE}"]} if (folder / VERIFY_FILE).exists() else {})
         ],
     }
     return document | secret_generator(environment) | more
@@ -103,8 +104,11 @@ def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: Any) -> Path:
+def write_overlay(
+    environment: Mapping[str, str], *, root: Path = ROOT, verify_key: str = "", **more: Any
+) -> Path:
     """Write the overlay below build/ in `root`, and return its folder. Only its owner can read the keys.
+    `verify_key` has the public keys of versions; "" leaves those of the last call.
 
     Raises SystemExit if the keys cannot work on the cluster.
     """
@@ -115,6 +119,8 @@ def write_overlay(environment: Mapping[str, str], *, root: Path = ROOT, **more: 
         keys = folder / "s3.env"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
+    if verify_key:
+        (folder / VERIFY_FILE).write_text(verify_key)
     (folder / "kustomization.yaml").write_text(
         yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False)
     )
@@ -171,6 +177,6 @@ def check_keys(environment: Mapping[str, str]) -> None:
         )
 
 
-def fail(what: str, fix: str) -> None:
+def fail(what: str, fix: str) -> NoReturn:
     """End the process with the reason and what helps."""
     sys.exit(f"Error: {what}\nFix: {fix}")

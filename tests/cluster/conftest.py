@@ -31,13 +31,23 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
+from knoll.keys import Signer, read_signer
 from knoll.names import join, run_id
 from knoll.ports import Document
+from knoll.records.attestation import attest
 from knoll.records.claim import claim_uri
-from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
+from knoll.records.manifest import (
+    ATTESTATION,
+    entry_of,
+    load_manifest,
+    manifest_uri,
+    version_uri,
+    versions_uri,
+)
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import load_run, run_uri, runs_uri
+from knoll.settings import SIGN_FILE, SIGNING_SECRET
 
 ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., str]
@@ -336,6 +346,9 @@ class Installation:
             damaged = bytes([body[0] ^ 1]) + body[1:] if broken and file == "model.onnx" else body
             self.store.put(join(version_uri(self.root, *target), file), damaged)
         manifest = replace(origin, model=model, version=version, run=run)
+        sha256 = entry_of(manifest.encode()).sha256
+        attested = attest(model, version, sha256, self.signer()).encode()
+        self.store.put(join(version_uri(self.root, *target), ATTESTATION), attested)
         self.store.put(manifest_uri(self.root, *target), manifest.encode(), if_absent=True)
         self.store.put(
             outcome_uri(self.root, run),
@@ -349,6 +362,11 @@ class Installation:
                 "data": {"model": model, "version": version},
             }
         )
+
+    def signer(self) -> Signer:
+        """The key that signs, which only Pods of trainings get; a test may read the Secret."""
+        found = json.loads(self.kubectl("get", "secret", SIGNING_SECRET, "-n", self.namespace, "-o", "json"))
+        return read_signer(base64.b64decode(found["data"][SIGN_FILE]).decode())
 
     @contextmanager
     def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:

@@ -2,11 +2,14 @@
 without a cluster or a builder."""
 
 import importlib.util
+import json
+import os
 import re
 import shutil
 import stat
 import subprocess
-from base64 import b64decode
+import sys
+from base64 import b64decode, b64encode
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +18,8 @@ import pytest
 import yaml
 
 from knoll import __version__
+from knoll.keys import read_signer, read_verify_keys
+from support.keys import private_key, signer_of
 
 ROOT = Path(__file__).parents[2]
 TOPS = ("deploy", "eventing", "functions", "kserve")
@@ -263,3 +268,74 @@ def test_every_kustomization_names_what_is_there_and_uses_no_deprecated_field(pa
         "vars",
         "imageTags",
     } & set(document)
+
+
+FAKE_KUBECTL = """#!{python}
+import base64, json, pathlib, sys
+home = pathlib.Path(__file__).parent
+with (home / "calls").open("a") as calls:
+    print(sys.argv[1:], file=calls)
+secret = home / "secret.json"
+if sys.argv[1] == "get":
+    sys.stdout.write(secret.read_text()) if secret.exists() else sys.exit("Error (NotFound): no such secret")
+elif sys.argv[1] == "create":
+    if secret.exists():
+        sys.exit("Error (AlreadyExists)")
+    text = json.load(sys.stdin)["stringData"]
+    data = {{name: base64.b64encode(one.encode()).decode() for name, one in text.items()}}
+    secret.write_text(json.dumps({{"data": data}}))
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a kubectl that keeps one Secret, in secret.json, and notes its command lines in calls."""
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(FAKE_KUBECTL.format(python=sys.executable))
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{kubectl.parent}:{os.environ['PATH']}")
+    return kubectl.parent
+
+
+def test_the_key_that_signs_is_made_once_and_never_replaced(cluster: Path) -> None:
+    signing = load("deploy/signing_key.py")
+    made = signing.find_or_make_verify_key("ours")
+    (public,) = read_verify_keys(made)
+    secret = json.loads((cluster / "secret.json").read_text())["data"]
+    assert public == read_signer(b64decode(secret["private.pem"]).decode()).public.id
+    assert signing.find_or_make_verify_key("ours") == made
+    assert json.loads((cluster / "secret.json").read_text())["data"] == secret
+    calls = (cluster / "calls").read_text()
+    assert calls.count("'create'") == 1
+    assert "KEY" not in calls
+
+
+def test_all_public_keys_of_the_secret_are_passed_on_and_that_of_a_lone_private_key(cluster: Path) -> None:
+    signing = load("deploy/signing_key.py")
+    both = signer_of(0).public.pem + signer_of(1).public.pem
+    for kept in ({"private.pem": private_key(0), "public.pem": both}, {"private.pem": private_key(0)}):
+        data = {name: b64encode(text.encode()).decode() for name, text in kept.items()}
+        (cluster / "secret.json").write_text(json.dumps({"data": data}))
+        assert signing.find_or_make_verify_key("ours") == kept.get("public.pem", signer_of(0).public.pem)
+
+
+def test_a_cluster_that_does_not_answer_gets_no_new_key(cluster: Path) -> None:
+    (cluster / "kubectl").write_text("#!/bin/sh\necho 'Unable to connect to the server' >&2; exit 1\n")
+    with pytest.raises(SystemExit, match="cannot be read: Unable to connect"):
+        load("deploy/signing_key.py").find_or_make_verify_key("ours")
+
+
+def test_functions_learn_the_public_keys_and_no_manifest_names_the_private_one(
+    deploy: ModuleType, tmp_path: Path
+) -> None:
+    """Only a Job does, which train makes. No Role allows to read any Secret."""
+    keys = signer_of(0).public.pem + signer_of(1).public.pem
+    documents = rendered(deploy.write_overlay({"IMAGE_TAG": "1"}, root=tmp_path, verify_key=keys))
+    (config,) = data_of(documents, "ConfigMap", "knoll")
+    assert config["KNOLL_VERIFY_KEY"] == keys
+    assert config["KNOLL_TRAINER_IMAGE"] == "knoll-trainer:1"
+    assert "knoll-signing" not in yaml.safe_dump_all(documents)
+    rules = [rule for one in documents if one["kind"] == "Role" for rule in one["rules"]]
+    assert rules
+    assert not [rule for rule in rules if {"secrets", "*"} & {*rule["resources"]}]
