@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from knoll.codecs.raster_header import Header, read_header
 from knoll.errors import InvalidPicture
@@ -111,6 +111,8 @@ def _check_pixels(size: tuple[int, int], limits: RasterLimits) -> None:
 def _open(body: bytes, header: Header, limits: RasterLimits) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
+    except UnidentifiedImageError as error:
+        raise _fault(header, "its header is broken") from error
     except Exception as error:
         raise _fault(header, f"its header is broken: {error}") from error
     _check_pixels(picture.size, limits)  # Pillow may have read another header than ours

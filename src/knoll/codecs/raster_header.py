@@ -35,7 +35,9 @@ _HEAD = 1024
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
-_MOST_PARTS = 100_000
+_MOST_CHUNKS = 100_000
+_MOST_SEGMENTS = 10_000
+_MOST_GARBAGE = 64 * 2**10  # bytes between segments, each of which costs Pillow a microsecond
 _MOST_EXIF = 16  # blocks: Pillow copies all of them again for each
 _ORIENTATION = 0x0112
 
@@ -80,7 +82,7 @@ def _read_png(body: bytes) -> Header:
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and length of each chunk."""
     place = len(_PNG)
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MOST_CHUNKS):
         if place + 8 > len(body):
             return
         length, kind = struct.unpack_from(">I4s", body, place)
@@ -88,7 +90,7 @@ def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
         if kind == b"IEND":
             return
         place += length + 12
-    raise InvalidPicture(f"it has more than {_MOST_PARTS:,} chunks", fix="save it again")
+    raise InvalidPicture(f"it has more than {_MOST_CHUNKS:,} chunks", fix="save it again")
 
 
 def _read_jpeg(body: bytes) -> Header:
@@ -109,18 +111,22 @@ def _read_jpeg(body: bytes) -> Header:
 
 def _markers(body: bytes) -> Iterator[tuple[int, int]]:
     """Each marker with its place. Between them lie segments, entropy-coded data, and at times garbage."""
-    place = len(_JPEG)
-    for _ in range(_MOST_PARTS):
+    place, garbage, is_head = len(_JPEG), 0, True
+    for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(body, place)
+        start = found.start() if found else len(body)
+        garbage += start - place if is_head else 0
+        if garbage > _MOST_GARBAGE:
+            raise InvalidPicture("its header has too many bytes that say nothing", fix="save it again")
         if found is None:
             return
-        start = found.start()
         marker = body[start + 1]
+        is_head = is_head and marker != _SOS
         yield marker, start
-        if marker == _EOI:
+        if marker == _EOI and not is_head:  # Pillow does not stop at one in the header
             return
-        place = start + 2 + (0 if marker in {0x01, _SOI} else _length(body, start))
-    raise InvalidPicture(f"it has more than {_MOST_PARTS:,} segments", fix="save it again")
+        place = start + 2 + (0 if marker in {0x01, _SOI, _EOI} else _length(body, start))
+    raise InvalidPicture(f"it has more than {_MOST_SEGMENTS:,} segments", fix="save it again")
 
 
 def _length(body: bytes, start: int) -> int:
