@@ -72,6 +72,9 @@ def test_a_fault_names_its_line(text: str, fault: str) -> None:
 def test_aliases_cannot_fill_the_memory() -> None:
     laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
     assert "more than 100,000 values" in _refusal("a0: &a0 ha\n" + laughs)
+    merges = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9))
+    assert "more than 100,000 values" in _refusal("a0: &a0 {}\n" + merges)
+    assert "nested too deep" in _refusal("a: &a\n  <<: *a\n")
 
 
 def test_a_merge_gives_way_to_what_is_written() -> None:

@@ -173,3 +173,4 @@ def test_whatever_lies_there_is_a_manifest_or_told_what_is_wrong_with_it(body: b
 def test_what_is_written_is_what_is_read() -> None:
     entries = [ManifestEntry(path="1/ü a.png", sha256=ONE, size=3), ManifestEntry(path="b", sha256=TWO)]
     assert read_manifest(dump_manifest(entries)) == entries
+    assert read_manifest(b"\xef\xbb\xbf" + dump_manifest(entries)) == entries

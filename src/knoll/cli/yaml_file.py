@@ -65,6 +65,11 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
     """All documents of a file but the empty ones. Raises InvalidModel with `name`, line and fault."""
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
+        readers = [_Reader(name) for _ in nodes]
+        documents = [
+            YamlDocument(reader.value(node, ()), reader.lines)
+            for reader, node in zip(readers, nodes, strict=True)
+        ]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -73,11 +78,6 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
     except (yaml.YAMLError, RecursionError) as error:
         told = escaped(str(error).splitlines()[0]) if isinstance(error, yaml.YAMLError) else "nested too deep"
         raise InvalidModel(f"{name}: not YAML: {told}", fix=_FIX) from error
-    readers = [_Reader(name) for _ in nodes]
-    documents = [
-        YamlDocument(reader.value(node, ()), reader.lines)
-        for reader, node in zip(readers, nodes, strict=True)
-    ]
     faults = [fault for reader in readers for fault in reader.faults]
     if faults:
         raise InvalidModel("\n".join(faults), fix=_FIX)
@@ -94,14 +94,7 @@ class _Reader:
     count: int = 0
 
     def value(self, node: yaml.Node, path: Path) -> Any:
-        self.count += 1
-        if len(path) > _DEEPEST or self.count > _MOST_VALUES:
-            what = (
-                f"nested deeper than {_DEEPEST}"
-                if len(path) > _DEEPEST
-                else f"more than {_MOST_VALUES:,} values"
-            )
-            raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)
+        self._check(node, path)
         self.lines.setdefault(path, node.start_mark.line + 1)
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         if kind not in _KINDS:
@@ -141,6 +134,7 @@ class _Reader:
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
         for one in reversed(sources):
+            self._check(one, path)
             if isinstance(one, yaml.MappingNode):
                 merged |= self._mapping(one, path)
             else:
@@ -172,6 +166,14 @@ class _Reader:
             self.faults.append(f"{self._place(node)}: the number {text[:_MOST_DIGITS]} is too large")
             return 0
         return value
+
+    def _check(self, node: yaml.Node, path: Path) -> None:
+        """Count the value. Raises InvalidModel if it is one too many, or too deep."""
+        self.count += 1
+        too_deep = len(path) > _DEEPEST
+        if too_deep or self.count > _MOST_VALUES:
+            what = f"nested deeper than {_DEEPEST}" if too_deep else f"more than {_MOST_VALUES:,} values"
+            raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)
 
     def _place(self, node: yaml.Node) -> str:
         return f"{self.name}:{node.start_mark.line + 1}"

@@ -6,6 +6,7 @@ as they are listed. No fault is final, because the next upload may mend it. Obje
 not part of the dataset, and what is no data is passed over also if it is listed.
 """
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ class _Listed:
 def read_manifest(body: bytes) -> Sequence[ManifestEntry]:
     """The entries of a manifest. Raises InvalidData, which says what is wrong."""
     try:
-        entries = _ENTRIES.validate_json(body)
+        entries = _ENTRIES.validate_json(body.removeprefix(BOM_UTF8))
     except ValidationError as error:
         raise InvalidData(_fault(error)) from error
     twice = [path for path, count in Counter(one.path for one in entries).items() if count > 1]
