@@ -125,13 +125,22 @@ def test_a_dry_run_sends_nothing(
 def test_an_upload_that_cannot_be_whole_sends_nothing(
     knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
 ) -> None:
-    """No files, a missing path and two files for one place are errors before the first byte is sent."""
+    """No files, a missing path, two files for one place and a name that no object can have are errors before
+    the first byte is sent."""
     knoll("apply", "-f", model_file)
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other" / "0"
     other.mkdir(parents=True)
     (other / "a.png").write_bytes(C)
+    latin = tmp_path / "latin" / "0"
+    latin.mkdir(parents=True)
+    (latin / os.fsdecode(b"caf\xe9.png")).write_bytes(C)
     for paths, told, code in (
+        (
+            [latin.parent],
+            r"the names of 1 file are not UTF-8, as those of objects must be: 0/caf\udce9.png",
+            1,
+        ),
         ([tmp_path / "empty"], "there is no file to upload", 1),
         ([data, tmp_path / "gone"], "gone: there is no such file", 4),
         ([data, other.parent], "two of the files have this place", 1),

@@ -23,6 +23,7 @@ def find_files(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[tupl
     found: list[tuple[Path, str]] = []
     skipped: list[tuple[str, str]] = []
     unreadable: list[str] = []
+    unnamed: list[str] = []
     for path in paths:
         if not path.exists():
             raise NotFound(
@@ -33,16 +34,22 @@ def find_files(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[tupl
             reason = (why_skipped(name) if path.is_dir() else None) or _why_no_file(one)
             if reason:
                 skipped.append((reason, name))
+            elif not _is_utf8(name):
+                unnamed.append(name)
             elif os.access(one, os.R_OK):
                 found.append((one, name))
             else:
                 unreadable.append(str(one))
     if unreadable:
-        more = f" and {len(unreadable) - _NAMED} more" if len(unreadable) > _NAMED else ""
         raise KnollError(
-            f"{counted(len(unreadable), 'file or folder')} cannot be read: "
-            f"{', '.join(map(escaped, unreadable[:_NAMED]))}{more}",
+            f"{counted(len(unreadable), 'file or folder')} cannot be read: {_first(unreadable)}",
             fix="let your user read them: chmod -R u+rX FOLDER",
+        )
+    if unnamed:
+        raise KnollError(
+            f"the names of {counted(len(unnamed), 'file')} are not UTF-8, as those of objects must be: "
+            f"{_first(unnamed)}",
+            fix="rename them, for example with convmv -f latin1 -t utf8 -r FOLDER",
         )
     return found, skipped
 
@@ -63,3 +70,13 @@ def _why_no_file(path: Path) -> str | None:
     if path.is_symlink():
         return "a link to a folder" if path.is_dir() else "a link to nothing"
     return "not a file"
+
+
+def _is_utf8(name: str) -> bool:
+    """Python reads other bytes of a name as halves of surrogate pairs."""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(escaped, names[:_NAMED])) + more
