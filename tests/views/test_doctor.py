@@ -55,6 +55,8 @@ def test_nothing_that_a_release_has_written_is_a_stray(release: str, platform: P
         platform.store.put(
             claim_uri(platform.settings.model_root, "digits", version_name(number)), RUN.encode()
         )
+    made = claim_uri(platform.settings.model_root, "flowers", "v000001")
+    platform.store.put(made, b"flowers-0123456789abcdef0123")
     odd = {f"{platform.settings.model_root}/runs/flowers-0123456789abcdef0123.json"}  # says digits
     assert {one.place for one in examine(platform)} == odd
 

@@ -82,7 +82,7 @@ def with_condition(document: Document, keys: Sequence[str], at: str) -> Document
             if len(others) == len(before)
             else {**document, "status": {**status, "conditions": others}}
         )
-    message = f"{some_of(keys)} are no records of knoll, and are passed over: knoll doctor says why"
+    message = f"passed over in the model bucket: {some_of(keys)}; knoll doctor says why"
     told = {"type": CONDITION, "status": "False", "reason": "Strays", "message": message}
     if any({**one, "lastTransitionTime": ""} == {**told, "lastTransitionTime": ""} for one in before):
         return document

@@ -1,0 +1,149 @@
+"""The places of the model bucket: which keys the records of each kind have, and how one is judged."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.errors import Rejected
+from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, model_of_run
+from knoll.ports import Bucket
+from knoll.records.attestation import load_attestation
+from knoll.records.checksums import load_checksums
+from knoll.records.claim import find_claim, load_claim
+from knoll.records.dataset import load_dataset
+from knoll.records.dead_letter import load_death, load_replay
+from knoll.records.evidence import load_report
+from knoll.records.golden import load_golden
+from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
+from knoll.records.outcome import load_outcome
+from knoll.records.probe import load_probe
+from knoll.records.progress import load_progress
+from knoll.records.rollout import load_step
+from knoll.records.run import load_run
+from knoll.records.survey import load_survey
+
+__all__ = ["KNOWN", "Facts", "Place", "place_of"]
+
+_FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
+Facts = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Keys of one kind of record. `load` reads it; None takes any bytes. `says` is what the record says of
+    the parts of its key that have the same names, and `doubt` why it cannot be true."""
+
+    key: re.Pattern[str]
+    load: Callable[[bytes], Any] | None = None
+    says: Callable[[Any], Facts] = lambda _: {}
+    doubt: Callable[[Any, Facts, Bucket], str] = lambda *_: ""
+
+
+def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **more: Any) -> Place:
+    """The place for that key, in which <name> stands for the pattern of a name."""
+    patterns = {
+        "model": MODEL_NAME.pattern,
+        "run": RUN_ID.pattern,
+        "version": VERSION_NAME.pattern,
+        "letter": "[0-9a-f]{20}",
+        "digest": "[0-9a-f]{64}",
+    }
+    for name, pattern in patterns.items():
+        key = key.replace(f"<{name}>", f"(?P<{name}>{pattern})")
+
+    def says(record: Any) -> Facts:
+        return {name: str(getattr(record, name)) for name in names}
+
+    return Place(re.compile(key, re.ASCII), load, **{"says": says, **more})
+
+
+def _says_step(step: Any) -> Facts:
+    return {"model": step.model, "version": step.rollout, "number": f"{step.number:06d}"}
+
+
+def _says_report(one: Any) -> Facts:
+    name = f"{one.instance}.{one.requests:016d}"
+    return {"model": one.model, "version": one.version, "name": name}
+
+
+def _doubt_claim(model: str, version: str, run: str, bucket: Bucket) -> str:
+    """Why the run cannot have made the version."""
+    with suppress(Rejected):
+        claim = find_claim(model, version, bucket)
+        if claim is None:
+            return f"no run has claimed {version}"
+        return "" if run in ("", claim.run) else f"{version} was claimed by another run than {run[:80]}"
+    return f"the claim of {version} cannot be read"
+
+
+def _doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
+    return "" if step.action == "Reject" else _doubt_claim(named["model"], step.version, "", bucket)
+
+
+def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
+    run = named["run"]
+    return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
+
+
+def _doubt_manifest(manifest: Any, _: Facts, bucket: Bucket) -> str:
+    return _doubt_claim(manifest.model, manifest.version, manifest.run, bucket)
+
+
+_PLACES = (
+    _place(r"datasets/<model>/<digest>\.json", load_dataset, "model", "digest"),
+    _place(r"checksums/<model>\.json", load_checksums),
+    _place(
+        r"inbox/<run>\.\d{8}T\d{12}Z\.json",
+        load_run,
+        says=lambda run: {"run": run.id, "owner": run.model},
+    ),
+    _place(r"runs/<run>\.json", load_run, says=lambda run: {"run": run.id, "owner": run.model}),
+    _place(r"progress/<run>\.json", load_progress),
+    _place(
+        r"outcomes/<run>\.json",
+        load_outcome,
+        says=lambda one: {"run": one.run} if one.run else {},
+        doubt=_doubt_outcome,
+    ),
+    _place(r"superseded/<run>\.json"),
+    _place(r"claims/<model>/<version>", load_claim),
+    _place(
+        r"golden/<model>/<digest>\.json",
+        load_golden,
+        says=lambda pin: {"model": pin.model, "digest": pin.place},
+    ),
+    _place(
+        rf"models/<model>/<version>/{re.escape(MANIFEST)}",
+        load_manifest,
+        "model",
+        "version",
+        doubt=_doubt_manifest,
+    ),
+    _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
+    _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
+    _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version"),
+    _place(
+        r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json", load_step, says=_says_step, doubt=_doubt_step
+    ),
+    _place(
+        r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json", load_report, says=_says_report
+    ),
+    _place(r"probe\.json", load_probe),
+    _place(r"survey\.json", load_survey),
+    _place(r"uploads/[^/\x00-\x1f\x7f]+/[^/\x00-\x1f\x7f]+"),
+    _place(r"probes/[^/]+/.+"),
+    _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
+    _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_replay),
+    _place(r"replays/<letter>\.\d{6,}\.json", load_replay),
+)
+KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}
+
+
+def place_of(key: str) -> tuple[Place | None, re.Match[str] | None]:
+    """The place of a key, and its parts; None and None, if no place has such keys."""
+    for place in _PLACES:
+        if match := place.key.fullmatch(key):
+            return place, match
+    return None, None
