@@ -32,8 +32,8 @@ class TrainingSpec(Spec):
 
     config: Annotated[Mapping[str, Any], form("fields of the family", none="those of the family")] = Field(
         default_factory=dict,
-        description="Settings of the family, such as `epochs`; its page lists them. Another config leads to "
-        "another version",
+        description="Settings of the family, such as `epochs`; its page and `knoll families` list them. "
+        "Another config leads to another version",
     )
     nodes: Annotated[int, unit("Pods")] = Field(
         default=1, ge=1, le=64, description="Pods that train together. A laptop is one node"
