@@ -128,7 +128,10 @@ def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> 
         metrics = FAMILY.score(trained.networks, examples, config)
         assert metrics == FAMILY.score(trained.networks, examples, config)
         assert tuple(metrics) == tuple(one.name for one in FAMILY.metrics)
-    assert set(metrics) == {"frechet_pixels", "diversity"}
+        exam = FAMILY.golden(photographs(9), examples.about, config)
+        on_golden = FAMILY.score(trained.networks, exam, config)
+    assert set(metrics) == set(on_golden) == {"frechet_pixels", "diversity"}
+    assert (len(exam.held_out[0]), on_golden == metrics) == (9, False)
     export = FAMILY.export(trained.networks, examples, config)
     _, (answers,) = export_graph(export)
     assert answers.shape == (len(export.samples), 3, 56, 56)
