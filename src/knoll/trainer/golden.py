@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from knoll.data_files import Skipped, skipped_words, tally, why_skipped
@@ -62,16 +62,16 @@ def read_exam(
         pin = _pin_of(run, listed, read, platform)
         _check_pin(pin, find_golden(run.model, run.golden_set, platform.bucket))
         files, more = sort_files(read, room_for(read.values(), limit - beside))
-        for note in skipped_words([*skipped, *more]):
-            journal.say(f"golden set: {note}")
+        notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
         journal.say(f"read {len(files)} files of the golden set {escaped(pin.uri)}, digest {pin.digest[:12]}")
         size = sum(map(len, files.values())) + family.decoded_bytes(files, config)
         check_data(beside + size, "the data and the decoded golden set", limit)
         examples = family.golden(files, data.about, config)
         _check_pin(pin, pin_golden(pin, platform.bucket))
-    for note in examples.notes:
-        journal.say(escaped(note))
-    return Exam(pin, examples)
+    notes += map(escaped, examples.notes)
+    for note in notes:
+        journal.say(note)
+    return Exam(pin, replace(examples, notes=tuple(notes)))
 
 
 @contextmanager

@@ -51,13 +51,14 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     limit = memory_of(run.resources) // run.processes_per_node
     examples = _read_examples(family, config, read_data(run, platform, limit), limit, journal)
     exam = read_exam(run, family, config, examples, platform, limit, journal)
-    beside = bytes_of(exam.examples) if exam else 0
+    beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     device = ranks.own(choose_device(platform.settings.device))
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
         check_step(family, examples, config, rows, limit, beside)
     trained = _fit(family, examples, config, device, ranks, journal)
-    return Learnt(family, config, examples, trained, threads, exam)
+    told = replace(examples, notes=(*examples.notes, *notes))
+    return Learnt(family, config, told, trained, threads, exam)
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:
