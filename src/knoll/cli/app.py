@@ -7,6 +7,7 @@ import typer
 
 from knoll.cli import (
     apply,
+    card,
     data,
     demo,
     describe,
@@ -57,6 +58,7 @@ VERBS = (
     Verb("data", data.data, _LOOK),
     Verb("describe", describe.describe, _LOOK),
     Verb("versions", models.versions, _LOOK),
+    Verb("card", card.card, _LOOK),
     Verb("rollout status", rollout.status, _LOOK),
     Verb("events", events.events, _LOOK),
     Verb("dlq list", dlq.list_letters, _LOOK),

@@ -45,35 +45,53 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
         say(ctx, f"No models yet{namespace_words(platform.settings)}. Next: knoll apply -f FILE")
 
 
+_VersionArgument = Annotated[
+    str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)
+]
+_PicturesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pictures",
+        metavar="DIR",
+        help="Save the pictures of the version, or of all that are listed, here.",
+        file_okay=False,
+    ),
+]
+_CompareOption = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--compare",
+        metavar="VERSION VERSION",
+        help="Put two versions side by side.",
+        autocompletion=complete_versions,
+    ),
+]
+
+
 def versions(
     ctx: typer.Context,
     model: ModelArgument,
-    version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)
-    ] = "",
-    pictures: Annotated[
-        Path | None,
-        typer.Option(
-            "--pictures",
-            metavar="DIR",
-            help="Save the pictures of the version, or of all that are listed, here.",
-            file_okay=False,
-        ),
-    ] = None,
+    version: _VersionArgument = "",
+    pictures: _PicturesOption = None,
+    compare: _CompareOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest versions.")] = 50,
     output: OutputOption = Output.table,
 ) -> None:
     """List the versions of a model: which one serves, how good each is, and its data and run.
 
-    Example: knoll versions digits v000002 --pictures pictures/
+    Example: knoll versions digits v000002 --pictures pics/; knoll versions digits --compare v000001 v000002
 
     JSON: {"versions": [{model, version, state, reason, family, metrics, golden: {uri, digest, count,
-    metrics}|null, datasetDigest, run, createdAt, bytes, files}]}. Next: knoll why MODEL VERSION
+    metrics}|null, datasetDigest, run, createdAt, bytes, files}]}; with --compare {model, versions,
+    fields: [{field, values, differs}]}. Next: knoll card MODEL VERSION, knoll why MODEL VERSION
     """
     from knoll.cli.render.versions import VERSION_HEADINGS, version_row
     from knoll.views.versions import read_version, read_versions, version_document
 
     platform = platform_of(ctx)
+    if compare:
+        _compare(platform, model, compare, output)
+        return
     found = [read_version(platform, model, version)] if version else read_versions(platform, model, limit)
     if output is Output.json:
         print_json({"versions": [version_document(one) for one in found]})
@@ -84,6 +102,17 @@ def versions(
         say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
     if pictures is not None:
         _save_pictures(pictures, found, platform, model)
+
+
+def _compare(platform: "Platform", model: str, compare: tuple[str, str], output: Output) -> None:
+    from knoll.cli.render.comparison import comparison_table
+    from knoll.views.comparison import compare_versions, comparison_document
+
+    found = compare_versions(platform, model, *compare)
+    if output is Output.json:
+        print_json(comparison_document(found))
+    else:
+        stdout().print(comparison_table(found))
 
 
 def _save_pictures(folder: Path, found: "Sequence[VersionView]", platform: "Platform", model: str) -> None:

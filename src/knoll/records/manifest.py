@@ -30,6 +30,7 @@ from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, 
 
 __all__ = [
     "ATTESTATION",
+    "CARD",
     "GRAPH",
     "MANIFEST",
     "SEALS",
@@ -62,6 +63,7 @@ ATTESTATION = "attestation.json"
 SEALS = (MANIFEST, ATTESTATION)  # files of a version that its manifest does not name
 GRAPH = "model.onnx"
 WEIGHTS = "model.safetensors"
+CARD = "README.md"
 
 
 @with_config(LENIENT)

@@ -16,9 +16,7 @@ from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["CARD", "CardFacts", "model_card"]
-
-CARD = "README.md"
+__all__ = ["CardFacts", "model_card"]
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|!#$&~]")
 

@@ -17,11 +17,11 @@ from knoll import __version__
 from knoll.codecs import encode
 from knoll.families.base import Examples, Export, Family, FamilyConfig
 from knoll.records.golden import GoldenScore
-from knoll.records.manifest import GRAPH, WEIGHTS, Manifest, entry_of
+from knoll.records.manifest import CARD, GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
 from knoll.records.samples import SAMPLES, Sample, encode_samples
 from knoll.records.signature import SIGNATURE
-from knoll.trainer.card import CARD, CardFacts, model_card
+from knoll.trainer.card import CardFacts, model_card
 from knoll.trainer.graph import export_graph
 from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft

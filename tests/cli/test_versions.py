@@ -1,0 +1,62 @@
+"""Two versions side by side, and the card of one."""
+
+import json
+import re
+
+import pytest
+
+from cli.declared import Knoll, Records
+from knoll.cli import card
+from knoll.ports import Platform
+from knoll.records.manifest import CARD, FileEntry, Manifest, write_file, write_manifest
+
+TEXT = "---\nlibrary_name: onnx\n---\n\n# digits v000001\n\n## Notes\n\n- a [\x1b[2Jlink](http://x.example)\n"
+
+
+@pytest.fixture
+def two(knoll: Knoll, platform: Platform, records: Records) -> None:
+    """Two versions that differ in config, metrics and data; the first has a card."""
+    for number, (version, epochs) in enumerate((("v000001", 5), ("v000002", 9)), 1):
+        run = records.run(number)
+        records.outcome(run, version=version)
+        files = {CARD: FileEntry(len(TEXT), "0")} if number == 1 else {"model.onnx": FileEntry(7, "0")}
+        config, metrics = {"epochs": epochs, "seed": 1}, {"accuracy": 0.9 + number / 100}
+        digest = re.sub("[^0-9a-f]", "", run.rpartition("-")[2])
+        made = Manifest("digits", version, "image-classifier", run, digest, config, metrics, "", "a", files)
+        write_manifest(made, platform.bucket)
+    write_file("digits", "v000001", CARD, TEXT.encode(), platform.bucket)
+
+
+def test_two_versions_are_compared(knoll: Knoll, two: None) -> None:
+    shown = knoll("versions", "digits", "--compare", "v000001", "v000002").stdout.splitlines()
+    lines = {line.split()[0]: line.split()[1:] for line in shown}
+    assert lines["NAME"] == ["DIFF", "V000001", "V000002"]
+    assert lines["config.epochs"] == ["!=", "5", "9"]
+    assert lines["config.seed"] == ["1", "1"]
+    assert lines["metrics.accuracy"] == ["!=", "0.91", "0.92"]
+    assert lines["data.digest"][0] == "!="
+    assert len(lines["seconds"]) == 3
+    told = json.loads(knoll("versions", "digits", "--compare", "v000001", "v000002", "-o", "json").stdout)
+    assert told["versions"] == ["v000001", "v000002"]
+    assert {"field": "config.epochs", "values": [5, 9], "differs": True} in told["fields"]
+    assert knoll("versions", "digits", "--compare", "v000001", "v000009").exit_code == 4
+
+
+def test_a_card_is_read_without_acting_on_the_terminal(knoll: Knoll, two: None) -> None:
+    assert knoll("card", "digits", "v000001").stdout.splitlines()[0] == "# digits v000001"
+    told = json.loads(knoll("card", "digits", "v000001", "-o", "json").stdout)
+    assert (told["frontMatter"], told["version"]) == ("library_name: onnx\n", "v000001")
+    assert knoll("card", "digits", "v000002").exit_code == 4
+    for words in (["--plain"], []):
+        assert "\x1b[2J" not in knoll("card", "digits", "v000001", *words).stdout
+
+
+def test_a_terminal_gets_headings_and_no_links(
+    knoll: Knoll, two: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card, "is_terminal", lambda: True)
+    shown = knoll("card", "digits", "v000001").stdout
+    assert "# digits" not in shown
+    assert "digits v000001" in shown
+    assert "\x1b]8;" not in shown
+    assert "\x1b[2J" not in shown
