@@ -6,7 +6,7 @@ import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
-from knoll.events import OBJECT_CREATED, TICK, new_event
+from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, TICK, Event, new_event
 from knoll.ingest import handler
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import find_run, list_runs
@@ -17,6 +17,7 @@ class World:
 
     def __init__(self, rule: str) -> None:
         self.time = MemoryClock()
+        self.events: list[Event] = []
         self.platform = memory_platform(self.time)
         self.cluster = self.platform.cluster
         spec = {
@@ -42,13 +43,17 @@ class World:
 
     def tell_of(self, key: str) -> None:
         data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
-        handler.handle(
-            new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data), self.platform
-        )
+        event = new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data)
+        reply = handler.handle(event, self.platform)
+        self.events += [reply] if reply else []
 
     def tick(self) -> None:
         self.time.move(60)
         handler.sweep(new_event(TICK, source="tick", time=self.time.now()), self.platform)
+
+    def told(self) -> list[str]:
+        """The Models of which rollout was told."""
+        return [event.subject for event in self.events if event.type == ROLLOUT_CONTINUED]
 
     def dataset(self) -> Any:
         return self.cluster.get("Model", "digits")["status"]["dataset"]
@@ -145,3 +150,20 @@ def test_data_whose_run_lacked_memory_is_trained_again_once_its_model_asks_for_m
     write_outcome(run, lacking, world.platform.bucket)
     assert ask_for("2Gi") == 1
     assert ask_for("4Gi") == ask_for("8Gi") == 2
+
+
+def test_data_that_returns_is_told_to_rollout_and_gets_no_second_run() -> None:
+    world = World("marker")
+    first = world.dataset()["run"]
+    world.upload("b")
+    second = world.dataset()["run"]
+    assert first != second
+    runs = len(world.configs())
+    told = len(world.told())
+    world.platform.store.delete("s3://data/digits/b")
+    world.time.move(5)
+    world.upload("a")
+    assert (world.dataset()["run"], len(world.configs())) == (first, runs)
+    assert world.told()[told:] == ["digits"]
+    world.tick()
+    assert len(world.told()) == told + 1

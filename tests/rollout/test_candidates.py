@@ -9,15 +9,16 @@ import pytest
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.models import Model, parse_model
-from knoll.models.spec import TrainingSpec
+from knoll.models.spec import GateSpec, TrainingSpec
 from knoll.names import version_name
 from knoll.ports import ObjectInfo, Platform
 from knoll.records.claim import Claim, claim_uri
 from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, run_uri
 from knoll.records.signature import Signature, Tensor
-from knoll.rollout.candidates import newest_untried, why_rejected
+from knoll.rollout.candidates import next_candidate, why_rejected
 from knoll.rollout.slot import Slot
 
 ROOT = "s3://knoll-models"
@@ -88,7 +89,9 @@ def test_the_newest_version_is_tried_unless_it_was_or_a_newer_one_serves(
     """Also where those that were tried are gone, and where numbers outgrow their six digits."""
     platform, _ = platform_with(*numbers)
     assert (
-        newest_untried(model, Slot(champion=champion, quarantine=dict.fromkeys(quarantined, "bad")), platform)
+        next_candidate(
+            model, Slot(champion=champion, quarantine=dict.fromkeys(quarantined, "bad")), "", platform
+        )
         == wanted
     )
 
@@ -96,7 +99,7 @@ def test_the_newest_version_is_tried_unless_it_was_or_a_newer_one_serves(
 def test_versions_from_before_the_champion_are_not_listed(model: Model) -> None:
     """However many there are: the files of the champion and of what came after it are all that is listed."""
     platform, store = platform_with(*range(1, 1001))
-    assert newest_untried(model, Slot(champion="v000999"), platform) == "v001000"
+    assert next_candidate(model, Slot(champion="v000999"), "", platform) == "v001000"
     assert store.listed <= 4
 
 
@@ -104,7 +107,7 @@ def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:
     """The manifest is sealed before, by a trainer that may still turn out to be a zombie."""
     platform, store = platform_with(1, 2)
     store.delete(outcome_uri(ROOT, "run-2"))
-    assert newest_untried(model, Slot(), platform) == "v000001"
+    assert next_candidate(model, Slot(), "", platform) == "v000001"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outc
     """A zombie published it when its run had gone to somebody else; or somebody has put it there."""
     platform, store = platform_with(1, 2)
     store.put(outcome_uri(ROOT, "run-2"), outcome.encode())
-    assert newest_untried(model, Slot(), platform) == "v000002"
+    assert next_candidate(model, Slot(), "", platform) == "v000002"
     assert "run-2 has not ended with this version" in why_rejected(model, Slot(), "v000002", platform)
     assert why_rejected(model, Slot(), "v000001", platform) == ""
 
@@ -130,9 +133,9 @@ def test_a_version_that_the_model_does_not_ask_for_any_more_is_passed_over(model
     for number, other in enumerate(others, 1):
         asked = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now")
         store.put(run_uri(ROOT, asked.id), replace(asked, **other).encode())
-        assert newest_untried(model, Slot(), platform) == ("v000003" if number < 3 else "")
+        assert next_candidate(model, Slot(), "", platform) == ("v000003" if number < 3 else "")
     training = TrainingSpec(config={"epochs": 2})
-    assert newest_untried(model.model_copy(update={"training": training}), Slot(), platform) == "v000001"
+    assert next_candidate(model.model_copy(update={"training": training}), Slot(), "", platform) == "v000001"
 
 
 def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
@@ -171,3 +174,36 @@ def test_other_classes_than_the_champions_need_a_word(model: Model, is_allowed: 
     told = {"ab": "", "abc": "new: c", "ac": "without: b; new: c"}["ab" if is_allowed else labels]
     assert told in reason
     assert bool(reason) == bool(told)
+
+
+def test_the_version_of_the_data_that_is_there_again_is_tried_though_it_is_older(model: Model) -> None:
+    platform, _ = platform_with(1, 2, 3)
+    serving = Slot(champion="v000003", quarantine={"v000002": "bad"})
+    assert next_candidate(model, serving, "run-1", platform) == "v000001"
+    assert next_candidate(model, serving, "run-2", platform) == "", "in quarantine"
+    assert next_candidate(model, serving, "run-3", platform) == "", "serves"
+    assert next_candidate(model, serving, "run-4", platform) == "", "trains"
+    back = replace(serving, champion="v000001")
+    assert next_candidate(model, back, "run-1", platform) == "", "newer ones are of other data"
+
+
+def test_a_version_that_has_served_is_tried_again_only_for_its_data(model: Model) -> None:
+    """The champion is the old version, whose data had returned, and new data is being trained."""
+    platform, _ = platform_with(1, 2)
+    served = Slot(champion="v000001")
+    assert next_candidate(model, served, "run-3", platform) == "v000002"
+    step = RolloutStep("digits", "v000002", "v000002", 1, "Promote", "2026-01-01T00:00:00+00:00", 100, "")
+    assert write_step(step, platform.bucket)
+    assert next_candidate(model, served, "run-3", platform) == ""
+    assert next_candidate(model, served, "run-2", platform) == "v000002"
+
+
+def test_data_that_returns_is_not_compared_with_what_was_trained_meanwhile(model: Model) -> None:
+    """Wrong labels may well score higher on themselves."""
+    platform, store = platform_with(1, 2)
+    store.put(manifest_uri(ROOT, "digits", "v000001"), manifest(1, accuracy=0.5).encode())
+    gate = GateSpec.model_validate({"metric": "accuracy", "maxRegression": 0.01})
+    compared = model.model_copy(update={"gate": gate})
+    assert why_rejected(compared, Slot(champion="v000002"), "v000001", platform) == ""
+    low = model.model_copy(update={"gate": gate.model_copy(update={"at_least": 0.9})})
+    assert "0.5" in why_rejected(low, Slot(champion="v000002"), "v000001", platform)

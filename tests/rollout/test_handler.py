@@ -422,6 +422,48 @@ def test_only_the_form_of_a_newer_release_stays(world: World, release: str, imag
     assert world.served() == ("v000002", 20)
 
 
+def test_data_that_returns_brings_its_version_back_by_a_canary(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.99)
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000002", 20)
+    world.observe("v000002", 40)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000002", "Idle")
+    _ask_for(world, "v000001")
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", 20)
+    world.observe("v000001", 40)
+    world.observe("v000001", 60)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["previous"]) == ("v000001", "v000002")
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
+    _ask_for(world, "v000003")
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["phase"] == "Idle", "v000002 is of data that is gone"
+
+
+def test_data_that_returns_does_not_bring_back_what_was_rolled_back(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.99)
+    world.broken.add("v000002")
+    world.tell(TRAINING_SUCCEEDED)
+    world.tell(TRAINING_SUCCEEDED)
+    assert "v000002" in world.status()["quarantine"]
+    _ask_for(world, "v000002")
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+
+
+def _ask_for(world: World, run: str) -> None:
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "dataset": {"state": "Landed", "run": run}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+
+
 def test_a_champion_whose_new_revision_does_not_start_gets_another_one(world: World) -> None:
     """Else a store that was away for a moment would end all rollouts of the model."""
     promote_first(world)

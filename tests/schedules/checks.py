@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from knoll.errors import NotFound
-from knoll.ingest.landed import Landed, last_uri
+from knoll.ingest.landed import Landed, Waiting, last_uri
 from knoll.ingest.look import look
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED, MODEL_LABEL
@@ -38,7 +38,7 @@ __all__ = [
     "wrong_write",
 ]
 
-_CHANGING = ("progress", "checksums")
+_CHANGING = ("progress", "checksums", "survey.json")
 _PASSING = ("inbox", "evidence")
 _REPEATED = ("superseded",)  # written again, and another release has another form for it
 
@@ -323,13 +323,13 @@ class _Model:
             not pinned.items() <= self._data(place).items() for place in range(one.landed, len(self._past))
         )
 
+    def _look(self) -> Landed | Waiting:
+        before = (self._document.get("status") or {}).get("dataset") or {}
+        return look(self._model, self._world.platform, before=before)
+
     def _wrong_data(self) -> Iterator[str]:
         """Whether what lies in the bucket now has been trained."""
-        verdict = look(
-            self._model,
-            self._world.platform,
-            before=(self._document.get("status") or {}).get("dataset") or {},
-        )
+        verdict = self._look()
         if not isinstance(verdict, Landed):
             return
         for dataset in verdict.datasets:
@@ -352,15 +352,45 @@ class _Model:
         is_newer = one.version > older[0] and one.landed >= older[1]
         return is_newer and not why_not_asked(one.run, self._model)
 
+    def _returned(self, newest: _Trained) -> list[_Trained]:
+        """The good versions whose data was there again after that of the newest one had landed."""
+        if self._model.dataset.landed.when == "object":
+            return []
+        later = range(newest.landed + 1, len(self._past))
+        return [
+            one
+            for one in self._runs
+            if one.quality == "good"
+            and one.version
+            and not why_not_asked(one.run, self._model)
+            and any(self._is_dataset(place, one) for place in later)
+        ]
+
+    def _is_dataset(self, place: int, one: _Trained) -> bool:
+        pinned = _pinned(_dataset(self._world, one.run))
+        return pinned.items() <= self._data(place).items() and self._named(place) == pinned.keys()
+
+    def _present(self) -> str:
+        """Digest of the data that lies in the bucket now and has landed; "" if none has."""
+        verdict = self._look()
+        return verdict.datasets[0].digest if isinstance(verdict, Landed) else ""
+
     def _wrong_slot(self) -> Iterator[str]:
-        """Whether the newest good version is the champion, and served. If the declaration has changed, a good
-        one may have won before, and a newer one that nobody asks for is passed over."""
+        """Whether the version of the data that is there is the champion, and served; or else the newest good
+        one, or one whose data returned for a while. If the declaration has changed, a good one may have won
+        before, and a newer one that nobody asks for is passed over."""
         status = self._document.get("status") or {}
         good = [one for one in self._runs if one.quality == "good" and one.version]
         if len(self._world.declared[self._name]) > 1:
             champion = next((one for one in good if one.version == status.get("champion")), None)
             good = [one for one in good if one == champion or self._may_follow(one, champion)]
         wanted = good[-1].version if good else ""
+        returned = {one.version: one.run.dataset_digest for one in self._returned(good[-1])} if good else {}
+        present = [version for version, digest in returned.items() if digest == self._present()]
+        if present:
+            (wanted,) = present
+        elif status.get("champion") in returned:
+            wanted = status["champion"]
         if (status.get("champion", ""), status.get("phase", "Idle")) != (wanted, "Idle"):
             found = f"the status is {_short(status)}, the runs are {_told(self._runs)}"
             yield f"lost: {self._name} {wanted} should be the champion, {found}"

@@ -108,7 +108,8 @@ def _tell(model: "Model", plan: "Plan", unchanged: int, then: str, *, dry_run: b
     files = f"{counted(len(plan.items), 'file')}, {size(plan.total)}"
     echo(f"Uploaded {files}, to {model.dataset.uri}{same}{deleted}.")
     consequence = {
-        "marker": "The marker is written, so the data has landed. If it is new, training starts at once.",
+        "marker": "The marker is written, so the data has landed. If it is new, training starts at once; "
+        "if it was trained before, its version is rolled out again.",
         "manifest": f"The manifest {model.dataset.landed.manifest} is written. The data has landed "
         "as soon as every sha256 is checked.",
         "quiet": f"Training starts when no object was written for {quiet}.",

@@ -10,9 +10,9 @@ from typing import Any
 
 from knoll.dead_letters.handler import keep_body
 from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
-from knoll.events import OBJECT_CREATED, Event
+from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, Event, new_event
 from knoll.events.http import event_from_http, is_event
-from knoll.ingest.landed import Landed, Waiting, may_land
+from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
 from knoll.ingest.opening import asked_runs, open_run
@@ -87,24 +87,35 @@ def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look(model, platform, only, before=before)
-    new = {} if isinstance(verdict, Waiting) else _without_record(model, verdict, platform)
-    status = dataset_status(model, verdict, before, only)
+    asked = {} if isinstance(verdict, Waiting) else asked_runs(model, verdict.datasets, platform)
+    new = _without_record(model, asked, platform)
+    status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))
     try:
         if not _show_verdict(document, status, platform, must_write=bool(new)):
             document = remember_model(platform.cluster.get("Model", model.name), platform)
             return _land(document, platform, cause, uri)
     except NotFound:
         return []
-    opened = (open_run(run, document, dataset, platform, cause) for dataset, run in new.items())
+    opened = [open_run(run, document, dataset, platform, cause) for dataset, run in new.items()]
+    if not new and status.get("run") != before.get("run"):
+        opened = [_returned(model, platform, cause)]
     return [event for event in opened if event]
 
 
-def _without_record(model: Model, verdict: Landed, platform: Platform) -> dict[Dataset, str]:
-    """The datasets without a run, each with the id of the run that it asks for.
+def _returned(model: Model, platform: Platform, cause: Event) -> Event:
+    """Wakes rollout: the data, or the config, is again one that has a run, and so perhaps a version."""
+    source, now = platform.settings.source, platform.clock.now()
+    data = {"model": model.name}
+    return new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=model.name, data=data, cause=cause)
+
+
+def _without_record(model: Model, runs: Mapping[Dataset, str], platform: Platform) -> dict[Dataset, str]:
+    """Those of the datasets, each with the id of the run that it asks for, whose run has no record.
 
     For one dataset, only its own record is listed, because a model has many.
     """
-    runs = asked_runs(model, verdict.datasets, platform)
+    if not runs:
+        return {}
     (only,) = runs.values() if len(runs) == 1 else (f"{model.name}-",)
     opened = {run for run, _ in list_runs(only, platform.bucket)}
     return {dataset: run for dataset, run in runs.items() if run not in opened}

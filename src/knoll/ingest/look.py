@@ -52,9 +52,10 @@ def look(
 
 
 def dataset_status(
-    model: Model, verdict: Landed | Waiting, before: Mapping[str, Any], only: str = ""
+    model: Model, verdict: Landed | Waiting, before: Mapping[str, Any], only: str = "", run: str = ""
 ) -> dict[str, Any]:
-    """What the Model's status says of its dataset: the verdict, for people; what landed last, for a look.
+    """What the Model's status says of its dataset: the verdict, for people; what landed last, for a look; and
+    the `run` that it asks for, for a rollout.
 
     With the rule `object`, no look needs what landed last, and a status with it would be written for each
     object. A look at `only` one object does not change what the status says of all.
@@ -62,7 +63,7 @@ def dataset_status(
     if only and before.get("state") == "Landed":
         return dict(before)
     if isinstance(verdict, Waiting):
-        kept = {key: before[key] for key in ("digest", "marked") if key in before}
+        kept = {key: before[key] for key in ("digest", "marked", "run") if key in before}
         return {"state": "Waiting", "reason": verdict.reason, **kept}
     objects = sum(len(one.objects) for one in verdict.datasets)
     skipped = sum(one.count for dataset in verdict.datasets for one in dataset.skipped)
@@ -73,6 +74,7 @@ def dataset_status(
     return {
         **shown,
         "digest": verdict.datasets[0].digest,
+        "run": run,
         **({"marked": verdict.marked} if verdict.marked else {}),
     }
 

@@ -16,35 +16,75 @@ from knoll.records.claim import find_claim, list_claims
 from knoll.records.golden import find_golden
 from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
+from knoll.records.rollout import find_last_step
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not, why_other
 from knoll.rollout.slot import Slot
 
-__all__ = ["champion_number", "fault_of_origin", "newest_untried", "why_rejected"]
+__all__ = ["champion_number", "fault_of_origin", "next_candidate", "why_rejected"]
 
 _LOG = logging.getLogger(__name__)
 _SORTED = 999_999  # names up to this number sort as numbers
 
 
 def champion_number(slot: Slot) -> int:
-    """Number of the version that serves; 0 if there is none. Older versions are never tried."""
+    """Number of the version that serves; 0 if there is none."""
     return version_number(slot.champion) if slot.champion else 0
 
 
-def newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
-    """The newest version that is newer than the champion, not in quarantine, and whose run has ended; "" if
-    there is none. A version that the Model, as it is declared, does not ask for is passed over."""
+def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> str:
+    """The version that is tried next; "" if there is none.
+
+    `asked` is the run that the data in the bucket asks for, "" if that is not known. Its version is tried
+    even if it is older than the champion: then data or config have returned to what they were. If it does not
+    exist or is in quarantine, the newest one is tried that is newer than the champion and has not served.
+    """
+    version = _version_of(asked, model, platform.bucket) if asked else ""
+    if version == "" or version in slot.quarantine:
+        return _newest_untried(model, slot, platform)
+    return version if version != slot.champion else ""
+
+
+def _version_of(run: str, model: Model, bucket: Bucket) -> str:
+    """The version that the run has made; "" if it has made none, or the Model does not ask for it."""
+    with suppress(Rejected):
+        outcome = find_outcome(run, bucket)
+        if outcome and outcome.version and _may_be_tried(model, outcome.version, bucket):
+            return outcome.version
+    return ""
+
+
+def _newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
+    """The newest version that is newer than the champion, has not served, is not in quarantine, and whose run
+    has ended; "" if there is none. A version that the Model does not ask for, as it is declared, is passed
+    over."""
     bucket, champion = platform.bucket, champion_number(slot)
     refused = {version_number(name) for name in slot.quarantine}
     numbers = {number for number in _numbers(model.name, champion, bucket) if number > champion} - refused
     newest_first = map(version_name, sorted(numbers, reverse=True))
-    return next((version for version in newest_first if _may_be_tried(model, version, bucket)), "")
+    return next(
+        (
+            one
+            for one in newest_first
+            if _may_be_tried(model, one, bucket) and not _gave_way(model, slot, one, bucket)
+        ),
+        "",
+    )
+
+
+def _gave_way(model: Model, slot: Slot, version: str, bucket: Bucket) -> bool:
+    """Whether the version was promoted, and an older one serves since, because its data has returned."""
+    if not slot.champion:
+        return False
+    last = find_last_step(model.name, version, bucket)
+    return last is not None and last.action == "Promote"
 
 
 def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> str:
     """Why the version may not get traffic, by its manifest, its origin and the offline gate; "" if it may.
-    `pin` is the sha256 that its manifest must have.
+    `pin` is the sha256 that its manifest must have. An older version than the champion is tried because its
+    data has returned, so its metrics are not compared with the champion's.
 
     Raises NotFound if the version has no manifest, as while it is removed.
     """
@@ -61,9 +101,10 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
         return fault or "its manifest has changed since it was looked at"
     candidate = sealed.manifest
     champion = _find_champion(model.name, slot, bucket)
-    if champion and "" < _data_at(candidate, bucket) < _data_at(champion, bucket):
-        return f"its data is older than that of {champion.version}, which serves"
-    return why_not(model.gate, candidate, champion, pinned) or _why_other_signature(
+    compared = champion if champion and version_number(champion.version) < version_number(version) else None
+    if compared and "" < _data_at(candidate, bucket) < _data_at(compared, bucket):
+        return f"its data is older than that of {compared.version}, which serves"
+    return why_not(model.gate, candidate, compared, pinned) or _why_other_signature(
         model, candidate, champion, bucket
     )
 

@@ -20,7 +20,7 @@ from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.attestation import find_signature
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import newest_untried, why_rejected
+from knoll.rollout.candidates import next_candidate, why_rejected
 from knoll.rollout.champion import numbered, slot_checked
 from knoll.rollout.decide import Hold, Replay, Rollback, next_step
 from knoll.rollout.evidence import count, total
@@ -144,18 +144,19 @@ def _make_pass(
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
     """Begin the trial of the next version, or refuse it; whether the slot was written."""
-    after = _slot_with_candidate(model, slot, platform)
+    dataset = (document.get("status") or {}).get("dataset") or {}
+    after = _slot_with_candidate(model, slot, dataset.get("run") or "", platform)
     if after == slot:
         return False
     write_slot(document, after, platform)
     return True
 
 
-def _slot_with_candidate(model: Model, slot: Slot, platform: Platform) -> Slot:
+def _slot_with_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> Slot:
     bucket, at, keys = platform.bucket, platform.clock.now().isoformat(), platform.settings.verify_key
     if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
         return before
-    version = newest_untried(model, slot, platform)
+    version = next_candidate(model, slot, asked, platform)
     if not version:
         return slot
     pin = pin_of(model.name, version, bucket)

@@ -60,9 +60,10 @@ class Condition:
 class ModelView:
     """A Model and its InferenceService. What is unknown is "" or empty.
 
-    `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `phase` is that of the
-    rollout. `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way
-    to it for that reason. `verdict` is the last decision of a rollout. `base_url` is where the predictor
+    `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `asked_run` is the run
+    that the data which landed last asks for. `phase` is that of the rollout. `damage` says why the champion
+    is not what was trained, and `fallen` why newer versions gave way to it for that reason. `verdict` is the
+    last decision of a rollout. `base_url` is where the predictor
     answers. `document` is the Model as the cluster has it.
     """
 
@@ -76,6 +77,7 @@ class ModelView:
     phase: str
     data_state: str
     data_reason: str
+    asked_run: str
     quarantine: Mapping[str, str]
     damage: str
     fallen: Mapping[str, str]
@@ -151,6 +153,7 @@ def model_view(model: Document, service: Document | None) -> ModelView:
         **{key: str(status.get(key) or "") for key in (*_ROLES, "phase")},
         data_state=str(dataset.get("state", "")),
         data_reason=str(dataset.get("reason", "")),
+        asked_run=str(dataset.get("run") or ""),
         quarantine=dict(status.get("quarantine") or {}),
         damage=str(status.get("damage") or ""),
         fallen=_fallen(status),

@@ -8,7 +8,7 @@ from knoll.errors import NotFound, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.rollout import RolloutStep, list_steps
-from knoll.rollout.candidates import newest_untried
+from knoll.rollout.candidates import next_candidate
 from knoll.rollout.slot import slot_from_status
 from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model
@@ -126,7 +126,7 @@ def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
     slot = slot_from_status(view.document.get("status") or {})
     models = readable_models([view.document])
     for model in models:
-        version = newest_untried(model, slot, platform)
+        version = next_candidate(model, slot, view.asked_run, platform)
         if version not in ("", slot.candidate):
             return Wait(f"{version} is next", ends="it is looked at with the next event or tick")
     for expected in expected_runs(platform, models):
