@@ -295,3 +295,7 @@ def test_the_score_on_the_golden_set_stands_beside_the_held_out_one(
         (found,) = [one["what"] for one in links if one["link"] == "golden set"]
         assert what in found
         assert bool(what) == bool(found)
+        state = f"pinned with 60 files, digest {pinned[:12]}" if pinned else "not pinned yet"
+        assert f"{place}, {state}" in knoll("describe", "digits").stdout
+    platform.store.put(golden_uri(platform.bucket.root, "digits", place), b"spoilt")
+    assert "is not a pin of a golden set" in knoll("describe", "digits").stdout

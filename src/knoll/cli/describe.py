@@ -22,8 +22,8 @@ def describe(
     If nothing is trained, look at the lines "Data" and "Waits for": they say what the data waits for, since
     when, and what ends the wait.
 
-    JSON: as one of knoll models, and {namespace, createdAt, dataWait: {for, have,
-    need, since, until, ends}, run: as one of knoll runs,
+    JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
+    pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,
     revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
     conditions: [{type, status, reason, message}]}.
     Next: knoll why MODEL, knoll rollout status MODEL

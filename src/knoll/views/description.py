@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
+from knoll.records.golden import GoldenSet, find_golden
 from knoll.records.run import is_opened
 from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model, model_document
@@ -14,15 +16,25 @@ from knoll.views.run import RunView, run_document
 from knoll.views.runs import read_runs
 from knoll.waits import Wait, wait_document
 
-__all__ = ["Description", "description_document", "read_description"]
+__all__ = ["Description", "Exam", "description_document", "read_description"]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A golden set: where it lies, and its pin; None if no run has used it, or if the pin has a fault."""
+
+    uri: str
+    pin: GoldenSet | None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Description:
-    """A model, its newest run, what its data waits for, and its Revisions, newest first: the newest one and
-    those that get traffic or have a tag."""
+    """A model, its golden set, its newest run, what its data waits for, and its Revisions, newest first: the
+    newest one and those that get traffic or have a tag."""
 
     model: ModelView
+    exam: Exam | None
     run: RunView | None
     data_wait: Wait | None
     revisions: Sequence[RevisionView]
@@ -38,7 +50,29 @@ def read_description(platform: Platform, model: str) -> Description:
     newest = sorted(read_revisions(platform, view), key=lambda one: int(one.generation or 0), reverse=True)
     shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
     run = next(iter(read_runs(platform, model, 1)), None)
-    return Description(view, run, _data_wait(platform, view), shown)
+    return Description(view, _find_exam(platform, view), run, _data_wait(platform, view), shown)
+
+
+def _find_exam(platform: Platform, view: ModelView) -> Exam | None:
+    uri = ((view.document.get("spec") or {}).get("gate") or {}).get("goldenSet")
+    if not uri:
+        return None
+    try:
+        return Exam(uri, find_golden(view.name, uri, platform.bucket))
+    except (Rejected, NewerSchema) as error:
+        return Exam(uri, None, str(error))
+
+
+def _exam_document(exam: Exam) -> dict[str, Any]:
+    pin = exam.pin
+    return {
+        "uri": exam.uri,
+        "digest": pin.digest if pin else "",
+        "files": pin.files if pin else 0,
+        "run": pin.run if pin else "",
+        "pinnedAt": pin.pinned_at if pin else "",
+        "fault": exam.fault,
+    }
 
 
 def _data_wait(platform: Platform, view: ModelView) -> Wait | None:
@@ -56,6 +90,7 @@ def description_document(found: Description) -> dict[str, Any]:
         **model_document(found.model),
         "namespace": found.model.namespace,
         "createdAt": found.model.created_at,
+        "goldenSet": _exam_document(found.exam) if found.exam else None,
         "dataWait": wait_document(found.data_wait),
         "run": run_document(found.run) if found.run else None,
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],

@@ -8,6 +8,7 @@ from rich.table import Table
 from knoll.cli.render.models import data_words, phase_words
 from knoll.cli.render.runs import run_line
 from knoll.cli.tables import plain_table
+from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.views.description import Description
 from knoll.views.models import Condition
@@ -48,6 +49,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
         ("Data", _data_words(found)),
+        ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(f"{version} ({reason})" for version, reason in model.quarantine.items())),
@@ -58,6 +60,15 @@ def _data_words(found: Description) -> str:
     """State and reason; the reason stands in the next line if that wait still goes on."""
     is_told = found.data_wait is not None and found.data_wait.what == found.model.data_reason
     return found.model.data_state if is_told else data_words(found.model)
+
+
+def _golden_words(found: Description) -> str:
+    """Where the golden set lies, and in which state it is pinned."""
+    exam = found.exam
+    if exam is None or exam.pin is None:
+        return f"{exam.uri}, {exam.fault or 'not pinned yet'}" if exam else ""
+    pin = exam.pin
+    return f"{pin.uri}, pinned with {counted(pin.files, 'file')}, digest {pin.digest[:12]}, by {pin.run}"
 
 
 def _with_percent(found: Description, version: str) -> str:
