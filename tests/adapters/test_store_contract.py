@@ -201,11 +201,12 @@ def test_a_store_that_does_not_answer_is_named(s3: Any) -> None:
     """Nobody listening or wrong keys: StoreUnavailable with its cause, the endpoint and what to check."""
     silent = S3Store("http://127.0.0.1:1", "key", "secret", "us-east-1")
     refused = S3Store(s3.endpoint, s3.access_key, "not the secret", "us-east-1")
-    for store, endpoint in ((silent, "http://127.0.0.1:1"), (refused, s3.endpoint)):
+    nobody = "http://127.0.0.1:1"
+    for store, endpoint, fix in ((silent, nobody, nobody), (refused, s3.endpoint, "KNOLL_S3_SECRET_KEY")):
         with pytest.raises(StoreUnavailable) as caught:
             store.get("s3://bucket/key")
         assert endpoint in str(caught.value)
-        assert endpoint in caught.value.fix
+        assert fix in caught.value.fix
         assert caught.value.__cause__ is not None
         assert "not the secret" not in str(caught.value)
 

@@ -5,6 +5,7 @@ below ~/.aws and no AWS_... variable of the user: what is meant for AWS would on
 """
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -57,6 +58,11 @@ def _session_alone(endpoint: str) -> botocore.session.Session:
     if urlsplit(endpoint).scheme == "https":
         variables["ca_bundle"] = BOTOCORE_DEFAUT_SESSION_VARIABLES["ca_bundle"]
     session = botocore.session.Session(session_vars=variables)
-    own = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-    session.register_component("data_loader", own)
+    session.register_component("data_loader", _loader())
     return session
+
+
+@cache
+def _loader() -> Loader:
+    """The description of S3 that comes with botocore. A process reads its megabyte once."""
+    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
