@@ -65,7 +65,7 @@ def test_a_marker_lands_the_data_only_if_nothing_is_newer(objects: dict[str, flo
 def test_a_second_upload_in_progress_waits_and_names_the_file_that_is_newer_than_the_marker() -> None:
     verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), Known())
     assert isinstance(verdict, Waiting)
-    assert "s3://data/digits/b is newer than the marker" in verdict.reason
+    assert "s3://data/digits/b is newer than the marker" in verdict.what
 
 
 def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> None:
@@ -101,7 +101,7 @@ def test_what_is_no_data_is_counted_beside_the_dataset_and_does_not_change_its_d
 def test_data_that_has_nothing_but_such_files_waits_and_says_so() -> None:
     verdict = decide(model(when="marker"), listing(_dot_a=1, _SUCCESS=2), later(10), Known())
     assert isinstance(verdict, Waiting)
-    assert "no data under s3://data/digits/; skipped 1 file, hidden: .a" in verdict.reason
+    assert "no data under s3://data/digits/; skipped 1 file, hidden: .a" in verdict.what
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,10 @@ def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: st
     else:
         assert isinstance(verdict, Waiting)
         assert (
-            f"5 objects are there, {5 - len(before)} changed; waiting for 30s without a write"
-            in verdict.reason
+            f"5 objects are there, {5 - len(before)} changed; waiting for 30s without a write" in verdict.what
         )
-        assert ("or until the oldest change is 10m old" in verdict.reason) is (before != "abcde")
-        assert verdict.reason.endswith(", or for 3 changed objects")
+        assert ("or until the oldest change is 10m old" in verdict.what) is (before != "abcde")
+        assert verdict.what.endswith(", or for 3 changed objects")
 
 
 def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:

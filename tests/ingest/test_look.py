@@ -106,7 +106,7 @@ def names(verdict: Landed | Waiting) -> str:
 
 def reason(verdict: Landed | Waiting) -> str:
     assert isinstance(verdict, Waiting), verdict
-    return verdict.reason
+    return verdict.what
 
 
 def test_each_object_of_a_manifest_is_read_once_and_again_only_when_it_is_another() -> None:

@@ -96,7 +96,7 @@ def test_what_is_missing_or_different_is_named(
     """A reason to wait is one that the user can act on; nothing is read for a dataset that cannot land."""
     found = verdict([{"path": "a", "sha256": ONE}, {"path": "b", "sha256": TWO, "size": 3}], objects, known)
     assert isinstance(found, Waiting)
-    assert reason in found.reason
+    assert reason in found.what
     assert not found.unread
 
 
@@ -110,7 +110,7 @@ def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
     )
     assert isinstance(found, Waiting)
     assert [one.uri for one in found.unread] == [PREFIX + "a"]
-    assert "the sha256 of 1 of 2 is still to be read" in found.reason
+    assert "the sha256 of 1 of 2 is still to be read" in found.what
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_a_wrong_manifest_is_waited_for_and_told_what_is_wrong_with_it(body: obj
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     found = decide(MODEL, listing("1/a.png", "manifest.json"), NOW, Known(manifest=raw))
     assert isinstance(found, Waiting)
-    assert words in found.reason
+    assert words in found.what
     assert not found.unread
 
 
 def test_a_manifest_that_is_too_large_is_not_read() -> None:
     found = decide(MODEL, listing("a", "manifest.json", size=MOST_BYTES + 1), NOW, Known())
     assert isinstance(found, Waiting)
-    assert "is larger than" in found.reason
+    assert "is larger than" in found.what
 
 
 @given(
@@ -167,7 +167,7 @@ def test_whatever_lies_there_is_a_manifest_or_told_what_is_wrong_with_it(body: b
     raw = body if isinstance(body, bytes) else body.encode()
     found = decide(MODEL, listing("manifest.json"), NOW, Known(manifest=raw))
     assert isinstance(found, Waiting)
-    assert "the manifest s3://data/digits/manifest.json is wrong: " in found.reason
+    assert "the manifest s3://data/digits/manifest.json is wrong: " in found.what
 
 
 def test_what_is_written_is_what_is_read() -> None:

@@ -87,4 +87,4 @@ def test_the_model_bucket_is_no_dataset() -> None:
     world.store.put("s3://knoll-models/models/digits/v000001/README.md", b"written by knoll")
     seen = look(model, world)
     assert isinstance(seen, Waiting)
-    assert "is the bucket of models" in seen.reason
+    assert "is the bucket of models" in seen.what

@@ -64,7 +64,7 @@ def dataset_status(
         return dict(before)
     if isinstance(verdict, Waiting):
         kept = {key: before[key] for key in ("digest", "marked", "run") if key in before}
-        return {"state": "Waiting", "reason": verdict.reason, **kept}
+        return {"state": "Waiting", "reason": verdict.what, **kept}
     objects = sum(len(one.objects) for one in verdict.datasets)
     skipped = sum(one.count for dataset in verdict.datasets for one in dataset.skipped)
     beside = f", {skipped} skipped" if skipped else ""

@@ -123,7 +123,7 @@ def _by_listed(
         return Waiting(
             f"each object of the manifest is there; the sha256 of {len(unread)} of {len(objects)} is still "
             "to be read",
-            unread,
+            unread=unread,
             since=since,
             ends="ingest reads some with each tick",
             have=len(objects) - len(unread),

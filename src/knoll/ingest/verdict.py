@@ -25,22 +25,10 @@ class Landed:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The data is not complete, and why. The bytes of `unread` must be read before more is known. `since` is
-    when the wait began, and `have` of `need` objects are as they should be; see `Wait`."""
+class Waiting(Wait):
+    """The data is not complete, and why. The bytes of `unread` must be read before more is known."""
 
-    reason: str
     unread: tuple[ObjectInfo, ...] = ()
-    since: str = ""
-    ends: str = ""
-    have: int = 0
-    need: int = 0
-    until: str = ""
-
-    @property
-    def wait(self) -> Wait:
-        """The wait as a value."""
-        return Wait(self.reason, self.since, self.ends, self.have, self.need, self.until)
 
 
 def last_write(objects: Iterable[ObjectInfo]) -> str:

@@ -44,7 +44,7 @@ def _expected_run(platform: Platform, model: Model) -> Expected:
 def _look(platform: Platform, model: Model) -> Expected:
     verdict = look(model, platform, may_read=False)
     if isinstance(verdict, Waiting):
-        return Expected(model.name, "", verdict.reason, verdict.wait)
+        return Expected(model.name, "", verdict.what, verdict)
     newest = verdict.datasets[-1]
     run = asked_runs(model, [newest], platform)[newest]
     reason = "the data is complete; its run is about to start"
