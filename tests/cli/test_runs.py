@@ -8,6 +8,7 @@ from cli.declared import Knoll, Records
 from knoll.names import run_id
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject
+from knoll.records.progress import Point, Progress, Reading, write_progress
 
 
 def job(name: str) -> dict[str, Any]:
@@ -173,3 +174,27 @@ def landed_run(platform: Platform, bucket: str) -> str:
     platform.store.put(f"s3://{bucket}/digits/_SUCCESS", b"")
     model = parse_model(platform.cluster.get("Model", "digits"))
     return run_id("digits", Dataset("digits", "", (DatasetObject(uri, etag, 1),)).digest, model.config_digest)
+
+
+def test_a_run_that_reads_says_how_much(knoll: Knoll, platform: Platform, records: Records) -> None:
+    run = records.run()
+    document = platform.cluster.create(job(run))
+    platform.cluster.update({**document, "status": {"active": 1, "ready": 1}}, status=True)
+    reading = Reading(120, 1797, 2048, 4096)
+    write_progress(run, Progress("reading", 2, None, {}, "", reading=reading), platform.bucket)
+    assert "reading: 120 of 1797 files, 2.0 KiB of 4.0 KiB" in knoll("runs").stdout
+    assert shown(knoll)[0]["reading"] == {"files": 120, "ofFiles": 1797, "bytes": 2048, "ofBytes": 4096}
+
+
+def test_the_losses_of_a_run_are_drawn(knoll: Knoll, platform: Platform, records: Records) -> None:
+    run = records.run()
+    assert knoll("runs", "curve", "digits").exit_code == 4
+    points = tuple(Point(percent, {"loss": 100 / percent}) for percent in range(5, 96, 10))
+    write_progress(run, Progress("published", 100, 0, {}, "", curve=points), platform.bucket)
+    title, *rows, _ = knoll("runs", "curve", "digits").stdout.splitlines()
+    assert title == "loss  20 at 5 %, 1.053 at 95 %"
+    assert rows[0].startswith("        20 │•")
+    assert rows[-1].startswith("     1.053 │ ")
+    assert rows[-1].endswith("•")
+    told = json.loads(knoll("runs", "curve", run, "-o", "json").stdout)
+    assert told["points"][0] == {"progressPercentage": 5, "losses": {"loss": 20.0}}

@@ -8,6 +8,7 @@ import typer
 from knoll.cli import (
     apply,
     card,
+    curve,
     data,
     demo,
     describe,
@@ -54,6 +55,7 @@ VERBS = (
     Verb("gc", gc.gc, _FEED),
     Verb("runs", runs.runs, _LOOK),
     Verb("runs logs", logs.logs, _LOOK),
+    Verb("runs curve", curve.curve, _LOOK),
     Verb("models", models.models, _LOOK),
     Verb("data", data.data, _LOOK),
     Verb("describe", describe.describe, _LOOK),
@@ -72,7 +74,7 @@ VERBS = (
 )
 
 GROUPS = {
-    "runs": "List the runs, or print the logs of one.",
+    "runs": "List the runs, or print the logs or losses of one.",
     "rollout": "See how the version on trial is doing.",
     "dlq": "Dead letters: events that no function took. See why, replay them, drop them.",
 }

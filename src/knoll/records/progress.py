@@ -14,7 +14,9 @@ from knoll.records.record import LENIENT, Numbers, Record, find, overwrite, read
 __all__ = [
     "BLOCKED",
     "WAITING",
+    "Point",
     "Progress",
+    "Reading",
     "find_progress",
     "list_progress",
     "load_progress",
@@ -28,11 +30,33 @@ BLOCKED, WAITING = "blocked", "waiting"  # the states that train writes
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
+class Reading:
+    """How many files and bytes of the dataset are read, and how many there are."""
+
+    files: int
+    of_files: int
+    bytes: int
+    of_bytes: int
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Point:
+    """The losses when so many percent of the run were done."""
+
+    percent: int
+    losses: Numbers
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
 class Progress(Record):
     """How far a run is; field names as in Kubeflow's trainerStatus.
 
     `state` is one word for what the trainer does, such as reading or training. Before it starts, `state` is
     BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
+    While the data is read, `reading` says how much of it; `curve` has some of the losses so far. knoll 0.2
+    wrote neither.
     """
 
     state: str
@@ -41,6 +65,8 @@ class Progress(Record):
     metrics: Numbers
     updated_at: str
     reason: str = ""
+    reading: Reading | None = None
+    curve: tuple[Point, ...] = ()
 
 
 _read = reader(Progress, "progress record")

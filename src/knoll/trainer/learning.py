@@ -13,6 +13,7 @@ from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
 from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
+from knoll.records.progress import Reading
 from knoll.records.run import Run
 from knoll.trainer.golden import Exam, read_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
@@ -49,7 +50,8 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
-    examples = _read_examples(family, config, read_data(run, platform, limit), limit, journal)
+    read = read_data(run, platform, limit, lambda reading: journal.report(_news_of(reading)))
+    examples = _read_examples(family, config, read, limit, journal)
     exam = read_exam(run, family, config, examples, platform, limit, journal)
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     device = ranks.own(choose_device(platform.settings.device))
@@ -65,6 +67,11 @@ def threads_for(resources: Mapping[str, Any]) -> int:
     """One thread for each core of the run: more would wait for each other. The cores are a Kubernetes
     quantity, such as 2 or 500m."""
     return max(1, math.floor(parse_quantity(resources.get("cpu", 1))))
+
+
+def _news_of(reading: Reading) -> News:
+    percent = _TRAINING_PERCENT[0] * reading.bytes // max(1, reading.of_bytes)
+    return News("reading", min(percent, _TRAINING_PERCENT[0]), reading=reading)
 
 
 def _read_examples(

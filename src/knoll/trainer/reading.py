@@ -7,6 +7,8 @@ that was replaced before. If the bucket keeps no versions, the run ends.
 
 import hashlib
 import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +18,16 @@ from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavaila
 from knoll.families.base import Files
 from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset
+from knoll.records.progress import Reading
 from knoll.records.run import Run, opened_at
 from knoll.trainer.memory import check_data
 
 __all__ = ["DataChanged", "Read", "read_data", "read_objects"]
 
 _READERS = 8
+_TELL_SECONDS = 1.0
+
+Told = Callable[[Reading], None]
 
 
 class DataChanged(KnollError):
@@ -36,24 +42,38 @@ class Read:
     skipped: tuple[Skipped, ...]
 
 
-def read_data(run: Run, platform: Platform, limit: int = sys.maxsize) -> Read:
-    """All objects of the run's dataset.
+def read_data(run: Run, platform: Platform, limit: int = sys.maxsize, told: Told = lambda _: None) -> Read:
+    """All objects of the run's dataset. `told` takes how much is read, about once a second.
 
     Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's or if this process
     may not take so much memory, StoreUnavailable if the store contradicts itself.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
-    return Read(read_objects(dataset, platform.store, opened), dataset.skipped)
+    return Read(read_objects(dataset, platform.store, opened, told), dataset.skipped)
 
 
-def read_objects(dataset: Dataset, store: ObjectStore, opened: datetime | None = None) -> Files:
+def read_objects(
+    dataset: Dataset, store: ObjectStore, opened: datetime | None = None, told: Told = lambda _: None
+) -> Files:
     """All objects by key, in the state that the dataset names; if one has changed, as it was when the run was
     `opened`. Raises as `read_data`."""
     with ThreadPoolExecutor(_READERS) as readers:
-        bodies = list(readers.map(lambda one: _read(one, opened, store), dataset.objects))
+        found = readers.map(lambda one: _read(one, opened, store), dataset.objects)
+        bodies = list(_counted(found, dataset, told))
     keys = (one.uri.removeprefix(dataset.prefix) for one in dataset.objects)
     return dict(zip(keys, bodies, strict=True))
+
+
+def _counted(bodies: Iterable[bytes], dataset: Dataset, told: Told) -> Iterator[bytes]:
+    """The bodies, which are counted as they come."""
+    whole, size, last = sum(one.size for one in dataset.objects), 0, 0.0
+    for count, body in enumerate(bodies, 1):
+        size += len(body)
+        if time.monotonic() - last >= _TELL_SECONDS or count == len(dataset.objects):
+            last = time.monotonic()
+            told(Reading(count, len(dataset.objects), size, whole))
+        yield body
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:

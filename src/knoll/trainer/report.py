@@ -15,12 +15,13 @@ from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.progress import Progress, write_progress
+from knoll.records.progress import Point, Progress, Reading, write_progress
 from knoll.records.run import Run
 
-__all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "publish_event", "say"]
+__all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", "publish_event", "say"]
 
 _EVENT_SECONDS = 2.0
+_MOST_POINTS = 128  # of a curve: then every second one goes
 _LONGEST_FAULT = 300  # characters of the message of a library
 
 
@@ -77,6 +78,7 @@ class News:
     percent: int
     seconds_left: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reading: Reading | None = None
 
 
 class Journal(Protocol):
@@ -99,6 +101,12 @@ class Quiet:
         """See `Journal.report`."""
 
 
+def longer_curve(curve: tuple[Point, ...], point: Point) -> tuple[Point, ...]:
+    """The curve with one more point; with every second one if it grows too long."""
+    longer = (*curve, point)
+    return longer if len(longer) <= _MOST_POINTS else longer[::-2][::-1]
+
+
 class Reporter:
     """The journal of one run. `close` waits until the last state is written."""
 
@@ -109,6 +117,7 @@ class Reporter:
         self._latest: News | None = None
         self._sent: News | None = None
         self._next_event = 0.0
+        self._curve: tuple[Point, ...] = ()
 
     def say(self, line: str) -> None:
         """Add a line to the run's log."""
@@ -117,6 +126,8 @@ class Reporter:
     def report(self, news: News) -> None:
         """Make this the run's progress, unless a newer report comes first. Returns at once."""
         self._latest = news
+        if news.state == "training":
+            self._curve = longer_curve(self._curve, Point(news.percent, news.metrics))
         if self._sending is not None and not self._sending.done():
             return
         if self._sending is not None:
@@ -134,7 +145,10 @@ class Reporter:
     def _send(self, news: News) -> None:
         self._sent = news
         progress = Progress(
-            news.state, news.percent, news.seconds_left, news.metrics, self._platform.clock.now().isoformat()
+            *(news.state, news.percent, news.seconds_left, news.metrics),
+            self._platform.clock.now().isoformat(),
+            reading=news.reading,
+            curve=self._curve,
         )
         try:
             write_progress(self._run.id, progress, self._platform.bucket)

@@ -12,7 +12,7 @@ from knoll.errors import NotFound
 from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.progress import BLOCKED, WAITING, Progress, find_progress
+from knoll.records.progress import BLOCKED, WAITING, Progress, Reading, find_progress
 from knoll.records.run import Run, find_run
 from knoll.views.models import conditions_of
 from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
@@ -79,6 +79,11 @@ class RunView:
         return self.verdict.name if self.verdict.is_bad else self.state
 
     @property
+    def reading(self) -> Reading | None:
+        """How much of its data is read; None unless it reads."""
+        return self.progress.reading if self.state == "Running" and self.progress else None
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing about the run changes any more, not even the verdict on its version."""
         return self.is_over and (not self.version or self.verdict.is_settled)
@@ -138,6 +143,13 @@ def _state_of_job(job: Document, progress: Progress | None) -> tuple[str, str]:
     return "Pending", "" if conditions else "its Job has not started yet"
 
 
+def reading_document(one: Reading | None) -> dict[str, int] | None:
+    """How much is read as `-o json` shows it."""
+    if one is None:
+        return None
+    return {"files": one.files, "ofFiles": one.of_files, "bytes": one.bytes, "ofBytes": one.of_bytes}
+
+
 def run_document(view: RunView) -> dict[str, Any]:
     """The run as `-o json` shows it; unknown values are null or empty."""
     return {
@@ -146,6 +158,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "state": view.state,
         "reason": view.reason,
         "wait": wait_document(view.wait),
+        "reading": reading_document(view.reading),
         "verdict": view.verdict.name,
         "verdictReason": view.verdict.reason,
         "progressPercentage": view.percentage,

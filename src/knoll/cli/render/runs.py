@@ -8,7 +8,7 @@ from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.runs import RunsView
-from knoll.views.units import age, duration, scores
+from knoll.views.units import age, duration, scores, size
 
 __all__ = ["RUN_HEADINGS", "run_line", "run_row", "runs_lines", "runs_picture"]
 
@@ -18,12 +18,13 @@ RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION"
 def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
     """The cells under RUN_HEADINGS."""
     told = (_percent(view), _time_left(view), scores(view.metrics, view.golden), view.version)
-    return (view.run.id, view.run.model, view.shown_state, *told, age(view.run.created_at, now), view.trouble)
+    return (view.run.id, view.run.model, view.shown_state, *told, age(view.run.created_at, now), _why(view))
 
 
 def run_line(view: RunView) -> str:
     """The run on one line, without its age: the line changes only when the run does."""
-    reason = f"({view.trouble})" if view.trouble else ""
+    why = _why(view)
+    reason = f"({why})" if why else ""
     eta = f"ETA {_time_left(view)}" if _time_left(view) else ""
     told = (
         view.run.id,
@@ -46,6 +47,14 @@ def runs_picture(view: RunsView, now: datetime) -> RenderableType:
     """The runs for a terminal, and under them what is still to come."""
     table = plain_table(RUN_HEADINGS, (run_row(one, now) for one in view.runs))
     return Group(table if view.runs else "No runs yet.", *map(escaped, _waiting_lines(view)))
+
+
+def _why(view: RunView) -> str:
+    read = view.reading
+    if read is None:
+        return view.trouble
+    files, bytes = f"{read.files} of {read.of_files} files", f"{size(read.bytes)} of {size(read.of_bytes)}"
+    return f"{view.reason}: {files}, {bytes}"
 
 
 def _waiting_lines(view: RunsView) -> list[str]:
