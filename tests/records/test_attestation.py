@@ -18,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden" / "knoll-0.3" / "bucket" / "models" / 
 SHA256 = hashlib.sha256(b"manifest").hexdigest()
 OURS, NEXT, FOREIGN = signer_of(0), signer_of(1), signer_of(2)
 KEYS = OURS.public.pem
+STATEMENT = "https://in-toto.io/Statement/v1"
 
 
 def envelope(**changes: Any) -> bytes:
@@ -70,12 +71,20 @@ def test_any_other_signature_is_refused_in_words(
     assert words in signature_of(*place, SHA256, body, KEYS).fault
 
 
-def test_what_our_key_has_signed_for_something_else_says_nothing_about_a_version() -> None:
-    payload = json.dumps({"_type": "https://example.com/other"}).encode()
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"_type": "https://example.com/other"}, "says nothing about a version"),
+        (["no statement"], "says nothing about a version"),
+        ({"_type": STATEMENT, "predicateType": "https://knoll.dev/version/v1"}, "for another version"),
+    ],
+)
+def test_what_our_key_has_signed_for_something_else_counts_for_no_version(said: Any, words: str) -> None:
+    payload = json.dumps(said).encode()
     kind = b"application/vnd.in-toto+json"
     signature = OURS.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
     body = envelope(payload=b64(payload), signatures=[{"keyid": OURS.public.id, "sig": b64(signature)}])
-    assert "says nothing about a version" in signature_of("digits", "v000001", SHA256, body, KEYS).fault
+    assert words in signature_of("digits", "v000001", SHA256, body, KEYS).fault
 
 
 def test_without_a_key_signatures_are_not_looked_at() -> None:

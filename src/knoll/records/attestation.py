@@ -168,8 +168,8 @@ def _fault_of_statement(payload: bytes, subject: list[dict[str, Any]]) -> str:
         _PREDICATE,
     ):
         return f"{ATTESTATION} says nothing about a version"
-    if said["subject"] == subject:
+    if said.get("subject") == subject:
         return ""
-    if said["subject"][0]["name"] == subject[0]["name"]:
+    if f"'{subject[0]['name']}'" in str(said.get("subject")):
         return f"{MANIFEST} is not the one that was signed"
     return "its signature is for another version"
