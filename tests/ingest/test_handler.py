@@ -167,3 +167,16 @@ def test_data_that_returns_is_told_to_rollout_and_gets_no_second_run() -> None:
     assert world.told()[told:] == ["digits"]
     world.tick()
     assert len(world.told()) == told + 1
+
+
+def test_a_golden_set_that_a_model_names_later_asks_for_a_run_of_the_same_data() -> None:
+    """Without an upload, and once for each URI."""
+    world = World("marker")
+    for place in ("s3://exams/one/", "s3://exams/two/", "s3://exams/two/"):
+        live = world.cluster.get("Model", "digits")
+        gate = {"metric": "accuracy", "goldenSet": place}
+        world.cluster.update({**live, "spec": {**live["spec"], "gate": gate}})
+        world.tick()
+    runs = [find_run(id, world.platform.bucket) for id, _ in list_runs("", world.platform.bucket)]
+    asked = sorted(run.golden_set for run in runs if run)
+    assert asked == ["", "s3://exams/one/", "s3://exams/two/"]
