@@ -37,7 +37,7 @@ def names_one(words: list[str]) -> bool:
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("body", sorted({*BODIES} - {"huge"}))
 def test_each_verb_passes_over_strays(
     knoll: Knoll, platform: Platform, records: Records, model_file: Path, body: str
 ) -> None:

@@ -81,7 +81,12 @@ def test_only_processes_of_trainings_have_the_key_to_sign(laptop: Laptop, data: 
         assert b"KNOLL_SIGN_KEY" not in variables
 
 
-def test_a_forged_champion_gives_way_to_the_version_before(laptop: Laptop, data: Path, until: Until) -> None:
+def test_a_forged_champion_gives_way_to_the_version_before_until_it_is_whole(
+    laptop: Laptop, data: Path, until: Until
+) -> None:
+    store, place = laptop.platform.store, version_uri(laptop.root, "digits", "v000002")
+    whole = {one.uri: store.get(one.uri) for one in store.list(place)}
+    store.put(place + ".DS_Store", b"a stray file does no harm")
     forge(laptop, "v000002")
     until(lambda: laptop.model().get("champion") == "v000001", 60)
     laptop.wait_for_champion("v000001")
@@ -93,6 +98,11 @@ def test_a_forged_champion_gives_way_to_the_version_before(laptop: Laptop, data:
     assert answer.json()["predictions"][0]["label"] == "7"
     assert "manifest" in laptop.knoll("verify", "digits", "v000002", code=1)
     assert "dev.knoll.rollout.fellback" in laptop.knoll("events")
+    assert "v000001 (v000002 damaged)" in " ".join(laptop.knoll("models").split())
+    for uri, body in whole.items():
+        store.put(uri, body)
+    until(lambda: laptop.model().get("champion") == "v000002", 120)
+    assert "v000002" not in laptop.model()["quarantine"]
 
 
 def plant(laptop: Laptop, champion: str) -> str:

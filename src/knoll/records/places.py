@@ -17,7 +17,7 @@ from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import load_report
 from knoll.records.golden import load_golden
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
-from knoll.records.outcome import load_outcome
+from knoll.records.outcome import find_outcome, load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.rollout import load_step
@@ -79,7 +79,14 @@ def _doubt_claim(model: str, version: str, run: str, bucket: Bucket) -> str:
 
 
 def _doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
-    return "" if step.action == "Reject" else _doubt_claim(named["model"], step.version, "", bucket)
+    if step.action == "Reject":
+        return ""  # also of a version that nobody has claimed
+    if doubt := _doubt_claim(named["model"], step.version, "", bucket):
+        return doubt
+    claim = find_claim(named["model"], step.version, bucket)
+    outcome = find_outcome(claim.run, bucket) if claim else None
+    pins = {step.manifest_sha256, outcome.manifest_sha256 if outcome else ""} - {""}
+    return "it pins another manifest than the run has published" if len(pins) > 1 else ""
 
 
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
