@@ -13,6 +13,7 @@ from PIL import Image
 
 from families.trainings import Trained
 from knoll.families.image.family import ImageClassifier
+from support.pictures import jpeg_of_scans
 
 pytestmark = pytest.mark.attack
 
@@ -53,11 +54,7 @@ def test_pictures_of_49_million_pixels_are_learnt_small(trained: Trained) -> Non
 
 def test_too_many_scans_reject_the_run_by_name(trained: Trained) -> None:
     """24 million pixels in thousands of empty scans would take minutes."""
-    body = io.BytesIO()
-    Image.new("L", (6_000, 4_000), 128).save(body, "JPEG", progressive=True)
-    jpeg = body.getvalue()
-    last = jpeg.rindex(b"\xff\xda")
-    bomb = jpeg[:-2] + jpeg[last:-2] * 4_000 + b"\xff\xd9"
+    jpeg, bomb = (jpeg_of_scans(6_000, 4_000, scans) for scans in (0, 4_000))
     files = {f"{label}/{number}.jpg": jpeg for label in "ab" for number in range(2)}
     outcome = trained(ImageClassifier, {"epochs": 1}, {**files, "a/bomb.jpg": bomb}).outcome
     assert outcome.state == "rejected"

@@ -161,7 +161,7 @@ class Laptop:
     def children(self, what: str) -> list[int]:
         """Processes of this home's platform that have `what` in their command line."""
         listed = subprocess.run(
-            ["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True
+            ["ps", "-ewwo", "pid=,sid=,args="], capture_output=True, text=True
         ).stdout.splitlines()
         rows = [line.split(None, 2) for line in listed]
         return [
@@ -206,6 +206,15 @@ def laptops(tmp_path: Path, until: Until) -> Iterator[Callable[..., Laptop]]:
 def laptop(laptops: Callable[..., Laptop]) -> Laptop:
     """A platform that is up."""
     return laptops()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[Laptop]:
+    """One platform for all tests of a module."""
+    laptop = Laptop(tmp_path_factory.mktemp("shared") / "home", until)
+    laptop.up()
+    yield laptop
+    laptop.down()
 
 
 @pytest.fixture(scope="session")

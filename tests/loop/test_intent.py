@@ -2,7 +2,7 @@
 not come back."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,6 @@ pytestmark = [pytest.mark.attack, pytest.mark.loop, pytest.mark.timeout(400)]
 
 LONG = {"epochs": 400, "batchSize": 8, "seed": 1}
 SHORT = {"epochs": 1, "batchSize": 16, "seed": 1}
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[Laptop]:
-    """One platform for all tests."""
-    laptop = Laptop(tmp_path_factory.mktemp("intent") / "home", until)
-    laptop.up()
-    yield laptop
-    laptop.down()
 
 
 def declare(laptop: Laptop, config: Document) -> None:

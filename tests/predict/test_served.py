@@ -16,7 +16,7 @@ from knoll.predict.graph import Graph
 from knoll.predict.loading import read_version
 from knoll.predict.served import Served
 from knoll.predict.work import ClientGone, Work
-from support.pictures import png_of_chunks
+from support.pictures import odd_pngs, png_of_chunks
 
 Files = Callable[..., dict[str, bytes]]
 DARK, LIGHT = [[0] * 4] * 4, [[255] * 4] * 4
@@ -87,22 +87,10 @@ def test_refused_base64_says_what_is_wrong(shade: Served, b64: Any, fault: str) 
     assert "GET /v1/models/shade" in orjson.loads(answer.body)["example"]
 
 
-@pytest.mark.parametrize(
-    "chunks",
-    [
-        [(b"tRNS", b"\xff\0\xff")],
-        [(b"PLTE", b"abc"), (b"tRNS", b"\xff\0\xff")],
-        [(b"tRNS", b"")],
-        [(b"iCCP", b"x\0\0abc")],
-    ],
-)
-@pytest.mark.parametrize("colour", [0, 2, 3, 4, 6])
-def test_odd_pictures_are_no_failure_of_the_version(
-    shade: Served, chunks: list[tuple[bytes, bytes]], colour: int
-) -> None:
+@pytest.mark.parametrize("body", odd_pngs())
+def test_odd_pictures_are_no_failure_of_the_version(shade: Served, body: bytes) -> None:
     """They are answered or refused, so that no client can have a version rolled back."""
-    body = base64.b64encode(png_of_chunks(*chunks, colour=colour)).decode()
-    assert predict(shade, {"b64": body}).status in (200, 400)
+    assert predict(shade, {"b64": base64.b64encode(body).decode()}).status in (200, 400)
 
 
 def test_pixels_in_0_to_1_are_told_from_0_to_255(shade: Served) -> None:
