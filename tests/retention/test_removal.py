@@ -194,7 +194,7 @@ def test_a_model_that_is_gone_keeps_what_its_rollouts_say_it_served() -> None:
     world = make_world()
     for at, version in enumerate(("v000002", "v000005")):
         write_step(
-            RolloutStep("digits", version, version, 1, "Promote", f"2026-01-01T00:00:0{at}", 100, ""),
+            RolloutStep("digits", version, version, 1, "Promote", f"2026-01-01T00:00:0{at}+00:00", 100, ""),
             world.platform.bucket,
         )
     world.cluster.delete("Model", "digits")
