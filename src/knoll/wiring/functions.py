@@ -16,6 +16,7 @@ from knoll.events.http import Response, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import sweep
+from knoll.wiring.logs import escape_logs
 from knoll.wiring.stages import WORKING_STAGES, Stage
 
 __all__ = ["STAGES", "Function", "Stage", "answer"]
@@ -46,6 +47,7 @@ class Function:
         make: Callable[[Settings], Platform],
         options: Callable[[Headers], Headers] | None = None,
     ) -> None:
+        escape_logs()
         self._name, self._make, self._options = name, make, options
         self._lock = threading.Lock()
         self._made: Platform | None = None

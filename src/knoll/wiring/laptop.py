@@ -43,6 +43,7 @@ from knoll.ports import Platform
 from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import STAGES, Stage, answer
+from knoll.wiring.logs import escape_logs
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
 from knoll.wiring.platform import build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
@@ -60,6 +61,7 @@ _DEAD_LETTERS = "knoll-dead-letters"  # the sink also of letters whose Trigger o
 def run(settings: Settings, ready: Callable[[Running], None]) -> None:
     """Run the platform until SIGINT or SIGTERM; `ready` is called when it takes uploads and requests. Raises
     Unavailable if it cannot run."""
+    escape_logs()
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())

@@ -7,6 +7,7 @@ from pathlib import Path
 from knoll.predict.loading import fetch_version, read_version
 from knoll.predict.server import serve
 from knoll.settings import read_settings
+from knoll.wiring.logs import escape_logs
 from knoll.wiring.platform import service_platform
 
 __all__ = ["main"]
@@ -14,6 +15,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Serve one version until SIGTERM. If it must not be served, exit and say why."""
+    escape_logs()
     parser = argparse.ArgumentParser(prog="knoll-predictor", description=__doc__)
     parser.add_argument("--model", required=True, help="name under which the version answers")
     place = parser.add_mutually_exclusive_group(required=True)

@@ -18,6 +18,7 @@ from knoll.settings import Settings, read_settings
 from knoll.trainer.launch import launch
 from knoll.trainer.report import say
 from knoll.trainer.signing import find_signer
+from knoll.wiring.logs import escape_logs
 from knoll.wiring.platform import function_platform, service_platform
 
 __all__ = ["main"]
@@ -26,6 +27,7 @@ __all__ = ["main"]
 def main() -> None:
     """Train the run that the argument names, or the event of a JobSink, and exit with a code of `exits`. A
     trainer that could not sign what it makes does not begin."""
+    escape_logs()
     try:
         code = _carry_out(sys.argv[1:], read_settings())
     except Unavailable as error:
