@@ -43,10 +43,9 @@ def settings_of_installation(settings: Settings, cluster: "KubernetesCluster") -
     """
     given = settings.model_fields_set
     found: dict[str, object] = {"namespace": cluster.namespace}
-    config = _config(cluster)
-    for field in ("model_bucket", "verify_key"):
-        if field not in given and (value := config.get(f"KNOLL_{field.upper()}")):
-            found[field] = value
+    wanted = [field for field in ("model_bucket", "verify_key") if field not in given]
+    config = _config(cluster) if wanted else {}
+    found |= {field: value for field in wanted if (value := config.get(f"KNOLL_{field.upper()}"))}
     if not settings.s3_access_key:
         found |= {field: value for field, value in _keys(cluster).items() if field not in given}
     return settings.model_copy(update=found)
