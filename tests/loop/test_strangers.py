@@ -173,7 +173,7 @@ def test_archives_that_attack_are_rejected_by_name(served: tuple[Laptop, Path], 
         runs = read_runs(laptop.platform, "archives", 20)
         return [one.reason for one in runs if one.state == "Rejected"]
 
-    until(lambda: len(reasons()) == len(sent), 200)
+    until(lambda: len(reasons()) == len(sent), 300)
     for _, told in sent.values():
         assert any(told in one for one in reasons()), (told, reasons())
     shown = laptop.knoll("runs", "archives") + laptop.knoll("runs", "logs", "archives")
@@ -222,6 +222,6 @@ def test_data_as_people_have_it_is_learnt_or_refused_with_what_helps(
         return {name: [one.state for one in read_runs(laptop.platform, name, 5)] for name in sent}
 
     right = {name: ["Rejected" if name == "sessions" else "Succeeded"] for name in sent}
-    until(lambda: states() == right, 200)
+    until(lambda: states() == right, 300)
     for name, (_, told) in sent.items():
         assert told in laptop.knoll("runs", "logs", name), name
