@@ -60,7 +60,7 @@ _OWED = re.compile(
     r"s3://knoll-models/(datasets|inbox|runs)/[-.A-Za-z0-9/]+\.json"
 )  # what the data in the bucket asks for
 _FREE = re.compile(
-    r"s3://knoll-models/(dead-letters/[-./a-z0-9]+"
+    r"s3://knoll-models/(dead-letters/[-./a-z0-9]+|survey\.json"
     r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
     r"|evidence/(digits|tiny)/v\d{6}/[-.\w]{1,63}\.\d{16}\.json"
     r"|rollouts/(digits|tiny)/v\d{6}/\d{6}\.json)",
