@@ -80,8 +80,8 @@ def reader(
         except ValidationError as error:
             _check_schema(body, kind.schema, what)
             first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise fault(f"{file} is not {_with_article(what)}: {place}: {first['msg']}") from error
+            why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+            raise fault(f"{file} is not {_with_article(what)}: {why}") from error
         if record.schema > kind.schema:
             raise _newer(record.schema, record.needs, kind.schema, what)
         return record
