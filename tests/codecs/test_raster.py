@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -216,3 +217,24 @@ def test_damaged_bytes_give_a_picture_or_a_fault(body: bytes, position: int, val
     except InvalidPicture:
         return
     assert picture.mode in {"L", "RGB"}
+
+
+@given(
+    colour=st.sampled_from((0, 2, 3, 4, 6)),
+    depth=st.sampled_from((1, 2, 4, 8, 16)),
+    colours=st.integers(0, 300),
+    clear=st.binary(max_size=300),
+    profile=st.binary(max_size=40),
+)
+def test_odd_chunks_of_a_png_are_read_or_refused(
+    colour: int, depth: int, colours: int, clear: bytes, profile: bytes
+) -> None:
+    extra = [chunk(b"iCCP", b"a\0\0" + zlib.compress(profile)), chunk(b"PLTE", bytes(3 * colours))]
+    with suppress(InvalidPicture):
+        read_raster(png(1, 1, depth, colour, bytes(9), *extra, chunk(b"tRNS", clear)))
+
+
+def test_a_palette_with_more_transparencies_than_colours_is_refused() -> None:
+    body = png(1, 1, 8, 3, b"\0\0", chunk(b"PLTE", bytes(768)), chunk(b"tRNS", bytes(257)))
+    with pytest.raises(InvalidPicture, match="it is damaged"):
+        read_raster(body)

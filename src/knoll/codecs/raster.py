@@ -64,9 +64,9 @@ def read_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Image.Ima
     picture = _open(body, header, limits)
     try:
         picture.load()
+        flat = _flatten(_to_srgb(_to_eight_bits(picture), picture.info.get("icc_profile")))
     except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
         raise _fault(header, f"it is damaged: {error}") from error
-    flat = _flatten(_to_srgb(_to_eight_bits(picture), picture.info.get("icc_profile")))
     turn = _TURNS.get(header.orientation)
     return flat if turn is None else flat.transpose(turn)
 
