@@ -111,11 +111,21 @@ def test_names_are_read_as_their_maker_saw_them() -> None:
         (b"abcd", "\u306d\u3053".encode("shift_jis")),
         (b"abcd", "\u7334\u5b50".encode("gbk")),
         (b"abcd", b"abc\xff"),
+        (b"abc", "\u041a\u041e\u0422".encode("cp866")),
+        (b"abcd", "st\xf3\u0142".encode("cp852")),
     ],
 )
 def test_names_that_may_be_in_one_of_several_encodings_are_refused(name: bytes, other: bytes) -> None:
     with pytest.raises(InvalidData, match=r"d\.zip: the name .* is not in UTF-8.*make the archive again"):
-        keys(renamed(archive({"abcd/1.png": b"1"}), name, other))
+        keys(renamed(archive({name.decode() + "/1.png": b"1", "efghi/2.png": b"2"}), name, other))
+
+
+def test_a_name_is_in_utf8_only_if_all_are() -> None:
+    """The first one alone could be \u00e8 in UTF-8; together they are \u732b and \u72d7 in GBK."""
+    cat, dog = (name.encode("gbk") for name in ("\u732b", "\u72d7"))
+    plain = renamed(archive({"ab/1.png": b"1", "cd/2.png": b"2"}), b"ab", cat)
+    with pytest.raises(InvalidData, match="is not in UTF-8"):
+        keys(renamed(plain, b"cd", dog))
 
 
 @pytest.mark.parametrize(

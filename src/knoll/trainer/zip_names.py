@@ -18,7 +18,7 @@ __all__ = ["member_names"]
 _IS_UTF8 = 0x800  # flag
 _UNICODE_PATH = 0x7075  # extra field: the name in UTF-8
 _OF_WINDOWS = {0, 10, 14}  # create_system: FAT, NTFS, VFAT
-_WESTERN = {*range(0x80, 0x9B), *range(0xA0, 0xA6)}  # letters, the same in code pages 437 and 850
+_WESTERN = "ÇüéâäçëîÄÉôöÖÜáíóúß"  # letters that are the same bytes in code pages 437, 850 and 852
 _EASTERN = ("shift_jis", "gbk", "euc_kr", "big5")
 
 
@@ -28,7 +28,8 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     Raises InvalidData if a name cannot be read for sure, or leads out of the archive.
     """
     told = list(entries)
-    names = [_decoded(entry) for entry in told]
+    is_utf8 = all(_can_be(_raw(entry), "utf-8") for entry in told if not _is_told(entry))
+    names = [_decoded(entry, is_utf8=is_utf8) for entry in told]
     has_slash = any("/" in name for name in names)
     return [
         _inside(name.replace("\\", "/") if not has_slash or entry.create_system in _OF_WINDOWS else name)
@@ -36,23 +37,43 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     ]
 
 
-def _decoded(entry: ZipInfo) -> str:
-    if entry.flag_bits & _IS_UTF8 or entry.filename.isascii():
+def _is_told(entry: ZipInfo) -> bool:
+    return bool(entry.flag_bits & _IS_UTF8) or entry.filename.isascii()
+
+
+def _raw(entry: ZipInfo) -> bytes:
+    """The name as it stands in the archive, which Python has read as CP437."""
+    return entry.filename.encode("cp437")
+
+
+def _decoded(entry: ZipInfo, *, is_utf8: bool) -> str:
+    """The name; `is_utf8` if all names of the archive that do not say what they are in can be UTF-8."""
+    if _is_told(entry):
         return entry.filename
-    raw = entry.filename.encode("cp437")
-    for name in (_unicode_path(entry.extra, raw), raw):
-        try:
-            if name:
-                return name.decode()
-        except UnicodeDecodeError:
-            continue
-    if {one for one in raw if one >= 0x80} <= _WESTERN and not any(_can_be(raw, one) for one in _EASTERN):
+    raw = _raw(entry)
+    said = _unicode_path(entry.extra, raw)
+    if said and _can_be(said, "utf-8"):
+        return said.decode()
+    if is_utf8:
+        return raw.decode()
+    if _is_western(entry.filename) and not any(_can_be(raw, one) for one in _EASTERN):
         return entry.filename
     raise InvalidData(
         f"the name {escaped(repr(raw)[2:-1])} is not in UTF-8, and the archive does not say what it is in; "
         "make the archive again with a program that writes UTF-8, such as 7-Zip or zip, or give the files "
         "plain names"
     )
+
+
+def _is_western(name: str) -> bool:
+    """Whether each part of the name is of plain letters with some accents among them: words of other code
+    pages have none or few plain letters."""
+    for part in re.split(r"[/\\]", name):
+        accents = [letter for letter in part if not letter.isascii()]
+        plain = sum(letter.isascii() and letter.isalpha() for letter in part.rpartition(".")[0] or part)
+        if not set(accents) <= set(_WESTERN) or (accents and len(accents) >= plain):
+            return False
+    return True
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> bytes:
