@@ -110,7 +110,7 @@ class LocalCluster:
             query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
             if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
                 raise NotFound(f"there is no {kind} {name}")
-            _next_revision(file)
+            _take_revision(file)
 
     def revision(self) -> int:
         """A number that rises with every change of any object in the file."""
@@ -136,7 +136,7 @@ class LocalCluster:
     def _store(self, file: sqlite3.Connection, document: Document) -> Document:
         document = {
             **document,
-            "metadata": {**document["metadata"], "resourceVersion": str(_next_revision(file))},
+            "metadata": {**document["metadata"], "resourceVersion": str(_take_revision(file))},
         }
         row = (document["kind"], self._namespace, document["metadata"]["name"], to_json(document).decode())
         file.execute(
@@ -170,7 +170,7 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _next_revision(file: sqlite3.Connection) -> int:
+def _take_revision(file: sqlite3.Connection) -> int:
     file.execute("UPDATE revisions SET number = number + 1")
     return int(file.execute("SELECT number FROM revisions").fetchone()[0])
 

@@ -1,10 +1,8 @@
 """`knoll runs curve`: the losses of a run, drawn in the terminal."""
 
-from typing import Annotated
-
 import typer
 
-from knoll.cli.completion import complete_runs
+from knoll.cli.arguments import RunArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json, stdout
@@ -16,13 +14,7 @@ _WIDEST = 80
 
 def curve(
     ctx: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="Run id, a unique prefix of one, or a model for its newest run.",
-            autocompletion=complete_runs,
-        ),
-    ],
+    run: RunArgument,
     output: OutputOption = Output.table,
 ) -> None:
     """Draw the losses of a run over its training, also while it goes on.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.completion import complete_runs
+from knoll.cli.arguments import RunArgument
 from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import multiline
@@ -22,13 +22,7 @@ __all__ = ["logs"]
 
 def logs(
     ctx: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="Run id, a unique prefix of one, or a model for its newest run.",
-            autocompletion=complete_runs,
-        ),
-    ],
+    run: RunArgument,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     output: OutputOption = Output.table,
 ) -> None:

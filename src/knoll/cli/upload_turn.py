@@ -15,7 +15,7 @@ from datetime import datetime
 from knoll.errors import Conflict, KnollError, StoreUnavailable
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, upload_uri
+from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, upload_uri
 
 __all__ = ["one_at_a_time"]
 
@@ -43,6 +43,7 @@ def _check(uri: str, model: str, platform: Platform) -> None:
     others: list[tuple[str, datetime]] = []
     with suppress(StoreUnavailable):  # a user may have rights on the data alone
         hang_out(uri, platform.bucket)
+        remove_old_signs(uri, platform.bucket)
         others = others_at_work(uri, platform.bucket)
     if others:
         who, seen = others[0]

@@ -79,7 +79,7 @@ class _Turns:
     def plan(self) -> Plan:
         """The turns, all of runs that have no outcome, are still asked for, and have their data."""
         live = {job["metadata"]["name"] for job in self.jobs if is_live(job)}
-        self._keep_fit(self.checks.first(sorted(self.entries), live), self._is_asked_for)
+        self._settle_each(self.checks.first(sorted(self.entries), live), self._end_unasked)
         policies = {name: model.training.concurrency for name, model in self.checks.models.items()}
         platform = self.checks.platform
         over = {
@@ -92,16 +92,16 @@ class _Turns:
             unsure = [entry for entry in plan.start if entry not in self.fit]
             if not unsure:
                 return plan
-            self._keep_fit(unsure, self._may_start)
+            self._settle_each(unsure, self._end_unfit)
             self.fit.update(unsure)
 
-    def _keep_fit(self, entries: Iterable[Entry], is_fit: Callable[[Entry], bool]) -> None:
+    def _settle_each(self, entries: Iterable[Entry], goes_on: Callable[[Entry], bool]) -> None:
         """Let the entries go that are not fit, with their Jobs. An entry that cannot be checked has no turn.
         If that may pass, no other entry of its model has one. If its record or data is spoilt, it ends."""
 
         def check(entry: Entry) -> None:
             try:
-                if not is_fit(entry):
+                if not goes_on(entry):
                     self.entries.discard(entry)
                     self.jobs = [job for job in self.jobs if job["metadata"]["name"] != entry.run]
             except Unavailable:
@@ -127,17 +127,19 @@ class _Turns:
         if self.failed:
             raise self.failed[0]
 
-    def _is_asked_for(self, entry: Entry) -> bool:
-        return self._goes_on(entry, self.checks.why_unasked(entry))
+    def _end_unasked(self, entry: Entry) -> bool:
+        """End the run if its Model does not ask for it any more; whether it goes on."""
+        return self._end_if(entry, self.checks.why_unasked(entry))
 
-    def _may_start(self, entry: Entry) -> bool:
+    def _end_unfit(self, entry: Entry) -> bool:
+        """End the run if it must not start; whether it may."""
         if has_outcome(entry.run, self.checks.platform.bucket):  # a late event had put it back
             note_spoilt(entry.run, self.checks.platform.bucket)
             remove_entries([entry], self.checks.platform.bucket)
             return False
-        return self._goes_on(entry, self.checks.why_unasked(entry) or self.checks.why_lost(entry))
+        return self._end_if(entry, self.checks.why_unasked(entry) or self.checks.why_lost(entry))
 
-    def _goes_on(self, entry: Entry, fault: str) -> bool:
+    def _end_if(self, entry: Entry, fault: str) -> bool:
         if fault:
             supersede_run(entry, fault, self.event, self.checks.platform)
         return not fault
