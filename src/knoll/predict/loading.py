@@ -5,32 +5,19 @@ fetched.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from knoll.errors import InvalidVersion, NotFound
+from knoll.errors import InvalidVersion
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
-from knoll.records.attestation import check_signature
-from knoll.records.manifest import (
-    ATTESTATION,
-    GRAPH,
-    MANIFEST,
-    SEALS,
-    Manifest,
-    check_pin,
-    entry_of,
-    load_manifest,
-    not_as_trained,
-    verify,
-)
+from knoll.records.manifest import GRAPH, SEALS, Manifest, Sealed, entry_of, not_as_trained, verify
 from knoll.records.samples import SAMPLES, Sample, load_samples
 from knoll.records.signature import SIGNATURE, Signature, load_signature
+from knoll.records.version_folder import Source, VersionFolder, wrong_sizes
 
 __all__ = ["Version", "fetch_version", "read_version"]
 
@@ -39,16 +26,6 @@ _NAME = re.compile(
 )
 _CONNECTIONS = 8
 _EMPTY = entry_of(b"")
-
-
-class Source(Protocol):
-    """The part of an object store that verification needs."""
-
-    def list(self, prefix: str) -> Iterable[ObjectInfo]:
-        """See `ports.ObjectStore.list`."""
-
-    def get(self, uri: str, *, etag: str = "") -> bytes:
-        """See `ports.ObjectStore.get`."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +52,9 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str 
         raise InvalidVersion(
             f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010"
         )
-    body = store.get(uri + MANIFEST)
-    check_pin(model, uri.rstrip("/").rpartition("/")[2], entry_of(body).sha256, pin)
-    manifest = load_manifest(body)
+    folder = VersionFolder(store, uri)
+    sealed = folder.sealed(pin)
+    manifest = sealed.manifest
     if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
         raise InvalidVersion(
             f"{uri} holds {manifest.model} {manifest.version}",
@@ -85,8 +62,8 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str 
         )
     if manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
-    _check_signature(store, uri, manifest, body, keys)
-    return _verified(manifest, body, _fetch_files(store, uri, manifest))
+    folder.check_signature(sealed, keys)
+    return _verified(sealed, _fetch_files(folder, manifest))
 
 
 def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
@@ -94,40 +71,25 @@ def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
 
     KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
     """
-    folder = Folder(path)
-    body = folder.get(folder.uri + MANIFEST)
-    manifest = load_manifest(body)
-    check_pin(manifest.model, manifest.version, entry_of(body).sha256, pin)
-    _check_signature(folder, folder.uri, manifest, body, keys)
-    left_out = {name: b"" for name, entry in manifest.files.items() if entry == _EMPTY}
-    return _verified(manifest, body, {**left_out, **_fetch_files(folder, folder.uri, manifest)})
+    local = Folder(path)
+    folder = VersionFolder(local, local.uri)
+    sealed = folder.sealed(pin)
+    folder.check_signature(sealed, keys)
+    left_out = {name: b"" for name, entry in sealed.manifest.files.items() if entry == _EMPTY}
+    return _verified(sealed, {**left_out, **_fetch_files(folder, sealed.manifest)})
 
 
-def _check_signature(store: Source, uri: str, manifest: Manifest, body: bytes, keys: str) -> None:
-    if not keys:
-        return
-    seal = None
-    with suppress(NotFound):
-        seal = store.get(uri + ATTESTATION)
-    check_signature(manifest.model, manifest.version, entry_of(body).sha256, seal, keys)
+def _verified(sealed: Sealed, files: Mapping[str, bytes]) -> Version:
+    verify(sealed.manifest, files)
+    return _read(sealed.manifest, sealed.sha256, files)
 
 
-def _verified(manifest: Manifest, body: bytes, files: Mapping[str, bytes]) -> Version:
-    verify(manifest, files)
-    return _read(manifest, entry_of(body).sha256, files)
-
-
-def _fetch_files(store: Source, uri: str, manifest: Manifest) -> Mapping[str, bytes]:
+def _fetch_files(folder: VersionFolder, manifest: Manifest) -> Mapping[str, bytes]:
     """The files that the manifest names, as far as they are there."""
-    listed = {info.uri.removeprefix(uri): info for info in store.list(uri)}
-    found = {name: info for name, info in listed.items() if name in manifest.files}
-    _check_names(manifest, found)
-
-    def fetch(name: str) -> tuple[str, bytes]:
-        return name, store.get(uri + name, etag=found[name].etag)
-
+    listed = {name: one for name, one in folder.list(manifest).items() if name in manifest.files}
+    _check_names(manifest, listed)
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        return dict(pool.map(fetch, found))
+        return dict(zip(listed, pool.map(lambda name: folder.get(name, listed), listed), strict=True))
 
 
 def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
@@ -135,11 +97,7 @@ def _check_names(manifest: Manifest, found: Mapping[str, ObjectInfo]) -> None:
     faults = [
         f"{name!r} is no file of a version" for name in sorted(manifest.files) if not _NAME.fullmatch(name)
     ]
-    faults += [
-        f"{name} has {found[name].size} bytes, the manifest says {entry.size}"
-        for name, entry in manifest.files.items()
-        if name in found and found[name].size != entry.size
-    ]
+    faults += wrong_sizes(manifest, found)
     faults += [f"the manifest names {name}" for name in SEALS if name in manifest.files]
     if faults:
         raise not_as_trained(manifest, faults)

@@ -10,22 +10,9 @@ from dataclasses import dataclass, replace
 
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.attestation import check_signature
-from knoll.records.manifest import (
-    ATTESTATION,
-    SEALS,
-    Manifest,
-    check_pin,
-    entry_of,
-    find_sealed,
-    load_manifest,
-    manifest_uri,
-    missing_files,
-    not_as_trained,
-    verify,
-    version_uri,
-)
+from knoll.records.manifest import Manifest, find_sealed, missing_files, not_as_trained, verify
 from knoll.records.outcome import find_outcome
+from knoll.records.version_folder import VersionFolder, version_folder, wrong_sizes
 from knoll.rollout.slot import Slot
 
 __all__ = ["NOTHING_SEEN", "Look", "look_at", "pin_of", "with_pins"]
@@ -50,25 +37,19 @@ def look_at(
     "" is the listing of a version that its predictor has just verified: only names and sizes
     count. Raises StoreUnavailable.
     """
-    place = version_uri(bucket.root, model, version)
+    folder, seen = version_folder(model, version, bucket), ""
     try:
-        body = bucket.store.get(manifest_uri(bucket.root, model, version))
-    except NotFound:
-        return Look(f"{model} {version} has no manifest.json")
-    seen = ""
-    try:
-        sha256 = entry_of(body).sha256
-        check_pin(model, version, sha256, pin)
-        manifest = load_manifest(body)
-        listed = {one.uri.removeprefix(place): one for one in bucket.store.list(place)}
-        found = {name: one for name, one in listed.items() if name in {*manifest.files, *SEALS}}
-        seen = _digest(found)
+        sealed = folder.sealed(pin)
+        listed = folder.list(sealed.manifest)
+        seen = _digest(listed)
         if listing == seen:
             return Look(listing=seen)
-        if key:
-            seal = bucket.store.get(place + ATTESTATION) if ATTESTATION in found else None
-            check_signature(model, version, sha256, seal, key)
-        _verify(manifest, found, bucket, place, by_size=listing == "")
+        folder.check_signature(sealed, key)
+        _verify(sealed.manifest, listed, folder, by_size=listing == "")
+    except NotFound:
+        if seen:
+            raise  # a file has changed since it was listed
+        return Look(f"{model} {version} has no manifest.json")
     except NewerSchema:  # pinned, and written by a knoll that knows it better
         return Look(listing=listing or "")
     except Rejected as error:
@@ -103,17 +84,12 @@ def _digest(found: Mapping[str, ObjectInfo]) -> str:
 
 
 def _verify(
-    manifest: Manifest, found: Mapping[str, ObjectInfo], bucket: Bucket, place: str, *, by_size: bool
+    manifest: Manifest, listed: Mapping[str, ObjectInfo], folder: VersionFolder, *, by_size: bool
 ) -> None:
     """Compare the files with the manifest: their bytes, or only their names and sizes."""
-    sizes = {name: one.size for name, one in found.items() if name in manifest.files}
-    faults = missing_files(manifest, sizes)
-    faults += [
-        f"{name} has {sizes[name]} bytes, the manifest says {entry.size}"
-        for name, entry in sorted(manifest.files.items())
-        if name in sizes and sizes[name] != entry.size
-    ]
+    names = [name for name in manifest.files if name in listed]
+    faults = missing_files(manifest, names) + wrong_sizes(manifest, listed)
     if faults:
         raise not_as_trained(manifest, faults)
     if not by_size:
-        verify(manifest, {name: bucket.store.get(place + name, etag=found[name].etag) for name in sizes})
+        verify(manifest, {name: folder.get(name, listed) for name in names})

@@ -1,0 +1,82 @@
+"""The files of one version, in the model bucket or on a disk, and whether they are what was trained."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from knoll.errors import NotFound
+from knoll.ports import Bucket, ObjectInfo
+from knoll.records.attestation import check_signature
+from knoll.records.manifest import (
+    ATTESTATION,
+    MANIFEST,
+    SEALS,
+    Manifest,
+    Sealed,
+    check_pin,
+    entry_of,
+    load_manifest,
+    version_uri,
+)
+
+__all__ = ["Source", "VersionFolder", "version_folder", "wrong_sizes"]
+
+
+class Source(Protocol):
+    """The part of an object store that verification needs."""
+
+    def list(self, prefix: str) -> Iterable[ObjectInfo]:
+        """See `ports.ObjectStore.list`."""
+
+    def get(self, uri: str, *, etag: str = "") -> bytes:
+        """See `ports.ObjectStore.get`."""
+
+
+@dataclass(frozen=True)
+class VersionFolder:
+    """The folder of a version; `uri` ends with a slash."""
+
+    source: Source
+    uri: str
+
+    def sealed(self, pin: str) -> Sealed:
+        """The manifest, if its bytes have the sha256 `pin`; "" is no pin. Raises NotFound without a manifest,
+        InvalidVersion, NewerSchema, StoreUnavailable."""
+        body = self.source.get(self.uri + MANIFEST)
+        sha256 = entry_of(body).sha256
+        model, version = self.uri.rstrip("/").split("/")[-2:]
+        check_pin(model, version, sha256, pin)
+        return Sealed(load_manifest(body), sha256)
+
+    def check_signature(self, sealed: Sealed, keys: str) -> None:
+        """Raise InvalidVersion unless one of the public `keys` has signed the manifest; "" is no key."""
+        if not keys:
+            return
+        envelope = None
+        with suppress(NotFound):
+            envelope = self.source.get(self.uri + ATTESTATION)
+        check_signature(sealed.manifest.model, sealed.manifest.version, sealed.sha256, envelope, keys)
+
+    def list(self, manifest: Manifest) -> Mapping[str, ObjectInfo]:
+        """The files that are there and count: those of the manifest, and the manifest with its signature."""
+        listed = {one.uri.removeprefix(self.uri): one for one in self.source.list(self.uri)}
+        return {name: one for name, one in listed.items() if name in {*manifest.files, *SEALS}}
+
+    def get(self, name: str, listed: Mapping[str, ObjectInfo]) -> bytes:
+        """The bytes of a file as it was listed. Raises NotFound if it has changed since."""
+        return self.source.get(self.uri + name, etag=listed[name].etag)
+
+
+def version_folder(model: str, version: str, bucket: Bucket) -> VersionFolder:
+    """The folder of a version in the model bucket."""
+    return VersionFolder(bucket.store, version_uri(bucket.root, model, version))
+
+
+def wrong_sizes(manifest: Manifest, listed: Mapping[str, ObjectInfo]) -> list[str]:
+    """A fault for each file that is there in another size."""
+    return [
+        f"{name} has {listed[name].size} bytes, the manifest says {entry.size}"
+        for name, entry in sorted(manifest.files.items())
+        if name in listed and listed[name].size != entry.size
+    ]
