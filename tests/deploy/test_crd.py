@@ -14,7 +14,10 @@ import pytest
 import yaml
 
 from knoll.errors import InvalidModel
+from knoll.ingest.landed import Landed, Waiting
+from knoll.ingest.look import dataset_status
 from knoll.models import API_VERSION, KIND, Model, parse_model
+from knoll.records.dataset import Dataset
 from knoll.rollout.slot import Phase, Slot, slot_to_status
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +139,17 @@ def test_the_status_takes_what_rollouts_write() -> None:
     )
     jsonschema.validate(written, json_schema(status))
     assert unknown(written, status) == []
+
+
+def test_the_status_takes_what_is_seen_of_the_data() -> None:
+    """The schema has each field that ingest writes, and no others."""
+    model, data = parse_model(document({})), Dataset("digits", "s3://datasets/digits/", ())
+    landed = dataset_status(model, Landed((data,), "2026-01-01T00:00:00+00:00"), {}, run="digits-0")
+    waiting = dataset_status(model, Waiting("no objects yet"), landed)
+    schema = SCHEMA["properties"]["status"]["properties"]["dataset"]
+    for written in (landed, waiting):
+        jsonschema.validate(written, json_schema(schema))
+        assert sorted(written) == sorted(schema["properties"])
 
 
 def unknown(written: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
