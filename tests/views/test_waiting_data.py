@@ -43,7 +43,8 @@ def sweep(platform: Platform) -> None:
 
 
 def test_every_view_says_what_quiet_data_waits_for(platform: Platform) -> None:
-    """`knoll models` and `describe` from the Model's status, `runs` and `rollout status` by a look."""
+    """`knoll models` and the line Data of `describe` from the Model's status; `runs`, `rollout status`
+    and the line Waits for of `describe` by a look."""
     model = find_model(platform, "digits")
     assert (model.data_state, model.data_reason) == ("Waiting", WHY)
     shown = description_document(read_description(platform, "digits"))
