@@ -21,13 +21,17 @@
 The text of an error says what is wrong and why; `fix` says which command or change helps.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
+
+from knoll.quoting import escaped
 
 __all__ = [
     "AlreadyExists",
     "ClusterUnavailable",
     "Conflict",
+    "Fault",
     "Forbidden",
     "InvalidData",
     "InvalidEvent",
@@ -64,8 +68,25 @@ class InvalidEvent(Rejected):
     """A body that is neither a CloudEvent nor a bucket notification."""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a document: the keys that lead to its place, and what is wrong there."""
+
+    path: tuple[str | int, ...]
+    text: str
+
+    def __str__(self) -> str:
+        """In one line, as in "spec.gate.atLeast: must be a number such as 0.95, not 'x'"."""
+        place = ".".join(map(str, self.path))
+        return escaped(f"{place}: {self.text}" if place else self.text)
+
+
 class InvalidModel(Rejected):
-    """A Model document with faults; the text lists all of them."""
+    """A Model document with faults; the text lists all of them, and `faults` has them as values."""
+
+    def __init__(self, message: str, *, fix: str = "", faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message, fix=fix)
+        self.faults = tuple(faults) or (Fault((), f"{message} ({fix})" if fix else message),)
 
 
 class InvalidData(Rejected):

@@ -246,6 +246,23 @@ def test_a_declaration_that_makes_no_sense_is_refused_with_line_and_suggestion(
     assert next(iter(fields)) in path.read_text().splitlines()[line - 1]
 
 
+def test_a_fault_has_the_line_of_a_key_with_dots(knoll: Knoll, platform: Platform, tmp_path: Path) -> None:
+    """And of a key of digits, which is no place in a list."""
+    path = tmp_path / "model.yaml"
+    path.write_text(
+        model_yaml("cli-data")
+        + "  training:\n    resources:\n      cpu: 1\n      nvidia.com/gpu: minus\n    example.com/foo: x\n"
+        + "    '7': x\n"
+    )
+    refused = knoll("apply", "-f", path, "--dry-run")
+    for line, told in (
+        (11, "spec.training.resources.nvidia.com/gpu: 'minus' is not a quantity"),
+        (12, "spec.training.example.com/foo: there is no such field"),
+        (13, "spec.training.7: there is no such field"),
+    ):
+        assert f"model.yaml:{line}: {told}" in refused.stderr
+
+
 def test_what_is_probably_not_meant_is_a_warning(knoll: Knoll, platform: Platform, tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
     path.write_text(model_yaml("cli-data"))

@@ -124,7 +124,7 @@ def _read_archive(body: bytes) -> str:
 
 def _read_model(body: bytes) -> str:
     for one in read_yaml(body.decode("utf-8", errors="replace"), "model.yaml"):
-        faults = list(faults_of_sense(one.value, "knoll-models"))
+        faults = [str(fault) for fault in faults_of_sense(one.value, "knoll-models")]
         if any("Input should" in fault or "\n" in fault for fault in faults):
             return f"effect: {faults}"
         parse_model(one.value)

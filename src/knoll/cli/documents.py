@@ -8,7 +8,7 @@ from typing import Any
 
 from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
-from knoll.errors import InvalidModel, KnollError, NotFound
+from knoll.errors import Fault, InvalidModel, KnollError, NotFound
 from knoll.models import Model, parse_model
 from knoll.ports import Document
 from knoll.quoting import escaped
@@ -33,11 +33,9 @@ class _Read:
     file: str
     yaml: YamlDocument
 
-    def placed(self, fault: str) -> str:
-        """The fault with file and line. It begins with the path of its field, such as spec.gate.metric."""
-        path, colon, _ = fault.partition(": ")
-        parts = [int(part) if part.isdigit() else part for part in path.split(".")] if colon else []
-        return f"{self.file}:{self.yaml.line(*parts)}: {fault}"
+    def placed(self, fault: Fault) -> str:
+        """The fault with file and line."""
+        return f"{self.file}:{self.yaml.line(*fault.path)}: {fault}"
 
 
 def read_declared(
@@ -49,7 +47,7 @@ def read_declared(
     names = [_name(one.yaml.value) for one in found]
     faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, model_bucket)]
     faults += [
-        one.placed(f"metadata.name: {name!r} is declared twice")
+        one.placed(Fault(("metadata", "name"), f"{name!r} is declared twice"))
         for one, name in zip(found, names, strict=True)
         if name is not None and names.count(name) > 1
     ]
@@ -104,13 +102,12 @@ def _read(path: Path) -> bytes:
         return file.read(_LARGEST + 1)
 
 
-def _faults(document: Any, model_bucket: str) -> Iterator[str]:
+def _faults(document: Any, model_bucket: str) -> Iterator[Fault]:
     """The faults of a Model: in its form, and in what it asks for."""
     try:
         parse_model(document)
     except InvalidModel as error:
-        heading, *faults = str(error).splitlines()
-        yield from (one.strip() for one in faults) if faults else (heading,)
+        yield from error.faults
     yield from faults_of_sense(document, model_bucket)
 
 

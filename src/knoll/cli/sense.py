@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from knoll.errors import InvalidModel
+from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
 from knoll.models import Model
@@ -13,6 +13,7 @@ from knoll.quantities import GPU, parse_quantity
 
 __all__ = ["clashes", "faults_of_sense", "overlaps", "shortages"]
 
+_DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _METADATA = (
     *("name", "namespace", "labels", "annotations", "uid", "resourceVersion", "generation", "finalizers"),
@@ -21,23 +22,22 @@ _METADATA = (
 )
 
 
-def faults_of_sense(document: Any, model_bucket: str) -> Iterator[str]:
-    """What cannot be meant, each fault with the path of its field first."""
+def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
+    """What cannot be meant."""
     if not isinstance(document, Mapping):
         return
-    yield from _unknown("", document, _FIELDS)
-    yield from _unknown("metadata.", document.get("metadata"), _METADATA)
+    yield from _unknown(document, _FIELDS)
+    yield from _unknown(document.get("metadata"), _METADATA, "metadata")
     family = _at(document, "spec", "family")
     if isinstance(family, str):
         yield from _family_faults(document, family)
     for path, why in (
-        (("dataset", "uri"), "a run's own records would be its data"),
-        (("gate", "goldenSet"), "its own records would be the exam"),
+        (_DATA, "a run's own records would be its data"),
+        (_GOLDEN_SET, "its own records would be the exam"),
     ):
-        uri = _at(document, "spec", *path)
+        uri = _at(document, *path)
         if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
-            field = ".".join(("spec", *path))
-            yield f"{field}: {uri} lies in the model bucket: {why} (use a bucket of your own)"
+            yield Fault(path, f"{uri} lies in the model bucket: {why} (use a bucket of your own)")
 
 
 def overlaps(model: Model, others: Sequence[Model]) -> Iterator[str]:
@@ -51,17 +51,17 @@ def overlaps(model: Model, others: Sequence[Model]) -> Iterator[str]:
             )
 
 
-def clashes(model: Model, others: Iterable[Model]) -> Iterator[str]:
+def clashes(model: Model, others: Iterable[Model]) -> Iterator[Fault]:
     """Where data of one Model lies in the golden set of another one, or the other way round: whoever uploads
-    data could write the exam. Each fault has the path of its field first."""
+    data could write the exam."""
     ours, golden, fix = model.dataset.uri, model.golden_set, "(use a prefix of its own)"
     for other in others:
         if other.name != model.name and overlap(golden, other.dataset.uri):
             theirs = f"{other.dataset.uri}, the data of {other.name}"
-            yield f"spec.gate.goldenSet: {golden} overlaps {theirs} {fix}"
+            yield Fault(_GOLDEN_SET, f"{golden} overlaps {theirs} {fix}")
         if other.name != model.name and overlap(ours, other.golden_set):
             theirs = f"{other.golden_set}, the golden set of {other.name}"
-            yield f"spec.dataset.uri: {ours} overlaps {theirs} {fix}"
+            yield Fault(_DATA, f"{ours} overlaps {theirs} {fix}")
 
 
 def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[str]:
@@ -77,7 +77,7 @@ def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[
             )
 
 
-def _family_faults(document: Any, family: str) -> Iterator[str]:
+def _family_faults(document: Any, family: str) -> Iterator[Fault]:
     config, metric = _at(document, "spec", "training", "config"), _at(document, "spec", "gate", "metric")
     try:
         declared = find_declaration(family)
@@ -86,39 +86,37 @@ def _family_faults(document: Any, family: str) -> Iterator[str]:
         if declared and isinstance(config, Mapping):
             declared.configure(config)
     except InvalidModel as error:
-        heading, *faults = str(error).splitlines()
-        yield from (one.strip() for one in faults) if faults else (f"{heading} ({error.fix})",)
+        yield from error.faults
 
 
-def _gate_faults(gate: Mapping[str, Any], name: str, declared: Declaration[Any]) -> Iterator[str]:
+def _gate_faults(gate: Mapping[str, Any], name: str, declared: Declaration[Any]) -> Iterator[Fault]:
     """A gate that no version can fail, or pass, would waste a whole training."""
     known = {one.name: one for one in declared.metrics}
     if name not in known:
-        yield (
-            f"spec.gate.metric: the family {declared.name} has no metric {name!r}{did_you_mean(name, known)} "
-            f"(one of: {', '.join(known)})"
-        )
+        what = f"the family {declared.name} has no metric {name!r}{did_you_mean(name, known)}"
+        yield Fault(("spec", "gate", "metric"), f"{what} (one of: {', '.join(known)})")
         return
     yield from _bound_faults(name, known[name], gate)
 
 
-def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterator[str]:
+def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterator[Fault]:
     right, wrong = ("atLeast", "atMost") if metric.better == "more" else ("atMost", "atLeast")
     if gate.get(wrong) is not None:
-        yield f"spec.gate.{wrong}: {metric.better} {name} is better, so give {right}"
+        yield Fault(("spec", "gate", wrong), f"{metric.better} {name} is better, so give {right}")
     bound = gate.get(right)
     if not isinstance(bound, int | float) or isinstance(bound, bool):
         return
     if not metric.least <= bound <= metric.most:
         percent = metric.most == 1 and 1 < bound <= 100
         hint = f"; did you mean {bound / 100:g}?" if percent else ""
-        yield f"spec.gate.{right}: {name} lies in {metric.least:g}..{metric.most:g}, never at {bound:g}{hint}"
+        what = f"{name} lies in {metric.least:g}..{metric.most:g}, never at {bound:g}{hint}"
+        yield Fault(("spec", "gate", right), what)
 
 
-def _unknown(place: str, fields: Any, known: Sequence[str]) -> Iterator[str]:
+def _unknown(fields: Any, known: Sequence[str], *place: str) -> Iterator[Fault]:
     for key in fields if isinstance(fields, Mapping) else ():
         if key not in known:
-            yield f"{place}{key}: there is no such field{did_you_mean(key, known)}"
+            yield Fault((*place, key), f"there is no such field{did_you_mean(key, known)}")
 
 
 def _at(document: Any, *path: str) -> Any:

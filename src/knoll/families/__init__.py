@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import Form
-from knoll.errors import InvalidModel
+from knoll.errors import Fault, InvalidModel
 from knoll.models.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ def form_of(name: str) -> Form:
 def check_family(name: str) -> None:
     """Raise InvalidModel if there is no family of that name."""
     if name not in FAMILIES:
-        raise InvalidModel(
-            f"spec.family: there is no family {name!r}{did_you_mean(name, FAMILIES)}",
-            fix="one of: " + ", ".join(sorted(FAMILIES)),
-        )
+        what = f"there is no family {name!r}{did_you_mean(name, FAMILIES)}"
+        known = "one of: " + ", ".join(sorted(FAMILIES))
+        fault = Fault(("spec", "family"), f"{what} ({known})")
+        raise InvalidModel(f"spec.family: {what}", fix=known, faults=[fault])
 
 
 def _imported(place: str) -> Any:

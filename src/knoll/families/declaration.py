@@ -90,8 +90,10 @@ class Declaration(Generic[ConfigT]):
         try:
             return kind.model_validate(dict(config))
         except ValidationError as error:
-            faults = faults_of_fields(error, kind, "spec.training.config")
+            faults = faults_of_fields(error, kind, "spec", "training", "config")
         known = ", ".join(field.alias or name for name, field in kind.model_fields.items())
         raise InvalidModel(
-            "the training config has faults:\n  " + "\n  ".join(faults), fix=f"the family knows: {known}"
+            "\n  ".join(["the training config has faults:", *map(str, faults)]),
+            fix=f"the family knows: {known}",
+            faults=faults,
         )

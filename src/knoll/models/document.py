@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from knoll.errors import InvalidModel
+from knoll.errors import Fault, InvalidModel
 from knoll.models.spec import Model, ModelSpec
 from knoll.models.wording import faults_of_fields
 from knoll.names import MODEL_NAME, overlap
@@ -27,23 +27,22 @@ def parse_model(document: Any) -> Model:
     if not isinstance(document, Mapping):
         raise InvalidModel("a Model is a YAML object with apiVersion, kind, metadata and spec")
     faults = [
-        f"{key}: must be {wanted}, not {document.get(key)!r}"
+        Fault((key,), f"must be {wanted}, not {document.get(key)!r}")
         for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
         if document.get(key) != wanted
     ]
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
-        faults.append(
-            f"metadata.name: {name!r} must be 1-40 lower-case letters, digits and dashes, starting with "
-            "a letter"
-        )
+        what = f"{name!r} must be 1-40 lower-case letters, digits and dashes, starting with a letter"
+        faults.append(Fault(("metadata", "name"), what))
     spec = document.get("spec")
     faults += _faults_of_spec(spec, str(name))
     if faults:
         raise InvalidModel(
-            "the Model has faults:\n  " + "\n  ".join(faults),
+            "\n  ".join(["the Model has faults:", *map(str, faults)]),
             fix="correct the YAML file and run knoll apply -f FILE again",
+            faults=faults,
         )
     assert isinstance(spec, Mapping)
     return Model.model_validate({**spec, "name": name})
@@ -59,20 +58,19 @@ def readable_models(documents: Iterable[Any]) -> list[Model]:
     return models
 
 
-def _faults_of_spec(spec: Any, name: str) -> list[str]:
+def _faults_of_spec(spec: Any, name: str) -> list[Fault]:
     try:
         declared = ModelSpec.model_validate(spec)
     except ValidationError as error:
         return faults_of_fields(error, ModelSpec, "spec")
     nodes, golden = declared.training.nodes, declared.golden_set
     if overlap(golden, declared.dataset.uri):
-        return [
-            f"spec.gate.goldenSet: {golden} overlaps the data, {declared.dataset.uri}: whoever uploads data "
-            "could write the exam (use a prefix of its own, such as s3://exams/digits/)"
-        ]
+        what = (
+            f"{golden} overlaps the data, {declared.dataset.uri}: whoever uploads data could write the exam "
+            "(use a prefix of its own, such as s3://exams/digits/)"
+        )
+        return [Fault(("spec", "gate", "goldenSet"), what)]
     if nodes > _MOST_NODES_OF_A_LONG_NAME and len(name) > _LONGEST_NAME_WITH_MORE:
-        return [
-            f"spec.training.nodes: with {nodes} nodes the Model's name may have {_LONGEST_NAME_WITH_MORE} "
-            "characters at most"
-        ]
+        what = f"with {nodes} nodes the Model's name may have {_LONGEST_NAME_WITH_MORE} characters at most"
+        return [Fault(("spec", "training", "nodes"), what)]
     return []

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from knoll.errors import Fault
 from knoll.models.fields import REQUIRED, FieldFacts, fields_of, model_in
 
 __all__ = ["did_you_mean", "faults_of_fields"]
@@ -30,9 +31,8 @@ _BOUNDS = {
 }
 
 
-def faults_of_fields(error: ValidationError, kind: type[BaseModel], place: str) -> list[str]:
-    """A line for each fault, such as "spec.gate.atLeast: must be a number such as 0.95, not 'x'". `place` is
-    the path of the object that `kind` describes."""
+def faults_of_fields(error: ValidationError, kind: type[BaseModel], *place: str) -> list[Fault]:
+    """All faults that pydantic found. `place` is the path of the object that `kind` describes."""
     return [_fault(one, kind, place) for one in error.errors()]
 
 
@@ -43,10 +43,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {by_lower[alike[0]]}?" if alike else ""
 
 
-def _fault(error: Any, kind: type[BaseModel], place: str) -> str:
+def _fault(error: Any, kind: type[BaseModel], place: Sequence[str]) -> Fault:
     loc = tuple(part for part in error["loc"] if part != "[key]")
-    path = ".".join([place, *map(str, loc)])
-    return f"{path}: {_words(error, loc, kind)}"
+    return Fault((*place, *loc), _words(error, loc, kind))
 
 
 def _words(error: Any, loc: Sequence[Any], kind: type[BaseModel]) -> str:
