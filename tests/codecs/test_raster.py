@@ -238,3 +238,12 @@ def test_a_palette_with_more_transparencies_than_colours_is_refused() -> None:
     body = png(1, 1, 8, 3, b"\0\0", chunk(b"PLTE", bytes(768)), chunk(b"tRNS", bytes(257)))
     with pytest.raises(InvalidPicture, match="it is damaged"):
         read_raster(body)
+
+
+def test_a_profile_with_tables_counts_as_work() -> None:
+    """Its conversion takes a hundred times as long as the decoding."""
+    tables = bytes(128) + struct.pack(">I", 1) + b"A2B0" + bytes(8)
+    body = png(2, 2, 8, 2, bytes(14), chunk(b"iCCP", b"a\0\0" + zlib.compress(tables)))
+    assert read_raster(body).size == (2, 2)
+    with pytest.raises(InvalidPicture, match="a colour profile with tables"):
+        read_raster(body, RasterLimits(scanned_pixels=40))

@@ -10,6 +10,7 @@ __all__ = ["read_base64"]
 
 _DATA_URI = re.compile(r"\s*data:([^,;]{0,100})((?:;[^,;]{0,100}){0,5}),", re.IGNORECASE)
 _SPACE = re.compile(r"\s+", re.ASCII)
+_LONE_SPACE = re.compile(r"(?<=[A-Za-z0-9+/\-_]) (?=[A-Za-z0-9+/\-_])", re.ASCII)
 _FOREIGN = re.compile(r"[^A-Za-z0-9+/\-_\s]", re.ASCII)
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -29,12 +30,19 @@ def read_base64(text: object) -> bytes:
 
 def _read_loosely(text: str) -> bytes:
     start = _start(text)
-    end = len(text.rstrip("= \t\r\n\f\v"))
+    end = len(text.rstrip().rstrip("= \t\r\n\f\v"))
     wrong = _FOREIGN.search(text, start, max(end, start))
     if wrong:
         raise InvalidInstance(
             f"b64 is not base64: character {wrong.start() + 1} of {len(text)} is {wrong.group()!a}",
             fix="send the base64 of a PNG or JPEG",
+        )
+    lone = _LONE_SPACE.search(text, start, max(end, start))
+    if lone:
+        raise InvalidInstance(
+            f"b64 has a space among its digits, at character {lone.start() + 1} of {len(text)}: a form makes "
+            "spaces of +",
+            fix="send it as JSON, or write + as %2B in the form",
         )
     digits = _SPACE.sub("", text[start:end]).translate(_URL_SAFE)
     if not digits:

@@ -25,6 +25,8 @@ __all__ = ["DEFAULT_LIMITS", "RasterLimits", "fit_raster", "read_raster", "surve
 _GREY = {"1", "L", "LA", "I", "I;16", "I;16B"}
 _DEEP = {"I", "I;16", "I;16B"}
 _LONGEST_PROFILE = 4 * 2**20
+_TABLES = {b"A2B0", b"A2B1", b"A2B2"}  # of a colour profile; matrices are quick
+_TABLES_COST = 20  # scans of a JPEG that take as long as the conversion by tables
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,7 +41,7 @@ _TURNS = {
 @dataclass(frozen=True)
 class RasterLimits:
     """The most pixels of one picture, and the most pixels × scans: a progressive JPEG is decoded once for
-    each of its scans."""
+    each of its scans, and a colour profile with tables takes as long as 20 of them."""
 
     pixels: int = 50_000_000  # 150 MB once decoded
     scanned_pixels: int = 1_000_000_000
@@ -116,7 +118,22 @@ def _open(body: bytes, header: Header, limits: RasterLimits) -> Image.Image:
     except Exception as error:
         raise _fault(header, f"its header is broken: {error}") from error
     _check_pixels(picture.size, limits)  # Pillow may have read another header than ours
+    work = picture.size[0] * picture.size[1] * (header.scans + _TABLES_COST)
+    if work > limits.scanned_pixels and _has_tables(picture.info.get("icc_profile")):
+        raise InvalidPicture(
+            f"it has {picture.size[0]}×{picture.size[1]} pixels and a colour profile with tables, which "
+            "takes too long to convert",
+            fix="convert it to sRGB, or make it smaller",
+        )
     return picture
+
+
+def _has_tables(profile: Any) -> bool:
+    """Whether a colour profile converts by tables: its tags stand behind a head of 128 bytes, each in 12."""
+    if not isinstance(profile, bytes):
+        return False
+    tags = int.from_bytes(profile[128:132])
+    return any(profile[place : place + 4] in _TABLES for place in range(132, 132 + 12 * min(tags, 200), 12))
 
 
 def _fault(header: Header, text: str) -> InvalidPicture:
