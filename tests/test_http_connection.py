@@ -16,8 +16,12 @@ class Hasty(Connection):
     head_seconds = 0.3
 
 
-async def answers(scope: Any, _: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+async def answers(
+    scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
     if scope["type"] == "http":
+        while scope["path"] == "/waits" and (await receive()).get("more_body"):
+            pass
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -64,3 +68,12 @@ def test_a_head_without_end_is_refused(port: int) -> None:
 
 def test_what_is_no_http_gets_an_error_in_json(port: int) -> None:
     assert exchange(port, b"\x16\x03\x01 what\r\n\r\n") == (400, {"error": "this is no HTTP request"})
+
+
+@pytest.mark.parametrize(
+    "length", [b"transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n", b"transfer-encoding: x\r\n\r\n{}"]
+)
+def test_a_body_that_is_no_http_gets_an_error_in_json(port: int, length: bytes) -> None:
+    """Also while the application waits for it."""
+    status, body = exchange(port, b"POST /waits HTTP/1.1\r\nhost: x\r\n" + length)
+    assert (status, body) == (400, {"error": "this is no HTTP request"})

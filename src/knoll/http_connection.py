@@ -90,15 +90,18 @@ class Connection(HttpToolsProtocol):
             self._taking = None
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer and hang up; an earlier request whose answer is under way is hung up, too."""
+        """Answer, unless an answer is under way, and hang up."""
         self._cancel_head()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             body = json.dumps({"error": reason}).encode()
             head = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()

@@ -1,7 +1,8 @@
 """Who may use the laptop's port.
 
-A web page that is open in the user's browser can send requests to 127.0.0.1, too. So what a browser marks as
-coming from another site is refused on every path. Paths that change state, which are the broker and the
+A web page that is open in the user's browser can send requests to 127.0.0.1, too, also by a name of its own
+that leads there. So other names, and what a browser marks as coming from another site, are refused on every
+path. Paths that change state, which are the broker and the
 functions, also want the token of this platform. Predict requests want none, so that curl alone will do.
 """
 
@@ -25,6 +26,7 @@ _OWN_SITE = {b"same-origin", b"none"}
 _FOREIGN = (
     "a page of another site may not use this platform: send the request from a program, or from a page of "
 )
+_OTHER_NAME = "this platform answers to its own names only: send the request to "
 _NO_TOKEN = (
     "this path needs the token of this platform: send the header Authorization: Bearer TOKEN; "
     "`knoll env` prints it as KNOLL_TOKEN"
@@ -38,11 +40,15 @@ class Doors:
     def __init__(self, app: _App, origins: Collection[str], token: str) -> None:
         self._app, self._token = app, token
         self._origins = {one.encode() for one in origins}
+        self._names = {one.rpartition(":")[0].removeprefix("http://").encode() for one in origins}
         self._own = " or ".join(sorted(origins))
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        """Answer 401 or 403, or hand the request on."""
+        """Answer 400, 401 or 403, or hand the request on."""
         if scope["type"] == "http":
+            if _host(scope["headers"]) not in self._names:
+                await _refuse(400, _OTHER_NAME + self._own, send)
+                return
             if foreign(scope["method"], scope["headers"], self._origins):
                 await _refuse(403, _FOREIGN + self._own, send)
                 return
@@ -50,6 +56,12 @@ class Doors:
                 await _refuse(401, _NO_TOKEN, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _host(headers: _Headers) -> bytes:
+    """The name that the request was sent to, without its port; empty if that is not clear."""
+    values = [value for name, value in headers if name == b"host"]
+    return values[0].partition(b":")[0].lower() if len(values) == 1 else b""
 
 
 def foreign(method: str, headers: _Headers, origins: Collection[bytes]) -> bool:

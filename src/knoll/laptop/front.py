@@ -14,7 +14,6 @@ from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -34,8 +33,6 @@ Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 _THREADS = 40
 _DRAIN = 15
 _NAMES = ("127.0.0.1", "localhost")
-# refuse web pages whose name leads to 127.0.0.1
-_ONLY_HERE = Middleware(TrustedHostMiddleware, allowed_hosts=_NAMES)
 
 
 def listen(port: int) -> socket.socket:
@@ -85,7 +82,7 @@ class Front:
         doors = Middleware(Doors, origins=origins, token=token)
         app = Starlette(
             routes=[*own, *routes],
-            middleware=[_ONLY_HERE, doors],
+            middleware=[doors],
             exception_handlers={HTTPException: _in_json},
             lifespan=self._live,
         )

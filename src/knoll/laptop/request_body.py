@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from knoll.byte_budget import ByteBudget
 
-__all__ = ["BODY_LIMIT", "BodyTooLarge", "held_body", "read_body"]
+__all__ = ["ARRIVES_WITHIN", "BODY_LIMIT", "BodyTooLarge", "held_body", "read_body"]
 
 BODY_LIMIT = 32 * 2**20  # bytes of a predict request, as a predictor has it
-_ARRIVES_WITHIN = 60.0
+ARRIVES_WITHIN = 60.0  # seconds
 
 
 class BodyTooLarge(Exception):
@@ -36,10 +36,13 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
 async def held_body(request: Request, budget: ByteBudget) -> AsyncIterator[bytes]:
     """The whole body, which is in the budget until the end. Raises BodyTooLarge, TimeoutError, or Unavailable
     if the budget is spent."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told[:20]) > BODY_LIMIT:
+        raise BodyTooLarge(BODY_LIMIT)
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(_ARRIVES_WITHIN):
+        async with asyncio.timeout(ARRIVES_WITHIN):
             async for chunk in request.stream():
                 if size + len(chunk) > BODY_LIMIT:
                     raise BodyTooLarge(BODY_LIMIT)

@@ -21,7 +21,7 @@ from starlette.routing import Route as HttpRoute
 
 from knoll.byte_budget import ByteBudget
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import BodyTooLarge, held_body
+from knoll.laptop.request_body import ARRIVES_WITHIN, BodyTooLarge, held_body
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward, unless_gone
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
@@ -108,7 +108,7 @@ class Gateway:
         except BodyTooLarge as error:
             return _error(413, f"{error}: send fewer instances at a time")
         except TimeoutError:
-            return _error(408, "the body did not arrive in time")
+            return _error(408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
         except ClientDisconnect:
             return _error(499, "the client has gone")
         except Unavailable as error:
