@@ -12,7 +12,7 @@ import knoll.records
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ports import Bucket
 from knoll.records.attestation import Attestation, load_attestation
-from knoll.records.checksums import checksums_uri, find_checksums
+from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
 from knoll.records.dead_letter import DeathRecord, Replay, load_death, load_replay
@@ -59,7 +59,10 @@ def _found(uri: str, find: Callable[[Bucket], Any]) -> Callable[[bytes], Any]:
     return read
 
 
-_CHECKSUMS = _found(checksums_uri(ROOT, "beans"), lambda bucket: find_checksums("beans", bucket))
+def _checksums(body: bytes) -> Any:
+    return {(uri, etag): sha256 for uri, etag, sha256 in load_checksums(body).sha256}
+
+
 _ENTRY = f"{ROOT}/inbox/entry.json"
 _RUN = {
     "id": "digits-0123456789abcdef0123",
@@ -141,7 +144,7 @@ KINDS = (
     ),
     Kind("claim", Claim.__name__, r"claims/[^/]+/v\d+", load_claim, {"run": "digits-0123456789abcdef0123"}),
     Kind("pin of a golden set", GoldenSet.__name__, r"golden/[^/]+/[^/]+\.json", load_golden, _GOLDEN_SET),
-    Kind("checksums", "_Stored", r"checksums/[^/]+\.json", _CHECKSUMS, {"sha256": [["u", "e", "s"]]}),
+    Kind("checksums", "_Stored", r"checksums/[^/]+\.json", _checksums, {"sha256": [["u", "e", "s"]]}),
     Kind(
         "probe",
         Probe.__name__,

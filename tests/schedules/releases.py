@@ -3,8 +3,10 @@
 Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds fields that ours does not
 know to every record, event and status, and its predictors take one more argument. What it added to a status
 must still be there after ours has written it, and ours must not rewrite an InferenceService only because of
-that argument. "older" writes the forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1
-cannot read records that have a `schema`, so it never runs beside another release (docs/operate.md).
+that argument. In half of all mixtures it writes its hints and caches in a schema that only "newer" reads;
+ours must do without them, and leave them as they are. "older" writes the forms of knoll 0.1, but reads as
+ours does: the strict reader of knoll 0.1 cannot read records that have a `schema`, so it never runs beside
+another release (docs/operate.md).
 """
 
 import copy
@@ -20,13 +22,15 @@ from knoll.kube.annotations import RELEASE
 from knoll.ports import Cluster, Document, Events, ObjectStore, Platform
 from knoll.rollout.inference_service import asked
 
-__all__ = ["ADDED", "Release", "platform_of", "release_of", "told"]
+__all__ = ["ADDED", "Release", "is_newer_hint", "platform_of", "release_of", "told"]
 
 Release = Literal["ours", "newer", "older"]
 
 ADDED = "addedLater"
 _NEWER_RELEASE = "99.0.0"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
+_NEWER_SCHEMA: Mapping[str, Any] = {"schema": 2, "needs": _NEWER_RELEASE}
+_HINTS = ("survey.json", "checksums")
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")
 _ROLLOUT_0_1 = ("step", "percent", "since", "seen", "attempt", "evidence", "transition")
@@ -40,11 +44,11 @@ def release_of(seed: int, call: int) -> Release:
     return "ours" if drawn < 128 else "newer" if drawn < 192 else "older"
 
 
-def platform_of(release: Release, world: Platform, wrong: list[str]) -> Platform:
+def platform_of(release: Release, world: Platform, wrong: list[str], seed: int) -> Platform:
     """The platform as a process of that release writes to it; `wrong` gets what ours has lost."""
     if release == "ours":
         return replace(world, cluster=_OurCluster(world.cluster, wrong))
-    store = _OtherStore(world.store, world.settings.model_root, release)
+    store = _OtherStore(world.store, world.settings.model_root, release, seed % 2 == 1)
     events = _OtherEvents(world.events, release)
     return replace(world, store=store, cluster=_OtherCluster(world.cluster, release), events=events)
 
@@ -54,6 +58,11 @@ def told(event: Event, release: Release) -> Event:
     if release != "newer" or not isinstance(event.data, dict) or "kind" in event.extensions:
         return event
     return replace(event, data={**event.data, **_NEW})
+
+
+def is_newer_hint(body: bytes | None) -> bool:
+    """Whether only a newer knoll understands what was read."""
+    return body is not None and body.startswith(b"{") and json.loads(body).get("schema") == 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,14 @@ class _OtherStore(_Passing):
     port: ObjectStore
     root: str
     release: Release
+    has_own_hints: bool
+
+    def get(self, uri: str, **options: Any) -> bytes:
+        """See `ports.ObjectStore.get`; a newer knoll reads what it has written."""
+        body = self.port.get(uri, **options)
+        if self.release != "newer" or not is_newer_hint(body):
+            return body
+        return json.dumps({**json.loads(body), "schema": 1}).encode()
 
     def put(
         self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
@@ -80,6 +97,8 @@ class _OtherStore(_Passing):
         key = uri.removeprefix(f"{self.root}/")
         if isinstance(body, bytes) and key != uri and _is_record(key):
             body = _record(key, body, self.release)
+            if self.release == "newer" and self.has_own_hints and key.partition("/")[0] in _HINTS:
+                body = json.dumps({**json.loads(body), **_NEWER_SCHEMA}).encode()
         return self.port.put(uri, body, if_absent=if_absent, content_type=content_type)
 
 

@@ -9,8 +9,9 @@ from unittest.mock import patch
 
 import pytest
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.records import outcome
+from knoll.records.record import find, overwrite
 from knoll.rollout.slot import slot_to_status
 from schedules import releases
 from schedules.checks import wrong_at_the_end
@@ -133,11 +134,21 @@ def test_a_writer_that_rewrites_what_a_newer_release_serves_is_found_out() -> No
         assert _is_found_out()
 
 
-def _is_found_out() -> bool:
+def test_a_reader_that_cannot_do_without_a_hint_of_a_newer_knoll_is_found_out() -> None:
+    with patch("knoll.records.checksums.find_hint", find):
+        assert _is_found_out("manifest")
+
+
+def test_a_writer_that_overwrites_a_hint_of_a_newer_knoll_is_found_out() -> None:
+    with patch("knoll.records.survey.renew_hint", lambda uri, one, _, bucket: overwrite(uri, one, bucket)):
+        assert _is_found_out()
+
+
+def _is_found_out(gate: str = "marker") -> bool:
     for seed in range(1, 6):
         try:
-            if wrong_at_the_end(_played_world(seed)):
+            if wrong_at_the_end(_played_world(seed, gate)):
                 return True
-        except Rejected:
+        except (NewerSchema, Rejected):
             return True
     return False

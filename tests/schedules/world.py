@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from knoll.errors import Rejected, Unavailable
+from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.events import TICK, Event, new_event, object_changed
 from knoll.ingest.created import created
 from knoll.kube.jobs import is_live
@@ -143,7 +143,7 @@ class World:
         release = self._release()
         self.log.append(f"by a process of release: {release}")
         memory = self.memory if self.remembers and release == "ours" else Caches()
-        return Process(platform_of(release, self.platform, self.wrong), strike, memory=memory)
+        return Process(platform_of(release, self.platform, self.wrong, self.releases), strike, memory=memory)
 
     def _release(self) -> Release:
         return release_of(self.releases, len(self.log))
@@ -245,6 +245,8 @@ class World:
             reply = STAGES[delivery.function].handle(delivery.event, process.platform)
         except Crash:
             self._deliver_again(delivery, not self.forgets_crashed)
+        except NewerSchema as error:
+            self.wrong.append(f"{delivery.function} could not do without a hint of a newer knoll: {error}")
         except Unavailable:
             self._deliver_again(delivery, True)
         except Rejected as error:

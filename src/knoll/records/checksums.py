@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Record, find, overwrite, reader
+from knoll.records.record import LENIENT, Record, find_hint, reader, renew_hint
 
 __all__ = ["Checksums", "checksums_uri", "find_checksums", "load_checksums", "write_checksums"]
 
@@ -39,13 +38,13 @@ def checksums_uri(root: str, model: str) -> str:
 def find_checksums(model: str, bucket: Bucket) -> Checksums:
     """What is known. If the record cannot be read, nothing is: then the data is read again."""
     try:
-        found = find(checksums_uri(bucket.root, model), load_checksums, bucket)
+        found = find_hint(checksums_uri(bucket.root, model), load_checksums, bucket)
         return {(uri, etag): sha256 for uri, etag, sha256 in found.sha256} if found else {}
-    except (Rejected, ValueError):
+    except ValueError:
         return {}
 
 
 def write_checksums(model: str, known: Checksums, bucket: Bucket) -> None:
-    """Write what is known, over an older record."""
+    """Write what is known, over an older record, but not over that of a newer knoll."""
     stored = _Stored([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
-    overwrite(checksums_uri(bucket.root, model), stored, bucket)
+    renew_hint(checksums_uri(bucket.root, model), stored, load_checksums, bucket)

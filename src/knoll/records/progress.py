@@ -1,15 +1,13 @@
 """Progress: how far a run is. The trainer overwrites it, and so does train while the trainer cannot start."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pydantic import with_config
 
-from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import LENIENT, Numbers, Record, find, overwrite, reader
+from knoll.records.record import LENIENT, Numbers, Record, find_hint, reader, renew_hint
 
 __all__ = [
     "BLOCKED",
@@ -93,16 +91,13 @@ def progress_uri(root: str, run: str) -> str:
 
 
 def find_progress(run: str, bucket: Bucket) -> Progress | None:
-    """How far the run is; None if it has no progress record, or one that cannot be read: the next overwrites
-    it."""
-    with suppress(Rejected, NewerSchema):
-        return find(progress_uri(bucket.root, run), load_progress, bucket)
-    return None
+    """How far the run is; None if it has no progress record, or one that cannot be read."""
+    return find_hint(progress_uri(bucket.root, run), load_progress, bucket)
 
 
 def write_progress(run: str, progress: Progress, bucket: Bucket) -> None:
-    """Write the progress over the last one."""
-    overwrite(progress_uri(bucket.root, run), progress, bucket)
+    """Write the progress over the last one, but not over that of a newer knoll."""
+    renew_hint(progress_uri(bucket.root, run), progress, load_progress, bucket)
 
 
 def list_progress(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:

@@ -7,6 +7,7 @@ rises only when an old reader would misunderstand a record; then that reader ref
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -25,11 +26,13 @@ __all__ = [
     "Record",
     "Texts",
     "find",
+    "find_hint",
     "is_there",
     "overwrite",
     "put_once",
     "read_some",
     "reader",
+    "renew_hint",
 ]
 
 MOST_BYTES = 64 * 2**20  # of one record; a snapshot of 300,000 objects has this size
@@ -98,6 +101,14 @@ def find(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:
     return load(body)
 
 
+def find_hint(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:
+    """The hint or cache at this place. None also if it cannot be read, or only by a newer knoll: work goes on
+    without it."""
+    with suppress(Rejected, NewerSchema):
+        return find(uri, load, bucket)
+    return None
+
+
 def read_some(uri: str, bucket: Bucket) -> bytes:
     """The object, cut off behind MOST_BYTES: then it is no JSON. Raises NotFound and StoreUnavailable."""
     return bucket.store.get(uri, part=range(MOST_BYTES + 1))
@@ -120,6 +131,16 @@ def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
     """Write the record, over an older one if there is one. Raises StoreUnavailable."""
     bucket.store.put(uri, record.encode(), content_type="application/json")
+
+
+def renew_hint(uri: str, record: Record, load: Load[Record], bucket: Bucket) -> None:
+    """Write a hint or cache over an older one. One that only a newer knoll understands stays."""
+    try:
+        with suppress(Rejected):
+            find(uri, load, bucket)
+    except NewerSchema:
+        return
+    overwrite(uri, record, bucket)
 
 
 def _with_article(what: str) -> str:

@@ -5,10 +5,9 @@ from datetime import datetime
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Record, Texts, find, overwrite, reader
+from knoll.records.record import LENIENT, Record, Texts, find_hint, reader, renew_hint
 
 __all__ = ["Survey", "find_survey", "load_survey", "survey_uri", "write_survey"]
 
@@ -33,14 +32,14 @@ def survey_uri(root: str) -> str:
 
 
 def find_survey(bucket: Bucket) -> Survey | None:
-    """The last survey; None if there was none, or if its record is a stray itself."""
+    """The last survey; None if there was none, or if its record is a stray itself, or a newer knoll's."""
     try:
-        found = find(survey_uri(bucket.root), load_survey, bucket)
+        found = find_hint(survey_uri(bucket.root), load_survey, bucket)
         return found if found and datetime.fromisoformat(found.at).tzinfo else None
-    except (Rejected, ValueError):
+    except ValueError:
         return None
 
 
 def write_survey(survey: Survey, bucket: Bucket) -> None:
-    """Write a survey over the one before."""
-    overwrite(survey_uri(bucket.root), survey, bucket)
+    """Write a survey over the one before, but not over that of a newer knoll."""
+    renew_hint(survey_uri(bucket.root), survey, load_survey, bucket)

@@ -8,17 +8,19 @@ no live Job.
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.events import DATASET_LANDED, Event, reading, run_asked_for
 from knoll.events.http import event_from_http
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
 from knoll.models import readable_models
-from knoll.names import model_of_run
+from knoll.names import RUN_ID, model_of_run
 from knoll.ports import Platform
 from knoll.recent import recent_models
-from knoll.records.outcome import has_outcome
+from knoll.records.dataset import find_dataset
+from knoll.records.outcome import find_outcome, has_outcome
 from knoll.records.run import Run, find_run
 from knoll.train.entries import list_entries
 from knoll.train.single_flight import SingleFlight
@@ -32,13 +34,17 @@ __all__ = ["handle", "receive", "sweep"]
 
 def handle(event: Event, platform: Platform) -> Event | None:
     """Start the run of a landed dataset, or record why a Pod waits. Sweep on any other event, unless it says
-    that a Job is live: that frees no turn."""
-    if event.type == DATASET_LANDED:
-        _start_landed(run_asked_for(event), event, platform)
-    elif event.extensions.get("kind") == "Pod":
-        note_obstacle(event, platform)
-    elif not _is_of_live_job(event):
-        sweep(event, platform)
+    that a Job is live: that frees no turn. If a sweep meets a record of another run that only a newer knoll
+    understands, this event is done all the same."""
+    try:
+        if event.type == DATASET_LANDED:
+            _start_landed(run_asked_for(event), event, platform)
+        elif event.extensions.get("kind") == "Pod":
+            note_obstacle(event, platform)
+        elif not _is_of_live_job(event):
+            sweep(event, platform)
+    except NewerSchema:
+        _raise_if_newer(_run_of(event), platform)
     return None
 
 
@@ -100,6 +106,25 @@ def _read_opened(run_id: str, event: Event, platform: Platform) -> Run:
             f"event {event.id} names run {run_id}, which has no record", fix="knoll runs lists all"
         )
     return run
+
+
+def _run_of(event: Event) -> str:
+    """The run that the event names, or ""."""
+    data = event.data if isinstance(event.data, dict) else {}
+    with reading(f"the run in event {event.id}"):
+        is_job = "kind" in event.extensions
+        name = str((data.get("metadata") or {}).get("name") if is_job else data.get("runId"))
+    return name if RUN_ID.fullmatch(name) else ""
+
+
+def _raise_if_newer(run_id: str, platform: Platform) -> None:
+    """Raise NewerSchema if only a newer knoll understands the outcome, the record or the data of the run."""
+    if run_id:
+        with suppress(Rejected):
+            find_outcome(run_id, platform.bucket)
+            run = find_run(run_id, platform.bucket)
+            if run:
+                find_dataset(run.dataset_uri, platform.bucket)
 
 
 def _is_of_live_job(event: Event) -> bool:

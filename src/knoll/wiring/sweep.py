@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from knoll.errors import Rejected, act_on_each
+from knoll.errors import NewerSchema, Rejected, act_on_each
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Platform
@@ -25,14 +25,15 @@ class _Told:
 def handle(event: Event, platform: Platform) -> None:
     """Let every stage sweep; if one fails, the others still do.
 
-    A tick is never wrong. If something in the store is, the log says so, once as long as it stays so.
+    A tick is never wrong. If something in the store is, or is a newer knoll's, the log says so, once as long
+    as it stays so: the next tick tries again, and perhaps with a newer function.
     """
     sweeps = [stage.sweep for stage in WORKING_STAGES.values() if stage.sweep]
     told, fault = platform.caches.of(_Told), ""
     try:
         act_on_each([*sweeps, survey], lambda sweep: sweep(event, platform))
-    except Rejected as error:
-        fault = escaped(str(error))
+    except (Rejected, NewerSchema) as error:
+        fault = escaped(f"{error}: {error.fix}" if error.fix else str(error))
         if fault != told.text:
             _LOG.error("the sweep did all but this: %s", fault)
     told.text = fault
