@@ -85,23 +85,34 @@ def versions(
     metrics}|null, datasetDigest, run, createdAt, bytes, files}]}; with --compare {model, versions,
     fields: [{field, values, differs}]}. Next: knoll card MODEL VERSION, knoll why MODEL VERSION
     """
-    from knoll.cli.render.versions import VERSION_HEADINGS, version_row
-    from knoll.views.versions import read_version, read_versions, version_document
-
     platform = platform_of(ctx)
     if compare:
         _compare(platform, model, compare, output)
         return
-    found = [read_version(platform, model, version)] if version else read_versions(platform, model, limit)
-    if output is Output.json:
-        print_json({"versions": [version_document(one) for one in found]})
-    elif found:
-        now = platform.clock.now()
-        stdout().print(plain_table(VERSION_HEADINGS, (version_row(one, now) for one in found)))
-    else:
-        say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
+    found = _show_versions(ctx, platform, model, version, limit, output)
     if pictures is not None:
         _save_pictures(pictures, found, platform, model)
+
+
+def _show_versions(
+    ctx: typer.Context, platform: "Platform", model: str, version: str, limit: int, output: Output
+) -> "Sequence[VersionView]":
+    """Show the version, or the newest ones for "", and return them."""
+    from knoll.cli.render.versions import VERSION_HEADINGS, version_row
+    from knoll.views.versions import VersionsView, read_version, read_versions, version_document
+
+    only = VersionsView([read_version(platform, model, version)]) if version else None
+    view = only or read_versions(platform, model, limit)
+    if output is Output.json:
+        print_json({"versions": [version_document(one) for one in view.shown]})
+    elif view.shown:
+        now = platform.clock.now()
+        stdout().print(plain_table(VERSION_HEADINGS, (version_row(one, now) for one in view.shown)))
+    elif not view.left_out:
+        say(ctx, f"{model} has no version yet. Next: knoll runs {model} -w")
+    if view.left_out:
+        say(ctx, view.left_out)
+    return view.shown
 
 
 def _compare(platform: "Platform", model: str, compare: tuple[str, str], output: Output) -> None:

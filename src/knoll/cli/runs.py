@@ -6,7 +6,7 @@ import typer
 
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption, TimeoutOption
-from knoll.cli.session import platform_of, print_json, stdout
+from knoll.cli.session import platform_of, print_json, say, stdout
 from knoll.exits import FAILURE
 
 if TYPE_CHECKING:
@@ -47,21 +47,29 @@ def runs(
     wait}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
-    from knoll.cli.render.runs import runs_picture
     from knoll.views.models import find_model
-    from knoll.views.runs import RunsView, look_at_runs, runs_document
+    from knoll.views.runs import RunsView, look_at_runs
 
     platform = platform_of(ctx)
     if watch:
         last = watch_runs(platform, model, output, timeout, limit)
         raise typer.Exit(0 if last.state == "Succeeded" else FAILURE)
     view = look_at_runs(platform, model, limit, RunsView())
-    if model and not view.runs:
+    if model and not view.runs and not view.left_out:
         find_model(platform, model)
-    if output is Output.json:
-        print_json(runs_document(view))
-    else:
+    _show(ctx, view, platform, output)
+
+
+def _show(ctx: typer.Context, view: "RunsView", platform: "Platform", output: Output) -> None:
+    from knoll.cli.render.runs import runs_picture
+    from knoll.views.runs import runs_document
+
+    if output is not Output.json:
         stdout().print(runs_picture(view, platform.clock.now()))
+        return
+    print_json(runs_document(view))
+    if view.left_out:
+        say(ctx, view.left_out)
 
 
 def watch_runs(

@@ -1,6 +1,7 @@
 """Strays: what lies in the model bucket, and is not what its place asks for.
 
-Readers pass strays over, each in its module. Here they are found and named, for people.
+Readers pass strays over, each in its module. Here they are found and named, for people. So are records that
+only a newer knoll understands: they are in their place, and no damage.
 """
 
 import re
@@ -27,10 +28,14 @@ _VERSION_FOLDER = re.compile(r"models/[^/]+/[^/]+/")
 
 @dataclass(frozen=True)
 class Stray:
-    """An object that fits nowhere: its key, and why."""
+    """An object that fits nowhere: its key, and why.
+
+    If it is a record that only a newer knoll understands, `fix` says which one; else it is "".
+    """
 
     key: str
     why: str
+    fix: str = ""
 
 
 _OF_RUNS = ("runs", "inbox", "progress", "outcomes", "superseded")
@@ -67,15 +72,18 @@ def _look(group: Sequence[ObjectInfo], are_read: Sequence[bool], bucket: Bucket)
     """The strays of a group."""
     root = join(bucket.root, "")
     keys = [one.uri.removeprefix(root) for one in group]
-    whys = {
-        key: _why_stray(one, bucket, is_read=is_read)
-        for key, one, is_read in zip(keys, group, are_read, strict=True)
-    }
+    whys: dict[str, str] = {}
+    newer: list[Stray] = []
+    for key, one, is_read in zip(keys, group, are_read, strict=True):
+        try:
+            whys[key] = _why_stray(one, bucket, is_read=is_read)
+        except NewerSchema as error:
+            newer.append(Stray(key, str(error), error.fix))
     match = _VERSION_FOLDER.match(keys[0])
     if match and any(are_read) and whys.get(match[0] + MANIFEST) == "":
         for name in _extra_files(match[0], keys, bucket):
             whys[name] = whys[name] or "the manifest of its version does not name it, and nothing reads it"
-    return [Stray(key, why) for key, why in whys.items() if why]
+    return [*newer, *(Stray(key, why) for key, why in whys.items() if why)]
 
 
 def _extra_files(folder: str, keys: Sequence[str], bucket: Bucket) -> Iterator[str]:
@@ -118,7 +126,7 @@ def model_of_key(key: str, models: Iterable[str] = ()) -> str:
 
 
 def _why_stray(one: ObjectInfo, bucket: Bucket, *, is_read: bool) -> str:
-    """Why the object is not what its place asks for; "" if it is, or if it is gone."""
+    """Why the object is not what its place asks for; "" if it is, or if it is gone. Raises NewerSchema."""
     key = one.uri.removeprefix(join(bucket.root, ""))
     if key.endswith("/"):
         return "it stands for a folder, and knoll writes none"
@@ -130,8 +138,10 @@ def _why_stray(one: ObjectInfo, bucket: Bucket, *, is_read: bool) -> str:
         return ""
     try:
         return _fault(one, place, match.groupdict(), bucket)
-    except (NotFound, NewerSchema):
+    except NotFound:
         return ""
+    except NewerSchema:
+        raise
     except Unavailable as error:
         return f"it cannot be read: {error}"
 
@@ -150,4 +160,8 @@ def _fault(one: ObjectInfo, place: Place, named: dict[str, str | None], bucket: 
     if "run" in wanted:
         wanted["owner"] = model_of_run(wanted["run"])
     wrong = next((name for name, text in said.items() if wanted.get(name) != text), "")
-    return f"it says that its {wrong} is {said[wrong][:80]}" if wrong else place.doubt(record, wanted, bucket)
+    if wrong:
+        return f"it says that its {wrong} is {said[wrong][:80]}"
+    with suppress(NewerSchema):  # of another record: then nobody here can doubt this one
+        return place.doubt(record, wanted, bucket)
+    return ""

@@ -10,6 +10,7 @@ from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.views.expected import Expected, expected_runs
 from knoll.views.ids import list_run_ids
+from knoll.views.left_out import left_out_words
 from knoll.views.run import RunView, read_run, run_document
 from knoll.views.run_waits import Queue
 from knoll.waits import wait_document
@@ -20,11 +21,13 @@ __all__ = ["RunsView", "look_at_runs", "read_runs", "runs_document"]
 @dataclass(frozen=True)
 class RunsView:
     """The runs, newest first. `waiting` has the models whose data asks for a run that is not there yet, with
-    the reason. `newest` is the run of the data in the bucket, or else the newest one."""
+    the reason. `newest` is the run of the data in the bucket, or else the newest one. `left_out` says how
+    many runs only a newer knoll understands; "" for none."""
 
     runs: Sequence[RunView] = ()
     waiting: Sequence[Expected] = ()
     newest: RunView | None = None
+    left_out: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -42,35 +45,34 @@ def look_at_runs(platform: Platform, model: str, limit: int, before: RunsView) -
     documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
     expected = expected_runs(platform, readable_models(documents))
     asked = [one.run for one in expected]
-    runs = read_runs(platform, model, limit, known=before.settled, also=asked)
+    runs, newer = _read_runs(platform, model, limit, before.settled, asked)
     there = {one.run.id for one in runs}
     missing = [one for one in expected if one.run not in there and (one.run or model or not runs)]
     of_data = [one for one in runs if one.run.id in asked]  # data that returns may have an old run
-    return RunsView(runs, missing, next(iter(of_data or runs), None))
+    return RunsView(runs, missing, next(iter(of_data or runs), None), left_out_words("run", newer))
 
 
-def read_runs(
-    platform: Platform,
-    model: str = "",
-    limit: int = 20,
-    *,
-    known: Mapping[str, RunView] | None = None,
-    also: Collection[str] = (),
-) -> list[RunView]:
-    """The newest runs and those of `also`, newest first. Runs in `known` are taken from there."""
+def read_runs(platform: Platform, model: str = "", limit: int = 20) -> list[RunView]:
+    """The newest runs of a model, or of all for "", newest first."""
+    return _read_runs(platform, model, limit, {}, ())[0]
+
+
+def _read_runs(
+    platform: Platform, model: str, limit: int, known: Mapping[str, RunView], also: Collection[str]
+) -> tuple[list[RunView], list[NewerSchema]]:
+    """The newest runs and those of `also`, newest first, and why others are left out. Runs in `known` are
+    taken from there. A run whose record is spoilt is passed over: `knoll doctor` names it."""
     views: list[RunView] = []
+    newer: list[NewerSchema] = []
     queue = Queue(platform)
     for id in list_run_ids(platform, model):
         if len(views) < limit or id in also:
-            views += [one for one in [(known or {}).get(id) or _find_readable(platform, id, queue)] if one]
-    return sorted(views, key=lambda view: view.run.created_at, reverse=True)
-
-
-def _find_readable(platform: Platform, id: str, queue: Queue) -> RunView | None:
-    """The run; None if its record cannot be read by this knoll: `knoll doctor` names it."""
-    with suppress(Rejected, NewerSchema):
-        return read_run(platform, id, queue)
-    return None
+            try:
+                with suppress(Rejected):
+                    views.append(known.get(id) or read_run(platform, id, queue))
+            except NewerSchema as error:
+                newer.append(error)
+    return sorted(views, key=lambda view: view.run.created_at, reverse=True), newer
 
 
 def runs_document(view: RunsView) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Versions: the manifests in the model bucket, and the role that the Model's status gives each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from knoll.errors import NewerSchema, NotFound, Rejected
@@ -13,10 +12,12 @@ from knoll.ports import Platform
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
 from knoll.records.run import find_run, why_not_asked
+from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, model_view, no_such_model
 
 __all__ = [
     "VersionView",
+    "VersionsView",
     "find_readable",
     "read_pictures",
     "read_version",
@@ -41,19 +42,38 @@ class VersionView:
         return sum(entry.size for entry in self.manifest.files.values())
 
 
+@dataclass(frozen=True)
+class VersionsView:
+    """Versions, newest first. `left_out` says how many only a newer knoll understands; "" for none."""
+
+    shown: Sequence[VersionView]
+    left_out: str = ""
+
+
 def version_names(platform: Platform, model: str) -> list[str]:
     """Names of the versions of a model, newest first."""
     return sorted(list_versions(model, platform.bucket), key=version_number, reverse=True)
 
 
-def read_versions(platform: Platform, model: str, limit: int = 50) -> list[VersionView]:
+def read_versions(platform: Platform, model: str, limit: int = 50) -> VersionsView:
     """The newest versions, newest first. Raises NotFound if there is neither a version nor a Model."""
     names = version_names(platform, model)
     declared = _find_declared(platform, model)
     if declared is None and not names:
         raise no_such_model(model, platform.settings, "knoll models lists them; knoll apply -f FILE adds one")
-    found = filter(None, (find_readable(platform, model, name) for name in names))
-    return [_version_view(one, declared, platform) for one in islice(found, limit)]
+    found: list[Manifest] = []
+    newer: list[NewerSchema] = []
+    for name in names:
+        try:
+            with suppress(Rejected):
+                one = find_manifest(model, name, platform.bucket)
+                found += [one] if one else []
+        except NewerSchema as error:
+            newer.append(error)
+        if len(found) == limit:
+            break
+    shown = [_version_view(one, declared, platform) for one in found]
+    return VersionsView(shown, left_out_words("version", newer))
 
 
 def find_readable(platform: Platform, model: str, version: str) -> Manifest | None:
@@ -125,7 +145,7 @@ def _why_passed_over(manifest: Manifest, model: ModelView, platform: Platform) -
     """Why the Model does not ask for a version that would be tried next; "" if it does."""
     if _is_older(manifest.version, model.champion):
         return ""
-    with suppress(Rejected):
+    with suppress(Rejected, NewerSchema):
         run = find_run(manifest.run, platform.bucket)
         return why_not_asked(run, parse_model(model.document)) if run else ""
     return ""

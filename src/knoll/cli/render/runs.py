@@ -39,14 +39,15 @@ def run_line(view: RunView) -> str:
 
 
 def runs_lines(view: RunsView) -> tuple[str, ...]:
-    """A line for each run, and for each model whose data waits."""
-    return (*(run_line(one) for one in view.runs), *_waiting_lines(view))
+    """A line for each run, for each model whose data waits, and for what is left out."""
+    return (*(run_line(one) for one in view.runs), *_waiting_lines(view), *_left_out(view))
 
 
 def runs_picture(view: RunsView, now: datetime) -> RenderableType:
     """The runs for a terminal, and under them what is still to come."""
     table = plain_table(RUN_HEADINGS, (run_row(one, now) for one in view.runs))
-    return Group(table if view.runs else "No runs yet.", *map(escaped, _waiting_lines(view)))
+    none = [] if view.left_out else ["No runs yet."]
+    return Group(*([table] if view.runs else none), *map(escaped, (*_waiting_lines(view), *_left_out(view))))
 
 
 def _why(view: RunView) -> str:
@@ -59,6 +60,10 @@ def _why(view: RunView) -> str:
 
 def _waiting_lines(view: RunsView) -> list[str]:
     return [f"Waiting for {one.model}: {one.wait.told}" for one in view.waiting]
+
+
+def _left_out(view: RunsView) -> list[str]:
+    return [view.left_out] if view.left_out else []
 
 
 def _percent(view: RunView) -> str:
