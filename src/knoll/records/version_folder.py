@@ -19,8 +19,12 @@ from knoll.records.manifest import (
     load_manifest,
     version_uri,
 )
+from knoll.records.record import MOST_BYTES
 
 __all__ = ["Source", "VersionFolder", "version_folder", "wrong_sizes"]
+
+
+_WHOLE_RECORD = range(MOST_BYTES + 1)  # what is longer is cut off, and so is no JSON
 
 
 class Source(Protocol):
@@ -29,7 +33,7 @@ class Source(Protocol):
     def list(self, prefix: str) -> Iterable[ObjectInfo]:
         """See `ports.ObjectStore.list`."""
 
-    def get(self, uri: str, *, etag: str = "") -> bytes:
+    def get(self, uri: str, *, etag: str = "", part: range | None = None) -> bytes:
         """See `ports.ObjectStore.get`."""
 
 
@@ -43,7 +47,7 @@ class VersionFolder:
     def sealed(self, pin: str) -> Sealed:
         """The manifest, if its bytes have the sha256 `pin`; "" is no pin. Raises NotFound without a manifest,
         InvalidVersion, NewerSchema, StoreUnavailable."""
-        body = self.source.get(self.uri + MANIFEST)
+        body = self.source.get(self.uri + MANIFEST, part=_WHOLE_RECORD)
         sha256 = entry_of(body).sha256
         model, version = self.uri.rstrip("/").split("/")[-2:]
         check_pin(model, version, sha256, pin)
@@ -55,7 +59,7 @@ class VersionFolder:
             return
         envelope = None
         with suppress(NotFound):
-            envelope = self.source.get(self.uri + ATTESTATION)
+            envelope = self.source.get(self.uri + ATTESTATION, part=_WHOLE_RECORD)
         check_signature(sealed.manifest.model, sealed.manifest.version, sealed.sha256, envelope, keys)
 
     def list(self, manifest: Manifest) -> Mapping[str, ObjectInfo]:
