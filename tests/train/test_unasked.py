@@ -2,6 +2,7 @@
 superseded."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
+from knoll.errors import Rejected
 from knoll.events import DATASET_LANDED, TICK, TRAINING_FAILED, new_event
 from knoll.ports import Platform
-from knoll.records.inbox import inbox
-from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.run import list_runs, read_run
+from knoll.records.dataset import Dataset, DatasetObject, dataset_uri, write_dataset
+from knoll.records.inbox import inbox, write_entry
+from knoll.records.outcome import Outcome, find_outcome, write_outcome
+from knoll.records.run import list_runs, read_run, write_run
 from knoll.train import handler as train
+from knoll.trainer.reading import read_data
 from knoll.views.run import read_run as view_run
 from knoll.wiring import sweep
 from support.models import model_document
@@ -234,3 +238,28 @@ def test_data_that_is_gone_and_comes_back_gets_a_run_of_its_own() -> None:
     again = upload(platform, "0", body=b"two")
     assert again != lost
     assert read_run(again, platform.bucket).dataset_digest == read_run(lost, platform.bucket).dataset_digest
+
+
+@pytest.mark.parametrize("prefix", ["s3://data/digits/", "", "s3://knoll-models/elsewhere/"])
+def test_a_run_that_somebody_has_forged_in_the_bucket_gets_no_job(prefix: str) -> None:
+    """Its snapshot names objects of the forger, so that the trainer would sign what it learns from them."""
+    platform = world()
+    true = read_run(upload(platform, "0"), platform.bucket)
+    write_outcome(true.id, Outcome("succeeded", "now", "v000001"), platform.bucket)
+    platform.cluster.delete("Job", true.id)
+    elsewhere = "s3://knoll-models/elsewhere/"
+    etag = platform.store.put(f"{elsewhere}0.png", b"forged")
+    snapshot = Dataset("digits", elsewhere, (DatasetObject(f"{elsewhere}0.png", etag, 6),))
+    write_dataset(snapshot, platform.bucket)
+    uri = dataset_uri(ROOT, "digits", snapshot.digest)
+    id = f"digits-{'e' * 20}"
+    forged = replace(true, id=id, dataset_digest=snapshot.digest, dataset_uri=uri, prefix=prefix)
+    write_run(forged, platform.bucket)
+    write_entry(forged, platform.bucket)
+    tick(platform)
+    assert id not in jobs(platform)
+    assert end_of(platform, id).superseded
+    with pytest.raises(Rejected, match="is of other data"):
+        read_data(replace(forged, prefix=true.prefix), platform)
+    with pytest.raises(Rejected, match="lies in the bucket of models"):
+        read_data(forged if prefix == elsewhere else replace(forged, prefix=""), platform)

@@ -13,6 +13,7 @@ from knoll.data_files import Skipped
 from knoll.errors import Rejected
 from knoll.names import digest, join
 from knoll.ports import Bucket, ObjectInfo
+from knoll.quoting import escaped
 from knoll.records.record import LENIENT, MOST_BYTES, Record, find, is_there, overwrite, put_once, reader
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "has_dataset",
     "list_datasets",
     "load_dataset",
+    "why_foreign",
     "write_dataset",
 ]
 
@@ -81,6 +83,17 @@ load_dataset = reader(Dataset, "dataset snapshot")
 def dataset_uri(root: str, model: str, dataset_digest: str) -> str:
     """URI of the snapshot with that digest."""
     return join(root, "datasets", model, f"{dataset_digest}.json")
+
+
+def why_foreign(dataset: Dataset, model: str, dataset_digest: str, prefix: str) -> str:
+    """Why a snapshot is not of the data with that digest under that prefix of a model; "" if it is. Whoever
+    writes to the model bucket can write a snapshot that names any objects."""
+    if (dataset.model, dataset.digest) != (model, dataset_digest):
+        return f"the snapshot of data {dataset_digest[:12]} is of other data"
+    if dataset.prefix != prefix:
+        return f"its data lies under {escaped(dataset.prefix)}, and the Model's under {prefix}"
+    outside = next((one.uri for one in dataset.objects if not one.uri.startswith(prefix)), "")
+    return f"its data has {escaped(outside)}, which does not lie under {prefix}" if outside else ""
 
 
 def find_dataset(uri: str, bucket: Bucket) -> Dataset | None:

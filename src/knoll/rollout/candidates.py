@@ -13,6 +13,7 @@ from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim, list_claims
+from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import find_golden
 from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
@@ -91,7 +92,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     bucket = platform.bucket
     try:
         sealed = find_sealed(model.name, version, bucket)
-        fault = fault_of_origin(sealed, bucket) if sealed else ""
+        fault = _fault_of_chain(sealed, model, bucket) if sealed else ""
         pinned = find_golden(model.name, model.golden_set, bucket) if model.golden_set else None
     except Rejected as error:
         return str(error)
@@ -144,6 +145,13 @@ def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
     if version not in claims:
         return f"its number is out of order: {version_name(1 + len(claims))} was never claimed"
     return ""
+
+
+def _fault_of_chain(sealed: Sealed, model: Model, bucket: Bucket) -> str:
+    """What is wrong with where the version comes from: the Model's data, as far as its snapshot is there."""
+    fault, digest = fault_of_origin(sealed, bucket), sealed.manifest.dataset_digest
+    dataset = None if fault else find_snapshot(model.name, digest, bucket)
+    return why_foreign(dataset, model.name, digest, model.dataset.uri) if dataset else fault
 
 
 def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from knoll.errors import Conflict, NotFound
 from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
-from knoll.records.dataset import Dataset, DatasetObject, find_dataset
+from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
 from knoll.records.run import Run, opened_at, why_not_asked
 from knoll.train.entries import read_record
 from knoll.train.turns import Entry
@@ -93,6 +93,11 @@ class Checks:
         if is_what_landed(run, self.documents[entry.model]):
             return ""
         dataset = find_dataset(run.dataset_uri, self.platform.bucket)
+        model = self.models.get(entry.model)
+        prefix = model.dataset.uri if model else run.prefix
+        fault = why_foreign(dataset, run.model, run.dataset_digest, prefix) if dataset else ""
+        if fault:
+            return fault
         missing = self._missing(dataset) if dataset else None
         if missing is None or self._is_kept(missing, run):
             return ""

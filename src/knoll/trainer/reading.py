@@ -17,7 +17,7 @@ from knoll.data_files import Skipped
 from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.families.base import Files
 from knoll.ports import Bucket, ObjectStore, Platform
-from knoll.records.dataset import Dataset, DatasetObject, find_dataset
+from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
 from knoll.records.progress import Reading
 from knoll.records.run import Run, opened_at
 from knoll.trainer.memory import check_data
@@ -80,9 +80,14 @@ def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
     dataset = find_dataset(run.dataset_uri, bucket)
     if dataset is None:
         raise NotFound(f"{run.dataset_uri}, the dataset of run {run.id}, is not there")
-    if dataset.digest != run.dataset_digest:
+    prefix = run.prefix or dataset.prefix
+    fault = why_foreign(dataset, run.model, run.dataset_digest, prefix)
+    if not fault and prefix.startswith(f"{bucket.root}/"):
+        fault = "its data lies in the bucket of models"
+    if fault:
         raise Rejected(
-            f"{run.dataset_uri} is of other data than run {run.id}", fix="find out who wrote that file"
+            f"{run.dataset_uri} is of other data than run {run.id}: {fault}",
+            fix="find out who wrote that file",
         )
     return dataset
 

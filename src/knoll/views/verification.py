@@ -1,6 +1,7 @@
 """Whether a version is what was trained: its bytes, and each link from the data to what serves."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,9 +11,10 @@ from knoll.names import version_number
 from knoll.ports import Bucket, Platform
 from knoll.quoting import some_of
 from knoll.records.attestation import find_signature, key_of
-from knoll.records.dataset import find_snapshot
+from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import GoldenScore, fault_of_score, find_golden
 from knoll.records.manifest import Manifest, Sealed, extra_files, find_sealed, version_uri
+from knoll.records.run import find_run
 from knoll.rollout.candidates import champion_number, fault_of_origin
 from knoll.rollout.integrity import look_at
 from knoll.rollout.slot import Slot, slot_from_status
@@ -80,8 +82,7 @@ def verification_document(found: Verification) -> dict[str, Any]:
 def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> Iterator[tuple[str, ...]]:
     made, bucket = sealed.manifest, platform.bucket
     yield "files", look_at(made.model, made.version, sealed.sha256, bucket).fault, _strays(made, bucket)
-    data = find_snapshot(made.model, made.dataset_digest, bucket)
-    yield "data", "" if data else f"the snapshot of its data {made.dataset_digest[:12]} is gone or spoilt"
+    yield "data", _fault_of_data(made, bucket)
     try:
         yield "run", fault_of_origin(sealed, bucket)
     except Rejected as error:
@@ -94,6 +95,17 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
     yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
     if view.champion == made.version and not view.candidate:
         yield "server", _fault_of_server(platform, view.name, sealed.sha256)
+
+
+def _fault_of_data(made: Manifest, bucket: Bucket) -> str:
+    data = find_snapshot(made.model, made.dataset_digest, bucket)
+    if data is None:
+        return f"the snapshot of its data {made.dataset_digest[:12]} is gone or spoilt"
+    with suppress(Rejected):
+        run = find_run(made.run, bucket)
+        prefix = (run and run.prefix) or data.prefix
+        return why_foreign(data, made.model, made.dataset_digest, prefix)
+    return ""
 
 
 def _signature(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str]:
