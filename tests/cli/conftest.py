@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.declared import Knoll, Records, model_yaml
-from knoll.cli import app, plugin
+from knoll.cli import plugin
+from knoll.cli.app import app
 from knoll.ports import Platform
 from knoll.settings import read_settings
 from knoll.wiring.platform import user_platform

@@ -1,5 +1,9 @@
 """Ctrl-C ends a command with 130, and with words about what it leaves."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -72,3 +76,21 @@ def test_the_outermost_speaks() -> None:
     """The platform of a demo has ended with it: what its parts would say is not so."""
     with pytest.raises(KeyboardInterrupt, match=r"^outer$"), leaving("outer"), leaving("inner"):
         interrupt()
+
+
+def test_a_command_that_still_loads_its_modules_ends_without_a_traceback(tmp_path: Path) -> None:
+    """On a busy machine that takes a second or two."""
+    (tmp_path / "slow.py").write_text("import sys\nprint('loading', flush=True)\nsys.stdin.read()\n")
+    words = [sys.executable, "-c", "from knoll.cli.start import start; start(lambda: __import__('slow'))"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as command:  # type: ignore[call-overload]
+        assert command.stdout.readline() == b"loading\n"
+        command.send_signal(signal.SIGINT)
+        assert command.wait(60) == 130
+        assert command.stderr.read() == b""
+
+
+def test_the_entry_points_load_nothing_heavy_themselves() -> None:
+    """Python shows a traceback for a Ctrl-C before the command has taken over."""
+    code = "import sys, knoll.cli; print({'typer', 'rich', 'knoll.cli.app'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

@@ -5,6 +5,30 @@ inside its function, because `knoll --help` and shell completion must answer at 
 a verb.
 """
 
-from knoll.cli.app import app, main
+from collections.abc import Callable
 
-__all__ = ["app", "main"]
+from knoll.cli.start import start
+
+__all__ = ["main", "plugin_main"]
+
+
+def main() -> None:
+    """Entry point of `knoll`."""
+    start(_knoll)
+
+
+def plugin_main() -> None:
+    """Entry point of `kn-model`."""
+    start(_plugin)
+
+
+def _knoll() -> Callable[[], None]:
+    from knoll.cli.app import main
+
+    return main
+
+
+def _plugin() -> Callable[[], None]:
+    from knoll.cli.plugin import main
+
+    return main

@@ -1,6 +1,6 @@
 """`python -m knoll.cli`: the command line of this very interpreter, for child processes."""
 
-from knoll.cli.app import main
+from knoll.cli import main
 
 if __name__ == "__main__":
     main()

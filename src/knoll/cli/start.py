@@ -1,0 +1,34 @@
+"""The first moments of a command: Ctrl-C ends it also while its modules are loaded.
+
+Python would show a traceback of an import then. This module loads nothing heavy, so that little time is left
+for that.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from knoll.exits import INTERRUPTED
+
+__all__ = ["start"]
+
+
+def start(load: Callable[[], Callable[[], None]]) -> None:
+    """Run the command that `load` imports. Ctrl-C during the import, and one that nothing else takes, ends
+    this process without a traceback."""
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may ignore it
+    if is_ours:
+        signal.signal(signal.SIGINT, _end)
+    command = load()
+    if is_ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        command()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _end(*_: Any) -> None:
+    os._exit(INTERRUPTED)
