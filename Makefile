@@ -28,7 +28,7 @@ develop: $(BIN)/.installed-dev ## make it with the packages for tests and checks
 demo: install ## the whole loop on this machine: data, training, canary, prediction
 	@$(BIN)/knoll demo
 
-test: develop ## run all tests that need neither a cluster nor minutes, on all cores
+test: develop ## run all tests that need no cluster, on all cores
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack"
 
 test-unit: develop ## run those of them that need no real S3 server and processes

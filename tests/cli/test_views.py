@@ -216,9 +216,11 @@ def test_a_name_that_nothing_has_on_a_cluster_is_told_with_its_namespace(platfor
         platform, settings=platform.settings.model_copy(update={"cluster": "kubernetes", "namespace": "ml"})
     )
     for look in (find_model, read_versions):
-        with pytest.raises(NotFound, match=r"model digits: there is none of that name in the namespace ml$"):
+        with pytest.raises(
+            NotFound, match=r"model digits: there is no Model of that name in the namespace ml$"
+        ):
             look(there, "digits")
-        with pytest.raises(NotFound, match=r"model digits: there is none of that name$"):
+        with pytest.raises(NotFound, match=r"model digits: there is no Model of that name$"):
             look(platform, "digits")
 
 

@@ -15,8 +15,8 @@ _ROOT = "/buckets/"
 
 
 def from_filer(message: Mapping[str, Any], received_at: str) -> Iterator[Event]:
-    """The created object, if there is one. Folders, deletions, parts of an upload, new tags and new rights
-    are none."""
+    """The object that was created. Nothing for folders, deletions, parts of an upload, new tags and new
+    rights."""
     told = message.get("message") or {}
     entry, path = told.get("new_entry"), _path(message, told)
     bucket, _, key = path.removeprefix(_ROOT).partition("/")

@@ -80,7 +80,7 @@ def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Kn
 
 
 def skipped_of(model: Model, uris: Iterable[str]) -> tuple[Skipped, ...]:
-    """What of these is no data, and is neither marker nor manifest."""
+    """The files that are skipped, without marker and manifest."""
     keys = (uri.removeprefix(model.dataset.uri) for uri in uris if uri != last_uri(model))
     return tally((reason, key) for key in keys if (reason := why_skipped(key)))
 
@@ -88,7 +88,7 @@ def skipped_of(model: Model, uris: Iterable[str]) -> tuple[Skipped, ...]:
 def only_lost(model: Model, dataset: Dataset, before: Dataset) -> bool:
     """Whether the dataset is what landed before, less some objects: data is being deleted, none has come.
 
-    An older knoll also took for data what is none; that is not lost.
+    Files that only an older knoll took for data do not count as lost.
     """
     return _states(dataset) < {one for one in _states(before) if is_data(model, one[0])}
 

@@ -82,7 +82,7 @@ def pin_golden(golden: GoldenSet, bucket: Bucket) -> GoldenSet:
 
 
 def fault_of_score(score: GoldenScore, pin: GoldenSet | None) -> str:
-    """Why the score is none on the golden set that is pinned; "" if it is one."""
+    """Why the score was not measured on the pinned golden set; "" if it was."""
     if pin is None:
         return f"the golden set {score.uri} is not pinned"
     if (pin.uri, pin.digest) == (score.uri, score.digest):

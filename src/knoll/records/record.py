@@ -73,7 +73,7 @@ def reader(
 ) -> Load[_Kind]:
     """A function that reads a record of this kind.
 
-    It raises `fault` for what is none, and NewerSchema for one that only a newer knoll understands.
+    It raises `fault` if the bytes are no such record, and NewerSchema if only a newer knoll understands them.
     """
     adapter: TypeAdapter[_Kind] = TypeAdapter(kind)
 

@@ -124,7 +124,7 @@ def find_model(platform: Platform, name: str) -> ModelView:
 
 def no_such_model(name: str, settings: Settings, fix: str) -> NotFound:
     """The error for a name that no Model has."""
-    return NotFound(f"model {name}: there is none of that name{namespace_words(settings)}", fix=fix)
+    return NotFound(f"model {name}: there is no Model of that name{namespace_words(settings)}", fix=fix)
 
 
 def namespace_words(settings: Settings) -> str:
