@@ -17,6 +17,7 @@ from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ingest import checksums
 from knoll.ports import Document
+from knoll.records import strays
 from knoll.train import handler
 from knoll.trainer import reading
 
@@ -172,7 +173,7 @@ def repeatable() -> Iterator[None]:
     """Play schedules inside this: pools work in one thread, and names are numbered from the first on."""
     Names.given = 0
     with ExitStack() as patches:
-        for module in (checksums, handler, reading):
+        for module in (checksums, handler, reading, strays):
             patches.enter_context(patch.object(module, "ThreadPoolExecutor", _Inline))
         patches.enter_context(patch("uuid.uuid4", Names.next))
         yield
