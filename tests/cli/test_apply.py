@@ -191,6 +191,23 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
         ),
         ({"gate": "{metric: acuracy, atLeast: 0.9}"}, "has no metric 'acuracy'; did you mean accuracy?"),
         ({"gate": "{metric: loss, atLeast: 0.9}"}, "spec.gate.atLeast: less loss is better, so give atMost"),
+        (
+            {"gate": "{metric: accuracy, maxRegression: 2}"},
+            "spec.gate.maxRegression: accuracy lies in 0..1, so it must be at most 1, not 2",
+        ),
+        (
+            {"training": "{config: {learningRate: .inf}}"},
+            "learningRate: must be a finite number, more than 0 and at most 1, not inf",
+        ),
+        ({"training": "{config: {learningRate: 1000000}}"}, "more than 0 and at most 1, not 1000000"),
+        ({"training": "{config: {weightDecay: .nan}}"}, "weightDecay: must be a finite number"),
+        ({"training": "{config: {epochs: 1000000000}}"}, "at least 1 and at most 1000000, not 1000000000"),
+        (
+            {"training": "{processesPerNode: 2, resources: {memory: 500Mi}}"},
+            "must be at least 640Mi, the least for 2 processes that train, not 500Mi",
+        ),
+        ({"training": "{resources: {memory: 1}}"}, "spec.training.resources.memory: must be at least 320Mi"),
+        ({"serving": "{resources: {memory: 1}}"}, "spec.serving.resources.memory: must be at least 64Mi"),
         ({"gate": "{metric: accuracy, atLeast: high}"}, "must be a number such as 0.95, not 'high'"),
         ({"family": "image-clasifier"}, "no family 'image-clasifier'; did you mean image-classifier?"),
         ({"trainin": "{}"}, "spec.trainin: there is no such field; did you mean training?"),
@@ -279,6 +296,35 @@ def test_what_is_probably_not_meant_is_a_warning(knoll: Knoll, platform: Platfor
     assert warned.exit_code == 0
     assert "sevens and digits share data" in warned.stderr
     assert "spec.training asks for 99 of nvidia.com/gpu, and this machine has" in warned.stderr
+
+
+def test_a_dry_run_warns_of_what_is_hardly_meant_once(
+    knoll: Knoll, platform: Platform, tmp_path: Path
+) -> None:
+    """Also of two Models of one file that share data."""
+    path = tmp_path / "model.yaml"
+    landed = "{when: quiet, quiet: 0s, marker: X}"
+    odd = model_yaml(
+        "cli-data",
+        dataset=f"{{uri: s3://cli-data/digits/, landed: {landed}}}",
+        training="{deadline: 1s}",
+        rollout="{minRequests: 1000000000000, bake: 9999h}",
+    )
+    picture = "{uri: s3://cli-data/digits/7/, landed: {marker: a.png}}"
+    path.write_text(f"{odd}---\n{model_yaml('cli-data', 'sevens', dataset=picture)}")
+    warned = knoll("apply", "-f", path, "--dry-run")
+    assert warned.exit_code == 0
+    for told in (
+        "digits and sevens share data",
+        "digits: spec.dataset.landed.marker is for the rule marker, and the rule is quiet",
+        "digits: spec.dataset.landed.quiet is 0s",
+        "digits: spec.training.deadline is 1s",
+        "digits: spec.rollout.bake is 9999h, which is more than 30 days",
+        "digits: spec.rollout.minRequests is 1,000,000,000,000",
+        "sevens: spec.dataset.landed.marker is a.png",
+    ):
+        assert warned.stderr.count(told) == 1
+    assert warned.stderr.count("share data") == 1
 
 
 def test_no_model_reads_its_data_where_the_golden_set_of_another_one_lies(

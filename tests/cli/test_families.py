@@ -19,7 +19,7 @@ def test_each_field_of_a_config_has_its_range_and_default(knoll: Knoll) -> None:
         "field": "epochs",
         "type": "whole number",
         "unit": "passes",
-        "range": "≥ 1",
+        "range": "≥ 1, ≤ 1000000",
         "default": "12",
         "without": "",
         "meaning": "How often the training goes through the data",

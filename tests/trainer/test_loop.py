@@ -48,8 +48,9 @@ def test_the_same_seed_gives_the_same_weights_to_the_last_bit(examples: Examples
 
 def test_a_loss_that_is_no_number_ends_the_training(examples: Examples) -> None:
     """Diverged networks are not handed on, and the message says which loss and what to change."""
+    config = FAMILY.configure({"epochs": 3, "width": 4}).model_copy(update={"learning_rate": 1e30})
     with pytest.raises(Diverged, match="the classifier loss is") as caught:
-        fit(examples, FAMILY.configure({"epochs": 3, "width": 4, "learningRate": 1e30}), [])
+        fit(examples, config, [])
     assert "learningRate" in caught.value.fix
 
 

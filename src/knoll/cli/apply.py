@@ -88,12 +88,13 @@ def hints(platform: "Platform", applied: Sequence[Applied]) -> Iterator[str]:
 
 
 def _warnings(platform: "Platform", declared: list["Model"]) -> list[str]:
-    from knoll.cli.sense import overlaps, shortages
+    from knoll.cli.doubts import doubts, overlaps
+    from knoll.cli.sense import shortages
     from knoll.laptop.resources import local_capacity
     from knoll.models import readable_models
 
     models = readable_models(platform.cluster.list("Model"))
-    found = [words for one in declared for words in overlaps(one, models)]
+    found = [words for one in declared for words in doubts(one)] + list(overlaps(declared, models))
     if platform.settings.cluster == "local":
         here = local_capacity()
         room = (float(here.cpu), float(here.memory), here.gpus)

@@ -1,7 +1,7 @@
 """Whether a declaration can make sense, beyond its form: its family, its gate, its data, this machine."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
@@ -9,11 +9,12 @@ from knoll.families.declaration import Declaration, Metric
 from knoll.models import Model
 from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket, overlap
-from knoll.quantities import GPU, parse_quantity
+from knoll.quantities import GPU, PREDICTOR_BASE, TRAINER_BASE, in_words, is_quantity, parse_quantity
 
-__all__ = ["clashes", "faults_of_sense", "overlaps", "shortages"]
+__all__ = ["clashes", "faults_of_sense", "shortages"]
 
 _DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
+_MOST_PROCESSES = 16  # of a node
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _METADATA = (
     *("name", "namespace", "labels", "annotations", "uid", "resourceVersion", "generation", "finalizers"),
@@ -31,6 +32,7 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
     family = _at(document, "spec", "family")
     if isinstance(family, str):
         yield from _family_faults(document, family)
+    yield from _memory_faults(document)
     for path, why in (
         (_DATA, "a run's own records would be its data"),
         (_GOLDEN_SET, "its own records would be the exam"),
@@ -38,17 +40,6 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
         uri = _at(document, *path)
         if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
             yield Fault(path, f"{uri} lies in the model bucket: {why} (use a bucket of your own)")
-
-
-def overlaps(model: Model, others: Sequence[Model]) -> Iterator[str]:
-    """Other Models whose data is this Model's data, too, in words."""
-    for other in others:
-        ours, theirs = model.dataset.uri, other.dataset.uri
-        if other.name != model.name and overlap(ours, theirs):
-            yield (
-                f"{model.name} and {other.name} share data: {ours} and {theirs} overlap, so an upload to one "
-                "changes the other"
-            )
 
 
 def clashes(model: Model, others: Iterable[Model]) -> Iterator[Fault]:
@@ -103,8 +94,12 @@ def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterato
     right, wrong = ("atLeast", "atMost") if metric.better == "more" else ("atMost", "atLeast")
     if gate.get(wrong) is not None:
         yield Fault(("spec", "gate", wrong), f"{metric.better} {name} is better, so give {right}")
+    loss = gate.get("maxRegression")
+    if _is_number(loss) and loss > metric.width:
+        what = f"{name} lies in {metric.range}, so it must be at most {metric.width:g}, not {loss:g}"
+        yield Fault(("spec", "gate", "maxRegression"), what)
     bound = gate.get(right)
-    if not isinstance(bound, int | float) or isinstance(bound, bool):
+    if not _is_number(bound):
         return
     if not metric.least <= bound <= metric.most:
         percent = metric.most == 1 and 1 < bound <= 100
@@ -113,10 +108,32 @@ def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterato
         yield Fault(("spec", "gate", right), what)
 
 
+def _memory_faults(document: Any) -> Iterator[Fault]:
+    """Where less memory is asked for than a process takes before it does anything."""
+    processes = _at(document, "spec", "training", "processesPerNode")
+    each = processes if isinstance(processes, int) and 0 < processes <= _MOST_PROCESSES else 1
+    for part, what, least in (
+        ("training", _trainers(each), each * TRAINER_BASE),
+        ("serving", "a predictor", PREDICTOR_BASE),
+    ):
+        path = ("spec", part, "resources", "memory")
+        asked = _at(document, *path)
+        if is_quantity(str(asked)) and parse_quantity(asked) < least:
+            yield Fault(path, f"must be at least {in_words(least)}, the least for {what}, not {asked}")
+
+
+def _trainers(count: int) -> str:
+    return "a process that trains" if count == 1 else f"{count} processes that train"
+
+
 def _unknown(fields: Any, known: Sequence[str], *place: str) -> Iterator[Fault]:
     for key in fields if isinstance(fields, Mapping) else ():
         if key not in known:
             yield Fault((*place, key), f"there is no such field{did_you_mean(key, known)}")
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _at(document: Any, *path: str) -> Any:

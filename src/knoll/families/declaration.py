@@ -16,7 +16,20 @@ from knoll.errors import InvalidModel
 from knoll.models.units import form, unit
 from knoll.models.wording import faults_of_fields
 
-__all__ = ["ConfigT", "Declaration", "FamilyConfig", "Form", "Metric", "form", "less", "more", "unit"]
+__all__ = [
+    "MOST_EPOCHS",
+    "ConfigT",
+    "Declaration",
+    "FamilyConfig",
+    "Form",
+    "Metric",
+    "form",
+    "less",
+    "more",
+    "unit",
+]
+
+MOST_EPOCHS = 1_000_000  # more is a slip of the pen
 
 
 class FamilyConfig(BaseModel):
@@ -26,19 +39,22 @@ class FamilyConfig(BaseModel):
     range, default and description of each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=to_camel)
 
     epochs: Annotated[int, unit("passes")] = Field(
-        default=10, ge=1, description="How often the training goes through the data"
+        default=10, ge=1, le=MOST_EPOCHS, description="How often the training goes through the data"
     )
     batch_size: Annotated[int, unit("examples")] = Field(
-        default=64, ge=2, description="Examples of one step, shared by all processes that train together"
+        default=64,
+        ge=2,
+        le=2**20,
+        description="Examples of one step, shared by all processes that train together",
     )
     seed: Annotated[int, unit("none")] = Field(
         default=0, ge=0, lt=2**63, description="Seed of all random numbers: weights, order of the data, noise"
     )
     learning_rate: Annotated[float, unit("none")] = Field(
-        default=1e-3, gt=0, description="Size of a step of the optimiser"
+        default=1e-3, gt=0, le=1, description="Size of a step of the optimiser"
     )
     held_out: Annotated[float, unit("share")] = Field(
         default=0.2, gt=0, lt=1, description="Share of the examples that is kept for scoring"
@@ -56,6 +72,11 @@ class Metric:
     better: Literal["more", "less"]
     least: float = -math.inf
     most: float = math.inf
+
+    @property
+    def width(self) -> float:
+        """How far two values can lie apart."""
+        return self.most - self.least
 
     @property
     def range(self) -> str:

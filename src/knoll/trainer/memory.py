@@ -13,7 +13,7 @@ from torch import nn
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
-from knoll.quantities import in_words, memory_of
+from knoll.quantities import TRAINER_BASE, in_words, memory_of
 
 __all__ = [
     "TooLittleMemory",
@@ -25,7 +25,6 @@ __all__ = [
     "step_bytes",
 ]
 
-_BASE = 320 * 2**20  # Python and torch
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
 _COPIES = 5  # of the weights: themselves, gradients, two means of Adam; as many while they are exported
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
@@ -39,7 +38,7 @@ class TooLittleMemory(Rejected):
 
 def check_data(size: int, what: str, limit: int) -> None:
     """Check that data of this size fits, before it is there. Raises TooLittleMemory."""
-    needed = _BASE + size
+    needed = TRAINER_BASE + size
     if needed > limit:
         raise TooLittleMemory(
             f"the training would take at least {in_words(needed)} of memory, {in_words(size)} of it for "
@@ -49,7 +48,7 @@ def check_data(size: int, what: str, limit: int) -> None:
 
 def room_for(files: Iterable[bytes], limit: int) -> int:
     """How many bytes may come to these files."""
-    return limit - _BASE - sum(map(len, files))
+    return limit - TRAINER_BASE - sum(map(len, files))
 
 
 def check_step(
@@ -61,7 +60,7 @@ def check_step(
     if found is None:
         return
     weights, step = found
-    needed = _BASE + bytes_of(examples) + beside + _COPIES * weights + max(step, _EXPORT)
+    needed = TRAINER_BASE + bytes_of(examples) + beside + _COPIES * weights + max(step, _EXPORT)
     if needed > limit:
         raise TooLittleMemory(
             f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more, unit
+from knoll.families.declaration import MOST_EPOCHS, Declaration, FamilyConfig, Form, less, more, unit
 
 __all__ = ["DcganConfig", "DcganDeclaration"]
 
@@ -13,13 +13,16 @@ class DcganConfig(FamilyConfig):
     """The fields that the DCGAN adds, or gives another default."""
 
     epochs: Annotated[int, unit("passes")] = Field(
-        default=50, ge=1, description="How often the training goes through the data"
+        default=50, ge=1, le=MOST_EPOCHS, description="How often the training goes through the data"
     )
     batch_size: Annotated[int, unit("pictures")] = Field(
-        default=32, ge=2, description="Pictures of one step, shared by all processes that train together"
+        default=32,
+        ge=2,
+        le=2**20,
+        description="Pictures of one step, shared by all processes that train together",
     )
     learning_rate: Annotated[float, unit("none")] = Field(
-        default=2e-4, gt=0, description="Size of a step of Adam, for both networks"
+        default=2e-4, gt=0, le=1, description="Size of a step of Adam, for both networks"
     )
     beta1: Annotated[float, unit("none")] = Field(
         default=0.5, ge=0, lt=1, description="Decay of Adam's mean of the gradients"

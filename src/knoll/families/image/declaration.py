@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from knoll.families.declaration import Declaration, FamilyConfig, Form, less, more, unit
+from knoll.families.declaration import MOST_EPOCHS, Declaration, FamilyConfig, Form, less, more, unit
 
 __all__ = ["ImageClassifierConfig", "ImageDeclaration"]
 
@@ -15,13 +15,13 @@ class ImageClassifierConfig(FamilyConfig):
     """Size and mode of the pictures come from the data unless they are given."""
 
     epochs: Annotated[int, unit("passes")] = Field(
-        default=12, ge=1, description="How often the training goes through the data"
+        default=12, ge=1, le=MOST_EPOCHS, description="How often the training goes through the data"
     )
     learning_rate: Annotated[float, unit("none")] = Field(
-        default=2e-3, gt=0, description="Size of a step of AdamW, at the start"
+        default=2e-3, gt=0, le=1, description="Size of a step of AdamW, at the start"
     )
     weight_decay: Annotated[float, unit("none")] = Field(
-        default=1e-2, ge=0, description="Weight decay of AdamW"
+        default=1e-2, ge=0, le=100, description="Weight decay of AdamW"
     )
     dropout: Annotated[float, unit("share")] = Field(
         default=0.25, ge=0, lt=1, description="Share of the values that each dropout layer sets to zero"
@@ -30,7 +30,10 @@ class ImageClassifierConfig(FamilyConfig):
         default=16, ge=4, le=256, description="Channels of the first layer"
     )
     noise: Annotated[float, unit("pixel value")] = Field(
-        default=0.05, ge=0, description="Standard deviation of the noise on pixels, which are from 0 to 1"
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Standard deviation of the noise on pixels, which are from 0 to 1",
     )
     shift: Annotated[float, unit("share of the side")] = Field(
         default=0.1, ge=0, lt=0.5, description="Largest random shift, as a share of the picture's side"

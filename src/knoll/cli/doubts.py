@@ -1,0 +1,82 @@
+"""What a declaration may say and hardly means, as warnings.
+
+Each is a value that the rest of the platform can work with. So it is no fault.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from knoll.data_layout import is_archive, is_picture
+from knoll.models import Model
+from knoll.models.units import as_duration
+from knoll.names import overlap
+
+__all__ = ["doubts", "overlaps"]
+
+_DAY = 86_400.0
+_SHORTEST_TRAINING, _SHORTEST_START, _SHORTEST_QUIET = 10.0, 5.0, 1.0  # seconds
+_LONGEST = 30 * _DAY
+_MOST_REQUESTS = 1_000_000
+_RULES = {
+    "marker": "marker",
+    "manifest": "manifest",
+    "quiet": "quiet",
+    "max_wait": "quiet",
+    "max_objects": "quiet",
+}
+
+
+def doubts(model: Model) -> Iterator[str]:
+    """What of one Model is hardly meant, in words that begin with its name."""
+    for words in (*_of_landing(model), *_of_time(model), *_of_evidence(model)):
+        yield f"{model.name}: {words}"
+
+
+def overlaps(declared: Iterable[Model], stored: Iterable[Model]) -> Iterator[str]:
+    """Pairs of Models of which one reads data of the other one, each pair once. The declared ones stand for
+    stored ones of the same name."""
+    ours = {one.name: one for one in declared}
+    left = {one.name: one for one in stored} | ours
+    for model in ours.values():
+        del left[model.name]
+        for other in left.values():
+            mine, theirs = model.dataset.uri, other.dataset.uri
+            if overlap(mine, theirs):
+                yield (
+                    f"{model.name} and {other.name} share data: {mine} and {theirs} overlap, so an upload to "
+                    "one changes the other"
+                )
+
+
+def _of_landing(model: Model) -> Iterator[str]:
+    landed = model.dataset.landed
+    for name, field in type(landed).model_fields.items():
+        rule = _RULES.get(name, landed.when)
+        if name in landed.model_fields_set and rule != landed.when:
+            yield (
+                f"spec.dataset.landed.{field.alias} is for the rule {rule}, and the rule is {landed.when}: "
+                "the field does nothing"
+            )
+    if is_picture(landed.last) or is_archive(landed.last):
+        yield f"spec.dataset.landed.{landed.when} is {landed.last}: a file of that name is never data"
+
+
+def _of_time(model: Model) -> Iterator[str]:
+    landed, rollout = model.dataset.landed, model.rollout
+    waits = (landed.quiet, landed.max_wait) if landed.when == "quiet" else (_SHORTEST_QUIET, 0)
+    for field, seconds, least in (
+        ("training.deadline", model.training.deadline, _SHORTEST_TRAINING),
+        ("rollout.progressDeadline", rollout.progress_deadline, _SHORTEST_START),
+        ("rollout.bake", rollout.bake, 0),
+        ("dataset.landed.quiet", waits[0], _SHORTEST_QUIET),
+        ("dataset.landed.maxWait", waits[1], 0),
+    ):
+        if seconds < least:
+            yield f"spec.{field} is {as_duration(seconds)}, which is hardly enough"
+        elif seconds > _LONGEST:
+            yield f"spec.{field} is {as_duration(seconds)}, which is more than {_LONGEST / _DAY:.0f} days"
+
+
+def _of_evidence(model: Model) -> Iterator[str]:
+    wanted = model.rollout.min_requests
+    if wanted > _MOST_REQUESTS:
+        yield f"spec.rollout.minRequests is {wanted:,}: each step waits until so many requests are answered"
