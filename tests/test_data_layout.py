@@ -58,6 +58,15 @@ def test_folders_that_can_be_read_in_two_ways_are_refused_with_both(keys: tuple[
     assert "outdoor" in str(caught.value)
 
 
+def test_two_equal_readings_are_told_as_one_folder_too_deep() -> None:
+    for keys, told in (
+        (("tall/1.png", "wide/1.png", "wide/tall/1.png"), "wide/tall lies in .* of the class wide or tall"),
+        (("tall/tall/1.png", "tall/1.png", "wide/1.png"), r"tall/tall lies in .* of the class tall\?"),
+    ):
+        with pytest.raises(InvalidData, match=told):
+            find_layout(keys)
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [

@@ -135,6 +135,13 @@ def _ambiguous(paths: Mapping[str, _Path]) -> InvalidData:
     deepest = max(paths.values(), key=lambda path: (len(path), path))
     firsts = sorted({path[0] for path in paths.values()})
     lasts = sorted({path[-1] for path in paths.values()})
+    if firsts == lasts:
+        between = " or ".join(map(escaped, dict.fromkeys((deepest[0], deepest[-1]))))
+        return InvalidData(
+            f"{escaped('/'.join(deepest))} lies in the folder of a class, and has the name of one, too: such "
+            f"a folder is not read; are its files of the class {between}?",
+            fix=_RULE,
+        )
     return InvalidData(
         f"{escaped('/'.join(deepest))}: did you mean the classes {listed(firsts)}, or the classes "
         f"{listed(lasts)}? Folders below the folder of a class are not read",
