@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from knoll.quantities import counted
 from knoll.quoting import escaped
 
-__all__ = ["Skipped", "normal", "skipped_words", "tally", "why_skipped"]
+__all__ = ["Skipped", "normal", "skipped_words", "tally", "twins", "why_skipped"]
 
 _NAMED = 3  # examples of each reason
 _SYSTEM = re.compile(
@@ -58,6 +58,12 @@ def why_skipped(key: str) -> str | None:
 def normal(name: str) -> str:
     """The name in NFC: macOS writes é as two characters, others as one. Names are compared in this form."""
     return unicodedata.normalize("NFC", name)
+
+
+def twins(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that are one name in NFC, each name beside the first of its form."""
+    first: dict[str, str] = {}
+    return [(one, name) for name in names if (one := first.setdefault(normal(name), name)) != name]
 
 
 def tally(found: Iterable[tuple[str, str]]) -> tuple[Skipped, ...]:

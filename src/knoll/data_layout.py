@@ -5,6 +5,7 @@ lies. Above the classes there may be the splits train and val, valid or test, ea
 other nesting can be read in two ways, and is refused with both.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
-__all__ = ["Form", "Layout", "fault_of", "find_layout", "is_archive", "is_picture", "listed"]
+__all__ = ["Form", "Layout", "alike", "fault_of", "find_layout", "is_archive", "is_picture", "listed"]
 
 _ARCHIVE = ".zip"
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -88,6 +89,14 @@ def find_layout(keys: Iterable[str]) -> Layout:
     if not is_split or any(len(path) != 2 for path in paths.values()):
         raise _ambiguous(paths)
     return _of_splits(paths, splits)
+
+
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ only in case, or in blanks at their ends."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        groups[normal(name).strip().casefold()].append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def listed(names: Sequence[str]) -> str:

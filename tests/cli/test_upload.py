@@ -173,6 +173,36 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
     assert keys(platform, f"s3://{bucket}/") == []
 
 
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+def test_two_files_with_one_name_in_nfc_are_refused_if_their_bytes_differ(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, option: list[str]
+) -> None:
+    """As a run does; equal ones are one file there. One that is there already is told of."""
+    knoll("apply", "-f", model_file)
+    (data / "0" / "caf\u00e9.png").write_bytes(A)
+    (data / "0" / "cafe\u0301.png").write_bytes(C)
+    refused = knoll("upload", "digits", data, *option)
+    assert refused.exit_code == 1
+    assert "whose names differ at most in their Unicode form" in refused.stderr
+    assert keys(platform, f"s3://{bucket}/") == []
+    (data / "0" / "cafe\u0301.png").write_bytes(A)
+    assert knoll("upload", "digits", data, *option).exit_code == 0
+    (data / "0" / "cafe\u0301.png").unlink()
+    platform.store.put(f"s3://{bucket}/digits/0/cafe\u0301.png", A)
+    assert "in another Unicode form" in knoll("upload", "digits", data, *option).stderr
+
+
+def test_classes_that_look_alike_are_told(
+    knoll: Knoll, platform: Platform, model_file: Path, data: Path
+) -> None:
+    knoll("apply", "-f", model_file)
+    for name in ("tall", "Tall", "tall "):
+        (data / name).mkdir()
+        (data / name / "a.png").write_bytes(A)
+    warned = knoll("upload", "digits", data, "--dry-run")
+    assert "the classes 'Tall', 'tall', 'tall ' differ only in case or in blanks" in warned.stderr
+
+
 def test_skipped_files_and_changed_classes_are_told_and_what_is_there_is_not_sent_again(
     knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
 ) -> None:

@@ -4,14 +4,15 @@ A run would be rejected for the same faults, after minutes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from filecmp import cmp
 from pathlib import Path
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import Item, Plan
 from knoll.codecs.raster import read_raster, survey_raster
 from knoll.codecs.raster_header import read_header
-from knoll.data_files import skipped_words, why_skipped
-from knoll.data_layout import Form, fault_of, find_layout, is_archive, is_picture, listed
+from knoll.data_files import normal, skipped_words, twins, why_skipped
+from knoll.data_layout import Form, alike, fault_of, find_layout, is_archive, is_picture, listed
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.families import form_of
 from knoll.models import Model
@@ -31,12 +32,12 @@ def check_upload(model: Model, plan: Plan, platform: Platform) -> list[str]:
     form = form_of(model.family)
     _check_files(model, plan, form)
     landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
-    return [*skipped_words(plan.skipped), *_changes(model, plan, form, landed)]
+    return [*skipped_words(plan.skipped), *_stored_twins(plan), *_changes(model, plan, form, landed)]
 
 
 def _check_files(model: Model, plan: Plan, form: Form) -> None:
     keys = _keys(model, plan)
-    fault = fault_of(keys, form)
+    fault = _twin_fault(plan) or fault_of(keys, form)
     if fault:
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
     if not form.takes_pictures:
@@ -51,6 +52,29 @@ def _check_files(model: Model, plan: Plan, form: Form) -> None:
         )
 
 
+def _twin_fault(plan: Plan) -> str:
+    """Why a run would be rejected for two files whose names are one name in NFC and whose bytes differ; "" if
+    it would not."""
+    paths = {item.uri: item.path for item in plan.items}
+    for first, second in twins(paths):
+        if not cmp(paths[first], paths[second], shallow=False):
+            return (
+                f"there are two files {escaped(normal(second))}, whose names differ at most in their Unicode "
+                "form; rename or remove one of them"
+            )
+    return ""
+
+
+def _stored_twins(plan: Plan) -> list[str]:
+    """A sentence on objects that stay, and that have the name of a file that is sent."""
+    sent = {item.uri for item in plan.items}
+    found = [normal(new) for _, new in twins([*sorted(plan.kept), *sorted(sent)]) if new in sent]
+    words = "has the name of an object that is there, in another Unicode form"
+    return [
+        f"{listed(found)} {words}: a run is rejected if their bytes differ. --replace deletes the old one."
+    ] * bool(found)
+
+
 def _changes(model: Model, plan: Plan, form: Form, landed: Dataset | None) -> list[str]:
     """Sentences on the classes, compared with those of the data that landed last."""
     if not form.has_classes:
@@ -61,6 +85,11 @@ def _changes(model: Model, plan: Plan, form: Form, landed: Dataset | None) -> li
     said = [f"Against the data that landed last, these classes are gone: {listed(gone)}."] if gone else []
     if before and come:
         said.append(f"Against the data that landed last, these classes are new: {listed(come)}.")
+    said += [
+        f"Warning: the classes {listed([f'{one!r}' for one in group])} differ only in case or in blanks at "
+        "the ends: a run takes them for different classes."
+        for group in alike(new)
+    ]
     if len(new) == 1:
         said.append(f"There is only the class {listed(sorted(new))}: a run needs two.")
     return said
