@@ -99,6 +99,26 @@ def test_usage_errors_exit_with_two(knoll: Knoll) -> None:
     assert knoll("upload", "digits").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense", "-o", "json"),
+        ("--nonsense", "models", "-o", "json"),
+        ("models", "--nonsense", "-ojson"),
+        ("upload", "digits", "--output=json"),
+        ("runs", "logs", "--output", "json"),
+    ],
+)
+def test_a_wrong_command_line_is_json_for_who_asks_for_json(knoll: Knoll, words: tuple[str, ...]) -> None:
+    """Also where the words are so wrong that no option is read."""
+    result = knoll(*words)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["code"] == "UsageError"
+    assert (
+        knoll(*(word for word in words if "json" not in word and word not in {"-o", "--output"})).stdout == ""
+    )
+
+
 def test_env_lines_are_safe_to_evaluate(knoll: Knoll, platform: Platform) -> None:
     """A shell that evaluates `knoll env` has the values that -o json shows."""
     result = knoll("env")

@@ -13,7 +13,7 @@ from knoll.cli.output import echo
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.exits import FAILURE, NOT_FOUND, TIMED_OUT
 
-__all__ = ["TimedOut", "exit_code", "of_the_disk", "report"]
+__all__ = ["TimedOut", "exit_code", "of_the_disk", "report", "report_usage"]
 
 _OF_THE_DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -51,7 +51,16 @@ def report(error: KnollError, program: str, *, as_json: bool) -> None:
     if fix:
         echo(f"Fix: {fix}", err=True)
     if as_json:
-        echo(json.dumps({"error": {"code": type(error).__name__, "message": message, "fix": fix}}))
+        _print_object(type(error).__name__, message, fix)
+
+
+def report_usage(message: str, program: str) -> None:
+    """Print the object for a wrong command line on stdout."""
+    _print_object("UsageError", message, spoken(program, f"{program} --help lists the commands"))
+
+
+def _print_object(code: str, message: str, fix: str) -> None:
+    echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
 
 
 def _lines(error: KnollError, message: str) -> list[str]:

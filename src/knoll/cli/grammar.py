@@ -8,7 +8,7 @@ for the cluster may stand anywhere.
 import re
 from collections.abc import Sequence
 
-__all__ = ["PLUGIN", "PROGRAM", "RENAMED", "flags_first", "spoken"]
+__all__ = ["PLUGIN", "PROGRAM", "RENAMED", "asks_for_json", "flags_first", "spoken"]
 
 PROGRAM, PLUGIN = "knoll", "kn model"
 RENAMED = {"models": "list"}  # verbs that kn users know by another name
@@ -24,6 +24,12 @@ def spoken(program: str, text: str) -> str:
     shared = {verb.words.partition(" ")[0] for verb in VERBS if not verb.is_local}
     command = re.compile(rf"\b{PROGRAM} ({'|'.join(shared)})\b")
     return command.sub(lambda match: f"{PLUGIN} {RENAMED.get(match[1], match[1])}", text)
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether the words ask for JSON, whatever else is wrong with them."""
+    line = f" {' '.join(words[: words.index('--')] if '--' in words else words)} "
+    return re.search(r" (-o[ =]?|--output[ =])json ", line) is not None
 
 
 def flags_first(words: Sequence[str]) -> list[str]:

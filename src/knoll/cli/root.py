@@ -8,7 +8,8 @@ import errno
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from knoll import __version__
-from knoll.cli.grammar import PROGRAM, RENAMED, flags_first, spoken
+from knoll.cli.grammar import PROGRAM, RENAMED, asks_for_json, flags_first, spoken
 from knoll.cli.groups import NAMELESS, NamelessDefault
 from knoll.cli.options import Output
 from knoll.cli.output import OutputLost, echo, guarded_output
@@ -25,6 +26,9 @@ from knoll.errors import KnollError
 from knoll.exits import FAILURE, INTERRUPTED
 
 __all__ = ["Verb", "add_verbs", "flowing", "new_root", "print_version"]
+
+
+_ASKS_FOR_JSON = "knoll.asks_for_json"  # in the meta of a context
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,16 @@ class _Root(TyperGroup):
             sys.exit(FAILURE)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, flags_first(args))
+        ctx.meta[_ASKS_FOR_JSON] = asks_for_json(args)
+        with _usage_told(ctx):
+            return super().parse_args(ctx, flags_first(args))
 
     def invoke(self, ctx: Any) -> Any:
         from knoll.cli.failures import exit_code, of_the_disk, report
 
         try:
-            return super().invoke(ctx)
+            with _usage_told(ctx):
+                return super().invoke(ctx)
         except OutputLost:
             raise
         except (KnollError, OSError) as error:
@@ -68,6 +75,19 @@ class _Root(TyperGroup):
             words = f"Interrupted. {error}".strip()
             echo(spoken(program_of(ctx), words), err=True)
             raise typer.Exit(INTERRUPTED) from error
+
+
+@contextmanager
+def _usage_told(ctx: Any) -> Iterator[None]:
+    """Print a wrong command line as JSON, too, if that is asked for. Typer prints it on stderr."""
+    from knoll.cli.failures import report_usage
+
+    try:
+        yield
+    except typer.TyperException as error:
+        if ctx.meta[_ASKS_FOR_JSON]:
+            report_usage(error.format_message(), program_of(ctx))
+        raise
 
 
 def new_root(program: str) -> typer.Typer:
