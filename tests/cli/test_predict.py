@@ -119,7 +119,13 @@ def test_what_cannot_be_asked_is_told(
     to do."""
     (tmp_path / "notes.txt").write_text("seven")
     assert knoll("predict", "digits").exit_code == 2
-    assert "neither a PNG, nor a JPEG, nor JSON" in knoll("predict", "digits", tmp_path / "notes.txt").stderr
+    for body, told in (
+        ("seven", "nor JSON\n"),
+        ("[1,\n 2,,]", "nor JSON: line 2, column 4 is not JSON\n"),
+        ("[" * 100_000, "nor JSON: its lists or objects are nested too deep\n"),
+    ):
+        (tmp_path / "notes.txt").write_text(body)
+        assert told in knoll("predict", "digits", tmp_path / "notes.txt").stderr
     refused = knoll("predict", "digits", "-", stdin='["bad"]')
     assert refused.exit_code == 1
     assert "HTTP 500" in refused.stderr

@@ -26,14 +26,23 @@ def of_bytes(name: str, body: bytes) -> dict[str, Any]:
         return {"instances": [{"b64": base64.b64encode(body).decode()}]}
     try:
         given = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidData(
-            f"{name}: it is neither a PNG, nor a JPEG, nor JSON: {error}",
+            f"{name}: it is neither a PNG, nor a JPEG, nor JSON{_place(error)}",
             fix="give a picture, or JSON instances",
         ) from error
     if isinstance(given, dict) and "instances" in given:
         return given
     return {"instances": given if isinstance(given, list) else [given]}
+
+
+def _place(error: Exception) -> str:
+    """Where JSON ends to be some, if any of it is."""
+    if isinstance(error, RecursionError):
+        return ": its lists or objects are nested too deep"
+    if not isinstance(error, json.JSONDecodeError) or not error.pos:
+        return ""
+    return f": line {error.lineno}, column {error.colno} is not JSON"
 
 
 def of_seed(seed: int) -> dict[str, Any]:

@@ -73,11 +73,14 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        tab = "a tab stands where only spaces may; " if "'\\t'" in str(error.problem) else ""
-        raise InvalidModel(f"{place}: not YAML: {tab}{error.problem}", fix=_FIX) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        told = escaped(str(error).splitlines()[0]) if isinstance(error, yaml.YAMLError) else "nested too deep"
-        raise InvalidModel(f"{name}: not YAML: {told}", fix=_FIX) from error
+        told = "a tab stands where only spaces may" if "'\\t'" in str(error.problem) else error.problem
+        raise InvalidModel(f"{place}: not YAML: {told}", fix=_FIX) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        told = f"the character U+{error.character:04X} may not stand in YAML"
+        raise InvalidModel(f"{name}:{line}: not YAML: {told}", fix=_FIX) from error
+    except RecursionError as error:
+        raise InvalidModel(f"{name}: not YAML: nested too deep", fix=_FIX) from error
     faults = [fault for reader in readers for fault in reader.faults]
     if faults:
         raise InvalidModel("\n".join(faults), fix=_FIX)
