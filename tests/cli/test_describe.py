@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,22 @@ def test_people_read_it_as_kn_shows_things(knoll: Knoll, on_trial: str) -> None:
     )
     assert any(line.startswith("++ Ready") for line in lines)
     assert not any("Stopped" in line for line in lines)
+    assert "OK TYPE REASON" in lines, "no condition has a time"
     assert any(line.startswith("?? RoutesReady") and line.endswith("Later: soon") for line in lines)
+
+
+def test_conditions_have_the_age_that_their_objects_tell(
+    knoll: Knoll, platform: Platform, on_trial: str
+) -> None:
+    service = platform.cluster.get("InferenceService", "digits")
+    [ready, *others] = service["status"]["conditions"]
+    since = (platform.clock.now() - timedelta(hours=3, seconds=1)).isoformat()
+    conditions = [{**ready, "lastTransitionTime": since}, *others]
+    status = {**service["status"], "conditions": conditions}
+    platform.cluster.update({**service, "status": status}, status=True)
+    lines = [line.split() for line in knoll("describe", "digits").stdout.splitlines()]
+    assert ["OK", "TYPE", "AGE", "REASON"] in lines
+    assert ["++", "Ready", "3h"] in lines
 
 
 def test_a_model_that_nothing_has_happened_to_is_described(

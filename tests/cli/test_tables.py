@@ -83,6 +83,9 @@ def test_a_key_is_never_cut() -> None:
     """Also where nothing else has room."""
     row = (NEW, "digits", "Pending", "0 %", "0s", "", "", "4s", REASON)
     assert any(line.startswith(NEW) for line in lines(RUN_HEADINGS, [row], 40))
+    revision = ("digits-predictor-00001 [1] (2m5s)", "100 %", "v000001", "champion", "#latest", "True")
+    headings = ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY")
+    assert any(line.startswith(revision[0]) for line in lines(headings, [revision], 60))
 
 
 LONG = "a-model-with-a-name-of-forty-characters-"

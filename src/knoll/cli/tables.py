@@ -34,7 +34,7 @@ STYLES = {
 }
 
 
-_KEYS = ("RUN", "NAME", "VERSION", "ID")  # arguments of further commands: never shrunk
+_KEYS = ("RUN", "NAME", "REVISION", "VERSION", "ID")  # arguments of further commands: never shrunk
 _WHOLE = (
     *(*_KEYS, "FAMILY", "STATE", "PROGRESS", "ETA", "AGE"),
     *("CHAMPION", "CANDIDATE", "PHASE", "TRAFFIC", "URL"),

@@ -1,5 +1,6 @@
 """One model for a terminal, as kn describes things."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -31,8 +32,7 @@ def description_picture(found: Description, now: datetime) -> RenderableType:
         headings = ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY")
         parts += ["", plain_table(headings, (_revision_row(one, now) for one in found.revisions))]
     if found.model.conditions:
-        rows = (_condition_row(one, now) for one in found.model.conditions)
-        parts += ["", plain_table(("OK", "TYPE", "AGE", "REASON"), rows)]
+        parts += ["", _condition_table(found.model.conditions, now)]
     return Group(*parts)
 
 
@@ -82,6 +82,12 @@ def _revision_row(one: RevisionView, now: datetime) -> tuple[str, ...]:
     return (name, f"{one.percent} %", one.version, one.role, ", ".join(f"#{tag}" for tag in one.tags), ready)
 
 
-def _condition_row(one: Condition, now: datetime) -> tuple[str, ...]:
-    mark = _MARKS.get(one.status, "??")
-    return (mark, one.type, age(one.since, now), "" if mark == "++" else one.words)
+def _condition_table(conditions: Sequence[Condition], now: datetime) -> RenderableType:
+    """With their ages, if any is known: a laptop keeps none."""
+    has_age = any(age(one.since, now) for one in conditions)
+    rows = (
+        (mark, one.type, *([age(one.since, now)] * has_age), "" if mark == "++" else one.words)
+        for one in conditions
+        for mark in [_MARKS.get(one.status, "??")]
+    )
+    return plain_table(("OK", "TYPE", *["AGE"] * has_age, "REASON"), rows)
