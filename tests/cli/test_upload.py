@@ -259,10 +259,18 @@ def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_o
 ) -> None:
     knoll("apply", "-f", model_file)
 
+    def interrupt(_: bytes) -> None:
+        raise KeyboardInterrupt
+
     def interrupted(self: Sent, item: Item, *, is_there: bool) -> None:
         self.files, self.bytes = 1, item.size
         raise KeyboardInterrupt
 
+    with monkeypatch.context() as patched:
+        patched.setattr("knoll.cli.upload_check.survey_raster", interrupt)
+        result = knoll("upload", "digits", data)
+    assert result.exit_code == 130
+    assert "Interrupted. Nothing has been sent." in result.stderr
     with monkeypatch.context() as patched:
         patched.setattr(Sent, "add", interrupted)
         result = knoll("upload", "digits", data)

@@ -8,6 +8,7 @@ import typer
 
 from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
+from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json, program_of, say
@@ -61,9 +62,10 @@ def upload(
 
     platform = platform_of(ctx)
     declared = parse_model(find_model(platform, model).document)
-    plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
-    for line in check_upload(declared, plan, platform):
-        say(ctx, line)
+    with leaving("Nothing has been sent."):
+        plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
+        for line in check_upload(declared, plan, platform):
+            say(ctx, line)
     if plan.stale and not dry_run and not yes:
         _confirm(plan)
     unchanged = 0 if dry_run else send(platform, declared, plan)
