@@ -18,6 +18,7 @@ from knoll.views.units import size
 if TYPE_CHECKING:
     from knoll.cli.upload_plan import Plan
     from knoll.models import Model
+    from knoll.ports import Platform
 
 __all__ = ["upload"]
 
@@ -57,11 +58,9 @@ def upload(
     from knoll.cli.upload_check import check_upload
     from knoll.cli.upload_plan import plan_upload
     from knoll.cli.upload_send import send
-    from knoll.models import parse_model
-    from knoll.views.models import find_model
 
     platform = platform_of(ctx)
-    declared = parse_model(find_model(platform, model).document)
+    declared = _declared(platform, model)
     with leaving("Nothing has been sent."):
         plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
         for line in check_upload(declared, plan, platform):
@@ -74,6 +73,13 @@ def upload(
     else:
         then = spoken(program_of(ctx), f"Next: knoll runs {model} -w")
         _tell(declared, plan, unchanged, then, dry_run=dry_run)
+
+
+def _declared(platform: "Platform", name: str) -> "Model":
+    from knoll.models import parse_model
+    from knoll.views.models import find_model
+
+    return parse_model(find_model(platform, name).document)
 
 
 def _confirm(plan: "Plan") -> None:
