@@ -247,3 +247,16 @@ def test_a_profile_with_tables_counts_as_work() -> None:
     assert read_raster(body).size == (2, 2)
     with pytest.raises(InvalidPicture, match="a colour profile with tables"):
         read_raster(body, RasterLimits(scanned_pixels=40))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L"])
+def test_a_picture_of_many_strips_has_the_pixels_of_its_parts(mode: str) -> None:
+    """A large picture is converted by strips, so that it takes little memory; no seam is seen."""
+    noise = np.random.default_rng(0).integers(0, 256, (700, 800, 4), dtype=np.uint8)
+    whole = Image.fromarray(noise).convert(mode)
+    options: dict[str, Any] = {"icc_profile": _swapping_profile()} if mode.startswith("RGB") else {}
+    options |= {"transparency": 7} if mode in {"P", "L"} else {}
+    parts = [whole.crop((0, top, 800, top + 100)) for top in range(0, 700, 100)]
+    apart = [np.asarray(read_raster(encoded(part, **options, compress_level=1))) for part in parts]
+    together = np.asarray(read_raster(encoded(whole, **options, compress_level=1)))
+    assert np.array_equal(together, np.concatenate(apart))

@@ -27,6 +27,7 @@ _DEEP = {"I", "I;16", "I;16B"}
 _LONGEST_PROFILE = 4 * 2**20
 _TABLES = {b"A2B0", b"A2B1", b"A2B2"}  # of a colour profile; matrices are quick
 _TABLES_COST = 20  # scans of a JPEG that take as long as the conversion by tables
+_STRIP = 2**18  # pixels that are converted at a time
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,12 +64,7 @@ def read_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Image.Ima
     """The picture as viewers show it, in mode L or RGB. Raises InvalidPicture that says which fault it
     has."""
     header = _checked(body, limits)
-    picture = _open(body, header, limits)
-    try:
-        picture.load()
-        flat = _flatten(_to_srgb(_to_eight_bits(picture), picture.info.get("icc_profile")))
-    except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
-        raise _fault(header, f"it is damaged: {error}") from error
+    flat = _shown(_load(_open(body, header, limits), header), header)
     turn = _TURNS.get(header.orientation)
     return flat if turn is None else flat.transpose(turn)
 
@@ -77,7 +73,7 @@ def survey_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Shape:
     """What `read_raster` would give, from the header alone. Raises InvalidPicture."""
     header = _checked(body, limits)
     width, height = header.size
-    mode = "L" if _open(body, header, limits).mode in _GREY else "RGB"
+    mode = _flat_mode(_open(body, header, limits))
     return Shape(height, width, mode) if header.orientation >= 5 else Shape(width, height, mode)
 
 
@@ -141,6 +137,36 @@ def _fault(header: Header, text: str) -> InvalidPicture:
     return InvalidPicture(fault, fix="write the file again")
 
 
+def _load(picture: Image.Image, header: Header) -> Image.Image:
+    try:
+        picture.load()
+    except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
+        raise _fault(header, f"it is damaged: {error}") from error
+    return picture
+
+
+def _flat_mode(picture: Image.Image) -> str:
+    return "L" if picture.mode in _GREY else "RGB"
+
+
+def _shown(picture: Image.Image, header: Header) -> Image.Image:
+    """The picture in mode L or RGB, converted by strips: beside the two pictures there is only one strip."""
+    mode, profile = _flat_mode(picture), picture.info.get("icc_profile")
+    if picture.mode == mode and profile is None and "transparency" not in picture.info:
+        return picture
+    width, height = picture.size
+    rows = max(1, _STRIP // width)
+    flat, transform = picture if picture.mode == mode else Image.new(mode, picture.size), None
+    for top in range(0, height, rows):
+        try:
+            strip = _to_eight_bits(picture.crop((0, top, width, min(top + rows, height))))
+            transform = transform if top else _transform(strip.mode, profile)
+            flat.paste(_flatten(_to_srgb(strip, transform)), (0, top))
+        except Exception as error:
+            raise _fault(header, f"it is damaged: {error}") from error
+    return flat
+
+
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """L, LA, RGB, RGBA or CMYK."""
     clear = picture.info.get("transparency")
@@ -158,24 +184,31 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
     return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
-def _to_srgb(picture: Image.Image, profile: Any) -> Image.Image:
-    if not isinstance(profile, bytes) or not 0 < len(profile) <= _LONGEST_PROFILE:
+def _to_srgb(picture: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> Image.Image:
+    if transform is None:
         return picture
     alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
     colours = picture.convert(picture.mode[:-1]) if alpha else picture
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return picture
-        shown = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:  # broken, or of another mode than the picture
-        return picture
+    shown = ImageCms.applyTransform(colours, transform)
     assert shown is not None
     if picture.mode in _GREY:
         shown = shown.convert("L")
     if alpha:
         shown.putalpha(alpha)
     return shown
+
+
+def _transform(mode: str, profile: Any) -> ImageCms.ImageCmsTransform | None:
+    """From the profile of a picture in this mode to sRGB. None if that changes nothing, or cannot be done."""
+    if not isinstance(profile, bytes) or not 0 < len(profile) <= _LONGEST_PROFILE:
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return None
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode.removesuffix("A"), "RGB")
+    except Exception:  # broken, or of another mode than the picture
+        return None
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
