@@ -39,12 +39,13 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
 
     `asked` is the run that the data in the bucket asks for, "" if that is not known. Its version is tried
     even if it is older than the champion: then data or config have returned to what they were. If it does not
-    exist or is in quarantine, the newest one is tried that is newer than the champion and has not served.
+    exist or is in quarantine, the newest one is tried that is newer than the champion and has not served. If
+    it serves, only the newest version of all may follow, and only if it was trained on the same data.
     """
     version = _version_of(asked, model, platform.bucket) if asked else ""
     if version == "" or version in slot.quarantine:
         return _newest_untried(model, slot, platform)
-    return version if version != slot.champion else ""
+    return version if version != slot.champion else _newest_of_same_data(model, slot, platform)
 
 
 def _version_of(run: str, model: Model, bucket: Bucket) -> str:
@@ -60,18 +61,34 @@ def _newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
     """The newest version that is newer than the champion, has not served, is not in quarantine, and whose run
     has ended; "" if there is none. A version that the Model does not ask for, as it is declared, is passed
     over."""
-    bucket, champion = platform.bucket, champion_number(slot)
-    refused = {version_number(name) for name in slot.quarantine}
-    numbers = {number for number in _numbers(model.name, champion, bucket) if number > champion} - refused
-    newest_first = map(version_name, sorted(numbers, reverse=True))
     return next(
         (
             one
-            for one in newest_first
-            if _may_be_tried(model, one, bucket) and not _gave_way(model, slot, one, bucket)
+            for one in _newer(model, slot, platform)
+            if _may_be_tried(model, one, platform.bucket) and not _gave_way(model, slot, one, platform.bucket)
         ),
         "",
     )
+
+
+def _newest_of_same_data(model: Model, slot: Slot, platform: Platform) -> str:
+    """The newest version, if it is newer than the champion, and of the same data; else "". Only that one is
+    read, because many newer ones of other data may be left."""
+    newest, bucket = next(iter(_newer(model, slot, platform)), ""), platform.bucket
+    if not newest or not _may_be_tried(model, newest, bucket) or _gave_way(model, slot, newest, bucket):
+        return ""
+    with suppress(Rejected):
+        ours, theirs = (find_manifest(model.name, one, bucket) for one in (newest, slot.champion))
+        return newest if ours and theirs and ours.dataset_digest == theirs.dataset_digest else ""
+    return ""
+
+
+def _newer(model: Model, slot: Slot, platform: Platform) -> list[str]:
+    """The versions that are newer than the champion and not in quarantine, newest first."""
+    champion = champion_number(slot)
+    refused = {version_number(name) for name in slot.quarantine}
+    numbers = {number for number in _numbers(model.name, champion, platform.bucket) if number > champion}
+    return [version_name(number) for number in sorted(numbers - refused, reverse=True)]
 
 
 def _gave_way(model: Model, slot: Slot, version: str, bucket: Bucket) -> bool:
