@@ -44,7 +44,7 @@ def run(script: str, *options: str) -> list[dict[str, Any]]:
 
 
 def test_sweep_runs() -> None:
-    goals = run("sweep.py", "--runs", "20", "--models", "2", "--latency", "0")
+    goals = run("sweep.py", "--runs", "20", "--models", "10", "--latency", "0")
     assert len(goals) == 8
     assert all(goal["met"] for goal in goals)
 

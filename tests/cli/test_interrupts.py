@@ -81,7 +81,10 @@ def test_the_outermost_speaks() -> None:
 def test_a_command_that_still_loads_its_modules_ends_without_a_traceback(tmp_path: Path) -> None:
     """On a busy machine that takes a second or two."""
     (tmp_path / "slow.py").write_text("import sys\nprint('loading', flush=True)\nsys.stdin.read()\n")
-    words = [sys.executable, "-c", "from knoll.cli.start import start; start(lambda: __import__('slow'))"]
+    # whoever runs the tests in the background may ignore the signal
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code += "; from knoll.cli.start import start; start(lambda: __import__('slow'))"
+    words = [sys.executable, "-c", code]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, **pipes, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as command:  # type: ignore[call-overload]
         assert command.stdout.readline() == b"loading\n"

@@ -15,6 +15,8 @@ from knoll.errors import ClusterUnavailable
 from knoll.models import parse_model
 from knoll.names import run_id
 from knoll.ports import Bucket
+from knoll.records.claim import Claim, write_claim
+from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, write_run
 from knoll.settings import Settings
@@ -39,10 +41,11 @@ def home(s3: Any, tmp_path: Path) -> Settings:
         prefix="s3://data/lost/",
     )
     write_run(run, bucket)
+    write_outcome(run.id, Outcome("succeeded", "2026-01-01", "v000001"), bucket)
     for number, (version, action) in enumerate([("v000001", "Promote"), ("v000002", "RollBack")]):
-        write_step(
-            RolloutStep("lost", version, version, number, action, f"2026-01-0{number + 1}", 100, ""), bucket
-        )
+        write_claim("lost", version, Claim(run.id), bucket)
+        at = f"2026-01-0{number + 1}T00:00:00+00:00"
+        write_step(RolloutStep("lost", version, version, number, action, at, 100, ""), bucket)
     return Settings(
         home=tmp_path / "home",
         s3_endpoint=s3.endpoint,

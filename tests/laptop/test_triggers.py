@@ -118,6 +118,7 @@ _EVERYWHERE = {
     "ROLLOUT_DAMAGED": set(),
     "ROLLOUT_PROMOTED": set(),
     "ROLLOUT_ROLLEDBACK": set(),
+    "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},
 }
 

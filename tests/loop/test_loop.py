@@ -16,11 +16,21 @@ import httpx
 import pytest
 from PIL import Image
 
+from knoll.keys import read_signer
 from knoll.names import join, run_id
+from knoll.records.attestation import attest
 from knoll.records.claim import Claim, write_claim
-from knoll.records.manifest import load_manifest, manifest_uri, version_uri, versions_uri
+from knoll.records.manifest import (
+    ATTESTATION,
+    entry_of,
+    load_manifest,
+    manifest_uri,
+    version_uri,
+    versions_uri,
+)
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import read_run, write_run
+from knoll.settings import SIGN_FILE
 from support.doors import listeners, opened
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
@@ -130,7 +140,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
 
 
 def _tamper_with_a_third_version(laptop: Any) -> None:
-    """Publish v000003 for a run of its own, as a copy of v000002 with one bit of its graph flipped."""
+    """Publish v000003 for a run of its own, as a signed copy of v000002 with one bit of its graph flipped."""
     store, root = laptop.platform.store, "s3://knoll-models"
     manifest = load_manifest(store.get(manifest_uri(root, "digits", "v000002")))
     for name in manifest.files:
@@ -142,6 +152,9 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
     bucket = laptop.platform.bucket
     write_run(replace(read_run(manifest.run, bucket), id=turned.run), bucket)
     write_claim("digits", "v000003", Claim(turned.run), bucket)
+    signer = read_signer((laptop.home / "signing" / SIGN_FILE).read_text())
+    attested = attest("digits", "v000003", entry_of(turned.encode()).sha256, signer)
+    store.put(join(version_uri(root, "digits", "v000003"), ATTESTATION), attested.encode())
     store.put(manifest_uri(root, "digits", "v000003"), turned.encode(), if_absent=True)
     store.put(outcome_uri(root, turned.run), Outcome("succeeded", turned.created_at, "v000003").encode())
 

@@ -32,7 +32,7 @@ CONFIG = {"epochs": 2, "batchSize": 32, "width": 4}
 
 @dataclass
 class World:
-    """A bucket with the data of a run, and the trainers that were started for it."""
+    """A bucket of models, one with the data of a run, and the trainers that were started for it."""
 
     store: S3Store
     bucket: str
@@ -46,7 +46,7 @@ class World:
 
     def land(self, files: dict[str, bytes]) -> Dataset:
         """Put the files and their snapshot."""
-        prefix = f"{self.root}/data/"
+        prefix = f"{self.root}-data/digits/"
         for key, body in files.items():
             self.store.put(prefix + key, body)
         dataset = Dataset(
@@ -106,6 +106,7 @@ def world(s3: Any, tmp_path: Path) -> Iterator[World]:
         f"ranks-{uuid.uuid4().hex[:8]}",
     )
     store.ensure_bucket(bucket)
+    store.ensure_bucket(f"{bucket}-data")
     keys = {
         "AWS_ENDPOINT_URL": s3.endpoint,
         "AWS_ACCESS_KEY_ID": s3.access_key,

@@ -42,18 +42,18 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
     exist or is in quarantine, the newest one is tried that is newer than the champion and has not served. If
     it serves, only the newest version of all may follow, and only if it was trained on the same data.
     """
-    version = _version_of(asked, model, platform.bucket) if asked else ""
-    if version == "" or version in slot.quarantine:
-        return _newest_untried(model, slot, platform)
-    return version if version != slot.champion else _newest_of_same_data(model, slot, platform)
+    version = _version_of(asked, platform.bucket) if asked else ""
+    if version and version == slot.champion:
+        return _newest_of_same_data(model, slot, platform)
+    is_wanted = version and version not in slot.quarantine and _may_be_tried(model, version, platform.bucket)
+    return version if is_wanted else _newest_untried(model, slot, platform)
 
 
-def _version_of(run: str, model: Model, bucket: Bucket) -> str:
-    """The version that the run has made; "" if it has made none, or the Model does not ask for it."""
+def _version_of(run: str, bucket: Bucket) -> str:
+    """The version that the run has made; "" if it has made none."""
     with suppress(Rejected):
         outcome = find_outcome(run, bucket)
-        if outcome and outcome.version and _may_be_tried(model, outcome.version, bucket):
-            return outcome.version
+        return outcome.version if outcome else ""
     return ""
 
 
