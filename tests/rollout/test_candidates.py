@@ -171,7 +171,9 @@ def test_other_classes_than_the_champions_need_a_word(model: Model, is_allowed: 
     rollout = model.rollout.model_copy(update={"allow_signature_change": is_allowed})
     asking = model.model_copy(update={"rollout": rollout})
     reason = why_rejected(asking, Slot(champion="v000001"), "v000002", platform)
-    told = {"ab": "", "abc": "new: c", "ac": "without: b; new: c"}["ab" if is_allowed else labels]
+    told = {"ab": "", "abc": "with the new c", "ac": "without b and with the new c"}[
+        "ab" if is_allowed else labels
+    ]
     assert told in reason
     assert bool(reason) == bool(told)
 

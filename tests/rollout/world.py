@@ -166,9 +166,14 @@ class World:
         return status
 
     def records(self) -> list[str]:
+        return [f"{one['version'][-1]} {one['action']} {one['percent']}" for one in self._steps()]
+
+    def reasons(self) -> list[str]:
+        return [one["reason"] for one in self._steps()]
+
+    def _steps(self) -> list[Document]:
         root = rollouts_uri("s3://knoll-models", "digits")
-        found = [json.loads(self.platform.store.get(one.uri)) for one in self.platform.store.list(root)]
-        return [f"{one['version'][-1]} {one['action']} {one['percent']}" for one in found]
+        return [json.loads(self.platform.store.get(one.uri)) for one in self.platform.store.list(root)]
 
 
 def make_world(folder: Path, verify_key: str = "") -> World:

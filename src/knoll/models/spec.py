@@ -148,9 +148,10 @@ class RolloutSpec(Spec):
     progress_deadline: PositiveSeconds = Field(
         default=600.0, description="How long the version may take to become ready; then it is rolled back"
     )
-
     allow_signature_change: bool = Field(
-        default=False, description="Whether a version may have other classes or inputs than the champion"
+        default=False,
+        description="Whether a version may have other classes, inputs or outputs than the champion, or "
+        "others of their shapes and datatypes",
     )
 
     @field_validator("steps")

@@ -20,10 +20,11 @@ from knoll.records.outcome import find_outcome
 from knoll.records.rollout import find_last_step
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
-from knoll.rollout.gate import why_not, why_other
+from knoll.rollout.gate import why_not
+from knoll.rollout.signature_change import signature_change, why_refused
 from knoll.rollout.slot import Slot
 
-__all__ = ["champion_number", "fault_of_origin", "next_candidate", "why_rejected"]
+__all__ = ["champion_number", "fault_of_origin", "find_change", "next_candidate", "why_rejected"]
 
 _LOG = logging.getLogger(__name__)
 _SORTED = 999_999  # names up to this number sort as numbers
@@ -122,22 +123,22 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     compared = champion if champion and version_number(champion.version) < version_number(version) else None
     if compared and "" < _data_at(candidate, bucket) < _data_at(compared, bucket):
         return f"its data is older than that of {compared.version}, which serves"
-    return why_not(model.gate, candidate, compared, pinned) or _why_other_signature(
-        model, candidate, champion, bucket
-    )
+    if fault := why_not(model.gate, candidate, compared, pinned):
+        return fault
+    change = "" if model.rollout.allow_signature_change else find_change(model.name, slot, version, bucket)
+    return why_refused(change) if change else ""
 
 
-def _why_other_signature(model: Model, candidate: Manifest, champion: Manifest | None, bucket: Bucket) -> str:
-    """Why the inputs or classes of the candidate may not replace those of the champion; "" if they may, or
-    if one of the two cannot be read: then nothing is compared, and the predictor refuses what is spoilt."""
-    if champion is None or model.rollout.allow_signature_change:
+def find_change(model: str, slot: Slot, version: str, bucket: Bucket) -> str:
+    """What is other in the signature of the version than in the champion's, in words; "" for nothing. If one
+    of the two cannot be read, nothing is compared, and the predictor refuses what is spoilt."""
+    if not slot.champion:
         return ""
     with suppress(Rejected, NotFound):
         old, new = (
-            load_signature(read_file(model.name, one.version, SIGNATURE, bucket))
-            for one in (champion, candidate)
+            load_signature(read_file(model, name, SIGNATURE, bucket)) for name in (slot.champion, version)
         )
-        return why_other(old, new, champion.version)
+        return signature_change(old, new, slot.champion)
     return ""
 
 

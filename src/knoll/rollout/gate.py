@@ -1,16 +1,12 @@
-"""The offline gate: whether a version may get traffic at all. Pure, over manifests and signatures."""
+"""The offline gate: whether a version may get traffic at all. Pure, over manifests."""
 
 from collections.abc import Mapping
 
 from knoll.models import GateSpec
-from knoll.quoting import escaped
 from knoll.records.golden import GoldenScore, GoldenSet, fault_of_score
 from knoll.records.manifest import Manifest
-from knoll.records.signature import Signature
 
-__all__ = ["why_not", "why_other"]
-
-_SHOWN = 5  # names of each kind in a reason
+__all__ = ["why_not"]
 
 
 def why_not(
@@ -60,33 +56,3 @@ def _why_below(
         return ""
     worse = f"worse by more than {gate.max_regression:g}"
     return f"{name} is {value:.4g}, that of {champion} is {old:.4g}: {worse}"
-
-
-def why_other(old: Signature, new: Signature, champion: str) -> str:
-    """Why clients of the champion may not know the answers of the candidate, or it their requests; "" if its
-    classes and inputs are the same."""
-    for what, before, after in (
-        ("classes", _classes(old), _classes(new)),
-        ("inputs", [one.name for one in old.inputs], [one.name for one in new.inputs]),
-    ):
-        gone, come = sorted(set(before) - set(after)), sorted(set(after) - set(before))
-        if gone or come:
-            changes = [
-                f"{word}: {_names(names)}" for word, names in (("without", gone), ("new", come)) if names
-            ]
-            told = "; ".join(changes)
-            return (
-                f"its {what} are not those of {champion}: {told}. If that is meant, set "
-                "rollout.allowSignatureChange: true, and apply the Model"
-            )
-    return ""
-
-
-def _classes(signature: Signature) -> list[str]:
-    return [str(label) for one in signature.outputs for label in one.options.get("labels") or ()]
-
-
-def _names(names: list[str]) -> str:
-    return escaped(", ".join(names[:_SHOWN])) + (
-        f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    )

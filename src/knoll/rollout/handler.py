@@ -20,14 +20,14 @@ from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.attestation import find_signature
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import next_candidate, why_rejected
+from knoll.rollout.candidates import find_change, next_candidate, why_rejected
 from knoll.rollout.champion import numbered, slot_checked
 from knoll.rollout.decide import Hold, Replay, Rollback, next_step
 from knoll.rollout.evidence import count, total
 from knoll.rollout.inference_service import desired
 from knoll.rollout.integrity import NOTHING_SEEN, pin_of
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start
+from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start, with_signatures_allowed
 from knoll.rollout.observed import Observed, newest_revision, refusals
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
@@ -156,6 +156,8 @@ def _slot_with_candidate(model: Model, slot: Slot, asked: str, platform: Platfor
     bucket, at, keys = platform.bucket, platform.clock.now().isoformat(), platform.settings.verify_key
     if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
         return before
+    if model.rollout.allow_signature_change:
+        slot = with_signatures_allowed(slot)
     version = next_candidate(model, slot, asked, platform)
     if not version:
         return slot
@@ -165,7 +167,8 @@ def _slot_with_candidate(model: Model, slot: Slot, asked: str, platform: Platfor
     if reason or signed.fault:
         return numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))
-    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, at)
+    change = find_change(model.name, slot, version, bucket)
+    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, at, change)
     return numbered(model.name, started, bucket)
 
 

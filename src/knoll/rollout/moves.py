@@ -4,22 +4,38 @@ from dataclasses import replace
 
 from knoll.models import RolloutSpec
 from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
+from knoll.rollout.signature_change import is_refusal
 from knoll.rollout.slot import Evidence, Pair, Slot
 
-__all__ = ["returned", "slot_after", "slot_after_damage", "slot_after_reject", "slot_after_start"]
+__all__ = [
+    "returned",
+    "slot_after",
+    "slot_after_damage",
+    "slot_after_reject",
+    "slot_after_start",
+    "with_signatures_allowed",
+]
 
 
 def slot_after_start(
-    slot: Slot, policy: RolloutSpec, version: str, pin: str, signer: str, earlier: Pair, at: str
+    slot: Slot,
+    policy: RolloutSpec,
+    version: str,
+    pin: str,
+    signer: str,
+    earlier: Pair,
+    at: str,
+    change: str = "",
 ) -> Slot:
     """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
-    the key that has signed it, and `earlier` what is reported on it so far."""
+    the key that has signed it, `earlier` what is reported on it so far, and `change` what is other in its
+    signature than in the champion's."""
     percent = policy.steps[0] if slot.champion and policy.steps else 100
     cleared = replace(slot, evidence=Evidence(earlier=earlier))
     return cleared.moved(
         "Start",
         at,
-        "the gate is passed",
+        f"the gate is passed, and it is allowed that {change}" if change else "the gate is passed",
         candidate=version,
         phase="Deploying",
         step=0,
@@ -61,6 +77,12 @@ def returned(slot: Slot, version: str) -> Slot:
     quarantine = {name: why for name, why in slot.quarantine.items() if name != version}
     fallen = {name: listing for name, listing in slot.fallen.items() if name != version}
     return replace(slot, quarantine=quarantine, fallen=fallen)
+
+
+def with_signatures_allowed(slot: Slot) -> Slot:
+    """The slot when other signatures are allowed: a version that was refused for its own may be tried."""
+    quarantine = {name: why for name, why in slot.quarantine.items() if not is_refusal(why)}
+    return replace(slot, quarantine=quarantine)
 
 
 def slot_after(slot: Slot, step: Step, at: str) -> Slot:

@@ -1,0 +1,74 @@
+"""What the clients of the champion would see change with another version. Pure, over signatures.
+
+Classes, inputs and outputs may change with the data or the config. Then requests that the champion answers
+may be refused, and answers may mean something else.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from knoll.quoting import escaped
+from knoll.records.signature import Signature, Tensor
+
+__all__ = ["is_refusal", "signature_change", "why_refused"]
+
+_SHOWN = 5  # names or changes of each kind in a reason
+
+
+def signature_change(old: Signature, new: Signature, champion: str) -> str:
+    """What is other in the signature `new` than in that of the champion, in words; "" for nothing."""
+    changes = [
+        *_classes_changed(_classes(old), _classes(new)),
+        *_tensors_changed("input", old.inputs, new.inputs),
+        *_tensors_changed("output", old.outputs, new.outputs),
+    ]
+    return f"its signature is not that of {champion}: {_some(changes, '; ')}" if changes else ""
+
+
+def why_refused(change: str) -> str:
+    """Why a version with that change is not tried, and what to do if it is meant."""
+    return f"{change}. If that is meant, set rollout.allowSignatureChange: true, and apply the Model"
+
+
+def is_refusal(reason: str) -> bool:
+    """Whether a version was refused for its signature alone."""
+    return reason.endswith(why_refused(""))
+
+
+def _classes_changed(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    if set(old) != set(new):
+        yield _came_and_went("classes", old, new)
+    elif old != new:
+        yield "its classes are in another order"
+
+
+def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) -> Iterator[str]:
+    before, after = ({one.name: one for one in tensors} for tensors in (old, new))
+    if set(before) != set(after):
+        yield _came_and_went(f"{kind}s", [*before], [*after])
+    for name in sorted(set(before) & set(after)):
+        for what, was, is_now in zip(
+            ("shape", "datatype", "codec"), _form(before[name]), _form(after[name]), strict=True
+        ):
+            if was != is_now:
+                yield f"{kind} {escaped(name)} has the {what} {escaped(is_now)}, not {escaped(was)}"
+
+
+def _form(tensor: Tensor) -> tuple[str, str, str]:
+    """Shape, datatype and codec. The shape of an output of classes follows from them."""
+    shape = "" if tensor.codec == "classes" else str(list(tensor.shape))
+    return shape, tensor.datatype, tensor.codec
+
+
+def _classes(signature: Signature) -> list[str]:
+    return [str(label) for one in signature.outputs for label in one.options.get("labels") or ()]
+
+
+def _came_and_went(what: str, old: Sequence[str], new: Sequence[str]) -> str:
+    gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+    words = (("without", gone), ("with the new", come))
+    return f"{what} " + " and ".join(f"{word} {_some(names, ', ')}" for word, names in words if names)
+
+
+def _some(words: Sequence[str], between: str) -> str:
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return escaped(between.join(words[:_SHOWN])) + more
