@@ -27,8 +27,8 @@ from knoll.laptop.front import Front, Reply, listen
 from knoll.ports import Cluster, Events, Handler, Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import laptop
-from knoll.wiring.functions import STAGES
 from knoll.wiring.platform import build_platform, documents
+from knoll.wiring.stages import STAGES
 
 _CALLS = ("create", "get", "list", "update", "delete")
 

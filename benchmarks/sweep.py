@@ -41,7 +41,7 @@ from knoll.records.run import Run, run_uri
 from knoll.rollout.inference_service import desired
 from knoll.rollout.slot import Slot, Transition, slot_to_status
 from knoll.train.job import job_document
-from knoll.wiring import sweep
+from knoll.wiring.stages import STAGES
 
 _PAGE = 1000  # objects of a listing that come with one request
 _SECONDS, _MEGABYTES, _REQUESTS = 5.0, 200.0, 12.0  # the goals; requests are those for each model
@@ -165,7 +165,7 @@ def tick(world: World) -> Counter[str]:
     named = {"store": world.store, "cluster": world.cluster}
     for one in named.values():
         one.requests.clear()
-    sweep.handle(new_event(TICK, source="/bench", time=world.platform.clock.now()), world.platform)
+    STAGES["sweep"].handle(new_event(TICK, source="/bench", time=world.platform.clock.now()), world.platform)
     return Counter(
         {f"{place}.{name}": count for place, one in named.items() for name, count in one.requests.items()}
     )

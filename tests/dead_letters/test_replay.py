@@ -22,8 +22,8 @@ from knoll.events import Event
 from knoll.ports import Platform
 from knoll.records.dead_letter import death_uri
 from knoll.settings import Settings
-from knoll.wiring import sweep
 from knoll.wiring.functions import answer
+from knoll.wiring.stages import STAGES
 from schedules.world import World
 
 WHY = {"knativeerrordest": "http://knoll-train.knoll", "knativeerrorcode": "422", "knativeerrordata": "d2h5"}
@@ -192,7 +192,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
         assert answer("ingest", {}, b'{"Records": [{}]}', platform).status == 422
     assert len(only(platform).deaths) == 1
     want_replay(only(platform), "alice", platform)
-    sweep.handle(EVENT, platform)
+    STAGES["sweep"].handle(EVENT, platform)
     assert ([one.replay for one in only(platform).deaths], broker.taken) == (
         ["", f"{only(platform).id}.1"],
         [],
@@ -200,13 +200,18 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     platform.cluster.create(DIGITS)
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
     want_replay(letters(platform)[-1], "alice", platform)
-    sweep.handle(EVENT, platform)
-    sweep.handle(EVENT, platform)
+    STAGES["sweep"].handle(EVENT, platform)
+    STAGES["sweep"].handle(EVENT, platform)
     assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/_SUCCESS"]
 
 
 @pytest.mark.parametrize(
-    ("meant_for", "reason"), [("train", "not a CloudEvent"), ("newer", "has no function 'newer'")]
+    ("meant_for", "reason"),
+    [
+        ("train", "not a CloudEvent"),
+        ("newer", "has no function 'newer'"),
+        ("sweep", "no tick is replayed"),
+    ],
 )
 def test_a_body_goes_to_the_stage_that_it_was_meant_for(
     meant_for: str, reason: str, platform: Platform, broker: MemoryEvents
@@ -215,7 +220,7 @@ def test_a_body_goes_to_the_stage_that_it_was_meant_for(
     handler.keep_body({}, NOTIFICATION, "why", platform, meant_for=meant_for)
     platform.cluster.create(DIGITS)
     want_replay(only(platform), "alice", platform)
-    sweep.handle(EVENT, platform)
+    STAGES["sweep"].handle(EVENT, platform)
     assert (len(only(platform).deaths), broker.taken) == (2, [])
     assert reason in only(platform).last.reason
 

@@ -48,7 +48,8 @@ from knoll.records.manifest import Manifest, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import Run, write_run
 from knoll.settings import Settings
-from knoll.wiring.functions import STAGES, answer
+from knoll.wiring.functions import answer
+from knoll.wiring.stages import STAGES
 from support.models import model_document
 
 __all__ = ["World", "listening", "new_world", "seeds"]

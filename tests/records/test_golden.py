@@ -18,7 +18,7 @@ from knoll.events import DATASET_LANDED, event_from_json, event_to_json, types
 from knoll.records.outcome import list_superseded
 from knoll.records.samples import load_samples
 from knoll.rollout.slot import slot_from_status
-from knoll.wiring.functions import STAGES
+from knoll.wiring.stages import STAGES
 from records.kinds import GOLDEN, KINDS, ROOT, golden_bucket, kind_of
 from schedules.broker import subscribers
 from schedules.declared import model_document

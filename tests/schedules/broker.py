@@ -7,7 +7,7 @@ from pathlib import Path
 
 from knoll.events import Event
 from knoll.laptop.broker.eventing import Eventing, read_eventing
-from knoll.wiring.functions import STAGES
+from knoll.wiring.stages import STAGES
 
 __all__ = ["RETRIES", "Delivery", "subscribers"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.ports import Handler
-from knoll.wiring.functions import STAGES
+from knoll.wiring.stages import STAGES
 from schedules.declared import model_document
 from schedules.faults import Process
 from schedules.world import World

@@ -27,8 +27,7 @@ from knoll.laptop.jobs.attempts import Attempt as Attempted
 from knoll.ports import Caches, Document, Platform
 from knoll.recent import recent_models
 from knoll.settings import Settings
-from knoll.wiring import sweep
-from knoll.wiring.functions import STAGES
+from knoll.wiring.stages import STAGES
 from schedules.broker import RETRIES, Delivery, subscribers
 from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_start, wrong_write
 from schedules.faults import Crash, Fault, Process
@@ -266,7 +265,7 @@ class World:
         self.log.append("tick")
         process = self._process(strike)
         with suppress(Crash, Unavailable):
-            sweep.handle(
+            STAGES["sweep"].handle(
                 new_event(TICK, source="/ticker", time=self.time.now(), id=f"tick-{len(self.log)}"),
                 process.platform,
             )

@@ -21,7 +21,7 @@ from knoll.records.run import list_runs, read_run, write_run
 from knoll.train import handler as train
 from knoll.trainer.reading import read_data
 from knoll.views.run import read_run as view_run
-from knoll.wiring import sweep
+from knoll.wiring.stages import STAGES
 from support.models import model_document
 from train.test_handler import counting, jobs
 
@@ -70,7 +70,7 @@ def tick(platform: Platform) -> None:
     clock = platform.clock
     assert isinstance(clock, MemoryClock)
     clock.move(61)
-    sweep.handle(new_event(TICK, source="/test", time=clock.now()), platform)
+    STAGES["sweep"].handle(new_event(TICK, source="/test", time=clock.now()), platform)
 
 
 def runs(platform: Platform) -> set[str]:

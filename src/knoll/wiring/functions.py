@@ -1,4 +1,4 @@
-"""The deployable functions, for Knative and the laptop alike: the table of stages, and the sweep.
+"""The deployable functions, for Knative and the laptop alike: each answers POSTs as its stage does.
 
 A function answers 204, 200 with a CloudEvent, 422 or 503. A broker takes any other answer for a fault and
 delivers again. A body beyond the limit of an event is answered with 413, which a broker does not repeat.
@@ -15,17 +15,12 @@ from knoll.errors import Unavailable
 from knoll.events.http import Response, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
-from knoll.wiring import sweep
 from knoll.wiring.logs import escape_logs
-from knoll.wiring.stages import WORKING_STAGES, Stage
+from knoll.wiring.stages import STAGES
 
-__all__ = ["STAGES", "Function", "Stage", "answer"]
+__all__ = ["Function", "answer"]
 
 Headers = Mapping[str, str]
-
-
-# by the name of the Knative Service behind "knoll-", to which Triggers refer
-STAGES: Mapping[str, Stage] = {**WORKING_STAGES, "sweep": Stage(sweep.handle, sweep.receive)}
 
 
 def answer(name: str, headers: Headers, body: bytes, platform: Platform) -> Response:

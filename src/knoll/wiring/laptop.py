@@ -42,11 +42,12 @@ from knoll.laptop.signing import find_or_make_pair
 from knoll.ports import Platform
 from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
 from knoll.sqlite_file import DATABASE, check_file
-from knoll.wiring.functions import STAGES, Stage, answer
+from knoll.wiring.functions import answer
 from knoll.wiring.logs import escape_logs
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
 from knoll.wiring.platform import build_platform, documents, object_store, probe_store
 from knoll.wiring.running import Running, hold_home, keep, running
+from knoll.wiring.stages import STAGES, Stage
 
 __all__ = ["Running", "run", "running"]
 

@@ -1,7 +1,4 @@
-"""The table of stages: what each one does with an event, a POST, a tick and a body that is replayed.
-
-`knoll.wiring.sweep` is made from it, and `knoll.wiring.functions` adds that one.
-"""
+"""The table of stages: what each one does with an event, a POST, a tick and a body that is replayed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +8,14 @@ from knoll.dead_letters.replay import replay_wanted
 from knoll.errors import Rejected
 from knoll.events import Event
 from knoll.events.event import EVENT_LIMIT
+from knoll.events.http import event_from_http
 from knoll.ingest import handler as ingest
 from knoll.ports import Platform
 from knoll.rollout import handler as rollout
 from knoll.train import handler as train
+from knoll.wiring.sweep import sweep_all
 
-__all__ = ["WORKING_STAGES", "Stage"]
+__all__ = ["STAGES", "Stage"]
 
 Headers = Mapping[str, str]
 Handle = Callable[[Event, Platform], Event | None]
@@ -45,7 +44,7 @@ def _replay(_: Event, platform: Platform) -> None:
     """Publish the dead letters whose replay is wanted; a body goes to the stage that it was meant for."""
 
     def take(meant_for: str, headers: Headers, body: bytes) -> Event | None:
-        stage = WORKING_STAGES.get(meant_for)
+        stage = STAGES.get(meant_for)
         if stage is None:
             raise Rejected(f"this knoll has no function {meant_for!r}", fix="replay it with a newer knoll")
         return (stage.take or stage.receive)(headers, body, platform)
@@ -53,12 +52,26 @@ def _replay(_: Event, platform: Platform) -> None:
     replay_wanted(platform, take)
 
 
+def _sweep(event: Event, platform: Platform) -> None:
+    sweep_all(event, platform, [stage.sweep for stage in STAGES.values() if stage.sweep])
+
+
+def _receive_tick(headers: Headers, body: bytes, platform: Platform) -> None:
+    _sweep(event_from_http(headers, body), platform)
+
+
+def _refuse_replay(headers: Headers, body: bytes, platform: Platform) -> None:  # noqa: ARG001
+    """A replay is part of a sweep, so it must not start one."""
+    raise Rejected("no tick is replayed", fix="drop it: the next tick does the same work")
+
+
 # by the name of the Knative Service behind "knoll-", to which Triggers refer
-WORKING_STAGES: Mapping[str, Stage] = {
+STAGES: Mapping[str, Stage] = {
     "ingest": Stage(ingest.handle, ingest.receive, ingest.sweep, ingest.take),
     "notifications": Stage(ingest.handle, ingest.receive),
     "train": Stage(train.handle, train.receive, train.sweep),
     "rollout": Stage(rollout.handle, rollout.receive, rollout.sweep),
     # a dead letter is an event, and what a broker says about it
     "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _replay, limit=2 * EVENT_LIMIT),
+    "sweep": Stage(_sweep, _receive_tick, take=_refuse_replay),
 }
