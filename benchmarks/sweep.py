@@ -230,9 +230,9 @@ def _train_and_roll_out(platform: Platform, names: list[str], runs: int) -> None
         document = platform.cluster.update(
             {**document, "status": dict(slot_to_status(slot, document["status"]))}, status=True
         )
-        service = desired(parse_model(document), slot, platform.settings)
-        if service:
-            platform.cluster.create(owned(service, document))
+        isvc = desired(parse_model(document), slot, platform.settings)
+        if isvc:
+            platform.cluster.create(owned(isvc, document))
     _keep_jobs(platform, names)
 
 

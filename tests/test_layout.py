@@ -83,9 +83,9 @@ def test_every_module_but_a_few_never_needs_torch() -> None:
     """If you add a package or a module of wiring, say on which side it is. The command line and what families
     declare have a contract of their own."""
     without = [one for one in _contracts("forbidden") if one.get("allow_indirect_imports") is False]
-    services, people = without
+    deployed, people = without
     wiring = {f"wiring.{path.stem}" for path in (SOURCE / "wiring").glob("*.py")} - {"wiring.__init__"}
-    named = {name.removeprefix("knoll.") for name in services["source_modules"]}
+    named = {name.removeprefix("knoll.") for name in deployed["source_modules"]}
     assert named == (_packages() - {"wiring"} | wiring) - NEED_TORCH
     assert people["source_modules"] == [
         "knoll.cli",

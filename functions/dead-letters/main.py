@@ -4,9 +4,9 @@ import functions_framework
 from flask import Request, Response
 
 from knoll.wiring.functions import Function
-from knoll.wiring.platform import service_platform
+from knoll.wiring.platform import process_platform
 
-_function = Function("dead-letters", service_platform)
+_function = Function("dead-letters", process_platform)
 
 
 @functions_framework.http

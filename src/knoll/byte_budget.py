@@ -1,4 +1,4 @@
-"""How many bytes of request bodies a server holds at once, whoever sends them."""
+"""How many bytes of request bodies are held at once, whoever sends them."""
 
 from knoll.errors import Unavailable
 
@@ -23,8 +23,8 @@ class ByteBudget:
         kept = 0 if before + size <= _SMALL else self.limit // _FOR_SMALL
         if self.held + size > self.limit - kept:
             raise Unavailable(
-                f"the bodies of all requests together have more than the {self.limit // 2**20} MiB that the "
-                "server holds at once",
+                f"the bodies of all requests together have more than the {self.limit // 2**20} MiB that "
+                "are held at once",
                 fix="try again in a moment",
             )
         self.held += size

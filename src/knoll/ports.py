@@ -83,8 +83,8 @@ class ObjectStore(Protocol):
 class Cluster(Protocol):
     """Kubernetes objects of one namespace, with the API server's rules of optimistic concurrency.
 
-    `kind` is "Model", "Job", "InferenceService". Every method raises ClusterUnavailable when the server does
-    not answer. Documents are copies: changing one changes nothing until it is written back.
+    `kind` is "Model", "Job", "InferenceService". Every method raises ClusterUnavailable when the API server
+    does not answer. Documents are copies: changing one changes nothing until it is written back.
     """
 
     def create(self, document: Document) -> Document:
@@ -135,7 +135,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A V1 predict body for a model of the server at `url`, and how long its answer may take.
+    """A V1 predict body for a model of the predictor at `url`, and how long its answer may take.
 
     `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
     """
@@ -149,7 +149,7 @@ class PredictRequest:
 
 
 class Predictors(Protocol):
-    """Requests to model servers."""
+    """Requests to predictors."""
 
     def predict(self, request: PredictRequest) -> Answer:
         """POST the request and wait for the answer, also through a cold start, but no longer than `seconds`.

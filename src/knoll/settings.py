@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     gateway_url: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
-        description="cluster: URL of Knative's gateway, if names of services do not resolve",
+        description="cluster: URL of Knative's gateway, if names of Services do not resolve",
     )
     sink: str = Field(
         default="",
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         description="seconds between two looks for stray objects in the model bucket; `make deploy` sets 600",
     )
     idle: float = Field(
-        default=60.0, description="laptop: seconds without a request until a model server is stopped"
+        default=60.0, description="laptop: seconds without a request until a predictor is stopped"
     )
     progress_deadline: float = Field(
         default=120.0, description="laptop: seconds that a new Revision has to become ready"

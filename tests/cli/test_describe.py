@@ -52,7 +52,7 @@ def on_trial(knoll: Knoll, platform: Platform, model_file: Path, records: Record
         {"revisionName": "digits-predictor-00002", "percent": 0, "tag": "latest"},
     ]
     metadata = {"name": "digits"}
-    service = platform.cluster.create(
+    isvc = platform.cluster.create(
         {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
@@ -70,7 +70,7 @@ def on_trial(knoll: Knoll, platform: Platform, model_file: Path, records: Record
         "conditions": conditions,
         "components": {"predictor": {"traffic": traffic}},
     }
-    platform.cluster.update({**service, "status": status}, status=True)
+    platform.cluster.update({**isvc, "status": status}, status=True)
     records.status(
         champion="v000001",
         candidate="v000002",
@@ -114,12 +114,12 @@ def test_people_read_it_as_kn_shows_things(knoll: Knoll, on_trial: str) -> None:
 def test_conditions_have_the_age_that_their_objects_tell(
     knoll: Knoll, platform: Platform, on_trial: str
 ) -> None:
-    service = platform.cluster.get("InferenceService", "digits")
-    [ready, *others] = service["status"]["conditions"]
+    isvc = platform.cluster.get("InferenceService", "digits")
+    [ready, *others] = isvc["status"]["conditions"]
     since = (platform.clock.now() - timedelta(hours=3, seconds=1)).isoformat()
     conditions = [{**ready, "lastTransitionTime": since}, *others]
-    status = {**service["status"], "conditions": conditions}
-    platform.cluster.update({**service, "status": status}, status=True)
+    status = {**isvc["status"], "conditions": conditions}
+    platform.cluster.update({**isvc, "status": status}, status=True)
     lines = [line.split() for line in knoll("describe", "digits").stdout.splitlines()]
     assert ["OK", "TYPE", "AGE", "REASON"] in lines
     assert ["++", "Ready", "3h"] in lines
@@ -128,7 +128,7 @@ def test_conditions_have_the_age_that_their_objects_tell(
 def test_a_model_that_nothing_has_happened_to_is_described(
     knoll: Knoll, platform: Platform, model_file: Path
 ) -> None:
-    """No run, no service, no revision, and what is waited for; a name that nothing has is an error."""
+    """No run, nothing that serves, and what is waited for; a name that nothing has is an error."""
     knoll("apply", "-f", model_file)
     *_, family, waits = knoll("describe", "digits").stdout.splitlines()
     assert family.split() == ["Family:", "image-classifier"]

@@ -52,8 +52,8 @@ def test_who_gives_up_a_prediction_is_told_that_nothing_changed(
     knoll: Knoll, platform: Platform, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knoll("apply", "-f", model_file)
-    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
-    created = platform.cluster.create({**service, "metadata": {"name": "digits"}, "spec": {}})
+    isvc = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    created = platform.cluster.create({**isvc, "metadata": {"name": "digits"}, "spec": {}})
     platform.cluster.update({**created, "status": {"url": "http://127.0.0.1:9"}}, status=True)
     monkeypatch.setattr("knoll.adapters.predictors_http.HttpPredictors.predict", interrupt)
     (tmp_path / "one.json").write_text("[1]")

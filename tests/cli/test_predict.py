@@ -15,7 +15,7 @@ PNG = b"\x89PNG\r\n\x1a\n rest"
 
 
 class Server(ThreadingHTTPServer):
-    """A model server that remembers what it was asked."""
+    """A predictor that remembers what it was asked."""
 
     asked: list[Any]
 
@@ -49,13 +49,13 @@ def server(knoll: Knoll, platform: Platform, model_file: Path) -> Iterator[Serve
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         knoll("apply", "-f", model_file)
-        service = {
+        isvc = {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
             "metadata": {"name": "digits"},
             "spec": {},
         }
-        created = platform.cluster.create(service)
+        created = platform.cluster.create(isvc)
         platform.cluster.update(
             {**created, "status": {"url": f"http://127.0.0.1:{server.server_port}"}}, status=True
         )

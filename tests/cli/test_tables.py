@@ -103,8 +103,8 @@ def model(name: str) -> ModelView:
         "rollout": {"transition": {"action": "Rollback", "version": "v000014"}},
     }
     traffic = [{"revisionName": f"{name}-predictor-00012", "percent": 100}]
-    service = {"status": {"url": "http://127.0.0.1:8080", "components": {"predictor": {"traffic": traffic}}}}
-    return model_view({**model_document(name), "status": status}, service)
+    isvc = {"status": {"url": "http://127.0.0.1:8080", "components": {"predictor": {"traffic": traffic}}}}
+    return model_view({**model_document(name), "status": status}, isvc)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

@@ -51,7 +51,7 @@ def test_a_version_is_intact_from_its_data_to_what_serves(knoll: Knoll, sealed: 
     told = knoll("verify", "digits", "-o", "json")
     found = json.loads(told.stdout)
     assert (told.exit_code, found["intact"], found["manifestSha256"]) == (0, True, sealed), told.output
-    assert [one["link"] for one in found["links"]] == ["files", "data", "run", "slot", "server"]
+    assert [one["link"] for one in found["links"]] == ["files", "data", "run", "slot", "InferenceService"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_manifest_that_was_rewritten_differs_from_every_pin(
     platform.store.put(uri, platform.store.get(uri).replace(b"0.98", b"0.99"))
     told = knoll("verify", "digits", "-o", "json")
     wrong = [one["link"] for one in json.loads(told.stdout)["links"] if not one["intact"]]
-    assert (told.exit_code, wrong) == (1, ["run", "slot", "server"])
+    assert (told.exit_code, wrong) == (1, ["run", "slot", "InferenceService"])
 
 
 def test_a_version_that_is_not_there_is_not_found(knoll: Knoll, sealed: str) -> None:

@@ -31,13 +31,13 @@ def served(knoll: Knoll, platform: Platform, model_file: Path, records: Records)
         rollout={"step": 0, "percent": 100, "evidence": {"requests": 50, "errors": 0, "replayed": 20}},
     )
     traffic = [{"revisionName": "digits-00001", "percent": 100, "latestRevision": True}]
-    service = {
+    isvc = {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": {"name": "digits"},
         "spec": {},
     }
-    created = platform.cluster.create(service)
+    created = platform.cluster.create(isvc)
     status = {"url": "http://127.0.0.1:9", "components": {"predictor": {"traffic": traffic}}}
     platform.cluster.update({**created, "status": status}, status=True)
     return run
@@ -192,9 +192,9 @@ def test_a_rollout_tells_the_traffic_that_is_seen(
     traffic = [
         {"revisionName": f"digits-{version}", "percent": percent} for version, percent in shares.items()
     ]
-    service = platform.cluster.get("InferenceService", "digits")
+    isvc = platform.cluster.get("InferenceService", "digits")
     platform.cluster.update(
-        {**service, "status": {"components": {"predictor": {"traffic": traffic}}}}, status=True
+        {**isvc, "status": {"components": {"predictor": {"traffic": traffic}}}}, status=True
     )
     assert traffic_told(knoll) == (f"{seen or 0} % to v000002", seen or 0, "v000002")
 

@@ -176,7 +176,7 @@ class Installation:
                 "InferenceService", name
             ):
                 return False
-            return "canaryTrafficPercent" not in self.service(name)["spec"][
+            return "canaryTrafficPercent" not in self.isvc(name)["spec"][
                 "predictor"
             ] and "Promote 100" in self.steps(name, version)
 
@@ -213,7 +213,7 @@ class Installation:
         records = [json.loads(self.store.get(one.uri)) for one in listed]
         return [f"{one['action']} {one['percent']}" for one in records]
 
-    def service(self, name: str) -> Document:
+    def isvc(self, name: str) -> Document:
         """The model's InferenceService."""
         return self.cluster.get("InferenceService", name)
 
@@ -227,7 +227,7 @@ class Installation:
 
     def traffic(self, name: str) -> list[tuple[int, str]]:
         """Percent and tag of each target, as KServe reports them."""
-        predictor = (self.service(name).get("status") or {}).get("components", {}).get("predictor", {})
+        predictor = (self.isvc(name).get("status") or {}).get("components", {}).get("predictor", {})
         return [(one.get("percent") or 0, one.get("tag", "")) for one in predictor.get("traffic") or []]
 
     def predict(self, name: str, body: Any) -> httpx.Response:
@@ -246,7 +246,7 @@ class Installation:
         """The name of a predictor outside the cluster."""
         if domain := self.environment.get("GATEWAY_DOMAIN"):
             return f"{name}-predictor.{self.namespace}.{domain}"
-        url: str = self.service(name)["status"]["components"]["predictor"]["url"]
+        url: str = self.isvc(name)["status"]["components"]["predictor"]["url"]
         return urlsplit(url).netloc
 
     def publish(self, event: Document, to: str = "") -> int:

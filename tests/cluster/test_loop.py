@@ -67,7 +67,7 @@ def third(installation: Any, seven: dict[str, Any], second: object) -> tuple[Any
         installation.give_version(("digits", "v000002"), ("digits", "v000003"), broken=True)
         installation.until(lambda: "v000003" in installation.status("digits").get("quarantine", {}), 180)
         installation.wait_for_champion("digits", "v000002")
-    return client, installation.service("digits")["spec"]["predictor"]
+    return client, installation.isvc("digits")["spec"]["predictor"]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_after_a_rollback_the_next_version_rolls_out_cleanly(
 ) -> None:
     assert installation.steps("digits", "v000004") == LATER
     assert installation.predict("digits", seven).headers["x-model-version"] == "v000004"
-    predictor = installation.service("digits")["spec"]["predictor"]
+    predictor = installation.isvc("digits")["spec"]["predictor"]
     assert predictor["containers"][0]["args"][-1].endswith("/v000004/")
     assert "canaryTrafficPercent" not in predictor
 

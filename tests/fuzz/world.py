@@ -214,11 +214,11 @@ class World:
             "latestReadyRevision": "digits-1",
             "traffic": traffic,
         }
-        service = {
+        isvc = {
             **self.cluster.get("InferenceService", "digits"),
             "status": {"components": {"predictor": predictor}},
         }
-        for document in (ready, service):
+        for document in (ready, isvc):
             MemoryCluster.update(self.cluster, document, status=True)
         STAGES["rollout"].handle(told, self.platform)
 

@@ -1,4 +1,4 @@
-"""A laptop's serving half for tests: documents, processes and HTTP are real, only the model server is a small
+"""A laptop's serving half for tests: documents, processes and HTTP are real, only the predictor is a small
 script."""
 
 import sys
@@ -23,9 +23,9 @@ from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Document
 
-__all__ = ["SERVER", "Eventually", "Laptop", "LaptopWith", "eventually"]
+__all__ = ["PREDICTOR", "Eventually", "Laptop", "LaptopWith", "eventually"]
 
-SERVER = Path(__file__).with_name("model_server.py")
+PREDICTOR = Path(__file__).with_name("small_predictor.py")
 _Found = TypeVar("_Found")
 
 TOKEN = "of this platform"
@@ -55,7 +55,7 @@ class Laptop:
         options = ServingOptions(
             url,
             self.folder / "logs",
-            {"knoll-predictor": [sys.executable, str(SERVER)]},
+            {"knoll-predictor": [sys.executable, str(PREDICTOR)]},
             {"knoll-s3": {"S3": "key"}},
             {},
             *self._times,

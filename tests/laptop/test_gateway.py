@@ -41,13 +41,13 @@ def test_a_hundred_requests_to_a_sleeping_model_share_one_start(
 
 
 def test_a_request_in_flight_outlives_the_idle_time(laptop_with: LaptopWith) -> None:
-    """An instance is idle from the end of its last request, not from its beginning."""
+    """A replica is idle from the end of its last request, not from its beginning."""
     with laptop_with(idle=0.1) as laptop:
         laptop.serve()
         assert laptop.predict(content=b"slow").status_code == 200
 
 
-def test_an_instance_gets_no_more_requests_at_a_time_than_it_takes(laptop: Laptop) -> None:
+def test_a_replica_gets_no_more_requests_at_a_time_than_it_takes(laptop: Laptop) -> None:
     """containerConcurrency 2: six slow requests are answered two by two."""
     laptop.serve(containerConcurrency=2)
     with ThreadPoolExecutor(6) as pool:
@@ -92,7 +92,7 @@ def test_a_revision_at_zero_percent_is_never_picked(percent: int) -> None:
 
 
 def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> None:
-    """The gateway answers what the documents can tell; the instance answers the rest, on its own path."""
+    """The gateway answers what the documents can tell; the replica answers the rest, on its own path."""
     laptop.serve()
     for prefix in ("", "/digits-predictor", "/latest-digits-predictor"):
         assert laptop.http.get(f"{prefix}/v1/models").json() == {"models": ["digits"]}
@@ -108,7 +108,7 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> 
 
 
 def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
-    """End-to-end headers reach the instance and the client, headers that Connection names do not. The answer
+    """End-to-end headers reach the replica and the client, headers that Connection names do not. The answer
     names the revision."""
     laptop.serve()
     answer = laptop.predict(
@@ -131,7 +131,7 @@ def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:
 
 
 def test_an_encoded_slash_leads_nowhere(laptop: Laptop) -> None:
-    """A path means the same to the gateway and to the instance behind it."""
+    """A path means the same to the gateway and to the replica behind it."""
     laptop.serve()
     for path in (
         "/x%2Fv1%2Fmodels%2Fdigits:predict",
@@ -157,7 +157,7 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(laptop: Laptop) 
 def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(
     laptop: Laptop, eventually: Eventually
 ) -> None:
-    """503 with Retry-After, and the last line of the log of the instance that did not start."""
+    """503 with Retry-After, and the last line of the log of the replica that did not start."""
     laptop.apply("--fail", "RuntimeError: no weights")
     eventually(
         lambda: laptop.status().get("modelStatus", {}).get("transitionStatus") == "BlockedByFailedLoad"
@@ -194,8 +194,8 @@ def test_a_sleeping_model_whose_last_start_failed_is_not_ready(
         assert laptop.starts() == 1
 
 
-def test_a_request_that_kills_an_instance_is_not_sent_again_and_harms_no_other(laptop: Laptop) -> None:
-    """Its sender gets 502 with the reason; the next request starts another instance."""
+def test_a_request_that_kills_a_replica_is_not_sent_again_and_harms_no_other(laptop: Laptop) -> None:
+    """Its sender gets 502 with the reason; the next request starts another replica."""
     laptop.serve()
     answer = laptop.predict(content=b"crash once")
     assert answer.status_code == 502
@@ -247,7 +247,7 @@ def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_not(laptop: 
 )
 def test_a_connection_and_an_answer_that_do_not_come_are_told_apart(fault: Exception, words: str) -> None:
     class Slow:
-        """An autoscaler whose instance takes too long."""
+        """An autoscaler whose replica takes too long."""
 
         def __init__(self) -> None:
             traffic = [{"revisionName": "digits-1", "percent": 100}]

@@ -19,7 +19,7 @@ class Walk:
 
     def __init__(self, version: str = "v1", canary: int | None = None, **predictor: Any) -> None:
         self.revisions: dict[str, Document] = {}
-        self.service: Document = {
+        self.isvc: Document = {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
             "metadata": {
@@ -38,12 +38,12 @@ class Walk:
         self.apply(version, canary, **predictor)
 
     def apply(self, version: str, canary: int | None = None, **predictor: Any) -> "Walk":
-        spec = self.service["spec"]["predictor"] = {**self.service["spec"]["predictor"], **predictor}
+        spec = self.isvc["spec"]["predictor"] = {**self.isvc["spec"]["predictor"], **predictor}
         spec.pop("canaryTrafficPercent", None)
         spec["containers"] = [{**spec["containers"][0], "args": ["--version-uri", version]}]
         if canary is not None:
             spec["canaryTrafficPercent"] = canary
-        self.service["metadata"]["generation"] += 1
+        self.isvc["metadata"]["generation"] += 1
         return self.settle()
 
     def judge(self, number: int, verdict: Verdict) -> "Walk":
@@ -53,12 +53,12 @@ class Walk:
 
     def settle(self) -> "Walk":
         for _ in range(2):
-            decided = plan(copy.deepcopy(self.service), list(self.revisions.values()), "http://here")
+            decided = plan(copy.deepcopy(self.isvc), list(self.revisions.values()), "http://here")
             for name in decided.delete:
                 del self.revisions[name]
             if decided.create:
                 self.revisions[decided.create["metadata"]["name"]] = decided.create
-            self.service["status"] = decided.status
+            self.isvc["status"] = decided.status
         return self
 
     @property
@@ -67,15 +67,15 @@ class Walk:
 
     @property
     def traffic(self) -> dict[int, int]:
-        return {int(one["revisionName"][-5:]): one["percent"] for one in reversed(traffic_of(self.service))}
+        return {int(one["revisionName"][-5:]): one["percent"] for one in reversed(traffic_of(self.isvc))}
 
     @property
     def rolled_out(self) -> list[int]:
-        predictor = self.service["status"]["components"]["predictor"]
+        predictor = self.isvc["status"]["components"]["predictor"]
         return [int(predictor.get(f"{which}RolledoutRevision", "0")[-5:]) for which in ("latest", "previous")]
 
     def condition(self, kind: str = "PredictorReady") -> Document:
-        conditions: list[Document] = self.service["status"]["conditions"]
+        conditions: list[Document] = self.isvc["status"]["conditions"]
         return next(one for one in conditions if one["type"] == kind)
 
 
@@ -90,8 +90,8 @@ def test_a_first_deploy_gets_all_traffic_whatever_its_canary_percentage() -> Non
     assert walk.traffic == {}
     walk.judge(1, READY)
     assert walk.rolled_out == [1, 0]
-    assert {one["revisionName"] for one in traffic_of(walk.service)} == {"digits-predictor-00001"}
-    assert sum(one["percent"] for one in traffic_of(walk.service)) == 100
+    assert {one["revisionName"] for one in traffic_of(walk.isvc)} == {"digits-predictor-00001"}
+    assert sum(one["percent"] for one in traffic_of(walk.isvc)) == 100
 
 
 def test_a_canary_splits_only_once_it_is_ready() -> None:
@@ -102,7 +102,7 @@ def test_a_canary_splits_only_once_it_is_ready() -> None:
     assert walk.condition()["status"] == "Unknown"
     walk.judge(2, READY)
     assert walk.traffic == {2: 20, 1: 80}
-    assert [(one["tag"], one["url"]) for one in traffic_of(walk.service)] == [
+    assert [(one["tag"], one["url"]) for one in traffic_of(walk.isvc)] == [
         ("latest", "http://here/latest-digits-predictor"),
         ("prev", "http://here/prev-digits-predictor"),
     ]
@@ -112,9 +112,9 @@ def test_a_canary_splits_only_once_it_is_ready() -> None:
 def test_without_the_annotation_only_the_previous_revision_has_a_tag() -> None:
     """enable-tag-routing gives the tag latest; the tag prev is always there."""
     walk = Walk()
-    walk.service["metadata"]["annotations"] = {}
+    walk.isvc["metadata"]["annotations"] = {}
     walk.settle().judge(2, READY).apply("v2", 20).judge(3, READY)
-    assert [one.get("tag") for one in traffic_of(walk.service)] == [None, "prev"]
+    assert [one.get("tag") for one in traffic_of(walk.isvc)] == [None, "prev"]
 
 
 def test_removing_the_field_promotes() -> None:
@@ -173,9 +173,7 @@ def test_every_change_of_the_template_is_a_new_revision(change: dict[str, Any]) 
     another revision."""
     walk = Walk().judge(1, READY).apply("v1", None, **change)
     assert walk.numbers == [1, 2]
-    assert (
-        walk.service["status"]["components"]["predictor"]["latestReadyRevision"] == "digits-predictor-00001"
-    )
+    assert walk.isvc["status"]["components"]["predictor"]["latestReadyRevision"] == "digits-predictor-00001"
 
 
 def test_a_change_of_the_canary_percentage_is_no_new_revision() -> None:
@@ -188,7 +186,7 @@ def test_a_change_of_the_canary_percentage_is_no_new_revision() -> None:
 def test_unset_min_replicas_means_one() -> None:
     """Trap 2: such a model never scales to zero."""
     walk = Walk()
-    del walk.service["spec"]["predictor"]["minReplicas"]
+    del walk.isvc["spec"]["predictor"]["minReplicas"]
     walk.settle()
     assert min_scale(list(walk.revisions.values())[-1]) == 1
 
@@ -205,29 +203,29 @@ def test_a_revision_that_failed_is_told_with_its_last_words_and_the_champion_ser
         "message": 'Revision "digits-predictor-00002" failed with message: ValueError: wrong digest',
     }
     assert walk.condition("PredictorRouteReady")["status"] == "True"
-    model_status = walk.service["status"]["modelStatus"]
+    model_status = walk.isvc["status"]["modelStatus"]
     assert model_status["transitionStatus"] == "BlockedByFailedLoad"
     assert model_status["lastFailureInfo"]["message"] == "ValueError: wrong digest"
     assert set(walk.traffic) == {1}
     walk.apply("v3", 20).judge(3, READY)
     assert walk.traffic == {3: 20, 1: 80}
-    assert walk.service["status"]["modelStatus"]["transitionStatus"] == "UpToDate"
+    assert walk.isvc["status"]["modelStatus"]["transitionStatus"] == "UpToDate"
     assert walk.numbers == [1, 3]
 
 
 def test_what_is_settled_stays() -> None:
     """Deciding again with nothing new creates, deletes and changes nothing."""
     walk = promoted()
-    again = plan(walk.service, list(walk.revisions.values()), "http://here")
-    assert (again.create, again.delete, again.status) == (None, (), walk.service["status"])
+    again = plan(walk.isvc, list(walk.revisions.values()), "http://here")
+    assert (again.create, again.delete, again.status) == (None, (), walk.isvc["status"])
 
 
 def test_a_service_created_anew_does_not_inherit_revisions() -> None:
     """Revisions of another uid are garbage, also when they have the name of the new first one."""
     walk = Walk().judge(1, READY)
-    walk.service["metadata"]["uid"] = "u2"
-    walk.service.pop("status")
-    decided = plan(walk.service, list(walk.revisions.values()), "http://here")
+    walk.isvc["metadata"]["uid"] = "u2"
+    walk.isvc.pop("status")
+    decided = plan(walk.isvc, list(walk.revisions.values()), "http://here")
     assert decided.delete == ("digits-predictor-00001",)
     assert decided.create is not None
     assert decided.create["metadata"]["name"] == "digits-predictor-00001"

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from knoll.laptop.serving.activator import Activator
-from knoll.laptop.serving.instance import Command, Instance, backoff
-from laptop.running import SERVER, Eventually, Laptop, LaptopWith
+from knoll.laptop.serving.replica import Command, Replica, backoff
+from laptop.running import PREDICTOR, Eventually, Laptop, LaptopWith
 
 
 def _is_alive(pid: int) -> bool:
@@ -24,7 +24,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_a_service_becomes_ready_and_says_so(laptop: Laptop, eventually: Eventually) -> None:
-    """One revision, one instance, a status as KServe writes it, and an object-change event for each
+    """One revision, one replica, a status as KServe writes it, and an object-change event for each
     status."""
     laptop.serve("--version", "v1")
     status = laptop.status()
@@ -80,7 +80,7 @@ def test_a_candidate_that_crashes_at_its_start_gets_no_traffic_and_says_why(
 
 
 def test_a_candidate_that_is_never_ready_is_given_up(laptop_with: LaptopWith, eventually: Eventually) -> None:
-    """After the progress deadline its instance is stopped and PredictorReady is False."""
+    """After the progress deadline its replica is stopped and PredictorReady is False."""
     with laptop_with(progress_deadline=0.6) as laptop:
         laptop.apply("--never")
         eventually(
@@ -94,7 +94,7 @@ def test_a_candidate_that_is_never_ready_is_given_up(laptop_with: LaptopWith, ev
         assert laptop.predict().status_code == 503
 
 
-def test_an_idle_instance_stops_and_the_next_request_is_answered(
+def test_an_idle_replica_stops_and_the_next_request_is_answered(
     laptop_with: LaptopWith, eventually: Eventually
 ) -> None:
     """0 processes after the idle time; the request that wakes the model is held and answered."""
@@ -107,7 +107,7 @@ def test_an_idle_instance_stops_and_the_next_request_is_answered(
         assert laptop.predict().status_code == 200
 
 
-def test_a_server_that_refuses_its_version_says_so_in_a_pod_until_it_serves(
+def test_a_predictor_that_refuses_its_version_says_so_in_a_pod_until_it_serves(
     laptop_with: LaptopWith, eventually: Eventually, tmp_path: Path
 ) -> None:
     """With exit code 65, as the kubelet would say it, also if the Revision has been ready before."""
@@ -119,21 +119,21 @@ def test_a_server_that_refuses_its_version_says_so_in_a_pod_until_it_serves(
         assert laptop.predict().status_code == 503
         label = {"serving.knative.dev/revision": "digits-predictor-00001"}
         (pod,) = eventually(lambda: laptop.cluster.list("Pod", label))
-        (server,) = pod["status"]["containerStatuses"]
+        (replica,) = pod["status"]["containerStatuses"]
         end = {"exitCode": 65, "reason": "Error", "message": "not what was trained"}
-        assert (server["ready"], server["lastState"]["terminated"]) == (False, end)
+        assert (replica["ready"], replica["lastState"]["terminated"]) == (False, end)
         spoilt.unlink()
         eventually(lambda: laptop.predict().status_code == 200)
         eventually(lambda: not laptop.cluster.list("Pod", label))
 
 
-def test_with_min_replicas_an_instance_is_kept_and_brought_back(
+def test_with_min_replicas_a_replica_is_kept_and_brought_back(
     laptop_with: LaptopWith, eventually: Eventually
 ) -> None:
     """minReplicas 1 outlives the idle time, a crash and a restart of the platform."""
     with laptop_with(idle=0.2) as laptop:
         laptop.serve(minReplicas=1)
-        assert laptop.predict(content=b"crash once").status_code == 502  # it is sent to no second instance
+        assert laptop.predict(content=b"crash once").status_code == 502  # it is sent to no second replica
         assert laptop.predict().status_code == 200
         laptop.restart()
         eventually(lambda: laptop.autoscaler.running == ["digits-predictor-00001"])
@@ -224,7 +224,7 @@ def test_a_quantity_that_cannot_be_read_harms_no_other_model(laptop: Laptop, eve
     assert laptop.predict().status_code == 200
 
 
-def test_an_instance_that_cannot_be_started_now_is_started_later(
+def test_a_replica_that_cannot_be_started_now_is_started_later(
     laptop: Laptop, eventually: Eventually
 ) -> None:
     """A log that cannot be written, as on a full disk, holds a new revision up and does not fail it."""
@@ -237,14 +237,14 @@ def test_an_instance_that_cannot_be_started_now_is_started_later(
     assert laptop.predict().status_code == 200
 
 
-def test_an_instance_is_not_stopped_under_a_request_that_has_just_come(tmp_path: Path) -> None:
+def test_a_replica_is_not_stopped_under_a_request_that_has_just_come(tmp_path: Path) -> None:
     """Between the look that finds it idle and its end, a request may take it."""
 
     async def answer() -> int:
         async with aiohttp.ClientSession() as http:
-            argv = (sys.executable, str(SERVER), "--starts", str(tmp_path / "starts"))
+            argv = (sys.executable, str(PREDICTOR), "--starts", str(tmp_path / "starts"))
             command = Command("r", argv, {"K_REVISION": "r", "S3": "key"}, tmp_path / "log", "/ready", 0)
-            activator = Activator(Instance(command, http))
+            activator = Activator(Replica(command, http))
             await activator.start(20.0)
             stopping = asyncio.create_task(activator.stop_if_idle(0.0))
             async with activator.slot(20.0) as address:

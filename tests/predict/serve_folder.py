@@ -12,7 +12,7 @@ from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.ports import Platform
 from knoll.predict.loading import fetch_version
-from knoll.predict.server import serve
+from knoll.predict.predictor import serve
 from knoll.settings import read_settings
 
 

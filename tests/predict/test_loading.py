@@ -11,7 +11,7 @@ import pytest
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.predict.loading import fetch_version
-from knoll.predict.server import load
+from knoll.predict.predictor import load
 from knoll.records.attestation import attest
 from knoll.records.manifest import entry_of
 from support.keys import signer_of

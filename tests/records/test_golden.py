@@ -163,7 +163,7 @@ def test_what_a_slot_counted_is_still_counted(path: Path) -> None:
     assert counts.in_step == said.get("inStep", 0)
     assert evidence.replayed == tuple(said.get("replays", (0, 0)))
     assert evidence.before == said.get("before", 0)
-    instances = {name: list(pair) for name, pair in evidence.instances.items()}
+    instances = {name: list(pair) for name, pair in evidence.replicas.items()}
     assert instances == said.get("instances", {})
 
 

@@ -142,7 +142,7 @@ def test_a_phase_that_only_a_newer_knoll_knows_is_left_to_it() -> None:
 
 
 def test_counts_that_knoll_0_1_kept_in_the_status_still_count() -> None:
-    """An instance that both knolls know counts once, with the larger numbers."""
+    """A replica that both knolls know counts once, with the larger numbers."""
     found = {"instances": {"a": [30, 1], "b": [5, 5]}, "replays": [20, 2], "before": 40}
     slot = slot_from_status({"phase": "Canary", "rollout": {"evidence": found}})
     reports = {name: Report("digits", "v000002", name, *counts) for name, counts in REPORTED.items()}

@@ -31,7 +31,7 @@ POLICY = RolloutSpec.model_validate(
         ),
         (
             {"phase": "RollingBack"},
-            "v000001 to be ready again; at 10:02:00 another server is asked for",
+            "v000001 to be ready again; at 10:02:00 another Revision is asked for",
             "2026-01-01T10:02:00+00:00",
         ),
     ],

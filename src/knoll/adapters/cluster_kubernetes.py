@@ -1,6 +1,6 @@
 """Kubernetes objects behind a real API server, over lightkube.
 
-In a Pod, the service account says where the server is and which namespace is meant; elsewhere the kubeconfig
+In a Pod, the ServiceAccount says where the server is and which namespace is meant; elsewhere the kubeconfig
 does. Documents pass as they are: the API server checks them, and its refusals become the errors of the port.
 """
 
@@ -60,7 +60,7 @@ _RESOURCES = {kind: _generic(kind, *names) for kind, names in _KINDS.items()}
 class KubernetesCluster:
     """`ports.Cluster` on an API server. Threads may share it.
 
-    An empty `namespace` means that of the service account or context. `kubeconfig` and `context` choose a
+    An empty `namespace` means that of the ServiceAccount or context. `kubeconfig` and `context` choose a
     server from outside of a cluster.
     """
 

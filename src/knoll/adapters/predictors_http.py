@@ -1,4 +1,4 @@
-"""Requests to model servers over HTTP; each waits long enough for a server that has to start first."""
+"""Requests to predictors over HTTP; each waits long enough for a replica that has to start first."""
 
 import time
 from urllib.parse import quote, urlsplit
@@ -18,7 +18,7 @@ class HttpPredictors:
     """`ports.Predictors` over HTTP. Threads may share it.
 
     With a `gateway`, such as http://127.0.0.1:31080, every request goes there, and its Host header names the
-    model server. Use it where the names of a cluster's services do not resolve.
+    predictor. Use it where the names of a cluster's Services do not resolve.
     """
 
     def __init__(self, gateway: str = "") -> None:

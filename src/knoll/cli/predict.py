@@ -149,7 +149,7 @@ def _predictions(answer: "Answer") -> list[Any]:
 
 
 def _picture_bytes(answer: "Answer") -> bytes:
-    """The bytes of the picture; some servers send it inside JSON. Raises KnollError if there is none."""
+    """The bytes of the picture; some predictors send it inside JSON. Raises KnollError if there is none."""
     if answer.content_type.startswith("image/"):
         return answer.body
     first = next(iter(_predictions(answer)), None)

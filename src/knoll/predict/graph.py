@@ -64,7 +64,7 @@ def warm_up(graph: Graph, version: Version) -> None:
             (prediction,) = encode(graph.run(decode([sample.instance], graph.signature)), graph.signature)
         except (InvalidInstance, ArithmeticError) as error:
             raise InvalidVersion(f"sample {index} cannot be answered: {error}") from error
-        except Exception as error:  # the runtime's own kinds, for instance of a shape that does not fit
+        except Exception as error:  # the runtime's own kinds, such as of a shape that does not fit
             raise InvalidVersion(f"sample {index} cannot be answered: {type(error).__name__}") from error
         if sample.prediction is not None and not agree(sample.prediction, prediction):
             raise InvalidVersion(

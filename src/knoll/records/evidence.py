@@ -1,7 +1,7 @@
-"""Evidence: what the instances of predictors have counted, one record for each version and instance.
+"""Evidence: what the replicas of predictors have counted, one record for each version and replica.
 
-An instance counts from its start, and its counts only rise. Each report is an object of its own, named after
-the requests that it counts. It replaces the reports of its instance that count fewer. So a report that comes
+A replica counts from its start, and its counts only rise. Each report is an object of its own, named after
+the requests that it counts. It replaces the reports of its replica that count fewer. So a report that comes
 twice, late or beside another one does no harm.
 """
 
@@ -17,7 +17,7 @@ from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
 
 __all__ = [
-    "INSTANCE",
+    "REPLICA",
     "Report",
     "evidence_uri",
     "find_reports",
@@ -27,16 +27,17 @@ __all__ = [
     "write_report",
 ]
 
-INSTANCE = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
+REPLICA = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
 _MOST_LOOKS = 5  # at reports that are replaced while they are read
-_NAME = re.compile(rf"(?P<instance>{INSTANCE.pattern})\.(?P<requests>\d{{16}})\.json", re.ASCII)
+_NAME = re.compile(rf"(?P<replica>{REPLICA.pattern})\.(?P<requests>\d{{16}})\.json", re.ASCII)
 
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Report(Record):
-    """What an instance of a predictor has counted since it started: all requests except replays, those that
-    failed with a 5xx, and its latency histogram (see `knoll.predict.observer`)."""
+    """What a replica of a predictor has counted since it started: all requests except replays, those that
+    failed with a 5xx, and its latency histogram (see `knoll.predict.observer`). `instance` is the name of the
+    replica."""
 
     model: str
     version: str
@@ -68,8 +69,8 @@ def write_report(report: Report, bucket: Bucket) -> bool:
     more is there."""
     mine = [
         (counted, uri)
-        for instance, counted, uri in _listed(report.model, report.version, bucket, f"{report.instance}.")
-        if instance == report.instance
+        for replica, counted, uri in _listed(report.model, report.version, bucket, f"{report.instance}.")
+        if replica == report.instance
     ]
     if any(counted >= report.requests for counted, _ in mine):
         return False
@@ -80,19 +81,19 @@ def write_report(report: Report, bucket: Bucket) -> bool:
 
 
 def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Report]:
-    """The newest report of each instance of a version, by instance. An object that is no report is passed
+    """The newest report of each replica of a version, by replica. An object that is no report is passed
     over."""
     found: dict[str, Report] = {}
     for _ in range(_MOST_LOOKS):
         missing = False
-        for instance, uri in _newest(model, version, bucket).items():
+        for replica, uri in _newest(model, version, bucket).items():
             try:
                 report = find(uri, load_report, bucket)
             except Rejected:
                 continue
             missing |= report is None
             if report and report_uri(bucket.root, report) == uri:
-                found[instance] = report
+                found[replica] = report
         if not missing:
             break
     return found
@@ -105,15 +106,15 @@ def remove_reports(model: str, version: str, bucket: Bucket) -> None:
 
 
 def _newest(model: str, version: str, bucket: Bucket) -> Mapping[str, str]:
-    """URI of the newest report of each instance. It is gone when a newer one has just replaced it."""
+    """URI of the newest report of each replica. It is gone when a newer one has just replaced it."""
     newest: dict[str, tuple[int, str]] = {}
-    for instance, counted, uri in _listed(model, version, bucket):
-        newest[instance] = max(newest.get(instance, (-1, "")), (counted, uri))
-    return {instance: uri for instance, (_, uri) in newest.items()}
+    for replica, counted, uri in _listed(model, version, bucket):
+        newest[replica] = max(newest.get(replica, (-1, "")), (counted, uri))
+    return {replica: uri for replica, (_, uri) in newest.items()}
 
 
 def _listed(model: str, version: str, bucket: Bucket, prefix: str = "") -> Iterator[tuple[str, int, str]]:
-    """Instance, requests and URI of each report on a version whose name begins so."""
+    """Replica, requests and URI of each report on a version whose name begins so."""
     for one in bucket.store.list(evidence_uri(bucket.root, model, version) + prefix):
         if match := _NAME.fullmatch(one.uri.rpartition("/")[2]):
-            yield match["instance"], int(match["requests"]), one.uri
+            yield match["replica"], int(match["requests"]), one.uri

@@ -54,8 +54,8 @@ def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: s
         version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)
     }
     pattern = re.compile(re.escape(place) + r"(v\d{6,})")
-    services = "".join(json.dumps(one) for one in serving if one["kind"] == "InferenceService")
-    live = [one for one in serving if _is_live(one, services)]
+    isvcs = "".join(json.dumps(one) for one in serving if one["kind"] == "InferenceService")
+    live = [one for one in serving if _is_live(one, isvcs)]
     served = {
         name: f"used by {one['kind']} {one['metadata']['name']}"
         for one in live
@@ -73,11 +73,11 @@ def _find_model(model: str, platform: Platform) -> Document:
         return {}
 
 
-def _is_live(document: Document, services: str) -> bool:
+def _is_live(document: Document, isvcs: str) -> bool:
     """Whether requests can reach it. A Revision in reserve has no route, unless an InferenceService names
     it."""
     is_reserve = label_of(document, ROUTING_STATE_LABEL) == "reserve"
-    return not is_reserve or json.dumps(document["metadata"]["name"]) in services
+    return not is_reserve or json.dumps(document["metadata"]["name"]) in isvcs
 
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

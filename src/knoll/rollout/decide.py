@@ -47,7 +47,7 @@ class TrafficSeen:
 @dataclass(frozen=True)
 class Replay:
     """Too few requests came: send this many samples to the candidate's own route. If it `may_start`, a
-    request without an answer in time is no failure: a server may have to start first."""
+    request without an answer in time is no failure: a replica may have to start first."""
 
     requests: int
     may_start: bool

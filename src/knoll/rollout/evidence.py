@@ -10,8 +10,8 @@ __all__ = ["count", "total"]
 
 
 def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
-    """The evidence with its totals: what is reported of each instance, and what knoll sent itself."""
-    requests, errors = total(reports, evidence.instances)
+    """The evidence with its totals: what is reported of each replica, and what knoll sent itself."""
+    requests, errors = total(reports, evidence.replicas)
     counted = max(requests - evidence.earlier[0], 0) + evidence.replayed[0]
     failed = max(errors - evidence.earlier[1], 0) + evidence.replayed[1]
     counts = Counts(counted, failed, evidence.replayed[0], counted - evidence.before)
@@ -19,7 +19,7 @@ def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
 
 
 def total(reports: Mapping[str, Report], known: Mapping[str, Pair] | None = None) -> Pair:
-    """Requests and errors of all instances. For an instance that is also in `known` the larger numbers
+    """Requests and errors of all replicas. For a replica that is also in `known` the larger numbers
     count: counts only rise."""
     counts = dict(known or {})
     for name, report in reports.items():

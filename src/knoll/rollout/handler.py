@@ -33,12 +33,12 @@ from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import (
-    find_service,
+    find_isvc,
     is_late,
     is_starting,
     record_step,
     see_version,
-    write_service,
+    write_isvc,
     write_slot,
 )
 
@@ -68,14 +68,14 @@ def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> Even
 def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
     """Go on with the rollout of every Model."""
     listed = platform.cluster.list("InferenceService")  # before the slots
-    services = {service["metadata"]["name"]: service for service in listed}
+    isvcs = {isvc["metadata"]["name"]: isvc for isvc in listed}
     until = _replay_end(platform)
     refused = refusals(platform.cluster.list("Pod", {**MANAGED, COMPONENT_LABEL: "predictor"}))
 
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
         with suppress(NotFound):
-            if _make_pass(document, services.get(name), until, platform, refused):
+            if _make_pass(document, isvcs.get(name), until, platform, refused):
                 _advance(name, until, platform)
 
     act_on_each(platform.cluster.list("Model"), advance)
@@ -97,8 +97,8 @@ def _replay_end(platform: Platform) -> datetime:
 def _advance(name: str, until: datetime, platform: Platform) -> None:
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
-        service = find_service(name, platform)
-        if not _make_pass(platform.cluster.get("Model", name), service, until, platform):
+        isvc = find_isvc(name, platform)
+        if not _make_pass(platform.cluster.get("Model", name), isvc, until, platform):
             return
 
 
@@ -126,17 +126,17 @@ def _make_pass(
             write_slot(document, replace(slot, since=now.isoformat()), platform)
             return True
         record_step(model.name, slot, platform)
-        service = write_service(document, live, wanted, platform)
+        isvc = write_isvc(document, live, wanted, platform)
         if slot.phase == "Idle":
-            if slot.champion and is_starting(service, now, model.rollout.progress_deadline):
+            if slot.champion and is_starting(isvc, now, model.rollout.progress_deadline):
                 return False  # its change, or the next tick, comes back here
-            refusal = refused.get((newest_revision(service), slot.champion))
+            refusal = refused.get((newest_revision(isvc), slot.champion))
             checked = slot_checked(model.name, slot, refusal, platform)
             if checked != slot:
                 write_slot(document, checked, platform)
                 return True
             return _choose_candidate(document, model, slot, platform)
-        observed = see_version(slot, service, platform)
+        observed = see_version(slot, isvc, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True

@@ -122,18 +122,18 @@ def _container(model: Model, version: str, pin: str, key: str, settings: Setting
     }
 
 
-def asked(service: Document | None) -> tuple[str | None, int | None, str | None]:
+def asked(isvc: Document | None) -> tuple[str | None, int | None, str | None]:
     """What a phase of the rollout waits for: version, percent on trial and attempt. Policies of a cluster may
     change anything else."""
-    predictor = (service or {}).get("spec", {}).get("predictor", {})
+    predictor = (isvc or {}).get("spec", {}).get("predictor", {})
     version = (predictor.get("labels") or {}).get(VERSION_LABEL)
     attempt = (predictor.get("annotations") or {}).get(ATTEMPT)
     return version, predictor.get("canaryTrafficPercent"), attempt
 
 
 def holds(live: Any, wanted: Any) -> bool:
-    """Whether a live document has all that is wanted; what the server's defaults added does not count, except
-    a canary field."""
+    """Whether a live document has all that is wanted; what the API server's defaults added does not count,
+    except a canary field."""
     if live == wanted:
         return True
     if isinstance(wanted, dict):

@@ -27,18 +27,18 @@ class Observed:
     trouble: str = ""
 
 
-def newest_revision(service: Document | None) -> str:
+def newest_revision(isvc: Document | None) -> str:
     """Name of the newest Revision of an InferenceService; "" before the first one."""
-    return str(_predictor(service).get("latestCreatedRevision") or "")
+    return str(_predictor(isvc).get("latestCreatedRevision") or "")
 
 
-def was_ready(service: Document) -> bool:
+def was_ready(isvc: Document) -> bool:
     """Whether any Revision of the InferenceService has been ready."""
-    return bool(_predictor(service).get("latestReadyRevision"))
+    return bool(_predictor(isvc).get("latestReadyRevision"))
 
 
 def observe(
-    service: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
+    isvc: Document | None, revision: Document | None, version: str, pods: Sequence[Document] = ()
 ) -> Observed:
     """Read the InferenceService, its newest Revision, and that Revision's Pods.
 
@@ -46,9 +46,9 @@ def observe(
     `version` counts. `Ready` of the InferenceService is not used: it is Unknown during an update that serves
     well. The Pods show at once that a Revision crashes; Knative says so only after the progress deadline.
     """
-    if service is None or revision is None or _version(revision) != version:
+    if isvc is None or revision is None or _version(revision) != version:
         return Observed()
-    predictor, created = _predictor(service), newest_revision(service)
+    predictor, created = _predictor(isvc), newest_revision(isvc)
     newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
     is_ready = predictor.get("latestReadyRevision") == created
     failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
@@ -70,8 +70,8 @@ def refusals(pods: Iterable[Document]) -> Mapping[tuple[str, str], str]:
     }
 
 
-def _predictor(service: Document | None) -> Mapping[str, Any]:
-    status = (service or {}).get("status") or {}
+def _predictor(isvc: Document | None) -> Mapping[str, Any]:
+    status = (isvc or {}).get("status") or {}
     predictor: Mapping[str, Any] = (status.get("components") or {}).get("predictor") or {}
     return predictor
 
@@ -109,13 +109,13 @@ def _not_ready(revision: Document) -> tuple[str, str] | None:
 
 
 def _crash(pods: Iterable[Document]) -> tuple[str, str] | None:
-    """Exit code and message of the server's last end in any of the Pods."""
+    """Exit code and message of the predictor's last end in any of the Pods."""
     ends = (end for pod in pods for end in _ends(pod))
     return next(((f"ExitCode{end['exitCode']}", end.get("message", "")) for end in ends), None)
 
 
 def _ends(pod: Document) -> Iterator[Mapping[str, Any]]:
-    """How the server in a Pod did end, as far as it is not ready again."""
+    """How the predictor in a Pod did end, as far as it is not ready again."""
     for container in (pod.get("status") or {}).get("containerStatuses") or []:
         if container.get("name") == CONTAINER and not container.get("ready"):
             ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]

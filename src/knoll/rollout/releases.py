@@ -13,17 +13,17 @@ from knoll.ports import Document
 __all__ = ["is_of_newer_release", "marked_with_this_release"]
 
 
-def is_of_newer_release(service: Document) -> bool:
+def is_of_newer_release(isvc: Document) -> bool:
     """Whether a newer knoll wrote the InferenceService last. Without a release that can be read: no."""
-    written = (service["metadata"].get("annotations") or {}).get(RELEASE)
+    written = (isvc["metadata"].get("annotations") or {}).get(RELEASE)
     return isinstance(written, str) and _numbers(written) > _numbers(__version__)
 
 
-def marked_with_this_release(service: Document) -> Document:
+def marked_with_this_release(isvc: Document) -> Document:
     """The same InferenceService with the name of this release in its annotations."""
-    metadata = service["metadata"]
+    metadata = isvc["metadata"]
     annotations = {**(metadata.get("annotations") or {}), RELEASE: __version__}
-    return {**service, "metadata": {**metadata, "annotations": annotations}}
+    return {**isvc, "metadata": {**metadata, "annotations": annotations}}
 
 
 def _numbers(release: str) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which beg
 @dataclass(frozen=True)
 class Part:
     """How many samples were sent, how many of them failed, whether others are left to be sent, and whether
-    they are left because the server did not answer."""
+    they are left because the predictor did not answer."""
 
     sent: int = 0
     failed: int = 0
@@ -43,8 +43,9 @@ def replay_part(
 ) -> bool:
     """Replay a part of the samples and write it into the slot; whether another pass is needed.
 
-    `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If the server answered
-    nothing at all, the next tick goes on. If another function has moved the slot meanwhile, that one goes on.
+    `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If the predictor
+    answered nothing at all, the next tick goes on. If another function has moved the slot meanwhile, that one
+    goes on.
     """
     name = document["metadata"]["name"]
     part = send_part(name, slot.candidate, url, step, until, platform)
@@ -61,7 +62,7 @@ def replay_part(
 
 
 def send_part(model: str, version: str, url: str, step: Replay, until: datetime, platform: Platform) -> Part:
-    """Send samples of a version to the server at `url`: not more than a part has, and none that would end
+    """Send samples of a version to the predictor at `url`: not more than a part has, and none that would end
     after `until` if it takes as long as the slowest one before.
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.

@@ -5,7 +5,7 @@ from typing import Any
 
 from knoll.events import Event, reading
 from knoll.ports import Platform
-from knoll.records.evidence import INSTANCE, Report, write_report
+from knoll.records.evidence import REPLICA, Report, write_report
 from knoll.rollout.slot import slot_from_status
 
 __all__ = ["keep_report", "read_report"]
@@ -16,12 +16,12 @@ _LONGEST_NAME = 253
 
 
 def read_report(model: str, event: Event) -> Report:
-    """Read the report in the event. Raises InvalidEvent if a count or the name of the instance is not one. A
+    """Read the report in the event. Raises InvalidEvent if a count or the name of the replica is not one. A
     revision or latency that is not well formed is left out."""
     with reading(f"the report in event {event.id}"):
         data = event.data
-        instance, requests, errors = data["instance"], data["requests"], data["errors"]
-        if not (isinstance(instance, str) and INSTANCE.fullmatch(instance)):
+        replica, requests, errors = data["instance"], data["requests"], data["errors"]
+        if not (isinstance(replica, str) and REPLICA.fullmatch(replica)):
             raise ValueError("instance is no name of a process")
         if not (type(requests) is int and type(errors) is int and 0 <= errors <= requests <= _MOST_REQUESTS):
             raise ValueError("requests and errors are no counts")
@@ -29,7 +29,7 @@ def read_report(model: str, event: Event) -> Report:
         return Report(
             model,
             str(data["version"]),
-            instance,
+            replica,
             requests,
             errors,
             revision=revision if isinstance(revision, str) and len(revision) <= _LONGEST_NAME else "",

@@ -45,14 +45,14 @@ class Evidence:
 
     `counts` are the totals when the slot was written. `replayed` is what knoll sent itself, and `before` the
     requests that were counted when the step began. `earlier` is what was reported on the version before this
-    rollout. `instances` is what knoll 0.1 kept here of each predictor process.
+    rollout. `replicas` is what knoll 0.1 kept here of each replica.
     """
 
     counts: Counts = Counts()
     replayed: Pair = (0, 0)
     before: int = 0
     earlier: Pair = (0, 0)
-    instances: Mapping[str, Pair] = field(default_factory=dict)
+    replicas: Mapping[str, Pair] = field(default_factory=dict)
 
     def in_new_step(self) -> "Evidence":
         """The evidence when a step begins: what is counted so far is not of that step."""
@@ -204,17 +204,17 @@ def _read_evidence(found: Mapping[str, Any]) -> Evidence:
         replayed=_pair(found.get("replays")),
         before=found.get("before") or 0,
         earlier=_pair(found.get("earlier")),
-        instances={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
+        replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
     )
 
 
 def _write_evidence(evidence: Evidence) -> dict[str, Any]:
-    instances = {name: list(counts) for name, counts in evidence.instances.items()}
+    replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
     return {
         "replays": list(evidence.replayed),
         "before": evidence.before,
         "earlier": list(evidence.earlier),
-        **({"instances": instances} if instances else {}),
+        **({"instances": replicas} if replicas else {}),
         **evidence.counts.numbers(),
     }
 

@@ -24,12 +24,12 @@ from knoll.rollout.releases import is_of_newer_release, marked_with_this_release
 from knoll.rollout.slot import Slot, slot_to_status
 
 __all__ = [
-    "find_service",
+    "find_isvc",
     "is_late",
     "is_starting",
     "record_step",
     "see_version",
-    "write_service",
+    "write_isvc",
     "write_slot",
 ]
 
@@ -80,7 +80,7 @@ def record_step(model: str, slot: Slot, platform: Platform) -> None:
         )
 
 
-def find_service(model: str, platform: Platform) -> Document | None:
+def find_isvc(model: str, platform: Platform) -> Document | None:
     """The InferenceService of that name; None if there is none."""
     try:
         return platform.cluster.get("InferenceService", model)
@@ -88,7 +88,7 @@ def find_service(model: str, platform: Platform) -> Document | None:
         return None
 
 
-def write_service(
+def write_isvc(
     document: Document, live: Document | None, wanted: Document | None, platform: Platform
 ) -> Document | None:
     """Make the InferenceService of a Model what is wanted; the written one. What a newer knoll wrote stays
@@ -108,9 +108,9 @@ def write_service(
     return platform.cluster.update(marked_with_this_release({**live, "spec": wanted["spec"]}))
 
 
-def see_version(slot: Slot, service: Document | None, platform: Platform) -> Observed:
+def see_version(slot: Slot, isvc: Document | None, platform: Platform) -> Observed:
     """What is seen of the version that the slot wants to serve."""
-    name = newest_revision(service)
+    name = newest_revision(isvc)
     if slot.phase == "Idle" or not name:
         return Observed()
     try:
@@ -119,7 +119,7 @@ def see_version(slot: Slot, service: Document | None, platform: Platform) -> Obs
         return Observed()
     is_starting = slot.phase == "Deploying"
     pods = platform.cluster.list("Pod", {REVISION_LABEL: name}) if is_starting else []
-    return observe(service, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
+    return observe(isvc, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
 
 
 def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: datetime) -> bool:
@@ -132,14 +132,14 @@ def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: dat
     return asked(live) != asked(wanted) and now - datetime.fromisoformat(slot.since) > _PROMPT
 
 
-def is_starting(service: Document | None, now: datetime, patience: float) -> bool:
+def is_starting(isvc: Document | None, now: datetime, patience: float) -> bool:
     """Whether no Revision of the InferenceService has been ready yet, and it is younger than `patience`
     seconds.
 
     After a Model was deleted and applied again, its champion has to start. A trial before that would never
     end: KServe shares traffic only with a version that was ready before.
     """
-    if service is None or was_ready(service):
+    if isvc is None or was_ready(isvc):
         return False
-    created = datetime.fromisoformat(service["metadata"]["creationTimestamp"])
+    created = datetime.fromisoformat(isvc["metadata"]["creationTimestamp"])
     return (now - created).total_seconds() < patience

@@ -104,8 +104,8 @@ class ModelView:
 
 def read_models(platform: Platform) -> list[ModelView]:
     """All models, by name."""
-    services = {one["metadata"]["name"]: one for one in platform.cluster.list("InferenceService")}
-    return [model_view(one, services.get(one["metadata"]["name"])) for one in platform.cluster.list("Model")]
+    isvcs = {one["metadata"]["name"]: one for one in platform.cluster.list("InferenceService")}
+    return [model_view(one, isvcs.get(one["metadata"]["name"])) for one in platform.cluster.list("Model")]
 
 
 def find_model(platform: Platform, name: str) -> ModelView:
@@ -139,12 +139,12 @@ def serves(model: ModelView, version: str) -> bool:
     return model.champion == version and not model.candidate and shares == [100]
 
 
-def model_view(model: Document, service: Document | None) -> ModelView:
+def model_view(model: Document, isvc: Document | None) -> ModelView:
     """The view of a Model and its InferenceService, if it has one."""
     metadata, spec, status = model["metadata"], model.get("spec") or {}, model.get("status") or {}
     dataset = status.get("dataset") or {}
-    predictor = _predictor_of(service)
-    url = ((service or {}).get("status") or {}).get("url") or predictor.get("url") or ""
+    predictor = _predictor_of(isvc)
+    url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
         namespace=str(metadata.get("namespace", "")),
@@ -163,7 +163,7 @@ def model_view(model: Document, service: Document | None) -> ModelView:
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(*_damage_conditions(status), *conditions_of(model), *conditions_of(service)),
+        conditions=(*_damage_conditions(status), *conditions_of(model), *conditions_of(isvc)),
         document=model,
     )
 
@@ -217,6 +217,6 @@ def model_document(model: ModelView) -> dict[str, Any]:
     }
 
 
-def _predictor_of(service: Document | None) -> Mapping[str, Any]:
-    status = (service or {}).get("status") or {}
+def _predictor_of(isvc: Document | None) -> Mapping[str, Any]:
+    status = (isvc or {}).get("status") or {}
     return (status.get("components") or {}).get("predictor") or {}

@@ -94,7 +94,7 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
     pin = slot.pins.get(made.version, "")
     yield "slot", _differs("the Model's status", pin, sealed.sha256) if pin else ""
     if view.champion == made.version and not view.candidate:
-        yield "server", _fault_of_server(platform, view.name, sealed.sha256)
+        yield "InferenceService", _fault_of_isvc(platform, view.name, sealed.sha256)
 
 
 def _fault_of_data(made: Manifest, bucket: Bucket) -> str:
@@ -138,13 +138,13 @@ def _fault_of_exam(model: str, score: GoldenScore, bucket: Bucket) -> str:
         return str(error)
 
 
-def _fault_of_server(platform: Platform, model: str, sha256: str) -> str:
+def _fault_of_isvc(platform: Platform, model: str, sha256: str) -> str:
     """What differs between the InferenceService and the champion."""
     try:
-        service = platform.cluster.get("InferenceService", model)
+        isvc = platform.cluster.get("InferenceService", model)
     except NotFound:
         return "there is no InferenceService"
-    containers = service["spec"]["predictor"].get("containers") or [{}]
+    containers = isvc["spec"]["predictor"].get("containers") or [{}]
     pin = dict(pairwise(containers[0].get("args") or ())).get("--manifest-sha256", "")
     return _differs("the InferenceService", pin, sha256) if pin else "the InferenceService pins no version"
 

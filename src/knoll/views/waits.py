@@ -22,7 +22,7 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
             ends = f"at {{until}} {slot.candidate} becomes the champion"
             return timed_wait("the bake at 100 %", ends, slot.since, policy.bake)
         case "RollingBack":
-            ends = "at {until} another server is asked for"
+            ends = "at {until} another Revision is asked for"
             return timed_wait(
                 f"{slot.champion} to be ready again", ends, slot.since, policy.progress_deadline
             )

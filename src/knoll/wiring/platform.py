@@ -29,7 +29,7 @@ __all__ = [
     "object_store",
     "probe_store",
     "probing_platform",
-    "service_platform",
+    "process_platform",
     "user_platform",
 ]
 
@@ -40,7 +40,7 @@ def function_platform(settings: Settings) -> Platform:
     Raises Unavailable while the namespace's Broker has no address.
     """
     if settings.cluster == "local":
-        return service_platform(settings)
+        return process_platform(settings)
     cluster = kubernetes_cluster(settings)
     found = settings_of_function(settings, cluster)
     return build_platform(found, _events(found.sink), cluster)
@@ -59,7 +59,7 @@ def probe_store(settings: Settings) -> None:
     probe_once(object_store(settings), settings.model_root, SystemClock().now())
 
 
-def service_platform(settings: Settings) -> Platform:
+def process_platform(settings: Settings) -> Platform:
     """The platform of a process whose environment says all that it needs, such as a trainer."""
     return build_platform(settings, _events(settings.sink, settings.token))
 
@@ -71,7 +71,7 @@ def user_platform(settings: Settings) -> Platform:
     Raises Unavailable when there is none.
     """
     if settings.cluster == "local":
-        return service_platform(settings_of_running(settings))
+        return process_platform(settings_of_running(settings))
     cluster = kubernetes_cluster(settings)
     found = settings_of_installation(settings, cluster)
     return build_platform(found, _events(found.sink), cluster)

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from knoll.predict.loading import fetch_version, read_version
-from knoll.predict.server import serve
+from knoll.predict.predictor import serve
 from knoll.settings import read_settings
 from knoll.wiring.logs import escape_logs
-from knoll.wiring.platform import service_platform
+from knoll.wiring.platform import process_platform
 
 __all__ = ["main"]
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--manifest-sha256", default="", help="the only manifest.json that may be served")
     given = parser.parse_args()
     settings = read_settings()
-    platform = service_platform(settings)
+    platform = process_platform(settings)
     pin, keys = given.manifest_sha256, settings.verify_key
     if given.model_dir:
         fetch = partial(read_version, given.model_dir, pin, keys)

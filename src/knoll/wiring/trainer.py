@@ -19,7 +19,7 @@ from knoll.trainer.launch import launch
 from knoll.trainer.report import say
 from knoll.trainer.signing import find_signer
 from knoll.wiring.logs import escape_logs
-from knoll.wiring.platform import function_platform, service_platform
+from knoll.wiring.platform import function_platform, process_platform
 
 __all__ = ["main"]
 
@@ -42,7 +42,7 @@ def main() -> None:
 def _carry_out(arguments: Sequence[str], settings: Settings) -> int:
     find_signer(settings)
     sink = settings.event_path  # a JobSink sets no settings: they come from its namespace
-    platform = function_platform(settings) if sink else service_platform(settings)
+    platform = function_platform(settings) if sink else process_platform(settings)
     if len(arguments) == 1:
         run_id = arguments[0]
     elif sink and not arguments:

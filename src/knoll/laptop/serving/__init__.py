@@ -3,8 +3,8 @@
 InferenceService  the document that says which model is served, `isvc` for short (`inference_services`)
 Revision          the document that holds one version of its template (`revisions`, `plan`, `status`)
 Traffic           how requests are split between two Revisions (`traffic`)
-Instance          the child process of one Revision, a Pod on a cluster (`instance`)
-Activator         holds requests while the instance of their Revision starts (`activator`)
-Autoscaler        starts and stops instances, down to zero (`autoscaler`)
-Gateway           the HTTP paths that lead a request to an instance (`gateway`, `route`, `proxy`)
+Replica           the child process of one Revision, a Pod on a cluster (`replica`)
+Activator         holds requests while the replica of their Revision starts (`activator`)
+Autoscaler        starts and stops replicas, down to zero (`autoscaler`)
+Gateway           the HTTP paths that lead a request to a replica (`gateway`, `route`, `proxy`)
 """

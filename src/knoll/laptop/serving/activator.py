@@ -1,6 +1,6 @@
-"""Holds requests for the instance of one Revision until it is ready and has a free place.
+"""Holds requests for the replica of one Revision until it is ready and has a free place.
 
-An instance is idle while no request and no start uses it. It is never stopped under a request.
+A replica is idle while no request and no start uses it. It is never stopped under a request.
 """
 
 import asyncio
@@ -8,37 +8,37 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from knoll.errors import Unavailable
-from knoll.laptop.serving.instance import Failure, Instance
+from knoll.laptop.serving.replica import Failure, Replica
 
 __all__ = ["Activator"]
 
-_QUEUE = 1000  # requests that may wait beside those that the instance works on
+_QUEUE = 1000  # requests that may wait beside those that the replica works on
 _DRAIN = 10.0  # seconds
 
 
 class Activator:
-    """The way to one instance. All its state belongs to one event loop."""
+    """The way to one replica. All its state belongs to one event loop."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
-        self._revision, concurrency = instance.command.revision, instance.command.concurrency
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self._revision, concurrency = replica.command.revision, replica.command.concurrency
         self._slots, self._limit = asyncio.Semaphore(concurrency or _QUEUE), concurrency + _QUEUE
         self._users = 0
         self._idle_since = _now()
 
     def is_idle(self, seconds: float) -> bool:
-        """Whether the instance runs and has been unused for so long."""
-        return self.instance.is_ready and self._users == 0 and _now() - self._idle_since >= seconds
+        """Whether the replica runs and has been unused for so long."""
+        return self.replica.is_ready and self._users == 0 and _now() - self._idle_since >= seconds
 
     async def start(self, patience: float) -> Failure | None:
-        """Get the instance ready within `patience` seconds; if that fails, say why."""
+        """Get the replica ready within `patience` seconds; if that fails, say why."""
         with self._use():
-            outcome = await self.instance.start(patience)
+            outcome = await self.replica.start(patience)
         return outcome if isinstance(outcome, Failure) else None
 
     @asynccontextmanager
     async def slot(self, patience: float) -> AsyncIterator[str]:
-        """The base URL, for one request. Starts the instance if it does not run, and waits for a free place.
+        """The base URL, for one request. Starts the replica if it does not run, and waits for a free place.
         Raises Unavailable if there is none in time."""
         if self._users >= self._limit:
             waiting = f"{self._users} requests wait for {self._revision} already"
@@ -53,17 +53,17 @@ class Activator:
                 self._slots.release()
 
     async def stop_if_idle(self, seconds: float) -> None:
-        """End the instance if it still is idle: a request may have come since the last look."""
+        """End the replica if it still is idle: a request may have come since the last look."""
         if self.is_idle(seconds):
-            await self.instance.stop()
+            await self.replica.stop()
 
     async def close(self) -> None:
-        """Take no more requests, let those in flight finish, and end the instance."""
-        await self.instance.forbid_start()
+        """Take no more requests, let those in flight finish, and end the replica."""
+        await self.replica.forbid_start()
         deadline = _now() + _DRAIN
         while self._users and _now() < deadline:
             await asyncio.sleep(0.02)
-        await self.instance.stop()
+        await self.replica.stop()
 
     @contextmanager
     def _use(self) -> Iterator[None]:
@@ -85,10 +85,10 @@ class Activator:
             ) from error
 
     async def _address(self, patience: float) -> str:
-        fix = f"read {self.instance.command.log}"
+        fix = f"read {self.replica.command.log}"
         try:
             async with asyncio.timeout(patience):
-                outcome = await self.instance.start(patience)
+                outcome = await self.replica.start(patience)
         except TimeoutError as error:
             raise Unavailable(f"{self._revision} did not start within {patience:g} s", fix=fix) from error
         if isinstance(outcome, Failure):

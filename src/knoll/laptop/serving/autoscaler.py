@@ -1,7 +1,7 @@
-"""Starts and stops instances so that they match the documents, again and again.
+"""Starts and stops replicas so that they match the documents, again and again.
 
 It does what Knative's autoscaler and the kubelet do on a cluster. Documents outlive the platform, processes
-do not: after a restart, a Revision that has been ready once gets an instance with its first request, or at
+do not: after a restart, a Revision that has been ready once gets a replica with its first request, or at
 once if its min scale asks for one.
 """
 
@@ -19,9 +19,9 @@ from knoll.headers import TOKEN
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
-from knoll.laptop.serving.instance import Instance
-from knoll.laptop.serving.options import ServingOptions, instance_command
+from knoll.laptop.serving.options import ServingOptions, replica_command
 from knoll.laptop.serving.proxy import CONNECT_WITHIN
+from knoll.laptop.serving.replica import Replica
 from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, verdict
 from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Document
@@ -40,9 +40,9 @@ class _Served:
 
 
 class Autoscaler:
-    """The instances of all Revisions; an async context, whose event loop owns everything.
+    """The replicas of all Revisions; an async context, whose event loop owns everything.
 
-    `isvcs` has the InferenceServices by name, as of the last look. `http` is a client for the instances.
+    `isvcs` has the InferenceServices by name, as of the last look. `http` is a client for the replicas.
     """
 
     def __init__(self, inference_services: InferenceServices, options: ServingOptions) -> None:
@@ -77,11 +77,11 @@ class Autoscaler:
 
     @property
     def running(self) -> list[str]:
-        """Names of the Revisions whose instance runs or starts."""
-        return sorted(name for name, one in self._served.items() if one.activator.instance.is_running)
+        """Names of the Revisions whose replica runs or starts."""
+        return sorted(name for name, one in self._served.items() if one.activator.replica.is_running)
 
     def acquire(self, revision: str, patience: float) -> AbstractAsyncContextManager[str]:
-        """The base URL of the Revision's instance, for one request (see `Activator.slot`). Raises Unavailable
+        """The base URL of the Revision's replica, for one request (see `Activator.slot`). Raises Unavailable
         if the Revision is gone."""
         return self._activator(revision).slot(patience)
 
@@ -89,12 +89,12 @@ class Autoscaler:
         """Why the Revision would probably not answer; "" if there is no known reason."""
         if revision not in self._served:
             return f"{revision} is no longer served"
-        failure = self._served[revision].activator.instance.failure
+        failure = self._served[revision].activator.replica.failure
         return f"{revision} does not start: {failure.message}" if failure else ""
 
     async def check_connection(self, revision: str) -> None:
-        """Call this after a connection to the Revision's instance broke (see `Instance.check_connection`)."""
-        await self._activator(revision).instance.check_connection()
+        """Call this after a connection to the Revision's replica broke (see `Replica.check_connection`)."""
+        await self._activator(revision).replica.check_connection()
 
     def _activator(self, revision: str) -> Activator:
         if revision not in self._served:
@@ -138,7 +138,7 @@ class Autoscaler:
     def _serve(self, revision: Document) -> None:
         found = verdict(revision)
         try:
-            activator = Activator(Instance(instance_command(revision, self._options), self.http))
+            activator = Activator(Replica(replica_command(revision, self._options), self.http))
         except (Unrunnable, Rejected) as error:
             reason = error.reason if isinstance(error, Unrunnable) else "CreateContainerConfigError"
             refused = Verdict("False", reason, str(error))
@@ -157,7 +157,7 @@ class Autoscaler:
         self._spawn(served.activator.close())
 
     async def _prove(self, revision: Document, activator: Activator) -> None:
-        """Start the instance of a new Revision until it was ready once: before that, the Revision gets no
+        """Start the replica of a new Revision until it was ready once: before that, the Revision gets no
         traffic. After a second crash the status says so, and the starts go on."""
         clock, patience = asyncio.get_running_loop().time, self._options.progress_deadline
         deadline, message = clock() + patience, ""
@@ -166,7 +166,7 @@ class Autoscaler:
             if failure is None:
                 return await self._judge(revision, Verdict("True", ""))
             message, code = failure.message, failure.exit_code
-            if code is not None and activator.instance.crashes > 1:
+            if code is not None and activator.replica.crashes > 1:
                 await self._judge(revision, Verdict("False", f"ExitCode{code}", message, code))
         return await self._judge(revision, Verdict("False", GAVE_UP, message))
 
@@ -178,18 +178,18 @@ class Autoscaler:
         reachable = {one["revisionName"] for isvc in self.isvcs.values() for one in traffic_of(isvc)}
         idle = self._options.idle
         for name, served in self._served.items():
-            activator, instance = served.activator, served.activator.instance
-            instance.reap()
-            self._tell(name, served.revision, instance.refusal)
+            activator, replica = served.activator, served.activator.replica
+            replica.reap()
+            self._tell(name, served.revision, replica.refusal)
             is_kept = name in reachable and min_scale(served.revision) > 0
-            if is_kept and not instance.is_running:
+            if is_kept and not replica.is_running:
                 self._spawn(activator.start(self._options.progress_deadline))
             elif not is_kept and activator.is_idle(idle):
                 self._spawn(activator.stop_if_idle(idle))
 
     def _tell(self, name: str, revision: Document, refusal: str | None) -> None:
-        """Say once that the server of a Revision refuses its version, and once that it does not; documents of
-        an earlier platform may say otherwise."""
+        """Say once that the replica of a Revision refuses its version, and once that it does not; documents
+        of an earlier platform may say otherwise."""
         if self._told.get(name, "") != refusal:
             self._told[name] = refusal
             self._spawn(self._write_refusal(name, revision, refusal))

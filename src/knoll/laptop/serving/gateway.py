@@ -1,11 +1,11 @@
 """The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one
-Revision's instance out.
+Revision's replica out.
 
-If a model sleeps, the request waits while its instance starts. Some questions wake nothing: which models
+If a model sleeps, the request waits while its replica starts. Some questions wake nothing: which models
 there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
 Revision is ready unless its last start failed.
 
-A request is sent once. If its instance ends meanwhile, another one might, too.
+A request is sent once. If its replica ends meanwhile, another one might, too.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 class Gateway:
     """Routes for predict requests. `random` picks by weight; a request waits `patience` seconds for an
-    instance. The bodies of all requests stay within `bodies`."""
+    replica. The bodies of all requests stay within `bodies`."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Gateway:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 
     async def _ask(self, revision: str, request: Request, body: bytes) -> Response:
-        """Forward the request. It is tried once more only if there was no connection: an instance that ended
+        """Forward the request. It is tried once more only if there was no connection: a replica that ended
         may have ended because of it."""
         for is_last in (False, True):
             async with self._autoscaler.acquire(revision, self._patience) as address:
@@ -139,7 +139,7 @@ class Gateway:
         raise AssertionError("unreachable")
 
     async def _described(self, request: Request) -> Response:
-        """Whether the model is ready, with a right request as soon as an instance has told one."""
+        """Whether the model is ready, with a right request as soon as a replica has told one."""
         answer, route = await self._ready(request), self._route(request)
         if answer.status_code != 200 or isinstance(route, Response):
             return answer

@@ -71,7 +71,7 @@ class InferenceServices:
                     return
 
     def tell_refusal(self, revision: Document, message: str | None) -> None:
-        """Say in a Pod of the Revision that its server refuses to serve, and why; None says that it does
+        """Say in a Pod of the Revision that its replica refuses to serve, and why; None says that it does
         not."""
         pod = refusing_pod(revision, REJECTED, message or "")
         name = pod["metadata"]["name"]

@@ -1,26 +1,26 @@
-"""How instances run, and what command a Revision becomes."""
+"""How replicas run, and what command a Revision becomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from knoll.laptop.containers import Unrunnable, command_of, environment_of
-from knoll.laptop.serving.instance import Command
+from knoll.laptop.serving.replica import Command
 from knoll.ports import Document
 
-__all__ = ["ServingOptions", "instance_command"]
+__all__ = ["ServingOptions", "replica_command"]
 
 _PROBE = "/v2/health/ready"
 
 
 @dataclass(frozen=True)
 class ServingOptions:
-    """How instances run.
+    """How replicas run.
 
     `url` is the base URL of the gateway, `logs` the folder of their logs. `entry_points` has the command of
-    each image, `secrets` the variables of each secret; every instance gets `environment`. An instance stops
+    each image, `secrets` the variables of each secret; every replica gets `environment`. A replica stops
     after `idle` seconds without a request. A new Revision must be ready after `progress_deadline` seconds.
-    Each request to an instance shows `token`.
+    Each request to a replica shows `token`.
     """
 
     url: str
@@ -33,8 +33,8 @@ class ServingOptions:
     token: str = ""
 
 
-def instance_command(revision: Document, options: ServingOptions) -> Command:
-    """The command of a Revision's instance. Raises Unrunnable or Rejected if there can be none."""
+def replica_command(revision: Document, options: ServingOptions) -> Command:
+    """The command of a Revision's replica. Raises Unrunnable or Rejected if there can be none."""
     name, spec = revision["metadata"]["name"], revision["spec"]
     if not spec.get("containers"):
         raise Unrunnable(

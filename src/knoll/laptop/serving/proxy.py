@@ -1,4 +1,4 @@
-"""One HTTP request on its way to an instance, and the answer on its way back."""
+"""One HTTP request on its way to a replica, and the answer on its way back."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -25,7 +25,7 @@ _OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
 async def forward(
     http: aiohttp.ClientSession, address: str, revision: str, request: Request, body: bytes
 ) -> Response:
-    """Send the request with this body to the instance at `address`; return its answer. Raises
+    """Send the request with this body to the replica at `address`; return its answer. Raises
     aiohttp.ClientError."""
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -46,7 +46,7 @@ async def forward(
 
 
 async def unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:
-    """The answer. If the client hangs up first, the instance is hung up on, too: raises ClientDisconnect."""
+    """The answer. If the client hangs up first, the replica is hung up on, too: raises ClientDisconnect."""
     answer, gone = asyncio.ensure_future(answering), asyncio.ensure_future(_disconnect(request))
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)

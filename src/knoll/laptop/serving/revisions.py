@@ -41,7 +41,7 @@ _NOT_IN_POD = {"minReplicas", "maxReplicas", "canaryTrafficPercent", "labels", "
 @dataclass(frozen=True)
 class Verdict:
     """Whether a Revision has become ready: "True", "False" or "Unknown", and why. `exit_code` is the last one
-    of its instance."""
+    of its replica."""
 
     status: str = "Unknown"
     reason: str = "Deploying"
@@ -90,14 +90,14 @@ def new_revision(isvc: Document, number: int) -> Document:
 
 
 def refusing_pod(revision: Document, code: int, message: str) -> Document:
-    """The Pod of a Revision whose server has ended with that code, as the kubelet describes it."""
+    """The Pod of a Revision whose replica has ended with that code, as the kubelet describes it."""
     metadata = {
         "name": f"{revision_name(revision)}-server",
         "labels": {**revision["metadata"]["labels"], REVISION_LABEL: revision_name(revision)},
     }
     end = {"exitCode": code, "reason": "Error", "message": message}
-    server = {"name": "kserve-container", "ready": False, "lastState": {"terminated": end}}
-    status = {"phase": "Running", "containerStatuses": [server]}
+    replica = {"name": "kserve-container", "ready": False, "lastState": {"terminated": end}}
+    status = {"phase": "Running", "containerStatuses": [replica]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": status}
 
 
@@ -128,7 +128,7 @@ def isvc_name(revision: Document) -> str:
 
 
 def min_scale(revision: Document) -> int:
-    """How many instances run without traffic. If `minReplicas` is not set, it is 1, as in KServe."""
+    """How many replicas run without traffic. If `minReplicas` is not set, it is 1, as in KServe."""
     return int(revision["metadata"]["annotations"][MIN_SCALE])
 
 

@@ -1,6 +1,6 @@
-"""The instance of one Revision: a child process that is ready when its probe answers 200.
+"""The replica of one Revision: a child process that is ready when its probe answers 200.
 
-A laptop runs at most one instance of a Revision. All its state belongs to one event loop, so nothing here
+A laptop runs at most one replica of a Revision. All its state belongs to one event loop, so nothing here
 takes a lock. Callers that need it at the same time share one start.
 """
 
@@ -17,7 +17,7 @@ from knoll.errors import Unavailable
 from knoll.exits import REJECTED
 from knoll.laptop.children import Child, last_lines
 
-__all__ = ["Command", "Failure", "Instance", "backoff"]
+__all__ = ["Command", "Failure", "Replica", "backoff"]
 
 _LOG = logging.getLogger(__name__)
 _PROBE_EVERY = 0.03
@@ -29,7 +29,7 @@ _TRY_AGAIN = 1.0
 
 @dataclass(frozen=True)
 class Command:
-    """How to start the instance of a Revision, and how to see that it is ready.
+    """How to start the replica of a Revision, and how to see that it is ready.
 
     `probe` is the path that answers 200 when it is. `concurrency` is the number of requests that it takes at
     a time; 0 means any number.
@@ -45,7 +45,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an instance did not become ready; `exit_code` is None if it was still running."""
+    """Why a replica did not become ready; `exit_code` is None if it was still running."""
 
     message: str
     exit_code: int | None
@@ -67,11 +67,11 @@ def backoff(crashes: int) -> float:
     return 0.0 if crashes < 2 else min(30.0, 2.0 ** (crashes - 2))
 
 
-class Instance:
+class Replica:
     """The one process of a Revision.
 
     `failure` says how the last start failed; it is None if that start was good, or if there was none yet.
-    `crashes` counts crashes in a row; an instance that ran for a minute begins again at zero.
+    `crashes` counts crashes in a row; a replica that ran for a minute begins again at zero.
     """
 
     def __init__(self, command: Command, http: aiohttp.ClientSession) -> None:
@@ -193,7 +193,7 @@ class Instance:
     def _count_crash(self, running: _Running, code: int | None) -> None:
         self.crashes = 1 if _now() - running.since > _STABLE else self.crashes + 1
         self._retry_at = _now() + backoff(self.crashes)
-        text = "the instance of %s ended with exit code %s, crash %d in a row"
+        text = "the replica of %s ended with exit code %s, crash %d in a row"
         _LOG.warning(text, self.command.revision, code, self.crashes)
 
 

@@ -1,4 +1,4 @@
-"""A model server of the standard library alone, which behaves as its arguments say."""
+"""A predictor of the standard library alone, which behaves as its arguments say."""
 
 import argparse
 import json
@@ -12,8 +12,8 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--version", default="v1")
 parser.add_argument("--delay", type=float, default=0.0, help="seconds until ready")
 parser.add_argument("--never", action="store_true", help="never ready")
-parser.add_argument("--fail", default="", help="last words of a server that ends at once")
-parser.add_argument("--spoilt", type=Path, help="while this file is there, the server refuses to serve")
+parser.add_argument("--fail", default="", help="last words of a predictor that ends at once")
+parser.add_argument("--spoilt", type=Path, help="while this file is there, the predictor refuses to serve")
 parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
 options = parser.parse_args()
 in_flight: list["Handler"] = []
