@@ -118,7 +118,7 @@ def test_a_predictor_that_refuses_its_version_says_so_in_a_pod_until_it_serves(
         spoilt.touch()
         assert laptop.predict().status_code == 503
         label = {"serving.knative.dev/revision": "digits-predictor-00001"}
-        (pod,) = eventually(lambda: laptop.cluster.list("Pod", label))
+        (pod,) = eventually(lambda: [one for one in laptop.cluster.list("Pod", label) if one.get("status")])
         (replica,) = pod["status"]["containerStatuses"]
         end = {"exitCode": 65, "reason": "Error", "message": "not what was trained"}
         assert (replica["ready"], replica["lastState"]["terminated"]) == (False, end)
