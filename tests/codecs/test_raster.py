@@ -181,13 +181,22 @@ WHOLE, LOSSY = encoded(NOISE), encoded(NOISE, "JPEG")
         (WHOLE.replace(b"IDAT", b"IDAX"), "it is damaged|its header is broken"),
         (png(100_000, 100_000, 1, 0, b"\0"), "it has 100000×100000 pixels, more than the 50,000,000"),
         (png(1, 1, 8, 0, b"\0\0", *[chunk(b"tEXt", b"")] * 100_000), "more than 100,000 chunks"),
-        (png(1, 1, 8, 0, b"\0\0", chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**24)))), "too large"),
+        (png(1, 1, 8, 2, bytes(4), chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**24)))), "colour profile"),
     ],
 )
 def test_a_refusal_names_the_fault(body: bytes, fault: str) -> None:
     """Each fault has its own words, and nothing is unpacked first."""
     with pytest.raises(InvalidPicture, match=fault):
         read_raster(body)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"tEXt", b"iTXt"])
+def test_texts_of_a_png_are_passed_over(kind: bytes) -> None:
+    """Pillow would unpack them all, and refuse a picture for a long one."""
+    long = chunk(kind, b"a\0\0" + (zlib.compress(bytes(2**24)) if kind == b"zTXt" else b"x" * 2**21))
+    head = png(1, 1, 8, 0, b"\0\x07", long, chunk(kind, b"b\0\0"))
+    assert one(head[:-12] + long + head[-12:]) == 7
+    assert one(head[:-12] + long[:-5]) == 7
 
 
 def test_scans_of_a_progressive_jpeg_are_limited_with_its_pixels() -> None:

@@ -11,6 +11,7 @@ The bytes may come from anybody. So all limits are checked on the header, before
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,11 +109,11 @@ def _check_pixels(size: tuple[int, int], limits: RasterLimits) -> None:
 
 def _open(body: bytes, header: Header, limits: RasterLimits) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
+        picture = Image.open(io.BytesIO(_without(header.texts, body)), formats=["PNG", "JPEG"])
     except UnidentifiedImageError as error:
         raise _fault(header, "its header is broken") from error
     except Exception as error:
-        raise _fault(header, f"its header is broken: {error}") from error
+        raise _fault(header, _in_words(error) or f"its header is broken: {error}") from error
     _check_pixels(picture.size, limits)  # Pillow may have read another header than ours
     work = picture.size[0] * picture.size[1] * (header.scans + _TABLES_COST)
     if work > limits.scanned_pixels and _has_tables(picture.info.get("icc_profile")):
@@ -132,6 +133,20 @@ def _has_tables(profile: Any) -> bool:
     return any(profile[place : place + 4] in _TABLES for place in range(132, 132 + 12 * min(tags, 200), 12))
 
 
+def _without(texts: Sequence[tuple[int, int]], body: bytes) -> bytes:
+    """A PNG without its texts: Pillow unpacks them all, and refuses long ones."""
+    if not texts:
+        return body
+    starts, ends = [0, *(end for _, end in texts)], [*(start for start, _ in texts), len(body)]
+    return b"".join(body[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def _in_words(error: Exception) -> str:
+    """What Pillow's error means; "" if its own words say it."""
+    is_profile = "MAX_TEXT_CHUNK" in str(error)  # the limit that Pillow has for texts
+    return "its colour profile unpacks to more than 1 MiB" if is_profile else ""
+
+
 def _fault(header: Header, text: str) -> InvalidPicture:
     fault = text if header.is_whole else "it is cut short: its end is missing"
     return InvalidPicture(fault, fix="write the file again")
@@ -141,7 +156,7 @@ def _load(picture: Image.Image, header: Header) -> Image.Image:
     try:
         picture.load()
     except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
-        raise _fault(header, f"it is damaged: {error}") from error
+        raise _fault(header, _in_words(error) or f"it is damaged: {error}") from error
     return picture
 
 

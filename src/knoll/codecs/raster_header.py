@@ -31,6 +31,7 @@ _OTHERS = {
     "a web page": rb"(?i)\s*<(!doctype )?html",
 }
 _KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _HEAD = 1024
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
@@ -44,12 +45,14 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Header:
-    """`size` is as stored. `orientation` is EXIF's, 1 to 8. A PNG has one scan."""
+    """`size` is as stored. `orientation` is EXIF's, 1 to 8. A PNG has one scan. `texts` are the first and the
+    last place of each of its texts."""
 
     size: tuple[int, int]
     scans: int = 1
     orientation: int = 1
     is_whole: bool = True
+    texts: tuple[tuple[int, int], ...] = ()
 
 
 def read_header(body: bytes) -> Header:
@@ -68,15 +71,17 @@ def read_header(body: bytes) -> Header:
 
 
 def _read_png(body: bytes) -> Header:
-    size, exif, last = (0, 0), b"", b""
+    size, exif, last, texts = (0, 0), b"", b"", []
     for number, (kind, start, length) in enumerate(_chunks(body)):
         if number == 0 and kind == b"IHDR" and length >= 8 and start + 8 <= len(body):
             size = struct.unpack_from(">II", body, start)
         elif kind == b"eXIf":
             exif = body[start : start + length]
+        elif kind in _TEXTS:
+            texts.append((start - 8, start + length + 4))
         last = kind if start + length <= len(body) else b""
     _check_size(size)
-    return Header(size, 1, _orientation(exif), last == b"IEND")
+    return Header(size, 1, _orientation(exif), last == b"IEND", tuple(texts))
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
