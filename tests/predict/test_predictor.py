@@ -114,7 +114,7 @@ def test_every_answer_names_the_version(shade: httpx.Client) -> None:
         (json.dumps({"instances": [png(LIGHT, "BMP")]}).encode(), "it is a BMP"),
         (json.dumps({"instances": [{"url": "http://169.254.169.254/"}]}).encode(), "nested lists of pixels"),
         (b'{"instances": [[[NaN, 1], [1, 1]]]}', "not JSON"),
-        (b'{"instances": ' + b"[" * 50_000, "not JSON"),
+        (b'{"instances": ' + b"[" * 50_000, "nested too deeply"),
     ],
 )
 def test_a_bad_request_is_the_clients_fault(shade: httpx.Client, body: bytes, fault: str) -> None:

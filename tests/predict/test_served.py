@@ -117,6 +117,7 @@ def test_the_example_is_answered(shade: Served) -> None:
         ({"shape": [2**40, 2**40, 4, 4]}, "needs"),
         ({"shape": [True, 1, 4, 4]}, "no whole number"),
         ({"shape": None}, "its shape is no list"),
+        ({"shape": [1] * 33}, "33 sides"),
         ({"data": [3e38] * 16}, "divide pixels by 255"),
         ({"data": None}, "either data or binary_data_size"),
         ({"data": ["a"] * 16}, "text"),
@@ -135,7 +136,7 @@ def test_a_faulty_tensor_is_refused_with_its_fault(shade: Served, change: Any, f
     ("change", "fault"),
     [
         ({"inputs": [IMAGE, IMAGE]}, "comes twice"),
-        ({"inputs": {}}, "a list of tensors"),
+        ({"inputs": {}}, "no list of tensors"),
         ({"id": 5}, "id is no text"),
         ({"outputs": [{"name": "probabilities"}] * 2}, "comes twice"),
         ({"outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]}, "classification"),
@@ -194,10 +195,35 @@ def test_a_failed_graph_is_the_versions_fault_only_for_inputs_like_its_samples(
         (b"null", "instances"),
         (b'{"instances":[' + b"1," * 10_001 + b"1]}", "more than 10,000"),
         (b'{"instances":[' + b"[1]," * 500_000 + b"[1]]}", "lists and objects"),
+        (b'{"instances":' + b"[" * 500 + b"1" + b"]" * 500 + b"}", "instance 0: it is nested too deeply"),
+        (b"[" * 1100 + b"]" * 1100, "the body is nested too deeply"),
+        (b'{"instances":[1],"instances":[2]}', "the key 'instances' twice"),
+        (b'{"instances":[1], "x":{}, "instance\\u0073" : [2]}', "the key 'instances' twice"),
+        (b'{"instances":[{"b64":"\\"}{"}],"instances":[2]} ', "the key 'instances' twice"),
     ],
 )
 def test_a_body_that_is_no_request_is_refused_with_its_fault(shade: Served, body: bytes, fault: str) -> None:
     assert fault in error(shade.predict(body, {}, Work()))
+
+
+@pytest.mark.parametrize("value", ['"instances"', '{"instances": 1}', '"instances\\": "', '"\\u0041"'])
+def test_only_an_outer_key_comes_twice(shade: Served, value: str) -> None:
+    """The same text in a value, or as a key further in, is no second key."""
+    body = f'{{"x": {value}, "instances": {json.dumps([DARK])}}}'
+    assert shade.predict(body.encode(), {}, Work()).status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"{}", b"\x89PNG\r\n", b'{"inputs": 7}'])
+def test_a_body_that_is_no_inference_is_told_the_shape_of_v2(shade: Served, body: bytes) -> None:
+    answer = shade.infer(body, {"inference-header-content-length": str(len(body))}, Work())
+    assert 'send {"inputs": [{"name", "shape", "datatype", "data"}]}' in error(answer)
+    assert "GET /v2/models/shade" in orjson.loads(answer.body)["example"]
+    assert "instances" not in error(answer)
+
+
+def test_a_key_of_an_inference_comes_once(shade: Served) -> None:
+    body = json.dumps({"inputs": [IMAGE]})[:-1] + ', "inputs": []}'
+    assert "the key 'inputs' twice" in error(shade.infer(body.encode(), {}, Work()))
 
 
 def test_a_long_text_among_numbers_takes_no_memory(shade: Served) -> None:

@@ -26,6 +26,7 @@ DTYPES: Mapping[str, type[np.generic]] = {
 }
 
 _KINDS = {str: "text", dict: "an object", type(None): "null"}
+_DEEPEST = 32  # lists within each other
 _TOO_LARGE = "it is not made of numbers of 64 bits: one is too large"
 
 
@@ -71,6 +72,8 @@ def read_numbers(value: Any) -> Array:
 
     The kinds are looked at first: numpy would give each number of a list the room of its longest text.
     """
+    if _depth(value) > _DEEPEST:
+        raise InvalidInstance(f"it is nested too deeply: more than {_DEEPEST} lists within each other")
     kinds = set(map(type, np.array(value, dtype=object).ravel().tolist()))
     if list in kinds:
         raise InvalidInstance("its lists have different lengths")
@@ -86,3 +89,12 @@ def read_numbers(value: Any) -> Array:
     if numbers.dtype.kind not in "biuf":
         raise InvalidInstance(_TOO_LARGE)
     return numbers
+
+
+def _depth(value: Any) -> int:
+    """How many lists lie within each other, as far as their first parts show it."""
+    depth = 0
+    while isinstance(value, list) and depth <= _DEEPEST:
+        depth += 1
+        value = value[0] if value else None
+    return depth

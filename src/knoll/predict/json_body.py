@@ -4,6 +4,8 @@ A parser holds the interpreter's lock until it has finished. So a text that woul
 refused before.
 """
 
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +18,9 @@ _MOST_VALUES = 2_000_000
 _MOST_LISTS = 200_000  # lists and objects: each costs as much as ten numbers
 _PICTURES = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
 _LONG = 100_000
+_LONGEST_KEY = 200  # bytes, with escapes
+# What lies before it, and a text, with the colon that makes it a key; or where a level begins or ends.
+_TOKEN = re.compile(rb'[^"\[\]{}]*+(?:("(?:[^"\\]++|(?:\\.)++)*+")(\s*+:)?|[\[\]{}])', re.DOTALL)
 
 
 def is_long(body: bytes) -> bool:
@@ -23,20 +28,28 @@ def is_long(body: bytes) -> bool:
     return body.count(b",") > _LONG
 
 
-def read_json(body: bytes) -> Any:
-    """The value. Raises InvalidInstance that says why there is none."""
+def read_json(body: bytes, keys: Sequence[str], right: str) -> Any:
+    """The value. `keys` are those that are read of an object, and `right` says what to send.
+
+    Raises InvalidInstance that says why there is no value, or which of the keys comes twice.
+    """
     kind = next((name for head, name in _PICTURES.items() if body.startswith(head)), "")
     if kind:
-        raise InvalidInstance(
-            f"the body is {kind}, not JSON", fix='send {"instances": [{"b64": its base64}]} as JSON'
-        )
+        raise InvalidInstance(f"the body is {kind}, not JSON", fix=right)
     if not body.strip():
-        raise InvalidInstance("the body is empty", fix='send {"instances": [...]} as JSON')
+        raise InvalidInstance("the JSON of the body is empty", fix=right)
     _check_size(body)
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidInstance(f"the body is not JSON: {error}") from error
+        if "depth limit" in str(error):
+            raise InvalidInstance(
+                "the body is nested too deeply: more than 1,024 lists and objects"
+            ) from error
+        raise InvalidInstance(f"the body is not JSON: {error}", fix=right) from error
+    if isinstance(value, dict):
+        _check_keys(body, [key for key in keys if key in value])
+    return value
 
 
 def _check_size(body: bytes) -> None:
@@ -50,3 +63,27 @@ def _check_size(body: bytes) -> None:
             f"the body has more than {_MOST_LISTS:,} lists and objects",
             fix="send fewer instances at a time, and large pictures as PNG or JPEG",
         )
+
+
+def _check_keys(body: bytes, keys: Sequence[str]) -> None:
+    """The parser takes the last value of a key that comes twice. Most bodies have the text of each key once:
+    that is quick to see, and the body is looked through only if not."""
+    if b"\\u" not in body and all(body.count(b'"%b"' % key.encode()) == 1 for key in keys):
+        return
+    found = set()
+    for key in _outer_keys(body):
+        if key in found:
+            raise InvalidInstance(f"the body has the key {key!r} twice", fix="send it once")
+        if key in keys:
+            found.add(key)
+
+
+def _outer_keys(body: bytes) -> Iterator[str]:
+    """The short keys of the outermost object, each as often as it comes."""
+    level = 0
+    for token in _TOKEN.finditer(body, 0, len(body.rstrip())):
+        start, end = token.span(1)
+        if start < 0:
+            level += 1 if body[token.end() - 1] in b"[{" else -1
+        elif level == 1 and end < token.end() and end - start < _LONGEST_KEY:
+            yield orjson.loads(token[1])

@@ -60,7 +60,7 @@ class Served:
             batches = self._run_all(decoded, len(instances), work)
             return answer_v1(batches, self.version.signature, headers, self.name, warnings)
 
-        return self._guarded(answer)
+        return self._guarded(answer, f"GET /v1/models/{self.name} shows one")
 
     def infer(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
         """Answer a V2 request. Raises ClientGone."""
@@ -77,15 +77,15 @@ class Served:
             outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
             return answer_v2(request, outputs, self.version.signature, self.about)
 
-        return self._guarded(answer)
+        return self._guarded(answer, f"GET /v2/models/{self.name} shows the tensors")
 
-    def _guarded(self, answer: Callable[[], Answer]) -> Answer:
+    def _guarded(self, answer: Callable[[], Answer], example: str) -> Answer:
         """The answer, or the refusal of a faulty request, or 500 if the version failed."""
         try:
             return answer()
         except InvalidInstance as error:
             text = f"{error}; {error.fix}" if error.fix else str(error)
-            return refusal(400, text, example=f"GET /v1/models/{self.name} shows one")
+            return refusal(400, text, example=example)
         except ClientGone:
             raise
         except Exception:

@@ -14,6 +14,8 @@ from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Inference", "answer_v2", "read_v2"]
 
+_KEYS = ("id", "parameters", "inputs", "outputs")
+_RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
 _LENGTH = "inference-header-content-length"
 
 
@@ -29,9 +31,9 @@ class Inference:
 def read_v2(body: bytes, headers: Mapping[str, str], signature: Signature) -> Inference:
     """Read the request. Raises InvalidInstance that names the tensor and the fault."""
     head, raw = _split(body, headers.get(_LENGTH))
-    request = read_json(head)
+    request = read_json(head, _KEYS, _RIGHT)
     if not isinstance(request, dict):
-        raise InvalidInstance('a V2 request is {"inputs": [...]}')
+        raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
     number = request.get("id")
     if number is not None and not isinstance(number, str):
         raise InvalidInstance("id is no text")
@@ -77,7 +79,7 @@ def _split(body: bytes, length: str | None) -> tuple[bytes, bytes]:
 
 def _inputs(found: Any, raw: bytes, signature: Signature) -> dict[str, Array]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
-        raise InvalidInstance('a V2 request is {"inputs": [...]}, a list of tensors')
+        raise InvalidInstance("inputs is no list of tensors", fix=_RIGHT)
     tensors, read = {one.name: one for one in signature.inputs}, {}
     for one in found:
         tensor = _known(one.get("name"), tensors, "input")

@@ -12,6 +12,7 @@ from knoll.records.signature import Tensor
 
 __all__ = ["read_input"]
 
+_MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
 _SLACK = 0.001  # how far a picture's tensor may lie outside of 0..1
 
 
@@ -34,8 +35,10 @@ def read_input(described: Mapping[str, Any], raw: bytes | None, tensor: Tensor) 
 
 
 def _shape(found: Any) -> list[int]:
-    if not isinstance(found, list) or not 0 < len(found) <= 32:
+    if not isinstance(found, list) or not found:
         raise InvalidInstance("its shape is no list of numbers")
+    if len(found) > _MOST_SIDES:
+        raise InvalidInstance(f"its shape has {len(found)} sides, more than {_MOST_SIDES}")
     if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in found):
         raise InvalidInstance("its shape has a side that is no whole number")
     if found[0] == 0:
