@@ -4,16 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from knoll.errors import NotFound
-from knoll.events import (
-    ROLLOUT_DAMAGED,
-    ROLLOUT_FELLBACK,
-    ROLLOUT_HELD,
-    ROLLOUT_PROMOTED,
-    ROLLOUT_ROLLEDBACK,
-    ROLLOUT_SHIFTED,
-    ROLLOUT_STARTED,
-    new_event,
-)
+from knoll.events import new_event, types
 from knoll.kube.labels import REVISION_LABEL
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
@@ -36,14 +27,14 @@ __all__ = [
 # The InferenceService follows a decision within this time, unless a function was killed in between.
 _PROMPT = timedelta(seconds=10)
 _EVENTS = {
-    "Start": ROLLOUT_STARTED,
-    "Shift": ROLLOUT_SHIFTED,
-    "Bake": ROLLOUT_SHIFTED,
-    "Promote": ROLLOUT_PROMOTED,
-    "Rollback": ROLLOUT_ROLLEDBACK,
-    "Reject": ROLLOUT_HELD,
-    "Fallback": ROLLOUT_FELLBACK,
-    "Damage": ROLLOUT_DAMAGED,
+    "Start": types.ROLLOUT_STARTED,
+    "Shift": types.ROLLOUT_SHIFTED,
+    "Bake": types.ROLLOUT_SHIFTED,
+    "Promote": types.ROLLOUT_PROMOTED,
+    "Rollback": types.ROLLOUT_ROLLEDBACK,
+    "Reject": types.ROLLOUT_HELD,
+    "Fallback": types.ROLLOUT_FELLBACK,
+    "Damage": types.ROLLOUT_DAMAGED,
 }
 
 
