@@ -1,6 +1,7 @@
 """The shape of the source: small modules, short functions and lines, import contracts for all packages."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ SCRIPTS = sorted(
 )
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_LINE = 250, 40, 110
 TRAINING_LOOP = "trainer/loop.py:train_networks"
+WRITES = re.compile(r"\bstore\.(put|delete)\(")
 NEED_TORCH = {"cli", "families", "trainer", "wiring.trainer"}
 
 
@@ -63,6 +65,12 @@ def test_no_line_is_too_long() -> None:
         for number, line in enumerate(path.read_text().splitlines(), 1)
     )
     assert [place for place, line in lines if len(line) > LONGEST_LINE and " " in line.strip()] == []
+
+
+def test_only_records_write_to_the_model_bucket() -> None:
+    """An upload writes to the dataset bucket."""
+    writing = {_place(path) for path in MODULES if WRITES.search(path.read_text())}
+    assert {one for one in writing if not one.startswith(("records/", "adapters/"))} == {"cli/upload_send.py"}
 
 
 def test_every_package_has_its_layer() -> None:

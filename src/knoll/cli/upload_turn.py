@@ -15,7 +15,7 @@ from datetime import datetime
 from knoll.errors import Conflict, KnollError, StoreUnavailable
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, upload_uri
+from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, take_in, upload_uri
 
 __all__ = ["one_at_a_time"]
 
@@ -36,7 +36,7 @@ def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
         if renewal.ident is not None:
             renewal.join()
         with suppress(KnollError):
-            platform.store.delete(uri)
+            take_in(uri, platform.bucket)
 
 
 def _check(uri: str, model: str, platform: Platform) -> None:

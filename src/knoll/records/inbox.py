@@ -24,6 +24,7 @@ __all__ = [
     "inbox_entry",
     "inbox_uri",
     "list_inbox",
+    "remove_entry",
     "write_entry",
 ]
 
@@ -103,3 +104,8 @@ def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
     with suppress(AlreadyExists):
         bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type="application/json")
     return run
+
+
+def remove_entry(uri: str, bucket: Bucket) -> None:
+    """Remove the entry at that URI, if there is one."""
+    bucket.store.delete(uri)

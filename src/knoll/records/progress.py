@@ -20,6 +20,7 @@ __all__ = [
     "load_progress",
     "progress_of_all_uri",
     "progress_uri",
+    "remove_progress",
     "write_progress",
 ]
 
@@ -103,3 +104,8 @@ def write_progress(run: str, progress: Progress, bucket: Bucket) -> None:
 def list_progress(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:
     """The progress records of the runs whose ids start with `prefix`."""
     yield from bucket.store.list(f"{progress_of_all_uri(bucket.root)}{prefix}")
+
+
+def remove_progress(run: str, bucket: Bucket) -> None:
+    """Remove the progress of a run, if there is any."""
+    bucket.store.delete(progress_uri(bucket.root, run))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from knoll.names import join
 from knoll.ports import Bucket
 
-__all__ = ["SIGN_SECONDS", "hang_out", "others_at_work", "remove_old_signs", "upload_uri"]
+__all__ = ["SIGN_SECONDS", "hang_out", "others_at_work", "remove_old_signs", "take_in", "upload_uri"]
 
 SIGN_SECONDS = 60.0  # a sign that is older belongs to an upload that was killed
 
@@ -21,6 +21,11 @@ def upload_uri(root: str, model: str, who: str) -> str:
 def hang_out(uri: str, bucket: Bucket) -> None:
     """Write the sign, or make it young again."""
     bucket.store.put(uri, b"")
+
+
+def take_in(uri: str, bucket: Bucket) -> None:
+    """Remove the sign at the end of its upload."""
+    bucket.store.delete(uri)
 
 
 def others_at_work(uri: str, bucket: Bucket) -> list[tuple[str, datetime]]:

@@ -14,12 +14,12 @@ from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
 from knoll.names import model_of_run
 from knoll.ports import Bucket, ObjectInfo, Platform
-from knoll.records.inbox import list_inbox
+from knoll.records.inbox import list_inbox, remove_entry
 from knoll.records.outcome import list_outcomes
-from knoll.records.progress import list_progress
+from knoll.records.progress import list_progress, remove_progress
 from knoll.retention.decide import DAY
 
-__all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs"]
+__all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs", "remove_leftover"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,14 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
     progress = _by_run(list_progress, platform.bucket, models)
     live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
     return find_leftovers(runs, progress, live, platform.clock.now())
+
+
+def remove_leftover(one: Leftover, bucket: Bucket) -> None:
+    """Remove the record."""
+    if one.kind == "inbox":
+        remove_entry(one.uri, bucket)
+    else:
+        remove_progress(one.run, bucket)
 
 
 def find_leftovers(

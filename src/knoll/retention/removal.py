@@ -27,6 +27,7 @@ from itertools import groupby
 from knoll.ports import Platform
 from knoll.records.removal import put_manifest_back, remove_files, take_manifest_away
 from knoll.retention.folders import Folder
+from knoll.retention.leftovers import remove_leftover
 from knoll.retention.plan import Plan
 from knoll.retention.uses import read_uses
 
@@ -49,7 +50,7 @@ def remove(plan: Plan, platform: Platform, count: Callable[[int], None] = lambda
             gone = {one for one, is_gone in zip(free, are_gone, strict=True) if is_gone}
             kept += [one for one in folders if one not in gone]
             count(sum(one.files for one in folders))
-        for _ in pool.map(lambda one: platform.store.delete(one.uri), plan.leftovers):
+        for _ in pool.map(lambda one: remove_leftover(one, bucket), plan.leftovers):
             count(1)
     return kept
 

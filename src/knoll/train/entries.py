@@ -6,7 +6,7 @@ from knoll.errors import Rejected
 from knoll.names import model_of_run
 from knoll.ports import Bucket
 from knoll.quoting import escaped
-from knoll.records.inbox import copy_entry_to_record, list_inbox
+from knoll.records.inbox import copy_entry_to_record, list_inbox, remove_entry
 from knoll.records.run import Run, find_run
 from knoll.train.turns import Entry
 
@@ -37,4 +37,4 @@ def remove_entries(entries: Iterable[Entry], bucket: Bucket) -> None:
     """Remove these entries from the inbox."""
     for entry in entries:
         for uri in entry.uris:
-            bucket.store.delete(uri)
+            remove_entry(uri, bucket)
