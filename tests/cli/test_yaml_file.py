@@ -1,5 +1,8 @@
 """A YAML file reads as it is written."""
 
+import sys
+from itertools import count
+
 import pytest
 
 from knoll.cli.yaml_file import read_yaml
@@ -68,6 +71,35 @@ def test_a_scalar_is_what_yaml_1_2_says(written: str, value: object) -> None:
 )
 def test_a_fault_names_its_line(text: str, fault: str) -> None:
     assert _refusal(text).startswith(fault)
+
+
+def _calls(text: str) -> int:
+    """How many functions are called until the text is refused."""
+    calls, before = count(), sys.getprofile()
+    sys.setprofile(lambda *_: next(calls) and None)
+    try:
+        read_yaml(text, "model.yaml")
+    except InvalidModel:
+        return next(calls)
+    finally:
+        sys.setprofile(before)
+    raise AssertionError("it was not refused")
+
+
+@pytest.mark.parametrize("opening", ["[", "{", "[a, ", "{a: ", "- ", "? "])
+def test_a_file_that_is_nested_too_deep_is_read_no_further(opening: str) -> None:
+    """However much follows, it costs nothing more."""
+    few, many = (f"a: 1\n---\n{opening * number}" for number in (60, 20_000))
+    assert _refusal(many) == "model.yaml:3: nested deeper than 50"
+    assert _calls(many) <= _calls(few) + 10
+
+
+@pytest.mark.parametrize("deepest", [f"{'[' * 51}{']' * 51}", "\n".join(" " * n + "a:" for n in range(50))])
+def test_a_file_may_be_nested_as_deep_as_the_limit(deepest: str) -> None:
+    assert len(read_yaml(deepest, "model.yaml")) == 1
+    assert "nested deeper than 50" in _refusal(
+        f"[{deepest}]" if "[" in deepest else f"{deepest}\n{' ' * 50}a:"
+    )
 
 
 def test_aliases_cannot_fill_the_memory() -> None:

@@ -20,6 +20,7 @@ Path = tuple[str | int, ...]
 
 _FIX = "correct the file and run knoll apply -f FILE again"
 _DEEPEST = 50
+_TOO_DEEP = f"nested deeper than {_DEEPEST}"
 _MOST_DIGITS = 40
 _MOST_VALUES = 100_000  # aliases count as often as they are used
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
@@ -35,10 +36,30 @@ _SCALARS = {
 _KINDS = {*_SCALARS, "str", "seq", "map"}
 
 
+class _TooDeepError(Exception):
+    """More collections lie in each other than may; has the line."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Resolves plain scalars by the core schema."""
+    """Resolves plain scalars by the core schema, and stops at the first collection that lies too deep.
+
+    For each token PyYAML looks at all collections that are open: 20 kB of brackets would take it seconds.
+    """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
+
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        super().fetch_flow_collection_start(token_class)
+        self._check_depth()
+
+    def add_indent(self, column: int) -> bool:
+        is_deeper = bool(super().add_indent(column))
+        self._check_depth()
+        return is_deeper
+
+    def _check_depth(self) -> None:
+        if len(self.indents) + self.flow_level > _DEEPEST + 1:  # the outermost lies at no depth
+            raise _TooDeepError(self.line + 1)
 
 
 for _name, _pattern in _SCALARS.items():
@@ -70,6 +91,8 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
             YamlDocument(reader.value(node, ()), reader.lines)
             for reader, node in zip(readers, nodes, strict=True)
         ]
+    except _TooDeepError as error:
+        raise InvalidModel(f"{name}:{error}: {_TOO_DEEP}", fix=_FIX) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -175,7 +198,7 @@ class _Reader:
         self.count += 1
         too_deep = len(path) > _DEEPEST
         if too_deep or self.count > _MOST_VALUES:
-            what = f"nested deeper than {_DEEPEST}" if too_deep else f"more than {_MOST_VALUES:,} values"
+            what = _TOO_DEEP if too_deep else f"more than {_MOST_VALUES:,} values"
             raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)
 
     def _place(self, node: yaml.Node) -> str:
