@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.errors import NotFound, Rejected
+from knoll.kube.jobs import job_failure
 from knoll.laptop.containers import image_name
 from knoll.laptop.jobs.attempts import (
     Action,
@@ -400,6 +402,20 @@ def test_a_training_that_was_killed_for_want_of_memory_is_not_tried_again(peak: 
     assert isinstance(action, Fail)
     words = f"killed, probably out of memory: asked for 2Gi, used {used}; Container trainer"
     assert action.message.startswith(words)
+
+
+def test_a_process_that_was_killed_with_much_memory_ends_its_job_with_the_amounts(
+    laptop: Laptop, until: Until
+) -> None:
+    """A real process, which has taken more than half of the little that it asked for."""
+    laptop.create("wait", container={"resources": {"requests": {"memory": "16Mi"}}})
+    until(laptop.tries)
+    os.kill(laptop.tries()[0]["pid"], signal.SIGKILL)
+    until(lambda: laptop.condition().get("type") == "Failed")
+    told = job_failure(laptop.cluster.get("Job", "digits-1"))
+    words = r"PodFailurePolicy: killed, probably out of memory: asked for 16Mi, used \d+Mi; .* exit code 137 "
+    assert re.match(words, told), told
+    assert len(laptop.tries()) == 1
 
 
 def test_a_killed_attempt_is_counted(laptop: Laptop, until: Until) -> None:
