@@ -378,7 +378,7 @@ def _uploaded(key: str) -> Event:
 
 def _observed() -> Event:
     latency = {"bucketsSeconds": [0.01, 0.1, 1.0], "counts": [1, 5, 30, 0]}
-    counts = {"requests": 36, "errors": 0, "coldStarts": 1, "latency": latency}
+    counts = {"requests": 36, "errors": 0, "refused": 1, "coldStarts": 1, "latency": latency}
     return _event(
         PREDICTOR_OBSERVED, version="v000001", revision="digits-predictor-00001", instance="pod-1", **counts
     )

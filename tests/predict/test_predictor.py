@@ -270,8 +270,8 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:
-    """Counts are cumulative, replays are left out, bad requests are no errors of the version, and SIGTERM
-    brings the last report."""
+    """Counts are cumulative, replays are left out, bad requests are refused and no errors of the version, and
+    SIGTERM brings the last report."""
     with broker() as (sink, events):
         predictor = start("shade", files_of(classifier), sink)
         assert predictor.wait_ready(READY), predictor.stop()
@@ -284,11 +284,14 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
     assert predictor.process.returncode == 0
     last = events[-1]
     assert (last.type, last.subject) == ("dev.knoll.predictor.observed", "shade")
-    assert {key: last.data[key] for key in ("model", "version", "requests", "errors", "coldStarts")} == {
+    assert {
+        key: last.data[key] for key in ("model", "version", "requests", "errors", "refused", "coldStarts")
+    } == {
         "model": "shade",
         "version": "v000001",
         "requests": 4,
         "errors": 0,
+        "refused": 1,
         "coldStarts": 1,
     }
     assert sum(last.data["latency"]["counts"]) == 4

@@ -11,11 +11,12 @@ from knoll.models import GateSpec, RolloutSpec
 from knoll.records.evidence import Report
 from knoll.records.golden import GoldenScore, GoldenSet
 from knoll.records.manifest import Manifest
+from knoll.rollout.counted import Counts, Evidence
 from knoll.rollout.decide import Hold, Promote, Replay, Rollback, Settle, Shift, TrafficSeen, next_step
 from knoll.rollout.evidence import count
 from knoll.rollout.gate import why_not
 from knoll.rollout.observed import Observed
-from knoll.rollout.slot import Counts, Evidence, Slot, slot_from_status, slot_to_status
+from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RolloutSpec.model_validate(
@@ -69,6 +70,18 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
             replace(CANARY, step=1, percent=50, evidence=evidence(20)),
             READY,
             Promote,
+        ),
+        (
+            "refused requests are no evidence",
+            replace(CANARY, evidence=Evidence(Counts(19, in_step=19, refused=100))),
+            READY,
+            Hold,
+        ),
+        (
+            "nothing is compared while the champion gets no requests",
+            replace(BAKING, evidence=Evidence(Counts(9, refused=50), champion=(500, 0, 0))),
+            READY,
+            Hold,
         ),
         ("a first version has one step", replace(FIRST, evidence=evidence(20)), READY, Promote),
         ("failed requests roll back at once", replace(CANARY, evidence=evidence(3, 1)), READY, Rollback),
@@ -157,7 +170,7 @@ REPORTED = {"a": (50, 0), "b": (4, 4), "c": (10, 3)}
 
 def test_what_was_reported_before_the_rollout_does_not_count() -> None:
     reports = {"a": Report("digits", "v000002", "a", 12, 7)}
-    assert count(Evidence(earlier=(10, 6), before=1), reports).counts == Counts(2, 1, 0, 1)
+    assert count(Evidence(earlier=(10, 6, 0), before=1), reports).counts == Counts(2, 1, 0, 1)
 
 
 def manifest(version: str, **metrics: float) -> Manifest:

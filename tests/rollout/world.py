@@ -104,10 +104,9 @@ class World:
         self.kserve()
         handler.handle(event, self.platform)
 
-    def observe(self, version: str, requests: int, errors: int = 0) -> None:
-        self.tell(
-            PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", requests=requests, errors=errors
-        )
+    def observe(self, version: str, requests: int, errors: int = 0, refused: int = 0) -> None:
+        counts = {"requests": requests, "errors": errors, "refused": refused}
+        self.tell(PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", **counts)
 
     def service(self) -> Document | None:
         found = self.platform.cluster.list("InferenceService")

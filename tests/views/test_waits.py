@@ -3,7 +3,8 @@
 import pytest
 
 from knoll.models import RolloutSpec
-from knoll.rollout.slot import Counts, Evidence, Slot
+from knoll.rollout.counted import Counts, Evidence
+from knoll.rollout.slot import Slot
 from knoll.views.waits import rollout_wait
 from knoll.waits import wait_document
 

@@ -34,7 +34,7 @@ def status(
     is expected.
 
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
-    replayed}, waiting, wait: {for, have, need, since, until, ends}, records: [...]}. Next:
+    replayed, refused}, waiting, wait: {for, have, need, since, until, ends}, records: [...]}. Next:
     knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.rollouts import rollout_picture

@@ -135,7 +135,9 @@ class RolloutSpec(Spec):
         )
     )
     min_requests: Annotated[int, unit("requests")] = Field(
-        default=50, ge=1, description="Requests that the version must answer in each step"
+        default=50,
+        ge=1,
+        description="Requests that the version must answer in each step; refused ones do not count",
     )
     bake: Seconds = Field(
         default=300.0, description="How long the version serves all traffic before it becomes the champion"

@@ -30,13 +30,15 @@ class Counts:
 
     requests: int = 0
     errors: int = 0
+    refused: int = 0
     latency: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
 
     def plus(self, status: int, seconds: float) -> "Counts":
-        """The counts after one more answer; 5xx is an error of the predictor, 4xx is not."""
+        """The counts after one more answer; 5xx is an error of the predictor, 4xx a refused request."""
         bucket = bisect_left(BUCKETS, seconds)
         latency = tuple(count + (index == bucket) for index, count in enumerate(self.latency))
-        return Counts(self.requests + 1, self.errors + (status >= 500), latency)
+        errors, refused = self.errors + (status >= 500), self.refused + (400 <= status < 500)
+        return Counts(self.requests + 1, errors, refused, latency)
 
     @property
     def cold_starts(self) -> int:
@@ -119,6 +121,7 @@ class Observer:
             **self._about,
             "requests": counts.requests,
             "errors": counts.errors,
+            "refused": counts.refused,
             "coldStarts": counts.cold_starts,
             "latency": {"bucketsSeconds": list(BUCKETS), "counts": list(counts.latency)},
         }

@@ -36,8 +36,8 @@ _NAME = re.compile(rf"(?P<replica>{REPLICA.pattern})\.(?P<requests>\d{{16}})\.js
 @dataclass(frozen=True)
 class Report(Record):
     """What a replica of a predictor has counted since it started: all requests except replays, those that
-    failed with a 5xx, and its latency histogram (see `knoll.predict.observer`). `instance` is the name of the
-    replica."""
+    failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
+    latency histogram (see `knoll.predict.observer`). `instance` is the name of the replica."""
 
     model: str
     version: str
@@ -46,6 +46,7 @@ class Report(Record):
     errors: int
     revision: str = ""
     cold_starts: int = 0
+    refused: int | None = None
     latency: Fields = field(default_factory=dict)
     reported_at: str = ""
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec
+from knoll.rollout.counted import Counts
 from knoll.rollout.observed import Observed
+from knoll.rollout.refused import why_too_many_refused
 from knoll.rollout.slot import Slot
 
 __all__ = [
@@ -100,7 +102,7 @@ def next_step(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime
         case "Deploying":
             return _deploying(slot, policy, observed, now)
         case "Canary":
-            return _failing(slot, policy) or _canary(slot, policy, observed, now)
+            return _failing(slot, policy) or _refusing(slot) or _canary(slot, policy, observed, now)
         case "Baking":
             return _failing(slot, policy) or _baking(slot, policy, now)
 
@@ -142,12 +144,13 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
         return _onwards(slot, policy)
     if policy.idle == "replay" and _age(slot.seen, now) >= _QUIET.total_seconds():
         return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
-    return Hold(f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %")
+    have = f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %"
+    return Hold(have + _beside(counts))
 
 
 def _onwards(slot: Slot, policy: RolloutSpec) -> Step:
     counts = slot.evidence.counts
-    reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all"
+    reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all{_beside(counts)}"
     following = slot.step + 1
     if slot.percent == 100 or following >= len(policy.steps):
         return Promote(reason, final=False)
@@ -158,7 +161,7 @@ def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
     if _age(slot.since, now) < policy.bake:
         return Hold(f"baking at 100 % for {policy.bake:g} s")
     counts = slot.evidence.counts
-    failed = f"{counts.errors} of {counts.requests} requests failed in all"
+    failed = f"{counts.errors} of {counts.requests} requests failed in all{_beside(counts)}"
     return Promote(f"baked for {policy.bake:g} s at 100 %, {failed}", final=True)
 
 
@@ -167,6 +170,17 @@ def _failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
     if counts.errors <= ERROR_BUDGET * max(counts.requests, policy.min_requests):
         return None
     return Rollback(f"{counts.errors} of {counts.requests} requests failed")
+
+
+def _refusing(slot: Slot) -> Rollback | None:
+    """Only while the champion gets requests, too: in the bake, nothing tells a bad client from a bad
+    version."""
+    reason = why_too_many_refused(slot.evidence, slot.champion) if slot.champion else ""
+    return Rollback(reason) if reason else None
+
+
+def _beside(counts: Counts) -> str:
+    return f", {counts.refused} refused beside them" if counts.refused else ""
 
 
 def _age(since: str, now: datetime) -> float:

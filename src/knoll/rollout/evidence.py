@@ -4,25 +4,45 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from knoll.records.evidence import Report
-from knoll.rollout.slot import Counts, Evidence, Pair
+from knoll.rollout.counted import Counts, Evidence, Pair, Total
 
-__all__ = ["count", "total"]
+__all__ = ["count", "count_champion", "total", "total_of_champion"]
 
 
 def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
     """The evidence with its totals: what is reported of each replica, and what knoll sent itself."""
-    requests, errors = total(reports, evidence.replicas)
-    counted = max(requests - evidence.earlier[0], 0) + evidence.replayed[0]
-    failed = max(errors - evidence.earlier[1], 0) + evidence.replayed[1]
-    counts = Counts(counted, failed, evidence.replayed[0], counted - evidence.before)
+    requests, errors, refused = _since(evidence.earlier, total(reports, evidence.replicas))
+    counted = max(requests - refused, 0) + evidence.replayed[0]
+    failed = errors + evidence.replayed[1]
+    counts = Counts(counted, failed, evidence.replayed[0], counted - evidence.before, refused)
     return replace(evidence, counts=counts)
 
 
-def total(reports: Mapping[str, Report], known: Mapping[str, Pair] | None = None) -> Pair:
-    """Requests and errors of all replicas. For a replica that is also in `known` the larger numbers
-    count: counts only rise."""
-    counts = dict(known or {})
+def count_champion(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
+    """The evidence with what is reported of the champion since the rollout began."""
+    return replace(evidence, champion=_since(evidence.champion_earlier, total_of_champion(reports)))
+
+
+def total_of_champion(reports: Mapping[str, Report]) -> Total:
+    """What is reported of the champion. Predictors of knoll 0.2 do not tell what they refused, so they are
+    left out of a comparison."""
+    return total({name: one for name, one in reports.items() if one.refused is not None})
+
+
+def total(reports: Mapping[str, Report], known: Mapping[str, Pair] | None = None) -> Total:
+    """Requests, errors and refused requests of all replicas. For a replica that is also in `known` the larger
+    numbers count: counts only rise."""
+    counts: dict[str, Total] = {name: (*pair, 0) for name, pair in (known or {}).items()}
     for name, report in reports.items():
-        before = counts.get(name, (0, 0))
-        counts[name] = (max(before[0], report.requests), max(before[1], report.errors))
-    return sum(requests for requests, _ in counts.values()), sum(errors for _, errors in counts.values())
+        requests, errors, _ = counts.get(name, (0, 0, 0))
+        counts[name] = (max(requests, report.requests), max(errors, report.errors), report.refused or 0)
+    return _sum(0, counts), _sum(1, counts), _sum(2, counts)
+
+
+def _sum(index: int, counts: Mapping[str, Total]) -> int:
+    return sum(one[index] for one in counts.values())
+
+
+def _since(before: Total, now: Total) -> Total:
+    requests, errors, refused = (max(after - earlier, 0) for earlier, after in zip(before, now, strict=True))
+    return requests, errors, refused

@@ -23,12 +23,13 @@ from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import find_change, next_candidate, why_rejected
 from knoll.rollout.champion import numbered, slot_checked
 from knoll.rollout.decide import Hold, Replay, Rollback, next_step
-from knoll.rollout.evidence import count, total
+from knoll.rollout.evidence import count, count_champion, total, total_of_champion
 from knoll.rollout.inference_service import desired
 from knoll.rollout.integrity import NOTHING_SEEN, pin_of
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start, with_signatures_allowed
 from knoll.rollout.observed import Observed, newest_revision, refusals
+from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
@@ -167,8 +168,9 @@ def _slot_with_candidate(model: Model, slot: Slot, asked: str, platform: Platfor
     if reason or signed.fault:
         return numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
     earlier = total(find_reports(model.name, version, bucket))
+    beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
     change = find_change(model.name, slot, version, bucket)
-    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, at, change)
+    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, beside, at, change)
     return numbered(model.name, started, bucket)
 
 
@@ -191,8 +193,10 @@ def _take_step(
 
 
 def _with_counts(model: str, slot: Slot, platform: Platform) -> Slot:
-    """The slot with what is reported of the candidate by now."""
+    """The slot with what is reported of the candidate by now, and of the champion if that is compared."""
     if slot.phase not in ("Canary", "Baking"):
         return slot
-    reports = find_reports(model, slot.candidate, platform.bucket)
-    return replace(slot, evidence=count(slot.evidence, reports))
+    evidence = count(slot.evidence, find_reports(model, slot.candidate, platform.bucket))
+    if slot.phase == "Canary" and slot.champion and evidence.counts.refused >= LEAST_REFUSED:
+        evidence = count_champion(evidence, find_reports(model, slot.champion, platform.bucket))
+    return replace(slot, evidence=evidence)

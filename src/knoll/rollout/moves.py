@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from knoll.models import RolloutSpec
+from knoll.rollout.counted import Evidence, Total
 from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
 from knoll.rollout.signature_change import is_refusal
-from knoll.rollout.slot import Evidence, Pair, Slot
+from knoll.rollout.slot import Slot
 
 __all__ = [
     "returned",
@@ -23,15 +24,16 @@ def slot_after_start(
     version: str,
     pin: str,
     signer: str,
-    earlier: Pair,
+    earlier: Total,
+    beside: Total,
     at: str,
     change: str = "",
 ) -> Slot:
     """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
-    the key that has signed it, `earlier` what is reported on it so far, and `change` what is other in its
-    signature than in the champion's."""
+    the key that has signed it, `earlier` and `beside` what is reported so far on it and on the champion, and
+    `change` what is other in its signature than in the champion's."""
     percent = policy.steps[0] if slot.champion and policy.steps else 100
-    cleared = replace(slot, evidence=Evidence(earlier=earlier))
+    cleared = replace(slot, evidence=Evidence(earlier=earlier, champion_earlier=beside))
     return cleared.moved(
         "Start",
         at,

@@ -21,10 +21,11 @@ def read_report(model: str, event: Event) -> Report:
     with reading(f"the report in event {event.id}"):
         data = event.data
         replica, requests, errors = data["instance"], data["requests"], data["errors"]
+        refused = data.get("refused")
         if not (isinstance(replica, str) and REPLICA.fullmatch(replica)):
             raise ValueError("instance is no name of a process")
-        if not (type(requests) is int and type(errors) is int and 0 <= errors <= requests <= _MOST_REQUESTS):
-            raise ValueError("requests and errors are no counts")
+        if not _are_counts(requests, errors, 0 if refused is None else refused):
+            raise ValueError("requests, errors and refused are no counts")
         revision = data.get("revision")
         return Report(
             model,
@@ -34,6 +35,7 @@ def read_report(model: str, event: Event) -> Report:
             errors,
             revision=revision if isinstance(revision, str) and len(revision) <= _LONGEST_NAME else "",
             cold_starts=int(bool(data.get("coldStarts"))),
+            refused=refused,
             latency=_histogram(data.get("latency")),
             reported_at=event.time,
         )
@@ -52,6 +54,12 @@ def keep_report(model: str, event: Event, platform: Platform) -> bool:
         return False
     write_report(report, platform.bucket)
     return report.version == slot.candidate and slot.phase in ("Canary", "Baking")
+
+
+def _are_counts(requests: Any, *parts: Any) -> bool:
+    """Whether these are counts, and the parts no more than all requests."""
+    are_whole = all(type(one) is int and one >= 0 for one in (requests, *parts))
+    return are_whole and sum(parts) <= requests <= _MOST_REQUESTS
 
 
 def _histogram(found: Any) -> Mapping[str, Any]:

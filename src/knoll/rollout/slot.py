@@ -11,62 +11,11 @@ from typing import Any, Literal, get_args
 
 from knoll import __version__
 from knoll.errors import NewerSchema
+from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
 
-__all__ = ["Counts", "Evidence", "Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
+__all__ = ["Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
 
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
-Pair = tuple[int, int]  # requests, and those of them that failed
-_KNOWN = ("instances", "replays", "before", "earlier", "requests", "errors", "replayed", "inStep")
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Requests to the candidate since its rollout began: all, those that failed, those that knoll sent, and
-    those since the step began."""
-
-    requests: int = 0
-    errors: int = 0
-    replayed: int = 0
-    in_step: int = 0
-
-    def numbers(self) -> Mapping[str, int]:
-        """The counts as records and the status name them."""
-        return {
-            "requests": self.requests,
-            "errors": self.errors,
-            "replayed": self.replayed,
-            "inStep": self.in_step,
-        }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the slot keeps of the candidate's requests. The reports of its predictors are in the model bucket.
-
-    `counts` are the totals when the slot was written. `replayed` is what knoll sent itself, and `before` the
-    requests that were counted when the step began. `earlier` is what was reported on the version before this
-    rollout. `replicas` is what knoll 0.1 kept here of each replica.
-    """
-
-    counts: Counts = Counts()
-    replayed: Pair = (0, 0)
-    before: int = 0
-    earlier: Pair = (0, 0)
-    replicas: Mapping[str, Pair] = field(default_factory=dict)
-
-    def in_new_step(self) -> "Evidence":
-        """The evidence when a step begins: what is counted so far is not of that step."""
-        return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
-
-    def with_replayed(self, sent: int, failed: int) -> "Evidence":
-        """The evidence after knoll has sent so many requests, of which so many failed."""
-        counts = Counts(
-            self.counts.requests + sent,
-            self.counts.errors + failed,
-            self.counts.replayed + sent,
-            self.counts.in_step + sent,
-        )
-        return replace(self, counts=counts, replayed=(self.replayed[0] + sent, self.replayed[1] + failed))
 
 
 @dataclass(frozen=True)
@@ -102,7 +51,7 @@ class Slot:
     since: str = ""
     seen: str = ""
     attempt: int = 0
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
     quarantine: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
     signers: Mapping[str, str] = field(default_factory=dict)
@@ -143,7 +92,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         since=rollout.get("since") or "",
         seen=rollout.get("seen") or "",
         attempt=rollout.get("attempt") or 0,
-        evidence=_read_evidence(rollout.get("evidence") or {}),
+        evidence=read_evidence(rollout.get("evidence") or {}),
         quarantine=dict(status.get("quarantine") or {}),
         pins=dict(status.get("manifestSha256") or {}),
         signers=dict(status.get("signedBy") or {}),
@@ -168,11 +117,13 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "since": slot.since,
         "seen": slot.seen,
         "attempt": slot.attempt,
-        "evidence": _write_evidence(slot.evidence),
+        "evidence": evidence_fields(slot.evidence),
         "transition": dict(vars(slot.transition)) if slot.transition else None,
     }
     if slot.transition and slot.transition.version == last.get("version"):
-        unknown = {key: one for key, one in (before.get("evidence") or {}).items() if key not in _KNOWN}
+        unknown = {
+            key: one for key, one in (before.get("evidence") or {}).items() if key not in EVIDENCE_FIELDS
+        }
         rollout["evidence"] = {**unknown, **rollout["evidence"]}
         if slot.transition.number == last.get("number"):
             rollout["transition"] = {**last, **rollout["transition"]}
@@ -198,33 +149,7 @@ def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if name in roles}
 
 
-def _read_evidence(found: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        counts=Counts(*(found.get(key) or 0 for key in ("requests", "errors", "replayed", "inStep"))),
-        replayed=_pair(found.get("replays")),
-        before=found.get("before") or 0,
-        earlier=_pair(found.get("earlier")),
-        replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
-    )
-
-
-def _write_evidence(evidence: Evidence) -> dict[str, Any]:
-    replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
-    return {
-        "replays": list(evidence.replayed),
-        "before": evidence.before,
-        "earlier": list(evidence.earlier),
-        **({"instances": replicas} if replicas else {}),
-        **evidence.counts.numbers(),
-    }
-
-
 def _read_transition(found: Mapping[str, Any] | None) -> Transition | None:
     if not found:
         return None
     return Transition(**{one.name: found[one.name] for one in fields(Transition) if one.name in found})
-
-
-def _pair(found: Any) -> Pair:
-    requests, failed = (*(found or ()), 0, 0)[:2]
-    return requests, failed

@@ -72,7 +72,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         receiver,
         percent,
         step=slot.get("step", 0),
-        evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed")},
+        evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed", "refused")},
         steps=[one for one in steps if one.version == version],
         wait=_wait(view) or _next_wait(platform, view),
     )

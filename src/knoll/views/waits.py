@@ -30,9 +30,12 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
 
 
 def _requests(slot: Slot, policy: RolloutSpec) -> Wait:
-    have, need = slot.evidence.counts.in_step, policy.min_requests
+    counts, need = slot.evidence.counts, policy.min_requests
+    have, refused = counts.in_step, f" ({counts.refused} refused)" if counts.refused else ""
     ends = {
         "hold": "idle: hold waits for traffic",
         "replay": "idle: replay sends held-out samples when no requests come",
     }
-    return Wait(f"{have} of {need} requests at {slot.percent} %", slot.seen, ends[policy.idle], have, need)
+    return Wait(
+        f"{have} of {need} requests at {slot.percent} %{refused}", slot.seen, ends[policy.idle], have, need
+    )

@@ -54,7 +54,8 @@ def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]
         ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
         (
             "Evidence",
-            f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed",
+            f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed"
+            + (f"; {counts['refused']} refused" if counts["refused"] else ""),
         ),
         ("Waiting", view.wait.told if view.wait else ""),
         ("", wait_bar(view.wait, now) if view.wait else ""),

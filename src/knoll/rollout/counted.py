@@ -1,0 +1,109 @@
+"""What the slot keeps of the requests to the candidate, and to the champion beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+__all__ = [
+    "EVIDENCE_FIELDS",
+    "Counts",
+    "Evidence",
+    "Pair",
+    "Total",
+    "evidence_fields",
+    "read_evidence",
+]
+
+Pair = tuple[int, int]  # requests, and those of them that failed
+Total = tuple[int, int, int]  # requests, those of them that failed, and those that were refused
+_COUNTS = ("requests", "errors", "replayed", "inStep", "refused")
+EVIDENCE_FIELDS = ("instances", "replays", "before", "earlier", "champion", "championEarlier", *_COUNTS)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests to the candidate since its rollout began: those that it did not refuse, those that failed,
+    those that knoll sent, and those since the step began; and `refused` beside them. What a version refuses
+    says nothing for it."""
+
+    requests: int = 0
+    errors: int = 0
+    replayed: int = 0
+    in_step: int = 0
+    refused: int = 0
+
+    def numbers(self) -> Mapping[str, int]:
+        """The counts as records and the status name them."""
+        numbers = (self.requests, self.errors, self.replayed, self.in_step, self.refused)
+        return dict(zip(_COUNTS, numbers, strict=True))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the slot keeps of the candidate's requests. The reports of its predictors are in the model bucket.
+
+    `counts` are the totals when the slot was written. `replayed` is what knoll sent itself, and `before` the
+    requests that were counted when the step began. `earlier` is what was reported on the version before this
+    rollout. `champion` is what was reported on the champion since it began, as far as it was compared, and
+    `champion_earlier` what before. `replicas` is what knoll 0.1 kept here of each replica.
+    """
+
+    counts: Counts = Counts()
+    replayed: Pair = (0, 0)
+    before: int = 0
+    earlier: Total = (0, 0, 0)
+    champion: Total = (0, 0, 0)
+    champion_earlier: Total = (0, 0, 0)
+    replicas: Mapping[str, Pair] = field(default_factory=dict)
+
+    def in_new_step(self) -> "Evidence":
+        """The evidence when a step begins: what is counted so far is not of that step."""
+        return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
+
+    def with_replayed(self, sent: int, failed: int) -> "Evidence":
+        """The evidence after knoll has sent so many requests, of which so many failed."""
+        counts = replace(
+            self.counts,
+            requests=self.counts.requests + sent,
+            errors=self.counts.errors + failed,
+            replayed=self.counts.replayed + sent,
+            in_step=self.counts.in_step + sent,
+        )
+        return replace(self, counts=counts, replayed=(self.replayed[0] + sent, self.replayed[1] + failed))
+
+
+def read_evidence(found: Mapping[str, Any]) -> Evidence:
+    """Read it from `rollout.evidence` of a status. Missing fields are 0."""
+    return Evidence(
+        counts=Counts(*(found.get(key) or 0 for key in _COUNTS)),
+        replayed=_pair(found.get("replays")),
+        before=found.get("before") or 0,
+        earlier=_total(found.get("earlier")),
+        champion=_total(found.get("champion")),
+        champion_earlier=_total(found.get("championEarlier")),
+        replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
+    )
+
+
+def evidence_fields(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as `rollout.evidence` of a status has it."""
+    replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
+    return {
+        "replays": list(evidence.replayed),
+        "before": evidence.before,
+        "earlier": list(evidence.earlier),
+        "champion": list(evidence.champion),
+        "championEarlier": list(evidence.champion_earlier),
+        **({"instances": replicas} if replicas else {}),
+        **evidence.counts.numbers(),
+    }
+
+
+def _pair(found: Any) -> Pair:
+    requests, failed = (*(found or ()), 0, 0)[:2]
+    return requests, failed
+
+
+def _total(found: Any) -> Total:
+    requests, failed, refused = (*(found or ()), 0, 0, 0)[:3]
+    return requests, failed, refused
