@@ -6,6 +6,7 @@ and the gate's metric are right.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from knoll.ingest.look import dataset_status
 from knoll.models import API_VERSION, KIND, Model, parse_model
 from knoll.records.dataset import Dataset
 from knoll.rollout.slot import Phase, Slot, slot_to_status
+from knoll.rollout.steering import Steering
 
 ROOT = Path(__file__).parents[2]
 CRD = yaml.safe_load((ROOT / "deploy/crd/models.yaml").read_text())
@@ -134,9 +136,8 @@ def test_the_status_takes_what_rollouts_write() -> None:
     """Every field of the slot is in the schema with its type, and every phase among its choices."""
     status = SCHEMA["properties"]["status"]
     assert status["properties"]["phase"]["enum"] == list(get_args(Phase))
-    written = slot_to_status(
-        Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002"), {}
-    )
+    slot = Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002")
+    written = slot_to_status(replace(slot, steering=Steering(paused="ann", approved={"v000002": "ann"})), {})
     jsonschema.validate(written, json_schema(status))
     assert unknown(written, status) == []
 

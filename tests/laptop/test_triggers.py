@@ -117,6 +117,10 @@ _EVERYWHERE = {
     "ROLLOUT_FELLBACK": set(),
     "ROLLOUT_DAMAGED": set(),
     "ROLLOUT_PROMOTED": set(),
+    "ROLLOUT_PAUSED": set(),
+    "ROLLOUT_RESUMED": set(),
+    "ROLLOUT_APPROVED": set(),
+    "ROLLOUT_REFUSED": set(),
     "ROLLOUT_ROLLEDBACK": set(),
     "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},

@@ -10,12 +10,14 @@ __all__ = [
     "PROGRESS_DEADLINE",
     "RELEASE",
     "ROLLOUT_DURATION",
+    "ROLLOUT_WISH",
     "TAG_ROUTING",
 ]
 
 # of knoll
 ATTEMPT = "knoll.dev/attempt"
 RELEASE = "knoll.dev/release"
+ROLLOUT_WISH = "knoll.dev/rollout-wish"
 
 # of KServe and Knative
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"

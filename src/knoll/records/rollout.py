@@ -30,7 +30,8 @@ __all__ = [
 class RolloutStep(Record):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
-    and `signed_by` the id of the key that has signed it."""
+    and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
+    wish, and `by` who that was."""
 
     model: str
     rollout: str
@@ -45,8 +46,11 @@ class RolloutStep(Record):
     evidence: Fields = field(default_factory=dict)
     manifest_sha256: str = ""
     signed_by: str = ""
+    wish: str = ""
+    by: str = ""
 
 
+_SAID = ("Refuse", "Approve")  # they change nothing of what was decided before
 _NAME = re.compile(r"([0-9]{6,9})\.json")
 
 load_step = reader(RolloutStep, "record of a rollout")
@@ -75,9 +79,11 @@ def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[Rollou
 
 
 def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | None:
-    """The last step of the rollout of a version; None if there is none. Only that step is read."""
+    """The last step of the rollout of a version that decided something; None if there is none. No step before
+    it is read."""
     uris = [one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket))]
-    return next(filter(None, (_read_step(uri, bucket) for uri in reversed(uris))), None)
+    steps = filter(None, (_read_step(uri, bucket) for uri in reversed(uris)))
+    return next((one for one in steps if one.action not in _SAID), None)
 
 
 def next_number(model: str, rollout: str, bucket: Bucket) -> int:

@@ -7,6 +7,7 @@ Other folders are left by trainers that lost their run to another trainer.
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.models import Model
@@ -24,7 +25,14 @@ from knoll.rollout.gate import why_not
 from knoll.rollout.signature_change import signature_change, why_refused
 from knoll.rollout.slot import Slot
 
-__all__ = ["champion_number", "fault_of_origin", "find_change", "next_candidate", "why_rejected"]
+__all__ = [
+    "champion_number",
+    "fault_of_origin",
+    "find_change",
+    "next_candidate",
+    "why_rejected",
+    "without_undone",
+]
 
 _LOG = logging.getLogger(__name__)
 _SORTED = 999_999  # names up to this number sort as numbers
@@ -41,13 +49,24 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
     `asked` is the run that the data in the bucket asks for, "" if that is not known. Its version is tried
     even if it is older than the champion: then data or config have returned to what they were. If it does not
     exist or is in quarantine, the newest one is tried that is newer than the champion and has not served. If
-    it serves, only the newest version of all may follow, and only if it was trained on the same data.
+    it serves, only the newest version of all may follow, and only if it was trained on the same data. The
+    version that a human has undone, and those before it, do not come back by themselves.
     """
     version = _version_of(asked, platform.bucket) if asked else ""
     if version and version == slot.champion:
         return _newest_of_same_data(model, slot, platform)
-    is_wanted = version and version not in slot.quarantine and _may_be_tried(model, version, platform.bucket)
+    is_barred = version in slot.quarantine or version == slot.steering.undone
+    is_wanted = version and not is_barred and _may_be_tried(model, version, platform.bucket)
     return version if is_wanted else _newest_untried(model, slot, platform)
+
+
+def without_undone(slot: Slot, asked: str, bucket: Bucket) -> Slot:
+    """The slot that bars no version any more, if the data asks for another one than that which a human has
+    undone."""
+    undone = slot.steering.undone
+    if not undone or not asked or _version_of(asked, bucket) == undone:
+        return slot
+    return replace(slot, steering=replace(slot.steering, undone=""))
 
 
 def _version_of(run: str, bucket: Bucket) -> str:
@@ -85,10 +104,12 @@ def _newest_of_same_data(model: Model, slot: Slot, platform: Platform) -> str:
 
 
 def _newer(model: Model, slot: Slot, platform: Platform) -> list[str]:
-    """The versions that are newer than the champion and not in quarantine, newest first."""
-    champion = champion_number(slot)
+    """The versions that are newer than the champion and not in quarantine, newest first. Those up to the one
+    that a human has undone are left out."""
+    undone = slot.steering.undone
+    oldest = max(champion_number(slot), version_number(undone) if undone else 0)
     refused = {version_number(name) for name in slot.quarantine}
-    numbers = {number for number in _numbers(model.name, champion, platform.bucket) if number > champion}
+    numbers = {number for number in _numbers(model.name, oldest, platform.bucket) if number > oldest}
     return [version_name(number) for number in sorted(numbers - refused, reverse=True)]
 
 

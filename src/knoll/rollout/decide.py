@@ -28,6 +28,7 @@ __all__ = [
     "Step",
     "TrafficSeen",
     "next_step",
+    "next_traffic",
 ]
 
 ERROR_BUDGET = 0.01  # the part of the requests that may fail; of at least `min_requests`, even if fewer came
@@ -138,26 +139,34 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
             if observed.is_ready and observed.percent == slot.percent
             else Hold(f"waiting to see {slot.percent} % of the traffic shifted")
         )
+    if slot.steering.paused:
+        return _paused(slot)
     counts = slot.evidence.counts
     missing = policy.min_requests - counts.in_step
     if missing <= 0:
-        return _onwards(slot, policy)
+        reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all"
+        return next_traffic(slot, policy, reason + _beside(counts))
     if policy.idle == "replay" and _age(slot.seen, now) >= _QUIET.total_seconds():
         return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
     have = f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %"
     return Hold(have + _beside(counts))
 
 
-def _onwards(slot: Slot, policy: RolloutSpec) -> Step:
-    counts = slot.evidence.counts
-    reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all{_beside(counts)}"
+def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
+    """The step that follows in a canary: more traffic, or after the last one the bake."""
     following = slot.step + 1
     if slot.percent == 100 or following >= len(policy.steps):
         return Promote(reason, final=False)
     return Shift(following, policy.steps[following], reason)
 
 
+def _paused(slot: Slot) -> Hold:
+    return Hold(f"paused at {slot.percent} % by {slot.steering.paused}")
+
+
 def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
+    if slot.steering.paused:
+        return _paused(slot)
     if _age(slot.since, now) < policy.bake:
         return Hold(f"baking at 100 % for {policy.bake:g} s")
     counts = slot.evidence.counts

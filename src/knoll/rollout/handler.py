@@ -18,21 +18,23 @@ from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
-from knoll.records.attestation import find_signature
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import find_change, next_candidate, why_rejected
-from knoll.rollout.champion import numbered, slot_checked
+from knoll.rollout.candidates import next_candidate, without_undone
+from knoll.rollout.champion import slot_checked
 from knoll.rollout.decide import Hold, Replay, Rollback, next_step
-from knoll.rollout.evidence import count, count_champion, total, total_of_champion
+from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired
-from knoll.rollout.integrity import NOTHING_SEEN, pin_of
+from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, slot_after_reject, slot_after_start, with_signatures_allowed
+from knoll.rollout.moves import slot_after, with_signatures_allowed
 from knoll.rollout.observed import Observed, newest_revision, refusals
 from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.steer import steered
+from knoll.rollout.trial import judged
+from knoll.rollout.wishes import open_wish
 from knoll.rollout.world import (
     find_isvc,
     is_late,
@@ -145,33 +147,27 @@ def _make_pass(
 
 def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
     """Begin the trial of the next version, or refuse it; whether the slot was written."""
-    dataset = (document.get("status") or {}).get("dataset") or {}
-    after = _slot_with_candidate(model, slot, dataset.get("run") or "", platform)
+    after = _slot_at_rest(document, model, slot, platform)
     if after == slot:
         return False
     write_slot(document, after, platform)
     return True
 
 
-def _slot_with_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> Slot:
-    bucket, at, keys = platform.bucket, platform.clock.now().isoformat(), platform.settings.verify_key
+def _slot_at_rest(document: Document, model: Model, slot: Slot, platform: Platform) -> Slot:
+    """The slot after what is next while nothing is on trial: memory, a human's wish, or a new version."""
+    bucket, keys = platform.bucket, platform.settings.verify_key
     if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
         return before
+    if wish := open_wish(document, slot):
+        return steered(model, slot, wish, platform)
+    asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""
+    if (free := without_undone(slot, asked, bucket)) != slot:
+        return free
     if model.rollout.allow_signature_change:
         slot = with_signatures_allowed(slot)
     version = next_candidate(model, slot, asked, platform)
-    if not version:
-        return slot
-    pin = pin_of(model.name, version, bucket)
-    reason = why_rejected(model, slot, version, platform, pin)
-    signed = find_signature(model.name, version, pin, keys, bucket)
-    if reason or signed.fault:
-        return numbered(model.name, slot_after_reject(slot, version, reason or signed.fault, at), bucket)
-    earlier = total(find_reports(model.name, version, bucket))
-    beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
-    change = find_change(model.name, slot, version, bucket)
-    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, beside, at, change)
-    return numbered(model.name, started, bucket)
+    return judged(model, slot, version, platform) if version else slot
 
 
 def _take_step(
@@ -180,6 +176,9 @@ def _take_step(
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now)
+    if (wish := open_wish(document, slot)) and not isinstance(step, Rollback):
+        write_slot(document, steered(model, counted, wish, platform), platform)
+        return True
     if isinstance(step, Replay):
         try:
             return replay_part(document, counted, step, observed.tagged_url, until, platform)

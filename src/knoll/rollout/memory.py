@@ -19,6 +19,7 @@ from knoll.records.rollout import RolloutStep, list_steps
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot, Transition
+from knoll.rollout.wishes import undone_by
 
 __all__ = ["slot_from_records"]
 
@@ -48,7 +49,9 @@ def _after(slot: Slot, made: Transition) -> Slot:
             back = replace(after, champion=slot.previous, previous="", percent=100)
             return replace(back, fallen=fallen, quarantine=quarantine)
         case "Start":
-            return returned(after, made.version)
+            undone = undone_by(slot, made.version) if made.wish else slot.steering.undone
+            steering = replace(slot.steering, undone=undone)
+            return replace(returned(after, made.version), steering=steering)
         case "Rollback" | "Reject":
             return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
     return after

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from knoll import __version__
 from knoll.errors import NewerSchema
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
+from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 
 __all__ = ["Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
 
@@ -20,7 +21,8 @@ Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 
 @dataclass(frozen=True)
 class Transition:
-    """The last decision: what its record says."""
+    """The last decision: what its record says. `wish` and `by` are the id of the wish that asked for it, and
+    who that was."""
 
     number: int = 0
     action: str = ""
@@ -29,6 +31,8 @@ class Transition:
     percent: int = 0
     reason: str = ""
     evidence: Mapping[str, int] = field(default_factory=dict)
+    wish: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Slot:
     that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
     before, each with the digest of its files then: if they are as pinned again, it may be tried again.
     `damage` says what is wrong with the champion while no other version can take its place. `listing`
-    stands for its files when their bytes were last compared."""
+    stands for its files when their bytes were last compared. `steering` is what humans have asked for."""
 
     champion: str = ""
     previous: str = ""
@@ -59,17 +63,23 @@ class Slot:
     listing: str = ""
     fallen: Mapping[str, str] = field(default_factory=dict)
     transition: Transition | None = None
+    steering: Steering = field(default_factory=Steering)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
-        """The slot after a decision, with the transition that records it."""
-        after = replace(self, since=at, seen="", **changes)
+        """The slot after a decision, with the transition that records it. It ends a pause."""
+        after = replace(self, since=at, seen="", steering=replace(self.steering, paused=""))
         version = changes.get("candidate") or self.candidate
-        is_same_rollout = self.transition is not None and self.transition.version == version
-        number = self.transition.number + 1 if self.transition is not None and is_same_rollout else 1
-        counts = self.evidence.counts.numbers()
-        return replace(
-            after, transition=Transition(number, action, at, version, after.percent, reason, counts)
-        )
+        return replace(after, **changes).noted(action, at, reason, version, self.evidence)
+
+    def noted(
+        self, action: str, at: str, reason: str, version: str, evidence: Evidence | None = None
+    ) -> "Slot":
+        """The slot with a transition that says what was decided, and which changes nothing else."""
+        last = self.transition
+        number = last.number + 1 if last is not None and last.version == version else 1
+        counts = (evidence or self.evidence).counts.numbers()
+        made = Transition(number, action, at, version, self.percent, reason, counts)
+        return replace(self, transition=made)
 
 
 def slot_from_status(status: Mapping[str, Any]) -> Slot:
@@ -100,6 +110,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         listing=status.get("listing") or "",
         fallen=dict(status.get("fallen") or {}),
         transition=_read_transition(rollout.get("transition")),
+        steering=steering_from_status(status),
     )
 
 
@@ -140,6 +151,7 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "listing": slot.listing,
         "fallen": dict(slot.fallen),
         "rollout": {**before, **rollout},
+        **steering_to_status(slot.steering, status),
     }
 
 

@@ -35,6 +35,10 @@ _EVENTS = {
     "Reject": types.ROLLOUT_HELD,
     "Fallback": types.ROLLOUT_FELLBACK,
     "Damage": types.ROLLOUT_DAMAGED,
+    "Pause": types.ROLLOUT_PAUSED,
+    "Resume": types.ROLLOUT_RESUMED,
+    "Approve": types.ROLLOUT_APPROVED,
+    "Refuse": types.ROLLOUT_REFUSED,
 }
 
 

@@ -9,6 +9,9 @@ __all__ = ["rollout_wait"]
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
     """What the rollout in the slot waits for; None if no version is on trial."""
+    if slot.steering.paused and slot.phase in ("Canary", "Baking"):
+        ends = f"{slot.steering.paused} has paused it; knoll rollout resume goes on"
+        return Wait(f"a human, at {slot.percent} %", ends=ends)
     match slot.phase:
         case "Deploying":
             ends = f"at {{until}} {slot.candidate} is rolled back"

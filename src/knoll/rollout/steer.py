@@ -1,0 +1,61 @@
+"""Wishes of humans, carried out: the slot that follows from one. Only reads are done here."""
+
+from dataclasses import replace
+
+from knoll.errors import NewerSchema, NotFound, Rejected
+from knoll.models import Model
+from knoll.ports import Platform
+from knoll.records.manifest import find_sealed
+from knoll.rollout.champion import numbered
+from knoll.rollout.moves import returned
+from knoll.rollout.slot import Slot
+from knoll.rollout.trial import begun, judged, why_not_whole
+from knoll.rollout.wishes import TRIED, Wish, as_wished, granted, refused, undone_by, why_refused
+
+__all__ = ["steered"]
+
+
+def steered(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
+    """The slot after a wish, which is granted or refused; with the transition that records it."""
+    at, why = platform.clock.now().isoformat(), why_refused(wish, slot)
+    if not why and wish.version:
+        why = _why_missing(model.name, wish.version, platform)
+    if not why and wish.verb in TRIED:
+        return _with_trial(model, slot, wish, platform)
+    after = refused(slot, wish, why, at) if why else granted(slot, wish, model.rollout, at)
+    is_told = after.transition != slot.transition
+    return numbered(model.name, after, platform.bucket) if is_told else after
+
+
+def _why_missing(model: str, version: str, platform: Platform) -> str:
+    """Why there is no such version for this knoll; "" if there is one. What is spoilt is there."""
+    try:
+        is_there = find_sealed(model, version, platform.bucket) is not None
+    except NewerSchema as error:
+        return str(error)
+    except Rejected:
+        is_there = True
+    return "" if is_there else f"there is no version {version}; knoll versions {model} lists them"
+
+
+def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
+    """The slot after `undo` or `retry`. The version that gives way does not come right back."""
+    version, at = wish.version or slot.previous, platform.clock.now().isoformat()
+    try:
+        if wish.verb == "undo":
+            if fault := why_not_whole(model, slot, version, platform):
+                return numbered(model.name, refused(slot, wish, fault, at), platform.bucket)
+            why = f"undone by {wish.by}: {slot.champion or 'nothing'} gives way"
+            after = begun(model, slot, version, platform, why)
+        else:
+            after = judged(model, returned(slot, version), version, platform)
+    except NotFound as error:
+        return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
+    made = after.transition
+    assert made is not None
+    if made.action == "Reject":
+        return as_wished(after, wish, f"{version} is refused again: {made.reason}", is_refused=True)
+    if wish.verb == "retry":
+        made = replace(made, reason=f"tried again by {wish.by}: {made.reason}")
+    steering = replace(after.steering, undone=undone_by(slot, version))
+    return as_wished(replace(after, transition=made, steering=steering), wish, made.reason)

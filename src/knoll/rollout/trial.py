@@ -1,0 +1,56 @@
+"""The begin of a trial: a version passes the gate and becomes the candidate, or is refused."""
+
+from dataclasses import replace
+
+from knoll.models import Model
+from knoll.ports import Platform
+from knoll.records.attestation import find_signature, key_of
+from knoll.records.evidence import find_reports
+from knoll.rollout.candidates import find_change, why_rejected
+from knoll.rollout.champion import numbered
+from knoll.rollout.evidence import total, total_of_champion
+from knoll.rollout.integrity import look_at, pin_of
+from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
+from knoll.rollout.slot import Slot
+
+__all__ = ["begun", "judged", "why_not_whole"]
+
+
+def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
+    """The slot after a look at a version that is to be tried: its trial begins, or the gate refuses it.
+
+    Raises NotFound if the version has no manifest.
+    """
+    pin = pin_of(model.name, version, platform.bucket)
+    keys = platform.settings.verify_key
+    reason = why_rejected(model, slot, version, platform, pin)
+    reason = reason or find_signature(model.name, version, pin, keys, platform.bucket).fault
+    if not reason:
+        return begun(model, slot, version, platform)
+    at = platform.clock.now().isoformat()
+    return numbered(model.name, slot_after_reject(slot, version, reason, at), platform.bucket)
+
+
+def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str = "") -> Slot:
+    """The slot when the trial of a version begins, whatever the gate says; `reason` says why it does."""
+    bucket, at = platform.bucket, platform.clock.now().isoformat()
+    pin = pin_of(model.name, version, bucket)
+    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    earlier = total(find_reports(model.name, version, bucket))
+    beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
+    change = find_change(model.name, slot, version, bucket)
+    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, beside, at, change)
+    made = started.transition
+    if reason and made:
+        told = f"{reason}; {change}" if change else reason
+        started = replace(started, transition=replace(made, reason=told))
+    return numbered(model.name, returned(started, version), bucket)
+
+
+def why_not_whole(model: Model, slot: Slot, version: str, platform: Platform) -> str:
+    """Why a version may not serve again, by its bytes and signature alone; "" if it may."""
+    bucket = platform.bucket
+    pin = slot.pins.get(version) or pin_of(model.name, version, bucket)
+    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    key = key_of(platform.settings.verify_key, signed.by)
+    return signed.fault or look_at(model.name, version, pin, bucket, key=key).fault

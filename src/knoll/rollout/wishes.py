@@ -1,0 +1,199 @@
+"""Wishes: what humans ask of a rollout, and what follows from them. Pure.
+
+A wish is an annotation of the Model. Rollout grants or refuses it in one write of the slot, which keeps the
+wish's id. So each wish is carried out once, even if several functions see it.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import Any, Literal, get_args
+
+from knoll.kube.annotations import ROLLOUT_WISH
+from knoll.models import RolloutSpec
+from knoll.names import VERSION_NAME, version_number
+from knoll.quoting import escaped
+from knoll.rollout.decide import Promote, Rollback, next_traffic
+from knoll.rollout.moves import slot_after
+from knoll.rollout.slot import Slot
+from knoll.rollout.steering import Handled
+
+__all__ = [
+    "TRIED",
+    "Verb",
+    "Wish",
+    "as_wished",
+    "granted",
+    "new_wish",
+    "open_wish",
+    "refused",
+    "undone_by",
+    "why_refused",
+]
+
+Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
+TRIED = ("undo", "retry")  # they begin a trial
+_OF_A_TRIAL = ("pause", "resume", "promote", "abort")
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. `version` is the one that is meant: for the verbs of a trial the candidate that was
+    seen, "" for none. `is_full` promotes through all steps. A wish that cannot be read has no verb."""
+
+    id: str
+    verb: str
+    version: str = ""
+    is_full: bool = False
+    at: str = ""
+    by: str = ""
+
+    @property
+    def words(self) -> str:
+        """Verb and version."""
+        return " ".join(filter(None, (self.verb, self.version)))
+
+    def encode(self) -> str:
+        """The value of the annotation."""
+        return json.dumps(asdict(self))
+
+
+def new_wish(verb: Verb, version: str, by: str, at: str, *, is_full: bool = False) -> Wish:
+    """A wish of its own id."""
+    return Wish(uuid.uuid4().hex, verb, version, is_full, at, by)
+
+
+def open_wish(document: Mapping[str, Any], slot: Slot) -> Wish | None:
+    """The wish of the Model that was not handled yet; None if there is none."""
+    text = (document["metadata"].get("annotations") or {}).get(ROLLOUT_WISH)
+    if not text:
+        return None
+    wish = _read(str(text))
+    return None if wish.id == slot.steering.handled.id else wish
+
+
+def why_refused(wish: Wish, slot: Slot) -> str:
+    """Why the wish cannot be granted as things stand, in words; "" if it may be. The files of a version are
+    not looked at."""
+    if wish.verb not in get_args(Verb):
+        return "the wish cannot be read: knoll rollout --help lists the verbs"
+    if wish.verb in _OF_A_TRIAL:
+        return _why_not_on_trial(wish, slot) or _why_not_now(wish, slot)
+    if wish.verb in TRIED:
+        return _why_not_tried(wish, slot)
+    if not VERSION_NAME.fullmatch(wish.version):
+        return f"{wish.version or 'nothing'} is no version"
+    if wish.version in slot.quarantine:
+        return f"{wish.version} is in quarantine: {slot.quarantine[wish.version]}"
+    return f"{wish.version} is approved already" if wish.version in slot.steering.approved else ""
+
+
+def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
+    """The slot after a wish that begins no trial; its number may be taken."""
+    by, version = wish.by, slot.candidate
+    match wish.verb:
+        case "pause":
+            held = replace(slot, steering=replace(slot.steering, paused=by))
+            after = held.noted("Pause", at, f"paused at {slot.percent} % by {by}", version)
+        case "resume":
+            held = replace(slot, steering=replace(slot.steering, paused=""))
+            after = held.noted("Resume", at, f"resumed at {slot.percent} % by {by}", version)
+        case "abort":
+            after = slot_after(slot, Rollback(f"aborted by {by}"), at)
+        case "promote":
+            after = slot_after(slot, _promotion(slot, wish, policy), at)
+        case _:
+            approved = {**slot.steering.approved, wish.version: by}
+            known = replace(slot, steering=replace(slot.steering, approved=approved))
+            after = known.noted("Approve", at, f"{wish.version} approved by {by}", version or wish.version)
+    assert after.transition is not None
+    return as_wished(after, wish, after.transition.reason)
+
+
+def refused(slot: Slot, wish: Wish, why: str, at: str) -> Slot:
+    """The slot after a refusal. It is recorded with the version that is on trial, serves, or was tried last;
+    before the first version only the slot says it."""
+    last = slot.transition.version if slot.transition else ""
+    version = slot.candidate or slot.champion or last
+    if not version:
+        return replace(slot, steering=replace(slot.steering, handled=Handled(wish.id, why, is_refused=True)))
+    reason = f"{wish.words or 'a wish'} of {wish.by or 'somebody'} refused: {why}"
+    return as_wished(slot.noted("Refuse", at, reason, version), wish, why, is_refused=True)
+
+
+def as_wished(slot: Slot, wish: Wish, answer: str, *, is_refused: bool = False) -> Slot:
+    """The slot whose last transition was made for this wish, which is handled with it."""
+    assert slot.transition is not None
+    told = replace(slot.transition, wish=wish.id, by=wish.by)
+    handled = Handled(wish.id, answer, is_refused)
+    return replace(slot, transition=told, steering=replace(slot.steering, handled=handled))
+
+
+def undone_by(slot: Slot, version: str) -> str:
+    """The version that must not come right back if a human lets `version` take the champion's place: of those
+    that were replaced so, the newest one."""
+    known = [one for one in (slot.champion, slot.steering.undone) if one]
+    newest = max(known, key=version_number, default="")
+    is_newer = newest and version_number(version) > version_number(newest)
+    return slot.champion if is_newer else newest
+
+
+def _read(text: str) -> Wish:
+    """The wish in the annotation. One that cannot be read is named after its text."""
+    try:
+        found = json.loads(text)
+        wish = Wish(**{key: found[key] for key in Wish.__dataclass_fields__ if key in found})
+    except (ValueError, TypeError, RecursionError):
+        return _unread(text)
+    texts = (wish.id, wish.verb, wish.version, wish.at, wish.by)
+    is_sound = all(isinstance(one, str) and len(one) <= _LONGEST for one in texts) and wish.id
+    return replace(wish, by=escaped(wish.by) or "somebody") if is_sound else _unread(text)
+
+
+def _unread(text: str) -> Wish:
+    return Wish(sha256(text.encode(errors="replace")).hexdigest()[:32], "")
+
+
+def _why_not_on_trial(wish: Wish, slot: Slot) -> str:
+    if slot.phase == "Idle":
+        return "no version is on trial"
+    if wish.version not in ("", slot.candidate):
+        return f"{slot.candidate} is on trial, not {wish.version}"
+    return f"{slot.candidate} is being rolled back" if slot.phase == "RollingBack" else ""
+
+
+def _why_not_now(wish: Wish, slot: Slot) -> str:
+    if wish.verb == "pause" and slot.steering.paused:
+        return f"it is paused already, by {slot.steering.paused}"
+    if wish.verb == "resume" and not slot.steering.paused:
+        return "it is not paused"
+    if wish.verb == "promote" and slot.phase == "Deploying":
+        return f"{slot.candidate} is not ready yet"
+    if wish.verb == "promote" and wish.is_full and slot.phase == "Baking":
+        return f"{slot.candidate} has all traffic already; without --full its bake ends now"
+    return ""
+
+
+def _why_not_tried(wish: Wish, slot: Slot) -> str:
+    version = wish.version or (slot.previous if wish.verb == "undo" else "")
+    if slot.phase != "Idle":
+        return f"{slot.candidate} is on trial; knoll rollout abort takes it back"
+    if not VERSION_NAME.fullmatch(version):
+        return f"{version} is no version" if version else "no version served before"
+    if version == slot.champion:
+        return f"{version} serves already"
+    is_refused = version in slot.quarantine
+    if wish.verb == "undo" and is_refused:
+        return f"{version} is in quarantine: {slot.quarantine[version]}; knoll rollout retry lifts that"
+    return "" if is_refused or wish.verb == "undo" else f"{version} is not in quarantine"
+
+
+def _promotion(slot: Slot, wish: Wish, policy: RolloutSpec) -> Any:
+    counts = slot.evidence.counts
+    reason = f"promoted by {wish.by}: {counts.requests} requests, {counts.errors} failed in all"
+    if slot.phase == "Baking":
+        return Promote(reason, final=True)
+    return Promote(reason, final=False) if wish.is_full else next_traffic(slot, policy, reason)

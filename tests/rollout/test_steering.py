@@ -1,0 +1,245 @@
+"""What humans ask of a rollout is carried out once, or refused in words; with a real document store."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from knoll.errors import Conflict
+from knoll.events import TRAINING_SUCCEEDED
+from knoll.records.rollout import list_steps
+from knoll.rollout.wishes import new_wish
+from rollout.world import World, make_world, promote_first
+
+WISH = "knoll.dev/rollout-wish"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+@pytest.fixture
+def canary(world: World) -> World:
+    """v000002 has its first 20 % beside v000001."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    return world
+
+
+def promote_second(world: World) -> None:
+    for requests in (20, 40):
+        world.observe("v000002", requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+
+
+def ask(
+    world: World, verb: str, version: str = "", *, is_full: bool = False, id: str = ""
+) -> tuple[bool, str]:
+    """A moment later, leave a wish and wake rollout; return whether it was granted, and the answer."""
+    world.time.move(1)
+    wish = new_wish(verb, version, "ann", world.time.now().isoformat(), is_full=is_full)  # type: ignore[arg-type]
+    leave(world, wish.encode())
+    world.tell(TRAINING_SUCCEEDED)
+    handled = world.status()["steering"]["wish"]
+    assert handled["id"] == wish.id
+    return not handled["refused"], handled["answer"]
+
+
+def leave(world: World, text: str) -> None:
+    document = world.platform.cluster.get("Model", "digits")
+    metadata = {**document["metadata"], "annotations": {WISH: text}}
+    world.platform.cluster.update({**document, "metadata": metadata})
+
+
+def last_event(world: World) -> tuple[str, str]:
+    event = world.sink.taken[-1]
+    return event.type.rpartition(".")[2], event.data["by"]
+
+
+def test_a_paused_rollout_holds_and_still_counts(canary: World) -> None:
+    assert ask(canary, "pause", "v000002") == (True, "paused at 20 % by ann")
+    assert last_event(canary) == ("paused", "ann")
+    canary.observe("v000002", 30)
+    assert canary.served() == ("v000002", 20)
+    assert canary.status()["rollout"]["evidence"]["requests"] == 30
+    assert ask(canary, "resume", "v000002") == (True, "resumed at 20 % by ann")
+    assert canary.served() == ("v000002", 50)
+
+
+def test_a_candidate_that_fails_is_rolled_back_also_while_it_is_paused(canary: World) -> None:
+    ask(canary, "pause", "v000002")
+    canary.observe("v000002", 3, errors=2)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000001", None)
+    assert "2 of 3 requests failed" in canary.status()["quarantine"]["v000002"]
+    assert canary.status()["steering"]["paused"] == ""
+
+
+def test_a_paused_bake_does_not_end(canary: World) -> None:
+    ask(canary, "promote", "v000002", is_full=True)
+    ask(canary, "pause", "v000002")
+    canary.time.move(1000)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["phase"] == "Baking"
+    ask(canary, "resume", "v000002")
+    assert canary.status()["champion"] == "v000002"
+
+
+def test_promote_takes_the_next_step_without_requests(canary: World) -> None:
+    granted, answer = ask(canary, "promote", "v000002")
+    assert granted
+    assert answer == "promoted by ann: 0 requests, 0 failed in all"
+    assert canary.served() == ("v000002", 50)
+    ask(canary, "promote", "v000002")
+    assert canary.status()["phase"] == "Baking"
+    ask(canary, "promote", "v000002")
+    assert canary.status()["champion"] == "v000002"
+
+
+def test_promote_full_goes_to_the_bake_at_once_and_does_not_skip_it(canary: World) -> None:
+    assert ask(canary, "promote", "v000002", is_full=True)[0]
+    assert (canary.status()["phase"], canary.served()) == ("Baking", ("v000002", None))
+    granted, answer = ask(canary, "promote", "v000002", is_full=True)
+    assert not granted
+    assert "has all traffic already" in answer
+    assert canary.status()["phase"] == "Baking"
+
+
+def test_abort_rolls_back_and_says_who_did_it(canary: World) -> None:
+    assert ask(canary, "abort", "v000002")[0]
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000001", None)
+    assert canary.status()["quarantine"] == {"v000002": "aborted by ann"}
+    assert canary.records()[-1] == "2 Rollback 0"
+
+
+def test_a_wish_about_another_candidate_than_the_one_that_was_seen_is_refused(canary: World) -> None:
+    granted, answer = ask(canary, "abort", "v000003")
+    assert (granted, answer) == (False, "v000002 is on trial, not v000003")
+    assert canary.served() == ("v000002", 20)
+    assert last_event(canary) == ("refused", "ann")
+    canary.observe("v000002", 20)
+    assert canary.served() == ("v000002", 50), "and the rollout goes on, with each of its records"
+    assert canary.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Refuse 20", "2 Shift 50"]
+
+
+def test_without_a_trial_there_is_nothing_to_hold(world: World) -> None:
+    assert ask(world, "pause") == (False, "no version is on trial")
+    promote_first(world)
+    assert ask(world, "abort") == (False, "no version is on trial")
+    assert world.records()[-1] == "1 Refuse 100"
+
+
+def test_undo_brings_the_previous_version_back_past_the_gate(canary: World) -> None:
+    """Also if it is much worse; and what it replaces does not come right back."""
+    promote_second(canary)
+    assert ask(canary, "undo") == (True, "undone by ann: v000002 gives way")
+    assert canary.served() == ("v000001", 20)
+    ask(canary, "promote", "v000001", is_full=True)
+    ask(canary, "promote", "v000001")
+    assert (canary.status()["champion"], canary.status()["previous"]) == ("v000001", "v000002")
+    asks_for(canary, "v000002")
+    assert (canary.status()["champion"], canary.status()["phase"]) == ("v000001", "Idle")
+
+
+def test_data_that_asks_for_another_version_ends_an_undo(canary: World) -> None:
+    promote_second(canary)
+    ask(canary, "undo")
+    ask(canary, "promote", "v000001", is_full=True)
+    ask(canary, "promote", "v000001")
+    asks_for(canary, "v000009")
+    asks_for(canary, "v000002")
+    assert canary.served() == ("v000002", 20)
+
+
+def asks_for(world: World, run: str) -> None:
+    """The data in the bucket asks for a run, which is named after its version."""
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "dataset": {"run": run}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+    world.tell(TRAINING_SUCCEEDED)
+
+
+def test_undo_wants_a_version_that_is_there_and_whole(canary: World) -> None:
+    promote_second(canary)
+    assert "there is no version v000009" in ask(canary, "undo", "v000009")[1]
+    assert ask(canary, "undo", "../evil") == (False, "../evil is no version")
+    assert ask(canary, "undo", "v000002") == (False, "v000002 serves already")
+    canary.platform.store.put("s3://knoll-models/models/digits/v000001/samples.json", b"[]")
+    granted, answer = ask(canary, "undo", "v000001")
+    assert not granted
+    assert "samples.json" in answer
+    assert canary.served() == ("v000002", None)
+
+
+def test_retry_lifts_a_quarantine_and_the_gate_still_counts(canary: World) -> None:
+    ask(canary, "abort", "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    assert ask(canary, "undo", "v000002")[1].startswith("v000002 is in quarantine: aborted by ann")
+    granted, answer = ask(canary, "retry", "v000002")
+    assert (granted, answer) == (True, "tried again by ann: the gate is passed")
+    assert (canary.served(), canary.status()["quarantine"]) == (("v000002", 20), {})
+    ask(canary, "abort", "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    canary.publish("v000003", 0.5)
+    canary.tell(TRAINING_SUCCEEDED)
+    granted, answer = ask(canary, "retry", "v000003")
+    assert not granted
+    assert "v000003 is refused again: accuracy is 0.5" in answer
+
+
+def test_an_approval_is_kept_in_the_slot(canary: World) -> None:
+    assert ask(canary, "approve", "v000002") == (True, "v000002 approved by ann")
+    assert canary.status()["steering"]["approved"] == {"v000002": "ann"}
+    assert ask(canary, "approve", "v000002") == (False, "v000002 is approved already")
+
+
+def test_a_wish_is_carried_out_once_however_often_it_is_seen(canary: World) -> None:
+    ask(canary, "promote", "v000002")
+    for _ in range(3):
+        canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000002", 50)
+    wished = [one for one in list_steps("digits", canary.platform.bucket) if one.wish]
+    assert [(one.action, one.by) for one in wished] == [("Shift", "ann")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"id": "1"}', '{"id": 7, "verb": "abort"}', json.dumps({"id": "x" * 999, "verb": "abort"})],
+)
+def test_a_wish_that_cannot_be_read_is_refused_once(canary: World, text: str) -> None:
+    leave(canary, text)
+    for _ in range(2):
+        canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["steering"]["wish"]["refused"]
+    assert canary.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Refuse 20"]
+
+
+def test_a_model_that_was_deleted_remembers_what_was_undone(canary: World) -> None:
+    promote_second(canary)
+    ask(canary, "undo")
+    ask(canary, "promote", "v000001", is_full=True)
+    ask(canary, "promote", "v000001")
+    document = canary.platform.cluster.get("Model", "digits")
+    canary.platform.cluster.delete("Model", "digits")
+    metadata = {"name": "digits"}
+    canary.platform.cluster.create({**document, "metadata": metadata})
+    canary.tell(TRAINING_SUCCEEDED)
+    asks_for(canary, "v000002")
+    assert (canary.status()["champion"], canary.status()["phase"]) == ("v000001", "Idle")
+
+
+def test_a_wish_that_another_function_has_handled_meanwhile_is_not_repeated(canary: World) -> None:
+    """Both read the same Model; the second write meets a Conflict."""
+    wish = new_wish("promote", "v000002", "ann", "now")
+    leave(canary, wish.encode())
+    stale = canary.platform.cluster.get("Model", "digits")
+    canary.tell(TRAINING_SUCCEEDED)
+    with pytest.raises(Conflict):
+        canary.platform.cluster.update({**stale, "status": {}}, status=True)
+    assert canary.served() == ("v000002", 50)
