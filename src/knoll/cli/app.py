@@ -23,6 +23,7 @@ from knoll.cli import (
     platform,
     predict,
     rollout,
+    rollout_steer,
     runs,
     upload,
     verify,
@@ -62,6 +63,13 @@ VERBS = (
     Verb("versions", models.versions, _LOOK),
     Verb("card", card.card, _LOOK),
     Verb("rollout status", rollout.status, _LOOK),
+    Verb("rollout pause", rollout_steer.pause, _LOOK),
+    Verb("rollout resume", rollout_steer.resume, _LOOK),
+    Verb("rollout promote", rollout_steer.promote, _LOOK),
+    Verb("rollout abort", rollout_steer.abort, _LOOK),
+    Verb("rollout undo", rollout_steer.undo, _LOOK),
+    Verb("rollout retry", rollout_steer.retry, _LOOK),
+    Verb("rollout approve", rollout_steer.approve, _LOOK),
     Verb("events", events.events, _LOOK),
     Verb("dlq list", dlq.list_letters, _LOOK),
     Verb("dlq show", dlq.show, _LOOK),
@@ -75,7 +83,7 @@ VERBS = (
 
 GROUPS = {
     "runs": "List the runs, or print the logs or losses of one.",
-    "rollout": "See how the version on trial is doing.",
+    "rollout": "See how the version on trial is doing, and steer it.",
     "dlq": "Dead letters: events that no function took. See why, replay them, drop them.",
 }
 

@@ -3,7 +3,6 @@
 Both work on the model bucket alone, so they are the same on a laptop and on a cluster.
 """
 
-import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from knoll.cli.dlq import LETTER_HELP, read_all
 from knoll.cli.options import Output, OutputOption, TimeoutOption, YesOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, program_of, say
+from knoll.cli.who import user_name
 from knoll.errors import Rejected
 from knoll.quantities import counted
 from knoll.waits import Wait, wait_document
@@ -153,11 +153,7 @@ def _ask_for_replays(letters: "Sequence[LetterView]", by: str, platform: "Platfo
 
 def _asker(ctx: typer.Context) -> str:
     """Who asks, for the history of the letter."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):  # the system does not know
-        name = "somebody"
-    return f"{name}, with {program_of(ctx)} dlq replay"
+    return f"{user_name()}, with {program_of(ctx)} dlq replay"
 
 
 def _print_results(ctx: typer.Context, told: Sequence[_Result], output: Output, *, dry_run: bool) -> None:

@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
+    "AnswerTimeOption",
     "ClusterOption",
     "ContextOption",
+    "DryRunOption",
     "HomeOption",
     "KubeconfigOption",
     "NamespaceOption",
@@ -21,6 +23,7 @@ __all__ = [
     "OutputOption",
     "PortOption",
     "TimeoutOption",
+    "WaitOption",
     "YesOption",
 ]
 
@@ -84,3 +87,14 @@ TimeoutOption = Annotated[
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the answer, or leave at once.")]
+AnswerTimeOption = Annotated[
+    float,
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0, help="Wait so long for the answer (then exit code 3)."
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say whether it could be granted as things stand, and ask for nothing."),
+]

@@ -1,0 +1,132 @@
+"""A wish from the command line: it is left on the Model, and its answer is waited for and printed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from knoll.cli.failures import TimedOut
+from knoll.cli.grammar import spoken
+from knoll.cli.interrupts import leaving
+from knoll.cli.options import Output
+from knoll.cli.output import echo
+from knoll.cli.session import platform_of, print_json, program_of, say
+from knoll.cli.who import user_name
+from knoll.exits import FAILURE
+from knoll.names import VERSION_NAME
+
+if TYPE_CHECKING:
+    from knoll.ports import Platform
+    from knoll.rollout.asking import Answer
+    from knoll.rollout.slot import Slot
+    from knoll.rollout.wishes import Verb, Wish
+
+__all__ = ["Manner", "steer"]
+
+_EVERY = 0.3  # seconds between two looks for the answer
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a wish is left: whether its answer is waited for, and how many seconds; whether it is only tried
+    out; and how all that is printed."""
+
+    waits: bool
+    seconds: float
+    is_dry: bool
+    output: Output
+
+
+def steer(
+    ctx: typer.Context,
+    model: str,
+    verb: "Verb",
+    manner: Manner,
+    version: str = "",
+    *,
+    is_full: bool = False,
+) -> None:
+    """Leave the wish, wait for its answer, and print it; exit code 1 if it is not granted.
+
+    Raises TimedOut.
+    """
+    from knoll.rollout.asking import Answer, ask
+    from knoll.views.models import find_model
+
+    if version and not VERSION_NAME.fullmatch(version):
+        raise typer.BadParameter(f"{version!r} is no version, such as v000002", param_hint="VERSION")
+    platform = platform_of(ctx)
+    find_model(platform, model)
+
+    def make(slot: "Slot") -> "Wish":
+        return _wish_for(slot, verb, version, platform, is_full=is_full)
+
+    if manner.is_dry:
+        wish, answer = _tried_out(platform, model, make)
+    else:
+        wish, replaced = ask(platform, model, make)
+        if replaced:
+            say(ctx, f"{replaced.by} asked to {replaced.words}; that was not handled yet, and is dropped.")
+        answer = _wait_for(platform, model, wish, manner.seconds) if manner.waits else Answer()
+    _print(ctx, model, wish, answer, manner)
+    if answer.result in ("refused", "lost"):
+        raise typer.Exit(FAILURE)
+
+
+def _wish_for(slot: "Slot", verb: "Verb", version: str, platform: "Platform", *, is_full: bool) -> "Wish":
+    """The wish for the version that is named, or else for the one that the user sees."""
+    from knoll.rollout.wishes import new_wish
+
+    seen = slot.previous if verb == "undo" else slot.candidate
+    at = platform.clock.now().isoformat()
+    return new_wish(verb, version or seen, user_name(), at, is_full=is_full)
+
+
+def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, Answer]":
+    """The wish that would be left, and whether it could be granted as things stand; no file is looked at."""
+    from knoll.rollout.asking import Answer
+    from knoll.rollout.slot import slot_from_status
+    from knoll.rollout.wishes import why_refused
+
+    slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
+    wish = make(slot)
+    why = why_refused(wish, slot)
+    return wish, Answer("refused", why) if why else Answer()
+
+
+def _wait_for(platform: "Platform", model: str, wish: "Wish", seconds: float) -> "Answer":
+    from knoll.rollout.asking import find_answer
+
+    deadline = time.monotonic() + seconds
+    with leaving("The wish stays with the Model, and is handled without this command."):
+        while (answer := find_answer(platform, model, wish)).result == "wanted":
+            if time.monotonic() >= deadline:
+                raise TimedOut(
+                    f"model/{model} {wish.words}: asked, and not handled within {seconds:g} s",
+                    fix=f"knoll rollout status {model}: the wish stays with the Model",
+                )
+            time.sleep(_EVERY)
+    return answer
+
+
+def _print(ctx: typer.Context, model: str, wish: "Wish", answer: "Answer", manner: Manner) -> None:
+    is_dry, reason = manner.is_dry, spoken(program_of(ctx), answer.reason)
+    if manner.output is Output.json:
+        print_json(
+            {
+                "model": model,
+                "verb": wish.verb,
+                "version": wish.version,
+                "id": wish.id,
+                "result": answer.result,
+                "reason": reason,
+                "dryRun": is_dry,
+            }
+        )
+        return
+    told = f"{answer.result}: {reason}" if reason else answer.result
+    echo(f"model/{model} {wish.words} {told}{' (dry run)' if is_dry else ''}")
+    if answer.result == "wanted" and not is_dry:
+        say(ctx, f"It is not waited for. Next: knoll rollout status {model}")
