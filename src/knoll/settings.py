@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
+from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT
 
 __all__ = [
     "CONFIG_MAP",
@@ -138,8 +139,8 @@ class Settings(BaseSettings):
         description="port of a predictor; Knative sets it",
     )
     body_memory: int = Field(
-        default=128 * 2**20,
-        ge=32 * 2**20,
+        default=BODIES_LIMIT,
+        ge=BODY_LIMIT,
         description="bytes of request bodies that a predictor, or the laptop's gateway, holds at once; "
         "further requests get 503",
     )

@@ -14,7 +14,6 @@ import httpx
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
-from knoll.byte_budget import ByteBudget
 from knoll.errors import Conflict
 from knoll.laptop.front import Front, listen
 from knoll.laptop.serving.autoscaler import Autoscaler
@@ -22,6 +21,7 @@ from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.ports import Document
+from knoll.request_limits import BODIES_LIMIT, ByteBudget
 
 __all__ = ["PREDICTOR", "Eventually", "Laptop", "LaptopWith", "eventually"]
 
@@ -63,8 +63,8 @@ class Laptop:
         )
         isvcs = InferenceServices(self.cluster, self.events, SystemClock())
         self.autoscaler = Autoscaler(isvcs, options)
-        self.bodies = ByteBudget(128 * 2**20)
-        routes = Gateway(self.autoscaler, Random(7), patience=20.0, bodies=self.bodies).routes()
+        self.bodies = ByteBudget(BODIES_LIMIT)
+        routes = Gateway(self.autoscaler, self.bodies, Random(7), patience=20.0).routes()
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
         self.front = Front(
             bound,

@@ -13,9 +13,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from knoll.laptop.request_body import BODY_LIMIT
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.route import pick
+from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT, ByteBudget
 from laptop.running import Eventually, Laptop, LaptopWith
 
 _READINESS = (
@@ -262,6 +262,6 @@ def test_a_connection_and_an_answer_that_do_not_come_are_told_apart(fault: Excep
             raise fault
 
     autoscaler: Any = Slow()
-    with TestClient(Starlette(routes=Gateway(autoscaler).routes())) as client:
+    with TestClient(Starlette(routes=Gateway(autoscaler, ByteBudget(BODIES_LIMIT)).routes())) as client:
         answer = client.post("/v1/models/digits:predict", json={"instances": []})
     assert (answer.status_code, answer.json()) == (504, {"error": words})

@@ -6,12 +6,9 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from knoll.byte_budget import ByteBudget
+from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, ByteBudget
 
-__all__ = ["ARRIVES_WITHIN", "BODY_LIMIT", "BodyTooLarge", "held_body", "read_body"]
-
-BODY_LIMIT = 32 * 2**20  # bytes of a predict request, as a predictor has it
-ARRIVES_WITHIN = 60.0  # seconds
+__all__ = ["BodyTooLarge", "held_body", "read_body"]
 
 
 class BodyTooLarge(Exception):

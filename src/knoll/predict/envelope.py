@@ -10,18 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from contextlib import suppress
 from typing import Any
 
-from knoll.byte_budget import ByteBudget
 from knoll.errors import Unavailable
 from knoll.headers import REPLAY
 from knoll.predict.answer import refusal
 from knoll.predict.predictions import is_prediction
+from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
 
-__all__ = ["MAX_BODY", "Envelope"]
+__all__ = ["Envelope"]
 
-MAX_BODY = 32 * 2**20  # bytes
-_BODY_SECONDS = 60.0
 _DRAIN_SECONDS = 5.0
-_CLIENT_GONE = 499
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
@@ -67,30 +64,30 @@ class Envelope:
                 await self._predict(scope, receive, send_stamped, body)
             finally:
                 body.let_go()
-                is_counted = body.is_whole and status != _CLIENT_GONE
+                is_counted = body.is_whole and status != CLIENT_GONE
                 if is_counted and REPLAY.encode() not in dict(scope["headers"]):
                     self._observe(status, body.seconds)
 
     async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
         try:
-            await asyncio.wait_for(body.read(receive), _BODY_SECONDS)
+            await asyncio.wait_for(body.read(receive), ARRIVES_WITHIN)
         except TimeoutError:
-            await _refuse(send, 408, f"the body did not arrive within {_BODY_SECONDS:g} s")
+            await _refuse(send, 408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
         except Unavailable as error:
             body.let_go()
             await _drain(receive)
-            await _refuse(send, 503, f"{error}; {error.fix}", [(b"retry-after", b"2")])
+            await _refuse(send, 503, f"{error}; {error.fix}", [(b"retry-after", str(RETRY_AFTER).encode())])
         except _TooLargeError:
             body.let_go()
             await _drain(receive)
-            await _refuse(send, 413, f"the body is larger than {MAX_BODY} bytes")
+            await _refuse(send, 413, f"the body is larger than {BODY_LIMIT} bytes")
         else:
             if body.is_whole:
                 await self._app(scope, body.replay(receive), send)
 
 
 class _TooLargeError(Exception):
-    """The body is larger than MAX_BODY."""
+    """The body is larger than BODY_LIMIT."""
 
 
 class _Body:
@@ -114,7 +111,7 @@ class _Body:
             if message["type"] == "http.disconnect":
                 return
             part = message.get("body", b"")
-            if self._size + len(part) > MAX_BODY:
+            if self._size + len(part) > BODY_LIMIT:
                 raise _TooLargeError
             self._budget.take(len(part), self._size)
             self._size += len(part)
@@ -145,8 +142,8 @@ def _refusal(scope: _Scope) -> tuple[int, str] | None:
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
     length = headers.get(b"content-length", b"0")
-    is_large = length.isdigit() and int(length) > MAX_BODY
-    return (413, f"the body is larger than {MAX_BODY} bytes") if is_large else None
+    is_large = length.isdigit() and int(length) > BODY_LIMIT
+    return (413, f"the body is larger than {BODY_LIMIT} bytes") if is_large else None
 
 
 async def _drain(receive: _Receive) -> None:

@@ -14,6 +14,7 @@ from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.served import Served
 from knoll.predict.work import ClientGone, Work
 from knoll.quoting import escaped
+from knoll.request_limits import CLIENT_GONE
 
 __all__ = ["Predictions", "is_prediction"]
 
@@ -77,7 +78,7 @@ class Predictions:
         try:
             answer = await answering
         except ClientGone:
-            answer = refusal(499, "the client has gone")
+            answer = refusal(CLIENT_GONE, "the client has gone")
         finally:
             work.cancel()
             gone.cancel()

@@ -15,13 +15,13 @@ from kserve.metrics import PREDICT_HIST_TIME, get_labels
 from kserve.model_server import app
 from kserve.protocol.rest.server import RESTServer
 
-from knoll.byte_budget import ByteBudget
 from knoll.http_connection import Connection
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
 from knoll.predict.predictions import Predictions
 from knoll.predict.served import Served
 from knoll.records.signature import Tensor
+from knoll.request_limits import ByteBudget
 
 __all__ = ["run"]
 

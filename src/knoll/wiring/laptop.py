@@ -23,7 +23,6 @@ from socket import socket
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.byte_budget import ByteBudget
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, respond
@@ -40,6 +39,7 @@ from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.laptop.signing import find_or_make_pair
 from knoll.ports import Platform
+from knoll.request_limits import ByteBudget
 from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import answer
@@ -119,7 +119,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
         token=settings.token,
         broker=partial(_take, broker),
         functions={name: partial(_answer, name, platform) for name in STAGES},
-        routes=Gateway(autoscaler, bodies=ByteBudget(settings.body_memory)).routes(),
+        routes=Gateway(autoscaler, ByteBudget(settings.body_memory)).routes(),
         lifespan=lambda: autoscaler,
         fault=fault,
     )

@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 );
 """
 
+_MOST_BYTES = 128 * 2**20  # on disk, of events and of dead letters each
 _LETTERS_AT_ONCE = 64  # so many dead letters come between two looks at their bytes
 _WAITING = "SELECT seq FROM deliveries WHERE seq < 0"  # dead letters that are still to be delivered
 
@@ -57,7 +58,7 @@ class EventLog:
     be delivered.
     """
 
-    def __init__(self, path: Path, *, keep: int = 50_000, most: int = 128 * 2**20) -> None:
+    def __init__(self, path: Path, *, keep: int = 50_000, most: int = _MOST_BYTES) -> None:
         self._path, self._keep, self._most, self._lock = path, keep, most, threading.Lock()
         self._grown = most  # bytes since the last prune; what a start finds counts, too
         with self._errors():

@@ -19,20 +19,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from knoll.byte_budget import ByteBudget
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import ARRIVES_WITHIN, BodyTooLarge, held_body
+from knoll.laptop.request_body import BodyTooLarge, held_body
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward, unless_gone
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
 from knoll.laptop.serving.status import traffic_of
+from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
 
 __all__ = ["Gateway"]
 
 _PATIENCE = 120.0
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
-_BODIES = 128 * 2**20
-_RETRY_AFTER = "2"
 _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 
@@ -43,12 +41,12 @@ class Gateway:
     def __init__(
         self,
         autoscaler: Autoscaler,
+        bodies: ByteBudget,
         random: Random | None = None,
         patience: float = _PATIENCE,
-        bodies: ByteBudget | None = None,
     ) -> None:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
-        self._bodies = bodies or ByteBudget(_BODIES)
+        self._bodies = bodies
         self._examples: dict[str, Any] = {}
 
     def routes(self) -> list[HttpRoute]:
@@ -110,7 +108,7 @@ class Gateway:
         except TimeoutError:
             return _error(408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
         except ClientDisconnect:
-            return _error(499, "the client has gone")
+            return _error(CLIENT_GONE, "the client has gone")
         except Unavailable as error:
             return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
 
@@ -191,7 +189,7 @@ def _error(status: int, text: str) -> Response:
 
 
 def _unavailable(text: str) -> Response:
-    return JSONResponse({"error": text}, 503, headers={"retry-after": _RETRY_AFTER})
+    return JSONResponse({"error": text}, 503, headers={"retry-after": str(RETRY_AFTER)})
 
 
 def _not_ready(name: str, fault: str) -> Response:

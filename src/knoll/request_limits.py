@@ -1,15 +1,28 @@
-"""How many bytes of request bodies are held at once, whoever sends them."""
+"""The limits of predict requests, which a predictor and the laptop's gateway share."""
 
 from knoll.errors import Unavailable
 
-__all__ = ["ByteBudget"]
+__all__ = [
+    "ARRIVES_WITHIN",
+    "BODIES_LIMIT",
+    "BODY_LIMIT",
+    "CLIENT_GONE",
+    "RETRY_AFTER",
+    "ByteBudget",
+]
+
+BODY_LIMIT = 32 * 2**20  # bytes of one body
+BODIES_LIMIT = 128 * 2**20  # bytes of all bodies that are held at once, if KNOLL_BODY_MEMORY is not set
+ARRIVES_WITHIN = 60.0  # seconds that a client has to send a body
+RETRY_AFTER = 2  # seconds after which a client that got 503 may ask again
+CLIENT_GONE = 499  # the status of a request whose client has hung up, as nginx has it; nobody gets it
 
 _SMALL = 2**20
 _FOR_SMALL = 8  # one part of so many
 
 
 class ByteBudget:
-    """At most `limit` bytes at a time. It belongs to one event loop.
+    """At most `limit` bytes of bodies at a time, whoever sends them. It belongs to one event loop.
 
     One part of it is kept for small bodies, so that large ones refuse each other and not these.
     """
