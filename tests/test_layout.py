@@ -5,9 +5,13 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+from knoll import headers, media_types, paths
+from knoll.kube import annotations, labels
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "knoll"
@@ -71,6 +75,20 @@ def test_only_records_write_to_the_model_bucket() -> None:
     """An upload writes to the dataset bucket."""
     writing = {_place(path) for path in MODULES if WRITES.search(path.read_text())}
     assert {one for one in writing if not one.startswith(("records/", "adapters/"))} == {"cli/upload_send.py"}
+
+
+@pytest.mark.parametrize("home", [headers, labels, annotations, media_types, paths])
+def test_a_shared_name_has_one_home(home: ModuleType) -> None:
+    """No other module writes the text itself."""
+    texts = {value for name, value in vars(home).items() if name.isupper() and isinstance(value, str)}
+    again = {
+        (_place(path), node.value)
+        for path in MODULES
+        if path != Path(home.__file__ or "")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts
+    }
+    assert again == set()
 
 
 def test_every_package_has_its_layer() -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from knoll.events import Event
+from knoll.media_types import JSON
 from knoll.settings import Settings
 
 __all__ = [
@@ -143,7 +144,7 @@ class PredictRequest:
     url: str
     model: str
     body: bytes
-    accept: str = "application/json"
+    accept: str = JSON
     is_replay: bool = False
     seconds: float = 300.0
 

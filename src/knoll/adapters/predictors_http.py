@@ -1,12 +1,14 @@
 """Requests to predictors over HTTP; each waits long enough for a replica that has to start first."""
 
 import time
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
 from knoll.headers import REPLAY, VERSION
+from knoll.media_types import JSON, TEXT
+from knoll.paths import predict_path
 from knoll.ports import Answer, PredictRequest
 
 __all__ = ["HttpPredictors"]
@@ -27,12 +29,12 @@ class HttpPredictors:
 
     def predict(self, request: PredictRequest) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
-        headers = {"content-type": "application/json", "accept": request.accept}
+        headers = {"content-type": JSON, "accept": request.accept}
         if request.is_replay:
             headers[REPLAY] = "true"
         if self._gateway:
             headers["host"] = urlsplit(request.url).netloc
-        path = f"/v1/models/{quote(request.model, safe='')}:predict"
+        path = predict_path(request.model)
         started = time.perf_counter()
         try:
             answer = self._client.post(
@@ -43,7 +45,7 @@ class HttpPredictors:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = why_no_answer(error).encode()
-            return Answer(0, time.perf_counter() - started, reason, "text/plain", "")
+            return Answer(0, time.perf_counter() - started, reason, TEXT, "")
         return Answer(
             status=answer.status_code,
             seconds=time.perf_counter() - started,

@@ -10,6 +10,7 @@ from rich.text import Text
 from knoll.cli.options import HomeOption, Output, OutputOption, PortOption
 from knoll.cli.output import echo
 from knoll.cli.session import laptop_settings_of, output_of, print_json, stdout
+from knoll.paths import predict_path
 
 if TYPE_CHECKING:
     from knoll.settings import Settings
@@ -92,7 +93,7 @@ def variables(settings: "Settings") -> dict[str, str]:
 def _welcome(facts: dict[str, object]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("S3 endpoint", str(facts["s3Endpoint"]))
-    table.add_row("Predict URL", f"{facts['url']}/v1/models/MODEL:predict")
+    table.add_row("Predict URL", f"{facts['url']}{predict_path('MODEL')}")
     table.add_row("Home", str(facts["home"]))
     table.add_row(
         "Next",

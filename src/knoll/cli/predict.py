@@ -15,6 +15,8 @@ from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
+from knoll.media_types import JSON, PNG
+from knoll.paths import predict_path
 
 if TYPE_CHECKING:
     from knoll.ports import Answer, Platform
@@ -55,15 +57,13 @@ def predict(
 
     request = of_bytes(file, _read(file)) if seed is None else of_seed(seed)
     wants_png = out is not None and out.suffix.lower() == ".png"
-    answer = ask(platform_of(ctx), model, request, accept="image/png" if wants_png else "application/json")
+    answer = ask(platform_of(ctx), model, request, accept=PNG if wants_png else JSON)
     if out is not None:
         out.write_bytes(_picture_bytes(answer) if wants_png else answer.body)
     _tell(model, answer, out, output)
 
 
-def ask(
-    platform: "Platform", model: str, request: dict[str, Any], *, accept: str = "application/json"
-) -> "Answer":
+def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: str = JSON) -> "Answer":
     """Send a predict request to the model's URL. Raises NotFound if nothing serves, KnollError if the answer
     is an error."""
     from knoll.ports import PredictRequest
@@ -100,7 +100,7 @@ def _fix(model: "ModelView", answer: "Answer", platform: "Platform") -> str:
 def curl_line(url: str, model: str, request: dict[str, Any]) -> str:
     """The same request as a shell line."""
     body = shlex.quote(json.dumps(request))
-    return f"curl {url}/v1/models/{model}:predict -H 'Content-Type: application/json' -d {body}"
+    return f"curl {url}{predict_path(model)} -H 'Content-Type: {JSON}' -d {body}"
 
 
 def _read(file: str) -> bytes:

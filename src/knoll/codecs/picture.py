@@ -17,6 +17,7 @@ from knoll.codecs.base64_text import read_base64
 from knoll.codecs.raster import RasterLimits, fit_raster, read_raster
 from knoll.codecs.tensor import Array, check_tensor, read_numbers
 from knoll.errors import InvalidInstance, InvalidPicture
+from knoll.media_types import JSON
 from knoll.records.signature import Signature, Tensor
 
 __all__ = ["decode_picture", "encode_picture", "encode_pictures"]
@@ -50,7 +51,7 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
     no output is a picture."""
     tensor = next((one for one in signature.outputs if one.codec == "image"), None)
     if tensor is None:
-        raise InvalidInstance("this model answers no pictures", fix="ask for application/json")
+        raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
     pictures = [_to_picture(row, tensor) for row in outputs[tensor.name]]
     columns = math.ceil(math.sqrt(len(pictures)))
     width, height = pictures[0].size

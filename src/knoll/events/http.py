@@ -21,12 +21,12 @@ from cloudevents.http import CloudEvent
 from knoll.errors import InvalidEvent, QuotaExceeded, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
 from knoll.headers import ATTRIBUTE
+from knoll.media_types import CLOUD_EVENT, JSON, TEXT
 
 __all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "respond"]
 
 _log = logging.getLogger(__name__)
 
-_STRUCTURED = "application/cloudevents+json"
 _REQUIRED = {f"{ATTRIBUTE}{name}" for name in ("specversion", "id", "source", "type")}
 _NO_HEADER = {
     "data",
@@ -61,11 +61,11 @@ def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
     """Read an event in binary or structured mode. Raises InvalidEvent that lists every fault and quotes no
     value."""
     media_type = _media_type(_value(headers, "content-type"))
-    if media_type == _STRUCTURED:
+    if media_type == CLOUD_EVENT:
         document = _from_structured(body)
     elif is_structured(headers):
         raise InvalidEvent(
-            f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {_STRUCTURED}"
+            f"knoll reads no {media_type:.99}", fix=f"send one event at a time, binary or as {CLOUD_EVENT}"
         )
     else:
         document = _from_binary(headers, media_type, body)
@@ -114,9 +114,7 @@ def respond(act: Callable[[], Event | None]) -> Response:
 
 
 def _refuse(status: int, text: str) -> Response:
-    return Response(
-        status, {"content-type": "text/plain; charset=utf-8"}, text[:_LONGEST_TEXT].encode(errors="replace")
-    )
+    return Response(status, {"content-type": TEXT}, text[:_LONGEST_TEXT].encode(errors="replace"))
 
 
 def _plain(error: Exception) -> str:
@@ -181,7 +179,7 @@ def _from_base64(value: Any, content_type: Any) -> Any:
 
 def _read_data(body: bytes, media_type: str) -> Any:
     if media_type and not _JSON.fullmatch(media_type):
-        raise InvalidEvent("the data is not JSON", fix="send data with content type application/json")
+        raise InvalidEvent("the data is not JSON", fix=f"send data with content type {JSON}")
     return read_json(body, "the data")
 
 

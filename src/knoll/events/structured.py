@@ -10,6 +10,7 @@ from typing import Any
 
 from knoll.errors import InvalidEvent
 from knoll.events.event import Event
+from knoll.media_types import JSON
 
 __all__ = ["event_from_json", "event_to_json", "is_timestamp"]
 
@@ -42,7 +43,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     if event.subject:
         document["subject"] = event.subject
     if event.data is not None:
-        document |= {"datacontenttype": "application/json", "data": event.data}
+        document |= {"datacontenttype": JSON, "data": event.data}
     return {**event.extensions, **document}
 
 

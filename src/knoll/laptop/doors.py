@@ -13,6 +13,9 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
+from knoll.media_types import JSON
+from knoll.paths import BROKER, FUNCTIONS
+
 __all__ = ["Doors", "foreign", "holds"]
 
 _Scope = MutableMapping[str, Any]
@@ -21,7 +24,7 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _Headers = Iterable[tuple[bytes, bytes]]
 
-_CLOSED = ("/broker", "/functions/")
+_CLOSED = (BROKER, FUNCTIONS)
 _OWN_SITE = {b"same-origin", b"none"}
 _FOREIGN = (
     "a page of another site may not use this platform: send the request from a program, or from a page of "
@@ -94,7 +97,7 @@ def holds(headers: _Headers, token: str) -> bool:
 
 async def _refuse(status: int, text: str, send: _Send) -> None:
     body = json.dumps({"error": text}).encode()
-    kind = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    kind = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
     if status == 401:
         kind.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": kind})

@@ -23,6 +23,7 @@ from knoll.events.event import EVENT_LIMIT
 from knoll.http_connection import Connection
 from knoll.laptop.doors import Doors
 from knoll.laptop.request_body import BodyTooLarge, read_body
+from knoll.paths import BROKER, FUNCTIONS
 from knoll.quoting import escaped
 
 __all__ = ["Front", "Reply", "Subscriber", "listen"]
@@ -75,8 +76,8 @@ class Front:
         self._fault = fault
         own = [
             Route("/healthz", self._healthz, methods=["GET"]),
-            Route("/broker", self._ingress, methods=["POST"]),
-            Route("/functions/{name}", self._function, methods=["POST"]),
+            Route(BROKER, self._ingress, methods=["POST"]),
+            Route(FUNCTIONS + "{name}", self._function, methods=["POST"]),
         ]
         origins = [f"http://{name}:{bound.getsockname()[1]}" for name in _NAMES]
         doors = Middleware(Doors, origins=origins, token=token)

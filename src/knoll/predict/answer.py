@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from knoll.media_types import JSON
+
 __all__ = ["Answer", "in_json", "refusal"]
 
 
@@ -20,7 +22,7 @@ class Answer:
 
 def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
     """The value as JSON."""
-    return Answer(status, orjson.dumps(value), {"content-type": "application/json", **(headers or {})})
+    return Answer(status, orjson.dumps(value), {"content-type": JSON, **(headers or {})})
 
 
 def refusal(status: int, error: str, **more: Any) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from knoll.headers import TOKEN
+from knoll.media_types import JSON
 
 __all__ = ["behind_door"]
 
@@ -15,7 +16,7 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _REFUSAL = json.dumps({"error": "ask the platform's own port: `knoll env` prints it as KNOLL_URL"}).encode()
-_KIND = [(b"content-type", b"application/json"), (b"content-length", str(len(_REFUSAL)).encode())]
+_KIND = [(b"content-type", JSON.encode()), (b"content-length", str(len(_REFUSAL)).encode())]
 
 
 def behind_door(app: _App, token: str) -> _App:

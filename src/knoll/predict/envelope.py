@@ -12,6 +12,7 @@ from typing import Any
 
 from knoll.errors import Unavailable
 from knoll.headers import REPLAY
+from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.predictions import is_prediction
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
@@ -156,6 +157,6 @@ async def _drain(receive: _Receive) -> None:
 
 async def _refuse(send: _Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     answer = refusal(status, reason)
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *more]
+    headers = [(b"content-type", JSON.encode()), (b"connection", b"close"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -9,6 +9,7 @@ import numpy as np
 from knoll.codecs import Array, encode, encode_picture
 from knoll.errors import InvalidInstance
 from knoll.headers import WARNINGS
+from knoll.media_types import JSON, PNG
 from knoll.predict.answer import Answer, in_json
 from knoll.predict.cloud_events import unwrap, wrap
 from knoll.predict.json_body import read_json
@@ -57,10 +58,10 @@ def answer_v1(
 
 def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warnings: list[str]) -> Answer:
     if not any(one.codec == "image" for one in signature.outputs):
-        raise InvalidInstance("this model answers no pictures", fix="ask for application/json")
+        raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
     parts = list(batches)
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    headers = {"content-type": "image/png", **_header(_told(warnings))}
+    headers = {"content-type": PNG, **_header(_told(warnings))}
     return Answer(200, encode_picture(outputs, signature), headers)
 
 
@@ -80,4 +81,4 @@ def prefers_png(accept: str) -> bool:
         media_type, *parameters = (part.strip().lower() for part in one.split(";"))
         quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         weights[media_type] = float(quality) if _QUALITY.fullmatch(quality) else 0.0
-    return weights.get("image/png", 0.0) > 0 and weights["image/png"] >= max(weights.values())
+    return weights.get(PNG, 0.0) > 0 and weights[PNG] >= max(weights.values())

@@ -7,6 +7,7 @@ from typing import Any
 
 from knoll.codecs import DTYPES, Array
 from knoll.errors import InvalidInstance
+from knoll.media_types import ANY_BYTES
 from knoll.predict.answer import Answer, in_json
 from knoll.predict.json_body import read_json
 from knoll.predict.v2_input import read_input
@@ -61,7 +62,7 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
     answer = in_json(200, {**about, "id": request.id, "outputs": described})
     if not tail:
         return answer
-    headers = {"content-type": "application/octet-stream", _LENGTH: str(len(answer.body))}
+    headers = {"content-type": ANY_BYTES, _LENGTH: str(len(answer.body))}
     return Answer(200, b"".join([answer.body, *tail]), headers)
 
 

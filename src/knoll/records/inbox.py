@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from knoll.errors import AlreadyExists, Rejected
+from knoll.media_types import JSON
 from knoll.names import RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import find, read_some
@@ -89,7 +90,7 @@ def write_entry(run: Run, bucket: Bucket) -> None:
     """Write the entry of a run if there is none. Raises Rejected if the run has no time of the data."""
     with suppress(AlreadyExists):
         uri = inbox_uri(bucket.root, run.id, run.data_at)
-        bucket.store.put(uri, run.encode(), if_absent=True, content_type="application/json")
+        bucket.store.put(uri, run.encode(), if_absent=True, content_type=JSON)
 
 
 def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
@@ -102,7 +103,7 @@ def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
     if run.id != inbox_entry(uri)[0]:
         raise Rejected(f"{uri} is of another run")
     with suppress(AlreadyExists):
-        bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type="application/json")
+        bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type=JSON)
     return run
 
 

@@ -23,6 +23,7 @@ from typing import Annotated
 from pydantic import GetPydanticSchema, with_config
 
 from knoll.errors import AlreadyExists, InvalidVersion
+from knoll.media_types import ANY_BYTES
 from knoll.names import VERSION_NAME, join
 from knoll.ports import Bucket
 from knoll.records.golden import GoldenScore
@@ -214,7 +215,7 @@ def _load_sealed(body: bytes) -> Sealed:
 def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket) -> bool:
     """Write one file of a version if it is not there. False if it is there with other bytes."""
     uri = join(version_uri(bucket.root, model, version), name)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = mimetypes.guess_type(name)[0] or ANY_BYTES
     try:
         bucket.store.put(uri, body, if_absent=True, content_type=kind)
     except AlreadyExists:

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError
 
 from knoll import __version__
 from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected
+from knoll.media_types import JSON
 from knoll.ports import Bucket
 
 __all__ = [
@@ -122,7 +123,7 @@ def is_there(uri: str, bucket: Bucket) -> bool:
 def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
     """Write the record unless there is one already; whether this call wrote it. Raises StoreUnavailable."""
     try:
-        bucket.store.put(uri, record.encode(), if_absent=True, content_type="application/json")
+        bucket.store.put(uri, record.encode(), if_absent=True, content_type=JSON)
     except AlreadyExists:
         return False
     return True
@@ -130,7 +131,7 @@ def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
 
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
     """Write the record, over an older one if there is one. Raises StoreUnavailable."""
-    bucket.store.put(uri, record.encode(), content_type="application/json")
+    bucket.store.put(uri, record.encode(), content_type=JSON)
 
 
 def renew_hint(uri: str, record: Record, load: Load[Record], bucket: Bucket) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from knoll.errors import AlreadyExists, NotFound, Rejected
+from knoll.media_types import JSON
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.evidence import remove_reports
 from knoll.records.manifest import (
@@ -19,8 +20,6 @@ from knoll.records.manifest import (
 )
 
 __all__ = ["list_files", "put_manifest_back", "remove_files", "take_manifest_away"]
-
-_JSON = "application/json"
 
 
 def list_files(bucket: Bucket, model: str = "") -> Iterator[tuple[str, ObjectInfo]]:
@@ -36,7 +35,7 @@ def take_manifest_away(model: str, version: str, bucket: Bucket) -> None:
     uri = manifest_uri(bucket.root, model, version)
     with suppress(NotFound):
         body = bucket.store.get(uri)
-        bucket.store.put(removed_manifest_uri(bucket.root, model, version), body, content_type=_JSON)
+        bucket.store.put(removed_manifest_uri(bucket.root, model, version), body, content_type=JSON)
         bucket.store.delete(uri)
 
 
@@ -50,7 +49,7 @@ def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
             load_manifest(body)
         except Rejected:
             return
-        bucket.store.put(manifest_uri(bucket.root, model, version), body, if_absent=True, content_type=_JSON)
+        bucket.store.put(manifest_uri(bucket.root, model, version), body, if_absent=True, content_type=JSON)
     bucket.store.delete(copy)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from knoll.paths import predict_path
 from knoll.quoting import escaped
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
@@ -116,7 +117,7 @@ def _how_to_call(facts: CardFacts) -> str:
     ]
     return (
         "## Call it\n\n"
-        f"    POST /v1/models/{facts.run.model}:predict\n"
+        f"    POST {predict_path(facts.run.model)}\n"
         f'    {{"instances": [{instance}]}}\n\n'
         "`samples.json` has requests with their answers. The graph in `model.onnx`:\n\n"
         + _table(("", "name", "type", "shape", "codec"), ((side, *_row(one)) for side, one in tensors))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NotFound
+from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.settings import Settings
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
@@ -95,7 +96,7 @@ class ModelView:
     @property
     def predict_url(self) -> str:
         """Where predictions are asked for; "" while nothing serves."""
-        return f"{self.base_url}/v1/models/{self.name}:predict" if self.base_url else ""
+        return self.base_url + predict_path(self.name) if self.base_url else ""
 
     def role_of(self, version: str) -> str:
         """The role of a version: champion, candidate, previous, or "" for none."""

@@ -38,6 +38,7 @@ from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.laptop.signing import find_or_make_pair
+from knoll.paths import BROKER
 from knoll.ports import Platform
 from knoll.request_limits import ByteBudget
 from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
@@ -77,7 +78,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
             update={
                 "port": port,
                 "url": f"http://127.0.0.1:{port}",
-                "sink": f"http://127.0.0.1:{port}/broker",
+                "sink": f"http://127.0.0.1:{port}{BROKER}",
                 "token": settings.token or find_or_make_token(settings.home / "token"),
                 "sign_key": pair.private,
                 "verify_key": pair.public,

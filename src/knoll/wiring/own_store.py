@@ -8,6 +8,7 @@ from itertools import cycle
 from knoll.laptop.disk import space_at
 from knoll.laptop.keeper import Keeper
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
+from knoll.paths import FUNCTIONS
 from knoll.ports import Bucket
 from knoll.records.probe import try_write
 from knoll.settings import Settings
@@ -35,7 +36,7 @@ def own_store(settings: Settings) -> Iterator[SeaweedFS | None]:
         home / "s3",
         keys,
         home / "logs" / "weed.log",
-        notify=f"{settings.url}/functions/ingest",
+        notify=f"{settings.url}{FUNCTIONS}ingest",
         token=settings.token,
     )
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from knoll.errors import NotFound
 from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
+from knoll.paths import BROKER
 from knoll.settings import Settings
 
 __all__ = ["Running", "hold_home", "keep", "running", "settings_of_running"]
@@ -89,6 +90,6 @@ def settings_of_running(settings: Settings) -> Settings:
             "verify_key": found.verify_key,
             "url": found.url,
             "port": found.port,
-            "sink": f"{found.url}/broker",
+            "sink": found.url + BROKER,
         }
     )

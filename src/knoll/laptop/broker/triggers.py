@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from knoll.events import Event
+from knoll.media_types import JSON
 
 __all__ = ["DEFAULT_DELIVERY", "Attributes", "Delivery", "Destination", "Filter", "Trigger", "Value"]
 
@@ -169,6 +170,6 @@ def _carried(event: Event) -> dict[str, str]:
         "type": event.type,
         "time": event.time,
         "subject": event.subject,
-        "datacontenttype": "" if event.data is None else "application/json",
+        "datacontenttype": "" if event.data is None else JSON,
     }
     return {name: value for name, value in {**event.extensions, **attributes}.items() if value}

@@ -25,6 +25,7 @@ from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward, unless_gone
 from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
 from knoll.laptop.serving.status import traffic_of
+from knoll.paths import READY
 from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
 
 __all__ = ["Gateway"]
@@ -58,7 +59,7 @@ class Gateway:
             ("GET", "/v1/models/{model}", self._described),
             ("GET", "/v2", _metadata),
             ("GET", "/v2/health/live", _live),
-            ("GET", "/v2/health/ready", self._healthy),
+            ("GET", READY, self._healthy),
             ("GET", "/v2/models/{model}", self._predict),
             ("GET", "/v2/models/{model}/ready", self._ready),
             ("POST", "/v2/models/{model}/infer", self._predict),

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from knoll.laptop.containers import Unrunnable, command_of, environment_of
 from knoll.laptop.serving.replica import Command
+from knoll.paths import READY
 from knoll.ports import Document
 
 __all__ = ["ServingOptions", "replica_command"]
-
-_PROBE = "/v2/health/ready"
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,6 @@ def replica_command(revision: Document, options: ServingOptions) -> Command:
         argv=tuple(command_of(container, options.entry_points)),
         environment=environment_of(container, given, options.secrets, ()),
         log=options.logs / f"{name}.log",
-        probe=((container.get("readinessProbe") or {}).get("httpGet") or {}).get("path", _PROBE),
+        probe=((container.get("readinessProbe") or {}).get("httpGet") or {}).get("path", READY),
         concurrency=int(spec.get("containerConcurrency") or 0),
     )
