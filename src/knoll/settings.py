@@ -24,6 +24,7 @@ __all__ = [
     "Settings",
     "read_settings",
     "store_variables",
+    "variable",
 ]
 
 CONFIG_MAP = "knoll"  # cluster: the settings of the installation
@@ -228,6 +229,12 @@ def read_settings(**overrides: object) -> Settings:
             fix="correct the environment variables KNOLL_...; docs/settings.md lists them",
         ) from error
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def variable(field: str) -> str:
+    """The variable that a process reads a setting from: "token" -> "KNOLL_TOKEN"; the first of several."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"KNOLL_{field.upper()}"
 
 
 def store_variables(settings: Settings) -> dict[str, str]:

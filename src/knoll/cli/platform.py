@@ -79,14 +79,12 @@ def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Outp
 
 def variables(settings: "Settings") -> dict[str, str]:
     """The environment of a client of this platform."""
-    from knoll.settings import store_variables
+    from knoll.settings import store_variables, variable
 
     return {
         **store_variables(settings),
         "AWS_DEFAULT_REGION": settings.s3_region,
-        "KNOLL_URL": settings.url,
-        "KNOLL_OWN_S3": settings.own_s3,
-        "KNOLL_TOKEN": settings.token,
+        **{variable(field): str(getattr(settings, field)) for field in ("url", "own_s3", "token")},
     }
 
 

@@ -1,15 +1,20 @@
 """Why a Pod does not start, in plain words around those of the kubelet and the scheduler."""
 
-__all__ = ["obstacle_words"]
+__all__ = ["STUCK", "UNSCHEDULABLE", "obstacle_words"]
 
-_WORDS = {
-    "Unschedulable": "no node can take its Pod, says the scheduler",
+UNSCHEDULABLE = "Unschedulable"
+# of a container that waits, and will not start by itself
+STUCK = {
     "ErrImagePull": "its image cannot be pulled (ErrImagePull)",
     "ImagePullBackOff": "its image cannot be pulled (ImagePullBackOff)",
     "ErrImageNeverPull": "its image is not on the node, and may not be pulled (ErrImageNeverPull)",
     "InvalidImageName": "the name of its image is wrong (InvalidImageName)",
     "CreateContainerConfigError": "its container cannot be set up (CreateContainerConfigError)",
     "CreateContainerError": "its container cannot be created (CreateContainerError)",
+}
+_WORDS = {
+    **STUCK,
+    UNSCHEDULABLE: "no node can take its Pod, says the scheduler",
     "JobSuspended": "its Job is suspended",
     "NoRoom": "this machine has no room for it",
     "Unsupported": "this machine cannot run its Job",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.laptop.resources import thread_limit
+from knoll.settings import variable
 
 __all__ = ["Unrunnable", "command_of", "container_of", "environment_of", "image_name"]
 
@@ -82,7 +83,7 @@ def environment_of(
     values = {"CUDA_VISIBLE_DEVICES": ",".join(str(one) for one in gpus), **environment}
     threads = thread_limit(container)
     if threads is not None:
-        values |= {"OMP_NUM_THREADS": str(threads), "KNOLL_THREADS": str(threads)}
+        values |= {"OMP_NUM_THREADS": str(threads), variable("threads"): str(threads)}
     for one in container.get("envFrom") or []:
         if "secretRef" not in one:
             raise Unrunnable(

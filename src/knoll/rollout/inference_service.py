@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
-from knoll.kube.kinds import INFERENCE_SERVICE_API
+from knoll.kube.kinds import INFERENCE_SERVICE_API, PREDICTOR_CONTAINER
 from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
@@ -18,17 +18,15 @@ from knoll.ports import Document
 from knoll.records.attestation import key_of
 from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
-from knoll.settings import STORE_SECRET, Settings
+from knoll.settings import STORE_SECRET, Settings, variable
 
 __all__ = [
-    "CONTAINER",
     "asked",
     "desired",
     "holds",
     "inference_service",
 ]
 
-CONTAINER = "kserve-container"
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 _RESOURCES = {"cpu": "50m", "memory": "256Mi"}
@@ -97,10 +95,10 @@ def inference_service(
 
 def _container(model: Model, version: str, pin: str, key: str, settings: Settings) -> Mapping[str, Any]:
     resources = {name: str(amount) for name, amount in {**_RESOURCES, **model.serving.resources}.items()}
-    given = (("K_SINK", settings.sink), ("KNOLL_VERIFY_KEY", key))
+    given = ((variable("sink"), settings.sink), (variable("verify_key"), key))
     variables = [{"name": name, "value": value} for name, value in given if value]
     return {
-        "name": CONTAINER,
+        "name": PREDICTOR_CONTAINER,
         "image": settings.predictor_image,
         "args": [
             "--model",

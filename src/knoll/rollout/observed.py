@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.exits import REJECTED
+from knoll.kube.kinds import PREDICTOR_CONTAINER
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
 from knoll.ports import Document
-from knoll.rollout.inference_service import CONTAINER
 
 __all__ = ["Observed", "newest_revision", "observe", "refusals", "was_ready"]
 
@@ -117,6 +117,6 @@ def _crash(pods: Iterable[Document]) -> tuple[str, str] | None:
 def _ends(pod: Document) -> Iterator[Mapping[str, Any]]:
     """How the predictor in a Pod did end, as far as it is not ready again."""
     for container in (pod.get("status") or {}).get("containerStatuses") or []:
-        if container.get("name") == CONTAINER and not container.get("ready"):
+        if container.get("name") == PREDICTOR_CONTAINER and not container.get("ready"):
             ends = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
             yield from (end for end in ends if end and end.get("exitCode"))

@@ -12,13 +12,13 @@ from typing import Any
 
 from knoll.exits import KILLED, PREEMPTED, REJECTED
 from knoll.kube.annotations import COMPLETION_INDEX
-from knoll.kube.kinds import JOB_API
+from knoll.kube.kinds import JOB_API, TRAINER_CONTAINER
 from knoll.kube.labels import COMPONENT_LABEL, PRIORITY_LABEL, QUEUE_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
 from knoll.quantities import DEFAULT_RESOURCES, GPU
 from knoll.records.run import Run
-from knoll.settings import CONFIG_MAP, SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings
+from knoll.settings import CONFIG_MAP, SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, variable
 
 __all__ = ["job_document"]
 
@@ -70,7 +70,7 @@ def _failure_rules() -> list[Mapping[str, Any]]:
 
 
 def _codes(code: int) -> Mapping[str, Any]:
-    return {"containerName": "trainer", "operator": "In", "values": [code]}
+    return {"containerName": TRAINER_CONTAINER, "operator": "In", "values": [code]}
 
 
 def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:
@@ -97,7 +97,7 @@ def _pod(run: Run, settings: Settings) -> Mapping[str, Any]:
 def _container(run: Run, settings: Settings) -> Mapping[str, Any]:
     resources = {name: str(amount) for name, amount in {**DEFAULT_RESOURCES, **run.resources}.items()}
     return {
-        "name": "trainer",
+        "name": TRAINER_CONTAINER,
         "image": settings.trainer_image,
         "args": [run.id],
         "env": [*_installation(settings), *(_group(run) if run.nodes > 1 else [])],
@@ -113,7 +113,7 @@ def _installation(settings: Settings) -> list[Mapping[str, Any]]:
     """The settings of the installation that the trainer needs."""
     is_default = settings.model_bucket == Settings.model_fields["model_bucket"].default
     bucket = "" if is_default else settings.model_bucket
-    values = {"K_SINK": settings.sink, "KNOLL_MODEL_BUCKET": bucket}
+    values = {variable("sink"): settings.sink, variable("model_bucket"): bucket}
     given = [{"name": name, "value": value} for name, value in values.items() if value]
     return [*given, *(_signing() if settings.verify_key else [])]
 
@@ -122,10 +122,10 @@ def _signing() -> list[Mapping[str, Any]]:
     """The key that signs, which only Pods of trainings get: while its Secret is missing, the Pod waits. The
     keys that are accepted are read anew by each Pod."""
     private = {"secretKeyRef": {"name": SIGNING_SECRET, "key": SIGN_FILE}}
-    public = {"configMapKeyRef": {"name": CONFIG_MAP, "key": "KNOLL_VERIFY_KEY", "optional": True}}
+    public = {"configMapKeyRef": {"name": CONFIG_MAP, "key": variable("verify_key"), "optional": True}}
     return [
-        {"name": "KNOLL_SIGN_KEY", "valueFrom": private},
-        {"name": "KNOLL_VERIFY_KEY", "valueFrom": public},
+        {"name": variable("sign_key"), "valueFrom": private},
+        {"name": variable("verify_key"), "valueFrom": public},
     ]
 
 

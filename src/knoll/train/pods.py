@@ -7,19 +7,12 @@ from typing import Any
 
 from knoll.exits import KILLED
 from knoll.kube.killed import asked_memory, killed_words
-from knoll.kube.obstacles import obstacle_words
+from knoll.kube.kinds import TRAINER_CONTAINER
+from knoll.kube.obstacles import STUCK, UNSCHEDULABLE, obstacle_words
 from knoll.ports import Document
 
 __all__ = ["last_end", "obstacle"]
 
-_STUCK = {
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-}
 _LONGEST = 200  # characters of what a table shows
 _LONGEST_END = 1000
 
@@ -35,8 +28,8 @@ def obstacle(pod: Document) -> str:
         for one in status.get("conditions") or []
         if (one.get("type"), one.get("status")) == ("PodScheduled", "False")
     ]
-    found = [one for one in waiting if one.get("reason") in _STUCK] + [
-        one for one in conditions if one.get("reason") == "Unschedulable"
+    found = [one for one in waiting if one.get("reason") in STUCK] + [
+        one for one in conditions if one.get("reason") == UNSCHEDULABLE
     ]
     if not found:
         return ""
@@ -62,7 +55,7 @@ def _end(pod: Document) -> tuple[bool, str, str]:
     ends = [
         (one.get("state") or {}).get("terminated") or {}
         for one in _containers(status)
-        if one.get("name") == "trainer"
+        if one.get("name") == TRAINER_CONTAINER
     ]
     end = ends[0] if ends else {}
     code = [f"exit code {end['exitCode']}"] if "exitCode" in end else []

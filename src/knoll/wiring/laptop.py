@@ -41,7 +41,7 @@ from knoll.laptop.signing import find_or_make_pair
 from knoll.paths import BROKER
 from knoll.ports import Platform
 from knoll.request_limits import ByteBudget
-from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables
+from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables, variable
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import answer
 from knoll.wiring.logs import escape_logs
@@ -139,7 +139,7 @@ def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock
         cluster,
         broker,
         ENTRY_POINTS,
-        {**_environment(settings), "KNOLL_VERIFY_KEY": settings.verify_key},
+        {**_environment(settings), variable("verify_key"): settings.verify_key},
         {**_secrets(settings), SIGNING_SECRET: {SIGN_FILE: settings.sign_key}},
         settings.home / "logs" / "jobs",
         clock,
@@ -184,10 +184,7 @@ def _serving_options(settings: Settings) -> ServingOptions:
 def _environment(settings: Settings) -> Mapping[str, str]:
     """What a SinkBinding and a ConfigMap give a container on a cluster."""
     return {
-        "K_SINK": settings.sink,
-        "KNOLL_HOME": str(settings.home),
-        "KNOLL_MODEL_BUCKET": settings.model_bucket,
-        "KNOLL_TOKEN": settings.token,
+        variable(field): str(getattr(settings, field)) for field in ("sink", "home", "model_bucket", "token")
     }
 
 

@@ -8,6 +8,7 @@ from knoll.laptop.containers import Unrunnable, command_of, environment_of
 from knoll.laptop.serving.replica import Command
 from knoll.paths import READY
 from knoll.ports import Document
+from knoll.settings import variable
 
 __all__ = ["ServingOptions", "replica_command"]
 
@@ -40,7 +41,7 @@ def replica_command(revision: Document, options: ServingOptions) -> Command:
             "InvalidSpec", "spec.predictor has no containers: a laptop does not know predictor.model"
         )
     container = spec["containers"][0]
-    given = {**options.environment, "K_REVISION": name}
+    given = {**options.environment, variable("revision"): name}
     return Command(
         revision=name,
         argv=tuple(command_of(container, options.entry_points)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.kube.annotations import LAST_APPLIED, MAX_SCALE, MIN_SCALE, ROLLOUT_DURATION, TAG_ROUTING
-from knoll.kube.kinds import REVISION_API
+from knoll.kube.kinds import PREDICTOR_CONTAINER, REVISION_API
 from knoll.kube.labels import (
     GENERATION_LABEL,
     INFERENCE_SERVICE_LABEL,
@@ -96,7 +96,7 @@ def refusing_pod(revision: Document, code: int, message: str) -> Document:
         "labels": {**revision["metadata"]["labels"], REVISION_LABEL: revision_name(revision)},
     }
     end = {"exitCode": code, "reason": "Error", "message": message}
-    replica = {"name": "kserve-container", "ready": False, "lastState": {"terminated": end}}
+    replica = {"name": PREDICTOR_CONTAINER, "ready": False, "lastState": {"terminated": end}}
     status = {"phase": "Running", "containerStatuses": [replica]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": status}
 
