@@ -1,8 +1,11 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from cli.declared import Knoll
+from cli.declared import Knoll, Records
 from knoll.ports import Platform
+from knoll.records.dataset import Dataset, DatasetObject, write_dataset
+from knoll.records.run import Run, write_run
 
 
 def test_classes_are_counted_and_what_is_skipped_is_named_by_reason(
@@ -26,3 +29,71 @@ def test_classes_are_counted_and_what_is_skipped_is_named_by_reason(
     platform.store.put(f"{uri}wide/indoor/3.png", b"123")
     assert "did you mean the classes tall, wide, or" in knoll("data", "digits").stdout
     assert knoll("data", "nobody").exit_code == 4
+
+
+def test_each_landing_tells_what_changed_and_what_became_of_it(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
+    """Newest first: the data that is there now, the one whose version is quarantined, the one that was
+    refused, the first."""
+    knoll("apply", "-f", model_file)
+    for number, objects in enumerate((TWO, THREE, OTHER, TWO[:1]), 1):
+        land(records, number, objects)
+    for number, (state, version) in enumerate((("succeeded", 1), ("rejected", 0), ("succeeded", 2)), 1):
+        run = f"digits-{number:020x}"
+        records.outcome(run, state, f"v{version:06d}", "" if version else "only one class")
+        if version:
+            records.version(run, f"v{version:06d}")
+    records.status(
+        champion="v000001",
+        quarantine={"v000002": "5 of 50 requests failed"},
+        dataset={"state": "Landed", "digest": digest_of(TWO[:1]), "run": f"digits-{4:020x}"},
+    )
+    found = json.loads(knoll("data", "digits", "-o", "json").stdout)["landings"]
+    assert [one["digest"] for one in found] == [digest_of(one) for one in (TWO[:1], OTHER, THREE, TWO)]
+    assert [one["now"] for one in found] == [True, False, False, False]
+    assert [one["change"] and tuple(one["change"].values()) for one in found] == [
+        (0, 2, 0),
+        (0, 0, 1),
+        (1, 0, 0),
+        None,
+    ]
+    assert [(one["version"], one["state"], one["reason"]) for one in found] == [
+        ("", "Queued", found[0]["reason"]),
+        ("v000002", "quarantined", "5 of 50 requests failed"),
+        ("", "Rejected", "only one class"),
+        ("v000001", "champion", ""),
+    ]
+    assert [(one["objects"], one["bytes"], one["classes"]) for one in found[:2]] == [
+        (1, 10, ["tall"]),
+        (3, 30, ["tall", "wide"]),
+    ]
+    table = knoll("data", "digits").stdout
+    assert "1 added" in table
+    assert "quarantined" in table
+    assert len(json.loads(knoll("data", "digits", "--limit", "1", "-o", "json").stdout)["landings"]) == 1
+
+
+TWO = (("tall/1.png", "a"), ("wide/1.png", "b"))
+THREE = (*TWO, ("wide/2.png", "c"))
+OTHER = (*TWO, ("wide/2.png", "d"))
+
+
+def dataset_of(objects: Sequence[tuple[str, str]], landed_at: str = "") -> Dataset:
+    prefix = "s3://cli-data/digits/"
+    return Dataset(
+        "digits", prefix, tuple(DatasetObject(prefix + key, etag, 10) for key, etag in objects), landed_at
+    )
+
+
+def digest_of(objects: Sequence[tuple[str, str]]) -> str:
+    return dataset_of(objects).digest
+
+
+def land(records: Records, number: int, objects: Sequence[tuple[str, str]]) -> None:
+    """A landing, and its run. The store's clock has seconds, so one landing may be as old as the next."""
+    at = f"2026-01-01T00:00:{number:02d}+00:00"
+    data, id = dataset_of(objects, at), f"digits-{number:020x}"
+    uri = write_dataset(data, records.bucket)
+    run = Run(id, "digits", "image-classifier", data.digest, uri, {}, at, data_at=at)
+    write_run(run, records.bucket)

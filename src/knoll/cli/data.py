@@ -1,35 +1,58 @@
-"""`knoll data`: what of a model's data is trained on, and what is left out."""
+"""`knoll data`: what of a model's data is trained on, what is left out, and what each landing led to."""
+
+from typing import Annotated
 
 import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
-from knoll.cli.session import platform_of, print_json, stdout
+from knoll.cli.session import platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
 
 __all__ = ["data"]
 
 
-def data(ctx: typer.Context, model: ModelArgument, output: OutputOption = Output.table) -> None:
-    """Show a model's data as it lies in the bucket: files and bytes of each class, and what is skipped, by
-    reason.
+def data(
+    ctx: typer.Context,
+    model: ModelArgument,
+    limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest landings.")] = 10,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show a model's data as it lies in the bucket, what is skipped, by reason, and what each landing led to.
 
     Example: knoll data digits
 
     Files of other kinds and folders that can be read in two ways are named: a run would be rejected.
 
+    A landing is a state of the data that was complete. CHANGE compares it with the landing before. Then come
+    the run on it, the version which that made, and the state of the version: champion, quarantined, and so
+    on, else that of the run. NOW says which state the data is in. Data that returns is no new landing.
+
     JSON: {model, uri, state, reason, files, bytes, groups: [{name, files, bytes, heldOut}],
-    archives: {files, bytes}, skipped: [{reason, count, examples}], fault}. Next: knoll runs MODEL -w
+    archives: {files, bytes}, skipped: [{reason, count, examples}], fault, landings: [{digest, landedAt, now,
+    objects, bytes, classes: [...]|null, change: {added, removed, changed}|null, run, version, state,
+    reason}]}. Next: knoll runs MODEL -w, knoll why MODEL VERSION
     """
     from knoll.cli.render.data import DATA_HEADINGS, data_lines, data_row
+    from knoll.cli.render.landings import LANDING_HEADINGS, landing_row
     from knoll.families import form_of
     from knoll.views.data import data_document, read_data_view
+    from knoll.views.landings import landing_document, read_landings
 
-    found = read_data_view(platform_of(ctx), model, form_of)
+    platform = platform_of(ctx)
+    found = read_data_view(platform, model, form_of)
+    landings = read_landings(platform, found.model, form_of(found.model.family), limit)
+    if landings.left_out:
+        say(ctx, landings.left_out)
     if output is Output.json:
-        print_json(data_document(found))
+        shown = [landing_document(one) for one in landings.shown]
+        print_json({**data_document(found), "landings": shown})
         return
     if found.groups:
         stdout().print(plain_table(DATA_HEADINGS, map(data_row, found.groups)))
     for line in data_lines(found):
         stdout().print(line)
+    if landings.shown:
+        now = platform.clock.now()
+        rows = (landing_row(one, now) for one in landings.shown)
+        stdout().print("", plain_table(LANDING_HEADINGS, rows, spare=("SIZE", "AGE", "CLASSES")))

@@ -1,6 +1,7 @@
 """Ids of runs, and ids that people may shorten. It imports little, because shell completion must be fast."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from knoll.errors import NotFound
 from knoll.names import RUN_ID
@@ -21,14 +22,16 @@ def only_match(wanted: str, known: Sequence[str], what: str, fix: str) -> str:
     raise NotFound(f"{what} {wanted!r}: there is none", fix=fix)
 
 
-def list_run_ids(platform: Platform, model: str = "") -> list[str]:
-    """Ids of the runs of a model, or of all, newest record first."""
+def list_run_ids(platform: Platform, model: str = "", since: datetime | None = None) -> list[str]:
+    """Ids of the runs of a model, or of all, newest record first; if `since` is given, only of records that
+    were written then or later."""
     found = sorted(
         list_runs(f"{model}-" if model else "", platform.bucket),
         key=lambda one: (one[1].modified, one[1].uri),
         reverse=True,
     )
-    return [id for id, _ in found if (match := RUN_ID.fullmatch(id)) and model in ("", match[1])]
+    recent = (id for id, one in found if since is None or one.modified >= since)
+    return [id for id in recent if (match := RUN_ID.fullmatch(id)) and model in ("", match[1])]
 
 
 def find_run_id(platform: Platform, wanted: str) -> str:

@@ -61,11 +61,11 @@ class Condition:
 class ModelView:
     """A Model and its InferenceService. What is unknown is "" or empty.
 
-    `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `asked_run` is the run
-    that the data which landed last asks for. `phase` is that of the rollout. `damage` says why the champion
-    is not what was trained, and `fallen` why newer versions gave way to it for that reason. `verdict` is the
-    last decision of a rollout. `base_url` is where the predictor
-    answers. `document` is the Model as the cluster has it.
+    `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `landed_digest` is that
+    of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
+    `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
+    that reason. `verdict` is the last decision of a rollout. `base_url` is where the predictor answers.
+    `document` is the Model as the cluster has it.
     """
 
     name: str
@@ -78,6 +78,7 @@ class ModelView:
     phase: str
     data_state: str
     data_reason: str
+    landed_digest: str
     asked_run: str
     quarantine: Mapping[str, str]
     damage: str
@@ -154,6 +155,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         **{key: str(status.get(key) or "") for key in (*_ROLES, "phase")},
         data_state=str(dataset.get("state", "")),
         data_reason=str(dataset.get("reason", "")),
+        landed_digest=str(dataset.get("digest") or ""),
         asked_run=str(dataset.get("run") or ""),
         quarantine=dict(status.get("quarantine") or {}),
         damage=str(status.get("damage") or ""),
