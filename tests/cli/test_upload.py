@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 from PIL import Image
 
-from cli.declared import Knoll
+from cli.declared import Knoll, Records
 from knoll.cli.upload_plan import Item
 from knoll.cli.upload_send import Sent, tenths
 from knoll.cli.upload_turn import one_at_a_time
@@ -306,3 +306,45 @@ def test_large_files_arrive_whole(
     (tmp_path / "large.zip").write_bytes(body)
     assert "Uploaded 1 file, 19.5 MiB, to " in knoll("upload", "digits", tmp_path / "large.zip").stdout
     assert platform.store.get(f"s3://{bucket}/digits/large.zip") == body
+
+
+@pytest.mark.parametrize("when", ["marker", "quiet"])
+def test_an_upload_says_what_the_data_has_led_to_before(
+    knoll: Knoll, platform: Platform, model_file: Path, data: Path, records: Records, when: str
+) -> None:
+    """New data trains; data that was trained on brings its version back, unless that is in quarantine."""
+    model_file.write_text(model_file.read_text().replace("{uri:", f"{{landed: {{when: {when}}}, uri:"))
+    knoll("apply", "-f", model_file)
+
+    def told() -> str:
+        return str(knoll("upload", "digits", data).stdout)
+
+    first = told()
+    assert ("Training starts at once." if when == "marker" else "Training starts when no object") in first
+    assert "Next: knoll runs digits -w" in first
+    run = json.loads(knoll("upload", "digits", data, "-o", "json").stdout)["run"]
+    records.run(id=run)
+    assert f"Run {run} trains on it." in told()
+    records.outcome(run)
+    records.version(run)
+    returns = told()
+    assert "v000001 was trained on it before: it comes back, and is rolled out again without" in returns
+    assert "starts" not in returns
+    assert "Next: knoll rollout status digits, knoll data digits" in returns
+    records.status(champion="v000001")
+    assert "v000001 was trained on it before, and serves." in told()
+    records.status(champion="v000002", quarantine={"v000001": "5 of 50 requests failed"})
+    shown = json.loads(knoll("upload", "digits", data, "-o", "json").stdout)
+    assert (shown["run"], shown["version"]) == (run, "v000001")
+    assert "in quarantine, so it does not come back: 5 of 50 requests failed" in shown["follows"]
+
+
+def test_an_upload_of_data_whose_run_was_rejected_says_so(
+    knoll: Knoll, platform: Platform, model_file: Path, data: Path, records: Records
+) -> None:
+    knoll("apply", "-f", model_file)
+    run = json.loads(knoll("upload", "digits", data, "-o", "json").stdout)["run"]
+    records.run(id=run)
+    records.outcome(run, "rejected", reason="only one class")
+    told = knoll("upload", "digits", data).stdout
+    assert f"Its run {run} has ended, and the same data gets no second one. Rejected: only one class." in told

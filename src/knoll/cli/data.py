@@ -1,6 +1,8 @@
 """`knoll data`: what of a model's data is trained on, what is left out, and what each landing led to."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +10,10 @@ from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, say, stdout
 from knoll.cli.tables import plain_table
+
+if TYPE_CHECKING:
+    from knoll.views.data import DataView
+    from knoll.views.landings import Landing
 
 __all__ = ["data"]
 
@@ -33,8 +39,6 @@ def data(
     objects, bytes, classes: [...]|null, change: {added, removed, changed}|null, run, version, state,
     reason}]}. Next: knoll runs MODEL -w, knoll why MODEL VERSION
     """
-    from knoll.cli.render.data import DATA_HEADINGS, data_lines, data_row
-    from knoll.cli.render.landings import LANDING_HEADINGS, landing_row
     from knoll.families import form_of
     from knoll.views.data import data_document, read_data_view
     from knoll.views.landings import landing_document, read_landings
@@ -48,11 +52,18 @@ def data(
         shown = [landing_document(one) for one in landings.shown]
         print_json({**data_document(found), "landings": shown})
         return
+    _show(found, landings.shown, platform.clock.now())
+
+
+def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> None:
+    from knoll.cli.render.data import DATA_HEADINGS, data_lines, data_row
+    from knoll.cli.render.landings import LANDING_HEADINGS, landing_row
+
     if found.groups:
         stdout().print(plain_table(DATA_HEADINGS, map(data_row, found.groups)))
     for line in data_lines(found):
         stdout().print(line)
-    if landings.shown:
-        now = platform.clock.now()
-        rows = (landing_row(one, now) for one in landings.shown)
-        stdout().print("", plain_table(LANDING_HEADINGS, rows, spare=("SIZE", "AGE", "CLASSES")))
+    if landings:
+        rows = (landing_row(one, now) for one in landings)
+        stdout().print()
+        stdout().print(plain_table(LANDING_HEADINGS, rows, spare=("SIZE", "AGE", "CLASSES")))

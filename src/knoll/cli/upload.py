@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from knoll.cli.upload_plan import Plan
     from knoll.models import Model
     from knoll.ports import Platform
+    from knoll.views.follows import Follows
 
 __all__ = ["upload"]
 
+_ModelArgument = Annotated[
+    str, typer.Argument(help="Name of the model whose data it is.", autocompletion=complete_models)
+]
 _PathsArgument = Annotated[
     list[Path],
     typer.Argument(metavar="PATH...", help="Files and folders; a folder's files keep their relative paths."),
@@ -36,9 +40,7 @@ _DryRunOption = Annotated[
 
 def upload(
     ctx: typer.Context,
-    model: Annotated[
-        str, typer.Argument(help="Name of the model whose data it is.", autocompletion=complete_models)
-    ],
+    model: _ModelArgument,
     paths: _PathsArgument,
     replace: _ReplaceOption = False,
     dry_run: _DryRunOption = False,
@@ -50,14 +52,15 @@ def upload(
     Example: knoll upload digits path/to/data --replace
 
     Before the first byte is sent, the files are checked: folders, pictures, classes against those that landed
-    last. If you upload the same bytes again, there is no second run, and what is there already is not sent.
+    last. What is there already is not sent. Data that has a version brings it back, without a second run.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
-    examples}]}. Next: knoll runs MODEL -w
+    examples}], run, version, follows}. Next: knoll runs MODEL -w, knoll data MODEL
     """
     from knoll.cli.upload_check import check_upload
     from knoll.cli.upload_plan import plan_upload
     from knoll.cli.upload_send import send
+    from knoll.views.follows import Follows, read_follows
 
     platform = platform_of(ctx)
     declared = _declared(platform, model)
@@ -68,11 +71,13 @@ def upload(
     if plan.stale and not dry_run and not yes:
         _confirm(plan)
     unchanged = 0 if dry_run else send(platform, declared, plan)
+    follows = Follows() if dry_run else read_follows(platform, declared)
     if output is Output.json:
-        print_json(_document(declared, plan, unchanged, dry_run=dry_run))
+        print_json(_document(declared, plan, unchanged, follows, dry_run=dry_run))
+    elif dry_run:
+        _tell_plan(plan)
     else:
-        then = spoken(program_of(ctx), f"Next: knoll runs {model} -w")
-        _tell(declared, plan, unchanged, then, dry_run=dry_run)
+        _tell(declared, plan, unchanged, follows, program_of(ctx))
 
 
 def _declared(platform: "Platform", name: str) -> "Model":
@@ -89,7 +94,9 @@ def _confirm(plan: "Plan") -> None:
     typer.confirm("Delete them?", abort=True, err=True)
 
 
-def _document(model: "Model", plan: "Plan", unchanged: int, *, dry_run: bool) -> dict[str, Any]:
+def _document(
+    model: "Model", plan: "Plan", unchanged: int, follows: "Follows", *, dry_run: bool
+) -> dict[str, Any]:
     sent = {
         "objects": len(plan.items),
         "bytes": plan.total,
@@ -98,29 +105,50 @@ def _document(model: "Model", plan: "Plan", unchanged: int, *, dry_run: bool) ->
     }
     skipped = [asdict(one) for one in plan.skipped]
     beside = {"dryRun": dry_run, "unchanged": unchanged, "skipped": skipped}
-    return {"model": model.name, "uri": model.dataset.uri, **sent, **beside}
+    led_to = {"run": follows.run, "version": follows.version, "follows": follows.words}
+    return {"model": model.name, "uri": model.dataset.uri, **sent, **beside, **led_to}
 
 
-def _tell(model: "Model", plan: "Plan", unchanged: int, then: str, *, dry_run: bool) -> None:
-    if dry_run:
-        for item in plan.items:
-            echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
-        for uri in plan.stale:
-            echo(f"would delete {uri}")
-        return
-    from knoll.models.units import as_duration
+def _tell_plan(plan: "Plan") -> None:
+    for item in plan.items:
+        echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
+    for uri in plan.stale:
+        echo(f"would delete {uri}")
 
-    quiet = as_duration(model.dataset.landed.quiet)
+
+def _tell(model: "Model", plan: "Plan", unchanged: int, follows: "Follows", program: str) -> None:
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
     same = f", {unchanged} of them were there already" if unchanged else ""
     files = f"{counted(len(plan.items), 'file')}, {size(plan.total)}"
     echo(f"Uploaded {files}, to {model.dataset.uri}{same}{deleted}.")
-    consequence = {
-        "marker": "The marker is written, so the data has landed. If it is new, training starts at once; "
-        "if it was trained before, its version is rolled out again.",
-        "manifest": f"The manifest {model.dataset.landed.manifest} is written. The data has landed "
-        "as soon as every sha256 is checked.",
-        "quiet": f"Training starts when no object was written for {quiet}.",
-        "object": "Each new file is a dataset of its own, and gets a training of its own.",
-    }
-    echo(consequence[model.dataset.landed.when], then)
+    echo(_consequence(model, follows), spoken(program, _next(model, follows)))
+
+
+def _next(model: "Model", follows: "Follows") -> str:
+    name = model.name
+    commands = (
+        f"knoll rollout status {name}, knoll data {name}" if follows.version else f"knoll runs {name} -w"
+    )
+    return f"Next: {commands}"
+
+
+def _consequence(model: "Model", follows: "Follows") -> str:
+    from knoll.models.units import as_duration
+
+    rule = model.dataset.landed
+    quiet = f"when no object was written for {as_duration(rule.quiet)}."
+    new = "Training starts at once."
+    if not follows.run:
+        new = "If it is new, training starts at once; if not, the version of its first training comes back."
+    match rule.when:
+        case "marker":
+            return f"The marker is written, so the data has landed. {follows.words or new}"
+        case "manifest":
+            written = (
+                f"The manifest {rule.manifest} is written. The data has landed as soon as every sha256 is"
+            )
+            return f"{written} checked. {follows.words}".rstrip()
+        case "quiet":
+            return f"The data lands {quiet} {follows.words}" if follows.words else f"Training starts {quiet}"
+        case "object":
+            return "Each new file is a dataset of its own, and gets a training of its own."
