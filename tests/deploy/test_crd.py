@@ -109,7 +109,7 @@ def expected(
 ) -> dict[str, dict[str, Any]]:
     """The same of knoll.models."""
     schema = resolved(schema, definitions)
-    duration = schema.get("type") == "number" and isinstance(schema.get("default"), float)
+    duration = schema.get("kind") == "duration"
     bounds = {
         key: schema[key]
         for key in BOUNDS
@@ -137,7 +137,12 @@ def test_the_status_takes_what_rollouts_write() -> None:
     status = SCHEMA["properties"]["status"]
     assert status["properties"]["phase"]["enum"] == list(get_args(Phase))
     slot = Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002")
-    written = slot_to_status(replace(slot, steering=Steering(paused="ann", approved={"v000002": "ann"})), {})
+    written = slot_to_status(
+        replace(
+            slot, steering=Steering(paused="ann", approved={"v000002": "ann"}, quarantined={"v000001": "now"})
+        ),
+        {},
+    )
     jsonschema.validate(written, json_schema(status))
     assert unknown(written, status) == []
 

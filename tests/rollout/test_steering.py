@@ -9,7 +9,7 @@ from knoll.errors import Conflict
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.records.rollout import list_steps
 from knoll.rollout.wishes import new_wish
-from rollout.world import World, make_world, promote_first
+from rollout.world import World, make_world, promote_first, with_policy
 
 WISH = "knoll.dev/rollout-wish"
 
@@ -191,6 +191,30 @@ def test_retry_lifts_a_quarantine_and_the_gate_still_counts(canary: World) -> No
     granted, answer = ask(canary, "retry", "v000003")
     assert not granted
     assert "v000003 is refused again: accuracy is 0.5" in answer
+
+
+def test_a_quarantine_ends_after_its_time(canary: World) -> None:
+    document = canary.platform.cluster.get("Model", "digits")
+    canary.platform.cluster.update(with_policy(document, quarantine="1h"))
+    ask(canary, "abort", "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    since = canary.status()["steering"]["quarantinedAt"]
+    assert list(since) == ["v000002"]
+    canary.time.move(3590)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["phase"] == "Idle"
+    assert canary.status()["steering"]["quarantinedAt"] == since
+    canary.time.move(20)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (canary.served(), canary.status()["quarantine"]) == (("v000002", 20), {})
+
+
+def test_by_default_a_quarantine_never_ends(canary: World) -> None:
+    ask(canary, "abort", "v000002")
+    canary.time.move(10**8)
+    canary.tell(TRAINING_SUCCEEDED)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000001", None)
 
 
 def test_an_approval_is_kept_in_the_slot(canary: World) -> None:

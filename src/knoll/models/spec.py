@@ -150,6 +150,11 @@ class RolloutSpec(Spec):
     progress_deadline: PositiveSeconds = Field(
         default=600.0, description="How long the version may take to become ready; then it is rolled back"
     )
+    quarantine: PositiveSeconds | None = Field(
+        default=None,
+        description="How long a version that was refused or rolled back is not tried again",
+        json_schema_extra={"none": "for ever"},
+    )
     allow_signature_change: bool = Field(
         default=False,
         description="Whether a version may have other classes, inputs or outputs than the champion, or "

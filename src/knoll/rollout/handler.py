@@ -28,6 +28,7 @@ from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, with_signatures_allowed
 from knoll.rollout.observed import Observed, newest_revision, refusals
+from knoll.rollout.quarantine import with_times
 from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
@@ -161,6 +162,8 @@ def _slot_at_rest(document: Document, model: Model, slot: Slot, platform: Platfo
         return before
     if wish := open_wish(document, slot):
         return steered(model, slot, wish, platform)
+    if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
+        return timed
     asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""
     if (free := without_undone(slot, asked, bucket)) != slot:
         return free

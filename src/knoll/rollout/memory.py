@@ -47,14 +47,21 @@ def _after(slot: Slot, made: Transition) -> Slot:
             fallen = {**slot.fallen, made.version: NOTHING_SEEN}
             quarantine = {**slot.quarantine, made.version: made.reason}
             back = replace(after, champion=slot.previous, previous="", percent=100)
-            return replace(back, fallen=fallen, quarantine=quarantine)
+            return _timed(replace(back, fallen=fallen, quarantine=quarantine), made)
         case "Start":
             undone = undone_by(slot, made.version) if made.wish else slot.steering.undone
             steering = replace(slot.steering, undone=undone)
             return replace(returned(after, made.version), steering=steering)
         case "Rollback" | "Reject":
-            return replace(after, quarantine={**slot.quarantine, made.version: made.reason})
+            quarantine = {**slot.quarantine, made.version: made.reason}
+            return _timed(replace(after, quarantine=quarantine), made)
     return after
+
+
+def _timed(slot: Slot, made: Transition) -> Slot:
+    """The slot with the time since when the version is in quarantine."""
+    quarantined = {**slot.steering.quarantined, made.version: made.at}
+    return replace(slot, steering=replace(slot.steering, quarantined=quarantined))
 
 
 def _believed(model: str, bucket: Bucket, keys: str) -> Iterator[RolloutStep]:

@@ -23,12 +23,13 @@ class Handled:
 class Steering:
     """`paused` is who holds the rollout, "" if nobody does. `undone` is the version that a human has replaced
     by an older one: it is not tried again until the data asks for another. `approved` says who approved of a
-    version."""
+    version, and `quarantined` since when one is in quarantine."""
 
     handled: Handled = Handled()
     paused: str = ""
     undone: str = ""
     approved: Mapping[str, str] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = field(default_factory=dict)
 
 
 def steering_from_status(status: Mapping[str, Any]) -> Steering:
@@ -40,6 +41,7 @@ def steering_from_status(status: Mapping[str, Any]) -> Steering:
         paused=found.get("paused") or "",
         undone=found.get("undone") or "",
         approved=dict(found.get("approved") or {}),
+        quarantined=dict(found.get("quarantinedAt") or {}),
     )
 
 
@@ -58,5 +60,6 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
         "paused": steering.paused,
         "undone": steering.undone,
         "approved": dict(steering.approved),
+        "quarantinedAt": dict(steering.quarantined),
     }
     return {"steering": {**(before or {}), **known}}

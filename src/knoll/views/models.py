@@ -81,6 +81,7 @@ class ModelView:
     landed_digest: str
     asked_run: str
     quarantine: Mapping[str, str]
+    quarantined_at: Mapping[str, str]
     damage: str
     fallen: Mapping[str, str]
     verdict: Verdict
@@ -158,6 +159,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         landed_digest=str(dataset.get("digest") or ""),
         asked_run=str(dataset.get("run") or ""),
         quarantine=dict(status.get("quarantine") or {}),
+        quarantined_at=dict((status.get("steering") or {}).get("quarantinedAt") or {}),
         damage=str(status.get("damage") or ""),
         fallen=_fallen(status),
         verdict=_last_verdict(status),
@@ -210,6 +212,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         **{key: getattr(model, key) for key in (*_ROLES, "phase")},
         "dataset": {"state": model.data_state, "reason": model.data_reason},
         "quarantine": dict(model.quarantine),
+        "quarantinedAt": dict(model.quarantined_at),
         "damage": model.damage,
         "fallen": dict(model.fallen),
         "verdict": verdict_document(model.verdict),

@@ -12,7 +12,7 @@ from knoll.cli.tables import plain_table
 from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.views.description import Description
-from knoll.views.models import Condition
+from knoll.views.models import Condition, ModelView
 from knoll.views.revisions import RevisionView
 from knoll.views.units import age
 
@@ -52,8 +52,13 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),
         ("Run", run_line(found.run) if found.run else ""),
-        ("Quarantine", ", ".join(f"{version} ({reason})" for version, reason in model.quarantine.items())),
+        ("Quarantine", ", ".join(_quarantine_words(model, version, now) for version in model.quarantine)),
     ]
+
+
+def _quarantine_words(model: ModelView, version: str, now: datetime) -> str:
+    since = age(model.quarantined_at.get(version, ""), now)
+    return f"{version} ({model.quarantine[version]}{f'; for {since}' if since else ''})"
 
 
 def _data_words(found: Description) -> str:
