@@ -67,6 +67,7 @@ def test_another_shape_gets_no_traffic_until_it_is_allowed(tmp_path: Path) -> No
     assert world.served() == ("v000001", None)
     assert world.records()[4:] == ["2 Reject 0"]
     assert "[-1, 1, 32, 32]" in world.status()["quarantine"]["v000002"]
+    assert world.status()["rollout"]["evidence"]["requests"] == 0, "the champion's are not its own"
     document = world.platform.cluster.get("Model", "digits")
     world.platform.cluster.update(with_policy(document, allowSignatureChange=True))
     world.tell(TRAINING_SUCCEEDED)

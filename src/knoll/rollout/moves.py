@@ -50,7 +50,8 @@ def slot_after_start(
 
 def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
     """The slot when the gate refuses a version."""
-    refused = slot.moved("Reject", at, reason, candidate=version, percent=0)
+    clean = replace(slot, evidence=Evidence())  # what is counted is of the version before
+    refused = clean.moved("Reject", at, reason, candidate=version, percent=0)
     return replace(refused, candidate="", quarantine={**slot.quarantine, version: reason})
 
 
