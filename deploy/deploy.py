@@ -1,8 +1,8 @@
 """Put knoll on the cluster of the current kubeconfig, and wait until it is ready.
 
 This script reads the environment, writes an overlay below build/ and applies it with `kubectl apply -k`. Its
-base is the overlay in deploy/overlays/ that OVERLAY names. The first run makes the key with which trainers
-sign; a second run changes nothing.
+base is the overlay in deploy/overlays/ that OVERLAY names. The first run makes the keys with which trainers
+sign and functions stamp; a second run changes nothing.
 
     KUBECONFIG                where the cluster is
     KNOLL_NAMESPACE           default knoll
@@ -29,6 +29,7 @@ from typing import Any
 
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Unavailable
+from knoll.settings import SIGNING_SECRET, STAMPING_SECRET
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "deploy"))
@@ -62,7 +63,8 @@ _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
 def deploy(environment: Mapping[str, str], **more: Any) -> None:
     """Install and wait. If that fails, end the process with the reason and what helps."""
     _check(environment)
-    folder = write_overlay(environment, verify_key=find_or_make_verify_key(namespace(environment)), **more)
+    keys = [find_or_make_verify_key(namespace(environment), one) for one in (SIGNING_SECRET, STAMPING_SECRET)]
+    folder = write_overlay(environment, verify_key=keys[0], stamp_verify_key=keys[1], **more)
     _apply(folder, namespace(environment), _READY)
     if has_roles(environment):
         _apply(write_sources(environment, folder), sources_namespace(environment), ("integrationsource",))

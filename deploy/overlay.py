@@ -12,6 +12,7 @@ import yaml
 from knoll.settings import CONFIG_MAP, STORE_SECRET, VERIFY_FILE
 
 ROOT = Path(__file__).parents[1]
+_VERIFY_FILES = {"KNOLL_VERIFY_KEY": VERIFY_FILE, "KNOLL_STAMP_VERIFY_KEY": f"stamping-{VERIFY_FILE}"}
 sys.path.insert(0, str(ROOT / "images"))
 
 from build import NAMES, image  # noqa: E402 - a script beside the Dockerfiles, which must run without knoll
@@ -41,6 +42,7 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
         "KNOLL_PREDICTOR_IMAGE": images["predictor"],
     }
     literals = [f"{name}={value}" for name, value in config.items()]
+    files = [f"{name}={file}" for name, file in _VERIFY_FILES.items() if (folder / file).exists()]
     document: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -49,7 +51,7 @@ def kustomization(environment: Mapping[str, str], folder: Path, **more: Any) -> 
         "images": [_renamed(f"knoll-{name}", full) for name, full in images.items()],
         "configMapGenerator": [
             {"name": CONFIG_MAP, "behavior": "merge", "options": _NO_HASH, "literals": literals}
-            | ({"files": [f"KNOLL_VERIFY_KEY={VERIFY_FILE}"]} if (folder / VERIFY_FILE).exists() else {})
+            | ({"files": files} if files else {})
         ],
     }
     return document | secret_generator(environment) | more
@@ -105,10 +107,16 @@ def store_annotations(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_overlay(
-    environment: Mapping[str, str], *, root: Path = ROOT, verify_key: str = "", **more: Any
+    environment: Mapping[str, str],
+    *,
+    root: Path = ROOT,
+    verify_key: str = "",
+    stamp_verify_key: str = "",
+    **more: Any,
 ) -> Path:
     """Write the overlay below build/ in `root`, and return its folder. Only its owner can read the keys.
-    `verify_key` has the public keys of versions; "" leaves those of the last call.
+    `verify_key` has the public keys of versions, `stamp_verify_key` those of records; "" leaves those of the
+    last call.
 
     Raises SystemExit if the keys cannot work on the cluster.
     """
@@ -119,8 +127,9 @@ def write_overlay(
         keys = folder / "s3.env"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
-    if verify_key:
-        (folder / VERIFY_FILE).write_text(verify_key)
+    for file, keys in zip(_VERIFY_FILES.values(), (verify_key, stamp_verify_key), strict=True):
+        if keys:
+            (folder / file).write_text(keys)
     (folder / "kustomization.yaml").write_text(
         yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False)
     )

@@ -1,8 +1,8 @@
 """Keys that sign and verify: Ed25519, in PEM.
 
-Only a trainer has the private key. Everybody else has public ones, one after the other in one text: while a
-key is replaced, the old and the new one are both accepted. The id of a key is the sha256 of its public half
-in DER.
+There are two pairs: trainers sign versions, and functions stamp records. Everybody else has public keys, one
+after the other in one text: while a key is replaced, the old and the new one are both accepted. The id of a
+key is the sha256 of its public half in DER.
 """
 
 import hashlib
@@ -64,33 +64,34 @@ def make_key() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def read_signer(pem: str) -> Signer:
-    """The private key in a text. Raises Unavailable if there is none."""
+def read_signer(pem: str, name: str = "KNOLL_SIGN_KEY") -> Signer:
+    """The private key in a text, which is the value of the setting `name`. Raises Unavailable if there is
+    none."""
     try:
         key = load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unavailable(f"KNOLL_SIGN_KEY is no private key in PEM: {error}", fix=_FIX) from error
+        raise Unavailable(f"{name} is no private key in PEM: {error}", fix=_FIX) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise Unavailable("KNOLL_SIGN_KEY is no Ed25519 key", fix=_FIX)
+        raise Unavailable(f"{name} is no Ed25519 key", fix=_FIX)
     return Signer(_verify_key(key.public_key()), key)
 
 
-def read_verify_keys(pems: str) -> Mapping[str, VerifyKey]:
+def read_verify_keys(pems: str, name: str = "KNOLL_VERIFY_KEY") -> Mapping[str, VerifyKey]:
     """The public keys in a text, by their ids. Raises Unavailable if there is none, or if one cannot be
     read: then nothing is accepted."""
     blocks = [match[0] for match in _BLOCK.finditer(pems)]
     if not blocks:
-        raise Unavailable("KNOLL_VERIFY_KEY has no public key in PEM", fix=_FIX)
-    return {key.id: key for key in map(_read_public, blocks)}
+        raise Unavailable(f"{name} has no public key in PEM", fix=_FIX)
+    return {key.id: key for key in (_read_public(block, name) for block in blocks)}
 
 
-def _read_public(pem: str) -> VerifyKey:
+def _read_public(pem: str, name: str) -> VerifyKey:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unavailable(f"KNOLL_VERIFY_KEY has what is no public key: {error}", fix=_FIX) from error
+        raise Unavailable(f"{name} has what is no public key: {error}", fix=_FIX) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise Unavailable("KNOLL_VERIFY_KEY has a key that is no Ed25519 key", fix=_FIX)
+        raise Unavailable(f"{name} has a key that is no Ed25519 key", fix=_FIX)
     return _verify_key(key)
 
 

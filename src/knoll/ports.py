@@ -167,10 +167,12 @@ class Clock(Protocol):
 @dataclass(frozen=True)
 class Bucket:
     """The model bucket: its store, and its root as a URI without its last slash, such as
-    s3://knoll-models."""
+    s3://knoll-models. `stamp_key` and `stamp_verify_key` are those of the settings."""
 
     store: ObjectStore
     root: str
+    stamp_key: str = field(default="", repr=False)
+    stamp_verify_key: str = ""
 
 
 class Caches:
@@ -204,7 +206,8 @@ class Platform:
     @property
     def bucket(self) -> Bucket:
         """Where the records lie."""
-        return Bucket(self.store, self.settings.model_root)
+        keys = self.settings.stamp_key, self.settings.stamp_verify_key
+        return Bucket(self.store, self.settings.model_root, *keys)
 
 
 Handler = Callable[[Event, Platform], Event | None]

@@ -18,6 +18,7 @@ __all__ = [
     "CONFIG_MAP",
     "SIGNING_SECRET",
     "SIGN_FILE",
+    "STAMPING_SECRET",
     "STORE_SECRET",
     "STORE_VARIABLES",
     "VERIFY_FILE",
@@ -30,7 +31,8 @@ __all__ = [
 CONFIG_MAP = "knoll"  # cluster: the settings of the installation
 STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
 SIGNING_SECRET = "knoll-signing"  # the Secret with the two halves of the key that signs versions
-SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # its entries
+STAMPING_SECRET = "knoll-stamping"  # the Secret with the two halves of the key that stamps records
+SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # the entries of both
 # variables in the Secret of the store, as S3 clients read them, by the fields of Settings
 STORE_VARIABLES = {
     "AWS_ENDPOINT_URL": "s3_endpoint",
@@ -129,6 +131,16 @@ class Settings(BaseSettings):
         default="",
         description="public keys in PEM, one after the other: only a version that one of them has signed is "
         "rolled out. If empty, signatures are not looked at. `knoll up` and `make deploy` set it",
+    )
+    stamp_key: str = Field(
+        default="",
+        description="private key in PEM with which functions stamp the records that they write; no trainer "
+        "and no predictor has it",
+    )
+    stamp_verify_key: str = Field(
+        default="",
+        description="public keys in PEM, one after the other: only runs, reports and steps of rollouts that "
+        "one of them has stamped are believed. If empty, all are. `knoll up` and `make deploy` set it",
     )
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(

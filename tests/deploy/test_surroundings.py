@@ -275,7 +275,7 @@ import base64, json, pathlib, sys
 home = pathlib.Path(__file__).parent
 with (home / "calls").open("a") as calls:
     print(sys.argv[1:], file=calls)
-secret = home / "secret.json"
+secret = home / ("stamping.json" if "knoll-stamping" in sys.argv else "secret.json")
 if sys.argv[1] == "get":
     sys.stdout.write(secret.read_text()) if secret.exists() else sys.exit("Error (NotFound): no such secret")
 elif sys.argv[1] == "create":
@@ -324,6 +324,26 @@ def test_a_cluster_that_does_not_answer_gets_no_new_key(cluster: Path) -> None:
     (cluster / "kubectl").write_text("#!/bin/sh\necho 'Unable to connect to the server' >&2; exit 1\n")
     with pytest.raises(SystemExit, match="cannot be read: Unable to connect"):
         load("deploy/signing_key.py").find_or_make_verify_key("ours")
+
+
+def test_only_functions_that_stamp_records_get_the_key_for_it(deploy: ModuleType, tmp_path: Path) -> None:
+    """Neither a trainer nor a predictor does. If the Secret is missing, a function says so when it stamps."""
+    keys = signer_of(3).public.pem
+    documents = rendered(deploy.write_overlay({"IMAGE_TAG": "1"}, root=tmp_path, stamp_verify_key=keys))
+    (config,) = data_of(documents, "ConfigMap", "knoll")
+    assert config["KNOLL_STAMP_VERIFY_KEY"] == keys
+    have_it = [one for one in documents if "knoll-stamping" in yaml.safe_dump(one)]
+    names = {one["metadata"]["name"] for one in have_it}
+    assert names == {"knoll-ingest", "knoll-notifications", "knoll-rollout", "knoll-sweep"}
+    for one in have_it:
+        (variable,) = [
+            variable
+            for variable in one["spec"]["template"]["spec"]["containers"][0]["env"]
+            if variable["name"] == "KNOLL_STAMP_KEY"
+        ]
+        assert variable["valueFrom"] == {
+            "secretKeyRef": {"name": "knoll-stamping", "key": "private.pem", "optional": True}
+        }
 
 
 def test_functions_learn_the_public_keys_and_no_manifest_names_the_private_one(

@@ -1,4 +1,4 @@
-"""The pair of keys with which the platform of this home signs and verifies versions."""
+"""The pairs of keys of this home: trainers sign versions with one, functions stamp records with the other."""
 
 import contextlib
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from knoll.keys import make_key, read_signer, read_verify_keys
 from knoll.laptop.private import write_private
 from knoll.settings import SIGN_FILE, VERIFY_FILE
 
-__all__ = ["Pair", "find_or_make_pair"]
+__all__ = ["SIGNING", "STAMPING", "Pair", "find_or_make_pair"]
+
+SIGNING, STAMPING = "signing", "stamping"  # the folders
 
 
 @dataclass(frozen=True)

@@ -115,18 +115,22 @@ def _installation(settings: Settings) -> list[Mapping[str, Any]]:
     bucket = "" if is_default else settings.model_bucket
     values = {variable("sink"): settings.sink, variable("model_bucket"): bucket}
     given = [{"name": name, "value": value} for name, value in values.items() if value]
-    return [*given, *(_signing() if settings.verify_key else [])]
+    stamps = [_public(variable("stamp_verify_key"))] if settings.stamp_verify_key else []
+    return [*given, *(_signing() if settings.verify_key else []), *stamps]
 
 
 def _signing() -> list[Mapping[str, Any]]:
-    """The key that signs, which only Pods of trainings get: while its Secret is missing, the Pod waits. The
-    keys that are accepted are read anew by each Pod."""
+    """The key that signs, which only Pods of trainings get: while its Secret is missing, the Pod waits."""
     private = {"secretKeyRef": {"name": SIGNING_SECRET, "key": SIGN_FILE}}
-    public = {"configMapKeyRef": {"name": CONFIG_MAP, "key": variable("verify_key"), "optional": True}}
-    return [
-        {"name": variable("sign_key"), "valueFrom": private},
-        {"name": variable("verify_key"), "valueFrom": public},
-    ]
+    return [{"name": variable("sign_key"), "valueFrom": private}, _public(variable("verify_key"))]
+
+
+def _public(name: str) -> Mapping[str, Any]:
+    """The keys that are accepted, which each Pod reads anew."""
+    return {
+        "name": name,
+        "valueFrom": {"configMapKeyRef": {"name": CONFIG_MAP, "key": name, "optional": True}},
+    }
 
 
 def _group(run: Run) -> list[Mapping[str, Any]]:

@@ -43,7 +43,7 @@ def settings_of_installation(settings: Settings, cluster: "KubernetesCluster") -
     """
     given = settings.model_fields_set
     found: dict[str, object] = {"namespace": cluster.namespace}
-    wanted = [field for field in ("model_bucket", "verify_key") if field not in given]
+    wanted = [field for field in ("model_bucket", "verify_key", "stamp_verify_key") if field not in given]
     config = _config(cluster) if wanted else {}
     found |= {field: value for field in wanted if (value := config.get(f"KNOLL_{field.upper()}"))}
     if not settings.s3_access_key:

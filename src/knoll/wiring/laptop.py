@@ -37,7 +37,7 @@ from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
-from knoll.laptop.signing import find_or_make_pair
+from knoll.laptop.signing import SIGNING, STAMPING, find_or_make_pair
 from knoll.paths import BROKER
 from knoll.ports import Platform
 from knoll.request_limits import ByteBudget
@@ -73,15 +73,17 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
         check_file(settings.home / DATABASE)
         bound = stack.enter_context(listen(settings.port))
         port = bound.getsockname()[1]
-        pair = find_or_make_pair(settings.home / "signing")
+        signing, stamping = (find_or_make_pair(settings.home / one) for one in (SIGNING, STAMPING))
         settings = settings.model_copy(
             update={
                 "port": port,
                 "url": f"http://127.0.0.1:{port}",
                 "sink": f"http://127.0.0.1:{port}{BROKER}",
                 "token": settings.token or find_or_make_token(settings.home / "token"),
-                "sign_key": pair.private,
-                "verify_key": pair.public,
+                "sign_key": signing.private,
+                "verify_key": signing.public,
+                "stamp_key": stamping.private,
+                "stamp_verify_key": stamping.public,
             }
         )
         store = stack.enter_context(own_store(settings))
@@ -139,7 +141,11 @@ def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock
         cluster,
         broker,
         ENTRY_POINTS,
-        {**_environment(settings), variable("verify_key"): settings.verify_key},
+        {
+            **_environment(settings),
+            variable("verify_key"): settings.verify_key,
+            variable("stamp_verify_key"): settings.stamp_verify_key,
+        },
         {**_secrets(settings), SIGNING_SECRET: {SIGN_FILE: settings.sign_key}},
         settings.home / "logs" / "jobs",
         clock,
@@ -205,6 +211,7 @@ def _running(settings: Settings) -> Running:
         own_s3=settings.own_s3,
         token=settings.token,
         verify_key=settings.verify_key,
+        stamp_verify_key=settings.stamp_verify_key,
     )
 
 

@@ -28,7 +28,7 @@ _LOOK = 0.5  # seconds; a command that asks what runs holds the lock for a momen
 class Running:
     """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` is the same if the S3
     server is part of the platform, else empty. `token` is what broker and functions ask for, and `verify_key`
-    has the public keys of versions."""
+    and `stamp_verify_key` have the public keys of versions and of records."""
 
     pid: int
     port: int
@@ -41,6 +41,7 @@ class Running:
     own_s3: str
     token: str = ""
     verify_key: str = ""
+    stamp_verify_key: str = ""
 
 
 @contextmanager
@@ -88,6 +89,7 @@ def settings_of_running(settings: Settings) -> Settings:
             "own_s3": found.own_s3,
             "token": found.token,
             "verify_key": found.verify_key,
+            "stamp_verify_key": found.stamp_verify_key,
             "url": found.url,
             "port": found.port,
             "sink": found.url + BROKER,
