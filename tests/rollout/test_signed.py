@@ -10,7 +10,7 @@ from knoll.records.attestation import attest
 from knoll.records.manifest import entry_of, manifest_uri, version_uri
 from rollout.test_integrity import promote_second
 from rollout.world import World, make_world, promote_first
-from support.keys import signer_of
+from support.keys import private_key, signer_of
 
 ROOT = "s3://knoll-models"
 OURS, NEXT, FOREIGN = (signer_of(number) for number in range(3))
@@ -20,7 +20,7 @@ ATTESTATION = version_uri(ROOT, "digits", "v000002") + "attestation.json"
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A platform whose champion is from before it had a key."""
-    made = make_world(tmp_path)
+    made = make_world(tmp_path, stamp_key=private_key(7))
     promote_first(made)
     accept(made, OURS.public.pem)
     return made

@@ -13,7 +13,7 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
-from knoll.keys import Signer
+from knoll.keys import Signer, read_signer
 from knoll.names import join, version_name, version_number
 from knoll.ports import Answer, Document, Platform, PredictRequest
 from knoll.records.attestation import attest
@@ -175,12 +175,14 @@ class World:
         return [json.loads(self.platform.store.get(one.uri)) for one in self.platform.store.list(root)]
 
 
-def make_world(folder: Path, verify_key: str = "") -> World:
-    """A world with the Model, and nothing trained. With a key, only what that has signed is rolled out."""
+def make_world(folder: Path, verify_key: str = "", stamp_key: str = "") -> World:
+    """A world with the Model, and nothing trained. With `verify_key`, only what that has signed is rolled
+    out. With `stamp_key`, rollout stamps its records, and believes no others."""
     time, sink = MemoryClock(), MemoryEvents()
     cluster = LocalCluster(folder / "knoll.db", "default", time)
     cluster.create(MODEL)
-    settings = Settings(home=folder, verify_key=verify_key)
+    public = read_signer(stamp_key).public.pem if stamp_key else ""
+    settings = Settings(home=folder, verify_key=verify_key, stamp_key=stamp_key, stamp_verify_key=public)
     platform = memory_platform(time, settings, cluster=cluster, events=sink, predictors=Replays())
     return World(platform, time, sink)
 

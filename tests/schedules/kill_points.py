@@ -70,7 +70,7 @@ class Passage:
             "object" if story == "objects" else "marker",
             "Replace" if story == "replaced" else "Queue",
         )
-        self._world = World({"digits": document}, forgets_crashed=forgets_crashed)
+        self._world = World({"digits": document}, forgets_crashed=forgets_crashed, has_keys=True)
         if story == "objects":
             self._world.write("digits", "1", b"good-1")
             self._world.advance(1)

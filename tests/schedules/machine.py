@@ -45,7 +45,7 @@ class Loop(RuleBasedStateMachine):
         concurrency=st.sampled_from(("Queue", "Queue", "Replace", "Forbid")),
         quota=st.integers(1, 2),
         world=st.fixed_dictionaries(
-            {name: st.booleans() for name in ("keeps_versions", "whole_seconds", "remembers")}
+            {name: st.booleans() for name in ("keeps_versions", "whole_seconds", "remembers", "has_keys")}
         ),
         end=st.tuples(st.booleans(), st.booleans()),
         has_champion=st.booleans(),
@@ -64,7 +64,8 @@ class Loop(RuleBasedStateMachine):
         documents = {
             name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)
         }
-        self.world = World(documents, quota=quota, releases=releases, **world)
+        has_keys = world.pop("has_keys") and not releases  # older releases stamp nothing
+        self.world = World(documents, quota=quota, releases=releases, has_keys=has_keys, **world)
         self.ends_deaf, self.has_last_word = end
         self.uploads = self.events = 0
         if has_champion:

@@ -36,6 +36,7 @@ from schedules.memory import Documents, Names, Objects, Time
 from schedules.releases import Release, platform_of, release_of, told
 from schedules.serving import Serving
 from schedules.trainer import train
+from support.keys import private_key, signer_of
 
 __all__ = ["Declared", "Delivery", "Past", "Saved", "World"]
 
@@ -55,9 +56,10 @@ _CHANGING = (
 
 
 @cache
-def _settings(quota: int) -> Settings:
+def _settings(quota: int, *, has_keys: bool) -> Settings:
     """Read once: there are ten thousand worlds."""
-    return Settings(home=Path("/nowhere"), quota=quota, survey=600)
+    keys = {"stamp_key": private_key(), "stamp_verify_key": signer_of().public.pem} if has_keys else {}
+    return Settings(home=Path("/nowhere"), quota=quota, survey=600, **keys)
 
 
 def _spared(number: int) -> Fault | None:
@@ -105,6 +107,7 @@ class World:
     forgets_crashed: bool = False  # whether a crash loses the event
     is_deaf: bool = False  # whether all events get lost
     remembers: bool = False  # whether what a call of a function has seen of the cluster may serve the next
+    has_keys: bool = False  # whether functions stamp their records
     releases: int = 0  # a seed by which half of the calls are another release's; 0 for none of them
     feed: list[Delivery] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -126,7 +129,7 @@ class World:
             whole_seconds=self.whole_seconds,
         )
         self.cluster = Documents(self.time, self._watch)
-        settings = _settings(self.quota)
+        settings = _settings(self.quota, has_keys=self.has_keys)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
         self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
         self.memory = Caches()

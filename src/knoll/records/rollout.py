@@ -1,17 +1,21 @@
-"""One step of a rollout, with the numbers behind it; written once. The steps of a model outlive its Model."""
+"""One step of a rollout, with the numbers behind it; written once. The steps of a model outlive its Model.
+
+With keys for stamps, a step that no function has stamped is a stray.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
+from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once, reader
+from knoll.records.stamp import Stamped, is_stamped, stamped
 
 __all__ = [
     "RolloutStep",
@@ -27,7 +31,7 @@ __all__ = [
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class RolloutStep(Record):
+class RolloutStep(Stamped):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
     and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
@@ -67,8 +71,23 @@ def rollout_step_uri(root: str, model: str, rollout: str, number: int) -> str:
 
 
 def write_step(step: RolloutStep, bucket: Bucket) -> bool:
-    """Write the step, unless it is there; whether this call wrote it."""
-    return put_once(rollout_step_uri(bucket.root, step.model, step.rollout, step.number), step, bucket)
+    """Write the step, unless it is there; whether this call wrote it. A stray in its place is written
+    over."""
+    uri = _place_of(step, bucket)
+    if not bucket.stamp_verify_key:
+        return put_once(uri, step, bucket)
+    try:
+        if _read_step(uri, bucket):
+            return False
+        if put_once(uri, signed := stamped(step, bucket), bucket):
+            return True
+        there = find_hint(uri, load_step, bucket)
+        if there and is_stamped(there, bucket):  # another function was faster
+            return False
+    except NewerSchema:
+        return False
+    overwrite(uri, signed, bucket)
+    return there is None or replace(there, stamp="") != step  # from before the platform had keys
 
 
 def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep]:
@@ -103,7 +122,8 @@ def _read_step(uri: str, bucket: Bucket) -> RolloutStep | None:
     """The step at that URI; None if the object is no step of that place."""
     with suppress(Rejected, ValueError):
         step = find(uri, load_step, bucket)
-        if step and _place_of(step, bucket) == uri and _is_time(step.at):
+        is_in_place = step and _place_of(step, bucket) == uri and _is_time(step.at)
+        if step and is_in_place and is_stamped(step, bucket):
             return step
     return None
 

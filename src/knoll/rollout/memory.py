@@ -2,7 +2,8 @@
 Model.
 
 Only a version that a run has made can have been promoted, with the manifest that the run has published. Other
-steps are strays. With a key only signed versions count: nothing but the bucket says what served.
+steps are strays. With keys only signed versions count, and only steps that rollout has stamped: nothing but
+the bucket says what served.
 """
 
 from collections.abc import Iterator
@@ -65,7 +66,9 @@ def _timed(slot: Slot, made: Transition) -> Slot:
 
 
 def _believed(model: str, bucket: Bucket, keys: str) -> Iterator[RolloutStep]:
-    """The steps that can have happened."""
+    """The steps that can have happened: none, if versions are signed and steps are not stamped."""
+    if keys and not bucket.stamp_verify_key:
+        return
     claims = {*list_claims(model, bucket)}
     for version, steps in groupby(list_steps(model, bucket), lambda one: one.version):
         if version not in claims:
