@@ -3,6 +3,7 @@ superseded."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,22 +18,24 @@ from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri, write_dataset
 from knoll.records.inbox import inbox, write_entry
 from knoll.records.outcome import Outcome, find_outcome, write_outcome
-from knoll.records.run import list_runs, read_run, write_run
+from knoll.records.run import list_runs, read_run, run_uri, write_run
+from knoll.settings import Settings
 from knoll.train import handler as train
-from knoll.trainer.reading import read_data
+from knoll.trainer.reading import DataChanged, read_data
 from knoll.views.run import read_run as view_run
 from knoll.wiring.stages import STAGES
+from support.keys import private_key, signer_of
 from support.models import model_document
 from train.test_handler import counting, jobs
 
 ROOT = "s3://knoll-models"
 
 
-def world(*, keeps_versions: bool = False) -> Platform:
+def world(*, keeps_versions: bool = False, **settings: str) -> Platform:
     """A platform with one Model, on which time passes with each look at the clock."""
     clock = MemoryClock(step=0.001)
     store = MemoryStore(clock.now, keeps_versions=keeps_versions)
-    platform = memory_platform(clock, store=store)
+    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), **settings), store=store)
     declare(platform)
     return platform
 
@@ -263,3 +266,54 @@ def test_a_run_that_somebody_has_forged_in_the_bucket_gets_no_job(prefix: str) -
         read_data(replace(forged, prefix=true.prefix), platform)
     with pytest.raises(Rejected, match="lies in the bucket of models"):
         read_data(forged if prefix == elsewhere else replace(forged, prefix=""), platform)
+
+
+def test_a_run_of_data_that_never_landed_gets_no_job_unless_ingest_has_opened_it() -> None:
+    """The forger takes some of the Model's own objects. Without keys it would be trained."""
+    platform = world(stamp_key=private_key(), stamp_verify_key=signer_of().public.pem)
+    true = read_run(upload(platform, "0", "1"), platform.bucket)
+    platform.cluster.delete("Job", true.id)
+    write_outcome(true.id, Outcome("succeeded", "now", "v000001"), platform.bucket)
+    one = next(one for one in platform.store.list("s3://data/digits/") if one.uri.endswith("0.png"))
+    some = Dataset("digits", true.prefix, (DatasetObject(one.uri, one.etag, one.size),))
+    write_dataset(some, platform.bucket)
+    uri = dataset_uri(ROOT, "digits", some.digest)
+    forged = replace(true, id=f"digits-{'e' * 20}", dataset_digest=some.digest, dataset_uri=uri)
+    write_run(forged, platform.bucket)
+    write_entry(forged, platform.bucket)
+    event = new_event(DATASET_LANDED, source="/test", time=platform.clock.now(), data={"runId": forged.id})
+    train.handle(event, platform)
+    tick(platform)
+    assert forged.id not in jobs(platform)
+    assert end_of(platform, forged.id).superseded
+    assert "no function of this platform has stamped its record" in end_of(platform, forged.id).reason
+    later = upload(platform, "2")
+    assert jobs(platform) == [later]
+
+
+def test_a_trainer_learns_nothing_from_a_record_that_was_exchanged() -> None:
+    """Whoever has the keys of the bucket may write over the record after its Job has begun."""
+    platform = world(stamp_key=private_key(), stamp_verify_key=signer_of().public.pem)
+    run = read_run(upload(platform, "0"), platform.bucket)
+    assert read_data(run, platform).files
+    platform.store.put(run_uri(ROOT, run.id), replace(run, config={"epochs": 1}).encode())
+    with pytest.raises(DataChanged, match="has stamped the record"):
+        read_data(read_run(run.id, platform.bucket), platform)
+
+
+def test_a_run_from_before_the_keys_is_asked_for_again() -> None:
+    """It waited in the queue during the upgrade; a Job that trains goes on."""
+    platform = world()
+    trained, waited = upload(platform, "0"), upload(platform, "0", "1")
+    keys = {"stamp_key": private_key(), "stamp_verify_key": signer_of().public.pem}
+    platform = replace(platform, settings=platform.settings.model_copy(update=keys))
+    tick(platform)
+    assert jobs(platform) == [trained]
+    job = platform.cluster.get("Job", trained)
+    complete = {"conditions": [{"type": "Complete", "status": "True"}]}
+    platform.cluster.update({**job, "status": complete}, status=True)
+    for _ in range(3):
+        tick(platform)
+    assert end_of(platform, waited).superseded
+    (again,) = runs(platform) - {trained, waited}
+    assert again in jobs(platform)

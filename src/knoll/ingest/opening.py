@@ -18,6 +18,7 @@ from knoll.records.dataset import Dataset, dataset_uri, write_dataset
 from knoll.records.inbox import write_entry
 from knoll.records.outcome import find_outcome, list_superseded
 from knoll.records.run import Run, write_run
+from knoll.records.stamp import stamped
 
 __all__ = ["asked_runs", "open_run", "record_run"]
 
@@ -58,10 +59,11 @@ def open_run(id: str, document: Document, dataset: Dataset, platform: Platform, 
 
 
 def record_run(run: Run, dataset: Dataset, bucket: Bucket) -> bool:
-    """Write snapshot, inbox entry and record. True if this call wrote the record."""
+    """Write snapshot, inbox entry and record, stamped. True if this call wrote the record."""
+    opened = stamped(run, bucket)
     write_dataset(dataset, bucket)
-    write_entry(run, bucket)
-    return write_run(run, bucket)
+    write_entry(opened, bucket)
+    return write_run(opened, bucket)
 
 
 def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: Bucket, cause: Event) -> Run:

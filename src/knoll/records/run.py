@@ -14,7 +14,8 @@ from knoll.models import Model
 from knoll.names import RUN_ID, config_digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT, Fields, Record, Texts, find, is_there, put_once, reader
+from knoll.records.record import LENIENT, Fields, Texts, find, is_there, put_once, reader
+from knoll.records.stamp import Stamped
 
 __all__ = [
     "Run",
@@ -33,7 +34,7 @@ __all__ = [
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Run(Record):
+class Run(Stamped):
     """What to train, and on what data.
 
     `resources` are those of one node, which trains in `processes_per_node` processes. `cause` is the event

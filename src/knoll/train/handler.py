@@ -22,6 +22,7 @@ from knoll.recent import recent_models
 from knoll.records.dataset import find_dataset
 from knoll.records.outcome import find_outcome, has_outcome
 from knoll.records.run import Run, find_run
+from knoll.records.stamp import is_stamped
 from knoll.train.entries import list_entries
 from knoll.train.single_flight import SingleFlight
 from knoll.train.starting import delete_surplus, start_job
@@ -92,6 +93,8 @@ def _start_alone(run_id: str, event: Event, platform: Platform) -> bool:
         return False
     models = readable_models([document])
     if not models or why_undeclared(run, document, models[0]) or not is_what_landed(run, document):
+        return False
+    if not is_stamped(run, platform.bucket):
         return False
     start_job(run, document, event, platform)
     delete_surplus(platform.cluster.list("Job", MANAGED), platform)

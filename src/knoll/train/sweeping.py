@@ -137,7 +137,9 @@ class _Turns:
             note_spoilt(entry.run, self.checks.platform.bucket)
             remove_entries([entry], self.checks.platform.bucket)
             return False
-        return self._end_if(entry, self.checks.why_unasked(entry) or self.checks.why_lost(entry))
+        checks = self.checks
+        fault = checks.why_unasked(entry) or checks.why_forged(entry) or checks.why_lost(entry)
+        return self._end_if(entry, fault)
 
     def _end_if(self, entry: Entry, fault: str) -> bool:
         if fault:

@@ -12,6 +12,7 @@ from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
 from knoll.records.run import Run, opened_at, why_not_asked
+from knoll.records.stamp import is_stamped
 from knoll.train.entries import read_record
 from knoll.train.turns import Entry
 
@@ -86,6 +87,11 @@ class Checks:
             except NotFound:
                 self._fresh[name] = None
         return self._fresh[name]
+
+    def why_forged(self, entry: Entry) -> str:
+        """Why the run may not start, though a Model asks for it; "" if ingest has opened it."""
+        is_known = is_stamped(self.record(entry), self.platform.bucket)
+        return "" if is_known else "no function of this platform has stamped its record"
 
     def why_lost(self, entry: Entry) -> str:
         """Why the run's data cannot be trained any more; "" if it can, as far as one listing tells."""

@@ -20,6 +20,7 @@ from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
 from knoll.records.progress import Reading
 from knoll.records.run import Run, opened_at
+from knoll.records.stamp import is_stamped
 from knoll.trainer.memory import check_data
 
 __all__ = ["DataChanged", "Read", "read_data", "read_objects"]
@@ -45,8 +46,8 @@ class Read:
 def read_data(run: Run, platform: Platform, limit: int = sys.maxsize, told: Told = lambda _: None) -> Read:
     """All objects of the run's dataset. `told` takes how much is read, about once a second.
 
-    Raises DataChanged if an object has changed, Rejected if the snapshot is not the run's or if this process
-    may not take so much memory, StoreUnavailable if the store contradicts itself.
+    Raises DataChanged if an object or the record of the run has changed, Rejected if the snapshot is not the
+    run's or if this process may not take so much memory, StoreUnavailable if the store contradicts itself.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
@@ -77,6 +78,8 @@ def _counted(bodies: Iterable[bytes], dataset: Dataset, told: Told) -> Iterator[
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
+    if not is_stamped(run, bucket):
+        raise DataChanged(f"no function of this platform has stamped the record of run {run.id}")
     dataset = find_dataset(run.dataset_uri, bucket)
     if dataset is None:
         raise NotFound(f"{run.dataset_uri}, the dataset of run {run.id}, is not there")

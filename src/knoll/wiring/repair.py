@@ -16,11 +16,13 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import KnollError
 from knoll.kube.times import timestamp
+from knoll.laptop.signing import STAMPING
 from knoll.models import API_VERSION, KIND
 from knoll.ports import Bucket, Document
 from knoll.records.rollout import list_steps
 from knoll.records.run import Run, find_run, list_runs
-from knoll.settings import Settings
+from knoll.records.stamp import is_stamped
+from knoll.settings import VERIFY_FILE, Settings
 from knoll.sqlite_file import DATABASE, damage_of
 from knoll.wiring.own_store import own_store, with_store
 from knoll.wiring.platform import object_store
@@ -52,7 +54,8 @@ def repair(settings: Settings) -> Repaired:
         with own_store(settings) as store:
             known = with_store(settings, store)
             documents = {(one["kind"], one["metadata"]["name"]): one for one in _readable(path)}
-            rebuilt = _rebuilt(Bucket(object_store(known), known.model_root), documents, settings.namespace)
+            bucket = Bucket(object_store(known), known.model_root, stamp_verify_key=_stamp_keys(settings))
+            rebuilt = _rebuilt(bucket, documents, settings.namespace)
         aside = _set_aside(path)
         LocalCluster(path, settings.namespace, SystemClock())
         _write(path, [*documents.values(), *rebuilt], settings.namespace)
@@ -78,8 +81,8 @@ def _readable(path: Path) -> Iterator[Document]:
 def _rebuilt(bucket: Bucket, documents: dict[tuple[str, str], Document], namespace: str) -> list[Document]:
     """The Models that the bucket knows and the file does not, each as its newest run asked for it."""
     newest: dict[str, Run] = {}
-    for run in _runs(bucket):
-        if run.prefix and newest.get(run.model, run).created_at <= run.created_at:
+    for run in sorted(_runs(bucket), key=lambda one: (is_stamped(one, bucket), one.created_at)):
+        if run.prefix:
             newest[run.model] = run
     lost = [run for name, run in sorted(newest.items()) if (KIND, name) not in documents]
     return [_model(run, bucket, namespace) for run in lost]
@@ -109,6 +112,13 @@ def _model(run: Run, bucket: Bucket, namespace: str) -> Document:
         "spec": {"family": run.family, "dataset": {"uri": run.prefix}, "training": training},
         "status": {"champion": last.version, "phase": "Idle"} if last else {},
     }
+
+
+def _stamp_keys(settings: Settings) -> str:
+    """The keys with which records of this home are stamped; "" if it has none yet."""
+    with suppress(FileNotFoundError):
+        return (settings.home / STAMPING / VERIFY_FILE).read_text()
+    return ""
 
 
 def _set_aside(path: Path) -> Path:
