@@ -59,7 +59,7 @@ _CHANGING = (
 def _settings(quota: int, *, has_keys: bool) -> Settings:
     """Read once: there are ten thousand worlds."""
     keys = {"stamp_key": private_key(), "stamp_verify_key": signer_of().public.pem} if has_keys else {}
-    return Settings(home=Path("/nowhere"), quota=quota, survey=600, **keys)
+    return Settings(home=Path("/nowhere"), quota=quota, survey=600).model_copy(update=keys)
 
 
 def _spared(number: int) -> Fault | None:

@@ -35,7 +35,9 @@ def world(*, keeps_versions: bool = False, **settings: str) -> Platform:
     """A platform with one Model, on which time passes with each look at the clock."""
     clock = MemoryClock(step=0.001)
     store = MemoryStore(clock.now, keeps_versions=keeps_versions)
-    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), **settings), store=store)
+    platform = memory_platform(
+        clock, Settings(home=Path("/nonexistent")).model_copy(update=settings), store=store
+    )
     declare(platform)
     return platform
 

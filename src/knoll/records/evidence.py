@@ -2,11 +2,13 @@
 
 A replica counts from its start, and its counts only rise. Each report is an object of its own, named after
 the requests that it counts. It replaces the reports of its replica that count fewer. So a report that comes
-twice, late or beside another one does no harm.
+twice, late or beside another one does no harm. With keys for stamps, a report that no function has stamped is
+a stray.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import with_config
@@ -14,7 +16,8 @@ from pydantic import with_config
 from knoll.errors import Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, Record, find, put_once, reader
+from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once, reader
+from knoll.records.stamp import Stamped, is_stamped, stamped
 
 __all__ = [
     "REPLICA",
@@ -34,7 +37,7 @@ _NAME = re.compile(rf"(?P<replica>{REPLICA.pattern})\.(?P<requests>\d{{16}})\.js
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Report(Record):
+class Report(Stamped):
     """What a replica of a predictor has counted since it started: all requests except replays, those that
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
     latency histogram (see `knoll.predict.observer`). `instance` is the name of the replica."""
@@ -66,18 +69,21 @@ def report_uri(root: str, report: Report) -> str:
 
 
 def write_report(report: Report, bucket: Bucket) -> bool:
-    """Keep the report, and remove those that it replaces. False if a report that counts as many requests or
-    more is there."""
+    """Keep the report, and remove those that it replaces, and strays. False if a report that counts as many
+    requests or more is there."""
+    uri = report_uri(bucket.root, report)
     mine = [
         (counted, uri)
         for replica, counted, uri in _listed(report.model, report.version, bucket, f"{report.instance}.")
         if replica == report.instance
     ]
-    if any(counted >= report.requests for counted, _ in mine):
+    if any(counted >= report.requests and _is_believed(there, bucket) for counted, there in mine):
         return False
-    put_once(report_uri(bucket.root, report), report, bucket)
-    for _, uri in mine:
-        bucket.store.delete(uri)
+    if not put_once(uri, kept := stamped(report, bucket), bucket):
+        overwrite(uri, kept, bucket)
+    for _, there in mine:
+        if there != uri:
+            bucket.store.delete(there)
     return True
 
 
@@ -87,14 +93,8 @@ def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Repor
     found: dict[str, Report] = {}
     for _ in range(_MOST_LOOKS):
         missing = False
-        for replica, uri in _newest(model, version, bucket).items():
-            try:
-                report = find(uri, load_report, bucket)
-            except Rejected:
-                continue
-            missing |= report is None
-            if report and report_uri(bucket.root, report) == uri:
-                found[replica] = report
+        for replica, uris in _newest_first(model, version, bucket).items():
+            missing |= not _find_newest(replica, uris, found, bucket)
         if not missing:
             break
     return found
@@ -106,12 +106,35 @@ def remove_reports(model: str, version: str, bucket: Bucket) -> None:
         bucket.store.delete(one.uri)
 
 
-def _newest(model: str, version: str, bucket: Bucket) -> Mapping[str, str]:
-    """URI of the newest report of each replica. It is gone when a newer one has just replaced it."""
-    newest: dict[str, tuple[int, str]] = {}
-    for replica, counted, uri in _listed(model, version, bucket):
-        newest[replica] = max(newest.get(replica, (-1, "")), (counted, uri))
-    return {replica: uri for replica, (_, uri) in newest.items()}
+def _find_newest(replica: str, uris: Iterable[str], found: dict[str, Report], bucket: Bucket) -> bool:
+    """Put the newest report of a replica into `found`, if it has one. False if one is gone: then a newer
+    one has just replaced it."""
+    for uri in uris:
+        with suppress(Rejected):
+            report = find(uri, load_report, bucket)
+            if report is None:
+                return False
+            if report_uri(bucket.root, report) == uri and is_stamped(report, bucket):
+                found[replica] = report
+                break
+    return True
+
+
+def _is_believed(uri: str, bucket: Bucket) -> bool:
+    """Whether what lies there counts. Without keys for stamps its name alone says so."""
+    if not bucket.stamp_verify_key:
+        return True
+    report = find_hint(uri, load_report, bucket)
+    return report is not None and report_uri(bucket.root, report) == uri and is_stamped(report, bucket)
+
+
+def _newest_first(model: str, version: str, bucket: Bucket) -> Mapping[str, list[str]]:
+    """URIs of the reports of each replica; usually it has one."""
+    listed = sorted(_listed(model, version, bucket), key=lambda one: one[1], reverse=True)
+    found: dict[str, list[str]] = {}
+    for replica, _, uri in listed:
+        found.setdefault(replica, []).append(uri)
+    return found
 
 
 def _listed(model: str, version: str, bucket: Bucket, prefix: str = "") -> Iterator[tuple[str, int, str]]:

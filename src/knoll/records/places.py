@@ -7,25 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import Rejected
-from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, model_of_run
+from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import find_claim, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
-from knoll.records.evidence import load_report
+from knoll.records.evidence import Report, load_report
 from knoll.records.golden import load_golden
-from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
-from knoll.records.outcome import find_outcome, load_outcome
+from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest, version_uri
+from knoll.records.outcome import find_outcome, has_outcome, load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
-from knoll.records.rollout import load_step
-from knoll.records.run import load_run
+from knoll.records.record import is_there
+from knoll.records.rollout import RolloutStep, load_step
+from knoll.records.run import Run, load_run
+from knoll.records.stamp import is_stamped
 from knoll.records.survey import load_survey
 
 __all__ = ["KNOWN", "Facts", "Place", "place_of"]
 
+_UNSTAMPED = "no function of this platform has stamped it"
 _FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
 Facts = dict[str, str]
 
@@ -80,13 +83,31 @@ def _doubt_claim(model: str, version: str, run: str, bucket: Bucket) -> str:
 
 def _doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
     if step.action == "Reject":
-        return ""  # also of a version that nobody has claimed
+        return _doubt_stamp(step, bucket)  # also of a version that nobody has claimed
     if doubt := _doubt_claim(named["model"], step.version, "", bucket):
         return doubt
     claim = find_claim(named["model"], step.version, bucket)
     outcome = find_outcome(claim.run, bucket) if claim else None
     pins = {step.manifest_sha256, outcome.manifest_sha256 if outcome else ""} - {""}
-    return "it pins another manifest than the run has published" if len(pins) > 1 else ""
+    if len(pins) > 1:
+        return "it pins another manifest than the run has published"
+    return _doubt_stamp(step, bucket)
+
+
+def _doubt_stamp(one: RolloutStep | Report, bucket: Bucket) -> str:
+    """What is wrong with the stamp of a record about a version. Versions that were made before there were
+    keys have no signature; nor have the records about them a stamp."""
+    if is_stamped(one, bucket):
+        return ""
+    uri = join(version_uri(bucket.root, one.model, one.version), ATTESTATION)
+    return _UNSTAMPED if one.stamp or is_there(uri, bucket) else ""
+
+
+def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
+    """A run that has ended is not trained again, so it does no harm."""
+    if is_stamped(run, bucket):
+        return ""
+    return _UNSTAMPED if run.stamp or not has_outcome(run.id, bucket) else ""
 
 
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
@@ -105,8 +126,14 @@ _PLACES = (
         r"inbox/<run>\.\d{8}T\d{12}Z\.json",
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
+        doubt=_doubt_run,
     ),
-    _place(r"runs/<run>\.json", load_run, says=lambda run: {"run": run.id, "owner": run.model}),
+    _place(
+        r"runs/<run>\.json",
+        load_run,
+        says=lambda run: {"run": run.id, "owner": run.model},
+        doubt=_doubt_run,
+    ),
     _place(r"progress/<run>\.json", load_progress),
     _place(
         r"outcomes/<run>\.json",
@@ -135,7 +162,10 @@ _PLACES = (
         r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json", load_step, says=_says_step, doubt=_doubt_step
     ),
     _place(
-        r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json", load_report, says=_says_report
+        r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
+        load_report,
+        says=_says_report,
+        doubt=lambda report, _, bucket: _doubt_stamp(report, bucket),
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey),

@@ -2,12 +2,12 @@
 forge to change what is trained or served.
 
 The key stands in the settings of functions only. A stamp signs the kind of the record, and all fields that
-say something. So a field that is added later does not spoil older stamps, if its default is empty.
+are not as their default: so a field that is added later spoils no older stamp. Defaults must never change.
 """
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from knoll.errors import Unavailable
@@ -68,5 +68,9 @@ def is_stamped(record: Stamped, bucket: Bucket) -> bool:
 
 
 def _said(record: Stamped) -> bytes:
-    said = {name: value for name, value in record.fields().items() if value and name != "stamp"}
+    said = asdict(record)
+    for one in fields(record):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if one.name == "stamp" or said[one.name] == default:
+            del said[one.name]
     return f"knoll {type(record).__name__}\n{json.dumps(said, sort_keys=True)}".encode()

@@ -1,0 +1,102 @@
+"""A stamp counts for one record, and only if one of our keys has made it."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.memory.store import MemoryStore
+from knoll.errors import Unavailable
+from knoll.ports import Bucket
+from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
+from knoll.records.rollout import RolloutStep, load_step, rollout_step_uri, write_step
+from knoll.records.run import load_run
+from knoll.records.stamp import is_stamped, stamped
+from support.keys import private_key, signer_of
+
+ROOT = "s3://knoll-models"
+GOLDEN = Path(__file__).parent / "golden" / "knoll-0.3" / "bucket"
+BODY = (GOLDEN / "rollouts" / "digits" / "v000002" / "000001.json").read_bytes()
+STEP = load_step(BODY)
+REPORT = Report("digits", "v000002", "pod-0", 5, 1)
+
+
+def bucket(number: int = 0, keys: str = "") -> Bucket:
+    """An empty bucket of a function whose key has that number."""
+    return Bucket(MemoryStore(), ROOT, private_key(number), keys or signer_of(number).public.pem)
+
+
+@pytest.mark.parametrize(
+    ("key", "load"),
+    [
+        ("rollouts/digits/v000002/000001.json", load_step),
+        ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
+        ("runs/flowers-0123456789abcdef0123.json", load_run),
+    ],
+)
+def test_a_stamp_of_an_older_release_counts_and_the_same_record_gets_it_again(key: str, load: Any) -> None:
+    record = load((GOLDEN / key).read_bytes())
+    assert is_stamped(record, bucket())
+    assert stamped(replace(record, stamp=""), bucket()) == record
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(RolloutStep) if one.name != "stamp"])
+def test_a_record_that_was_changed_has_no_stamp(name: str) -> None:
+    other = {"str": "forged", "int": 7}.get(str(RolloutStep.__annotations__.get(name, "str")), {"a": 1})
+    changed: Any = 7 if name == "schema" else other
+    assert not is_stamped(replace(STEP, **{name: changed}), bucket())
+
+
+@pytest.mark.parametrize("stamp", ["", "no base64!", "QUJD", STEP.stamp[:-4], STEP.stamp.swapcase()])
+def test_what_is_no_stamp_of_ours_does_not_count(stamp: str) -> None:
+    assert not is_stamped(replace(STEP, stamp=stamp), bucket())
+
+
+def test_only_keys_that_are_accepted_count_and_without_keys_every_record_does() -> None:
+    both = signer_of(1).public.pem + signer_of(0).public.pem
+    assert is_stamped(STEP, bucket(1, both))
+    assert not is_stamped(STEP, bucket(1))
+    assert is_stamped(replace(STEP, stamp=""), Bucket(MemoryStore(), ROOT))
+    assert stamped(replace(STEP, stamp=""), Bucket(MemoryStore(), ROOT)).stamp == ""
+
+
+def test_a_function_without_a_key_writes_nothing_that_others_would_not_believe() -> None:
+    without = Bucket(MemoryStore(), ROOT, "", signer_of(0).public.pem)
+    with pytest.raises(Unavailable, match="KNOLL_STAMP_KEY"):
+        write_step(STEP, without)
+    assert not list(without.store.list(f"{ROOT}/"))
+
+
+def test_a_stray_in_the_place_of_a_step_is_written_over_and_a_step_never_is() -> None:
+    ours = bucket()
+    uri = rollout_step_uri(ROOT, "digits", "v000002", 1)
+    bare = replace(STEP, stamp="")
+    for stray in (b"rubbish", replace(bare, reason="forged").encode()):
+        ours.store.put(uri, stray)
+        assert write_step(bare, ours)
+        assert ours.store.get(uri) == BODY
+    assert not write_step(bare, ours)
+    assert not write_step(replace(bare, reason="another"), ours)
+    assert ours.store.get(uri) == BODY
+
+
+def test_a_step_from_before_the_keys_is_stamped_and_not_told_again() -> None:
+    ours, bare = bucket(), replace(STEP, stamp="")
+    ours.store.put(rollout_step_uri(ROOT, "digits", "v000002", 1), bare.encode())
+    assert not write_step(bare, ours)
+    assert ours.store.get(rollout_step_uri(ROOT, "digits", "v000002", 1)) == BODY
+
+
+def test_forged_reports_are_not_counted_and_hide_no_report() -> None:
+    ours = bucket()
+    forged = [replace(REPORT, requests=9, errors=9), replace(REPORT, instance="other", requests=3)]
+    for one in (*forged, replace(REPORT, errors=0)):
+        ours.store.put(report_uri(ROOT, one), one.encode())
+    assert find_reports("digits", "v000002", ours) == {}
+    assert write_report(REPORT, ours)
+    assert find_reports("digits", "v000002", ours) == {"pod-0": stamped(REPORT, ours)}
+    assert not write_report(replace(REPORT, requests=4), ours)
+    for one in forged:
+        ours.store.put(report_uri(ROOT, one), one.encode())
+    assert find_reports("digits", "v000002", ours)["pod-0"].requests == 5
