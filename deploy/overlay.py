@@ -127,9 +127,9 @@ def write_overlay(
         keys = folder / "s3.env"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{name}={value}\n" for name, value in store_access(environment).items()))
-    for file, keys in zip(_VERIFY_FILES.values(), (verify_key, stamp_verify_key), strict=True):
-        if keys:
-            (folder / file).write_text(keys)
+    for file, public in zip(_VERIFY_FILES.values(), (verify_key, stamp_verify_key), strict=True):
+        if public:
+            (folder / file).write_text(public)
     (folder / "kustomization.yaml").write_text(
         yaml.safe_dump(kustomization(environment, folder, **more), sort_keys=False)
     )

@@ -132,15 +132,10 @@ class Settings(BaseSettings):
         description="public keys in PEM, one after the other: only a version that one of them has signed is "
         "rolled out. If empty, signatures are not looked at. `knoll up` and `make deploy` set it",
     )
-    stamp_key: str = Field(
-        default="",
-        description="private key in PEM with which functions stamp the records that they write; no trainer "
-        "and no predictor has it",
-    )
+    stamp_key: str = Field(default="", description="private key in PEM with which functions stamp records")
     stamp_verify_key: str = Field(
         default="",
-        description="public keys in PEM, one after the other: only runs, reports and steps of rollouts that "
-        "one of them has stamped are believed. If empty, all are. `knoll up` and `make deploy` set it",
+        description="its public keys, as above: only runs, reports and steps that one has stamped count",
     )
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(

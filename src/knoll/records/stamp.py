@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from knoll.errors import Unavailable
 from knoll.ports import Bucket
 from knoll.records.record import Record
+from knoll.settings import variable
 
 __all__ = ["Stamped", "is_stamped", "stamped"]
 
@@ -49,7 +50,7 @@ def stamped(record: _Kind, bucket: Bucket) -> _Kind:
         return record
     from knoll.keys import read_signer  # only where a key is set: its library takes a while to load
 
-    signer = read_signer(bucket.stamp_key, "KNOLL_STAMP_KEY")
+    signer = read_signer(bucket.stamp_key, variable("stamp_key"))
     return replace(record, stamp=b64encode(signer.sign(_said(record))).decode())
 
 
@@ -63,7 +64,7 @@ def is_stamped(record: Stamped, bucket: Bucket) -> bool:
         stamp = b64decode(record.stamp, validate=True)
     except ValueError:
         return False
-    keys = read_verify_keys(bucket.stamp_verify_key, "KNOLL_STAMP_VERIFY_KEY")
+    keys = read_verify_keys(bucket.stamp_verify_key, variable("stamp_verify_key"))
     return bool(stamp) and any(key.has_signed(_said(record), stamp) for key in keys.values())
 
 
