@@ -1,4 +1,4 @@
-"""Evidence: what the reports of predictors say about the candidate. Pure."""
+"""Counts: what the reports of predictors say about the candidate. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace

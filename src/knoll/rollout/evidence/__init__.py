@@ -1,0 +1,36 @@
+"""Evidence: what is counted of the candidate and the champion, and what may be concluded from it. Pure.
+
+`count` and `total` sum up reports. `begin` and `judge` compare the candidate with the champion, pass by
+pass, and `verdict` says what follows: see `judgement`, `arms` and `two_sample`.
+"""
+
+from knoll.rollout.evidence.counts import count, count_champion, total, total_of_champion
+from knoll.rollout.evidence.judgement import (
+    Judgement,
+    begin,
+    judge,
+    judgement_from_fields,
+    judgement_to_fields,
+)
+from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
+from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
+
+__all__ = [
+    "ArmVerdict",
+    "Compared",
+    "Judgement",
+    "Policy",
+    "Seen",
+    "Tally",
+    "Verdict",
+    "begin",
+    "count",
+    "count_champion",
+    "judge",
+    "judgement_from_fields",
+    "judgement_to_fields",
+    "tally",
+    "total",
+    "total_of_champion",
+    "verdict",
+]

@@ -1,0 +1,164 @@
+"""The judgement of a rollout: what is known after some passes, and how a pass adds to it. Pure.
+
+A pass gives all that is counted until now. The judgement remembers what it has seen and judges the rest as
+one batch. So a pass that is repeated changes nothing, and a pass that was lost is made good by the next
+one. The judgement is kept with the slot. If it is lost, a new one judges all that the evidence records hold
+as one batch: that is valid, too, and only finds less, because it has nothing to bet on but the champion's
+history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from knoll.rollout.evidence.arms import SUSPICION, ArmName, find_arm
+from knoll.rollout.evidence.bets import past_rate
+from knoll.rollout.evidence.one_sample import OneSample
+from knoll.rollout.evidence.paired import Paired, Pairs
+from knoll.rollout.evidence.shares import Shares
+from knoll.rollout.evidence.tally import Seen, Tally
+from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
+
+__all__ = ["Judgement", "begin", "judge", "judgement_from_fields", "judgement_to_fields"]
+
+_MOST_HISTORY = (
+    1000  # requests that count of the champion's history, so that a base that has changed is learnt
+)
+_FEWEST = 50  # of the champion's requests, to say how slow its slow ones are
+_P95, _P50 = 0.05, 0.5
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`seen` is what is judged. `margin` is how much worse than the champion the candidate may not be to
+    pass. `slow` and `middling` are the buckets of latency that end near the champion's p95 and
+    median, in seconds; None until they are known. The others are the states of the arms, and
+    `suspicion` that of the bake."""
+
+    seen: Seen = field(default_factory=Seen)
+    margin: float = 0.02
+    slow: float | None = None
+    middling: float | None = None
+    errors: TwoSample = field(default_factory=TwoSample)
+    latency_p95: TwoSample = field(default_factory=TwoSample)
+    latency_p50: TwoSample = field(default_factory=TwoSample)
+    refusals: TwoSample = field(default_factory=TwoSample)
+    outputs: Shares = field(default_factory=Shares)
+    agreement: OneSample = field(default_factory=OneSample)
+    labels: Paired = field(default_factory=Paired)
+    suspicion: OneSample = field(default_factory=OneSample)
+
+    @property
+    def base(self) -> float:
+        """The champion's rate of failure, as far as it is known."""
+        return past_rate(self.errors.past_bad, self.errors.past)
+
+
+_ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
+
+
+def begin(history: Tally, seen: Seen) -> Judgement:
+    """The judgement when the traffic is first shared. `history` is what the champion answered before; it only
+    serves bets, buckets and the margin. `seen` is what was counted before, and is not judged."""
+    errors = _past(history.answered, history.errors)
+    slow, middling = _edges(history)
+    known = Judgement(
+        seen,
+        max(find_arm("errors").margin or 0.0, past_rate(errors.past_bad, errors.past)),
+        slow,
+        middling,
+        errors,
+        _past(*history.slower_than(slow)) if slow else TwoSample(),
+        _past(*history.slower_than(middling)) if middling else TwoSample(),
+        _past(history.requests, history.refusals),
+    )
+    return replace(known, outputs=Shares(champion=_scaled(history.outputs)))
+
+
+def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
+    """The judgement after a pass that has seen so much in all. Unless the traffic `is_shared`, the
+    candidate has all of it: then it may only be suspected."""
+    news = seen.since(before.seen)
+    after = _with_compared(replace(before, seen=seen), news)
+    if not is_shared:
+        tolerated = min(before.base + SUSPICION[0], 0.99)
+        requests, bad = _part(news.candidate.answered, news.candidate.errors)
+        return replace(after, suspicion=before.suspicion.after_batch(tolerated, requests, bad))
+    return _with_edges(_with_shared(after, news), seen.champion)
+
+
+def judgement_to_fields(judgement: Judgement) -> dict[str, Any]:
+    """The judgement as JSON has it."""
+    fields: dict[str, Any] = _ADAPTER.dump_python(judgement, mode="json")
+    return fields
+
+
+def judgement_from_fields(fields: Mapping[str, Any]) -> Judgement:
+    """Read a judgement. Unknown fields are passed over, and missing ones have their defaults. Raises
+    pydantic.ValidationError if it is none."""
+    return _ADAPTER.validate_python(fields)
+
+
+def _with_shared(before: Judgement, news: Seen) -> Judgement:
+    champion, candidate = news.champion, news.candidate
+    errors = _batch(candidate.answered, candidate.errors, champion.answered, champion.errors)
+    refusals = _batch(candidate.requests, candidate.refusals, champion.requests, champion.refusals)
+    return replace(
+        before,
+        errors=before.errors.after_batch(Rule(find_arm("errors").delta, before.margin), errors),
+        latency_p95=_after_latency(before.latency_p95, "latencyP95", before.slow, news),
+        latency_p50=_after_latency(before.latency_p50, "latencyP50", before.middling, news),
+        refusals=before.refusals.after_batch(find_arm("refusals").rule, refusals),
+        outputs=before.outputs.after_batch(candidate.outputs, champion.outputs),
+    )
+
+
+def _with_compared(before: Judgement, news: Seen) -> Judgement:
+    compared, agreement, labels = news.compared, find_arm("agreement"), find_arm("labels")
+    pairs = Pairs(compared.labelled, compared.only_champion, compared.only_candidate)
+    return replace(
+        before,
+        agreement=before.agreement.after_batch(agreement.delta, *_part(compared.answers, compared.different)),
+        labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs),
+    )
+
+
+def _with_edges(before: Judgement, champion: Tally) -> Judgement:
+    """With the buckets of latency by what the champion has answered. They serve the batches that follow:
+    a batch is never judged by a bucket that it helped to choose."""
+    slow, middling = _edges(champion)
+    return replace(before, slow=before.slow or slow, middling=before.middling or middling)
+
+
+def _edges(champion: Tally) -> tuple[float | None, float | None]:
+    if sum(champion.latency) < _FEWEST:
+        return None, None
+    return champion.edge_at(_P95), champion.edge_at(_P50)
+
+
+def _after_latency(state: TwoSample, name: ArmName, edge: float | None, news: Seen) -> TwoSample:
+    if edge is None:
+        return state
+    batch = Batch(*news.candidate.slower_than(edge), *news.champion.slower_than(edge))
+    return state.after_batch(find_arm(name).rule, batch)
+
+
+def _batch(candidate: int, candidate_bad: int, champion: int, champion_bad: int) -> Batch:
+    return Batch(*_part(candidate, candidate_bad), *_part(champion, champion_bad))
+
+
+def _part(requests: int, bad: int) -> tuple[int, int]:
+    """Requests and those that were bad, never more than all."""
+    return requests, min(bad, requests)
+
+
+def _past(requests: int, bad: int) -> TwoSample:
+    kept = min(requests, _MOST_HISTORY)
+    return TwoSample(kept, round(bad * kept / requests) if requests else 0)
+
+
+def _scaled(outputs: tuple[int, ...]) -> tuple[int, ...]:
+    whole = sum(outputs)
+    return tuple(round(count * min(whole, _MOST_HISTORY) / whole) for count in outputs) if whole else ()

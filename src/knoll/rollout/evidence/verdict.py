@@ -1,0 +1,154 @@
+"""The verdict on a candidate: failed, passed, or inconclusive, arm by arm, with the numbers behind it.
+Pure."""
+
+from dataclasses import dataclass
+from math import exp, log
+from typing import Literal
+
+from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName
+from knoll.rollout.evidence.judgement import Judgement
+from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
+
+__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
+
+Outcome = Literal["fail", "pass", "inconclusive"]
+_PASS_AT = 1 / PASS_ALPHA
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a candidate needs to pass: so many requests, besides the pass of its errors; and whether
+    answers are compared and labels come back, so that these arms have to pass, too. `share` is the
+    candidate's part of the traffic, above 0 and below 1; it only serves the estimate of what is
+    missing."""
+
+    min_requests: int = 100
+    share: float = 0.05
+    compares: bool = False
+    has_labels: bool = False
+
+
+@dataclass(frozen=True)
+class ArmVerdict:
+    """One arm: E so far and where it fails, L so far and where it passes (0 if it cannot), on how much
+    evidence of the candidate, and an estimate of how much is missing to pass if the candidate is as
+    good as the champion; None if it cannot be told."""
+
+    arm: ArmName
+    outcome: Outcome
+    e: float
+    fail_at: float
+    support: float
+    pass_at: float
+    judged: int
+    missing: int | None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the arm can pass."""
+        return self.pass_at > 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All arms together. `pauses` says that the answers have shifted: somebody should look.
+    `is_suspected` says that the candidate, with all traffic, fails more often than the champion did:
+    share the traffic again. `missing` is an estimate of the candidate's requests, compared answers or
+    labels that are missing to pass."""
+
+    outcome: Outcome
+    reason: str
+    arms: tuple[ArmVerdict, ...]
+    missing: int | None
+    pauses: bool = False
+    is_suspected: bool = False
+
+
+def verdict(judgement: Judgement, policy: Policy) -> Verdict:
+    """The verdict by all that is judged. An arm that has failed stays failed, and one that has passed
+    stays passed: E and L count by their largest value, as Ville's inequality allows."""
+    arms = tuple(_arm_verdict(arm, judgement, policy) for arm in ARMS)
+    failed = [one for one in arms if one.outcome == "fail" and _may_fail(one.arm)]
+    shifted = [one for one in arms if one.outcome == "fail" and not _may_fail(one.arm)]
+    needed = [one for one in arms if one.is_needed and _is_on(one.arm, policy)]
+    missing = _most([one.missing for one in needed], policy.min_requests - judgement.errors.judged)
+    is_enough = judgement.errors.judged >= policy.min_requests
+    has_passed = is_enough and not shifted and all(one.outcome == "pass" for one in needed)
+    outcome: Outcome = "fail" if failed else "pass" if has_passed else "inconclusive"
+    return Verdict(
+        outcome,
+        _reason(failed or shifted, needed, missing),
+        arms,
+        missing,
+        pauses=bool(shifted),
+        is_suspected=judgement.suspicion.most >= SUSPICION[1],
+    )
+
+
+def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
+    e, support, judged = _numbers(arm.name, judgement)
+    can_pass = arm.margin is not None
+    has_passed = can_pass and support >= _PASS_AT * (1 - 1e-12)
+    return ArmVerdict(
+        arm.name,
+        "fail" if e >= arm.fail_at else "pass" if has_passed else "inconclusive",
+        e,
+        arm.fail_at,
+        support,
+        _PASS_AT if can_pass else 0.0,
+        judged,
+        0 if has_passed else _missing(arm, judgement, policy.share) if can_pass else None,
+    )
+
+
+def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
+    """The largest E, the largest L, and what was judged of the candidate."""
+    if name == "outputs":
+        return judgement.outputs.most, 0.0, sum(judgement.outputs.candidate)
+    if name == "agreement":
+        agreed = judgement.agreement
+        return agreed.most, _exp(agreed.most_support), agreed.requests
+    if name == "labels":
+        return judgement.labels.most, judgement.labels.most_support, judgement.labels.pairs
+    compared = {
+        "errors": judgement.errors,
+        "latencyP95": judgement.latency_p95,
+        "latencyP50": judgement.latency_p50,
+        "refusals": judgement.refusals,
+    }[name]
+    return compared.most, _exp(compared.most_support), compared.judged
+
+
+def _missing(arm: Arm, judgement: Judgement, share: float) -> int | None:
+    if arm.name == "agreement":
+        return missing_answers(judgement.agreement, arm.delta, log(_PASS_AT))
+    if arm.name == "labels":
+        return missing_pairs(judgement.labels, arm.margin or 0.0, _PASS_AT)
+    return missing_requests(judgement.errors, judgement.margin, share, log(_PASS_AT))
+
+
+def _reason(stopped: list[ArmVerdict], needed: list[ArmVerdict], missing: int | None) -> str:
+    if stopped:
+        return ", ".join(f"{one.arm}: E {one.e:.3g}, the bound is {one.fail_at:g}" for one in stopped)
+    waiting = [one.arm for one in needed if one.outcome != "pass"]
+    if waiting or missing:
+        about = "an unknown number of" if missing is None else f"about {missing}"
+        return f"{', '.join(waiting) or 'requests'}: {about} more are missing"
+    return ", ".join(f"{one.arm}: L {one.support:.3g}, the bound is {one.pass_at:g}" for one in needed)
+
+
+def _most(missing: list[int | None], requests: int) -> int | None:
+    known = [one for one in missing if one is not None]
+    return max(*known, requests, 0) if len(known) == len(missing) else None
+
+
+def _may_fail(name: ArmName) -> bool:
+    return next(arm.may_fail for arm in ARMS if arm.name == name)
+
+
+def _is_on(name: ArmName, policy: Policy) -> bool:
+    return {"agreement": policy.compares, "labels": policy.has_labels}.get(name, True)
+
+
+def _exp(power: float) -> float:
+    return exp(min(power, 600.0))

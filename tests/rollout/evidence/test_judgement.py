@@ -1,0 +1,161 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from knoll.records.evidence import Report
+from knoll.rollout.evidence import (
+    Compared,
+    Judgement,
+    Seen,
+    Tally,
+    begin,
+    judge,
+    judgement_from_fields,
+    judgement_to_fields,
+    tally,
+)
+from knoll.rollout.evidence.arms import ARMS
+from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
+
+EDGES = (0.01, 0.1, 1.0)
+HISTORY = Tally(400, 4, 8, EDGES, (200, 180, 15, 5), (300, 100))
+
+
+def seen(rounds: int, bad: int = 0, refused: int = 0, slow: int = 0) -> Seen:
+    """So many rounds of 19 requests of the champion and one of the candidate, of which so many are bad."""
+    champion = Tally(
+        19 * rounds, 0, 0, EDGES, (10 * rounds, 8 * rounds, rounds, 0), (10 * rounds, 9 * rounds)
+    )
+    candidate = Tally(rounds, bad, refused, EDGES, (rounds - slow, 0, 0, slow), (rounds, 0))
+    return Seen(champion, candidate, Compared(rounds, bad, rounds, bad, 0))
+
+
+def rolled(judgement: Judgement, rounds: int, is_bad: bool = False) -> Judgement:
+    for number in range(1, rounds + 1):
+        judgement = judge(judgement, seen(number, number * is_bad))
+    return judgement
+
+
+def test_the_alphas_of_the_arms_that_may_fail_are_half_a_per_cent_together() -> None:
+    assert sum(arm.alpha for arm in ARMS if arm.may_fail) == pytest.approx(0.005)
+    assert [(arm.name, round(arm.fail_at), arm.delta, arm.margin) for arm in ARMS] == [
+        ("errors", 400, 0.0025, 0.02),
+        ("latencyP95", 1333, 0.02, None),
+        ("latencyP50", 1333, 0.05, None),
+        ("refusals", 5000, 0.01, None),
+        ("outputs", 400, 0.0, None),
+        ("agreement", 2000, 0.02, 0.02),
+        ("labels", 3333, 0.01, 0.05),
+    ]
+    assert [arm.name for arm in ARMS if not arm.may_fail] == ["outputs"]
+
+
+def test_a_pass_that_is_repeated_changes_nothing() -> None:
+    once = rolled(begin(HISTORY, Seen()), 20, is_bad=True)
+    assert judge(once, once.seen) == once
+
+
+def test_only_what_is_new_is_judged() -> None:
+    before = seen(50, 50, 50, 50)
+    assert begin(Tally(), before).errors == TwoSample()
+    after = judge(begin(Tally(), before), seen(60, 50, 50, 50))
+    assert after.errors == TwoSample().after_batch(Rule(0.0025, 0.02), Batch(10, 0, 190, 0))
+
+
+def test_each_arm_gets_its_own_counts_and_tolerance() -> None:
+    start = begin(HISTORY, Seen())
+    after = judge(start, seen(40, 10, 20, 30))
+    assert after.errors == start.errors.after_batch(Rule(0.0025, 0.02), Batch(20, 10, 760, 0))
+    assert after.refusals == start.refusals.after_batch(Rule(0.01), Batch(40, 20, 760, 0))
+    assert (start.slow, start.middling) == (0.1, 0.01)
+    assert after.latency_p95 == start.latency_p95.after_batch(Rule(0.02), Batch(40, 30, 760, 40))
+    assert after.latency_p50 == start.latency_p50.after_batch(Rule(0.05), Batch(40, 30, 760, 360))
+    assert after.outputs == start.outputs.after_batch((40, 0), (400, 360))
+    assert after.agreement == start.agreement.after_batch(0.02, 40, 10)
+    assert (after.labels.pairs, after.labels.stakes.value > 1) == (40, True)
+    assert after.suspicion == start.suspicion
+
+
+def test_the_history_of_the_champion_serves_bets_and_the_margin() -> None:
+    start = begin(HISTORY, Seen())
+    assert (start.errors.past, start.errors.past_bad, start.refusals.past_bad) == (392, 4, 8)
+    assert (start.latency_p95.past_bad, start.latency_p50.past_bad) == (20, 200)
+    assert start.outputs.champion == (300, 100)
+    assert (start.margin, start.errors.most, start.errors.support) == (0.02, 1, 0)
+    shaky = begin(Tally(4000, 400, outputs=(3000, 1000)), Seen())
+    assert shaky.margin == pytest.approx(100.3 / 1030)
+    assert (shaky.errors.past, shaky.errors.past_bad) == (1000, 100)
+    assert shaky.outputs.champion == (750, 250)
+    assert rolled(shaky, 30).margin == shaky.margin
+
+
+def test_a_batch_is_never_judged_by_a_bucket_that_it_chose() -> None:
+    first = judge(begin(Tally(), Seen()), seen(10))
+    assert (first.slow, first.middling, first.latency_p95) == (0.1, 0.01, TwoSample())
+    assert judge(first, seen(20)).latency_p95.judged == 10
+    assert judge(begin(Tally(), Seen()), seen(2)).slow is None
+
+
+def test_a_lost_judgement_is_made_anew_from_all_that_is_counted() -> None:
+    """As one batch, which is valid and finds less."""
+    passes, anew = rolled(begin(HISTORY, Seen()), 12, True), judge(begin(HISTORY, Seen()), seen(12, 12))
+    assert anew.seen == passes.seen
+    assert anew.errors.judged == passes.errors.judged == 12
+    assert anew.errors.most > 400
+
+
+def test_with_all_traffic_a_candidate_is_only_suspected() -> None:
+    start = rolled(begin(HISTORY, Seen()), 30)
+    champion = start.seen.champion
+    after = judge(start, replace(seen(40, 3), champion=champion), is_shared=False)
+    assert (after.errors, after.latency_p95) == (start.errors, start.latency_p95)
+    assert (after.suspicion.requests, after.suspicion.bad) == (10, 3)
+    tolerated = (4 + 0.3) / (392 + 570 + 30) + 0.02
+    assert after.suspicion == start.suspicion.after_batch(tolerated, 10, 3)
+    assert after.seen.candidate.errors == 3
+
+
+def test_a_judgement_is_the_same_after_a_way_through_json() -> None:
+    judgement = rolled(begin(HISTORY, Seen()), 7, True)
+    fields = json.loads(json.dumps(judgement_to_fields(judgement)))
+    assert judgement_from_fields(fields) == judgement
+    assert judgement_from_fields({**fields, "unknown": 1}) == judgement
+    assert judgement_from_fields({}) == Judgement()
+
+
+def test_what_is_counted_since_a_tally() -> None:
+    before, now = (
+        Tally(10, 2, 1, EDGES, (5, 3, 2, 0), (4, 6)),
+        Tally(15, 1, 4, EDGES, (9, 3, 2, 1), (7, 7, 1)),
+    )
+    assert now.since(before) == Tally(5, 0, 3, EDGES, (4, 0, 0, 1), (3, 1, 1))
+    assert now.since(Tally()) == now
+    other = replace(before, edges=(1.0, 2.0, 3.0))
+    assert (now.since(other).edges, now.since(other).latency) == ((), ())
+    compared = Compared(9, 8, 7, 6, 5).since(Compared(1, 2, 3, 4, 5))
+    assert compared == Compared(8, 6, 4, 2, 0)
+
+
+def test_failures_never_exceed_the_requests_of_a_batch() -> None:
+    after = judge(begin(Tally(), Seen()), Seen(Tally(10), Tally(2, 5)))
+    assert after.errors == TwoSample().after_batch(Rule(0.0025, 0.02), Batch(2, 2, 10, 0))
+
+
+def test_how_many_are_slower_than_the_end_of_a_bucket() -> None:
+    found = Tally(edges=EDGES, latency=(50, 40, 8, 2))
+    assert [found.slower_than(edge) for edge in (*EDGES, 0.5)] == [(100, 50), (100, 10), (100, 2), (0, 0)]
+    assert (found.edge_at(0.05), found.edge_at(0.5), Tally().edge_at(0.5)) == (1.0, 0.01, None)
+
+
+def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
+    latency = {"bucketsSeconds": list(EDGES), "counts": [1, 2, 3, 4]}
+    reports = [
+        Report("digits", "v1", "a", 10, 3, cold_starts=1, refused=2, latency=latency),
+        Report("digits", "v1", "b", 1, 1, cold_starts=1, refused=0, latency=latency),
+        Report("digits", "v1", "c", 5, 0, refused=5, latency={"bucketsSeconds": [7.0], "counts": [5, 0]}),
+        Report("digits", "v1", "d", 2, 0, refused=0),
+        Report("digits", "v1", "of knoll 0.2", 100, 50, latency=latency),
+    ]
+    assert tally(reports) == Tally(16, 3, 7, EDGES, (2, 4, 6, 8))
+    assert tally([]) == Tally()

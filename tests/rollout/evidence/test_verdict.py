@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import pytest
+
+from knoll.rollout.evidence import Compared, Judgement, Policy, Seen, Tally, Verdict, begin, judge, verdict
+from knoll.rollout.evidence.arms import ArmName
+from knoll.rollout.evidence.verdict import ArmVerdict
+
+POLICY = Policy(share=0.25)
+EDGES = (0.01, 0.1)
+SOUND, NOTHING = Tally(), Compared()
+
+
+def judged(rounds: int, candidate: Tally = SOUND, compared: Compared = NOTHING) -> Judgement:
+    """So many reports of three requests of the champion and one of the candidate, with this tally of the
+    candidate and these comparisons in each."""
+    judgement = begin(Tally(1000, 1, 0, EDGES, (500, 450, 50), (500, 500)), Seen())
+    for number in range(1, rounds + 1):
+        champion = Tally(3 * number, 0, 0, EDGES, (2 * number, number, 0), (2 * number, number))
+        judgement = judge(judgement, Seen(champion, times(candidate, number), pairs(compared, number)))
+    return judgement
+
+
+def times(one: Tally, number: int) -> Tally:
+    latency, outputs = (tuple(count * number for count in counts) for counts in (one.latency, one.outputs))
+    return Tally(number, one.errors * number, one.refusals * number, one.edges, latency, outputs)
+
+
+def pairs(one: Compared, number: int) -> Compared:
+    return Compared(*(count * number for count in vars(one).values()))
+
+
+def arm(found: Verdict, name: ArmName) -> ArmVerdict:
+    return next(one for one in found.arms if one.arm == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "candidate", "compared"),
+    [
+        ("errors", Tally(1, 1), Compared()),
+        ("refusals", Tally(1, 0, 1), Compared()),
+        ("latencyP95", Tally(1, edges=EDGES, latency=(0, 0, 1)), Compared()),
+        ("latencyP50", Tally(1, edges=EDGES, latency=(0, 1, 0)), Compared()),
+        ("agreement", Tally(1), Compared(1, 1)),
+        ("labels", Tally(1), Compared(0, 0, 1, 1, 0)),
+    ],
+)
+def test_each_arm_alone_fails_the_candidate(name: ArmName, candidate: Tally, compared: Compared) -> None:
+    found = verdict(judged(60, candidate, compared), POLICY)
+    assert (found.outcome, arm(found, name).outcome, found.pauses) == ("fail", "fail", False)
+    assert found.reason.count(name) == 1
+    assert arm(found, name).e >= arm(found, name).fail_at
+
+
+def test_answers_that_have_shifted_hold_a_candidate_but_never_fail_it() -> None:
+    found = verdict(judged(300, Tally(1, outputs=(0, 1))), POLICY)
+    assert (found.outcome, found.pauses) == ("inconclusive", True)
+    assert arm(found, "errors").outcome == "pass"
+    assert found.reason.startswith("outputs: E ")
+
+
+def test_a_sound_candidate_passes_when_its_errors_have_passed() -> None:
+    before, after = verdict(judged(150), POLICY), verdict(judged(260), POLICY)
+    assert (before.outcome, after.outcome) == ("inconclusive", "pass")
+    assert (after.missing, arm(after, "errors").support > 100, after.is_suspected) == (0, True, False)
+    assert before.reason == f"errors: about {before.missing} more are missing"
+    assert after.reason.startswith("errors: L ")
+
+
+def test_what_is_missing_is_about_what_then_is_needed() -> None:
+    state = judged(100)
+    missing = verdict(state, POLICY).missing
+    needed = next(number for number in range(100, 400) if verdict(judged(number), POLICY).outcome == "pass")
+    assert missing == pytest.approx(needed - 100, rel=0.2)
+
+
+def test_a_candidate_passes_with_enough_requests_only() -> None:
+    found = verdict(judged(260), replace(POLICY, min_requests=300))
+    assert (found.outcome, found.missing) == ("inconclusive", 40)
+    assert found.reason == "requests: about 40 more are missing"
+
+
+def test_where_answers_are_compared_or_labels_come_back_they_must_pass() -> None:
+    state = judged(260)
+    for policy in (replace(POLICY, compares=True), replace(POLICY, has_labels=True)):
+        assert verdict(state, policy).outcome == "inconclusive"
+    both = replace(POLICY, compares=True, has_labels=True)
+    assert verdict(judged(300, compared=Compared(1, 0, 1)), both).outcome == "pass"
+    assert verdict(judged(40, compared=Compared(2, 0, 9)), both).reason.startswith(
+        "errors, agreement: about "
+    )
+
+
+def test_answers_that_differ_too_often_leave_an_unknown_number_missing() -> None:
+    state = judge(judged(10), Seen(Tally(40), Tally(20), Compared(60, 3)))
+    found = verdict(state, replace(POLICY, compares=True))
+    assert (found.outcome, found.missing, arm(found, "agreement").missing) == ("inconclusive", None, None)
+    assert found.reason == "errors, agreement: an unknown number of more are missing"
+
+
+def test_twenty_clean_requests_are_inconclusive() -> None:
+    found = verdict(judged(20), POLICY)
+    assert found.outcome == "inconclusive"
+    assert found.missing is not None
+    assert found.missing > 150
+
+
+def test_a_candidate_that_fails_in_the_bake_is_suspected_and_not_failed() -> None:
+    state = judged(260)
+    failing = replace(state.seen, candidate=Tally(262, 2))
+    found = verdict(judge(state, failing, is_shared=False), POLICY)
+    assert (found.is_suspected, found.outcome) == (True, "pass")
+    one = verdict(judge(state, replace(failing, candidate=Tally(262, 1)), is_shared=False), POLICY)
+    assert not one.is_suspected
