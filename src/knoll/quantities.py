@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_RESOURCES",
     "GPU",
     "PREDICTOR_BASE",
+    "PREDICTOR_RESOURCES",
     "TRAINER_BASE",
     "counted",
     "in_words",
@@ -21,8 +22,9 @@ __all__ = [
 
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "2Gi"}  # of a training, if its Model asks for nothing else
+PREDICTOR_RESOURCES = {"cpu": "50m", "memory": "512Mi"}  # of a predictor
 TRAINER_BASE = 320 * 2**20  # bytes of a trainer process before it reads data: Python and torch
-PREDICTOR_BASE = 64 * 2**20  # of a predictor before it loads a version
+PREDICTOR_BASE = 128 * 2**20  # of a predictor before it loads a version
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}

@@ -207,7 +207,7 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
             "must be at least 640Mi, the least for 2 processes that train, not 500Mi",
         ),
         ({"training": "{resources: {memory: 1}}"}, "spec.training.resources.memory: must be at least 320Mi"),
-        ({"serving": "{resources: {memory: 1}}"}, "spec.serving.resources.memory: must be at least 64Mi"),
+        ({"serving": "{resources: {memory: 1}}"}, "spec.serving.resources.memory: must be at least 128Mi"),
         ({"gate": "{metric: accuracy, atLeast: high}"}, "must be a number such as 0.95, not 'high'"),
         ({"family": "image-clasifier"}, "no family 'image-clasifier'; did you mean image-classifier?"),
         ({"trainin": "{}"}, "spec.trainin: there is no such field; did you mean training?"),

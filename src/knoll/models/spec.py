@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _TRAINED_WITH = unit("cores, bytes, GPUs", none="1 core, 2Gi of memory")
-_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 256Mi of memory")
+_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 512Mi of memory")
 _METRIC = unit("the metric's", none="no bound")
 
 

@@ -15,6 +15,7 @@ from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
 from knoll.ports import Document
+from knoll.quantities import PREDICTOR_RESOURCES
 from knoll.records.attestation import key_of
 from knoll.records.manifest import version_uri
 from knoll.rollout.slot import Slot
@@ -29,7 +30,6 @@ __all__ = [
 
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
-_RESOURCES = {"cpu": "50m", "memory": "256Mi"}
 
 
 def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
@@ -94,7 +94,9 @@ def inference_service(
 
 
 def _container(model: Model, version: str, pin: str, key: str, settings: Settings) -> Mapping[str, Any]:
-    resources = {name: str(amount) for name, amount in {**_RESOURCES, **model.serving.resources}.items()}
+    resources = {
+        name: str(amount) for name, amount in {**PREDICTOR_RESOURCES, **model.serving.resources}.items()
+    }
     given = ((variable("sink"), settings.sink), (variable("verify_key"), key))
     variables = [{"name": name, "value": value} for name, value in given if value]
     return {
