@@ -119,8 +119,8 @@ def _check(environment: Mapping[str, str]) -> None:
 def _store(environment: Mapping[str, str]) -> S3Store:
     """The store as this machine reaches it. If the cluster has roles, boto3 finds the keys of this machine,
     also temporary ones."""
-    access, secret = ("", "") if has_roles(environment) else (environment[name] for name in KEYS)
-    return S3Store(environment.get("AWS_ENDPOINT_URL", ""), access, secret, region(environment))
+    keys = ("", "") if has_roles(environment) else (environment[name] for name in KEYS)
+    return S3Store(environment.get("AWS_ENDPOINT_URL", ""), *keys, region(environment))
 
 
 def _make_bucket(environment: Mapping[str, str]) -> None:

@@ -91,12 +91,6 @@ def test_a_shared_name_has_one_home(home: ModuleType) -> None:
     assert again == set()
 
 
-def test_all_code_is_type_checked() -> None:
-    files = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
-    code = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")} - {"build"}
-    assert code == set(files)
-
-
 def test_every_package_has_its_layer() -> None:
     (contract,) = _contracts("layers")
     assert contract["exhaustive"]

@@ -30,6 +30,11 @@ class ByteBudget:
     def __init__(self, limit: int) -> None:
         self.limit, self.held = limit, 0
 
+    @property
+    def most_of_one(self) -> int:
+        """The most bytes that one body may have."""
+        return self.limit - self.limit // _FOR_SMALL
+
     def take(self, size: int, before: int = 0) -> None:
         """Hold `size` bytes more of a body, of which `before` bytes are held already. Raises Unavailable, and
         holds none of them, if they are too many."""

@@ -50,14 +50,10 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default=Path("~/.knoll"),
-        description="laptop: folder with its data, keys, logs and records",
+        default=Path("~/.knoll"), description="laptop: folder with its data, keys, logs and records"
     )
     port: int = Field(
-        default=8080,
-        ge=0,
-        le=65535,
-        description="laptop: its one port on 127.0.0.1; 0 takes a free one",
+        default=8080, ge=0, le=65535, description="laptop: its one port on 127.0.0.1; 0 takes a free one"
     )
     url: str = Field(default="", description="URL where predict requests go; `knoll env` prints it")
     s3_endpoint: str = Field(
@@ -150,7 +146,10 @@ class Settings(BaseSettings):
         default=BODIES_LIMIT,
         ge=BODY_LIMIT,
         description="bytes of request bodies that a predictor, or the laptop's gateway, holds at once; "
-        "further requests get 503",
+        "further ones get 503. With little memory it is less",
+    )
+    memory: int = Field(
+        default=0, ge=0, description="bytes a predictor may take; 0 means its container's limit, else 2 GiB"
     )
     revision: str = Field(
         default="",

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
+from knoll.codecs.raster import RasterLimits, fit_raster, open_raster, read_raster, survey_raster
 from knoll.errors import InvalidPicture
+from support.pictures import jpeg_of_scans
 
 RED, GREEN, BLUE, WHITE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
 
@@ -269,3 +270,80 @@ def test_a_picture_of_many_strips_has_the_pixels_of_its_parts(mode: str) -> None
     apart = [np.asarray(read_raster(encoded(part, **options, compress_level=1))) for part in parts]
     together = np.asarray(read_raster(encoded(whole, **options, compress_level=1)))
     assert np.array_equal(together, np.concatenate(apart))
+
+
+TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+
+
+class Stop(Exception):
+    """Nobody waits any more."""
+
+
+def checks_of(body: bytes, end_at: int = 10**9) -> int:
+    """How often the reading of a picture asks whether it should go on."""
+    asked = 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked >= end_at:
+            raise Stop
+
+    open_raster(body).read(check)
+    return asked
+
+
+LARGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (900, 1000, 4), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        encoded(LARGE, compress_level=1),
+        encoded(LARGE.convert("CMYK"), "JPEG", quality=95),
+        jpeg_of_scans(64, 64, 500),
+    ],
+    ids=["PNG", "JPEG", "500 scans in 6 kB"],
+)
+def test_the_decoding_of_one_picture_can_be_ended_in_its_middle(body: bytes) -> None:
+    """Between two parts of 64 KiB, two scans, and two strips."""
+    every = checks_of(body)
+    assert every >= min(len(body) // 2**16, 10)
+    for end_at in (1, every // 2, every):
+        with pytest.raises(Stop):
+            checks_of(body, end_at)
+
+
+def test_each_scan_of_a_jpeg_is_a_part_of_its_own() -> None:
+    """All of them may lie in 64 KiB, and each passes over every pixel."""
+    assert checks_of(jpeg_of_scans(64, 64, 500)) >= 500
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options", "most"),
+    [
+        ("L", "JPEG", {}, 1),
+        ("RGB", "JPEG", {}, 5),
+        ("RGB", "JPEG", {"exif": TURNED}, 8),
+        ("RGB", "JPEG", {"progressive": True, "subsampling": 0}, 10),
+        ("RGB", "JPEG", {"progressive": True, "subsampling": 2}, 7),
+        ("CMYK", "JPEG", {"progressive": True}, 12),
+        ("P", "PNG", {}, 5),
+        ("RGBA", "PNG", {}, 8),
+        ("I;16", "PNG", {}, 3),
+    ],
+)
+def test_the_memory_of_a_picture_is_told_from_its_header(
+    mode: str, kind: str, options: dict[str, Any], most: int
+) -> None:
+    """Bytes a pixel, as the peak of the process has shown them, and one strip of pixels."""
+    body = encoded(Image.new(mode, (2400, 2000)), kind, **options)
+    told = open_raster(body).memory("L", 32, 32)
+    assert most * 2400 * 2000 <= told <= most * 2400 * 2000 + 10 * 2**20
+
+
+def test_a_narrow_picture_of_many_rows_is_resized_in_little_memory() -> None:
+    """Pillow resizes the width first: 1×20,000,000 pixels would become 1024×20,000,000."""
+    body = png(1, 200_000, 8, 0, b"\0\xff" * 200_000)
+    assert open_raster(body).memory("RGB", 1024, 8) < 150 * 2**20
+    assert fit_raster(read_raster(body), "RGB", 1024, 8).getextrema() == ((255, 255),) * 3

@@ -245,7 +245,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 def test_a_job_runs_to_completion(laptop: Laptop, until: Until) -> None:
     """It gets its arguments, variables, secrets and limits; its status goes as on a cluster, and each change
     of it is published."""
-    limits = {"cpu": "1500m", "nvidia.com/gpu": 1}
+    limits = {"cpu": "1500m", "memory": "64Mi", "nvidia.com/gpu": 1}
     variables = [
         {"name": "PLAIN", "value": "text"},
         {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "knoll-s3", "key": "AWS_ACCESS_KEY_ID"}}},
@@ -267,6 +267,7 @@ def test_a_job_runs_to_completion(laptop: Laptop, until: Until) -> None:
         "AWS_ACCESS_KEY_ID": "access",
         "K_SINK": "sink",
         "CUDA_VISIBLE_DEVICES": "0",
+        "KNOLL_MEMORY": str(64 * 2**20),
     }
     assert environment.items() >= {**expected, "OMP_NUM_THREADS": "2", "KNOLL_THREADS": "2"}.items()
     status = laptop.status()

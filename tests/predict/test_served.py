@@ -14,9 +14,10 @@ from knoll.predict.answer import Answer
 from knoll.predict.blame import Usual
 from knoll.predict.graph import Graph
 from knoll.predict.loading import read_version
+from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
 from knoll.predict.work import ClientGone, Work
-from support.pictures import odd_pngs, png_of_chunks
+from support.pictures import jpeg_of_scans, odd_pngs, png_of_chunks
 
 Files = Callable[..., dict[str, bytes]]
 DARK, LIGHT = [[0] * 4] * 4, [[255] * 4] * 4
@@ -259,3 +260,58 @@ def test_work_ends_when_its_client_has_gone_or_reading_takes_too_long(shade: Ser
 )
 def test_an_odd_accept_header_harms_nothing(shade: Served, accept: str) -> None:
     assert predict(shade, DARK, accept=accept).status in (200, 400)
+
+
+class Impatient(Work):
+    """The work of a client who goes at the given look."""
+
+    def __init__(self, look: int) -> None:
+        super().__init__()
+        self.looks, self._look = 0, look
+
+    def check(self) -> None:
+        self.looks += 1
+        if self.looks == self._look:
+            self.cancel()
+        super().check()
+
+
+def test_work_ends_in_the_middle_of_a_picture(shade: Served) -> None:
+    """One picture may have hundreds of scans, each over all of its pixels."""
+    picture = base64.b64encode(jpeg_of_scans(64, 64, 500)).decode()
+    body = json.dumps({"instances": [{"b64": picture}]}).encode()
+    whole, gone = Impatient(10**9), Impatient(250)
+    assert shade.predict(body, {}, whole).status == 200
+    with pytest.raises(ClientGone):
+        shade.predict(body, {}, gone)
+    assert (whole.looks > 500, gone.looks < 300) == (True, True)
+
+
+def test_what_a_request_takes_is_held_until_its_answer_is_sent(shade: Served) -> None:
+    """Its numbers, its picture, and its answer; one that takes more than there is names the number."""
+    budget = MemoryBudget(6 * 2**20)
+    work = Work(budget)
+    numbers = json.dumps({"instances": [[[200.5] * 300] * 100] * 2}).encode()
+    assert shade.predict(numbers, {}, work).status == 200
+    assert budget.held > 60_000 * 64
+    work.end()
+    assert budget.held == 0
+    many = json.dumps({"instances": [[[200.5] * 300] * 100] * 4}).encode()
+    assert "this takes 8Mi of memory" in error(shade.predict(many, {}, Work(budget)))
+    large = png_of_chunks(side=3000)
+    asked = json.dumps({"instances": [{"b64": base64.b64encode(large).decode()}]}).encode()
+    assert "instance 0: this takes" in error(shade.predict(asked, {}, Work(budget)))
+    assert budget.held == 0
+
+
+def test_a_request_that_finds_no_memory_is_asked_to_come_again(
+    shade: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, which counts for nothing: the version did not fail."""
+    monkeypatch.setattr("knoll.predict.memory_budget._PATIENCE", 0.0)
+    budget = MemoryBudget(6 * 2**20)
+    budget.take(5 * 2**20, lambda: None)
+    numbers = json.dumps({"instances": [[[200.5] * 300] * 100]}).encode()
+    answer = shade.predict(numbers, {}, Work(budget))
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+    assert "try again" in orjson.loads(answer.body)["error"]

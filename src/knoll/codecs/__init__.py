@@ -22,6 +22,7 @@ from knoll.codecs.classes import encode_classes
 from knoll.codecs.example import example_instance
 from knoll.codecs.latent import decode_latent
 from knoll.codecs.picture import decode_picture, encode_picture, encode_pictures
+from knoll.codecs.reading import Reading
 from knoll.codecs.tensor import DTYPES, Array, check_tensor, decode_tensor, encode_tensors, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Signature, Tensor
@@ -31,6 +32,7 @@ __all__ = [
     "DTYPES",
     "ENCODERS",
     "Array",
+    "Reading",
     "check_tensor",
     "decode",
     "encode",
@@ -39,9 +41,7 @@ __all__ = [
     "read_typed",
 ]
 
-_Warn = Callable[[str], None]
-
-DECODERS: Mapping[str, Callable[[Any, Tensor, _Warn], Array]] = {
+DECODERS: Mapping[str, Callable[[Any, Tensor, Reading], Array]] = {
     "image": decode_picture,
     "latent": decode_latent,
     "tensor": decode_tensor,
@@ -58,21 +58,20 @@ def decode(
     signature: Signature,
     *,
     first: int = 0,
-    check: Callable[[], None] = lambda: None,
-    warn: _Warn = lambda _: None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> dict[str, Array]:
     """V1 instances as one batch per input. If there are several inputs, an instance is an object of values by
     input name.
 
-    The instances are named from number `first` on. `check` is called before each, and may raise; `warn` is
-    told what was converted. Raises InvalidInstance that names the index and the fault.
+    The instances are named from number `first` on. Raises InvalidInstance that names the index and the fault,
+    and what `reading` raises.
     """
     if not isinstance(instances, list) or not instances:
         raise InvalidInstance('a V1 request is {"instances": [...]} with at least one instance')
     rows = []
     for index, instance in enumerate(instances, first):
-        check()
-        rows.append(_decode_one(index, instance, signature.inputs, warn))
+        reading.check()
+        rows.append(_decode_one(index, instance, signature.inputs, reading.of_instance(index)))
     try:
         return {tensor.name: np.stack([row[tensor.name] for row in rows]) for tensor in signature.inputs}
     except ValueError as error:
@@ -90,15 +89,12 @@ def encode(outputs: Mapping[str, Array], signature: Signature) -> list[Any]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor], warn: _Warn) -> dict[str, Array]:
-    def warn_of_it(text: str) -> None:
-        warn(f"instance {index}: {text}")
-
+def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor], reading: Reading) -> dict[str, Array]:
     try:
         if len(inputs) == 1:
-            return {inputs[0].name: DECODERS[inputs[0].codec](instance, inputs[0], warn_of_it)}
+            return {inputs[0].name: DECODERS[inputs[0].codec](instance, inputs[0], reading)}
         return {
-            tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor, warn_of_it)
+            tensor.name: DECODERS[tensor.codec](_field(instance, tensor.name), tensor, reading)
             for tensor in inputs
         }
     except InvalidInstance as error:

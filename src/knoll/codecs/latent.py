@@ -1,10 +1,10 @@
 """The codec `latent`: what a generator makes a picture of, as a seed or in full."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from knoll.codecs.reading import Reading
 from knoll.codecs.tensor import Array, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
@@ -12,7 +12,7 @@ from knoll.records.signature import Tensor
 __all__ = ["decode_latent"]
 
 
-def decode_latent(value: Any, tensor: Tensor, _: Callable[[str], None]) -> Array:
+def decode_latent(value: Any, tensor: Tensor, _: Reading) -> Array:
     """float32 (size,): the given vector, or normal random numbers, which a seed makes reproducible. Raises
     InvalidInstance."""
     size = tensor.options["size"]

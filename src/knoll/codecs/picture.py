@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from knoll.codecs.base64_text import read_base64
-from knoll.codecs.raster import RasterLimits, fit_raster, read_raster
+from knoll.codecs.raster import RasterLimits, fit_raster, open_raster
+from knoll.codecs.reading import Reading
 from knoll.codecs.tensor import Array, check_tensor, read_numbers
 from knoll.errors import InvalidInstance, InvalidPicture
 from knoll.media_types import JSON
@@ -29,14 +30,16 @@ _LIMITS = RasterLimits(scanned_pixels=300_000_000)
 _Warn = Callable[[str], None]
 
 
-def decode_picture(value: Any, tensor: Tensor, warn: _Warn) -> Array:
-    """A picture of any size -> float32 (C, H, W) in [0, 1]. Raises InvalidInstance."""
+def decode_picture(value: Any, tensor: Tensor, reading: Reading) -> Array:
+    """A picture of any size -> float32 (C, H, W) in [0, 1]. Raises InvalidInstance, and what `reading`
+    raises."""
     if isinstance(value, dict) and len(value) == 1 and set(value) <= {"image", "image_bytes"}:
         (value,) = value.values()
-    picture = _open_picture(value) if isinstance(value, dict) else _from_pixels(value, warn)
     mode, size = tensor.options["mode"], (tensor.options["width"], tensor.options["height"])
-    _warn_of_change(picture, mode, size, warn)
-    picture = fit_raster(picture, mode, *size)
+    if isinstance(value, dict):
+        picture = _from_file(value, mode, size, reading)
+    else:
+        picture = _fitted(_from_pixels(value, reading.warn), mode, size, reading.warn)
     pixels = np.asarray(picture, np.float32).reshape(size[1], size[0], _CHANNELS[mode]) / 255  # (H, W, C)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -61,18 +64,22 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
     return _to_png(grid)
 
 
-def _warn_of_change(picture: Image.Image, mode: str, size: tuple[int, int], warn: _Warn) -> None:
+def _fitted(picture: Image.Image, mode: str, size: tuple[int, int], warn: _Warn) -> Image.Image:
     if picture.size != size:
         warn("its {}x{} pixels were resized to {}x{}".format(*picture.size, *size))
     if picture.mode != mode:
         warn("its colours became grey" if mode == "L" else "its grey became colours")
+    return fit_raster(picture, mode, *size)
 
 
-def _open_picture(value: Mapping[str, Any]) -> Image.Image:
+def _from_file(value: Mapping[str, Any], mode: str, size: tuple[int, int], reading: Reading) -> Image.Image:
     if "b64" not in value:
         raise InvalidInstance('a picture is {"b64": "..."} or nested lists of pixels')
+    body = read_base64(value["b64"])
     try:
-        return read_raster(read_base64(value["b64"]), _LIMITS)
+        raster = open_raster(body, _LIMITS)
+        with reading.room(len(body) + raster.memory(mode, *size)):
+            return _fitted(raster.read(reading.check), mode, size, reading.warn)
     except InvalidPicture as error:
         raise InvalidInstance(f"its picture cannot be read: {error}", fix=error.fix) from error
 

@@ -10,25 +10,30 @@
 The bytes may come from anybody. So all limits are checked on the header, before anything is decoded.
 """
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from knoll.codecs.raster_colours import convert_colours, flat_mode
+from knoll.codecs.raster_file import RasterFile
 from knoll.codecs.raster_header import Header, read_header
+from knoll.codecs.raster_memory import LARGE, Stored, decoding_memory
 from knoll.errors import InvalidPicture
 
-__all__ = ["DEFAULT_LIMITS", "RasterLimits", "fit_raster", "read_raster", "survey_raster"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Raster",
+    "RasterLimits",
+    "fit_raster",
+    "open_raster",
+    "read_raster",
+    "survey_raster",
+]
 
-_GREY = {"1", "L", "LA", "I", "I;16", "I;16B"}
-_DEEP = {"I", "I;16", "I;16B"}
-_LONGEST_PROFILE = 4 * 2**20
 _TABLES = {b"A2B0", b"A2B1", b"A2B2"}  # of a colour profile; matrices are quick
 _TABLES_COST = 20  # scans of a JPEG that take as long as the conversion by tables
-_STRIP = 2**18  # pixels that are converted at a time
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,21 +66,63 @@ class Shape:
 DEFAULT_LIMITS = RasterLimits()
 
 
+class Raster:
+    """A picture whose header has been checked, and whose pixels are not decoded yet."""
+
+    def __init__(self, body: bytes, limits: RasterLimits) -> None:
+        self._header = header = _checked(body, limits)
+        self._file = RasterFile(_without(header.texts, body))
+        picture = _open(self._file, header, limits)
+        self.size, self.mode = picture.size, picture.mode
+        self._opened = [picture]
+
+    @property
+    def shape(self) -> Shape:
+        """What `read` gives."""
+        width, height = self.size if self._header.orientation < 5 else self.size[::-1]
+        return Shape(width, height, flat_mode(self.mode))
+
+    def memory(self, mode: str, width: int, height: int) -> int:
+        """The most bytes that are taken at a time by `read`, and by `fit_raster` to that mode and size."""
+        shown = (self.shape.width, self.shape.height)
+        header = self._header
+        stored = Stored(self.size, self.mode, shown, header.orientation > 1, header.coefficients)
+        return decoding_memory(stored, mode, (width, height))
+
+    def read(self, check: Callable[[], None] = lambda: None) -> Image.Image:
+        """The picture as viewers show it, in mode L or RGB. It is read once: after that its file is gone.
+
+        `check` is called again and again meanwhile, and may raise. Raises InvalidPicture.
+        """
+        turn = _TURNS.get(self._header.orientation)
+        try:
+            flat = convert_colours(self._load(check), check)
+        except Exception as error:
+            check()
+            raise _fault(self._header, _in_words(error) or f"it is damaged: {error}") from error
+        check()
+        return flat if turn is None else flat.transpose(turn)
+
+    def _load(self, check: Callable[[], None]) -> Image.Image:
+        picture = self._opened.pop()
+        self._file.watch(check, self._header.scan_starts)
+        picture.load()
+        return picture
+
+
+def open_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Raster:
+    """The picture, before it is decoded. Raises InvalidPicture that says which fault it has."""
+    return Raster(body, limits)
+
+
 def read_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Image.Image:
-    """The picture as viewers show it, in mode L or RGB. Raises InvalidPicture that says which fault it
-    has."""
-    header = _checked(body, limits)
-    flat = _shown(_load(_open(body, header, limits), header), header)
-    turn = _TURNS.get(header.orientation)
-    return flat if turn is None else flat.transpose(turn)
+    """The picture as viewers show it, in mode L or RGB. Raises InvalidPicture."""
+    return open_raster(body, limits).read()
 
 
 def survey_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Shape:
     """What `read_raster` would give, from the header alone. Raises InvalidPicture."""
-    header = _checked(body, limits)
-    width, height = header.size
-    mode = _flat_mode(_open(body, header, limits))
-    return Shape(height, width, mode) if header.orientation >= 5 else Shape(width, height, mode)
+    return open_raster(body, limits).shape
 
 
 def fit_raster(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
@@ -83,6 +130,9 @@ def fit_raster(picture: Image.Image, mode: str, width: int, height: int) -> Imag
     converted = picture if picture.mode == mode else picture.convert(mode)
     if converted.size == (width, height):
         return converted
+    if width * converted.height > LARGE and width > converted.width:
+        # Pillow resizes the width first, and would make millions of rows longer.
+        converted = converted.resize((converted.width, height), Image.Resampling.BILINEAR)
     return converted.resize((width, height), Image.Resampling.BILINEAR)
 
 
@@ -107,9 +157,9 @@ def _check_pixels(size: tuple[int, int], limits: RasterLimits) -> None:
         )
 
 
-def _open(body: bytes, header: Header, limits: RasterLimits) -> Image.Image:
+def _open(file: RasterFile, header: Header, limits: RasterLimits) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(_without(header.texts, body)), formats=["PNG", "JPEG"])
+        picture = Image.open(file, formats=["PNG", "JPEG"])
     except UnidentifiedImageError as error:
         raise _fault(header, "its header is broken") from error
     except Exception as error:
@@ -150,86 +200,3 @@ def _in_words(error: Exception) -> str:
 def _fault(header: Header, text: str) -> InvalidPicture:
     fault = text if header.is_whole else "it is cut short: its end is missing"
     return InvalidPicture(fault, fix="write the file again")
-
-
-def _load(picture: Image.Image, header: Header) -> Image.Image:
-    try:
-        picture.load()
-    except Exception as error:  # Pillow has a dozen types, from struct.error to SyntaxError
-        raise _fault(header, _in_words(error) or f"it is damaged: {error}") from error
-    return picture
-
-
-def _flat_mode(picture: Image.Image) -> str:
-    return "L" if picture.mode in _GREY else "RGB"
-
-
-def _shown(picture: Image.Image, header: Header) -> Image.Image:
-    """The picture in mode L or RGB, converted by strips: beside the two pictures there is only one strip."""
-    mode, profile = _flat_mode(picture), picture.info.get("icc_profile")
-    if picture.mode == mode and profile is None and "transparency" not in picture.info:
-        return picture
-    width, height = picture.size
-    rows = max(1, _STRIP // width)
-    flat, transform = picture if picture.mode == mode else Image.new(mode, picture.size), None
-    for top in range(0, height, rows):
-        try:
-            strip = _to_eight_bits(picture.crop((0, top, width, min(top + rows, height))))
-            transform = transform if top else _transform(strip.mode, profile)
-            flat.paste(_flatten(_to_srgb(strip, transform)), (0, top))
-        except Exception as error:
-            raise _fault(header, f"it is damaged: {error}") from error
-    return flat
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """L, LA, RGB, RGBA or CMYK."""
-    clear = picture.info.get("transparency")
-    if picture.mode in _DEEP:
-        deep = np.asarray(picture).astype(np.uint16)
-        grey = Image.fromarray((deep >> 8).astype(np.uint8))
-        if isinstance(clear, int):
-            grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
-        return grey
-    if clear is not None:
-        rgba = picture.convert("RGBA")
-        return rgba.convert("LA") if picture.mode in _GREY else rgba
-    if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _to_srgb(picture: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> Image.Image:
-    if transform is None:
-        return picture
-    alpha = picture.getchannel("A") if picture.mode in {"LA", "RGBA"} else None
-    colours = picture.convert(picture.mode[:-1]) if alpha else picture
-    shown = ImageCms.applyTransform(colours, transform)
-    assert shown is not None
-    if picture.mode in _GREY:
-        shown = shown.convert("L")
-    if alpha:
-        shown.putalpha(alpha)
-    return shown
-
-
-def _transform(mode: str, profile: Any) -> ImageCms.ImageCmsTransform | None:
-    """From the profile of a picture in this mode to sRGB. None if that changes nothing, or cannot be done."""
-    if not isinstance(profile, bytes) or not 0 < len(profile) <= _LONGEST_PROFILE:
-        return None
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return None
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode.removesuffix("A"), "RGB")
-    except Exception:  # broken, or of another mode than the picture
-        return None
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """L or RGB; what is transparent lies on white."""
-    if picture.mode not in {"LA", "RGBA"}:
-        return picture.convert("RGB") if picture.mode == "CMYK" else picture
-    white = Image.new(picture.mode[:-1], picture.size, "white")
-    white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
-    return white

@@ -5,7 +5,7 @@ Pillow does not tell the number of scans, and decodes a whole PNG to find its or
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -35,6 +35,7 @@ _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _HEAD = 1024
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _MOST_CHUNKS = 100_000
 _MOST_SEGMENTS = 10_000
@@ -46,13 +47,16 @@ _ORIENTATION = 0x0112
 @dataclass(frozen=True)
 class Header:
     """`size` is as stored. `orientation` is EXIF's, 1 to 8. A PNG has one scan. `texts` are the first and the
-    last place of each of its texts."""
+    last place of each of its texts, `scan_starts` the places of a JPEG's scans, and `coefficients` how many
+    numbers a JPEG keeps for each pixel until its last scan."""
 
     size: tuple[int, int]
     scans: int = 1
     orientation: int = 1
     is_whole: bool = True
     texts: tuple[tuple[int, int], ...] = ()
+    scan_starts: tuple[int, ...] = ()
+    coefficients: float = 0.0
 
 
 def read_header(body: bytes) -> Header:
@@ -99,19 +103,42 @@ def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _read_jpeg(body: bytes) -> Header:
-    size, exif, scans, blocks, last = (0, 0), b"", 0, 0, 0
+    size, exif, blocks, last, frame = (0, 0), b"", 0, 0, 0
+    scans: list[int] = []
     for marker, start in _markers(body):
         last = marker
         if marker in _SIZES and size == (0, 0) and start + 9 <= len(body):
             height, width = struct.unpack_from(">HH", body, start + 5)
-            size = (width, height)
+            size, frame = (width, height), start
         elif marker == _APP1 and body[start + 4 : start + 10] == b"Exif\0\0":
             exif, blocks = exif or body[start + 4 : start + 2 + _length(body, start)], blocks + 1
-        scans += marker == _SOS
+        elif marker == _SOS:
+            scans.append(start)
     _check_size(size)
     if blocks > _MOST_EXIF:
         raise InvalidPicture(f"it has {blocks} blocks of EXIF, more than {_MOST_EXIF}", fix="save it again")
-    return Header(size, max(scans, 1), _orientation(exif), last == _EOI)
+    return Header(
+        size,
+        max(len(scans), 1),
+        _orientation(exif),
+        last == _EOI,
+        (),
+        tuple(scans),
+        _coefficients(body, frame, scans),
+    )
+
+
+def _coefficients(body: bytes, frame: int, scans: Sequence[int]) -> float:
+    """How many are kept for each pixel: none if the first scan has all components and is the last word."""
+    count = body[frame + 9 : frame + 10]
+    is_read_once = (
+        scans and body[frame + 1] not in _PROGRESSIVE and body[scans[0] + 4 : scans[0] + 5] == count
+    )
+    sampling = body[frame + 11 : frame + 10 + 3 * int.from_bytes(count) : 3]  # across and down, of components
+    if is_read_once or not sampling:
+        return 0.0
+    across, down = max(one >> 4 for one in sampling), max(one & 15 for one in sampling)
+    return sum((one >> 4) * (one & 15) for one in sampling) / max(across * down, 1)
 
 
 def _markers(body: bytes) -> Iterator[tuple[int, int]]:

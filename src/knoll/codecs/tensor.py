@@ -1,11 +1,12 @@
 """The codec `tensor`: nested lists of numbers, taken literally."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knoll.codecs.reading import Reading
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
 
@@ -30,7 +31,7 @@ _DEEPEST = 32  # lists within each other
 _TOO_LARGE = "it is not made of numbers of 64 bits: one is too large"
 
 
-def decode_tensor(value: Any, tensor: Tensor, _: Callable[[str], None]) -> Array:
+def decode_tensor(value: Any, tensor: Tensor, _: Reading) -> Array:
     """Nested lists -> an array of the tensor's shape and datatype. Raises InvalidInstance."""
     return read_typed(value, tensor.datatype, tensor.shape[1:])
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.laptop.resources import thread_limit
+from knoll.laptop.resources import memory_limit, thread_limit
 from knoll.settings import variable
 
 __all__ = ["Unrunnable", "command_of", "container_of", "environment_of", "image_name"]
@@ -74,7 +74,7 @@ def environment_of(
     gpus: Sequence[int],
 ) -> dict[str, str]:
     """The variables of a container: `environment`, then envFrom, then env, where the later ones win; and the
-    threads and GPUs that it may use.
+    threads, the memory and the GPUs that it may use.
 
     Raises Unrunnable for a value that does not come from a secret. There are no ConfigMaps: what has
     their place is in `environment`.
@@ -84,6 +84,9 @@ def environment_of(
     threads = thread_limit(container)
     if threads is not None:
         values |= {"OMP_NUM_THREADS": str(threads), variable("threads"): str(threads)}
+    memory = memory_limit(container)
+    if memory is not None:
+        values[variable("memory")] = str(memory)
     for one in container.get("envFrom") or []:
         if "secretRef" not in one:
             raise Unrunnable(

@@ -14,7 +14,7 @@ from typing import Any
 
 from knoll.quantities import GPU, in_words, parse_quantity
 
-__all__ = ["Resources", "local_capacity", "requests_of", "shortage", "thread_limit"]
+__all__ = ["Resources", "local_capacity", "memory_limit", "requests_of", "shortage", "thread_limit"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ def thread_limit(container: Mapping[str, Any]) -> int | None:
     Rejected."""
     limit = ((container.get("resources") or {}).get("limits") or {}).get("cpu")
     return None if limit is None else max(1, math.ceil(parse_quantity(limit)))
+
+
+def memory_limit(container: Mapping[str, Any]) -> int | None:
+    """The bytes of memory that a container may take; None without a limit. Raises Rejected."""
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    return None if limit is None else int(parse_quantity(limit))
 
 
 def shortage(wanted: Resources, used: Resources, capacity: Resources) -> str:

@@ -20,6 +20,7 @@ from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_
 __all__ = ["Envelope"]
 
 _DRAIN_SECONDS = 5.0
+_NOT_COUNTED = {CLIENT_GONE, 503}  # the client has gone, or there was no memory left: no fault of the version
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
@@ -31,13 +32,14 @@ _Observe = Callable[[int, float], None]
 
 class Envelope:
     """An ASGI application around another. `observe` gets status and seconds of each prediction, except
-    replays, requests that were refused before anything was predicted, and those whose client has gone.
+    replays, requests that were refused for lack of memory, and those whose client has gone.
 
     The bodies of all requests together stay within `bodies`.
     """
 
     def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget) -> None:
         self._app, self._bodies = app, bodies
+        self._most = min(BODY_LIMIT, bodies.most_of_one)
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._observe = observe
 
@@ -54,18 +56,18 @@ class Envelope:
                 message = {**message, "headers": [*message.get("headers", []), *self._headers]}
             await send(message)
 
-        refused = _refusal(scope)
+        refused = _refusal(scope, self._most)
         if refused:
             await _refuse(send_stamped, *refused)
         elif not is_prediction(scope):
             await self._app(scope, receive, send_stamped)
         else:
-            body = _Body(self._bodies)
+            body = _Body(self._bodies, self._most)
             try:
                 await self._predict(scope, receive, send_stamped, body)
             finally:
                 body.let_go()
-                is_counted = body.is_whole and status != CLIENT_GONE
+                is_counted = body.is_whole and status not in _NOT_COUNTED
                 if is_counted and REPLAY.encode() not in dict(scope["headers"]):
                     self._observe(status, body.seconds)
 
@@ -81,21 +83,21 @@ class Envelope:
         except _TooLargeError:
             body.let_go()
             await _drain(receive)
-            await _refuse(send, 413, f"the body is larger than {BODY_LIMIT} bytes")
+            await _refuse(send, 413, _too_large(self._most))
         else:
             if body.is_whole:
                 await self._app(scope, body.replay(receive), send)
 
 
 class _TooLargeError(Exception):
-    """The body is larger than BODY_LIMIT."""
+    """The body is larger than one may be."""
 
 
 class _Body:
     """The body of one request, within the budget of all."""
 
-    def __init__(self, budget: ByteBudget) -> None:
-        self._budget, self._size = budget, 0
+    def __init__(self, budget: ByteBudget, most: int) -> None:
+        self._budget, self._most, self._size = budget, most, 0
         self._parts: list[bytes] = []
         self._started = time.perf_counter()
         self.is_whole = False
@@ -112,7 +114,7 @@ class _Body:
             if message["type"] == "http.disconnect":
                 return
             part = message.get("body", b"")
-            if self._size + len(part) > BODY_LIMIT:
+            if self._size + len(part) > self._most:
                 raise _TooLargeError
             self._budget.take(len(part), self._size)
             self._size += len(part)
@@ -137,14 +139,19 @@ class _Body:
         self._size, self._parts = 0, []
 
 
-def _refusal(scope: _Scope) -> tuple[int, str] | None:
+def _refusal(scope: _Scope, most: int) -> tuple[int, str] | None:
     """Status and reason if the request is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
     length = headers.get(b"content-length", b"0")
-    is_large = length.isdigit() and int(length) > BODY_LIMIT
-    return (413, f"the body is larger than {BODY_LIMIT} bytes") if is_large else None
+    is_large = length.isdigit() and int(length) > most
+    return (413, _too_large(most)) if is_large else None
+
+
+def _too_large(most: int) -> str:
+    more = "" if most == BODY_LIMIT else "; give the model more memory: spec.serving.resources.memory"
+    return f"the body is larger than {most} bytes{more}"
 
 
 async def _drain(receive: _Receive) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,13 @@ from PIL import Image
 from knoll.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.errors import InvalidInstance, InvalidVersion
 from knoll.predict.loading import Version
+from knoll.records.signature import Signature
 
-__all__ = ["BATCH", "Graph", "agree", "warm_up"]
+__all__ = ["Graph", "agree", "warm_up"]
 
 _WARM_UPS = 8
-BATCH = 32  # examples that a graph is given at once
+_BATCH = 32  # examples that a graph is given at once
+_BATCH_BYTES = 8 * 2**20  # of their inputs and outputs: between them a graph takes some times as much
 _TOLERANCE = 1e-3  # of a number, relative and absolute
 _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
@@ -28,6 +31,7 @@ class Graph:
         """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion if it does not
         fit its signature."""
         self.signature = version.signature
+        self.batch = _batch_of(version.signature)
         _check_codecs(version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -46,7 +50,7 @@ class Graph:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Output batches by name. Raises ArithmeticError if a number is not finite.
 
-        Give it no more than BATCH examples: its memory grows with the batch, to gigabytes for a generator.
+        Give it no more than `batch` examples: its memory grows with them, to gigabytes for a generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
         outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
@@ -94,6 +98,14 @@ def _same_picture(ours: str, theirs: str) -> bool:
     return (
         pixels[0].shape == pixels[1].shape and float(np.abs(pixels[0] - pixels[1]).mean()) <= _PIXEL_TOLERANCE
     )
+
+
+def _batch_of(signature: Signature) -> int:
+    each = sum(
+        np.dtype(DTYPES.get(one.datatype, np.float64)).itemsize * math.prod(map(abs, one.shape[1:]))
+        for one in (*signature.inputs, *signature.outputs)
+    )
+    return max(1, min(_BATCH, _BATCH_BYTES // max(each, 1)))
 
 
 def _check_codecs(version: Version) -> None:

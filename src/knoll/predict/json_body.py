@@ -5,7 +5,7 @@ refused before.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +16,8 @@ __all__ = ["is_long", "read_json"]
 
 _MOST_VALUES = 2_000_000
 _MOST_LISTS = 200_000  # lists and objects: each costs as much as ten numbers
+_VALUE, _QUOTE, _LIST, _OBJECT = 64, 32, 100, 250  # bytes of memory for each
+_WIDE = 7  # bytes more for each of a text with a letter beyond Latin, and for its copy
 _PICTURES = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
 _LONG = 100_000
 _LONGEST_KEY = 200  # bytes, with escapes
@@ -28,8 +30,9 @@ def is_long(body: bytes) -> bool:
     return body.count(b",") > _LONG
 
 
-def read_json(body: bytes, keys: Sequence[str], right: str) -> Any:
-    """The value. `keys` are those that are read of an object, and `right` says what to send.
+def read_json(body: bytes, keys: Sequence[str], right: str, keep: Callable[[int], None]) -> Any:
+    """The value. `keys` are those that are read of an object, and `right` says what to send. Before that,
+    `keep` is told the bytes of memory that the value takes, and may raise.
 
     Raises InvalidInstance that says why there is no value, or which of the keys comes twice.
     """
@@ -38,7 +41,7 @@ def read_json(body: bytes, keys: Sequence[str], right: str) -> Any:
         raise InvalidInstance(f"the body is {kind}, not JSON", fix=right)
     if not body.strip():
         raise InvalidInstance("the JSON of the body is empty", fix=right)
-    _check_size(body)
+    keep(_checked_size(body))
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -52,17 +55,21 @@ def read_json(body: bytes, keys: Sequence[str], right: str) -> Any:
     return value
 
 
-def _check_size(body: bytes) -> None:
-    if body.count(b",") >= _MOST_VALUES:
+def _checked_size(body: bytes) -> int:
+    """The bytes that its value takes at most, what is made of its numbers included."""
+    values, lists, objects = body.count(b","), body.count(b"["), body.count(b"{")
+    if values >= _MOST_VALUES:
         raise InvalidInstance(
             f"the body has more than {_MOST_VALUES:,} values",
             fix="send fewer at a time, a picture as PNG or JPEG, or tensors in binary form (V2)",
         )
-    if body.count(b"[") + body.count(b"{") > _MOST_LISTS:
+    if lists + objects > _MOST_LISTS:
         raise InvalidInstance(
             f"the body has more than {_MOST_LISTS:,} lists and objects",
             fix="send fewer instances at a time, and large pictures as PNG or JPEG",
         )
+    wide = 0 if body.isascii() and b"\\u" not in body else _WIDE * len(body)
+    return values * _VALUE + body.count(b'"') * _QUOTE + lists * _LIST + objects * _OBJECT + wide
 
 
 def _check_keys(body: bytes, keys: Sequence[str]) -> None:

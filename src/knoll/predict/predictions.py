@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from knoll.predict.answer import Answer, in_json, refusal
+from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
 from knoll.predict.work import ClientGone, Work
 from knoll.quoting import escaped
@@ -38,8 +39,8 @@ def is_prediction(scope: _Scope) -> bool:
 class Predictions:
     """Answers predictions with what is served, and leaves metadata and health to the other application."""
 
-    def __init__(self, served: Served, app: _App, pool: ThreadPoolExecutor) -> None:
-        self._served, self._app, self._pool = served, app, pool
+    def __init__(self, served: Served, app: _App, pool: ThreadPoolExecutor, memory: MemoryBudget) -> None:
+        self._served, self._app, self._pool, self._memory = served, app, pool, memory
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
@@ -71,18 +72,18 @@ class Predictions:
         send: _Send,
     ) -> None:
         """Answer in a thread. If the client goes, the work ends at its next check."""
-        body, work = (await receive())["body"], Work()
+        body, work = (await receive())["body"], Work(self._memory)
         answering = asyncio.get_running_loop().run_in_executor(self._pool, act, body, _headers(scope), work)
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda _: work.cancel())
         try:
-            answer = await answering
+            await _send(send, await answering)
         except ClientGone:
-            answer = refusal(CLIENT_GONE, "the client has gone")
+            await _send(send, refusal(CLIENT_GONE, "the client has gone"))
         finally:
             work.cancel()
+            work.end()
             gone.cancel()
-        await _send(send, answer)
 
 
 def _headers(scope: _Scope) -> dict[str, str]:

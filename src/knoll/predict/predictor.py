@@ -21,6 +21,8 @@ from knoll.predict.blame import Usual
 from knoll.predict.graph import Graph, warm_up
 from knoll.predict.importing import importing_kserve
 from knoll.predict.loading import Version
+from knoll.predict.memory_budget import share
+from knoll.predict.memory_limit import memory_limit, resident, return_freed_memory
 from knoll.predict.observer import Observer
 from knoll.predict.served import Served
 
@@ -36,6 +38,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     """
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, _stop)
+    return_freed_memory()
     settings = platform.settings
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -55,7 +58,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             headers,
             observer.observe,
             workers=settings.threads or os.cpu_count() or 1,
-            body_memory=settings.body_memory,
+            memory=share(settings.memory or memory_limit(), resident(), settings.body_memory),
             token=settings.token,
         )
 

@@ -18,6 +18,7 @@ from kserve.protocol.rest.server import RESTServer
 from knoll.http_connection import Connection
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
+from knoll.predict.memory_budget import MemoryBudget, Shares
 from knoll.predict.predictions import Predictions
 from knoll.predict.served import Served
 from knoll.records.signature import Tensor
@@ -52,13 +53,13 @@ def run(
     observe: Callable[[int, float], None],
     *,
     workers: int,
-    body_memory: int,
+    memory: Shares,
     token: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first.
 
-    Predictions are made in `workers` threads; the bodies of requests take `body_memory` bytes at most.
-    `token` is what requests must show.
+    Predictions are made in `workers` threads. `memory` is what requests may take, and `token` what they must
+    show.
     """
     server = kserve.ModelServer(
         http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1
@@ -72,9 +73,9 @@ def run(
         PREDICT_HIST_TIME.labels(**labels).observe(seconds)
         observe(status, seconds)
 
-    predictions = Predictions(served, app, pool)
+    predictions = Predictions(served, app, pool, MemoryBudget(memory.work))
     rest = RESTServer(
-        behind_door(Envelope(predictions, headers, observe_too, ByteBudget(body_memory)), token),
+        behind_door(Envelope(predictions, headers, observe_too, ByteBudget(memory.bodies)), token),
         server.dataplane,
         server.model_repository_extension,
         server.http_port,

@@ -2,30 +2,32 @@
 the threads of a pool."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from knoll.codecs import Array, decode, example_instance
-from knoll.errors import InvalidInstance
+from knoll.codecs import Array, Reading, decode, example_instance
+from knoll.errors import InvalidInstance, Unavailable
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.blame import Usual
-from knoll.predict.graph import BATCH, Graph
+from knoll.predict.graph import Graph
 from knoll.predict.json_body import is_long
 from knoll.predict.loading import Version
 from knoll.predict.v1 import answer_v1, read_v1
 from knoll.predict.v2 import answer_v2, read_v2
 from knoll.predict.work import ClientGone, Work
+from knoll.request_limits import RETRY_AFTER
 
 __all__ = ["Served"]
 
 _log = logging.getLogger(__name__)
-_MOST_NUMBERS = 4_000_000  # in the outputs of one answer
-_MOST_PIXELS = 32_000_000  # in its pictures: a number of JSON takes ten times the room of a pixel in PNG
+_MOST_NUMBERS = 4_000_000  # of one answer in JSON
+_MOST_DENSE = 32_000_000  # of it in pictures and binary tensors
+_NUMBER, _DENSE = 100, 16  # bytes of memory that each takes until it is sent
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,10 @@ class Served:
 
         def answer() -> Answer:
             with self._turn(body), work.reading():
-                instances = read_v1(body, headers)
+                instances = read_v1(body, headers, work.keep)
             decoded = self._decoded(instances, self._turn(body), work, warnings.append)
-            batches = self._run_all(decoded, len(instances), work)
+            pictures = [one.name for one in self.version.signature.outputs if one.codec == "image"]
+            batches = self._run_all(decoded, len(instances), pictures, work)
             return answer_v1(batches, self.version.signature, headers, self.name, warnings)
 
         return self._guarded(answer, f"GET /v1/models/{self.name} shows one")
@@ -67,25 +70,30 @@ class Served:
 
         def answer() -> Answer:
             with self._turn(body), work.reading():
-                request = read_v2(body, headers, self.version.signature)
-            size = len(next(iter(request.inputs.values())))
+                request = read_v2(body, headers, self.version.signature, work.keep)
+            size, step = len(next(iter(request.inputs.values()))), self.graph.batch
             parts = (
-                {name: whole[start : start + BATCH] for name, whole in request.inputs.items()}
-                for start in range(0, size, BATCH)
+                {name: whole[start : start + step] for name, whole in request.inputs.items()}
+                for start in range(0, size, step)
             )
-            answers = list(self._run_all(parts, size, work))
+            in_json = [name for name, is_binary in request.outputs.items() if not is_binary]
+            dense = [one.name for one in self.version.signature.outputs if one.name not in in_json]
+            answers = list(self._run_all(parts, size, dense, work))
             outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
             return answer_v2(request, outputs, self.version.signature, self.about)
 
         return self._guarded(answer, f"GET /v2/models/{self.name} shows the tensors")
 
     def _guarded(self, answer: Callable[[], Answer], example: str) -> Answer:
-        """The answer, or the refusal of a faulty request, or 500 if the version failed."""
+        """The answer, or the refusal of a faulty request or of one too many, or 500 if the version failed."""
         try:
             return answer()
         except InvalidInstance as error:
             text = f"{error}; {error.fix}" if error.fix else str(error)
             return refusal(400, text, example=example)
+        except Unavailable as error:
+            busy = refusal(503, f"{error}; {error.fix}")
+            return replace(busy, headers={**busy.headers, "retry-after": str(RETRY_AFTER)})
         except ClientGone:
             raise
         except Exception:
@@ -104,21 +112,23 @@ class Served:
         work: Work,
         warn: Callable[[str], None],
     ) -> Iterator[dict[str, Array]]:
-        for start in range(0, len(instances), BATCH):
-            part = instances[start : start + BATCH]
+        reading = Reading(warn, work.check, work.room)
+        for start in range(0, len(instances), self.graph.batch):
+            part = instances[start : start + self.graph.batch]
             with turn, work.reading():
-                inputs = decode(part, self.graph.signature, first=start, check=work.check, warn=warn)
+                inputs = decode(part, self.graph.signature, first=start, reading=reading)
             yield inputs
 
     def _run_all(
-        self, batches: Iterable[Mapping[str, Array]], size: int, work: Work
+        self, batches: Iterable[Mapping[str, Array]], size: int, dense: Collection[str], work: Work
     ) -> Iterator[dict[str, Array]]:
-        """Outputs, batch by batch: the memory for a request does not grow with the number of instances."""
+        """Outputs, batch by batch: the memory for a request does not grow with the number of instances. Of
+        the outputs `dense` the answer has bytes, of the others JSON."""
         for index, inputs in enumerate(batches):
             work.check()
             outputs = self._run(inputs)
             if index == 0:
-                self._check_size(outputs, size)
+                work.keep(self._memory_of(outputs, size, dense))
             yield outputs
 
     def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -132,12 +142,13 @@ class Served:
             fault = str(error) if isinstance(error, ArithmeticError) else "the graph cannot be run"
             raise InvalidInstance(f"{fault}: {unusual}") from error
 
-    def _check_size(self, outputs: Mapping[str, Array], instances: int) -> None:
-        numbers = pixels = 0
-        for one in self.version.signature.outputs:
-            each = outputs[one.name][0].size * instances
-            numbers, pixels = (numbers, pixels + each) if one.codec == "image" else (numbers + each, pixels)
-        if numbers > _MOST_NUMBERS or pixels > _MOST_PIXELS:
+    def _memory_of(self, outputs: Mapping[str, Array], instances: int, dense: Collection[str]) -> int:
+        """The bytes that the answer takes until it is sent."""
+        sizes: dict[str, int] = {name: batch[0].size * instances for name, batch in outputs.items()}
+        most = sum(size for name, size in sizes.items() if name in dense)
+        numbers = sum(sizes.values()) - most
+        if numbers > _MOST_NUMBERS or most > _MOST_DENSE:
             raise InvalidInstance(
-                f"the answer would have {numbers + pixels:,} numbers", fix="send fewer instances at a time"
+                f"the answer would have {numbers + most:,} numbers", fix="send fewer instances at a time"
             )
+        return _NUMBER * numbers + _DENSE * most

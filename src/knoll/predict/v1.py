@@ -1,7 +1,7 @@
 """The V1 protocol: a list of instances in, a list of predictions out."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,10 @@ _MOST_WARNINGS = 5
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?", re.ASCII)
 
 
-def read_v1(body: bytes, headers: Mapping[str, str]) -> list[Any]:
-    """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. Raises
-    InvalidInstance."""
-    payload = unwrap(read_json(body, _KEYS, _RIGHT), headers)
+def read_v1(body: bytes, headers: Mapping[str, str], keep: Callable[[int], None]) -> list[Any]:
+    """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. `keep`
+    is told the bytes of memory that they take. Raises InvalidInstance, and what `keep` raises."""
+    payload = unwrap(read_json(body, _KEYS, _RIGHT, keep), headers)
     instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
         raise InvalidInstance('a V1 request is {"instances": [...]}, a list with at least one instance')

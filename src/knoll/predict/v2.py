@@ -1,7 +1,7 @@
 """The V2 protocol (Open Inference Protocol): named tensors in and out, as JSON or in binary form."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +29,13 @@ class Inference:
     outputs: Mapping[str, bool]
 
 
-def read_v2(body: bytes, headers: Mapping[str, str], signature: Signature) -> Inference:
-    """Read the request. Raises InvalidInstance that names the tensor and the fault."""
+def read_v2(
+    body: bytes, headers: Mapping[str, str], signature: Signature, keep: Callable[[int], None]
+) -> Inference:
+    """Read the request. `keep` is told the bytes of memory that its JSON takes. Raises InvalidInstance that
+    names the tensor and the fault, and what `keep` raises."""
     head, raw = _split(body, headers.get(_LENGTH))
-    request = read_json(head, _KEYS, _RIGHT)
+    request = read_json(head, _KEYS, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
     number = request.get("id")
@@ -66,19 +69,19 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
     return Answer(200, b"".join([answer.body, *tail]), headers)
 
 
-def _split(body: bytes, length: str | None) -> tuple[bytes, bytes]:
+def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
     """The JSON, and the raw tensors behind it."""
     if length is None:
-        return body, b""
+        return body, memoryview(b"")
     if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):
         raise InvalidInstance(
             f"{_LENGTH} is no length of JSON in a body of {len(body)} bytes",
             fix="it is the number of bytes before the first binary tensor",
         )
-    return body[: int(length)], body[int(length) :]
+    return body[: int(length)], memoryview(body)[int(length) :]
 
 
-def _inputs(found: Any, raw: bytes, signature: Signature) -> dict[str, Array]:
+def _inputs(found: Any, raw: memoryview, signature: Signature) -> dict[str, Array]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
         raise InvalidInstance("inputs is no list of tensors", fix=_RIGHT)
     tensors, read = {one.name: one for one in signature.inputs}, {}
@@ -99,7 +102,7 @@ def _inputs(found: Any, raw: bytes, signature: Signature) -> dict[str, Array]:
     return read
 
 
-def _take(raw: bytes, size: Any, name: str) -> tuple[bytes, bytes]:
+def _take(raw: memoryview, size: Any, name: str) -> tuple[memoryview, memoryview]:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw):
         raise InvalidInstance(
             f"binary_data_size of input {name!r} is no number of bytes up to the {len(raw)} that follow"

@@ -16,7 +16,7 @@ _MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
 _SLACK = 0.001  # how far a picture's tensor may lie outside of 0..1
 
 
-def read_input(described: Mapping[str, Any], raw: bytes | None, tensor: Tensor) -> Array:
+def read_input(described: Mapping[str, Any], raw: memoryview | None, tensor: Tensor) -> Array:
     """The tensor of the JSON, or of the raw bytes. Raises InvalidInstance."""
     try:
         shape = _shape(described.get("shape"))
@@ -53,7 +53,7 @@ def _from_json(data: Any, shape: Sequence[int], tensor: Tensor) -> Array:
     return _reshape(array, shape)
 
 
-def _from_bytes(raw: bytes, shape: Sequence[int], tensor: Tensor) -> Array:
+def _from_bytes(raw: memoryview, shape: Sequence[int], tensor: Tensor) -> Array:
     dtype = np.dtype(DTYPES[tensor.datatype])
     if len(raw) % dtype.itemsize:
         raise InvalidInstance(f"its {len(raw)} bytes are no whole number of {tensor.datatype}")

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from knoll.errors import InvalidInstance
+from knoll.predict.memory_budget import MemoryBudget
 
 __all__ = ["ClientGone", "Work"]
 
 _DECODING = 20.0  # seconds that the instances of one request may take to be read
+_UNBOUNDED = 2**62
 
 
 class ClientGone(Exception):
@@ -16,15 +18,21 @@ class ClientGone(Exception):
 
 
 class Work:
-    """It is done in a thread of the pool, and cancelled from the event loop."""
+    """It is done in a thread of the pool, and cancelled and ended from the event loop. `memory` is what it
+    shares with other work."""
 
-    def __init__(self, decoding: float = _DECODING) -> None:
+    def __init__(self, memory: MemoryBudget | None = None, decoding: float = _DECODING) -> None:
         self._is_cancelled, self._decoding, self._spent = False, decoding, 0.0
         self._since: float | None = None
+        self._memory, self._kept = memory or MemoryBudget(_UNBOUNDED), ExitStack()
 
     def cancel(self) -> None:
         """Let the next check end the work."""
         self._is_cancelled = True
+
+    def end(self) -> None:
+        """Let go of the memory that was kept."""
+        self._kept.close()
 
     def check(self) -> None:
         """Raises ClientGone after `cancel`, and InvalidInstance if reading took too long."""
@@ -46,3 +54,23 @@ class Work:
         finally:
             self._spent += time.perf_counter() - self._since
             self._since = None
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Inside, `size` bytes of memory are held; waiting for them is no reading.
+
+        Raises as `MemoryBudget.take` and `check`.
+        """
+        began = time.perf_counter()
+        try:
+            self._memory.take(size, self.check)
+        finally:
+            self._spent -= time.perf_counter() - began if self._since is not None else 0.0
+        try:
+            yield
+        finally:
+            self._memory.give(size)
+
+    def keep(self, size: int) -> None:
+        """Hold `size` bytes until the end. Raises as `room`."""
+        self._kept.enter_context(self.room(size))
