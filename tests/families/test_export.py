@@ -56,6 +56,14 @@ def test_with_several_networks_a_family_must_choose(networks: Mapping[str, nn.Mo
 
 
 def test_samples_are_spread_over_the_rows() -> None:
-    """From the first row to the last, and no row twice if there are few."""
-    assert draw_rows(torch.arange(100), 4).tolist() == [0, 33, 66, 99]
-    assert draw_rows(torch.arange(3)).tolist() == [0, 1, 2]
+    """From the first row to the last, the same of each column, and no row twice if there are few."""
+    rows, targets = draw_rows(torch.arange(127), -torch.arange(127))
+    assert rows.tolist() == list(range(0, 127, 2))
+    assert targets.tolist() == [-row for row in rows.tolist()]
+    assert draw_rows(torch.arange(3))[0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("side", "count"), [(8, 64), (96, 37), (1000, 16)])
+def test_of_large_examples_there_are_fewer_samples(side: int, count: int) -> None:
+    (pictures,) = draw_rows(torch.zeros(100, 3, side, side, dtype=torch.uint8))
+    assert len(pictures) == count

@@ -124,6 +124,8 @@ def test_the_version_is_whole_and_its_samples_answer_as_they_say(trained: World)
     for answer, sample in zip(answers, samples, strict=True):
         assert answer["label"] == sample["prediction"]["label"]
         assert answer["probabilities"] == pytest.approx(sample["prediction"]["probabilities"], abs=1e-4)
+    right = [sample["target"] == sample["prediction"]["label"] for sample in samples]
+    assert sum(right) / len(right) == pytest.approx(manifest.metrics["accuracy"], abs=0.1)
 
 
 def test_the_card_can_be_read_by_the_hub(trained: World) -> None:

@@ -1,6 +1,7 @@
 """The samples of a version, samples.json: requests with the answers that its training gave.
 
-A predictor answers them before it is ready, and rollouts replay them.
+A predictor answers them before it is ready, rollouts replay them, and the next version answers them before it
+gets any traffic.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,10 +24,12 @@ SAMPLES = "samples.json"
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Sample:
-    """One instance of a V1 request, and the prediction for it; None if its training gave none."""
+    """One instance of a V1 request, and the prediction for it; None if its training gave none. `target` is
+    the label that the held-out data has for it; None if it has none."""
 
     instance: Any
     prediction: Any = None
+    target: Any = None
 
 
 @with_config(LENIENT)

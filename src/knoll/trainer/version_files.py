@@ -86,7 +86,8 @@ def _make_served(export: Export, threads: int) -> dict[str, bytes]:
     graph, outputs = export_graph(export, threads=threads)
     named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
     predictions = encode(named, export.signature)
-    samples = map(Sample, export.samples, predictions)
+    targets = export.targets or (None,) * len(export.samples)
+    samples = map(Sample, export.samples, predictions, targets)
     return {GRAPH: graph, SIGNATURE: export.signature.encode(), SAMPLES: encode_samples(samples)}
 
 

@@ -14,7 +14,8 @@ from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Export", "ExportPart", "draw_rows", "export_network"]
 
-_SAMPLES = 16
+_SAMPLES = range(16, 65)  # how many, as far as the held-out examples go
+_BYTES = 2**20  # more than the fewest samples have no more bytes than this as tensors
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Export:
     """What is served. `module` is in eval mode on the CPU, and maps the inputs of `signature` to its outputs.
 
     `samples` are V1 instances: a predictor warms up with them, and a rollout replays them. `sample_inputs`
-    are the same samples as tensors, one row each.
+    are the same samples as tensors, one row each, and `targets` their labels in the held-out data, if they
+    have labels.
     """
 
     module: nn.Module
     signature: Signature
     samples: tuple[Any, ...]
     sample_inputs: Batch
+    targets: tuple[Any, ...] = ()
 
 
 class ExportPart(Generic[ConfigT]):
@@ -46,9 +49,9 @@ class ExportPart(Generic[ConfigT]):
         if len(networks) != 1:
             name = type(self).__name__
             raise TypeError(f"{name} has {len(networks)} networks; override export, and choose one there")
-        columns = zip(self.inputs, examples.held_out, strict=False)  # the other columns are targets
+        columns = draw_rows(*examples.held_out[: len(self.inputs)])  # the other columns are targets
         (network,) = networks.values()
-        return export_network(network, {name: draw_rows(one) for name, one in columns}, self.outputs)
+        return export_network(network, dict(zip(self.inputs, columns, strict=False)), self.outputs)
 
     def milestone_picture(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> bytes | None:
         """A PNG that shows progress, made at each milestone. By default None: there is nothing to see."""
@@ -61,9 +64,14 @@ class ExportPart(Generic[ConfigT]):
         return {}
 
 
-def draw_rows(column: torch.Tensor, count: int = _SAMPLES) -> torch.Tensor:
-    """Up to `count` rows of a column, evenly spaced from the first to the last."""
-    return column[torch.linspace(0, len(column) - 1, min(count, len(column))).long()]
+def draw_rows(*columns: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The same rows of each column (N, ...), evenly spaced from the first to the last: 64 of them, and fewer
+    of large examples, but 16 at least. If there are fewer examples: all of them."""
+    examples = len(columns[0])
+    size = sum(one.nelement() * one.element_size() for one in columns) // max(examples, 1)
+    count = min(max(_BYTES // max(size, 1), _SAMPLES[0]), _SAMPLES[-1], examples)
+    rows = torch.linspace(0, examples - 1, count).long()
+    return tuple(one[rows] for one in columns)
 
 
 @torch.no_grad()

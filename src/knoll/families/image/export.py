@@ -29,7 +29,7 @@ class ImageExport(ExportPart[ImageClassifierConfig]):
 
     def export(self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig) -> Export:
         """The classifier with a softmax."""
-        about, chosen = examples.about, draw_rows(examples.held_out[0])
+        about, (chosen, targets) = examples.about, draw_rows(*examples.held_out[:2])
         size = {name: about[name] for name in ("mode", "width", "height")}
         shape = (-1, len(about["mean"]), about["height"], about["width"])
         labels = about["classes"]
@@ -44,4 +44,5 @@ class ImageExport(ExportPart[ImageClassifierConfig]):
             ),
             samples=samples,
             sample_inputs=(chosen.float() / 255,),
+            targets=tuple(str(labels[one]) for one in targets.tolist()),
         )
