@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Digits = Callable[..., Path]
 FIRST = ["Start 100", "Shift 100", "Bake 100", "Promote 100"]
-LATER = ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
+LATER = ["Start 0", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
 
 
 @dataclass
@@ -113,7 +113,7 @@ def test_a_version_that_cannot_be_loaded_never_gets_traffic_and_leaves_no_trace(
     assert "canaryTrafficPercent" not in predictor
     assert client.failures == []
     assert set(client.versions) == {"v000002"}
-    assert installation.steps("digits", "v000003") == ["Start 20", "Rollback 0"]
+    assert installation.steps("digits", "v000003") == ["Start 0", "Rollback 0"]
     assert "not what was trained" in installation.status("digits")["quarantine"]["v000003"]
 
 

@@ -104,7 +104,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
     assert client.failures == []
     assert {"v000001", "v000002"} == set(client.versions)
     laptop.until(
-        lambda: laptop.steps("v000002") == ["Start 20", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
+        lambda: laptop.steps("v000002") == ["Start 0", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
     )
     assert len(laptop.runs()) == 2
 
@@ -132,7 +132,7 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
         lambda: "v000003" in laptop.model().get("quarantine", {}) and laptop.model()["phase"] == "Idle", 90
     )
     assert "model.onnx" in laptop.model()["quarantine"]["v000003"]
-    laptop.until(lambda: laptop.steps("v000003") == ["Start 20", "Rollback 0"])
+    laptop.until(lambda: laptop.steps("v000003") == ["Start 0", "Rollback 0"])
     assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
     predictor = laptop.platform.cluster.get("InferenceService", "digits")["spec"]["predictor"]
     assert "canaryTrafficPercent" not in predictor

@@ -138,7 +138,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     status = json.loads(path.read_text())
     rollout = status.get("rollout") or {}
     slot = slot_from_status(status)
-    assert slot.phase == ("Idle" if path.stem == "Untried" else path.stem)
+    assert slot.phase == ("Idle" if path.stem in ("Untried", "Held") else path.stem)
     for name in ("champion", "previous", "candidate"):
         assert getattr(slot, name) == status.get(name, ""), name
     for name in ("step", "percent", "attempt"):
@@ -148,6 +148,9 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     assert slot.quarantine == status.get("quarantine", {})
     assert slot.pins == status.get("manifestSha256", {})
     assert slot.signers == status.get("signedBy", {})
+    held, compared = status.get("held"), rollout.get("comparison")
+    assert (asdict(slot.held) if slot.held else None) == held
+    assert (slot.comparison.fields() if slot.comparison else None) == compared
     made = rollout.get("transition")
     assert list(_lost(made, asdict(slot.transition) if slot.transition else None)) == []
 

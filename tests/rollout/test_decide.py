@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,20 @@ from knoll.models import GateSpec, RolloutSpec
 from knoll.records.evidence import Report
 from knoll.records.golden import GoldenScore, GoldenSet
 from knoll.records.manifest import Manifest
+from knoll.rollout.comparison import Comparison
 from knoll.rollout.counted import Counts, Evidence
-from knoll.rollout.decide import Hold, Promote, Replay, Rollback, Settle, Shift, TrafficSeen, next_step
+from knoll.rollout.decide import (
+    Compare,
+    Hold,
+    HoldBack,
+    Promote,
+    Replay,
+    Rollback,
+    Settle,
+    Shift,
+    TrafficSeen,
+    next_step,
+)
 from knoll.rollout.evidence import count
 from knoll.rollout.gate import why_not
 from knoll.rollout.observed import Observed
@@ -41,6 +54,12 @@ BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
 
 
+def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
+    """When up to 20 samples have answers."""
+    found = Comparison("v000002", "v000001", ago(10), of, min(of, 20), agreed)
+    return replace(DEPLOYING, comparison=replace(found, **changes))
+
+
 @pytest.mark.parametrize(
     ("name", "slot", "observed", "step"),
     [
@@ -53,7 +72,14 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
             Observed(),
             Rollback,
         ),
-        ("a ready candidate gets its first traffic", DEPLOYING, READY, Shift),
+        ("a ready candidate is compared first", DEPLOYING, READY, Compare),
+        ("while samples are left it is asked on", compared(10, of=30), READY, Compare),
+        ("if it agrees, it gets its first traffic", compared(16), READY, Shift),
+        ("if it agrees too little, it is held back", compared(15), READY, HoldBack),
+        ("if it was the champion before, it is not", replace(compared(0), proven="v000002"), READY, Shift),
+        ("without anything to compare, neither", compared(0, of=0), READY, Shift),
+        ("but if the samples are gone, it is", compared(0, of=0, is_missing=True), READY, HoldBack),
+        ("another champion is another measure", replace(compared(20), champion="v000000"), READY, Compare),
         ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, TrafficSeen),
         ("traffic that is not seen is waited for", replace(CANARY, seen=""), replace(READY, percent=0), Hold),
         ("too few requests are waited for", CANARY, READY, Hold),
@@ -106,7 +132,7 @@ FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_next_step(name: str, slot: Slot, observed: Observed, step: type) -> None:
-    found = next_step(slot, POLICY, observed, NOW)
+    found = next_step(slot, POLICY, observed, NOW, min_agreement=0.8)
     assert isinstance(found, step), f"{name}: {found}"
 
 

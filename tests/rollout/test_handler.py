@@ -55,7 +55,7 @@ def test_a_second_version_goes_through_each_step_of_the_canary(world: World) -> 
     world.time.move(61)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["champion"], world.status()["previous"]) == ("v000002", "v000001")
-    assert world.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"]
+    assert world.records()[4:] == ["2 Start 0", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"]
 
 
 def test_reports_that_come_twice_or_late_count_once(world: World) -> None:
@@ -163,15 +163,17 @@ def test_a_version_that_cannot_load_is_rolled_back_and_never_tried_again(world: 
     promote_first(world)
     world.broken.add("v000002")
     world.publish("v000002", 0.99)
+    world.passes = 1
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000001", 0), "the champion's spec, with nothing for the newest revision"
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000001", None)
     for _ in range(3):
         world.tell(TRAINING_SUCCEEDED)
-    assert world.records()[4:] == ["2 Start 20", "2 Rollback 0"]
+    assert world.records()[4:] == ["2 Start 0", "2 Rollback 0"]
     assert "digest" in world.status()["quarantine"]["v000002"]
     world.publish("v000003", 0.96)
+    world.passes = 2
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000003", 20)
 
@@ -239,7 +241,7 @@ def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) 
         assert world.served() == ("v000002", None)
         assert world.records() == [
             *("1 Start 100", "1 Shift 100", "1 Bake 100", "1 Promote 100"),
-            *("2 Start 20", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"),
+            *("2 Start 0", "2 Shift 20", "2 Shift 50", "2 Bake 100", "2 Promote 100"),
         ]
         if not mortal.died:
             assert writes > 20
@@ -353,7 +355,7 @@ def test_a_model_that_comes_back_starts_its_champion_before_it_tries_another_ver
     assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
     world.time.move(101)
     handler.handle(event, world.platform)
-    assert (world.served(), world.status()["phase"]) == (("v000002", 20), "Deploying")
+    assert (world.served(), world.status()["phase"]) == (("v000002", 0), "Deploying")
 
 
 def test_a_record_that_nobody_can_read_does_not_keep_a_model_from_coming_back(world: World) -> None:

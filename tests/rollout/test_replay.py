@@ -51,11 +51,11 @@ def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:
     promote_first(world)
     cluster = world.platform.cluster
     cluster.update(with_policy(cluster.get("Model", "digits"), idle="replay", **policy))
-    slow = Slow(world=world)
-    world.platform = replace(world.platform, predictors=slow)
     world.publish("v000002", 0.96)
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000002", 20)
+    slow = Slow(world=world)
+    world.platform = replace(world.platform, predictors=slow)
     world.time.move(3)
     return world, slow
 

@@ -125,7 +125,7 @@ def test_a_wish_about_another_candidate_than_the_one_that_was_seen_is_refused(ca
     assert last_event(canary) == ("refused", "ann")
     canary.observe("v000002", 20)
     assert canary.served() == ("v000002", 50), "and the rollout goes on, with each of its records"
-    assert canary.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Refuse 20", "2 Shift 50"]
+    assert canary.records()[4:] == ["2 Start 0", "2 Shift 20", "2 Refuse 20", "2 Shift 50"]
 
 
 def test_without_a_trial_there_is_nothing_to_hold(world: World) -> None:
@@ -241,7 +241,7 @@ def test_a_wish_that_cannot_be_read_is_refused_once(canary: World, text: str) ->
     for _ in range(2):
         canary.tell(TRAINING_SUCCEEDED)
     assert canary.status()["steering"]["wish"]["refused"]
-    assert canary.records()[4:] == ["2 Start 20", "2 Shift 20", "2 Refuse 20"]
+    assert canary.records()[4:] == ["2 Start 0", "2 Shift 20", "2 Refuse 20"]
 
 
 def test_a_model_that_was_deleted_remembers_what_was_undone(canary: World) -> None:

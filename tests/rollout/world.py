@@ -48,19 +48,21 @@ MODEL: Document = {
 
 @dataclass
 class Replays:
-    """A predictor that answers replays: with `status`, as the version in `serves`."""
+    """A predictor that answers replays: with `status` and the label `says`, as the version in `serves`, or as
+    the one that the URL names."""
 
-    serves: str = "v000002"
+    serves: str = ""
     status: int = 200
+    says: str = "3"
 
     def predict(self, request: PredictRequest) -> Answer:
         assert request.is_replay
         return Answer(
             self.status,
             0.01,
-            json.dumps({"predictions": [{"label": "3"}]}).encode(),
+            json.dumps({"predictions": [{"label": self.says}]}).encode(),
             request.accept,
-            self.serves,
+            self.serves or request.url.rpartition("/")[2],
         )
 
 
@@ -72,13 +74,16 @@ class World:
     time: MemoryClock
     sink: MemoryEvents
     broken: set[str] = field(default_factory=set)
+    samples: int = 1
+    passes: int = 2  # of KServe, with an event: until a candidate is ready, and until it has its traffic
 
-    def publish(self, version: str, accuracy: float, signer: Signer | None = None) -> None:
+    def publish(self, version: str, accuracy: float, signer: Signer | None = None, data: str = "d") -> None:
         """A version, and the outcome of its run, which is of the same name."""
-        samples = json.dumps([{"instance": {"b64": ""}, "prediction": {"label": "3"}}]).encode()
+        sample = {"instance": {"b64": ""}, "prediction": {"label": "3"}}
+        samples = json.dumps([sample] * self.samples).encode()
         files, metrics = {"samples.json": entry_of(samples)}, {"accuracy": accuracy}
         manifest = Manifest(
-            "digits", version, "image-classifier", version, "d", {}, metrics, "now", "0", files
+            "digits", version, "image-classifier", version, data, {}, metrics, "now", "0", files
         )
         folder = version_uri("s3://knoll-models", "digits", version)
         self.platform.store.put(join(folder, "samples.json"), samples)
@@ -89,7 +94,7 @@ class World:
         if signer:
             made = attest("digits", version, sha256, signer)
             self.platform.store.put(join(folder, "attestation.json"), made.encode())
-        write_run(Run(version, "digits", "image-classifier", "d", "s3://d", {}, "now"), self.platform.bucket)
+        write_run(Run(version, "digits", "image-classifier", data, "s3://d", {}, "now"), self.platform.bucket)
         self.platform.store.put(
             manifest_uri("s3://knoll-models", "digits", version), manifest.encode(), if_absent=True
         )
@@ -101,8 +106,9 @@ class World:
     def tell(self, type: str, **data: Any) -> None:
         event = new_event(type, source="/test", time=self.time.now(), data={"model": "digits", **data})
         handler.handle(event, self.platform)
-        self.kserve()
-        handler.handle(event, self.platform)
+        for _ in range(self.passes):
+            self.kserve()
+            handler.handle(event, self.platform)
 
     def observe(self, version: str, requests: int, errors: int = 0, refused: int = 0) -> None:
         counts = {"requests": requests, "errors": errors, "refused": refused}
@@ -135,7 +141,7 @@ class World:
         }
         percent = (100 if canary is None else canary) if is_ready else 0
         predictor["traffic"] = [
-            {"revisionName": revision, "percent": percent, "tag": "latest", "url": "http://tagged"}
+            {"revisionName": revision, "percent": percent, "tag": "latest", "url": f"http://tagged/{version}"}
         ]
         self._revise(revision, version, is_ready=is_ready)
         self.platform.cluster.update(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knoll.errors import NotFound
 from knoll.ingest.landed import Landed, Waiting, last_uri
@@ -25,7 +25,7 @@ from knoll.records.outcome import Outcome, load_outcome, outcome_uri, outcomes_u
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, load_run, run_uri, runs_uri, why_not_asked
 from schedules.releases import is_newer_hint
-from schedules.trainer import WEIGHTS, quality
+from schedules.trainer import WEIGHTS, label, quality
 
 if TYPE_CHECKING:
     from schedules.world import Past, World
@@ -39,6 +39,7 @@ __all__ = [
     "wrong_write",
 ]
 
+_PASSING_THE_GATE = ("good", "shifted")
 _CHANGING = ("progress", "checksums", "survey.json")
 _PASSING = ("inbox", "evidence")
 _REPEATED = ("superseded",)  # written again, and another release has another form for it
@@ -153,6 +154,28 @@ def _wrong_service(world: "World", service: Document) -> Iterator[str]:
         yield f"wrong version: {model} {version} is served and has no run"
         return
     yield from _wrong_manifest(world, run, manifest)
+    yield from _unseen_answers(world, service)
+
+
+def _unseen_answers(world: "World", service: Document) -> Iterator[str]:
+    """Whether a version gets traffic that answers otherwise than the champion, and never was it."""
+    model, predictor = service["metadata"]["name"], service["spec"]["predictor"]
+    version = predictor["labels"]["knoll.dev/version"]
+    champion = (world.cluster.get("Model", model).get("status") or {}).get("champion")
+    if not champion or predictor.get("canaryTrafficPercent") == 0 or _was_champion(world, model, version):
+        return
+    if _label_of(world, model, version) != _label_of(world, model, champion):
+        yield f"wrong version: {model} {version} gets traffic and answers otherwise than {champion}"
+
+
+def _was_champion(world: "World", model: str, version: str) -> bool:
+    place = f"{rollouts_uri(world.platform.settings.model_root, model)}{version}/"
+    steps = [json.loads(world.store.get(one.uri)) for one in world.store.list(place)]
+    return any(one["action"] == "Promote" for one in steps)
+
+
+def _label_of(world: "World", model: str, version: str) -> str:
+    return label(world.store.get(version_uri(world.platform.settings.model_root, model, version) + WEIGHTS))
 
 
 def _wrong_manifest(world: "World", run: Run, manifest: Manifest) -> Iterator[str]:
@@ -363,7 +386,7 @@ class _Model:
         return [
             one
             for one in self._runs
-            if one.quality == "good"
+            if one.quality in _PASSING_THE_GATE
             and one.version
             and not why_not_asked(one.run, self._model)
             and any(self._is_dataset(place, one) for place in later)
@@ -383,7 +406,7 @@ class _Model:
         one, or one whose data returned for a while. If the declaration has changed, a good one may have won
         before, and a newer one that nobody asks for is passed over."""
         status = self._document.get("status") or {}
-        good = [one for one in self._runs if one.quality == "good" and one.version]
+        good = [one for one in self._runs if one.quality in _PASSING_THE_GATE and one.version]
         if len(self._world.declared[self._name]) > 1:
             champion = next((one for one in good if one.version == status.get("champion")), None)
             good = [one for one in good if one == champion or self._may_follow(one, champion)]
@@ -393,6 +416,8 @@ class _Model:
         if present:
             (wanted,) = present
         elif status.get("champion") in returned:
+            wanted = status["champion"]
+        if self._is_justly_held(status, wanted):
             wanted = status["champion"]
         if (status.get("champion", ""), status.get("phase", "Idle")) != (wanted, "Idle"):
             found = f"the status is {_short(status)}, the runs are {_told(self._runs)}"
@@ -406,6 +431,13 @@ class _Model:
         versions = [one["spec"]["predictor"]["labels"]["knoll.dev/version"] for one in served]
         if versions != ([wanted] if wanted else []):
             yield f"wrong version: {self._name} serves {versions}, the champion is {wanted}"
+
+    def _is_justly_held(self, status: Mapping[str, Any], wanted: str) -> bool:
+        """Whether the version waits for approval, because it answers otherwise than the champion."""
+        if not wanted or (status.get("held") or {}).get("version") != wanted:
+            return False
+        labels = {_label_of(self._world, self._name, one) for one in (wanted, status["champion"])}
+        return len(labels) > 1 and not _was_champion(self._world, self._name, wanted)
 
 
 def _told(runs: Sequence[_Trained]) -> list[tuple[object, ...]]:

@@ -19,7 +19,7 @@ from schedules.world import World
 __all__ = ["Loop"]
 
 _MODELS = ("beans", "digits")
-_QUALITIES = st.sampled_from(("good", "good", "good", "poor", "broken", "unreadable"))
+_QUALITIES = st.sampled_from(("good", "good", "good", "shifted", "poor", "broken", "unreadable"))
 _NAMES = st.sampled_from(("0", "1", "2"))
 _MODEL = st.sampled_from(_MODELS)
 _ANY = st.integers(0, 11)

@@ -1,5 +1,6 @@
 """KServe, Knative Serving and the predictors of a world: they follow the laptop's rules, without waiting."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
 from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Answer, Cluster, Document, ObjectStore, PredictRequest
 from knoll.records.manifest import version_uri
-from schedules.trainer import WEIGHTS
+from schedules.trainer import WEIGHTS, label
 
 __all__ = ["Serving"]
 
@@ -55,12 +56,14 @@ class Serving:
     def _loaded(self, revision: Document) -> Verdict:
         """Whether the predictor of a Revision is ready. It loads the version; a broken version ends it."""
         labels = revision["metadata"]["labels"]
-        weights = self.store.get(version_uri(self.root, labels[_MODEL], labels[_VERSION]) + WEIGHTS)
         return (
             Verdict("False", "ExitCode65", "broken", 65)
-            if b'"broken"' in weights
+            if b'"broken"' in self._weights(labels[_MODEL], labels[_VERSION])
             else Verdict("True", "", "")
         )
+
+    def _weights(self, model: str, version: str) -> bytes:
+        return self.store.get(version_uri(self.root, model, version) + WEIGHTS)
 
     def predict(self, request: PredictRequest) -> Answer:
         """`ports.Predictors`: the route answers as the version that it serves."""
@@ -75,7 +78,7 @@ class Serving:
             )
             if route:
                 labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
-                return Answer(
-                    200, 0.01, b'{"predictions": [{"label": "3"}]}', request.accept, labels[_VERSION]
-                )
+                said = label(self._weights(request.model, labels[_VERSION]))
+                body = json.dumps({"predictions": [{"label": said}]}).encode()
+                return Answer(200, 0.01, body, request.accept, labels[_VERSION])
         return Answer(404, 0.01, b"", request.accept, "")

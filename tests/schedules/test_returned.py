@@ -35,6 +35,23 @@ def test_data_that_returns_serves_again_by_its_version(gate: str) -> None:
     assert _upload(world, b"unreadable-3") == "v000001", "nothing newer is of this data"
 
 
+def test_wrong_labels_are_held_and_the_right_data_serves_on() -> None:
+    """Also if it is new data, and if the wrong data comes twice."""
+    world = World({"digits": model_document("digits")})
+    assert _upload(world, b"good-0") == "v000001"
+    for _ in range(2):
+        assert _upload(world, b"shifted-1") == "v000001"
+        assert _held(world) == "v000002"
+        assert _upload(world, b"good-0") == "v000001"
+        assert _held(world) == ""
+    assert _upload(world, b"good-2") == "v000003"
+
+
+def _held(world: World) -> str:
+    held = world.cluster.get("Model", "digits")["status"]["held"]
+    return held["version"] if held else ""
+
+
 def test_a_config_that_returns_serves_again_by_its_version() -> None:
     world = World({"digits": model_document("digits")})
     assert _upload(world, b"good-0") == "v000001"

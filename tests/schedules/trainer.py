@@ -1,8 +1,8 @@
 """A trainer for schedules: it does to the world what the real one does, with the same code, and learns
 nothing.
 
-Each object of the data says whether its dataset is good, poor (the gate refuses it), broken (its version
-cannot be served) or unreadable.
+Each object of the data says whether its dataset is good, shifted (it answers with another label), poor (the
+gate refuses it), broken (its version cannot be served) or unreadable.
 """
 
 import json
@@ -22,10 +22,10 @@ from knoll.trainer.publish import Draft, publish
 from knoll.trainer.reading import DataChanged, read_data
 from knoll.trainer.report import publish_event
 
-__all__ = ["WEIGHTS", "quality", "train"]
+__all__ = ["WEIGHTS", "label", "quality", "train"]
 
 WEIGHTS = "model.safetensors"
-_WORST_FIRST = ("unreadable", "broken", "poor")
+_WORST_FIRST = ("unreadable", "broken", "poor", "shifted")
 
 
 def train(run_id: str, platform: Platform, attempt: int) -> int:
@@ -50,6 +50,11 @@ def quality(bodies: Mapping[str, bytes]) -> str:
     return next((one for one in _WORST_FIRST if one in found), "good")
 
 
+def label(weights: bytes) -> str:
+    """What a version with these weights answers."""
+    return "4" if json.loads(weights)["quality"] == "shifted" else "3"
+
+
 def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
     try:
         bodies = read_data(run, platform).files
@@ -68,7 +73,7 @@ def _draft(run: Run, bodies: Mapping[str, bytes], attempt: int, at: str) -> Draf
     weights = json.dumps(
         {"attempt": attempt // 2, "quality": quality(bodies), "read": read}, sort_keys=True
     ).encode()
-    samples = json.dumps([{"instance": 1, "prediction": {"label": "3"}}]).encode()
+    samples = json.dumps([{"instance": 1, "prediction": {"label": label(weights)}}]).encode()
     files = {WEIGHTS: weights, "samples.json": samples}
     metrics = {"accuracy": 0.5 if quality(bodies) == "poor" else 0.95}
 

@@ -26,6 +26,8 @@ STYLES = {
     "Dead": "red",
     "Rejected": "red",
     "Refused": "red",
+    "Held": "yellow",
+    "held": "yellow",
     "Damaged": "red",
     "Failed": "red",
     "RolledBack": "red",

@@ -87,6 +87,14 @@ class GateSpec(Spec):
         ge=0,
         description="How much worse than the champion the version may be, in the unit of the metric",
     )
+    min_agreement: Annotated[FiniteFloat, unit("share")] = Field(
+        default=0.8,
+        ge=0,
+        le=1,
+        description="On which part of the champion's held-out samples the version must answer as the "
+        "champion. If it agrees less, it waits for `knoll rollout approve`; with 0 it never does. Without a "
+        "gate the default holds",
+    )
     golden_set: Annotated[Prefix | None, form("s3://bucket/prefix/", none="held-out data alone")] = Field(
         default=None,
         description="Bucket and prefix of files that score each version beside the held-out data: "
@@ -189,6 +197,12 @@ class ModelSpec(Spec):
     def golden_set(self) -> str:
         """Where the golden set lies; "" if there is none."""
         return (self.gate.golden_set if self.gate else None) or ""
+
+    @property
+    def min_agreement(self) -> float:
+        """How much a version must agree with the champion to need no approval."""
+        default: float = GateSpec.model_fields["min_agreement"].default
+        return self.gate.min_agreement if self.gate else default
 
 
 class Model(ModelSpec):

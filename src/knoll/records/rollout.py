@@ -35,7 +35,7 @@ class RolloutStep(Stamped):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
     and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
-    wish, and `by` who that was."""
+    wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion."""
 
     model: str
     rollout: str
@@ -52,6 +52,7 @@ class RolloutStep(Stamped):
     signed_by: str = ""
     wish: str = ""
     by: str = ""
+    comparison: Fields = field(default_factory=dict)
 
 
 _SAID = ("Refuse", "Approve")  # they change nothing of what was decided before

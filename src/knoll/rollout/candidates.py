@@ -18,7 +18,7 @@ from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import find_golden
 from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
 from knoll.records.outcome import find_outcome
-from knoll.records.rollout import find_last_step
+from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not
@@ -30,6 +30,7 @@ __all__ = [
     "fault_of_origin",
     "find_change",
     "next_candidate",
+    "was_promoted",
     "why_rejected",
     "without_undone",
 ]
@@ -119,6 +120,12 @@ def _gave_way(model: Model, slot: Slot, version: str, bucket: Bucket) -> bool:
         return False
     last = find_last_step(model.name, version, bucket)
     return last is not None and last.action == "Promote"
+
+
+def was_promoted(model: str, version: str, pin: str, bucket: Bucket) -> bool:
+    """Whether the version, with the manifest of the sha256 `pin`, has been the champion."""
+    steps = list_steps(model, bucket, version)
+    return any(one.action == "Promote" and one.manifest_sha256 in ("", pin) for one in steps)
 
 
 def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> str:

@@ -1,11 +1,13 @@
 """What to do next with the version on trial: a pure decision over slot, policy and what is observed.
 
-    Idle ──Start──▶ Deploying ──ready──▶ Canary ──enough requests──▶ next step … ──▶ Baking ──▶ Idle, promoted
+    Idle ──Start──▶ Deploying ──agrees─▶ Canary ──enough requests──▶ next step … ──▶ Baking ──▶ Idle, promoted
                         │ never ready      │ failed requests                            │ failed requests
-                        └─▶ RollingBack ◀──┴────────────────────────────────────────────┘
-                                 └──champion ready──▶ Idle, quarantined
+                        ├─▶ RollingBack ◀──┴────────────────────────────────────────────┘
+                        │        └──champion ready──▶ Idle, quarantined
+                        └──disagrees──▶ RollingBack ──champion ready──▶ Idle, held for approval
 
-A first version has no champion to share the traffic with. It goes from Deploying through one step at 100 %.
+Until its answers are compared with those of the champion, the candidate gets no traffic. A first version has
+no champion to be compared and to share the traffic with. It goes from Deploying through one step at 100 %.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ from knoll.rollout.refused import why_too_many_refused
 from knoll.rollout.slot import Slot
 
 __all__ = [
+    "Compare",
     "Hold",
+    "HoldBack",
     "Promote",
     "Replay",
     "Restore",
@@ -32,6 +36,7 @@ __all__ = [
 ]
 
 ERROR_BUDGET = 0.01  # the part of the requests that may fail; of at least `min_requests`, even if fewer came
+READY = "ready: loaded, verified, warm"
 _QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
 
 
@@ -54,6 +59,21 @@ class Replay:
 
     requests: int
     may_start: bool
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The candidate is ready: send the champion's samples to its own route. If it `is_late`, it must answer
+    one now."""
+
+    is_late: bool = False
+
+
+@dataclass(frozen=True)
+class HoldBack:
+    """Take the candidate back until somebody approves it."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -90,18 +110,21 @@ class Restore:
     """The champion's new revision has not become ready in time: ask for another one."""
 
 
-Step = Hold | TrafficSeen | Replay | Shift | Promote | Rollback | Settle | Restore
+Step = Hold | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore
 
 
-def next_step(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
-    """The next step of the rollout in the slot. The caller carries it out, then asks again."""
+def next_step(
+    slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime, min_agreement: float = 0.0
+) -> Step:
+    """The next step of the rollout in the slot. The caller carries it out, then asks again. A candidate that
+    agrees less with the champion than `min_agreement` is held back, unless it is approved."""
     match slot.phase:
         case "Idle":
             return Hold("no version is on trial")
         case "RollingBack":
             return _rolling_back(slot, policy, observed, now)
         case "Deploying":
-            return _deploying(slot, policy, observed, now)
+            return _deploying(slot, policy, observed, now, min_agreement)
         case "Canary":
             return _failing(slot, policy) or _refusing(slot) or _canary(slot, policy, observed, now)
         case "Baking":
@@ -116,7 +139,9 @@ def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: date
     return Hold(f"waiting for {slot.champion} to be ready again{_because(observed)}")
 
 
-def _deploying(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
+def _deploying(
+    slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime, min_agreement: float
+) -> Step:
     waited = _age(slot.since, now)
     if observed.failure:
         return Rollback(f"never became ready: {observed.failure}")
@@ -124,8 +149,21 @@ def _deploying(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetim
         return Rollback(f"did not become ready within {policy.progress_deadline:g} s{_because(observed)}")
     if not observed.is_ready:
         return Hold(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
-    percent = slot.percent if slot.champion else 100
-    return Shift(0, percent, "ready: loaded, verified, warm")
+    if not slot.champion:
+        return Shift(0, 100, READY)
+    return _compared(slot, policy, now, min_agreement)
+
+
+def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: float) -> Step:
+    """What the comparison with the champion leads to."""
+    found = slot.compared
+    if found is None or not found.is_over:
+        return Compare(found is not None and _age(found.since, now) > policy.progress_deadline)
+    is_enough = slot.is_approved(slot.candidate) or not found.falls_short(min_agreement)
+    if not is_enough:
+        return HoldBack(f"{found.words}: the gate asks for agreement on {min_agreement:.0%}")
+    percent = policy.steps[0] if policy.steps else 100
+    return Shift(0, percent, "; ".join(filter(None, (READY, found.words))))
 
 
 def _because(observed: Observed) -> str:

@@ -21,12 +21,13 @@ from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import next_candidate, without_undone
 from knoll.rollout.champion import slot_checked
-from knoll.rollout.decide import Hold, Replay, Rollback, next_step
+from knoll.rollout.compare import compare_part
+from knoll.rollout.decide import Compare, Hold, Replay, Rollback, next_step
 from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, with_signatures_allowed
+from knoll.rollout.moves import slot_after, with_hold_checked, with_signatures_allowed
 from knoll.rollout.observed import Observed, newest_revision, refusals
 from knoll.rollout.quarantine import with_times
 from knoll.rollout.refused import LEAST_REFUSED
@@ -170,7 +171,8 @@ def _slot_at_rest(document: Document, model: Model, slot: Slot, platform: Platfo
     if model.rollout.allow_signature_change:
         slot = with_signatures_allowed(slot)
     version = next_candidate(model, slot, asked, platform)
-    return judged(model, slot, version, platform) if version else slot
+    slot = with_hold_checked(slot, version, model.min_agreement)
+    return judged(model, slot, version, platform) if version and not slot.held else slot
 
 
 def _take_step(
@@ -178,10 +180,15 @@ def _take_step(
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
-    step = next_step(counted, model.rollout, observed, now)
+    step = next_step(counted, model.rollout, observed, now, model.min_agreement)
     if (wish := open_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True
+    if isinstance(step, Compare):
+        try:
+            return compare_part(document, counted, step, observed.tagged_url, until, platform)
+        except InvalidVersion as error:
+            step = Rollback(str(error))
     if isinstance(step, Replay):
         try:
             return replay_part(document, counted, step, observed.tagged_url, until, platform)

@@ -17,6 +17,7 @@ from knoll.records.attestation import find_signature
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.rollout import RolloutStep, list_steps
+from knoll.rollout.comparison import Held
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot, Transition
@@ -43,7 +44,9 @@ def _after(slot: Slot, made: Transition) -> Slot:
     after = replace(slot, since=made.at, transition=made)
     match made.action:
         case "Promote":
-            return replace(after, champion=made.version, previous=slot.champion, percent=100, fallen={})
+            return replace(
+                after, champion=made.version, previous=slot.champion, percent=100, fallen={}, held=None
+            )
         case "Fallback" if made.version == slot.champion:
             fallen = {**slot.fallen, made.version: NOTHING_SEEN}
             quarantine = {**slot.quarantine, made.version: made.reason}
@@ -52,7 +55,9 @@ def _after(slot: Slot, made: Transition) -> Slot:
         case "Start":
             undone = undone_by(slot, made.version) if made.wish else slot.steering.undone
             steering = replace(slot.steering, undone=undone)
-            return replace(returned(after, made.version), steering=steering)
+            return replace(returned(after, made.version), steering=steering, held=None)
+        case "Hold":
+            return replace(after, held=Held(made.version, made.reason, made.at))
         case "Rollback" | "Reject":
             quarantine = {**slot.quarantine, made.version: made.reason}
             return _timed(replace(after, quarantine=quarantine), made)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from knoll.models import RolloutSpec
+from knoll.rollout.comparison import Held
 from knoll.rollout.counted import Evidence, Total
-from knoll.rollout.decide import Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
+from knoll.rollout.decide import HoldBack, Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
 from knoll.rollout.signature_change import is_refusal
 from knoll.rollout.slot import Slot
 
@@ -14,26 +14,30 @@ __all__ = [
     "slot_after_damage",
     "slot_after_reject",
     "slot_after_start",
+    "with_hold_checked",
     "with_signatures_allowed",
 ]
 
 
 def slot_after_start(
     slot: Slot,
-    policy: RolloutSpec,
     version: str,
     pin: str,
     signer: str,
     earlier: Total,
     beside: Total,
     at: str,
+    *,
     change: str = "",
+    is_proven: bool = False,
 ) -> Slot:
     """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
     the key that has signed it, `earlier` and `beside` what is reported so far on it and on the champion, and
-    `change` what is other in its signature than in the champion's."""
-    percent = policy.steps[0] if slot.champion and policy.steps else 100
-    cleared = replace(slot, evidence=Evidence(earlier=earlier, champion_earlier=beside))
+    `change` what is other in its signature than in the champion's. One that `is_proven` needs no
+    approval. Beside a champion a version gets no traffic before its answers are compared."""
+    percent, evidence = 0 if slot.champion else 100, Evidence(earlier=earlier, champion_earlier=beside)
+    proven = version if is_proven else ""
+    cleared = replace(slot, evidence=evidence, comparison=None, held=None, proven=proven)
     return cleared.moved(
         "Start",
         at,
@@ -52,7 +56,8 @@ def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
     """The slot when the gate refuses a version."""
     clean = replace(slot, evidence=Evidence())  # what is counted is of the version before
     refused = clean.moved("Reject", at, reason, candidate=version, percent=0)
-    return replace(refused, candidate="", quarantine={**slot.quarantine, version: reason})
+    quarantine = {**slot.quarantine, version: reason}
+    return replace(refused, candidate="", quarantine=quarantine, held=None)
 
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
@@ -63,7 +68,7 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
     refused = slot.quarantine.get(previous, "") or of_previous
     if previous and not refused:
         back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
-        after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0)
+        after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0, held=None)
         fallen = {**slot.fallen, champion: slot.listing}
         after = replace(after, fallen=fallen, quarantine={**slot.quarantine, champion: fault})
     else:
@@ -80,6 +85,17 @@ def returned(slot: Slot, version: str) -> Slot:
     quarantine = {name: why for name, why in slot.quarantine.items() if name != version}
     fallen = {name: listing for name, listing in slot.fallen.items() if name != version}
     return replace(slot, quarantine=quarantine, fallen=fallen)
+
+
+def with_hold_checked(slot: Slot, version: str, min_agreement: float) -> Slot:
+    """The slot when `version` is to be tried next: another one waits no more, nor does this one if it is
+    approved, or if the gate asks for less by now."""
+    held, found = slot.held, slot.comparison
+    if held is None:
+        return slot
+    is_short = found is None or found.version != version or found.falls_short(min_agreement)
+    waits = held.version == version and is_short and not slot.is_approved(version)
+    return slot if waits else replace(slot, held=None)
 
 
 def with_signatures_allowed(slot: Slot) -> Slot:
@@ -108,6 +124,9 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
         case Rollback(reason):
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
             return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})
+        case HoldBack(reason):
+            back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
+            return replace(back, held=Held(slot.candidate, reason, at))
         case Restore():
             return replace(slot, attempt=slot.attempt + 1, since=at)
         case Settle():

@@ -20,7 +20,18 @@ from knoll.rollout.decide import Replay
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import write_slot
 
-__all__ = ["ANSWER_TIME", "REPLAY_REQUESTS", "REPLAY_TIME", "Part", "replay_part", "send_part"]
+__all__ = [
+    "ANSWER_TIME",
+    "REPLAY_REQUESTS",
+    "REPLAY_TIME",
+    "Part",
+    "ask",
+    "prediction_of",
+    "publish_continued",
+    "replay_part",
+    "send_part",
+    "write_part",
+]
 
 REPLAY_REQUESTS = 50  # of one part, at most
 REPLAY_TIME = timedelta(seconds=20)  # for all parts of one call
@@ -50,15 +61,17 @@ def replay_part(
     name = document["metadata"]["name"]
     part = send_part(name, slot.candidate, url, step, until, platform)
     after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
-    if part.sent and not _write_part(document, after, platform):
+    if part.sent and not write_part(document, after, platform):
         return False
     if part.is_cut and (part.sent or not part.has_no_answer):
-        source, now = platform.settings.source, platform.clock.now()
-        data = {"model": name}
-        platform.events.publish(
-            new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=name, data=data)
-        )
+        publish_continued(name, platform)
     return part.sent > 0 and not part.is_cut
+
+
+def publish_continued(model: str, platform: Platform) -> None:
+    """Wake rollout for the next part."""
+    source, now, data = platform.settings.source, platform.clock.now(), {"model": model}
+    platform.events.publish(new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=model, data=data))
 
 
 def send_part(model: str, version: str, url: str, step: Replay, until: datetime, platform: Platform) -> Part:
@@ -76,7 +89,7 @@ def send_part(model: str, version: str, url: str, step: Replay, until: datetime,
         began = platform.clock.now()
         if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:
             return replace(part, is_cut=True)
-        answer = _ask(model, url, sample, platform)
+        answer = ask(model, url, sample, platform)
         if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
             return replace(part, is_cut=True, has_no_answer=True)
         is_right = _is_right(answer, version, sample)
@@ -85,7 +98,7 @@ def send_part(model: str, version: str, url: str, step: Replay, until: datetime,
     return part
 
 
-def _write_part(document: Document, after: Slot, platform: Platform) -> bool:
+def write_part(document: Document, after: Slot, platform: Platform) -> bool:
     """Write the slot, also if other parts of the Model's status have changed; False if the slot itself has
     changed since the document was read."""
     before = slot_from_status(document.get("status") or {})
@@ -100,7 +113,8 @@ def _write_part(document: Document, after: Slot, platform: Platform) -> bool:
             return True
 
 
-def _ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
+def ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
+    """Send one sample to the predictor at `url`, marked as a replay, and wait ANSWER_TIME at most."""
     body = json.dumps({"instances": [sample.instance]}).encode()
     longest = ANSWER_TIME.total_seconds()
     return platform.predictors.predict(PredictRequest(url, model, body, is_replay=True, seconds=longest))
@@ -110,13 +124,13 @@ def _is_right(answer: Answer, version: str, sample: Sample) -> bool:
     """200 from the right version, and for a classifier the label that its training gave."""
     if answer.status != 200 or answer.version != version:
         return False
-    prediction, expected = _prediction(answer.body), sample.prediction
+    prediction, expected = prediction_of(answer.body), sample.prediction
     if isinstance(expected, Mapping) and "label" in expected:
         return isinstance(prediction, Mapping) and prediction.get("label") == expected["label"]
     return prediction is not None
 
 
-def _prediction(body: bytes) -> object:
+def prediction_of(body: bytes) -> object:
     """The first prediction of an answer; None if there is none."""
     try:
         predictions = json.loads(body)["predictions"]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from knoll import __version__
 from knoll.errors import NewerSchema
+from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 
@@ -33,6 +34,7 @@ class Transition:
     evidence: Mapping[str, int] = field(default_factory=dict)
     wish: str = ""
     by: str = ""
+    comparison: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Slot:
     that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
     before, each with the digest of its files then: if they are as pinned again, it may be tried again.
     `damage` says what is wrong with the champion while no other version can take its place. `listing`
-    stands for its files when their bytes were last compared. `steering` is what humans have asked for."""
+    stands for its files when their bytes were last compared. `steering` is what humans have asked for.
+    `comparison` is that of the candidate with the champion. `held` is the version that waits for approval.
+    `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it."""
 
     champion: str = ""
     previous: str = ""
@@ -64,6 +68,19 @@ class Slot:
     fallen: Mapping[str, str] = field(default_factory=dict)
     transition: Transition | None = None
     steering: Steering = field(default_factory=Steering)
+    comparison: Comparison | None = None
+    held: Held | None = None
+    proven: str = ""
+
+    @property
+    def compared(self) -> Comparison | None:
+        """The comparison of this candidate with this champion; None before it has begun."""
+        found, roles = self.comparison, (self.candidate, self.champion)
+        return found if found and (found.version, found.champion) == roles else None
+
+    def is_approved(self, version: str) -> bool:
+        """Whether the version may get traffic, however it answers."""
+        return version in (self.proven, *self.steering.approved)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
         """The slot after a decision, with the transition that records it. It ends a pause."""
@@ -75,11 +92,11 @@ class Slot:
         self, action: str, at: str, reason: str, version: str, evidence: Evidence | None = None
     ) -> "Slot":
         """The slot with a transition that says what was decided, and which changes nothing else."""
-        last = self.transition
+        last, compared = self.transition, self.compared
         number = last.number + 1 if last is not None and last.version == version else 1
         counts = (evidence or self.evidence).counts.numbers()
         made = Transition(number, action, at, version, self.percent, reason, counts)
-        return replace(self, transition=made)
+        return replace(self, transition=replace(made, comparison=compared.fields() if compared else {}))
 
 
 def slot_from_status(status: Mapping[str, Any]) -> Slot:
@@ -111,6 +128,9 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         fallen=dict(status.get("fallen") or {}),
         transition=_read_transition(rollout.get("transition")),
         steering=steering_from_status(status),
+        comparison=read_comparison(rollout.get("comparison")),
+        held=read_held(status.get("held")),
+        proven=status.get("proven") or "",
     )
 
 
@@ -122,15 +142,7 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     before = status.get("rollout") or {}
     last = before.get("transition") or {}
-    rollout: dict[str, Any] = {
-        "step": slot.step,
-        "percent": slot.percent,
-        "since": slot.since,
-        "seen": slot.seen,
-        "attempt": slot.attempt,
-        "evidence": evidence_fields(slot.evidence),
-        "transition": dict(vars(slot.transition)) if slot.transition else None,
-    }
+    rollout = _rollout_fields(slot)
     if slot.transition and slot.transition.version == last.get("version"):
         unknown = {
             key: one for key, one in (before.get("evidence") or {}).items() if key not in EVIDENCE_FIELDS
@@ -150,8 +162,23 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "damage": slot.damage,
         "listing": slot.listing,
         "fallen": dict(slot.fallen),
+        "held": dict(vars(slot.held)) if slot.held else None,
+        "proven": slot.proven,
         "rollout": {**before, **rollout},
         **steering_to_status(slot.steering, status),
+    }
+
+
+def _rollout_fields(slot: Slot) -> dict[str, Any]:
+    return {
+        "step": slot.step,
+        "percent": slot.percent,
+        "since": slot.since,
+        "seen": slot.seen,
+        "attempt": slot.attempt,
+        "evidence": evidence_fields(slot.evidence),
+        "transition": dict(vars(slot.transition)) if slot.transition else None,
+        "comparison": slot.comparison.fields() if slot.comparison else None,
     }
 
 

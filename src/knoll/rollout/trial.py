@@ -6,7 +6,7 @@ from knoll.models import Model
 from knoll.ports import Platform
 from knoll.records.attestation import find_signature, key_of
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import find_change, why_rejected
+from knoll.rollout.candidates import find_change, was_promoted, why_rejected
 from knoll.rollout.champion import numbered
 from knoll.rollout.evidence import total, total_of_champion
 from knoll.rollout.integrity import look_at, pin_of
@@ -32,14 +32,18 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
 
 
 def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str = "") -> Slot:
-    """The slot when the trial of a version begins, whatever the gate says; `reason` says why it does."""
+    """The slot when the trial of a version begins, whatever the gate says; `reason` is why a human wants it.
+    If one does, or if it was the champion before, it needs no approval."""
     bucket, at = platform.bucket, platform.clock.now().isoformat()
     pin = pin_of(model.name, version, bucket)
     signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
     earlier = total(find_reports(model.name, version, bucket))
     beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
     change = find_change(model.name, slot, version, bucket)
-    started = slot_after_start(slot, model.rollout, version, pin, signed.by, earlier, beside, at, change)
+    is_proven = bool(reason) or was_promoted(model.name, version, pin, bucket)
+    started = slot_after_start(
+        slot, version, pin, signed.by, earlier, beside, at, change=change, is_proven=is_proven
+    )
     made = started.transition
     if reason and made:
         told = f"{reason}; {change}" if change else reason

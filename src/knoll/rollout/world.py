@@ -33,6 +33,7 @@ _EVENTS = {
     "Promote": types.ROLLOUT_PROMOTED,
     "Rollback": types.ROLLOUT_ROLLEDBACK,
     "Reject": types.ROLLOUT_HELD,
+    "Hold": types.ROLLOUT_HELD,
     "Fallback": types.ROLLOUT_FELLBACK,
     "Damage": types.ROLLOUT_DAMAGED,
     "Pause": types.ROLLOUT_PAUSED,

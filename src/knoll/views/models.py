@@ -11,8 +11,11 @@ from typing import Any
 from knoll.errors import NotFound
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
+from knoll.rollout.comparison import read_held
 from knoll.settings import Settings
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
+from knoll.views.waits import approval_wait
+from knoll.waits import Wait, wait_document
 
 __all__ = [
     "Condition",
@@ -64,8 +67,9 @@ class ModelView:
     `data_state` is Waiting or Landed, and `data_reason` says what the data waits for. `landed_digest` is that
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
-    that reason. `verdict` is the last decision of a rollout. `base_url` is where the predictor answers.
-    `document` is the Model as the cluster has it.
+    that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
+    and `wait` that wait. `base_url` is where the predictor answers. `document` is the Model as the cluster
+    has it.
     """
 
     name: str
@@ -85,6 +89,8 @@ class ModelView:
     damage: str
     fallen: Mapping[str, str]
     verdict: Verdict
+    held: str
+    wait: Wait | None
     routes: tuple[Route, ...]
     base_url: str
     conditions: tuple[Condition, ...]
@@ -147,6 +153,8 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     metadata, spec, status = model["metadata"], model.get("spec") or {}, model.get("status") or {}
     dataset = status.get("dataset") or {}
     predictor = _predictor_of(isvc)
+    held = read_held(status.get("held"))
+    wait = approval_wait(str(metadata["name"]), held) if held else None
     url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
@@ -163,12 +171,19 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         damage=str(status.get("damage") or ""),
         fallen=_fallen(status),
         verdict=_last_verdict(status),
+        held=held.version if held else "",
+        wait=wait,
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(*_damage_conditions(status), *conditions_of(model), *conditions_of(isvc)),
+        conditions=(
+            *_damage_conditions(status),
+            *_wait_conditions(wait),
+            *conditions_of(model),
+            *conditions_of(isvc),
+        ),
         document=model,
     )
 
@@ -198,6 +213,11 @@ def _damage_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
     return tuple(Condition(kind, "False", "FellBack", text, since) for text in words)
 
 
+def _wait_conditions(wait: Wait | None) -> tuple[Condition, ...]:
+    """Whether a version waits for approval; nothing while none does."""
+    return (Condition("Approved", "False", "WaitsForApproval", wait.words, wait.since),) if wait else ()
+
+
 def _fallen(status: Mapping[str, Any]) -> Mapping[str, str]:
     """Why each of the versions gave way that may come back."""
     quarantine = status.get("quarantine") or {}
@@ -216,6 +236,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         "damage": model.damage,
         "fallen": dict(model.fallen),
         "verdict": verdict_document(model.verdict),
+        "wait": wait_document(model.wait),
         "traffic": [
             {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes
         ],

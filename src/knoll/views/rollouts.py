@@ -9,6 +9,7 @@ from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.rollout import RolloutStep, list_steps
 from knoll.rollout.candidates import next_candidate
+from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.rollout.slot import slot_from_status
 from knoll.views.expected import expected_runs
 from knoll.views.models import ModelView, find_model
@@ -19,13 +20,13 @@ from knoll.waits import Wait, wait_document
 
 __all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
 
-_BAD = ("Rollback", "Reject", "Fallback", "Damage")
+_BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
 _ENDS = ("Promote", *_BAD)
 
 
 @dataclass(frozen=True)
 class RolloutView:
-    """The newest rollout of a model.
+    """The newest rollout of a model. `comparison` is that of its version with the champion; None for none.
 
     `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
     "" when nothing serves. `wait` is what the rollout in progress waits for, or else the next one; None when
@@ -40,12 +41,14 @@ class RolloutView:
     evidence: Mapping[str, int]
     steps: Sequence[RolloutStep]
     wait: Wait | None
+    comparison: Comparison | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether the newest rollout has ended, and no other is on its way."""
+        """Whether the newest rollout has ended, and no other is on its way. What waits for approval has
+        ended."""
         is_judged = bool(self.steps) and self.steps[-1].action in _ENDS
-        return is_judged and self.model.is_idle and not self.waiting
+        return is_judged and self.model.is_idle and (not self.waiting or self.model.wait is not None)
 
     @property
     def waiting(self) -> str:
@@ -54,7 +57,7 @@ class RolloutView:
 
     @property
     def is_bad(self) -> bool:
-        """Whether the version was rolled back or rejected."""
+        """Whether the version was rolled back, rejected or held."""
         return is_bad(self.steps)
 
 
@@ -65,7 +68,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
     version = view.candidate or (steps[-1].version if steps else "")
     receiver, percent = _traffic_of(platform, view)
     slot = (view.document.get("status") or {}).get("rollout") or {}
-    counts = slot.get("evidence") or {}
+    counts, compared = slot.get("evidence") or {}, read_comparison(slot.get("comparison"))
     return RolloutView(
         view,
         version,
@@ -74,7 +77,8 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         step=slot.get("step", 0),
         evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed", "refused")},
         steps=[one for one in steps if one.version == version],
-        wait=_wait(view) or _next_wait(platform, view),
+        wait=view.wait or _wait(view) or _next_wait(platform, view),
+        comparison=compared if compared and compared.version == version else None,
     )
 
 
@@ -84,7 +88,7 @@ def read_steps(platform: Platform, model: str, version: str = "") -> list[Rollou
 
 
 def is_bad(steps: Sequence[RolloutStep]) -> bool:
-    """Whether the last verdict was to roll back or to reject."""
+    """Whether the last verdict was to roll back, to reject or to hold."""
     return bool(steps) and steps[-1].action in _BAD
 
 
@@ -99,10 +103,20 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "percent": view.percent,
         "percentTo": view.receiver,
         "evidence": dict(view.evidence),
+        "comparison": comparison_document(view.comparison),
         "waiting": view.waiting,
         "wait": wait_document(view.wait),
         "records": [one.fields() for one in view.steps],
     }
+
+
+def comparison_document(found: Comparison | None) -> dict[str, Any] | None:
+    """The comparison as `-o json` shows it; null for none. Agreement and scores are parts of 1, or null."""
+    if found is None:
+        return None
+    ours, theirs = found.scores or (None, None)
+    shown = {key: one for key, one in found.fields().items() if key != "missing"}
+    return {**shown, "agreement": found.agreement, "score": ours, "championScore": theirs}
 
 
 def _traffic_of(platform: Platform, view: ModelView) -> tuple[str, int]:

@@ -11,6 +11,7 @@ __all__ = ["Verdict", "read_verdict", "verdict_document", "verdict_of"]
 _NAMES = {
     "Promote": "Promoted",
     "Reject": "Refused",
+    "Hold": "Held",
     "Rollback": "RolledBack",
     "Fallback": "Damaged",
     "Damage": "Damaged",
@@ -19,8 +20,9 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The last decision about a version: Promoted, Refused by the gate, RolledBack, Damaged, or OnTrial while
-    its rollout goes on. `name` is "" if no rollout has looked at the version yet."""
+    """The last decision about a version: Promoted, Refused by the gate, Held until somebody approves it,
+    RolledBack, Damaged, or OnTrial while its rollout goes on. `name` is "" if no rollout has looked at the
+    version yet."""
 
     name: str = ""
     reason: str = ""
@@ -29,7 +31,7 @@ class Verdict:
     @property
     def is_bad(self) -> bool:
         """Whether the version may not serve."""
-        return self.name in ("Refused", "RolledBack", "Damaged")
+        return self.name in ("Refused", "Held", "RolledBack", "Damaged")
 
     @property
     def is_settled(self) -> bool:

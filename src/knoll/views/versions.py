@@ -29,8 +29,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class VersionView:
-    """One version. `state` is champion, candidate, previous, quarantined, superseded or new; `reason` says
-    why it is quarantined, or why it is not tried though it is new."""
+    """One version. `state` is champion, candidate, previous, quarantined, held, superseded or new; `reason`
+    says why it is quarantined, what it waits for, or why it is not tried though it is new."""
 
     manifest: Manifest
     state: str
@@ -134,6 +134,8 @@ def _version_view(manifest: Manifest, model: ModelView | None, platform: Platfor
         return VersionView(manifest, "new", "")
     if name in model.quarantine:
         return VersionView(manifest, "quarantined", str(model.quarantine[name]))
+    if model.wait and name == model.held:
+        return VersionView(manifest, "held", model.wait.words)
     if role := model.role_of(name):
         return VersionView(manifest, role, "")
     reason = _why_passed_over(manifest, model, platform)

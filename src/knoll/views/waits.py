@@ -1,10 +1,13 @@
 """What a rollout waits for, from the slot and the policy alone."""
 
+from dataclasses import replace
+
 from knoll.models import RolloutSpec
+from knoll.rollout.comparison import Held
 from knoll.rollout.slot import Slot
 from knoll.waits import Wait, timed_wait
 
-__all__ = ["rollout_wait"]
+__all__ = ["approval_wait", "rollout_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
@@ -13,6 +16,8 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
         ends = f"{slot.steering.paused} has paused it; knoll rollout resume goes on"
         return Wait(f"a human, at {slot.percent} %", ends=ends)
     match slot.phase:
+        case "Deploying" if slot.compared:
+            return _answers(slot, policy)
         case "Deploying":
             ends = f"at {{until}} {slot.candidate} is rolled back"
             what = f"{slot.candidate} to load, verify and answer its warm-up"
@@ -30,6 +35,21 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
                 f"{slot.champion} to be ready again", ends, slot.since, policy.progress_deadline
             )
     return None
+
+
+def approval_wait(model: str, held: Held) -> Wait:
+    """That a version of the model waits for approval."""
+    ends = f"knoll rollout approve {model} {held.version}"
+    return Wait(f"approval of {held.version}, which {held.reason}", held.since, ends, 0, 1)
+
+
+def _answers(slot: Slot, policy: RolloutSpec) -> Wait:
+    found = slot.compared
+    assert found is not None
+    what = f"{slot.candidate} to answer the samples of {slot.champion}, {found.asked} of {found.samples}"
+    ends = f"at {{until}} {slot.candidate} is rolled back"
+    wait = timed_wait(what, ends, found.since, policy.progress_deadline)
+    return replace(wait, have=found.asked, need=found.samples)
 
 
 def _requests(slot: Slot, policy: RolloutSpec) -> Wait:

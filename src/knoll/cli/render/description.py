@@ -48,6 +48,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Candidate", _with_percent(found, model.candidate)),
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
+        ("Approval", model.wait.told if model.wait else ""),
         ("Data", _data_words(found)),
         ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),

@@ -57,6 +57,7 @@ def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]
             f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed"
             + (f"; {counts['refused']} refused" if counts["refused"] else ""),
         ),
+        ("Comparison", view.comparison.words if view.comparison else ""),
         ("Waiting", view.wait.told if view.wait else ""),
         ("", wait_bar(view.wait, now) if view.wait else ""),
     ]

@@ -1,0 +1,99 @@
+"""The comparison of a candidate with the champion: it is sent the champion's samples on its tagged route.
+
+The champion's own answers are in its samples, as its training gave them; it may sleep. One call sends a
+bounded part, as with replays (`replay`). A part whose call was killed is sent again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from knoll.errors import InvalidVersion, NotFound, Rejected
+from knoll.ports import Answer, Bucket, Document, Platform
+from knoll.records.manifest import entry_of, not_as_trained
+from knoll.records.samples import SAMPLES, Sample, load_samples
+from knoll.records.version_folder import version_folder
+from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
+from knoll.rollout.decide import Compare
+from knoll.rollout.replay import REPLAY_REQUESTS, ask, prediction_of, publish_continued, write_part
+from knoll.rollout.slot import Slot
+from knoll.rollout.world import write_slot
+
+__all__ = ["compare_part"]
+
+_BUSY = (408, 429)
+
+
+def compare_part(
+    document: Document, slot: Slot, step: Compare, url: str, until: datetime, platform: Platform
+) -> bool:
+    """Send the next samples and write what they show into the slot; whether another pass is needed.
+
+    If samples are left, an event wakes rollout for them. If the predictor does not answer, the next tick goes
+    on. A champion that is known to be damaged is no measure.
+    Raises InvalidVersion if it is late, and there is still no answer.
+    """
+    name, before = document["metadata"]["name"], slot.compared
+    at = platform.clock.now().isoformat()
+    begun = before or Comparison(slot.candidate, slot.champion, since=at)
+    try:
+        samples = _compared_samples(name, slot, platform.bucket)
+    except (NotFound, Rejected) as error:
+        note = f"the samples of {slot.champion} cannot be read: {error}"
+        missing = replace(begun, samples=0, asked=0, note=note, is_missing=not slot.damage)
+        write_slot(document, replace(slot, comparison=missing), platform)
+        return True
+    if before is None:
+        note = "" if samples else NOTHING_TO_COMPARE
+        begun = replace(begun, samples=len(samples), note=note)
+        write_slot(document, replace(slot, comparison=begun), platform)
+        return True
+    after = _ask_part(name, begun, samples, url, until, platform)
+    if after == begun and step.is_late:
+        told = f"answered {after.asked} of the {after.samples} samples of {slot.champion}"
+        raise InvalidVersion(f"{told} in time")
+    if after == begun or not write_part(document, replace(slot, comparison=after), platform):
+        return False
+    if not after.is_over:
+        publish_continued(name, platform)
+    return after.is_over
+
+
+def _compared_samples(model: str, slot: Slot, bucket: Bucket) -> list[Sample]:
+    """The champion's samples that can be compared. Raises Rejected if they are not as pinned, NotFound."""
+    folder = version_folder(model, slot.champion, bucket)
+    manifest = folder.sealed(slot.pins.get(slot.champion, "")).manifest
+    body = bucket.store.get(folder.uri + SAMPLES)
+    if entry_of(body) != manifest.files.get(SAMPLES):
+        raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
+    return compared_samples(load_samples(body).samples)
+
+
+def _ask_part(
+    model: str,
+    begun: Comparison,
+    samples: Sequence[Sample],
+    url: str,
+    until: datetime,
+    platform: Platform,
+) -> Comparison:
+    """The comparison after as many samples as a part has; none that would end after `until`, if it takes as
+    long as the slowest one before, and none behind one without an answer."""
+    spread, found, slowest = spreads(samples), begun, timedelta(0)
+    for sample in samples[begun.asked :][:REPLAY_REQUESTS]:
+        began = platform.clock.now()
+        if began + slowest > until or began >= until:
+            break
+        answer = ask(model, url, sample, platform)
+        if not _is_final(answer, begun.version):
+            break
+        prediction = prediction_of(answer.body) if answer.status == 200 else None
+        found = found.with_answer(prediction, sample, spread)
+        slowest = max(slowest, platform.clock.now() - began)
+    return found
+
+
+def _is_final(answer: Answer, version: str) -> bool:
+    """Whether the candidate would answer so again. A predictor that starts, or that is busy, would not; and a
+    gateway may not know the route yet."""
+    return answer.version == version and answer.status < 500 and answer.status not in _BUSY

@@ -1,0 +1,289 @@
+"""Before any traffic the candidate answers the champion's samples; if it answers otherwise, it waits for
+approval."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.events import TRAINING_SUCCEEDED, Event
+from knoll.events.types import ROLLOUT_CONTINUED, ROLLOUT_HELD
+from knoll.kube.annotations import ROLLOUT_WISH
+from knoll.ports import Answer, Document, PredictRequest
+from knoll.records.samples import Sample
+from knoll.rollout import handler
+from knoll.rollout.comparison import Comparison, agrees, compared_samples, spreads
+from knoll.rollout.memory import slot_from_records
+from knoll.rollout.replay import ANSWER_TIME, REPLAY_TIME
+from knoll.rollout.wishes import new_wish
+from rollout.world import Replays, World, make_world, promote_first
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = make_world(tmp_path)
+    promote_first(world)
+    return world
+
+
+def answer_as(world: World, predictors: Replays) -> Replays:
+    world.platform = replace(world.platform, predictors=predictors)
+    return predictors
+
+
+def compared(world: World) -> Document:
+    found: Document = world.status()["rollout"]["comparison"]
+    return found
+
+
+def hold_second(world: World) -> None:
+    """v000002 answers otherwise than the champion."""
+    world.time.move(1)
+    answer_as(world, Replays(says="4"))
+    world.publish("v000002", 0.98, data="shifted")
+    world.tell(TRAINING_SUCCEEDED)
+    world.tell(TRAINING_SUCCEEDED)
+
+
+def test_a_version_of_other_labels_is_held_and_never_gets_traffic(world: World) -> None:
+    seen = []
+    observe = world.kserve
+
+    def kserve() -> None:
+        observe()
+        service = world.service()
+        assert service
+        traffic = service["status"]["components"]["predictor"]["traffic"]
+        seen.append((world.served()[0], traffic[0]["percent"]))
+
+    world.kserve = kserve  # type: ignore[method-assign]
+    hold_second(world)
+    assert {percent for version, percent in seen if version == "v000002"} == {0}
+    assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
+    assert world.records()[4:] == ["2 Start 0", "2 Hold 0"]
+    held = world.status()["held"]
+    assert held["version"] == "v000002"
+    assert held["reason"].startswith("agrees with v000001 on 0 of 1 held-out samples")
+    assert "the gate asks for agreement on 80%" in held["reason"]
+    (told,) = [one for one in world.sink.taken if one.type == ROLLOUT_HELD]
+    assert told.data["comparison"]["agreed"] == 0
+    assert world.status()["quarantine"] == {}
+
+
+def test_what_is_held_is_not_tried_again_and_a_newer_version_is(world: World) -> None:
+    hold_second(world)
+    before = world.records()
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    assert world.records() == before
+    answer_as(world, Replays())
+    world.publish("v000003", 0.98)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000003", 20)
+    assert world.status()["held"] is None
+
+
+def test_when_the_data_of_the_champion_returns_nothing_waits_any_more(world: World) -> None:
+    hold_second(world)
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "dataset": {"run": "v000001"}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["held"], world.status()["phase"]) == (None, "Idle")
+    assert world.served() == ("v000001", None)
+
+
+def test_a_version_that_was_the_champion_before_needs_no_approval(world: World) -> None:
+    """The version that serves may be the wrong one."""
+    world.publish("v000002", 0.98)
+    world.tell(TRAINING_SUCCEEDED)
+    for requests in (20, 40):
+        world.observe("v000002", requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+    answer_as(world, Replays(says="4"))
+    document = world.platform.cluster.get("Model", "digits")
+    status = {**document["status"], "dataset": {"run": "v000001"}}
+    world.platform.cluster.update({**document, "status": status}, status=True)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", 20)
+    assert (compared(world)["agreed"], compared(world)["asked"]) == (0, 1)
+
+
+def test_a_gate_that_asks_for_no_agreement_holds_nothing(world: World) -> None:
+    document = world.platform.cluster.get("Model", "digits")
+    gate = {**document["spec"]["gate"], "minAgreement": 0}
+    world.platform.cluster.update({**document, "spec": {**document["spec"], "gate": gate}})
+    hold_second(world)
+    assert world.served() == ("v000002", 20)
+
+
+def test_a_gate_that_asks_for_less_lets_go_what_is_held(world: World) -> None:
+    hold_second(world)
+    document = world.platform.cluster.get("Model", "digits")
+    gate = {**document["spec"]["gate"], "minAgreement": 0}
+    world.platform.cluster.update({**document, "spec": {**document["spec"], "gate": gate}})
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), world.status()["held"]) == (("v000002", 20), None)
+
+
+def test_what_is_approved_is_tried(world: World) -> None:
+    hold_second(world)
+    document = world.platform.cluster.get("Model", "digits")
+    wish = new_wish("approve", "v000002", "ada", world.time.now().isoformat())
+    metadata = {**document["metadata"], "annotations": {ROLLOUT_WISH: wish.encode()}}
+    world.platform.cluster.update({**document, "metadata": metadata})
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), world.status()["held"]) == (("v000002", 20), None)
+    assert world.records()[4:] == ["2 Start 0", "2 Hold 0", "2 Approve 100", "2 Start 0", "2 Shift 20"]
+
+
+def test_the_memory_of_a_deleted_model_has_what_waits(world: World) -> None:
+    hold_second(world)
+    held = slot_from_records("digits", world.platform.bucket).held
+    assert held
+    assert held.version == "v000002"
+
+
+def test_samples_that_are_not_as_pinned_are_no_measure(world: World) -> None:
+    """Whoever can write the champion's samples could have anything agree with them."""
+    world.publish("v000002", 0.98)
+    handler.handle(Event("e", "/test", TRAINING_SUCCEEDED, "", data={"model": "digits"}), world.platform)
+    uri = "s3://knoll-models/models/digits/v000001/samples.json"
+    world.platform.store.put(uri, b'{"samples": []}')
+    world.tell(TRAINING_SUCCEEDED)
+    assert "samples of v000001 cannot be read" in world.status()["held"]["reason"]
+
+
+@dataclass
+class Slow(Replays):
+    """Each answer takes `seconds`; `before` sees the number of each request, from 0."""
+
+    world: World | None = None
+    seconds: float = 6.0
+    sent: int = 0
+    before: Callable[[int], None] = lambda _: None
+
+    def predict(self, request: PredictRequest) -> Answer:
+        assert self.world is not None
+        number, self.sent = self.sent, self.sent + 1
+        self.world.time.move(min(self.seconds, request.seconds))
+        self.before(number)
+        if self.seconds > request.seconds:
+            return Answer(0, request.seconds, b"no answer", "text/plain", "")
+        return super().predict(request)
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def make_slow(folder: Path, samples: int = 8) -> tuple[World, Slow]:
+    """A world in which v000002 is about to be compared on so many samples."""
+    folder.mkdir(exist_ok=True)
+    world = make_world(folder)
+    world.samples = samples
+    promote_first(world)
+    slow = Slow(world=world)
+    answer_as(world, slow)
+    world.publish("v000002", 0.98)
+    return world, slow
+
+
+def live_through(world: World) -> list[float]:
+    """Ticks come, and each event wakes rollout, until the candidate has traffic or is gone; the seconds of
+    each call."""
+    passes, heard = [], len(world.sink.taken)
+
+    def take(call: Callable[[], object]) -> None:
+        began = world.time.present
+        with suppress(Killed):
+            call()
+        passes.append((world.time.present - began).total_seconds())
+        world.kserve()
+
+    for _ in range(60):
+        if world.status()["phase"] == "Canary" or world.status().get("quarantine"):
+            break
+        take(lambda: handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform))
+        while heard < len(world.sink.taken):
+            event = world.sink.taken[heard]
+            heard += 1
+            if event.type == ROLLOUT_CONTINUED:
+                take(lambda event=event: handler.handle(event, world.platform))  # type: ignore[misc]
+        world.time.move(30)
+    return passes
+
+
+def test_a_slow_candidate_is_asked_over_several_calls(tmp_path: Path) -> None:
+    world, slow = make_slow(tmp_path)
+    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert (slow.sent, compared(world)["agreed"]) == (8, 8)
+    assert world.sink.types().count(ROLLOUT_CONTINUED) == 2
+
+
+@pytest.mark.parametrize("fatal", [0, 1, 3, 7])
+def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -> None:
+    world, slow = make_slow(tmp_path)
+
+    def kill(number: int) -> None:
+        if number == fatal:
+            raise Killed
+
+    slow.before = kill
+    live_through(world)
+    assert (compared(world)["asked"], compared(world)["agreed"]) == (8, 8)
+    assert 8 < slow.sent <= 11
+
+
+def test_a_candidate_that_never_answers_is_rolled_back_in_the_end(tmp_path: Path) -> None:
+    world, slow = make_slow(tmp_path)
+    slow.seconds = 600.0
+    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert world.status()["quarantine"] == {"v000002": "answered 0 of the 8 samples of v000001 in time"}
+    assert world.status()["champion"] == "v000001"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "is_same"),
+    [
+        ({"label": "3", "probabilities": {"3": 0.5}}, {"label": "3", "probabilities": {"3": 0.9}}, True),
+        ({"label": "4"}, {"label": "3"}, False),
+        (None, {"label": "3"}, False),
+        ([104.0], [100.0], True),
+        ([106.0], [100.0], False),
+        ([104.0, 1.0], [100.0], False),
+        (float("nan"), [100.0], False),
+        ({"b64": "AA"}, [100.0], False),
+    ],
+)
+def test_labels_are_equal_or_numbers_near(answer: Any, expected: Any, is_same: bool) -> None:
+    """Near is a tenth of the spread of the champion's answers, here 50."""
+    assert agrees(answer, expected, (50.0,)) is is_same
+
+
+def test_numbers_of_several_outputs_count_together() -> None:
+    first, second = {"low": [0.0, 1.0], "high": 10.0}, {"low": [1.0, 1.0], "high": 30.0}
+    spread = spreads([Sample(1, first), Sample(2, second)])
+    assert spread == (20.0, 1.0, 0.0)
+    assert agrees({"low": [0.05, 1.0], "high": 12.0}, first, spread)
+    assert not agrees({"low": [0.5, 1.0], "high": 10.0}, first, spread)
+
+
+def test_pictures_have_nothing_to_compare() -> None:
+    assert compared_samples([Sample({"seed": 1}, {"b64": "iVBORw0KGgo="}), Sample(1, None)]) == []
+
+
+def test_both_scores_are_on_the_same_samples() -> None:
+    found = Comparison("v000002", "v000001", samples=3)
+    for answer, theirs, truth in (("1", "1", "1"), ("2", "1", "1"), ("2", "2", "1")):
+        found = found.with_answer({"label": answer}, Sample(0, {"label": theirs}, truth), ())
+    assert (found.agreement, found.scores) == (2 / 3, (1 / 3, 2 / 3))
+    assert found.words == (
+        "agrees with v000001 on 2 of 3 held-out samples; on these v000002 is right on 33%, v000001 on 67%"
+    )
+    assert replace(found, asked=0, labelled=0).scores is None
