@@ -25,7 +25,6 @@ from knoll.events import DATASET_LANDED, Event
 from knoll.events.http import event_to_http
 from knoll.ingest.opening import record_run
 from knoll.names import run_id
-from knoll.ports import Bucket
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.inbox import inbox_uri
 from knoll.records.outcome import Outcome, outcome_uri
@@ -150,7 +149,7 @@ def landed(name: str, place: Place) -> Callable[[], httpx.Response]:
         _NEVER,
         data_at=_NOW,
     )
-    record_run(run, dataset, Bucket(place.store, place.root))
+    record_run(run, dataset, place.records())
     return _event(
         DATASET_LANDED, {"model": name, "runId": run.id, "dataset": uri, "objects": 1, "bytes": 1}, place
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from botocore.client import Config
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_s3 import S3Store
+from knoll.ports import Bucket
+from knoll.settings import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
 
 __all__ = ["Place", "installation", "kubectl", "say", "until"]
 
@@ -46,6 +49,12 @@ class Place:
     def root(self) -> str:
         """URI of the model bucket."""
         return f"s3://{self.bucket}"
+
+    def records(self) -> Bucket:
+        """The model bucket for one who writes records as functions do, with their key."""
+        data = self.cluster.get("Secret", STAMPING_SECRET)["data"]
+        private, public = (b64decode(data[name]).decode() for name in (SIGN_FILE, VERIFY_FILE))
+        return Bucket(self.store, self.root, private, public)
 
     def apply(self, document: Mapping[str, Any]) -> None:
         """kubectl apply in the namespace."""
