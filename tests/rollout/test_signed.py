@@ -123,3 +123,46 @@ def test_a_model_that_comes_back_believes_no_record_of_an_unsigned_champion(worl
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["champion"], world.service()) == ("", None)
     assert "it is not signed" in world.status()["quarantine"]["v000001"]
+
+
+@pytest.mark.parametrize("body", ["foreign", "of another version", "empty"])
+def test_a_champion_whose_signature_is_exchanged_gives_way_and_returns_by_a_trial(
+    world: World, body: str
+) -> None:
+    promote_second(world, OURS)
+    store = world.platform.store
+    whole = store.get(ATTESTATION)
+    sha256 = world.status()["manifestSha256"]["v000002"]
+    forged = {
+        "foreign": attest("digits", "v000002", sha256, FOREIGN).encode(),
+        "of another version": attest("digits", "v000001", sha256, OURS).encode(),
+        "empty": b"",
+    }
+    store.put(ATTESTATION, forged[body])
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+    assert "v000002" in world.status()["quarantine"]
+    store.put(ATTESTATION, whole)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["candidate"], world.status()["quarantine"]) == ("v000002", {})
+
+
+@pytest.mark.parametrize("model", ["digits", "beans"])
+def test_a_signed_version_that_was_copied_elsewhere_is_never_tried(world: World, model: str) -> None:
+    """An older one in the place of a newer one, or one of another Model: each with its own good signature."""
+    promote_second(world, OURS)
+    world.publish("v000003", 0.97, OURS)
+    store, place = world.platform.store, version_uri(ROOT, "digits", "v000003")
+    if model == "digits":
+        old = version_uri(ROOT, "digits", "v000002")
+        for one in store.list(old):
+            store.put(place + one.uri.removeprefix(old), store.get(one.uri))
+    else:
+        uri = manifest_uri(ROOT, "digits", "v000003")
+        store.put(uri, store.get(uri).replace(b'"digits"', b'"beans"'))
+        sha256 = entry_of(store.get(uri)).sha256
+        store.put(place + "attestation.json", attest(model, "v000003", sha256, OURS).encode())
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["champion"], world.status()["candidate"]) == ("v000002", "")
+    assert "v000003" in world.status()["quarantine"]
