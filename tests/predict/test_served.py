@@ -315,3 +315,14 @@ def test_a_request_that_finds_no_memory_is_asked_to_come_again(
     answer = shade.predict(numbers, {}, Work(budget))
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
     assert "try again" in orjson.loads(answer.body)["error"]
+
+
+def test_a_batch_is_no_larger_than_its_memory(tmp_path: Path, files_of: Files, classifier: Any) -> None:
+    """It grows until a run takes more than it may; many instances are then answered in smaller parts."""
+    served = served_from(tmp_path, files_of(classifier))
+    example = {"image": np.zeros((1, 1, 4, 4), np.float32)}
+    served.graph.fit_batch(example, 2**40)
+    assert served.graph.batch == 32
+    served.graph.fit_batch(example, 0)
+    assert served.graph.batch == 1
+    assert len(orjson.loads(predict(served, *[DARK] * 3).body)["predictions"]) == 3

@@ -4,6 +4,8 @@ import base64
 import io
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,17 @@ from PIL import Image
 from knoll.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.errors import InvalidInstance, InvalidVersion
 from knoll.predict.loading import Version
+from knoll.predict.memory_limit import UNLIMITED, resident
 from knoll.records.signature import Signature
 
 __all__ = ["Graph", "agree", "warm_up"]
 
 _WARM_UPS = 8
 _BATCH = 32  # examples that a graph is given at once
+_FOR_BATCH = 8  # one part of the memory in so many, for one batch
 _BATCH_BYTES = 8 * 2**20  # of their inputs and outputs: between them a graph takes some times as much
 _TOLERANCE = 1e-3  # of a number, relative and absolute
+_MUCH = 8 * 2**20  # bytes of memory for a run beside others
 _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
 
@@ -32,6 +37,7 @@ class Graph:
         fit its signature."""
         self.signature = version.signature
         self.batch = _batch_of(version.signature)
+        self._turn: AbstractContextManager[Any] = nullcontext()
         _check_codecs(version)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -53,16 +59,33 @@ class Graph:
         Give it no more than `batch` examples: its memory grows with them, to gigabytes for a generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
-        outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        with self._turn:
+            outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():
                 raise ArithmeticError(f"output {name} is not finite")
         return outputs
 
+    def fit_batch(self, example: Mapping[str, Array], most: int) -> None:
+        """Run batches of that example, larger and larger, and let `batch` be the first that takes more than
+        `most` bytes of memory, if one does.
 
-def warm_up(graph: Graph, version: Version) -> None:
-    """Answer the first samples one by one. Raises InvalidVersion if an answer is not the one that the version
-    gave after training."""
+        The runtime keeps the memory of its largest run. So after this, the process has what it will have; and
+        if that is much, batches are run one by one.
+        """
+        before, wanted, self.batch = resident(), self.batch, 1
+        taken = _bytes_of(self.signature)
+        while self.batch < wanted and taken <= most:
+            self.batch = min(2 * self.batch, wanted)
+            self.run({name: np.repeat(one, self.batch, axis=0) for name, one in example.items()})
+            taken = resident() - before
+        if taken > _MUCH:
+            self._turn = Lock()
+
+
+def warm_up(graph: Graph, version: Version, limit: int = UNLIMITED) -> None:
+    """Answer the first samples one by one, and then one as a batch; `limit` is the memory of the process in
+    bytes. Raises InvalidVersion if an answer is not the one that the version gave after training."""
     for index, sample in enumerate(version.samples[:_WARM_UPS]):
         try:
             (prediction,) = encode(graph.run(decode([sample.instance], graph.signature)), graph.signature)
@@ -74,6 +97,8 @@ def warm_up(graph: Graph, version: Version) -> None:
             raise InvalidVersion(
                 f"sample {index} is not answered as it was when {version.manifest.version} was trained"
             )
+    if version.samples:
+        graph.fit_batch(decode([version.samples[0].instance], graph.signature), limit // _FOR_BATCH)
 
 
 def agree(expected: Any, found: Any) -> bool:
@@ -101,11 +126,15 @@ def _same_picture(ours: str, theirs: str) -> bool:
 
 
 def _batch_of(signature: Signature) -> int:
-    each = sum(
+    return max(1, min(_BATCH, _BATCH_BYTES // max(_bytes_of(signature), 1)))
+
+
+def _bytes_of(signature: Signature) -> int:
+    """The inputs and outputs of one example."""
+    return sum(
         np.dtype(DTYPES.get(one.datatype, np.float64)).itemsize * math.prod(map(abs, one.shape[1:]))
         for one in (*signature.inputs, *signature.outputs)
     )
-    return max(1, min(_BATCH, _BATCH_BYTES // max(each, 1)))
 
 
 def _check_codecs(version: Version) -> None:

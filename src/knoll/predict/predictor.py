@@ -22,7 +22,7 @@ from knoll.predict.graph import Graph, warm_up
 from knoll.predict.importing import importing_kserve
 from knoll.predict.loading import Version
 from knoll.predict.memory_budget import share
-from knoll.predict.memory_limit import memory_limit, resident, return_freed_memory
+from knoll.predict.memory_limit import UNLIMITED, memory_limit, resident, return_freed_memory
 from knoll.predict.observer import Observer
 from knoll.predict.served import Served
 
@@ -42,7 +42,8 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     settings = platform.settings
     try:
         with ThreadPoolExecutor(1) as pool:
-            loading = pool.submit(load, fetch, settings.threads)
+            limit = settings.memory or memory_limit()
+            loading = pool.submit(load, fetch, settings.threads, limit)
             with importing_kserve():
                 from knoll.predict import protocol
             version, graph = loading.result()
@@ -58,17 +59,19 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             headers,
             observer.observe,
             workers=settings.threads or os.cpu_count() or 1,
-            memory=share(settings.memory or memory_limit(), resident(), settings.body_memory),
+            memory=share(limit, resident(), settings.body_memory),
             token=settings.token,
         )
 
 
-def load(fetch: Callable[[], Version], threads: int) -> tuple[Version, Graph]:
-    """The verified version and its graph, warm. Raises InvalidVersion, or Unavailable if it cannot be
-    fetched."""
+def load(fetch: Callable[[], Version], threads: int, limit: int = UNLIMITED) -> tuple[Version, Graph]:
+    """The verified version and its graph, warm; `limit` is the memory of the process in bytes.
+
+    Raises InvalidVersion, or Unavailable if it cannot be fetched.
+    """
     version = fetch()
     graph = Graph(version, threads)
-    warm_up(graph, version)
+    warm_up(graph, version, limit)
     return version, graph
 
 
