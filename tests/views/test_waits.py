@@ -1,15 +1,19 @@
 """Each wait of a rollout says what for, how much there is, since when, and what ends it."""
 
+from typing import Any
+
 import pytest
 
 from knoll.models import RolloutSpec
+from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import Counts, Evidence
 from knoll.rollout.slot import Slot
-from knoll.views.waits import rollout_wait
+from knoll.views.waits import approval_wait, rollout_wait
 from knoll.waits import wait_document
 
 SINCE, SEEN = "2026-01-01T10:00:00+00:00", "2026-01-01T10:00:05+00:00"
 TRIAL = Slot(champion="v000001", candidate="v000002", percent=50, since=SINCE, phase="Canary", seen=SEEN)
+COMPARED = Comparison("v000002", "v000001", SINCE, samples=64, asked=3)
 POLICY = RolloutSpec.model_validate(
     {"idle": "hold", "minRequests": 5, "bake": "90s", "progressDeadline": "2m"}
 )
@@ -26,6 +30,11 @@ POLICY = RolloutSpec.model_validate(
             "2026-01-01T10:02:00+00:00",
         ),
         (
+            {"phase": "Deploying", "comparison": COMPARED},
+            "v000002 to answer the samples of v000001, 3 of 64; at 10:02:00 v000002 is rolled back",
+            "2026-01-01T10:02:00+00:00",
+        ),
+        (
             {"phase": "Baking"},
             "the bake at 100 %; at 10:01:30 v000002 becomes the champion",
             "2026-01-01T10:01:30+00:00",
@@ -37,7 +46,7 @@ POLICY = RolloutSpec.model_validate(
         ),
     ],
 )
-def test_a_rollout_says_what_it_waits_for(changes: dict[str, str], words: str, until: str) -> None:
+def test_a_rollout_says_what_it_waits_for(changes: dict[str, Any], words: str, until: str) -> None:
     wait = rollout_wait(Slot(**{**vars(TRIAL), **changes}), POLICY)
     assert wait is not None
     assert (wait.words, wait.until) == (words, until)
@@ -54,3 +63,15 @@ def test_requests_are_counted_against_their_bound() -> None:
         "ends": "idle: hold waits for traffic",
     }
     assert rollout_wait(Slot(), POLICY) is None
+
+
+def test_approval_is_a_wait_that_a_command_ends() -> None:
+    wait = approval_wait("digits", Held("v000002", "agrees with v000001 on 1 of 64 held-out samples", SINCE))
+    assert wait_document(wait) == {
+        "for": "approval of v000002, which agrees with v000001 on 1 of 64 held-out samples",
+        "have": 0,
+        "need": 1,
+        "since": SINCE,
+        "until": "",
+        "ends": "knoll rollout approve digits v000002",
+    }

@@ -77,7 +77,7 @@ class Comparison:
     def words(self) -> str:
         """The comparison in one line, with its numbers."""
         if self.agreement is None:
-            return f"not compared with {self.champion}: {self.note}" if self.note else ""
+            return f"is not compared with {self.champion}: {self.note}" if self.note else ""
         told = f"agrees with {self.champion} on {self.agreed} of {self.asked} held-out samples"
         if self.scores is None:
             return told
