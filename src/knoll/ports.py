@@ -138,14 +138,15 @@ class Answer:
 class PredictRequest:
     """A V1 predict body for a model of the predictor at `url`, and how long its answer may take.
 
-    `is_replay` sends `headers.REPLAY` as `true`, and the predictor does not count that request.
+    `replay` is sent as `headers.REPLAY`: if it is the proof that the predictor asks for, that does not count
+    the request.
     """
 
     url: str
     model: str
     body: bytes
     accept: str = JSON
-    is_replay: bool = False
+    replay: str = ""
     seconds: float = 300.0
 
 

@@ -4,7 +4,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from knoll.errors import Unavailable
@@ -18,12 +18,14 @@ _PATIENCE = 30.0  # seconds that one process waits for another
 
 
 def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
-    """A connection to the file; file and folder are made if they are missing. Raises sqlite3.Error and
-    OSError.
+    """A connection to the file; file and folder are made if they are missing, for their owner alone: there
+    are keys in it. Raises sqlite3.Error and OSError.
 
     If two processes make the file at once, SQLite refuses one of them without waiting, so this waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
     file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=check_same_thread)
     deadline = time.monotonic() + _PATIENCE
     while True:

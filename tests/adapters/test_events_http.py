@@ -91,9 +91,9 @@ def test_a_prediction_names_the_version_that_made_it() -> None:
 def test_only_a_replay_says_that_it_is_one() -> None:
     """The predictor leaves replays out of its counts, so users' requests must not look like one."""
     with server([200]) as (url, requests):
-        for is_replay in (False, True):
-            HttpPredictors().predict(PredictRequest(url, "digits", b"{}", is_replay=is_replay))
-    assert [headers.get("x-knoll-replay") for _, headers, _ in requests] == [None, "true"]
+        for replay in ("", "proof"):
+            HttpPredictors().predict(PredictRequest(url, "digits", b"{}", replay=replay))
+    assert [headers.get("x-knoll-replay") for _, headers, _ in requests] == [None, "proof"]
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "http://[nonsense", "ftp://127.0.0.1"])

@@ -14,11 +14,13 @@ import jsonschema
 import pytest
 import yaml
 
+from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import InvalidModel
 from knoll.ingest.landed import Landed, Waiting
 from knoll.ingest.look import dataset_status
 from knoll.models import API_VERSION, KIND, Model, parse_model
 from knoll.records.dataset import Dataset
+from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.slot import Phase, Slot, slot_to_status
 from knoll.rollout.steering import Steering
 
@@ -156,6 +158,17 @@ def test_the_status_takes_what_is_seen_of_the_data() -> None:
     for written in (landed, waiting):
         jsonschema.validate(written, json_schema(schema))
         assert sorted(written) == sorted(schema["properties"])
+
+
+def test_the_status_takes_what_is_told_of_reports_that_are_not_believed() -> None:
+    platform = memory_platform()
+    model = platform.cluster.create(document({}))
+    disbelieve(model, "no proof", platform)
+    written = platform.cluster.get("Model", model["metadata"]["name"])["status"]
+    jsonschema.validate(written, json_schema(SCHEMA["properties"]["status"]))
+    assert unknown(written, SCHEMA["properties"]["status"]) == []
+    told = SCHEMA["properties"]["status"]["properties"]["disbelievedReports"]["properties"]
+    assert sorted(written["disbelievedReports"]) == sorted(told)
 
 
 def unknown(written: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@ script."""
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
@@ -16,6 +16,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.errors import Conflict
 from knoll.laptop.front import Front, listen
+from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
@@ -56,7 +57,7 @@ class Laptop:
             url,
             self.folder / "logs",
             {"knoll-predictor": [sys.executable, str(PREDICTOR)]},
-            {"knoll-s3": {"S3": "key"}},
+            Secrets({"knoll-s3": {"S3": "key"}}, self.cluster),
             {},
             *self._times,
             token=TOKEN,
@@ -64,14 +65,14 @@ class Laptop:
         isvcs = InferenceServices(self.cluster, self.events, SystemClock())
         self.autoscaler = Autoscaler(isvcs, options)
         self.bodies = ByteBudget(BODIES_LIMIT)
-        routes = Gateway(self.autoscaler, self.bodies, Random(7), patience=20.0).routes()
+        self.gateway = Gateway(self.autoscaler, self.bodies, Random(7), patience=20.0)
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
         self.front = Front(
             bound,
             token=TOKEN,
             broker=lambda *_: (202, {}, b""),
             functions=functions,
-            routes=routes,
+            routes=self.gateway.routes(),
             lifespan=lambda: self.autoscaler,
         )
         self.front.start()
@@ -85,11 +86,19 @@ class Laptop:
         self.stop()
         self.start()
 
-    def apply(self, *args: str, name: str = "digits", canary: int | None = None, **predictor: object) -> None:
+    def apply(
+        self,
+        *args: str,
+        name: str = "digits",
+        canary: int | None = None,
+        env: Sequence[Document] = (),
+        **predictor: object,
+    ) -> None:
         container = {
             "name": "kserve-container",
             "image": "ghcr.io/x/knoll-predictor:1",
             "args": [*args, "--starts", str(self.folder / f"{name}.starts")],
+            "env": [*env],
             "envFrom": [{"secretRef": {"name": "knoll-s3"}}],
             "readinessProbe": {"httpGet": {"path": f"/v2/models/{name}/ready", "port": 8080}},
         }

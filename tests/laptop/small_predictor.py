@@ -49,6 +49,7 @@ class Handler(BaseHTTPRequestHandler):
                 "headers": dict(self.headers),
                 "size": len(body),
                 "s3": os.environ["S3"],
+                "key": os.environ.get("KNOLL_REVISION_KEY"),
             },
         )
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,6 +22,8 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Answer, PredictRequest
+from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
+from knoll.rollout.reports import read_report
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
 READY = "/v2/models/shade/ready"
@@ -267,6 +270,30 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
     rather_json = ask(seeded, "image/png;q=0.5, application/json")
     assert rather_json.content_type == "application/json"
     assert ask(json.dumps({"instances": [{"latent": [0.0]}]}).encode()).status == 400
+
+
+def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
+    start: Start, files_of: Files, classifier: Any
+) -> None:
+    """A client cannot hide its requests by saying that they are replays, nor by the proof of another body."""
+    key = "k" * 64
+    with broker() as (sink, events):
+        predictor = start("shade", files_of(classifier), sink, own_key=key)
+        assert predictor.wait_ready(READY), predictor.stop()
+        with httpx.Client(base_url=predictor.url, trust_env=False) as client:
+            replay = json.dumps({"instances": [LIGHT]}).encode()
+            right, wrong = (prove(one, REPLAY_PURPOSE, replay) for one in (key, "another"))
+            sent = [(replay, right), (replay, "true"), (replay, wrong), (replay, "é"), (b"{}", right)]
+            for body, shown in sent:
+                headers = [(b"x-knoll-replay", shown.encode())]
+                answer = client.post("/v1/models/shade:predict", content=body, headers=headers)
+                assert answer.status_code < 500
+        predictor.stop()
+    last = events[-1]
+    assert last.data["requests"] == len(sent) - 1
+    kept = read_report("shade", last)
+    assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.claim())
+    assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, replace(kept, errors=1).claim())
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:

@@ -75,10 +75,10 @@ def test_reports_of_the_candidate_and_the_champion_are_kept_and_no_others(world:
     world.publish("v000002", 0.96)
     world.tell(TRAINING_SUCCEEDED)
     for version, requests in (("v000001", 40), ("v000002", 7), ("v000003", 9), ("", 9)):
-        world.observe(version, requests)
+        world.observe(version, requests, errors=int(version == "v000001"))
     kept = {version: reports(world, version) for version in ("v000001", "v000002", "v000003", "")}
     assert kept == {
-        "v000001": {"pod-v000001": (40, 0)},
+        "v000001": {"pod-v000001": (40, 1)},
         "v000002": {"pod-v000002": (7, 0)},
         "v000003": {},
         "": {},

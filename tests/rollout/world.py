@@ -2,6 +2,7 @@
 rules."""
 
 import json
+from base64 import b64decode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.keys import Signer, read_signer
 from knoll.names import join, version_name, version_number
 from knoll.ports import Answer, Document, Platform, PredictRequest
+from knoll.proofs import REPORT_PURPOSE, prove
 from knoll.records.attestation import attest
 from knoll.records.claim import Claim, write_claim
 from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
@@ -23,6 +25,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, write_run
 from knoll.rollout import handler
+from knoll.rollout.reports import read_report
 from knoll.settings import Settings
 
 __all__ = ["MODEL", "Replays", "World", "make_world", "promote_first", "with_policy"]
@@ -56,7 +59,7 @@ class Replays:
     says: str = "3"
 
     def predict(self, request: PredictRequest) -> Answer:
-        assert request.is_replay
+        assert request.replay
         return Answer(
             self.status,
             0.01,
@@ -111,8 +114,31 @@ class World:
             handler.handle(event, self.platform)
 
     def observe(self, version: str, requests: int, errors: int = 0, refused: int = 0) -> None:
-        counts = {"requests": requests, "errors": errors, "refused": refused}
-        self.tell(PREDICTOR_OBSERVED, version=version, instance=f"pod-{version}", **counts)
+        """A predictor reports, with a proof if it has a key."""
+        self.tell(PREDICTOR_OBSERVED, **self.report(version, requests, errors, refused=refused))
+
+    def report(self, version: str, requests: int, errors: int = 0, **changes: Any) -> dict[str, Any]:
+        """The data of a report; what is changed is proved, too, by the predictor that runs now."""
+        said = {"instance": f"pod-{version}", "requests": requests, "errors": errors, **changes}
+        event = new_event(
+            PREDICTOR_OBSERVED, source="", time=self.time.now(), data={"version": version} | said
+        )
+        key = self.revision_key()
+        if not key:
+            return {"version": version, **said}
+        proof = prove(key, REPORT_PURPOSE, read_report("digits", event).claim())
+        return {"version": version, **said, "proof": proof}
+
+    def revision_key(self) -> str:
+        """The key that the newest predictor finds in its environment; "" if it has none."""
+        isvc = self.service()
+        assert isvc is not None
+        for one in isvc["spec"]["predictor"]["containers"][0].get("env", ()):
+            if one["name"] == "KNOLL_REVISION_KEY":
+                reference = one["valueFrom"]["secretKeyRef"]
+                secret = self.platform.cluster.get("Secret", reference["name"])
+                return b64decode(secret["data"][reference["key"]]).decode()
+        return ""
 
     def service(self) -> Document | None:
         found = self.platform.cluster.list("InferenceService")

@@ -155,6 +155,7 @@ def _wrong_service(world: "World", service: Document) -> Iterator[str]:
         return
     yield from _wrong_manifest(world, run, manifest)
     yield from _unseen_answers(world, service)
+    yield from _wrong_key(world, service)
 
 
 def _unseen_answers(world: "World", service: Document) -> Iterator[str]:
@@ -176,6 +177,21 @@ def _was_champion(world: "World", model: str, version: str) -> bool:
 
 def _label_of(world: "World", model: str, version: str) -> str:
     return label(world.store.get(version_uri(world.platform.settings.model_root, model, version) + WEIGHTS))
+
+
+def _wrong_key(world: "World", service: Document) -> Iterator[str]:
+    """The Secret with the key of a predictor is written before the InferenceService that names it."""
+    model = service["metadata"]["name"]
+    owner = service["metadata"]["ownerReferences"][0]["uid"]
+    for one in service["spec"]["predictor"]["containers"][0]["env"]:
+        name = (one.get("valueFrom") or {}).get("secretKeyRef", {}).get("name")
+        try:
+            secret = world.cluster.get("Secret", name) if name else None
+        except NotFound:
+            yield f"no key: {model} is served, and the Secret {name} is not there"
+            continue
+        if secret and secret["metadata"]["ownerReferences"][0]["uid"] != owner:
+            yield f"wrong key: the Secret {name} is not of the Model whose {model} is served"
 
 
 def _wrong_manifest(world: "World", run: Run, manifest: Manifest) -> Iterator[str]:

@@ -24,7 +24,14 @@ from knoll.errors import (
     NotFound,
     Rejected,
 )
-from knoll.kube.kinds import BROKER_API, INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
+from knoll.kube.kinds import (
+    BROKER_API,
+    INFERENCE_SERVICE_API,
+    JOB_API,
+    MODEL_API,
+    REVISION_API,
+    SECRET_API,
+)
 from knoll.ports import Document
 
 __all__ = ["KubernetesCluster"]
@@ -34,7 +41,7 @@ _KINDS = {
     "Model": (MODEL_API, "models"),
     "Job": (JOB_API, "jobs"),
     "Pod": ("v1", "pods"),
-    "Secret": ("v1", "secrets"),
+    "Secret": (SECRET_API, "secrets"),
     "ConfigMap": ("v1", "configmaps"),
     "InferenceService": (INFERENCE_SERVICE_API, "inferenceservices"),
     "Revision": (REVISION_API, "revisions"),

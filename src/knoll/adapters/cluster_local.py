@@ -18,7 +18,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
-from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API
+from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API, SECRET_API
 from knoll.kube.times import timestamp
 from knoll.ports import Clock, Document
 from knoll.sqlite_file import open_file, told, transaction
@@ -29,6 +29,7 @@ _KINDS = {
     "Model": MODEL_API,
     "Job": JOB_API,
     "Pod": "v1",
+    "Secret": SECRET_API,
     "InferenceService": INFERENCE_SERVICE_API,
     "Revision": REVISION_API,
 }
@@ -67,7 +68,7 @@ class LocalCluster:
             given = {key: value for key, value in document["metadata"].items() if key not in _OF_THE_SERVER}
             metadata = given | {
                 "namespace": self._namespace,
-                "uid": str(uuid.uuid4()),
+                "uid": self._new_uid(),
                 "generation": 1,
                 "creationTimestamp": timestamp(self._clock.now()),
             }
@@ -116,6 +117,9 @@ class LocalCluster:
         """A number that rises with every change of any object in the file."""
         with self._connected() as file:
             return int(file.execute("SELECT number FROM revisions").fetchone()[0])
+
+    def _new_uid(self) -> str:
+        return str(uuid.uuid4())
 
     def _checked(self, document: Document) -> tuple[Document, str, str]:
         """A copy of the document, its kind and its name."""

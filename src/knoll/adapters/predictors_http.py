@@ -30,8 +30,8 @@ class HttpPredictors:
     def predict(self, request: PredictRequest) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
         headers = {"content-type": JSON, "accept": request.accept}
-        if request.is_replay:
-            headers[REPLAY] = "true"
+        if request.replay:
+            headers[REPLAY] = request.replay
         if self._gateway:
             headers["host"] = urlsplit(request.url).netloc
         path = predict_path(request.model)

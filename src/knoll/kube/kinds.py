@@ -9,6 +9,7 @@ __all__ = [
     "MODEL_API",
     "PREDICTOR_CONTAINER",
     "REVISION_API",
+    "SECRET_API",
     "SOURCE_API",
     "TRAINER_CONTAINER",
 ]
@@ -16,6 +17,7 @@ __all__ = [
 JOB_API = "batch/v1"
 INFERENCE_SERVICE_API = "serving.kserve.io/v1beta1"
 REVISION_API = "serving.knative.dev/v1"
+SECRET_API = "v1"
 BROKER_API = "eventing.knative.dev/v1"
 SOURCE_API = "sources.knative.dev/v1"
 TRAINER_CONTAINER = "trainer"

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 from pathlib import Path
 
-__all__ = ["find_or_make_token", "write_private"]
+__all__ = ["find_or_make_token", "keep_private", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -15,6 +15,12 @@ def write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(text)
     draft.replace(path)
+
+
+def keep_private(path: Path) -> None:
+    """Let only the owner read a SQLite file that is there, and the files beside it."""
+    for one in path.parent.glob(f"{path.name}*"):
+        one.chmod(0o600)
 
 
 def find_or_make_token(path: Path) -> str:

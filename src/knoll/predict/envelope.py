@@ -15,6 +15,7 @@ from knoll.headers import REPLAY
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.predictions import is_prediction
+from knoll.proofs import REPLAY_PURPOSE, is_proven
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
 
 __all__ = ["Envelope"]
@@ -34,11 +35,14 @@ class Envelope:
     """An ASGI application around another. `observe` gets status and seconds of each prediction, except
     replays, requests that were refused for lack of memory, and those whose client has gone.
 
-    The bodies of all requests together stay within `bodies`.
+    The bodies of all requests together stay within `bodies`. With a `key`, a replay is what that has proved;
+    without one, any request that says so.
     """
 
-    def __init__(self, app: _App, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget) -> None:
-        self._app, self._bodies = app, bodies
+    def __init__(
+        self, app: _App, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget, key: str = ""
+    ) -> None:
+        self._app, self._bodies, self._key = app, bodies, key
         self._most = min(BODY_LIMIT, bodies.most_of_one)
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._observe = observe
@@ -67,8 +71,7 @@ class Envelope:
                 await self._predict(scope, receive, send_stamped, body)
             finally:
                 body.let_go()
-                is_counted = body.is_whole and status not in _NOT_COUNTED
-                if is_counted and REPLAY.encode() not in dict(scope["headers"]):
+                if body.is_whole and status not in _NOT_COUNTED and not body.is_replay:
                     self._observe(status, body.seconds)
 
     async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
@@ -86,7 +89,16 @@ class Envelope:
             await _refuse(send, 413, _too_large(self._most))
         else:
             if body.is_whole:
-                await self._app(scope, body.replay(receive), send)
+                body.is_replay = await self._is_replay(scope, body)
+                await self._app(scope, body.again(receive), send)
+
+    async def _is_replay(self, scope: _Scope, body: "_Body") -> bool:
+        """A long body is looked at in a thread, because health checks come meanwhile."""
+        shown = dict(scope["headers"]).get(REPLAY.encode())
+        if shown is None or not self._key:
+            return shown is not None
+        proof = shown.decode("latin-1")
+        return await asyncio.to_thread(is_proven, proof, self._key, REPLAY_PURPOSE, body.joined())
 
 
 class _TooLargeError(Exception):
@@ -100,7 +112,7 @@ class _Body:
         self._budget, self._most, self._size = budget, most, 0
         self._parts: list[bytes] = []
         self._started = time.perf_counter()
-        self.is_whole = False
+        self.is_whole = self.is_replay = False
 
     @property
     def seconds(self) -> float:
@@ -123,9 +135,14 @@ class _Body:
                 self.is_whole = True
                 return
 
-    def replay(self, receive: _Receive) -> _Receive:
+    def joined(self) -> bytes:
+        """All of it."""
+        self._parts = [b"".join(self._parts)]
+        return self._parts[0]
+
+    def again(self, receive: _Receive) -> _Receive:
         """A `receive` that gives the body first, and then the message that the client has hung up."""
-        messages = [{"type": "http.request", "body": b"".join(self._parts), "more_body": False}]
+        messages = [{"type": "http.request", "body": self.joined(), "more_body": False}]
         self._parts = []
 
         async def receive_again() -> _Message:

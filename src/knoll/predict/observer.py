@@ -1,5 +1,5 @@
 """What a predictor reports about itself: counts since the start of its process, so that lost and doubled
-reports do no harm."""
+reports do no harm, each proved with the key of its Revision, if that has one."""
 
 import logging
 import threading
@@ -13,6 +13,8 @@ from typing import Any
 from knoll.errors import KnollError
 from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
+from knoll.proofs import REPORT_PURPOSE, prove
+from knoll.records.evidence import Report
 
 __all__ = ["BUCKETS", "Counts", "Observer"]
 
@@ -50,12 +52,7 @@ class Observer:
     """Counts answers, and reports them in the background at most once a second, if they have changed."""
 
     def __init__(self, model: str, version: str, platform: Platform) -> None:
-        self._about = {
-            "model": model,
-            "version": version,
-            "revision": platform.settings.revision,
-            "instance": str(uuid.uuid4()),
-        }
+        self._model, self._version, self._replica = model, version, str(uuid.uuid4())
         self._platform = platform
         self._lock = threading.Lock()
         self._counts = Counts()
@@ -73,12 +70,12 @@ class Observer:
         if not self._platform.settings.sink:
             yield
             return
-        self._start_thread(self._report_until_stopped)
+        self._start_thread(self._send_until_stopped)
         try:
             yield
         finally:
             self._stopping.set()
-            self._start_thread(self._report).join(_LAST_WITHIN)
+            self._start_thread(self._send).join(_LAST_WITHIN)
 
     def observe(self, status: int, seconds: float) -> None:
         """Count one answer and the time that it took."""
@@ -90,11 +87,11 @@ class Observer:
         thread.start()
         return thread
 
-    def _report_until_stopped(self) -> None:
+    def _send_until_stopped(self) -> None:
         while not self._stopping.wait(_INTERVAL):
-            self._report()
+            self._send()
 
-    def _report(self) -> None:
+    def _send(self) -> None:
         with self._lock:
             counts = self._counts
         if counts == self._reported:
@@ -104,8 +101,8 @@ class Observer:
             PREDICTOR_OBSERVED,
             source=settings.source,
             time=clock.now(),
-            subject=self._about["model"],
-            data=self._data(counts),
+            subject=self._model,
+            data=self._data(self._report(counts)),
         )
         try:
             self._platform.events.publish(event)
@@ -116,12 +113,30 @@ class Observer:
         else:
             self._reported, self._is_warned = counts, False
 
-    def _data(self, counts: Counts) -> dict[str, Any]:
+    def _report(self, counts: Counts) -> Report:
+        return Report(
+            self._model,
+            self._version,
+            self._replica,
+            counts.requests,
+            counts.errors,
+            revision=self._platform.settings.revision,
+            cold_starts=counts.cold_starts,
+            refused=counts.refused,
+            latency={"bucketsSeconds": list(BUCKETS), "counts": list(counts.latency)},
+        )
+
+    def _data(self, report: Report) -> dict[str, Any]:
+        key = self._platform.settings.revision_key
         return {
-            **self._about,
-            "requests": counts.requests,
-            "errors": counts.errors,
-            "refused": counts.refused,
-            "coldStarts": counts.cold_starts,
-            "latency": {"bucketsSeconds": list(BUCKETS), "counts": list(counts.latency)},
+            "model": report.model,
+            "version": report.version,
+            "revision": report.revision,
+            "instance": report.instance,
+            "requests": report.requests,
+            "errors": report.errors,
+            "refused": report.refused,
+            "coldStarts": report.cold_starts,
+            "latency": report.latency,
+            **({"proof": prove(key, REPORT_PURPOSE, report.claim())} if key else {}),
         }

@@ -61,6 +61,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             workers=settings.threads or os.cpu_count() or 1,
             memory=share(limit, resident(), settings.body_memory),
             token=settings.token,
+            key=settings.revision_key,
         )
 
 

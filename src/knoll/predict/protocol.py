@@ -55,11 +55,12 @@ def run(
     workers: int,
     memory: Shares,
     token: str = "",
+    key: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first.
 
     Predictions are made in `workers` threads. `memory` is what requests may take, and `token` what they must
-    show.
+    show; `key` proves which of them are replays.
     """
     server = kserve.ModelServer(
         http_port=listening.getsockname()[1], enable_grpc=False, enable_latency_logging=False, workers=1
@@ -75,7 +76,7 @@ def run(
 
     predictions = Predictions(served, app, pool, MemoryBudget(memory.work))
     rest = RESTServer(
-        behind_door(Envelope(predictions, headers, observe_too, ByteBudget(memory.bodies)), token),
+        behind_door(Envelope(predictions, headers, observe_too, ByteBudget(memory.bodies), key), token),
         server.dataplane,
         server.model_repository_extension,
         server.http_port,

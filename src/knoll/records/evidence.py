@@ -6,6 +6,7 @@ twice, late or beside another one does no harm. With keys for stamps, a report t
 a stray.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -23,7 +24,9 @@ __all__ = [
     "REPLICA",
     "Report",
     "evidence_uri",
+    "find_report",
     "find_reports",
+    "has_replicas",
     "load_report",
     "remove_reports",
     "report_uri",
@@ -52,6 +55,14 @@ class Report(Stamped):
     refused: int | None = None
     latency: Fields = field(default_factory=dict)
     reported_at: str = ""
+
+    def claim(self) -> bytes:
+        """What the proof of a report stands for: all that is counted, and where."""
+        said = (self.model, self.version, self.revision, self.instance)
+        counts = (self.requests, self.errors, self.refused, self.cold_starts)
+        # a broker may write 1.0 as 1
+        buckets = [float(one) for one in self.latency.get("bucketsSeconds", ())]
+        return json.dumps([*said, *counts, buckets, *self.latency.get("counts", ())]).encode()
 
 
 load_report = reader(Report, "report of a predictor")
@@ -85,6 +96,20 @@ def write_report(report: Report, bucket: Bucket) -> bool:
         if there != uri:
             bucket.store.delete(there)
     return True
+
+
+def find_report(model: str, version: str, replica: str, bucket: Bucket) -> Report | None:
+    """The newest report of one replica; None if it has none."""
+    found: dict[str, Report] = {}
+    uris = _newest_first(model, version, bucket, f"{replica}.").get(replica, [])
+    _find_newest(replica, uris, found, bucket)
+    return found.get(replica)
+
+
+def has_replicas(model: str, version: str, number: int, bucket: Bucket) -> bool:
+    """Whether that many replicas have reported on a version. All are read only if there may be so many."""
+    named = {replica for replica, _, _ in _listed(model, version, bucket)}
+    return len(named) >= number and len(find_reports(model, version, bucket)) >= number
 
 
 def find_reports(model: str, version: str, bucket: Bucket) -> Mapping[str, Report]:
@@ -128,9 +153,9 @@ def _is_believed(uri: str, bucket: Bucket) -> bool:
     return report is not None and report_uri(bucket.root, report) == uri and is_stamped(report, bucket)
 
 
-def _newest_first(model: str, version: str, bucket: Bucket) -> Mapping[str, list[str]]:
-    """URIs of the reports of each replica; usually it has one."""
-    listed = sorted(_listed(model, version, bucket), key=lambda one: one[1], reverse=True)
+def _newest_first(model: str, version: str, bucket: Bucket, prefix: str = "") -> Mapping[str, list[str]]:
+    """URIs of the reports of each replica whose name begins so; usually it has one."""
+    listed = sorted(_listed(model, version, bucket, prefix), key=lambda one: one[1], reverse=True)
     found: dict[str, list[str]] = {}
     for replica, _, uri in listed:
         found.setdefault(replica, []).append(uri)

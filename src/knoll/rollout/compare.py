@@ -16,6 +16,7 @@ from knoll.records.version_folder import version_folder
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.decide import Compare
 from knoll.rollout.replay import REPLAY_REQUESTS, ask, prediction_of, publish_continued, write_part
+from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
 from knoll.rollout.world import write_slot
 
@@ -48,7 +49,8 @@ def compare_part(
         begun = replace(begun, samples=len(samples), note=note)
         write_slot(document, replace(slot, comparison=begun), platform)
         return True
-    after = _ask_part(name, begun, samples, url, until, platform)
+    key = key_of_revision(document, slot, slot.candidate, platform.settings)
+    after = _ask_part(name, begun, samples, url, until, platform, key)
     if after == begun and step.is_late:
         told = f"answered {after.asked} of the {after.samples} samples of {slot.champion}"
         raise InvalidVersion(f"{told} in time")
@@ -76,6 +78,7 @@ def _ask_part(
     url: str,
     until: datetime,
     platform: Platform,
+    key: str,
 ) -> Comparison:
     """The comparison after as many samples as a part has; none that would end after `until`, if it takes as
     long as the slowest one before, and none behind one without an answer."""
@@ -84,7 +87,7 @@ def _ask_part(
         began = platform.clock.now()
         if began + slowest > until or began >= until:
             break
-        answer = ask(model, url, sample, platform)
+        answer = ask(model, url, sample, platform, key)
         if not _is_final(answer, begun.version):
             break
         prediction = prediction_of(answer.body) if answer.status == 200 else None

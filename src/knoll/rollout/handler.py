@@ -23,8 +23,9 @@ from knoll.rollout.candidates import next_candidate, without_undone
 from knoll.rollout.champion import slot_checked
 from knoll.rollout.compare import compare_part
 from knoll.rollout.decide import Compare, Hold, Replay, Rollback, next_step
+from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.evidence import count, count_champion
-from knoll.rollout.inference_service import desired
+from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import slot_after, with_hold_checked, with_signatures_allowed
@@ -33,6 +34,7 @@ from knoll.rollout.quarantine import with_times
 from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
+from knoll.rollout.revision_keys import key_secret, name_of
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
 from knoll.rollout.trial import judged
@@ -80,7 +82,8 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
     def advance(document: Document) -> None:
         name = document["metadata"]["name"]
         with suppress(NotFound):
-            if _make_pass(document, isvcs.get(name), until, platform, refused):
+            rested = forget_disbelieved(document, platform)
+            if _make_pass(rested, isvcs.get(name), until, platform, refused):
                 _advance(name, until, platform)
 
     act_on_each(platform.cluster.list("Model"), advance)
@@ -124,14 +127,15 @@ def _make_pass(
         _LOG.warning("model %s: its InferenceService is not knoll's: rename the Model", model.name)
         return False
     slot = slot_from_status(document.get("status") or {})
-    wanted, now = desired(model, slot, platform.settings), platform.clock.now()
+    secret = key_secret(document, slot, served_version(slot), platform.settings)
+    wanted, now = desired(model, slot, platform.settings, name_of(secret)), platform.clock.now()
     try:
         if is_late(slot, wanted, live, now):
             # The time of a phase begins when the InferenceService is asked for it.
             write_slot(document, replace(slot, since=now.isoformat()), platform)
             return True
         record_step(model.name, slot, platform)
-        isvc = write_isvc(document, live, wanted, platform)
+        isvc = write_isvc(document, live, wanted, secret, platform)
         if slot.phase == "Idle":
             if slot.champion and is_starting(isvc, now, model.rollout.progress_deadline):
                 return False  # its change, or the next tick, comes back here

@@ -6,7 +6,7 @@ canary percentage and the version change in one write.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
@@ -18,6 +18,7 @@ from knoll.ports import Document
 from knoll.quantities import PREDICTOR_RESOURCES
 from knoll.records.attestation import key_of
 from knoll.records.manifest import version_uri
+from knoll.rollout.revision_keys import REVISION_ENTRY
 from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings, variable
 
@@ -26,14 +27,21 @@ __all__ = [
     "desired",
     "holds",
     "inference_service",
+    "served_version",
 ]
 
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 
 
-def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
-    """What must serve now; None if nothing may, as after the rollback of a first version.
+def served_version(slot: Slot) -> str:
+    """The version that the newest Revision must serve; "" if nothing may, as after the rollback of a first
+    version."""
+    return slot.candidate if slot.phase in ("Deploying", "Canary", "Baking") else slot.champion
+
+
+def desired(model: Model, slot: Slot, settings: Settings, secret: str = "") -> Document | None:
+    """What must serve now; None if nothing may. `secret` has the key of the served version.
 
     A rollback restores the champion's spec with 0 % for the newest revision. So a bad candidate gets no
     traffic while the champion's new revision starts. Without the percentage that revision is then promoted.
@@ -42,14 +50,15 @@ def desired(model: Model, slot: Slot, settings: Settings) -> Document | None:
 
     def serving(version: str, percent: int | None, attempt: int = 0) -> Document:
         pin, key = slot.pins.get(version, ""), key_of(settings.verify_key, slot.signers.get(version, ""))
-        return inference_service(model, version, percent, settings, attempt, pin, key)
+        return inference_service(model, version, percent, settings, attempt, pin, key, secret)
 
+    version = served_version(slot)
+    if not version:
+        return None
     if slot.phase in ("Deploying", "Canary", "Baking"):
         is_shared = slot.champion and slot.phase != "Baking"
-        return serving(slot.candidate, slot.percent if is_shared else None)
-    if not slot.champion:
-        return None
-    return serving(slot.champion, 0 if slot.phase == "RollingBack" else None, slot.attempt)
+        return serving(version, slot.percent if is_shared else None)
+    return serving(version, 0 if slot.phase == "RollingBack" else None, slot.attempt)
 
 
 def inference_service(
@@ -60,24 +69,24 @@ def inference_service(
     attempt: int = 0,
     pin: str = "",
     key: str = "",
+    secret: str = "",
 ) -> Document:
     """The document that serves a version, with `canary_percent` of the traffic. Another `attempt` makes
-    another Revision. Its predictor serves only the manifest with the sha256 `pin`, signed by `key`."""
+    another Revision. Its predictor serves only the manifest with the sha256 `pin`, signed by `key`, and has a
+    key of its own from the Secret `secret`."""
     predictor: dict[str, Any] = {
         "labels": {VERSION_LABEL: version},
-        "annotations": {PROGRESS_DEADLINE: f"{math.ceil(model.rollout.progress_deadline)}s"},
+        "annotations": _annotations(model, attempt),
         "minReplicas": model.serving.min_replicas,
         "maxReplicas": model.serving.max_replicas,
         "containerConcurrency": model.serving.concurrency,
         "serviceAccountName": "knoll-predictor",
         "automountServiceAccountToken": False,
-        "containers": [_container(model, version, pin, key, settings)],
+        "containers": [_container(model, version, pin, _variables(settings.sink, key, secret), settings)],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
     }
     if settings.predictor_node_selector:
         predictor["nodeSelector"] = dict(settings.predictor_node_selector)
-    if attempt:
-        predictor["annotations"][ATTEMPT] = str(attempt)
     if canary_percent is not None:
         predictor["canaryTrafficPercent"] = canary_percent
     return {
@@ -93,12 +102,28 @@ def inference_service(
     }
 
 
-def _container(model: Model, version: str, pin: str, key: str, settings: Settings) -> Mapping[str, Any]:
+def _annotations(model: Model, attempt: int) -> dict[str, str]:
+    deadline = {PROGRESS_DEADLINE: f"{math.ceil(model.rollout.progress_deadline)}s"}
+    return deadline | ({ATTEMPT: str(attempt)} if attempt else {})
+
+
+def _variables(sink: str, key: str, secret: str) -> Sequence[Mapping[str, Any]]:
+    """Where the sink is, and the keys. A predictor serves without its own one: then its reports do not
+    count."""
+    given = ((variable("sink"), sink), (variable("verify_key"), key))
+    variables: list[Mapping[str, Any]] = [{"name": name, "value": value} for name, value in given if value]
+    if secret:
+        source = {"secretKeyRef": {"name": secret, "key": REVISION_ENTRY, "optional": True}}
+        variables.append({"name": variable("revision_key"), "valueFrom": source})
+    return variables
+
+
+def _container(
+    model: Model, version: str, pin: str, variables: Sequence[Mapping[str, Any]], settings: Settings
+) -> Mapping[str, Any]:
     resources = {
         name: str(amount) for name, amount in {**PREDICTOR_RESOURCES, **model.serving.resources}.items()
     }
-    given = ((variable("sink"), settings.sink), (variable("verify_key"), key))
-    variables = [{"name": name, "value": value} for name, value in given if value]
     return {
         "name": PREDICTOR_CONTAINER,
         "image": settings.predictor_image,
@@ -109,7 +134,7 @@ def _container(model: Model, version: str, pin: str, key: str, settings: Setting
             "--version-uri",
             version_uri(settings.model_root, model.name, version),
         ],
-        **({"env": variables} if variables else {}),
+        **({"env": [*variables]} if variables else {}),
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},

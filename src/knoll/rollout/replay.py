@@ -15,8 +15,10 @@ from itertools import cycle, islice
 from knoll.errors import Conflict, InvalidVersion, NotFound, Rejected
 from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Answer, Document, Platform, PredictRequest
+from knoll.proofs import REPLAY_PURPOSE, prove
 from knoll.records.samples import Sample, read_samples
 from knoll.rollout.decide import Replay
+from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import write_slot
 
@@ -59,7 +61,8 @@ def replay_part(
     goes on.
     """
     name = document["metadata"]["name"]
-    part = send_part(name, slot.candidate, url, step, until, platform)
+    key = key_of_revision(document, slot, slot.candidate, platform.settings)
+    part = send_part(name, slot.candidate, url, step, until, platform, key)
     after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
     if part.sent and not write_part(document, after, platform):
         return False
@@ -74,9 +77,17 @@ def publish_continued(model: str, platform: Platform) -> None:
     platform.events.publish(new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=model, data=data))
 
 
-def send_part(model: str, version: str, url: str, step: Replay, until: datetime, platform: Platform) -> Part:
+def send_part(
+    model: str,
+    version: str,
+    url: str,
+    step: Replay,
+    until: datetime,
+    platform: Platform,
+    key: str = "",
+) -> Part:
     """Send samples of a version to the predictor at `url`: not more than a part has, and none that would end
-    after `until` if it takes as long as the slowest one before.
+    after `until` if it takes as long as the slowest one before. The `key` proves that they are replays.
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
@@ -89,7 +100,7 @@ def send_part(model: str, version: str, url: str, step: Replay, until: datetime,
         began = platform.clock.now()
         if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:
             return replace(part, is_cut=True)
-        answer = ask(model, url, sample, platform)
+        answer = ask(model, url, sample, platform, key)
         if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
             return replace(part, is_cut=True, has_no_answer=True)
         is_right = _is_right(answer, version, sample)
@@ -113,11 +124,13 @@ def write_part(document: Document, after: Slot, platform: Platform) -> bool:
             return True
 
 
-def ask(model: str, url: str, sample: Sample, platform: Platform) -> Answer:
-    """Send one sample to the predictor at `url`, marked as a replay, and wait ANSWER_TIME at most."""
+def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> Answer:
+    """Send one sample to the predictor at `url`, as a replay that the key proves, and wait ANSWER_TIME at
+    most."""
     body = json.dumps({"instances": [sample.instance]}).encode()
+    replay = prove(key, REPLAY_PURPOSE, body) if key else "true"
     longest = ANSWER_TIME.total_seconds()
-    return platform.predictors.predict(PredictRequest(url, model, body, is_replay=True, seconds=longest))
+    return platform.predictors.predict(PredictRequest(url, model, body, replay=replay, seconds=longest))
 
 
 def _is_right(answer: Answer, version: str, sample: Sample) -> bool:

@@ -1,16 +1,22 @@
-"""What a predictor reports of itself: read from its event, and kept in the model bucket."""
+"""What a predictor reports of itself: read from its event, and kept in the model bucket if it is believed."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from knoll.errors import InvalidEvent
 from knoll.events import Event, reading
-from knoll.ports import Platform
-from knoll.records.evidence import REPLICA, Report, write_report
-from knoll.rollout.slot import slot_from_status
+from knoll.headers import ASKED
+from knoll.ports import Document, Platform
+from knoll.proofs import REPORT_PURPOSE, is_proven
+from knoll.records.evidence import REPLICA, Report, find_report, has_replicas, write_report
+from knoll.rollout.disbelieved import disbelieve
+from knoll.rollout.plausible import most_replicas, why_impossible
+from knoll.rollout.revision_keys import key_of_revision
+from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = ["keep_report", "read_report"]
 
-_MOST_REQUESTS = 2**53
+_MOST = 2**53  # requests, and any other number
 _MOST_BUCKETS = 64
 _LONGEST_NAME = 253
 
@@ -45,12 +51,23 @@ def keep_report(model: str, event: Event, platform: Platform) -> bool:
     """Keep the report of a predictor; whether the rollout may go on by it.
 
     Reports of the candidate, the champion and the previous champion are kept, because a predictor still sends
-    its last one after a promotion. A report of another version is dropped. Raises NotFound if
-    there is no such Model.
+    its last one after a promotion. A report of another version is dropped, and one that is not believed is
+    counted as such. Raises NotFound if there is no such Model, and InvalidEvent if the platform has no key
+    and the event is no report.
     """
-    report = read_report(model, event)
-    slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
+    document = platform.cluster.get("Model", model)
+    try:
+        report = read_report(model, event)
+    except InvalidEvent as error:
+        if not platform.settings.stamp_key:
+            raise
+        disbelieve(document, str(error), platform)
+        return False
+    slot = slot_from_status(document.get("status") or {})
     if not report.version or report.version not in (slot.candidate, slot.champion, slot.previous):
+        return False
+    if why := _why_disbelieved(report, event, document, slot, platform):
+        disbelieve(document, f"of {report.version}: {why}", platform)
         return False
     write_report(report, platform.bucket)
     return report.version == slot.candidate and slot.phase in ("Canary", "Baking")
@@ -59,7 +76,30 @@ def keep_report(model: str, event: Event, platform: Platform) -> bool:
 def _are_counts(requests: Any, *parts: Any) -> bool:
     """Whether these are counts, and the parts no more than all requests."""
     are_whole = all(type(one) is int and one >= 0 for one in (requests, *parts))
-    return are_whole and sum(parts) <= requests <= _MOST_REQUESTS
+    return are_whole and sum(parts) <= requests <= _MOST
+
+
+def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slot, platform: Platform) -> str:
+    """Why the report is not believed; "" if it is."""
+    key = key_of_revision(document, slot, report.version, platform.settings)
+    proof = event.data.get("proof")
+    if key and not isinstance(proof, str):
+        return "it has no proof. It is forged, or its predictor is not replaced yet by one that has a key"
+    if key and not is_proven(proof, key, REPORT_PURPOSE, report.claim()):
+        return "its proof is not by the key of its Revision"
+    bucket = platform.bucket
+    before = find_report(report.model, report.version, report.instance, bucket)
+    created = str(document["metadata"].get("creationTimestamp") or "")
+    most = most_replicas(created, platform.clock.now())
+    if before is None and has_replicas(report.model, report.version, most, bucket):
+        return f"{most:,} other replicas have reported on it already"
+    since = before.reported_at if before else created
+    return why_impossible(report, before, since, _asked(event))
+
+
+def _asked(event: Event) -> int | None:
+    found = event.extensions.get(ASKED, "")
+    return int(found) if found.isdecimal() and len(found) < 16 else None
 
 
 def _histogram(found: Any) -> Mapping[str, Any]:
@@ -70,5 +110,5 @@ def _histogram(found: Any) -> Mapping[str, Any]:
         return {}
     if len(buckets) > _MOST_BUCKETS or len(counts) != len(buckets) + 1:
         return {}
-    are_numbers = all(type(one) in (int, float) for one in [*buckets, *counts])
+    are_numbers = all(type(one) in (int, float) and 0 <= one <= _MOST for one in [*buckets, *counts])
     return {"bucketsSeconds": buckets, "counts": counts} if are_numbers else {}

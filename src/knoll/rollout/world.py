@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from knoll.errors import NotFound
+from knoll.errors import AlreadyExists, NotFound
 from knoll.events import new_event, types
 from knoll.kube.labels import REVISION_LABEL
 from knoll.kube.ownership import owned
@@ -85,23 +85,36 @@ def find_isvc(model: str, platform: Platform) -> Document | None:
 
 
 def write_isvc(
-    document: Document, live: Document | None, wanted: Document | None, platform: Platform
+    document: Document,
+    live: Document | None,
+    wanted: Document | None,
+    secret: Document | None,
+    platform: Platform,
 ) -> Document | None:
-    """Make the InferenceService of a Model what is wanted; the written one. What a newer knoll wrote stays
-    until it must ask for something else.
+    """Make the InferenceService of a Model what is wanted, after the `secret` that it names; the written one.
+    What a newer knoll wrote stays until it must ask for something else.
 
     Raises AlreadyExists or Conflict if it has changed since it was `live`.
     """
-    if live is None:
-        return platform.cluster.create(owned(marked_with_this_release(wanted), document)) if wanted else None
     if wanted is None:
+        _remove_isvc(live, platform)
+        return None
+    is_kept = live is not None and is_of_newer_release(live) and asked(live) == asked(wanted)
+    if live is not None and (is_kept or holds(live["spec"], wanted["spec"])):
+        return live
+    if secret:
+        with suppress(AlreadyExists):
+            platform.cluster.create(owned(secret, document))
+    if live is None:
+        return platform.cluster.create(owned(marked_with_this_release(wanted), document))
+    return platform.cluster.update(marked_with_this_release({**live, "spec": wanted["spec"]}))
+
+
+def _remove_isvc(live: Document | None, platform: Platform) -> None:
+    if live is not None:
         name, version = live["metadata"]["name"], live["metadata"]["resourceVersion"]
         with suppress(NotFound):
             platform.cluster.delete("InferenceService", name, version=version)
-        return None
-    if holds(live["spec"], wanted["spec"]) or (is_of_newer_release(live) and asked(live) == asked(wanted)):
-        return live
-    return platform.cluster.update(marked_with_this_release({**live, "spec": wanted["spec"]}))
 
 
 def see_version(slot: Slot, isvc: Document | None, platform: Platform) -> Observed:

@@ -32,7 +32,9 @@ from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.disk import check_room
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
-from knoll.laptop.private import find_or_make_token
+from knoll.laptop.private import find_or_make_token, keep_private
+from knoll.laptop.secrets import Secrets
+from knoll.laptop.serving.asked import with_asked
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
@@ -104,6 +106,7 @@ def run(settings: Settings, ready: Callable[[Running], None]) -> None:
 
 def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[[], str]) -> None:
     """Start every part, and put its end on the stack."""
+    keep_private(settings.home / DATABASE)
     eventing = read_eventing(settings.eventing or _eventing_folder())
     clock, cluster = SystemClock(), documents(settings)
     object_store(settings).ensure_bucket(settings.model_bucket)
@@ -116,13 +119,14 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
     # documents live longer than this port: child processes get the sink from their environment
     platform = build_platform(settings.model_copy(update={"sink": "", "sign_key": ""}), broker)
-    autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings))
+    autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings, cluster))
+    gateway = Gateway(autoscaler, ByteBudget(settings.body_memory))
     front = Front(
         bound,
         token=settings.token,
-        broker=partial(_take, broker),
+        broker=partial(_take, broker, gateway.asked),
         functions={name: partial(_answer, name, platform) for name in STAGES},
-        routes=Gateway(autoscaler, ByteBudget(settings.body_memory)).routes(),
+        routes=gateway.routes(),
         lifespan=lambda: autoscaler,
         fault=fault,
     )
@@ -160,12 +164,13 @@ def _probe(settings: Settings) -> None:
         probe_store(settings)
 
 
-def _take(broker: Broker, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The broker's ingress: 202 once the event is durable; 429 while too many wait to be delivered."""
+def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], body: bytes) -> Reply:
+    """The broker's ingress: 202 once the event is durable; 429 while too many wait to be delivered. `asked`
+    has what the gateway has sent to each Revision."""
     if (waiting := broker.pending()) >= _MOST_WAITING:
         text = f"{waiting:,} deliveries wait already, and {_MOST_WAITING:,} may: send it again later"
         return 429, {"retry-after": "10"}, text.encode()
-    taken = respond(lambda: broker.publish(event_from_http(headers, body)))
+    taken = respond(lambda: broker.publish(with_asked(event_from_http(headers, body), asked)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
 
 
@@ -174,12 +179,12 @@ def _answer(name: str, platform: Platform, headers: Mapping[str, str], body: byt
     return answered.status, answered.headers, answered.body
 
 
-def _serving_options(settings: Settings) -> ServingOptions:
+def _serving_options(settings: Settings, cluster: LocalCluster) -> ServingOptions:
     return ServingOptions(
         url=settings.url,
         logs=settings.home / "logs" / "predictors",
         entry_points=ENTRY_POINTS,
-        secrets=_secrets(settings),
+        secrets=Secrets(_secrets(settings), cluster),
         environment=_environment(settings),
         token=settings.token,
         idle=settings.idle,

@@ -5,6 +5,7 @@ For tests that need thousands of clusters. One connection behind a lock takes th
 threads meet one state.
 """
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ __all__ = ["MemoryCluster"]
 
 
 class MemoryCluster(LocalCluster):
-    """`ports.Cluster` for the threads of one process; it ends with its last reference."""
+    """`ports.Cluster` for the threads of one process; it ends with its last reference. Its uids are the same
+    in each run."""
 
     def __init__(self, namespace: str, clock: Clock) -> None:
         self._one = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._turn = threading.RLock()
+        self._uids = itertools.count(1)
         super().__init__(Path(":memory:"), namespace, clock)
 
     @contextmanager
@@ -33,3 +36,6 @@ class MemoryCluster(LocalCluster):
                 yield self._one
             except sqlite3.Error as error:
                 raise ClusterUnavailable(f"the objects in memory cannot be reached: {error}") from error
+
+    def _new_uid(self) -> str:
+        return f"00000000-0000-0000-0000-{next(self._uids):012d}"

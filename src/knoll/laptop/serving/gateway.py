@@ -10,6 +10,7 @@ A request is sent once. If its replica ends meanwhile, another one might, too.
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -37,7 +38,8 @@ _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 class Gateway:
     """Routes for predict requests. `random` picks by weight; a request waits `patience` seconds for an
-    replica. The bodies of all requests stay within `bodies`."""
+    replica. The bodies of all requests stay within `bodies`. `asked` has the number of requests that were
+    sent to each Revision."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Gateway:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
         self._bodies = bodies
         self._examples: dict[str, Any] = {}
+        self.asked: Counter[str] = Counter()
 
     def routes(self) -> list[HttpRoute]:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
@@ -118,6 +121,7 @@ class Gateway:
         may have ended because of it."""
         for is_last in (False, True):
             async with self._autoscaler.acquire(revision, self._patience) as address:
+                self.asked[revision] += 1
                 try:
                     async with asyncio.timeout(_ANSWER_WITHIN):
                         return await forward(self._autoscaler.http, address, revision, request, body)

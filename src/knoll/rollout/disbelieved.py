@@ -1,0 +1,94 @@
+"""Reports that are not believed: counted in the Model's status, and told once.
+
+Anybody who reaches the broker may send any number of them. So they become no dead letters, and a process
+writes once a minute at most for a Model, whose count is therefore the least that there were.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from knoll.errors import Conflict, NotFound
+from knoll.events import REPORT_DISBELIEVED, new_event
+from knoll.ports import Document, Platform
+from knoll.quoting import escaped
+
+__all__ = ["disbelieve", "forget_disbelieved"]
+
+_LOG = logging.getLogger(__name__)
+_EVERY = timedelta(minutes=1)
+_QUIET = timedelta(days=1)  # after so long without one, the next is news
+
+
+class _Waiting:
+    """The reports that a process has disbelieved and not written yet, by Model, and when it wrote last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._written: dict[str, datetime] = {}
+
+    def taken(self, model: str, now: datetime) -> int:
+        """Count one more. All that wait are taken, if it is time to write; else none, and 0 is returned."""
+        with self._lock:
+            self._counts[model] += 1
+            if model in self._written and now - self._written[model] < _EVERY:
+                return 0
+            self._written[model] = now
+            return self._counts.pop(model, 0)
+
+
+def disbelieve(document: Document, reason: str, platform: Platform) -> None:
+    """Count a report on this Model that is not believed; say so in the status, the log and an event, unless
+    that was done already."""
+    model = document["metadata"]["name"]
+    count = platform.caches.of(_Waiting).taken(model, platform.clock.now())
+    if not count:
+        return
+    with suppress(NotFound):
+        while True:
+            try:
+                _write(document, count, escaped(reason), platform)
+                return
+            except Conflict:
+                document = platform.cluster.get("Model", model)
+
+
+def forget_disbelieved(document: Document, platform: Platform) -> Document:
+    """The Model. A day after the last report that was not believed, its status forgets them."""
+    status = document.get("status") or {}
+    told = status.get("disbelievedReports")
+    if told is None or not _is_old(told, platform.clock.now()):
+        return document
+    rest = {key: value for key, value in status.items() if key != "disbelievedReports"}
+    try:
+        return platform.cluster.update({**document, "status": rest}, status=True)
+    except Conflict:  # the next sweep does it
+        return document
+
+
+def _write(document: Document, count: int, reason: str, platform: Platform) -> None:
+    status, now = document.get("status") or {}, platform.clock.now()
+    before = status.get("disbelievedReports") or {}
+    told = {"count": before.get("count", 0) + count, "reason": reason, "at": now.isoformat()}
+    platform.cluster.update({**document, "status": {**status, "disbelievedReports": told}}, status=True)
+    if not before:
+        _tell(document["metadata"]["name"], told, platform)
+
+
+def _is_old(told: Mapping[str, Any], now: datetime) -> bool:
+    try:
+        return now - datetime.fromisoformat(told["at"]) > _QUIET
+    except (KeyError, ValueError, TypeError):
+        return True
+
+
+def _tell(model: str, told: Mapping[str, Any], platform: Platform) -> None:
+    _LOG.warning("model %s: a report is not believed: %s", model, told["reason"])
+    source, now = platform.settings.source, platform.clock.now()
+    data = {"model": model, **told}
+    platform.events.publish(new_event(REPORT_DISBELIEVED, source=source, time=now, subject=model, data=data))
