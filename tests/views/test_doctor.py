@@ -9,7 +9,9 @@ from knoll.ports import Platform
 from knoll.records.claim import claim_uri
 from knoll.records.strays import model_of_key
 from knoll.views.doctor import Check, examine
+from knoll.views.models import find_model
 from records.kinds import GOLDEN, ROOT, golden_bucket
+from support.models import model_document
 
 RUN = "digits-0123456789abcdef0123"
 STRAYS = {
@@ -75,3 +77,16 @@ def test_a_check_that_cannot_look_is_a_finding(platform: Platform) -> None:
 
     (found,) = examine(platform, [Check("the store", fail)])  # type: ignore[arg-type]
     assert (found.place, found.fix) == ("the store", "start it")
+
+
+def test_a_model_with_reports_that_were_not_believed_is_named(platform: Platform) -> None:
+    """The text may have come from a stranger."""
+    told = {"count": 7, "reason": "of v000002: \x1b[2J", "at": "2026-01-01T00:00:00+00:00"}
+    for name, status in (("digits", {"disbelievedReports": told}), ("flowers", {})):
+        made = platform.cluster.create(model_document(name))
+        platform.cluster.update({**made, "status": status}, status=True)
+    (found,) = examine(platform)
+    assert found.place == "Model digits"
+    assert found.what.startswith("at least 7 reports not believed")
+    assert "\x1b" not in found.what
+    assert find_model(platform, "digits").conditions[0].type == "ReportsBelieved"

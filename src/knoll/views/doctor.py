@@ -15,6 +15,7 @@ from knoll.quoting import escaped
 from knoll.records.probe import try_write
 from knoll.records.strays import find_strays
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
+from knoll.views.conditions import disbelieved_words
 
 __all__ = ["CHECKS", "Check", "Finding", "doctor_document", "examine"]
 
@@ -63,11 +64,19 @@ def _writes(platform: Platform) -> Iterable[Finding]:
     return ()
 
 
+def _reports(platform: Platform) -> Iterator[Finding]:
+    fix = "find out who else posts to the broker: docs/operate.md, under Reports that are not believed"
+    for model in platform.cluster.list("Model"):
+        if words := disbelieved_words(model.get("status") or {}):
+            yield Finding(f"Model {model['metadata']['name']}", escaped(words), fix)
+
+
 CHECKS: tuple[Check, ...] = (
     Check("the disk", _disk),
     Check("the file of documents", _documents),
     Check("writes to the store", _writes),
     Check("stray objects of the model bucket", _strays),
+    Check("reports of predictors", _reports),
 )
 
 

@@ -13,15 +13,14 @@ from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
 from knoll.settings import Settings
+from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
 from knoll.views.waits import approval_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
-    "Condition",
     "ModelView",
     "Route",
-    "conditions_of",
     "find_model",
     "model_document",
     "model_view",
@@ -42,22 +41,6 @@ class Route:
     revision: str | None
     percent: int | None
     tag: str | None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition of a Kubernetes object; `since` is the time of its last change."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
-    since: str
-
-    @property
-    def words(self) -> str:
-        """Reason and message as one text."""
-        return ": ".join(part for part in (self.reason, self.message) if part)
 
 
 @dataclass(frozen=True)
@@ -169,7 +152,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         quarantine=dict(status.get("quarantine") or {}),
         quarantined_at=dict((status.get("steering") or {}).get("quarantinedAt") or {}),
         damage=str(status.get("damage") or ""),
-        fallen=_fallen(status),
+        fallen=fallen_versions(status),
         verdict=_last_verdict(status),
         held=held.version if held else "",
         wait=wait,
@@ -178,23 +161,9 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(
-            *_damage_conditions(status),
-            *_wait_conditions(wait),
-            *conditions_of(model),
-            *conditions_of(isvc),
-        ),
+        conditions=(*_wait_conditions(wait), *conditions_of_model(model), *conditions_of(isvc)),
         document=model,
     )
-
-
-def conditions_of(document: Document | None) -> tuple[Condition, ...]:
-    """The conditions of an object. Left out is KServe's Stopped while it is False, which is its good
-    state."""
-    found = ((document or {}).get("status") or {}).get("conditions") or []
-    keys = ("type", "status", "reason", "message", "lastTransitionTime")
-    conditions = (Condition(*(str(one.get(key) or "") for key in keys)) for one in found)
-    return tuple(one for one in conditions if (one.type, one.status) != ("Stopped", "False"))
 
 
 def _last_verdict(status: Mapping[str, Any]) -> Verdict:
@@ -202,26 +171,9 @@ def _last_verdict(status: Mapping[str, Any]) -> Verdict:
     return verdict_of(*(str(last.get(key) or "") for key in ("action", "reason", "version")))
 
 
-def _damage_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """Whether what should serve is what was trained; nothing while it is."""
-    since, kind = str((status.get("rollout") or {}).get("since") or ""), "ChampionVerified"
-    if status.get("damage"):
-        return (Condition(kind, "False", "Damaged", str(status["damage"]), since),)
-    words = (
-        f"{status.get('champion')} serves instead of {name}: {why}" for name, why in _fallen(status).items()
-    )
-    return tuple(Condition(kind, "False", "FellBack", text, since) for text in words)
-
-
 def _wait_conditions(wait: Wait | None) -> tuple[Condition, ...]:
     """Whether a version waits for approval; nothing while none does."""
     return (Condition("Approved", "False", "WaitsForApproval", wait.words, wait.since),) if wait else ()
-
-
-def _fallen(status: Mapping[str, Any]) -> Mapping[str, str]:
-    """Why each of the versions gave way that may come back."""
-    quarantine = status.get("quarantine") or {}
-    return {name: str(quarantine.get(name, "")) for name in status.get("fallen") or {}}
 
 
 def model_document(model: ModelView) -> dict[str, Any]:

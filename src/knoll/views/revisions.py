@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from knoll.kube.labels import GENERATION_LABEL, INFERENCE_SERVICE_LABEL, VERSION_LABEL, label_of
 from knoll.ports import Document, Platform
-from knoll.views.models import ModelView, conditions_of
+from knoll.views.conditions import conditions_of
+from knoll.views.models import ModelView
 
 __all__ = ["RevisionView", "read_revisions"]
 

@@ -14,7 +14,7 @@ from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.progress import BLOCKED, WAITING, Progress, Reading, find_progress
 from knoll.records.run import Run, find_run
-from knoll.views.models import conditions_of
+from knoll.views.conditions import conditions_of
 from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
 from knoll.views.verdicts import Verdict, read_verdict
 from knoll.waits import Wait, wait_document

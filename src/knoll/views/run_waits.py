@@ -19,7 +19,7 @@ from knoll.records.progress import BLOCKED, WAITING, Progress
 from knoll.records.run import Run
 from knoll.train.entries import list_entries
 from knoll.train.turns import Entry
-from knoll.views.models import Condition, conditions_of
+from knoll.views.conditions import Condition, conditions_of
 from knoll.waits import Wait
 
 __all__ = ["Queue", "attempt_wait", "job_wait", "turn_wait"]

@@ -11,8 +11,9 @@ from knoll.cli.render.runs import run_line
 from knoll.cli.tables import plain_table
 from knoll.quantities import counted
 from knoll.quoting import escaped
+from knoll.views.conditions import Condition
 from knoll.views.description import Description
-from knoll.views.models import Condition, ModelView
+from knoll.views.models import ModelView
 from knoll.views.revisions import RevisionView
 from knoll.views.units import age
 
