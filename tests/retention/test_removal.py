@@ -26,6 +26,9 @@ from knoll.records.progress import progress_uri
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
+from knoll.rollout.revision_keys import key_secret
+from knoll.rollout.slot import Slot
+from knoll.settings import Settings
 
 ROOT = "s3://knoll-models"
 FILES = {
@@ -167,6 +170,22 @@ def test_reports_on_a_version_are_no_use_of_it_and_go_with_it() -> None:
     world.collect()
     assert world.has_files() == [2, 5, 6, 8]
     assert [number for number in range(1, 9) if reports(world, number)] == [2, 5]
+
+
+def test_the_key_of_a_version_goes_with_it() -> None:
+    """And no other Secret."""
+    world = make_world()
+    settings = Settings(stamp_key="of the platform")
+    document = world.cluster.get("Model", "digits")
+    for number in (1, 2, 5):
+        secret = key_secret(document, Slot(), version_name(number), settings)
+        assert secret is not None
+        world.cluster.create(secret)
+    other = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "knoll-s3", "labels": {}}}
+    world.cluster.create(other)
+    world.collect()
+    left = [one["metadata"]["labels"].get("knoll.dev/version") for one in world.cluster.list("Secret")]
+    assert left == ["v000002", "v000005", None]
 
 
 def reports(world: World, number: int) -> list[str]:

@@ -125,7 +125,8 @@ def delete(
             f"Stop serving {model} and delete its Model? Data and versions stay.", abort=True, err=True
         )
     _delete(platform, "Model", model)  # first: while the Model is there, the others are made again
-    for kind in ("InferenceService", "Job"):
+    secrets = ["Secret"] if platform.settings.cluster == "local" else []  # a cluster deletes what is owned
+    for kind in ("InferenceService", "Job", *secrets):
         for one in platform.cluster.list(kind, part_labels(model)):
             _delete(platform, kind, one["metadata"]["name"])
     if output is Output.json:

@@ -22,14 +22,18 @@ Claims stay. They keep a number from being given to other bytes, because records
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import groupby
 
+from knoll.errors import Forbidden, NotFound
+from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, label_of, part_labels
 from knoll.ports import Platform
 from knoll.records.removal import put_manifest_back, remove_files, take_manifest_away
 from knoll.retention.folders import Folder
 from knoll.retention.leftovers import remove_leftover
 from knoll.retention.plan import Plan
 from knoll.retention.uses import read_uses
+from knoll.rollout.revision_keys import REVISION_KEY
 
 __all__ = ["remove"]
 
@@ -49,10 +53,23 @@ def remove(plan: Plan, platform: Platform, count: Callable[[int], None] = lambda
             are_gone = pool.map(lambda one: remove_files(one.model, one.version, bucket), free)
             gone = {one for one, is_gone in zip(free, are_gone, strict=True) if is_gone}
             kept += [one for one in folders if one not in gone]
+            _remove_keys([one for one in folders if one in gone], platform)
             count(sum(one.files for one in folders))
         for _ in pool.map(lambda one: remove_leftover(one, bucket), plan.leftovers):
             count(1)
     return kept
+
+
+def _remove_keys(gone: Sequence[Folder], platform: Platform) -> None:
+    """Remove the keys of the Revisions that served these versions of a model, if one may: they are small."""
+    versions = {one.version for one in gone}
+    with suppress(Forbidden):
+        for model in {one.model for one in gone}:
+            labels = {**part_labels(model), COMPONENT_LABEL: REVISION_KEY}
+            for secret in platform.cluster.list("Secret", labels):
+                if label_of(secret, VERSION_LABEL) in versions:
+                    with suppress(NotFound):
+                        platform.cluster.delete("Secret", secret["metadata"]["name"])
 
 
 def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
