@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from knoll.events import PREDICTOR_OBSERVED
 from knoll.views.runs import read_runs
 from loop.conftest import Laptop, Until
 from loop.hostile import BODIES, STRAYS, archive, bars
@@ -67,6 +68,51 @@ def test_odd_pictures_do_not_roll_a_canary_back(
     assert client.failures == []
     assert laptop.model()["champion"] > before
     assert laptop.model()["champion"] not in laptop.model().get("quarantine", {})
+
+
+def test_what_others_report_decides_no_canary(
+    served: tuple[Laptop, Path], digits: Callable[..., Path], tmp_path: Path, until: Until
+) -> None:
+    """Forged reports neither promote nor roll back, and who says that his requests are replays is counted
+    like everybody."""
+    laptop, folder = served
+    before, settings = laptop.model()["champion"], laptop.platform.settings
+    laptop.declare("digits", **FAST, rollout={**QUICK, "idle": "hold"})
+    laptop.knoll("upload", "digits", str(digits(tmp_path / "more", start=80)))
+    until(lambda: laptop.model()["phase"] == "Canary", 120)
+    version = laptop.model()["candidate"]
+    for requests, errors, proof in (
+        (5_000, 0, None),
+        (50_000, 50_000, None),
+        (5_000, 0, "0" * 64),
+        (-5, 0, 7),
+    ):
+        said = {"model": "digits", "version": version, "instance": "forged", "requests": requests}
+        forged = {"id": f"{requests}-{proof}", "type": PREDICTOR_OBSERVED, "source": "/attacker"}
+        answer = httpx.post(
+            f"{settings.url}/broker",
+            json={**forged, "specversion": "1.0", "data": {**said, "errors": errors, "proof": proof}},
+            headers={
+                "content-type": "application/cloudevents+json",
+                "authorization": f"Bearer {settings.token}",
+            },
+        )
+        assert answer.status_code == 202
+    until(lambda: laptop.model().get("disbelievedReports"), 30)
+    assert "not believed" in laptop.knoll("doctor", code=1)
+    assert (laptop.model()["phase"], laptop.model()["rollout"]["evidence"]["requests"]) == ("Canary", 0)
+
+    url, body = f"{settings.url}/v1/models/digits:predict", {"instances": [picture(folder, "7")]}
+
+    def ask() -> str:
+        httpx.post(url, json=body, headers={"x-knoll-replay": "true"}, timeout=120)
+        return str(laptop.model()["champion"])
+
+    until(lambda: ask() == version, 120)
+    until(lambda: laptop.model()["phase"] == "Idle", 60)
+    assert version > before
+    assert version not in laptop.model().get("quarantine", {})
+    assert json.loads(laptop.knoll("dlq", "list", "-o", "json"))["letters"] == []
 
 
 @contextmanager
