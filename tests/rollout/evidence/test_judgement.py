@@ -137,6 +137,15 @@ def test_what_is_counted_since_a_tally() -> None:
     assert compared == Compared(8, 6, 4, 2, 0)
 
 
+def test_the_candidate_may_differ_as_often_as_the_champion_does_from_itself() -> None:
+    start = begin(HISTORY, Seen(), differing=0.1)
+    assert judge(start, seen(40, 5)).agreement == start.agreement.after_batch(0.1, 40, 5)
+    assert (begin(HISTORY, Seen()).differing, begin(HISTORY, Seen(), differing=0.001).differing) == (
+        0.02,
+        0.02,
+    )
+
+
 def test_failures_never_exceed_the_requests_of_a_batch() -> None:
     after = judge(begin(Tally(), Seen()), Seen(Tally(10), Tally(2, 5)))
     assert after.errors == TwoSample().after_batch(Rule(0.0025, 0.02), Batch(2, 2, 10, 0))

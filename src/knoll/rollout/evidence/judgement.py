@@ -33,12 +33,14 @@ _P95, _P50 = 0.05, 0.5
 @dataclass(frozen=True)
 class Judgement:
     """`seen` is what is judged. `margin` is how much worse than the champion the candidate may not be to
-    pass. `slow` and `middling` are the buckets of latency that end near the champion's p95 and
-    median, in seconds; None until they are known. The others are the states of the arms, and
-    `suspicion` that of the bake."""
+    pass, and `differing` the part of its answers that may differ from the champion's. `slow` and
+    `middling` are the buckets of latency that end near the champion's p95 and median, in seconds;
+    None until they are known. The others are the states of the arms, and `suspicion` that of the
+    bake."""
 
     seen: Seen = field(default_factory=Seen)
     margin: float = 0.02
+    differing: float = 0.02
     slow: float | None = None
     middling: float | None = None
     errors: TwoSample = field(default_factory=TwoSample)
@@ -59,14 +61,17 @@ class Judgement:
 _ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
 
 
-def begin(history: Tally, seen: Seen) -> Judgement:
-    """The judgement when the traffic is first shared. `history` is what the champion answered before; it only
-    serves bets, buckets and the margin. `seen` is what was counted before, and is not judged."""
+def begin(history: Tally, seen: Seen, differing: float = 0.0) -> Judgement:
+    """The judgement when the traffic is first shared. `history` is what the champion answered before; it
+    only serves bets, buckets and the margin. `seen` is what was counted before, and is not judged.
+    `differing` is the part of the champion's answers that differ from its own, if it is asked twice;
+    the candidate may differ as often."""
     errors = _past(history.answered, history.errors)
     slow, middling = _edges(history)
     known = Judgement(
         seen,
         max(find_arm("errors").margin or 0.0, past_rate(errors.past_bad, errors.past)),
+        max(find_arm("agreement").delta, differing),
         slow,
         middling,
         errors,
@@ -116,11 +121,13 @@ def _with_shared(before: Judgement, news: Seen) -> Judgement:
 
 
 def _with_compared(before: Judgement, news: Seen) -> Judgement:
-    compared, agreement, labels = news.compared, find_arm("agreement"), find_arm("labels")
+    compared, labels = news.compared, find_arm("labels")
     pairs = Pairs(compared.labelled, compared.only_champion, compared.only_candidate)
     return replace(
         before,
-        agreement=before.agreement.after_batch(agreement.delta, *_part(compared.answers, compared.different)),
+        agreement=before.agreement.after_batch(
+            before.differing, *_part(compared.answers, compared.different)
+        ),
         labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs),
     )
 

@@ -10,7 +10,7 @@ counts: use it only where that is meant (answers that differ), or to split the t
 
 Sources: Waudby-Smith and Ramdas, arXiv 2010.09686, for betting on a mean; the stakes are those of `stakes`.
 Measured with a tolerance of 2 % and alpha .25 %: 100 % is found in 2 requests at p95, 50 % in 13, 20 % in
-59; L reaches 100 after 263 successes.
+63. L reaches 100 after 263 successes.
 """
 
 from dataclasses import dataclass

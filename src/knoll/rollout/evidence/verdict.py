@@ -121,7 +121,7 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
 
 def _missing(arm: Arm, judgement: Judgement, share: float) -> int | None:
     if arm.name == "agreement":
-        return missing_answers(judgement.agreement, arm.delta, log(_PASS_AT))
+        return missing_answers(judgement.agreement, judgement.differing, log(_PASS_AT))
     if arm.name == "labels":
         return missing_pairs(judgement.labels, arm.margin or 0.0, _PASS_AT)
     return missing_requests(judgement.errors, judgement.margin, share, log(_PASS_AT))
