@@ -79,7 +79,7 @@ def test_the_mean_of_l_is_at_most_1_for_a_candidate_that_is_worse_by_the_margin(
 
 @pytest.mark.parametrize("base", [0.0, 0.01, 0.3, 0.9])
 def test_the_same_holds_for_batches_of_any_size(base: float) -> None:
-    """No routing is random here: so many requests of each arm came."""
+    """No routing is random here: so many requests of each side came."""
     assert mean_over_batches(TwoSample(), BATCHES, (base + RULE.delta, base), e_of) <= 1 + 1e-9
     assert mean_over_batches(TwoSample(), BATCHES, (base + 0.02, base), l_of) <= 1 + 1e-9
 

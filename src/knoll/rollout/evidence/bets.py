@@ -1,13 +1,13 @@
 """Bets: by which factors one outcome of the champion or of the candidate raises or lowers an e-value.
 
-A bet names a rate of failure for each arm, theta_c and theta_b, which must be known before the outcome. The
+A bet names a rate of failure for each side, theta_c and theta_b, which must be known before the outcome. The
 null hypothesis is "the candidate's rate exceeds the champion's by at most delta". Its point nearest to the
 bet has the rates s + delta and s, where s is the rate that minimises
 
     share KL(theta_c | s + delta) + (1 - share) KL(theta_b | s)
 
 and KL is the divergence of two Bernoulli rates. The factor of an outcome is its probability under the bet
-over that under the nearest point. Under each point of the null the mean of the factors over both arms,
+over that under the nearest point. Under each point of the null the mean of the factors over both sides,
 weighted by `share`, is at most 1: the null is a convex set, and s is the reverse information projection on
 it.
 
@@ -52,7 +52,7 @@ def two_sample_bet(theta_c: float, theta_b: float, delta: float, share: float) -
     """The factors of a bet against "the candidate fails at most `delta` more often than the champion", or,
     if theta_c < theta_b + delta, against "at least `delta` more often".
 
-    `share` is the candidate's part of the requests. Without both arms nothing can be compared: no bet.
+    `share` is the candidate's part of the requests. Without both sides nothing can be compared: no bet.
     """
     if not 0 < share < 1:
         return NO_BET

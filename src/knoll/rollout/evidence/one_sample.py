@@ -1,4 +1,4 @@
-"""One sample: whether something fails more often than a tolerated rate, without an arm beside it.
+"""One sample: whether something fails more often than a tolerated rate, without a champion beside it.
 
 E stakes money on rates above the tolerated one, theta = tolerated + g (1 - tolerated), against the
 tolerated rate itself: a failure multiplies a stake by theta / tolerated, a success by (1 - theta) / (1 -

@@ -1,9 +1,9 @@
-"""Shares: whether the answers of both arms are spread alike over the classes, or over the deciles of a
+"""Shares: whether the answers of both sides are spread alike over the classes, or over the deciles of a
 score.
 
-Each arm's shares are bet as its past suggests: (count + 1/2) / (all + classes / 2), a Dirichlet plug-in.
+Each side's shares are bet as its past suggests: (count + 1/2) / (all + classes / 2), a Dirichlet plug-in.
 The nearest point of the null "both have the same shares" is their mean, share p_c + (1 - share) p_b. An
-answer multiplies the stake by its probability under its arm's bet over that under the mean.
+answer multiplies the stake by its probability under its side's bet over that under the mean.
 
 Assumptions: as in `two_sample`. There is no tolerance, so any lasting difference is found in the end, also
 a wanted one; and classes that change places are not seen. So this may pause a rollout, but never roll one
@@ -32,7 +32,7 @@ Counts = tuple[int, ...]
 @dataclass(frozen=True)
 class Shares:
     """The state: the champion's and the candidate's answers by class so far, older ones of the champion
-    included, the stakes, and the largest E so far. Answers of one arm only wait for the other's."""
+    included, the stakes, and the largest E so far. Answers of one side only wait for the other's."""
 
     champion: Counts = ()
     candidate: Counts = ()
@@ -41,7 +41,7 @@ class Shares:
     waiting: tuple[Counts, Counts] = ((), ())
 
     def after_batch(self, candidate: Sequence[int], champion: Sequence[int]) -> "Shares":
-        """The state after a report about both arms: answers by class."""
+        """The state after a report about both sides: answers by class."""
         if not (sum(candidate) or sum(champion)):
             return self
         news, olds = _plus(self.waiting[0], candidate), _plus(self.waiting[1], champion)

@@ -2,7 +2,7 @@
 
 Each count is of independent outcomes. Where clients stick to a version, count one outcome a session, not
 one a request: otherwise a few bad sessions look like many. Requests that waited for the start of a replica
-are left out of both arms; left out of one arm only, they would make it look better.
+are left out of both sides; left out of one side only, they would make it look better.
 """
 
 from collections.abc import Iterable

@@ -4,8 +4,8 @@ To fail, stakes (E) are put on "the candidate's rate of failure is above the cha
 four bets theta_c = theta_b + delta + g (1 - theta_b - delta). theta_b is what the champion's past suggests.
 To pass, a likelihood ratio (L) bets theta_c = theta_b on "it is above by less than the margin".
 
-Assumptions: which request goes to which arm has nothing to do with its outcome, and an outcome does not
-depend on those before it. The base may be any, and may drift for both arms together.
+Assumptions: which request goes to which side has nothing to do with its outcome, and an outcome does not
+depend on those before it. The base may be any, and may drift for both sides together.
 
 Measured at the boundary of the null, with a look after every request: E reaches 400 in at most .22 % of
 runs (bound .25 %), L reaches 100 in 1.0 % (bound 1 %). See docs/benchmarks.md.
@@ -32,7 +32,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Batch:
-    """Requests of both arms since the last report, and those of them that failed."""
+    """Requests of both sides since the last report, and those of them that failed."""
 
     candidate: int = 0
     candidate_bad: int = 0
@@ -78,11 +78,11 @@ class TwoSample:
         return self._with(stakes, support, one)
 
     def after_batch(self, rule: Rule, batch: Batch) -> "TwoSample":
-        """The state after a report about both arms. What has come of one arm only waits for the other.
+        """The state after a report about both sides. What has come of one side only waits for the other.
 
         The bets are those of before the batch, and its own counts give the share. So nothing depends on the
         order within the batch, nor on how requests were routed. Let A and B be the mean factors of a request
-        of each arm. Under the null share A + (1 - share) B <= 1, and the mean factor of a batch of n and m
+        of each side. Under the null share A + (1 - share) B <= 1, and the mean factor of a batch of n and m
         requests is A^n B^m. With share = n / (n + m) that is at most 1 too, because a geometric mean is at
         most the arithmetic one. When a batch is closed may depend on its counts of requests only.
         """
