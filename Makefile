@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-sweep: develop ## measure what a tick costs after 100,000 runs
 
 bench-burst: develop ## measure 10,000 notifications at once with two kills, beside a Job for each event
 	$(BIN)/python benchmarks/burst.py
+
+bench-rollout: develop ## simulate how rollouts judge, beside Flagger and Argo; RUNS=… runs a row; writes docs/benchmarks.md
+	$(BIN)/python benchmarks/rollout.py --runs $(or $(RUNS),400) --page docs/benchmarks.md
 
 check: develop ## check style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

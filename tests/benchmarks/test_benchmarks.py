@@ -3,6 +3,7 @@ with one line for each goal."""
 
 import importlib
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+
+from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
@@ -88,3 +92,64 @@ def test_without_a_cluster_the_benchmark_says_why_it_is_skipped(
 def test_p95_is_the_value_that_95_of_100_do_not_exceed(scripts: Mapping[str, ModuleType]) -> None:
     measured = scripts["results"].Measured("what", tuple(float(one) for one in range(100, 0, -1)))
     assert (measured.p95, measured.median) == (95.0, 50.5)
+
+
+def test_rollout_runs(tmp_path: Path) -> None:
+    """Runs that are this short find nothing; what is never promoted is not promoted here either. The tables
+    are written between the markers of a page."""
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- measured: rollout -->\nold\n<!-- end -->\nafter\n")
+    goals = run("rollout.py", "--runs", "2", "--length", "0.01", "--page", str(page))
+    assert len(goals) == 73
+    assert all(goal["met"] for goal in goals if goal["goal"].startswith("part promoted"))
+    written = page.read_text()
+    assert written.startswith("before\n<!-- measured: rollout -->\n\nAt least 2 runs a row, seed 1")
+    assert written.endswith("\n<!-- end -->\nafter\n")
+    assert written.count("goals are met") == 8
+
+
+def test_the_simulated_rule_is_the_rule(scripts: Mapping[str, ModuleType]) -> None:
+    """At every request and by reports, until the same one, for all arms and shares."""
+    rule, reports = scripts["rollout_rule"], scripts["rollout_reports"]
+    chance = np.random.default_rng(1)
+    for delta, share, rates in ((0.0025, 0.05, (0.02, 0.2)), (0.05, 0.5, (0.4, 0.6)), (0.0025, 0.25, (0, 0))):
+        of_candidate = chance.random((400, 3)) < share
+        bad = chance.random((400, 3)) < np.where(of_candidate, rates[1], rates[0])
+        found = rule.judge(of_candidate, bad, rule.Rule(delta, 0.02, share), 1e9)
+        for run_of in range(3):
+            state = TwoSample()
+            for one, is_bad in zip(of_candidate[:, run_of], bad[:, run_of], strict=True):
+                state = state.after_request(Rule(delta, 0.02), bool(one), bool(is_bad), share)
+            assert found.value[run_of] == pytest.approx(state.stakes.value, rel=1e-3)
+            assert found.support[run_of] == pytest.approx(math.exp(state.support), rel=1e-3)
+        made = list(reports.traffic(chance, 3, 40, 10, share, rates))
+        judged = reports.judge_reports(made, delta, 0.02, 30.0)
+        for run_of in range(3):
+            expected, state = [rule.NEVER, rule.NEVER], TwoSample()
+            for number, report in enumerate(made):
+                state = state.after_batch(Rule(delta, 0.02), Batch(*(int(one[run_of]) for one in report)))
+                if expected[0] == rule.NEVER and state.most >= 30:
+                    expected[0] = number
+                if expected[1] == rule.NEVER and state.most_support >= math.log(100):
+                    expected[1] = number
+            assert [judged.failed_at[run_of], judged.passed_at[run_of]] == expected
+
+
+def test_the_rules_of_peers_are_those_of_their_documents(scripts: Mapping[str, ModuleType]) -> None:
+    """At one request a second of the candidate: Flagger rolls back after so many failed checks, promotes
+    after five good ones, and takes no traffic for a fault. Argo's fourth failed measurement aborts."""
+    peers, never = scripts["rollout_peers"], scripts["rollout_rule"].NEVER
+    ones = np.ones((2400, 1), np.int64)
+    all_bad, all_good, silence = (
+        (ones, ones, ones, 0 * ones),
+        (ones, 0 * ones, ones, 0 * ones),
+        (0 * ones,) * 4,
+    )
+    for rule, seconds in ((lambda one: peers.flagger(one, 15, 15), 225), (peers.argo, 1200)):
+        assert (rule(all_bad).rolled_back[0] + 1, rule(all_bad).promoted[0]) == (seconds, never)
+    assert peers.flagger(all_good, 15, 15).promoted[0] + 1 == 75
+    assert peers.argo(all_good).promoted[0] + 1 == 2400
+    assert peers.flagger(silence, 60, 10).rolled_back[0] + 1 == 600
+    assert peers.argo(silence).rolled_back[0] + 1 == 1500
+    assert peers.fixed_sample(all_bad).rolled_back[0] + 1 == 500
+    assert peers.fixed_sample(all_good).promoted[0] + 1 == 500
