@@ -161,6 +161,9 @@ class Predictors(Protocol):
 class Clock(Protocol):
     """The time, so that tests can own it."""
 
+    def wait(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+
     def now(self) -> datetime:
         """The present, in UTC, with its time zone."""
 

@@ -122,6 +122,7 @@ _EVERYWHERE = {
     "ROLLOUT_APPROVED": set(),
     "ROLLOUT_REFUSED": set(),
     "ROLLOUT_ROLLEDBACK": set(),
+    "REPORT_DISBELIEVED": set(),
     "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},
 }
@@ -176,7 +177,7 @@ def test_our_triggers_retry_and_end_at_the_dead_letters() -> None:
         (True, "knoll-dead-letters")
     }
     assert [ticker.name for ticker in declared.tickers] == ["knoll-tick"]
-    assert {watch.kind for watch in declared.watches} == {"Job", "Pod", "InferenceService"}
+    assert {watch.kind for watch in declared.watches} == {"Model", "Job", "Pod", "InferenceService"}
 
 
 def _folder(tmp_path: Path, *documents: dict[str, object]) -> Path:

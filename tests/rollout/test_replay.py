@@ -48,6 +48,7 @@ def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:
     """A world in which v000002 is on trial, and gets no requests but replays."""
     folder.mkdir(exist_ok=True)
     world = make_world(folder)
+    world.time.is_still = True
     promote_first(world)
     cluster = world.platform.cluster
     cluster.update(with_policy(cluster.get("Model", "digits"), idle="replay", **policy))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from knoll.errors import Conflict
-from knoll.events import TRAINING_SUCCEEDED
+from knoll.events import TRAINING_SUCCEEDED, object_changed
 from knoll.records.rollout import list_steps
+from knoll.rollout import handler
 from knoll.rollout.wishes import new_wish
 from rollout.world import World, make_world, promote_first, with_policy
 
@@ -267,3 +268,33 @@ def test_a_wish_that_another_function_has_handled_meanwhile_is_not_repeated(cana
     with pytest.raises(Conflict):
         canary.platform.cluster.update({**stale, "status": {}}, status=True)
     assert canary.served() == ("v000002", 50)
+
+
+def changed(world: World) -> None:
+    """The event of the changed Model wakes rollout."""
+    document = world.platform.cluster.get("Model", "digits")
+    handler.handle(object_changed(document, source="/t", time=world.time.now()), world.platform)
+
+
+def test_a_wish_wakes_rollout_by_itself(canary: World) -> None:
+    leave(canary, new_wish("abort", "v000002", "ann", "now").encode())
+    changed(canary)
+    assert canary.served() == ("v000001", 0)
+
+
+def test_a_changed_spec_wakes_rollout(canary: World) -> None:
+    document = canary.platform.cluster.get("Model", "digits")
+    serving = {**document["spec"], "serving": {"maxReplicas": 2}}
+    canary.platform.cluster.update({**document, "spec": serving})
+    changed(canary)
+    service = canary.service()
+    assert service is not None
+    assert service["spec"]["predictor"]["maxReplicas"] == 2
+    assert canary.status()["observedGeneration"] == 2
+
+
+def test_a_write_of_the_status_wakes_nothing(canary: World) -> None:
+    """Otherwise each step of a rollout would call rollout once more."""
+    canary.platform.cluster.delete("InferenceService", "digits")
+    changed(canary)
+    assert canary.service() is None

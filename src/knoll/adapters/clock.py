@@ -1,5 +1,6 @@
 """The time as the machine knows it."""
 
+import time
 from datetime import UTC, datetime
 
 __all__ = ["SystemClock"]
@@ -11,3 +12,7 @@ class SystemClock:
     def now(self) -> datetime:
         """The present, in UTC, with its time zone."""
         return datetime.now(UTC)
+
+    def wait(self, seconds: float) -> None:
+        """See `ports.Clock.wait`."""
+        time.sleep(seconds)

@@ -20,6 +20,7 @@ from knoll.rollout.refused import why_too_many_refused
 from knoll.rollout.slot import Slot
 
 __all__ = [
+    "QUIET",
     "Compare",
     "Hold",
     "HoldBack",
@@ -37,7 +38,7 @@ __all__ = [
 
 ERROR_BUDGET = 0.01  # the part of the requests that may fail; of at least `min_requests`, even if fewer came
 READY = "ready: loaded, verified, warm"
-_QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
+QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
     if missing <= 0:
         reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all"
         return next_traffic(slot, policy, reason + _beside(counts))
-    if policy.idle == "replay" and _age(slot.seen, now) >= _QUIET.total_seconds():
+    if policy.idle == "replay" and _age(slot.seen, now) >= QUIET.total_seconds():
         return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
     have = f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %"
     return Hold(have + _beside(counts))

@@ -1,4 +1,4 @@
-"""The rollout function. It goes on with a rollout when a version is trained, a predictor reports, an
+"""The rollout function. It goes on with a rollout when a version is trained, a predictor reports, a Model or
 InferenceService changes, or a tick has passed.
 
 Each pass reads the slot, makes the world what the slot says (record, event, InferenceService), looks at it,
@@ -12,36 +12,42 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from knoll.errors import AlreadyExists, Conflict, InvalidModel, InvalidVersion, NotFound, act_on_each
+from knoll.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidModel,
+    InvalidVersion,
+    NewerSchema,
+    NotFound,
+    act_on_each,
+)
 from knoll.events import PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import next_candidate, without_undone
-from knoll.rollout.champion import slot_checked
 from knoll.rollout.compare import compare_part
 from knoll.rollout.decide import Compare, Hold, Replay, Rollback, next_step
 from knoll.rollout.disbelieved import forget_disbelieved
+from knoll.rollout.due import LONGEST_WAIT, wait_until_due
 from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
-from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import slot_after, with_hold_checked, with_signatures_allowed
+from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, newest_revision, refusals
-from knoll.rollout.quarantine import with_times
 from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
+from knoll.rollout.rest import slot_at_rest
 from knoll.rollout.revision_keys import key_secret, name_of
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
-from knoll.rollout.trial import judged
 from knoll.rollout.wishes import open_wish
 from knoll.rollout.world import (
     find_isvc,
     is_late,
+    is_observed,
     is_starting,
     record_step,
     see_version,
@@ -49,7 +55,7 @@ from knoll.rollout.world import (
     write_slot,
 )
 
-__all__ = ["handle", "receive", "sweep"]
+__all__ = ["advance", "handle", "receive", "sweep"]
 
 Refusals = Mapping[tuple[str, str], str]
 _NONE: Refusals = MappingProxyType({})
@@ -60,10 +66,10 @@ _MOST_PASSES = 12  # of one call; a rollout that needs more goes on with the nex
 def handle(event: Event, platform: Platform) -> Event | None:
     """Go on with the rollout of the model that the event is about."""
     name = _model_of(event)
-    if name:
+    if name and not _is_own_change(event):
         with suppress(NotFound):
             if event.type != PREDICTOR_OBSERVED or keep_report(name, event, platform):
-                _advance(name, _replay_end(platform), platform)
+                advance(name, _replay_end(platform), platform, LONGEST_WAIT)
     return None
 
 
@@ -79,22 +85,38 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
     until = _replay_end(platform)
     refused = refusals(platform.cluster.list("Pod", {**MANAGED, COMPONENT_LABEL: "predictor"}))
 
-    def advance(document: Document) -> None:
+    def pass_over(document: Document) -> None:
         name = document["metadata"]["name"]
         with suppress(NotFound):
             rested = forget_disbelieved(document, platform)
             if _make_pass(rested, isvcs.get(name), until, platform, refused):
-                _advance(name, until, platform)
+                advance(name, until, platform)
 
-    act_on_each(platform.cluster.list("Model"), advance)
+    act_on_each(platform.cluster.list("Model"), pass_over)
 
 
 def _model_of(event: Event) -> str:
     data = event.data if isinstance(event.data, dict) else {}
     if "kind" in event.extensions:
         with reading(f"the object in event {event.id}"):
-            return label_of(data, MODEL_LABEL)
+            is_model = event.extensions["kind"] == "Model"
+            return str(data["metadata"]["name"]) if is_model else label_of(data, MODEL_LABEL)
     return str(data.get("model", ""))
+
+
+def _is_own_change(event: Event) -> bool:
+    """Whether a Model has changed, but neither its spec nor the wish in it.
+
+    Each write of a status is such a change, and whoever wrote it goes on by itself.
+    """
+    if event.extensions.get("kind") != "Model":
+        return False
+    with reading(f"the object in event {event.id}"):
+        try:
+            slot = slot_from_status(event.data.get("status") or {})
+        except NewerSchema:
+            return True
+        return not open_wish(event.data, slot) and is_observed(event.data)
 
 
 def _replay_end(platform: Platform) -> datetime:
@@ -102,12 +124,18 @@ def _replay_end(platform: Platform) -> datetime:
     return platform.clock.now() + REPLAY_TIME
 
 
-def _advance(name: str, until: datetime, platform: Platform) -> None:
+def advance(name: str, until: datetime, platform: Platform, patience: float = 0.0) -> None:
+    """Go on with the rollout of a Model until it waits for something. It replays until that time. What is due
+    within `patience` seconds is waited for. Raises NotFound for no such Model."""
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
         isvc = find_isvc(name, platform)
-        if not _make_pass(platform.cluster.get("Model", name), isvc, until, platform):
-            return
+        document = platform.cluster.get("Model", name)
+        if not _make_pass(document, isvc, until, platform):
+            waited = wait_until_due(document, patience, platform)
+            if not waited:
+                return
+            patience -= waited
 
 
 def _make_pass(
@@ -136,47 +164,34 @@ def _make_pass(
             return True
         record_step(model.name, slot, platform)
         isvc = write_isvc(document, live, wanted, secret, platform)
+        if slot != Slot() and not is_observed(document):
+            write_slot(document, slot, platform)
+            return True
         if slot.phase == "Idle":
-            if slot.champion and is_starting(isvc, now, model.rollout.progress_deadline):
-                return False  # its change, or the next tick, comes back here
-            refusal = refused.get((newest_revision(isvc), slot.champion))
-            checked = slot_checked(model.name, slot, refusal, platform)
-            if checked != slot:
-                write_slot(document, checked, platform)
-                return True
-            return _choose_candidate(document, model, slot, platform)
+            return _rest(document, model, slot, isvc, refused, platform)
         observed = see_version(slot, isvc, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
 
 
-def _choose_candidate(document: Document, model: Model, slot: Slot, platform: Platform) -> bool:
-    """Begin the trial of the next version, or refuse it; whether the slot was written."""
-    after = _slot_at_rest(document, model, slot, platform)
+def _rest(
+    document: Document,
+    model: Model,
+    slot: Slot,
+    isvc: Document | None,
+    refused: Refusals,
+    platform: Platform,
+) -> bool:
+    """What is next while nothing is on trial; whether the slot was written."""
+    if slot.champion and is_starting(isvc, platform.clock.now(), model.rollout.progress_deadline):
+        return False  # its change, or the next tick, comes back here
+    refusal = refused.get((newest_revision(isvc), slot.champion))
+    after = slot_at_rest(document, model, slot, refusal, platform)
     if after == slot:
         return False
     write_slot(document, after, platform)
     return True
-
-
-def _slot_at_rest(document: Document, model: Model, slot: Slot, platform: Platform) -> Slot:
-    """The slot after what is next while nothing is on trial: memory, a human's wish, or a new version."""
-    bucket, keys = platform.bucket, platform.settings.verify_key
-    if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
-        return before
-    if wish := open_wish(document, slot):
-        return steered(model, slot, wish, platform)
-    if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
-        return timed
-    asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""
-    if (free := without_undone(slot, asked, bucket)) != slot:
-        return free
-    if model.rollout.allow_signature_change:
-        slot = with_signatures_allowed(slot)
-    version = next_candidate(model, slot, asked, platform)
-    slot = with_hold_checked(slot, version, model.min_agreement)
-    return judged(model, slot, version, platform) if version and not slot.held else slot
 
 
 def _take_step(

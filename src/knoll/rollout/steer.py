@@ -39,7 +39,8 @@ def _why_missing(model: str, version: str, platform: Platform) -> str:
 
 
 def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
-    """The slot after `undo` or `retry`. The version that gives way does not come right back."""
+    """The slot after `undo` or `retry`. The version that gives way does not come right back; and who undoes,
+    approves of the version that returns."""
     version, at = wish.version or slot.previous, platform.clock.now().isoformat()
     try:
         if wish.verb == "undo":
@@ -57,5 +58,6 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
         return as_wished(after, wish, f"{version} is refused again: {made.reason}", is_refused=True)
     if wish.verb == "retry":
         made = replace(made, reason=f"tried again by {wish.by}: {made.reason}")
-    steering = replace(after.steering, undone=undone_by(slot, version))
+    approved = {**after.steering.approved, **({version: wish.by} if wish.verb == "undo" else {})}
+    steering = replace(after.steering, undone=undone_by(slot, version), approved=approved)
     return as_wished(replace(after, transition=made, steering=steering), wish, made.reason)

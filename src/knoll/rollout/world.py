@@ -17,6 +17,7 @@ from knoll.rollout.slot import Slot, slot_to_status
 __all__ = [
     "find_isvc",
     "is_late",
+    "is_observed",
     "is_starting",
     "record_step",
     "see_version",
@@ -46,7 +47,14 @@ _EVENTS = {
 def write_slot(document: Document, slot: Slot, platform: Platform) -> None:
     """Write the slot into the Model's status. Raises Conflict if the Model has changed since it was read."""
     status = slot_to_status(slot, document.get("status") or {})
-    platform.cluster.update({**document, "status": dict(status)}, status=True)
+    observed = {"observedGeneration": document["metadata"]["generation"]}
+    platform.cluster.update({**document, "status": {**status, **observed}}, status=True)
+
+
+def is_observed(document: Document) -> bool:
+    """Whether rollout has looked at the Model since its spec has changed."""
+    status = document.get("status") or {}
+    return bool(status.get("observedGeneration") == document["metadata"].get("generation"))
 
 
 def record_step(model: str, slot: Slot, platform: Platform) -> None:

@@ -5,6 +5,7 @@
     broker     reads eventing/, and delivers events to the stages in this process
     jobs       executes Job documents as child processes
     autoscaler executes InferenceService documents as child processes
+    changes    tells rollout of changed Models
     ticker     wakes sweep
 
 All state is on disk: after kill -9 at any moment, the next start goes on.
@@ -32,6 +33,7 @@ from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.disk import check_room
 from knoll.laptop.front import Front, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
+from knoll.laptop.model_changes import ModelChanges
 from knoll.laptop.private import find_or_make_token, keep_private
 from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.asked import with_asked
@@ -134,7 +136,9 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     tickers = [
         Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers
     ]
-    parts: list[Front | Broker | JobRunner | Ticker] = [front, broker, jobs, *tickers]
+    changes = [ModelChanges(cluster, broker, clock) for watch in eventing.watches if watch.kind == "Model"]
+    parts: tuple[Front | Broker | JobRunner | Ticker | ModelChanges, ...]
+    parts = (front, broker, jobs, *changes, *tickers)
     for part in parts:
         part.start()
         stack.callback(part.stop)

@@ -7,6 +7,7 @@ from knoll.errors import NewerSchema, Rejected, act_on_each
 from knoll.events import Event
 from knoll.ports import Platform
 from knoll.quoting import escaped
+from knoll.rollout.follow import follow
 from knoll.wiring.survey import survey
 
 __all__ = ["sweep_all"]
@@ -26,7 +27,7 @@ def sweep_all(event: Event, platform: Platform, sweeps: Iterable[Callable[[Event
     A tick is never wrong. If something in the store is, or is a newer knoll's, the log says so, once as long
     as it stays so: the next tick tries again, and perhaps with a newer function.
     """
-    told, fault = platform.caches.of(_Told), ""
+    told, fault, began = platform.caches.of(_Told), "", platform.clock.now()
     try:
         act_on_each([*sweeps, survey], lambda sweep: sweep(event, platform))
     except (Rejected, NewerSchema) as error:
@@ -34,3 +35,4 @@ def sweep_all(event: Event, platform: Platform, sweeps: Iterable[Callable[[Event
         if fault != told.text:
             _LOG.error("the sweep did all but this: %s", fault)
     told.text = fault
+    follow(began, platform)

@@ -8,16 +8,21 @@ __all__ = ["MemoryClock"]
 
 @dataclass
 class MemoryClock:
-    """`ports.Clock` that stands still until it is moved; with `step`, in seconds, each look moves it
-    first."""
+    """`ports.Clock` that stands still until it is moved; with `step`, in seconds, each look moves it first. A
+    wait moves it, too, unless it `is_still`."""
 
     present: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     step: float = 0.0
+    is_still: bool = False
 
     def now(self) -> datetime:
         """The present."""
         self.move(self.step)
         return self.present
+
+    def wait(self, seconds: float) -> None:
+        """See `ports.Clock.wait`: the time passes at once."""
+        self.move(0 if self.is_still else seconds)
 
     def move(self, seconds: float) -> None:
         """Let so many seconds pass."""

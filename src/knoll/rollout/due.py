@@ -1,0 +1,69 @@
+"""When time alone moves a rollout on, and a short wait for that.
+
+A tick may be a minute away. So a call of the function that finds something due within seconds waits for it,
+once a process and Model. What is due later is the sweep's (`knoll.rollout.follow`).
+"""
+
+import threading
+from datetime import datetime, timedelta
+
+from knoll.models import RolloutSpec, readable_models
+from knoll.ports import Document, Platform
+from knoll.rollout.decide import QUIET
+from knoll.rollout.slot import Slot, slot_from_status
+
+__all__ = ["LONGEST_WAIT", "due_at", "due_of", "wait_until_due"]
+
+LONGEST_WAIT = 5.0  # seconds, of one call: whoever published the event may wait for its end
+_GRAIN = timedelta(milliseconds=1)  # a deadline is over when it is behind
+
+
+class _Waiting:
+    """The Models for which a call of this process waits."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.names: set[str] = set()
+
+
+def due_at(slot: Slot, policy: RolloutSpec) -> datetime | None:
+    """When the rollout in the slot moves on if nothing is seen meanwhile; None if time alone never moves
+    it."""
+    is_held = bool(slot.steering.paused) and slot.phase in ("Canary", "Baking")
+    if is_held or not slot.since:
+        return None
+    match slot.phase:
+        case "Deploying" | "RollingBack":
+            since, seconds = slot.since, policy.progress_deadline
+        case "Baking":
+            since, seconds = slot.since, policy.bake
+        case "Canary" if slot.seen and policy.idle == "replay":
+            since, seconds = slot.seen, QUIET.total_seconds()
+        case _:
+            return None
+    return datetime.fromisoformat(since) + timedelta(seconds=seconds) + _GRAIN
+
+
+def due_of(document: Document) -> datetime | None:
+    """The same of a Model's document; None also if the Model has faults."""
+    slot = slot_from_status(document.get("status") or {})
+    return next((due_at(slot, one.rollout) for one in readable_models([document])), None)
+
+
+def wait_until_due(document: Document, seconds: float, platform: Platform) -> float:
+    """Wait until the rollout of the Model is due, if that is within so many seconds; how long this waited. It
+    waits for nothing that is overdue, and beside no other wait for the Model."""
+    now, due = platform.clock.now(), due_of(document)
+    left = (due - now).total_seconds() if due else 0.0
+    name, waiting = document["metadata"]["name"], platform.caches.of(_Waiting)
+    if not 0 < left <= seconds + _GRAIN.total_seconds():
+        return 0.0
+    with waiting.lock:
+        if name in waiting.names:
+            return 0.0
+        waiting.names.add(name)
+    try:
+        platform.clock.wait(left)
+    finally:
+        waiting.names.discard(name)
+    return left

@@ -1,0 +1,39 @@
+"""What is next while no version is on trial: a look at the champion, memory, a wish, or a new version."""
+
+from knoll.models import Model
+from knoll.ports import Document, Platform
+from knoll.rollout.candidates import next_candidate, without_undone
+from knoll.rollout.champion import slot_checked
+from knoll.rollout.memory import slot_from_records
+from knoll.rollout.moves import with_hold_checked, with_signatures_allowed
+from knoll.rollout.quarantine import with_times
+from knoll.rollout.slot import Slot
+from knoll.rollout.steer import steered
+from knoll.rollout.trial import judged
+from knoll.rollout.wishes import open_wish
+
+__all__ = ["slot_at_rest"]
+
+
+def slot_at_rest(
+    document: Document, model: Model, slot: Slot, refusal: str | None, platform: Platform
+) -> Slot:
+    """The slot after the first thing that is next; the same slot if nothing is. `refusal` is what the
+    champion's predictor says if it refuses its files, else None."""
+    bucket, keys = platform.bucket, platform.settings.verify_key
+    if (checked := slot_checked(model.name, slot, refusal, platform)) != slot:
+        return checked
+    if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
+        return before
+    if wish := open_wish(document, slot):
+        return steered(model, slot, wish, platform)
+    if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
+        return timed
+    asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""
+    if (free := without_undone(slot, asked, bucket)) != slot:
+        return free
+    if model.rollout.allow_signature_change:
+        slot = with_signatures_allowed(slot)
+    version = next_candidate(model, slot, asked, platform)
+    slot = with_hold_checked(slot, version, model.min_agreement)
+    return judged(model, slot, version, platform) if version and not slot.held else slot
