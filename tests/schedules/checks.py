@@ -24,6 +24,8 @@ from knoll.records.manifest import Manifest, load_manifest, manifest_uri, verify
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri, outcomes_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, load_run, run_uri, runs_uri, why_not_asked
+from knoll.rollout.slot import slot_from_status
+from knoll.rollout.wishes import open_wish
 from schedules.releases import is_newer_hint
 from schedules.trainer import WEIGHTS, label, quality
 
@@ -98,7 +100,7 @@ def wrong_start(world: "World", uri: str, after: bytes | None) -> list[str]:
     """Faults of a rollout that starts: no declaration since the end of its run has asked for the version."""
     place = f"{world.platform.settings.model_root}/rollouts/"
     step = json.loads(after) if after and uri.startswith(place) else {}
-    if step.get("action") != "Start":
+    if step.get("action") != "Start" or step.get("wish"):
         return []
     try:
         run = _run(world, _manifest(world, step["model"], step["version"]).run)
@@ -183,7 +185,7 @@ def _wrong_key(world: "World", service: Document) -> Iterator[str]:
     """The Secret with the key of a predictor is written before the InferenceService that names it."""
     model = service["metadata"]["name"]
     owner = service["metadata"]["ownerReferences"][0]["uid"]
-    for one in service["spec"]["predictor"]["containers"][0]["env"]:
+    for one in service["spec"]["predictor"]["containers"][0].get("env", ()):
         name = (one.get("valueFrom") or {}).get("secretKeyRef", {}).get("name")
         try:
             secret = world.cluster.get("Secret", name) if name else None
@@ -394,6 +396,24 @@ class _Model:
         is_newer = one.version > older[0] and one.landed >= older[1]
         return is_newer and not why_not_asked(one.run, self._model)
 
+    def _wrong_wishes(self, status: Mapping[str, Any]) -> Iterator[str]:
+        """Humans may have chosen any version. But it is at rest, that version is served, and each wish was
+        carried out once, the last one too."""
+        place = rollouts_uri(self._root, self._name)
+        steps = [json.loads(self._world.store.get(one.uri)) for one in self._world.store.list(place)]
+        wishes = Counter(step["wish"] for step in steps if step.get("wish"))
+        yield from (f"doubled: {wish} was carried out {n} times" for wish, n in wishes.items() if n > 1)
+        left = open_wish(self._document, slot_from_status(status))
+        if left or status.get("phase", "Idle") != "Idle":
+            yield f"lost: {self._name} is not at rest, {left} is left, the status is {_short(status)}"
+        served = [
+            one["spec"]["predictor"]["labels"]["knoll.dev/version"]
+            for one in self._world.cluster.list("InferenceService")
+            if one["metadata"]["name"] == self._name
+        ]
+        if served != [version for version in [status.get("champion")] if version]:
+            yield f"wrong version: {self._name} serves {served}, the champion is {status.get('champion')}"
+
     def _returned(self, newest: _Trained) -> list[_Trained]:
         """The good versions whose data was there again after that of the newest one had landed."""
         if self._model.dataset.landed.when == "object":
@@ -422,6 +442,9 @@ class _Model:
         one, or one whose data returned for a while. If the declaration has changed, a good one may have won
         before, and a newer one that nobody asks for is passed over."""
         status = self._document.get("status") or {}
+        if self._name in self._world.wished:
+            yield from self._wrong_wishes(status)
+            return
         good = [one for one in self._runs if one.quality in _PASSING_THE_GATE and one.version]
         if len(self._world.declared[self._name]) > 1:
             champion = next((one for one in good if one.version == status.get("champion")), None)

@@ -6,11 +6,13 @@ version.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from knoll.names import version_name
+from knoll.rollout.wishes import Verb
 from schedules.checks import wrong_at_the_end
 from schedules.declared import GATES, model_document
 from schedules.faults import KINDS, Fault, Kind
@@ -121,6 +123,12 @@ class Loop(RuleBasedStateMachine):
         else:
             self.world.delete(model)
 
+    @rule(model=_MODEL, verb=st.sampled_from(get_args(Verb)), number=st.integers(0, 3))
+    def wish(self, model: str, verb: Verb, number: int) -> None:
+        """A human steers the rollout; 0 names no version."""
+        self._pass(1)
+        self.world.wish(model, verb, version_name(number) if number else "")
+
     @precondition(lambda self: self.world.feed)
     @rule(number=_ANY, faults=_FAULTS)
     def deliver_one(self, number: int, faults: Plan) -> None:
@@ -201,6 +209,8 @@ class Loop(RuleBasedStateMachine):
         for model in _MODELS:
             if self.world.declared[model][-1].document is None:
                 self.world.declare(model, 1)
+        for model in self.world.wished:
+            self.world.wish(model, "resume", "")
         if self.has_last_word:
             self.upload(_MODELS[0], ["0"], "good")
         self.world.settle(deaf=self.ends_deaf)

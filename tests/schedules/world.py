@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -20,12 +20,14 @@ from typing import Any
 from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.events import TICK, Event, new_event, object_changed
 from knoll.ingest.created import created
+from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
 from knoll.laptop.jobs.attempts import Action, Fail, next_action
 from knoll.laptop.jobs.attempts import Attempt as Attempted
 from knoll.ports import Caches, Document, Platform
 from knoll.recent import recent_models
+from knoll.rollout.wishes import Verb, new_wish
 from knoll.settings import Settings
 from knoll.wiring.stages import STAGES
 from schedules.broker import RETRIES, Delivery, subscribers
@@ -52,6 +54,7 @@ _CHANGING = (
     "delivered",
     "attempts",
     "was_paused",
+    "wished",
 )
 
 
@@ -119,6 +122,7 @@ class World:
     delivered: int = 0
     attempts: int = 0
     was_paused: bool = False
+    wished: set[str] = field(default_factory=set)  # Models of which a human has asked for something
 
     def __post_init__(self) -> None:
         self.time = Time()
@@ -208,6 +212,19 @@ class World:
         written = self.cluster.update(document) if found else self.cluster.create(document)
         self.declared[model].append(Declared(self.time.now(), written))
         self.log.append(f"declare {model} with {epochs} epochs")
+
+    def wish(self, model: str, verb: Verb, version: str) -> None:
+        """Leave a wish on the Model; its change is told."""
+        found = self._find_model(model)
+        if not found:
+            return
+        self.log.append(f"wish: {verb} {model} {version}")
+        self.wished.add(model)
+        wish = replace(new_wish(verb, version, "ann", ""), id=f"wish-{len(self.log)}")
+        annotations = {**(found["metadata"].get("annotations") or {}), ROLLOUT_WISH: wish.encode()}
+        self._tell(
+            self.cluster.update({**found, "metadata": {**found["metadata"], "annotations": annotations}})
+        )
 
     def delete(self, model: str) -> None:
         """Delete the Model. Kubernetes deletes its parts when the next minute passes or KServe has a turn."""
