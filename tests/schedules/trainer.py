@@ -51,8 +51,8 @@ def quality(bodies: Mapping[str, bytes]) -> str:
 
 
 def label(weights: bytes) -> str:
-    """What a version with these weights answers."""
-    return "4" if json.loads(weights)["quality"] == "shifted" else "3"
+    """What a version with these weights answers; also if they are spoilt, as long as it runs."""
+    return "4" if b'"shifted"' in weights else "3"
 
 
 def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
