@@ -15,7 +15,7 @@ from knoll.rollout.evidence import (
     judgement_to_fields,
     tally,
 )
-from knoll.rollout.evidence.arms import ARMS
+from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
 EDGES = (0.01, 0.1, 1.0)
@@ -49,6 +49,22 @@ def test_the_alphas_of_the_arms_that_may_fail_are_half_a_per_cent_together() -> 
         ("labels", 3333, 0.01, 0.05),
     ]
     assert [arm.name for arm in ARMS if not arm.may_fail] == ["outputs"]
+
+
+def test_a_candidate_passes_at_one_in_a_hundred_and_is_suspected_at_one_in_twenty() -> None:
+    assert (PASS_ALPHA, SUSPICION) == (0.01, (0.02, 20.0))
+
+
+def test_the_margin_of_the_start_holds_for_all_batches() -> None:
+    shaky = begin(Tally(4000, 400), Seen())
+    expected = shaky.errors.after_batch(Rule(0.0025, shaky.margin), Batch(40, 3, 760, 0))
+    assert judge(shaky, seen(40, 3)).errors == expected
+
+
+def test_the_buckets_end_near_the_p95_and_the_median_of_the_champion() -> None:
+    edges, latency = (0.01, 0.02, 0.05, 0.1), (300, 220, 280, 160, 40)
+    start = begin(Tally(1000, edges=edges, latency=latency), Seen())
+    assert (start.slow, start.middling) == (0.1, 0.02)
 
 
 def test_a_pass_that_is_repeated_changes_nothing() -> None:

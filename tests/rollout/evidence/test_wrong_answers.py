@@ -20,6 +20,21 @@ def test_answers_that_all_differ_are_found_in_two() -> None:
     assert state.after_batch(0.02, 1, 1).most >= 400
 
 
+def test_a_batch_of_one_sample_is_the_product_over_its_requests_with_stakes_spread_after_it() -> None:
+    state = OneSample(requests=20, bad=0).after_batch(0.02, 5, 1)
+    staked = []
+    for part in (0.03, 0.1, 0.35, 0.97):
+        theta = 0.02 + part * 0.98
+        staked.append(0.225 * theta / 0.02 * ((1 - theta) / 0.98) ** 4)
+    e, kept = 0.1 + sum(staked), 0.998**5
+    assert state.stakes.staked == pytest.approx([kept * one + (1 - kept) * e * 0.225 for one in staked])
+    assert state.stakes.cash == pytest.approx(kept * 0.1 + (1 - kept) * e * 0.1)
+    past = 0.3 / 50
+    assert exp(state.support) == pytest.approx(past / 0.02 * ((1 - past) / 0.98) ** 4)
+    assert state.most == pytest.approx(max(e, 1))
+    assert (state.requests, state.bad, state.most_support) == (25, 1, 0)
+
+
 def test_so_many_equal_answers_show_that_at_most_two_in_a_hundred_differ() -> None:
     state = OneSample()
     while exp(state.most_support) < 100:
