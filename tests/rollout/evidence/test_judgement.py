@@ -162,6 +162,19 @@ def test_the_candidate_may_differ_as_often_as_the_champion_does_from_itself() ->
     )
 
 
+def test_the_buckets_stay_as_they_were_first_chosen() -> None:
+    start = begin(HISTORY, Seen())
+    slower = Tally(900, edges=EDGES, latency=(0, 0, 100, 800))
+    after = judge(start, Seen(slower, Tally(9)))
+    assert (after.slow, after.middling) == (start.slow, start.middling) == (0.1, 0.01)
+
+
+def test_refused_requests_say_nothing_in_the_bake_either() -> None:
+    start = begin(HISTORY, Seen())
+    after = judge(start, Seen(candidate=Tally(10, 1, 4)), is_shared=False)
+    assert (after.suspicion.requests, after.suspicion.bad) == (6, 1)
+
+
 def test_failures_never_exceed_the_requests_of_a_batch() -> None:
     after = judge(begin(Tally(), Seen()), Seen(Tally(10), Tally(2, 5)))
     assert after.errors == TwoSample().after_batch(Rule(0.0025, 0.02), Batch(2, 2, 10, 0))

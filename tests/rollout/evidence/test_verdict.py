@@ -4,6 +4,7 @@ import pytest
 
 from knoll.rollout.evidence import Compared, Judgement, Policy, Seen, Tally, Verdict, begin, judge, verdict
 from knoll.rollout.evidence.arms import ArmName
+from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.evidence.verdict import ArmVerdict
 
 POLICY = Policy(share=0.25)
@@ -112,3 +113,15 @@ def test_a_candidate_that_fails_in_the_bake_is_suspected_and_not_failed() -> Non
     assert (found.is_suspected, found.outcome) == (True, "pass")
     one = verdict(judge(state, replace(failing, candidate=Tally(262, 1)), is_shared=False), POLICY)
     assert not one.is_suspected
+
+
+def test_an_arm_fails_when_e_reaches_its_bound() -> None:
+    for e, outcome in ((399.9, "inconclusive"), (400.1, "fail")):
+        state = replace(Judgement(), errors=TwoSample(most=e))
+        assert verdict(state, POLICY).outcome == outcome
+
+
+def test_what_is_missing_depends_on_the_share() -> None:
+    state = replace(Judgement(), errors=TwoSample(past=1000, past_bad=10))
+    missing = [verdict(state, Policy(share=share)).missing for share in (0.05, 0.5)]
+    assert missing == [507, 599]
