@@ -99,3 +99,13 @@ def test_forged_reports_are_not_counted_and_hide_no_report() -> None:
     for one in forged:
         ours.store.put(report_uri(ROOT, one), one.encode())
     assert find_reports("digits", "v000002", ours)["pod-0"].requests == 5
+
+
+@pytest.mark.parametrize("requests", [5, 9])
+def test_a_report_that_only_a_newer_knoll_understands_is_left_to_it(requests: int) -> None:
+    ours, there = bucket(), replace(REPORT, requests=requests)
+    uri, newer = report_uri(ROOT, there), replace(there, schema=2, needs="7.3").encode()
+    ours.store.put(uri, newer)
+    assert not write_report(REPORT, ours)
+    assert [one.uri for one in ours.store.list(f"{ROOT}/")] == [uri]
+    assert ours.store.get(uri) == newer

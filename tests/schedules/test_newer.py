@@ -8,7 +8,7 @@ import pytest
 
 from knoll.errors import NewerSchema
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_FAILED, Event, new_event
-from knoll.records.run import list_runs, run_uri
+from knoll.records.run import list_runs
 from knoll.rollout import handler as rollout
 from knoll.train import handler as train
 from schedules.declared import model_document
@@ -17,6 +17,12 @@ from schedules.world import World
 
 ROOT = "s3://knoll-models"
 NEWER = json.dumps({"schema": 2, "needs": "7.3", "sha256": []}).encode()
+
+_PLACES = {
+    "evidence": f"{ROOT}/evidence/digits/v000001/pod-0.0000000000000001.json",
+    "rollouts": f"{ROOT}/rollouts/digits/v000001/000001.json",
+    "runs": f"{ROOT}/runs/{{run}}.json",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +71,7 @@ def test_hints_and_caches_of_a_newer_knoll_count_as_absent_and_stay(caplog: pyte
     assert "the sweep" not in caplog.text
 
 
-@pytest.mark.parametrize("place", ["rollouts", "runs"])
+@pytest.mark.parametrize("place", _PLACES)
 def test_a_newer_record_stops_its_model_only_and_a_tick_says_so_once(
     place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,8 +81,7 @@ def test_a_newer_record_stops_its_model_only_and_a_tick_says_so_once(
     world.advance(2)
     world.tick()
     run = _run_of(world, "digits")
-    uri = run_uri(ROOT, run) if place == "runs" else f"{ROOT}/rollouts/digits/v000001/000001.json"
-    world.store.put(uri, NEWER)
+    world.store.put(_PLACES[place].format(run=run), NEWER)
     with caplog.at_level(logging.ERROR, "knoll"):
         for _ in range(8):
             world.pass_a_minute()
@@ -86,8 +91,6 @@ def test_a_newer_record_stops_its_model_only_and_a_tick_says_so_once(
     assert "use knoll 7.3 or a newer one" in told[0]
     failed = _event(TRAINING_FAILED, "beans", world, runId=_run_of(world, "beans"))
     assert train.handle(failed, world.platform) is None
-    kind, handle = (
-        (ROLLOUT_CONTINUED, rollout.handle) if place == "rollouts" else (TRAINING_FAILED, train.handle)
-    )
+    kind, handle = (TRAINING_FAILED, train.handle) if place == "runs" else (ROLLOUT_CONTINUED, rollout.handle)
     with pytest.raises(NewerSchema):
         handle(_event(kind, "digits", world, runId=run), world.platform)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once, reader
+from knoll.records.record import LENIENT, Fields, find, overwrite, put_once, reader
 from knoll.records.stamp import Stamped, is_stamped, stamped
 
 __all__ = [
@@ -81,7 +81,7 @@ def report_uri(root: str, report: Report) -> str:
 
 def write_report(report: Report, bucket: Bucket) -> bool:
     """Keep the report, and remove those that it replaces, and strays. False if a report that counts as many
-    requests or more is there."""
+    requests or more is there, also one that only a newer knoll understands."""
     uri = report_uri(bucket.root, report)
     mine = [
         (counted, uri)
@@ -146,10 +146,16 @@ def _find_newest(replica: str, uris: Iterable[str], found: dict[str, Report], bu
 
 
 def _is_believed(uri: str, bucket: Bucket) -> bool:
-    """Whether what lies there counts. Without keys for stamps its name alone says so."""
+    """Whether what lies there counts. Without keys for stamps its name alone says so. What only a newer knoll
+    understands is left to it, so it counts, too."""
     if not bucket.stamp_verify_key:
         return True
-    report = find_hint(uri, load_report, bucket)
+    try:
+        report = find(uri, load_report, bucket)
+    except NewerSchema:
+        return True
+    except Rejected:
+        return False
     return report is not None and report_uri(bucket.root, report) == uri and is_stamped(report, bucket)
 
 
