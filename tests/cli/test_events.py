@@ -91,6 +91,7 @@ def on_a_cluster(
         "KNOLL_S3_ACCESS_KEY": s3.access_key,
         "KNOLL_S3_SECRET_KEY": s3.secret_key,
         "KNOLL_VERIFY_KEY": "a key that no event needs",
+        "KNOLL_STAMP_VERIFY_KEY": "another one",
     }
     for name, value in {**given, "KNOLL_CLUSTER": "kubernetes", "KUBECONFIG": str(kubeconfig(9))}.items():
         monkeypatch.setenv(name, value)

@@ -414,7 +414,7 @@ def test_a_process_that_was_killed_with_much_memory_ends_its_job_with_the_amount
     os.kill(laptop.tries()[0]["pid"], signal.SIGKILL)
     until(lambda: laptop.condition().get("type") == "Failed")
     told = job_failure(laptop.cluster.get("Job", "digits-1"))
-    words = r"PodFailurePolicy: killed, probably out of memory: asked for 16Mi, used \d+Mi; .* exit code 137 "
+    words = r"PodFailurePolicy: killed, probably out of memory: asked for 16Mi, used [\d.]+[MG]i; .*code 137 "
     assert re.match(words, told), told
     assert len(laptop.tries()) == 1
 
