@@ -64,7 +64,7 @@ bench-sweep: develop ## measure what a tick costs after 100,000 runs
 bench-burst: develop ## measure 10,000 notifications at once with two kills, beside a Job for each event
 	$(BIN)/python benchmarks/burst.py
 
-bench-rollout: develop ## simulate how rollouts judge, beside Flagger and Argo; RUNS=… runs a row; writes docs/benchmarks.md
+bench-rollout: develop ## simulate a rule for rollouts, beside Flagger and Argo; RUNS=… runs a row; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/rollout.py --runs $(or $(RUNS),400) --page docs/benchmarks.md
 
 check: develop ## check style, types and layers

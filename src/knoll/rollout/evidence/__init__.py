@@ -1,5 +1,7 @@
 """Evidence: what is counted of the candidate and the champion, and what may be concluded from it. Pure.
 
+Rollouts do not follow this rule yet: `decide` does not read it.
+
 `count` and `total` sum up reports. `begin` and `judge` compare the candidate with the champion, pass by
 pass, and `verdict` says what follows: see `judgement`, `arms` and `two_sample`.
 """
