@@ -1,29 +1,36 @@
 """A stamp counts for one record, and only if one of our keys has made it."""
 
-from dataclasses import fields, replace
+import json
+from dataclasses import field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import with_config
 
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Unavailable
 from knoll.ports import Bucket
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
+from knoll.records.record import LENIENT
 from knoll.records.rollout import RolloutStep, load_step, rollout_step_uri, write_step
 from knoll.records.run import load_run
-from knoll.records.stamp import is_stamped, stamped
+from knoll.records.stamp import is_stamped, stamped, stamped_reader
 from support.keys import private_key, signer_of
 
 ROOT = "s3://knoll-models"
 GOLDEN = Path(__file__).parent / "golden" / "knoll-0.3" / "bucket"
-STEP = load_step((GOLDEN / "rollouts" / "digits" / "v000002" / "000001.json").read_bytes())
 REPORT = Report("digits", "v000002", "pod-0", 5, 1)
+RUN = load_run((GOLDEN / "runs" / "flowers-0123456789abcdef0123.json").read_bytes())
 
 
 def bucket(number: int = 0, keys: str = "") -> Bucket:
     """An empty bucket of a function whose key has that number."""
     return Bucket(MemoryStore(), ROOT, private_key(number), keys or signer_of(number).public.pem)
+
+
+GOLDEN_STEP = load_step((GOLDEN / "rollouts" / "digits" / "v000002" / "000001.json").read_bytes())
+STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that it has today
 
 
 @pytest.mark.parametrize(
@@ -35,9 +42,68 @@ def bucket(number: int = 0, keys: str = "") -> Bucket:
     ],
 )
 def test_a_stamp_of_an_older_release_counts_and_the_same_record_gets_it_again(key: str, load: Any) -> None:
-    record = load((GOLDEN / key).read_bytes())
-    assert is_stamped(record, bucket())
-    assert stamped(replace(record, stamp=""), bucket()) == record
+    body = (GOLDEN / key).read_bytes()
+    assert is_stamped(load(body), bucket())
+    unstamped = json.dumps({name: one for name, one in json.loads(body).items() if name != "stamp"})
+    assert stamped(load(unstamped.encode()), bucket()).encode() == body
+
+
+def grown(kind: type[Any]) -> type[Any]:
+    """The class of a newer knoll, whose records have one more field."""
+    added = [("added", str, field(default="as ever"))]
+    return with_config(LENIENT)(
+        make_dataclass(kind.__name__, added, bases=(kind,), frozen=True, kw_only=True)
+    )
+
+
+each_kind = pytest.mark.parametrize(
+    ("record", "load"),
+    [(STEP, load_step), (REPORT, load_report), (RUN, load_run)],
+    ids=lambda one: type(one).__name__,
+)
+
+
+@each_kind
+@pytest.mark.parametrize("added", ["as ever", "since 7.3"])
+def test_a_stamp_of_a_newer_release_counts_although_its_record_has_grown(
+    record: Any, load: Any, added: str
+) -> None:
+    known = {name: one for name, one in record.fields().items() if name != "stamp"}
+    body = stamped(grown(type(record))(**known, added=added), bucket()).encode()
+    assert is_stamped(load(body), bucket())
+    for forged in ({"added": "by a stranger"}, {"another": 1}, {"model": "others"}):
+        assert not is_stamped(load(json.dumps({**json.loads(body), **forged}).encode()), bucket())
+    less = {name: one for name, one in json.loads(body).items() if name != "added"}
+    assert not is_stamped(load(json.dumps(less).encode()), bucket())
+    assert not is_stamped(replace(load(body), model="others"), bucket())
+
+
+@each_kind
+def test_a_newer_release_believes_the_stamp_of_a_record_that_has_not_grown(record: Any, load: Any) -> None:
+    newer = stamped_reader(grown(type(record)), "record")
+    body = stamped(replace(record, stamp=""), bucket()).encode()
+    assert is_stamped(newer(body), bucket())
+    assert not is_stamped(newer(body.replace(b"{", b'{"added": "forged",', 1)), bucket())
+
+
+@each_kind
+def test_a_name_that_a_record_has_twice_forges_no_stamp(record: Any, load: Any) -> None:
+    """Parsers differ in which of the two they take."""
+    body = stamped(replace(record, stamp=""), bucket()).encode()
+    twins = body.replace(b"{", b'{"model": "others",', 1), body[:-1] + b', "model": "others"}'
+    read = [load(one) for one in twins]
+    assert [is_stamped(one, bucket()) for one in read] == [one.model == record.model for one in read]
+
+
+@pytest.mark.parametrize(("record", "write"), [(STEP, write_step), (REPORT, write_report)])
+def test_what_a_newer_release_has_stamped_is_not_written_over(record: Any, write: Any) -> None:
+    ours = bucket()
+    known = {name: one for name, one in record.fields().items() if name != "stamp"}
+    assert write(grown(type(record))(**known, added="since 7.3"), ours)
+    (there,) = ours.store.list(f"{ROOT}/")
+    before = ours.store.get(there.uri)
+    assert not write(replace(record, stamp=""), ours)
+    assert ours.store.get(there.uri) == before
 
 
 @pytest.mark.parametrize("name", [one.name for one in fields(RolloutStep) if one.name != "stamp"])

@@ -17,8 +17,8 @@ from pydantic import with_config
 from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, find, overwrite, put_once, reader
-from knoll.records.stamp import Stamped, is_stamped, stamped
+from knoll.records.record import LENIENT, Fields, find, overwrite, put_once
+from knoll.records.stamp import Stamped, is_stamped, stamped, stamped_reader
 
 __all__ = [
     "REPLICA",
@@ -65,7 +65,7 @@ class Report(Stamped):
         return json.dumps([*said, *counts, buckets, *self.latency.get("counts", ())]).encode()
 
 
-load_report = reader(Report, "report of a predictor")
+load_report = stamped_reader(Report, "report of a predictor")
 
 
 def evidence_uri(root: str, model: str, version: str) -> str:

@@ -14,8 +14,8 @@ from pydantic import with_config
 from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once, reader
-from knoll.records.stamp import Stamped, is_stamped, stamped
+from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once
+from knoll.records.stamp import Stamped, is_stamped, stamped, stamped_reader
 
 __all__ = [
     "RolloutStep",
@@ -58,7 +58,7 @@ class RolloutStep(Stamped):
 _SAID = ("Refuse", "Approve")  # they change nothing of what was decided before
 _NAME = re.compile(r"([0-9]{6,9})\.json")
 
-load_step = reader(RolloutStep, "record of a rollout")
+load_step = stamped_reader(RolloutStep, "record of a rollout")
 
 
 def rollouts_uri(root: str, model: str) -> str:

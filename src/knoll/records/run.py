@@ -14,8 +14,8 @@ from knoll.models import Model
 from knoll.names import RUN_ID, config_digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT, Fields, Texts, find, is_there, put_once, reader
-from knoll.records.stamp import Stamped
+from knoll.records.record import LENIENT, Fields, Texts, find, is_there, put_once
+from knoll.records.stamp import Stamped, stamped_reader
 
 __all__ = [
     "Run",
@@ -69,7 +69,7 @@ class Run(Stamped):
         return self.nodes * self.processes_per_node
 
 
-load_run = reader(Run, "run record")
+load_run = stamped_reader(Run, "run record")
 
 
 def runs_uri(root: str) -> str:

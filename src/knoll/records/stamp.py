@@ -1,21 +1,22 @@
 """Stamps: signatures in records that the functions write, and that somebody with the keys of the bucket could
 forge to change what is trained or served.
 
-The key stands in the settings of functions only. A stamp signs the kind of the record, and all fields that
-are not as their default: so a field that is added later spoils no older stamp. Defaults must never change.
+The key stands in the settings of functions only. A stamp signs the kind of the record and all fields that
+its JSON has, also those that its reader does not know: so a stamp counts in older and in newer functions.
 """
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
-from knoll.errors import Unavailable
+from knoll.errors import Rejected, Unavailable
 from knoll.ports import Bucket
-from knoll.records.record import Record
+from knoll.records.record import Load, Record, reader
 from knoll.settings import variable
 
-__all__ = ["Stamped", "is_stamped", "stamped"]
+__all__ = ["Stamped", "is_stamped", "stamped", "stamped_reader"]
 
 _Kind = TypeVar("_Kind", bound="Stamped")
 
@@ -25,6 +26,7 @@ class Stamped(Record):
     """A record with a `stamp`, in base64; "" if nobody has stamped it."""
 
     stamp: str = ""
+    _read: ClassVar[Mapping[str, Any]] = {}  # each record that was read has its own: all fields but the stamp
 
     def fields(self) -> dict[str, Any]:
         """See `Record.fields`; an empty stamp is left out."""
@@ -32,6 +34,27 @@ class Stamped(Record):
         if not self.stamp:
             del found["stamp"]
         return found
+
+    def encode(self) -> bytes:
+        """See `Record.encode`. A record that was read has the fields that it had there, and no others; a copy
+        made by `replace` has those that this knoll knows."""
+        said = {**_signed_fields(self), **({"stamp": self.stamp} if self.stamp else {})}
+        return json.dumps(said, sort_keys=True, indent=1).encode()
+
+
+def stamped_reader(kind: type[_Kind], what: str) -> Load[_Kind]:
+    """As `reader`, for records that have stamps."""
+    load = reader(kind, what)
+
+    def load_all(body: bytes) -> _Kind:
+        record = load(body)
+        try:
+            read = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Rejected(f"this {what} has a field that cannot be read: {error}") from error
+        return _with_read(record, {name: value for name, value in read.items() if name != "stamp"})
+
+    return load_all
 
 
 def stamped(record: _Kind, bucket: Bucket) -> _Kind:
@@ -51,7 +74,8 @@ def stamped(record: _Kind, bucket: Bucket) -> _Kind:
     from knoll.keys import read_signer  # only where a key is set: its library takes a while to load
 
     signer = read_signer(bucket.stamp_key, variable("stamp_key"))
-    return replace(record, stamp=b64encode(signer.sign(_said(record))).decode())
+    stamp = b64encode(signer.sign(_said(record))).decode()
+    return _with_read(replace(record, stamp=stamp), record._read)
 
 
 def is_stamped(record: Stamped, bucket: Bucket) -> bool:
@@ -68,10 +92,16 @@ def is_stamped(record: Stamped, bucket: Bucket) -> bool:
     return bool(stamp) and any(key.has_signed(_said(record), stamp) for key in keys.values())
 
 
+def _with_read(record: _Kind, read: Mapping[str, Any]) -> _Kind:
+    """The new record, which remembers what was read."""
+    object.__setattr__(record, "_read", read)
+    return record
+
+
 def _said(record: Stamped) -> bytes:
-    said = asdict(record)
-    for one in fields(record):
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        if one.name == "stamp" or said[one.name] == default:
-            del said[one.name]
-    return f"knoll {type(record).__name__}\n{json.dumps(said, sort_keys=True)}".encode()
+    return f"knoll {type(record).__name__}\n{json.dumps(_signed_fields(record), sort_keys=True)}".encode()
+
+
+def _signed_fields(record: Stamped) -> dict[str, Any]:
+    own = {name: value for name, value in record.fields().items() if name != "stamp"}
+    return {name: own.get(name, value) for name, value in record._read.items()} or own
