@@ -117,6 +117,19 @@ def test_watching_a_rollout_ends_with_its_verdict(knoll: Knoll, records: Records
     assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
 
 
+def test_a_refused_wish_changes_no_verdict(knoll: Knoll, records: Records, served: str) -> None:
+    """It is recorded with the champion, whatever was decided last."""
+    records.step(3, "Refuse", 100, reason="ann asked to pause; refused: no version is on trial")
+    assert knoll("rollout", "status", "digits", "-w", "--timeout", "20").exit_code == 0
+    records.version(served, "v000002")
+    records.step(4, "Rollback", 0, version="v000002", reason="5 of 50 requests failed")
+    records.step(5, "Refuse", 100, reason="ann asked to pause; refused: no version is on trial")
+    records.status(champion="v000001", phase="Idle", quarantine={"v000002": "5 of 50 requests failed"})
+    result = knoll("rollout", "status", "digits", "-w", "--timeout", "20")
+    assert result.exit_code == 1
+    assert "v000002 Rollback 0 % — 5 of 50 requests failed" in result.stdout
+
+
 def test_a_run_whose_version_was_refused_has_not_simply_succeeded(
     knoll: Knoll, records: Records, served: str
 ) -> None:

@@ -10,6 +10,8 @@ from knoll.events import TRAINING_SUCCEEDED, object_changed
 from knoll.records.rollout import list_steps
 from knoll.rollout import handler
 from knoll.rollout.wishes import new_wish
+from knoll.views.models import find_model
+from knoll.views.rollouts import read_rollout
 from rollout.world import World, make_world, promote_first, with_policy
 
 WISH = "knoll.dev/rollout-wish"
@@ -136,6 +138,24 @@ def test_without_a_trial_there_is_nothing_to_hold(world: World) -> None:
     assert world.records()[-1] == "1 Refuse 100"
 
 
+def test_the_verdict_stays_when_a_wish_is_refused_or_a_version_approved(canary: World) -> None:
+    promote_second(canary)
+    promoted = verdict(canary)
+    assert promoted[::2] == ("Promoted", "v000002")
+    for verb, version in (("pause", ""), ("abort", ""), ("approve", "v000001"), ("promote", "")):
+        ask(canary, verb, version)
+        assert verdict(canary) == promoted
+    assert canary.reasons()[-1] == "ann asked to promote; refused: no version is on trial"
+    assert read_rollout(canary.platform, "digits").is_over
+    forget(canary)
+    assert verdict(canary) == promoted, "the records say it, too"
+
+
+def verdict(world: World) -> tuple[str, str, str]:
+    found = find_model(world.platform, "digits").verdict
+    return found.name, found.reason, found.version
+
+
 def test_undo_brings_the_previous_version_back_past_the_gate(canary: World) -> None:
     """Also if it is much worse; and what it replaces does not come right back."""
     promote_second(canary)
@@ -250,13 +270,17 @@ def test_a_model_that_was_deleted_remembers_what_was_undone(canary: World) -> No
     ask(canary, "undo")
     ask(canary, "promote", "v000001", is_full=True)
     ask(canary, "promote", "v000001")
-    document = canary.platform.cluster.get("Model", "digits")
-    canary.platform.cluster.delete("Model", "digits")
-    metadata = {"name": "digits"}
-    canary.platform.cluster.create({**document, "metadata": metadata})
-    canary.tell(TRAINING_SUCCEEDED)
+    forget(canary)
     asks_for(canary, "v000002")
     assert (canary.status()["champion"], canary.status()["phase"]) == ("v000001", "Idle")
+
+
+def forget(world: World) -> None:
+    """The Model is deleted, and applied again."""
+    document = world.platform.cluster.get("Model", "digits")
+    world.platform.cluster.delete("Model", "digits")
+    world.platform.cluster.create({**document, "metadata": {"name": "digits"}})
+    world.tell(TRAINING_SUCCEEDED)
 
 
 def test_a_wish_that_another_function_has_handled_meanwhile_is_not_repeated(canary: World) -> None:

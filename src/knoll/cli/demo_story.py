@@ -141,8 +141,8 @@ def _train(platform: "Platform", name: str, title: str) -> None:
 def _roll_out(platform: "Platform", name: str, version: str, title: str) -> None:
     _heading(title, f"knoll rollout status {name} -w")
     last = watch_rollout(platform, name, Output.table, _PATIENCE)
-    if last.is_bad:
-        verdict = last.steps[-1]
+    verdict = last.decision
+    if verdict and last.is_bad:
         raise KnollError(
             f"{name} {version}: {verdict.action}: {verdict.reason}", fix=f"knoll why {name} {version}"
         )

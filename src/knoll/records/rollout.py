@@ -4,10 +4,11 @@ With keys for stamps, a step that no function has stamped is a stray.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from pydantic import with_config
 
@@ -20,6 +21,7 @@ from knoll.records.stamp import Stamped, is_stamped, stamped, stamped_reader
 __all__ = [
     "RolloutStep",
     "find_last_step",
+    "last_decision",
     "list_steps",
     "load_step",
     "next_number",
@@ -55,6 +57,12 @@ class RolloutStep(Stamped):
     comparison: Fields = field(default_factory=dict)
 
 
+class _Acting(Protocol):
+    @property
+    def action(self) -> str: ...
+
+
+_Step = TypeVar("_Step", bound=_Acting)
 _SAID = ("Refuse", "Approve")  # they change nothing of what was decided before
 _NAME = re.compile(r"([0-9]{6,9})\.json")
 
@@ -102,8 +110,12 @@ def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | No
     """The last step of the rollout of a version that decided something; None if there is none. No step before
     it is read."""
     uris = [one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket))]
-    steps = filter(None, (_read_step(uri, bucket) for uri in reversed(uris)))
-    return next((one for one in steps if one.action not in _SAID), None)
+    return _first_decision(filter(None, (_read_step(uri, bucket) for uri in reversed(uris))))
+
+
+def last_decision(steps: Iterable[_Step]) -> _Step | None:
+    """The last of the steps, in the order of time, that decided something; None if none did."""
+    return _first_decision(reversed([*steps]))
 
 
 def next_number(model: str, rollout: str, bucket: Bucket) -> int:
@@ -112,6 +124,10 @@ def next_number(model: str, rollout: str, bucket: Bucket) -> int:
     place = _place_of_all(model, rollout, bucket)
     names = (_NAME.fullmatch(one.uri.removeprefix(place)) for one in bucket.store.list(place))
     return 1 + max((int(name[1]) for name in names if name), default=0)
+
+
+def _first_decision(steps: Iterable[_Step]) -> _Step | None:
+    return next((one for one in steps if one.action not in _SAID), None)
 
 
 def _place_of_all(model: str, rollout: str, bucket: Bucket) -> str:

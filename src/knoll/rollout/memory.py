@@ -41,7 +41,7 @@ def slot_from_records(model: str, bucket: Bucket, keys: str = "") -> Slot:
 
 
 def _after(slot: Slot, made: Transition) -> Slot:
-    after = replace(slot, since=made.at, transition=made)
+    after = replace(slot.told(made), since=made.at)
     match made.action:
         case "Promote":
             return replace(

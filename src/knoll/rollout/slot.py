@@ -11,19 +11,20 @@ from typing import Any, Literal, get_args
 
 from knoll import __version__
 from knoll.errors import NewerSchema
+from knoll.records.rollout import last_decision
 from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 
-__all__ = ["Phase", "Slot", "Transition", "slot_from_status", "slot_to_status"]
+__all__ = ["Phase", "Slot", "Transition", "read_decision", "slot_from_status", "slot_to_status"]
 
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 
 
 @dataclass(frozen=True)
 class Transition:
-    """The last decision: what its record says. `wish` and `by` are the id of the wish that asked for it, and
-    who that was."""
+    """What the record of a decision says, or that of the answer to a wish. `wish` and `by` are the id of the
+    wish that asked for it, and who that was."""
 
     number: int = 0
     action: str = ""
@@ -48,7 +49,8 @@ class Slot:
     `damage` says what is wrong with the champion while no other version can take its place. `listing`
     stands for its files when their bytes were last compared. `steering` is what humans have asked for.
     `comparison` is that of the candidate with the champion. `held` is the version that waits for approval.
-    `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it."""
+    `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it.
+    `transition` is what was recorded last; if that decided nothing, `decided` is the decision before it."""
 
     champion: str = ""
     previous: str = ""
@@ -67,6 +69,7 @@ class Slot:
     listing: str = ""
     fallen: Mapping[str, str] = field(default_factory=dict)
     transition: Transition | None = None
+    decided: Transition | None = None
     steering: Steering = field(default_factory=Steering)
     comparison: Comparison | None = None
     held: Held | None = None
@@ -77,6 +80,11 @@ class Slot:
         """The comparison of this candidate with this champion; None before it has begun."""
         found, roles = self.comparison, (self.candidate, self.champion)
         return found if found and (found.version, found.champion) == roles else None
+
+    @property
+    def decision(self) -> Transition | None:
+        """The last decision; None before the first one."""
+        return last_decision(one for one in (self.decided, self.transition) if one)
 
     def is_approved(self, version: str) -> bool:
         """Whether the version may get traffic, however it answers."""
@@ -96,7 +104,11 @@ class Slot:
         number = last.number + 1 if last is not None and last.version == version else 1
         counts = (evidence or self.evidence).counts.numbers()
         made = Transition(number, action, at, version, self.percent, reason, counts)
-        return replace(self, transition=replace(made, comparison=compared.fields() if compared else {}))
+        return self.told(replace(made, comparison=compared.fields() if compared else {}))
+
+    def told(self, made: Transition) -> "Slot":
+        """The slot whose next record is that transition."""
+        return replace(self, transition=made, decided=None if last_decision([made]) else self.decision)
 
 
 def slot_from_status(status: Mapping[str, Any]) -> Slot:
@@ -127,11 +139,19 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         listing=status.get("listing") or "",
         fallen=dict(status.get("fallen") or {}),
         transition=_read_transition(rollout.get("transition")),
+        decided=_read_transition(rollout.get("decided")),
         steering=steering_from_status(status),
         comparison=read_comparison(rollout.get("comparison")),
         held=read_held(status.get("held")),
         proven=status.get("proven") or "",
     )
+
+
+def read_decision(status: Mapping[str, Any]) -> Transition | None:
+    """The last decision in a Model's status, also in a phase that only a newer knoll knows; None for none."""
+    rollout = status.get("rollout") or {}
+    found = (_read_transition(rollout.get(name)) for name in ("decided", "transition"))
+    return last_decision(filter(None, found))
 
 
 def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -178,6 +198,7 @@ def _rollout_fields(slot: Slot) -> dict[str, Any]:
         "attempt": slot.attempt,
         "evidence": evidence_fields(slot.evidence),
         "transition": dict(vars(slot.transition)) if slot.transition else None,
+        "decided": dict(vars(slot.decided)) if slot.decided else None,
         "comparison": slot.comparison.fields() if slot.comparison else None,
     }
 

@@ -107,7 +107,8 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
             after = slot_after(slot, _promotion(slot, wish, policy), at)
         case _:
             approved = {**slot.steering.approved, wish.version: by}
-            known = replace(slot, steering=replace(slot.steering, approved=approved))
+            waits = slot.held if slot.held and slot.held.version != wish.version else None
+            known = replace(slot, held=waits, steering=replace(slot.steering, approved=approved))
             after = known.noted("Approve", at, f"{wish.version} approved by {by}", version or wish.version)
     assert after.transition is not None
     return as_wished(after, wish, after.transition.reason)
@@ -120,7 +121,8 @@ def refused(slot: Slot, wish: Wish, why: str, at: str) -> Slot:
     version = slot.candidate or slot.champion or last
     if not version:
         return replace(slot, steering=replace(slot.steering, handled=Handled(wish.id, why, is_refused=True)))
-    reason = f"{wish.words or 'a wish'} of {wish.by or 'somebody'} refused: {why}"
+    asked = f"asked to {wish.words}" if wish.words else "left a wish"
+    reason = f"{wish.by or 'somebody'} {asked}; refused: {why}"
     return as_wished(slot.noted("Refuse", at, reason, version), wish, why, is_refused=True)
 
 

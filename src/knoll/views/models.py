@@ -12,6 +12,7 @@ from knoll.errors import NotFound
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
+from knoll.rollout.slot import read_decision
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
@@ -167,8 +168,8 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
 
 
 def _last_verdict(status: Mapping[str, Any]) -> Verdict:
-    last = (status.get("rollout") or {}).get("transition") or {}
-    return verdict_of(*(str(last.get(key) or "") for key in ("action", "reason", "version")))
+    last = read_decision(status)
+    return verdict_of(last.action, last.reason, last.version) if last else Verdict()
 
 
 def _wait_conditions(wait: Wait | None) -> tuple[Condition, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from knoll.errors import NotFound, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
-from knoll.records.rollout import RolloutStep, list_steps
+from knoll.records.rollout import RolloutStep, last_decision, list_steps
 from knoll.rollout.candidates import next_candidate
 from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.rollout.slot import slot_from_status
@@ -18,7 +18,7 @@ from knoll.views.run import RunView, read_run
 from knoll.views.waits import rollout_wait
 from knoll.waits import Wait, wait_document
 
-__all__ = ["RolloutView", "is_bad", "read_rollout", "read_steps", "rollout_document"]
+__all__ = ["RolloutView", "read_rollout", "read_steps", "rollout_document"]
 
 _BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
 _ENDS = ("Promote", *_BAD)
@@ -44,10 +44,15 @@ class RolloutView:
     comparison: Comparison | None = None
 
     @property
+    def decision(self) -> RolloutStep | None:
+        """The last decision; None before the first one."""
+        return last_decision(self.steps)
+
+    @property
     def is_over(self) -> bool:
         """Whether the newest rollout has ended, and no other is on its way. What waits for approval has
         ended."""
-        is_judged = bool(self.steps) and self.steps[-1].action in _ENDS
+        is_judged = self.decision is not None and self.decision.action in _ENDS
         return is_judged and self.model.is_idle and (not self.waiting or self.model.wait is not None)
 
     @property
@@ -58,14 +63,15 @@ class RolloutView:
     @property
     def is_bad(self) -> bool:
         """Whether the version was rolled back, rejected or held."""
-        return is_bad(self.steps)
+        return self.decision is not None and self.decision.action in _BAD
 
 
 def read_rollout(platform: Platform, model: str) -> RolloutView:
     """The newest rollout of a model; an empty one before the first. Raises NotFound for no such model."""
     view = find_model(platform, model)
     steps = read_steps(platform, model)
-    version = view.candidate or (steps[-1].version if steps else "")
+    last = last_decision(steps)
+    version = view.candidate or (last.version if last else "")
     receiver, percent = _traffic_of(platform, view)
     slot = (view.document.get("status") or {}).get("rollout") or {}
     counts, compared = slot.get("evidence") or {}, read_comparison(slot.get("comparison"))
@@ -85,11 +91,6 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
 def read_steps(platform: Platform, model: str, version: str = "") -> list[RolloutStep]:
     """The steps of all rollouts of a model, or of those of one version, in the order of time."""
     return sorted(list_steps(model, platform.bucket, version), key=lambda one: (one.at, one.number))
-
-
-def is_bad(steps: Sequence[RolloutStep]) -> bool:
-    """Whether the last verdict was to roll back, to reject or to hold."""
-    return bool(steps) and steps[-1].action in _BAD
 
 
 def rollout_document(view: RolloutView) -> dict[str, Any]:
