@@ -98,7 +98,7 @@ class GateSpec(Spec):
     golden_set: Annotated[Prefix | None, form("s3://bucket/prefix/", none="held-out data alone")] = Field(
         default=None,
         description="Bucket and prefix of files that score each version beside the held-out data: "
-        "`s3://exams/digits/`. Its bounds apply to both",
+        "`s3://exams/digits/`. The bounds of the gate apply to both scores",
     )
 
     @model_validator(mode="after")
