@@ -66,8 +66,7 @@ class Loop(RuleBasedStateMachine):
         documents = {
             name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)
         }
-        has_keys = world.pop("has_keys") and not releases  # older releases stamp nothing
-        self.world = World(documents, quota=quota, releases=releases, has_keys=has_keys, **world)
+        self.world = World(documents, quota=quota, releases=releases, **world)
         self.ends_deaf, self.has_last_word = end
         self.uploads = self.events = 0
         if has_champion:

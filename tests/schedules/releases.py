@@ -6,7 +6,7 @@ must still be there after ours has written it, and ours must not rewrite an Infe
 that argument. In half of all mixtures it writes its hints and caches in a schema that only "newer" reads;
 ours must do without them, and leave them as they are. "older" writes the forms of knoll 0.1, but reads as
 ours does: the strict reader of knoll 0.1 cannot read records that have a `schema`, so it never runs beside
-another release (docs/operate.md).
+another release (docs/operate.md). It stamps nothing, so with keys there are only "ours" and "newer".
 """
 
 import copy
@@ -19,7 +19,12 @@ from typing import Any, BinaryIO, Literal
 from knoll.errors import NotFound
 from knoll.events import Event
 from knoll.kube.annotations import RELEASE
-from knoll.ports import Cluster, Document, Events, ObjectStore, Platform
+from knoll.ports import Bucket, Cluster, Document, Events, ObjectStore, Platform
+from knoll.records.evidence import load_report
+from knoll.records.record import Load
+from knoll.records.rollout import load_step
+from knoll.records.run import load_run
+from knoll.records.stamp import Stamped, stamped
 from knoll.rollout.inference_service import asked
 
 __all__ = ["ADDED", "Release", "is_newer_hint", "platform_of", "release_of", "told"]
@@ -31,24 +36,30 @@ _NEWER_RELEASE = "99.0.0"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
 _NEWER_SCHEMA: Mapping[str, Any] = {"schema": 2, "needs": _NEWER_RELEASE}
 _HINTS = ("survey.json", "checksums")
+_STAMPED: Mapping[str, Load[Stamped]] = {
+    "runs": load_run,
+    "inbox": load_run,
+    "rollouts": load_step,
+    "evidence": load_report,
+}
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")
 _ROLLOUT_0_1 = ("step", "percent", "since", "seen", "attempt", "evidence", "transition")
 
 
-def release_of(seed: int, call: int) -> Release:
+def release_of(seed: int, call: int, *, has_keys: bool = False) -> Release:
     """Which release carries out a call: ours in one half, and always if the seed is 0."""
     if not seed:
         return "ours"
     drawn = sha256(f"{seed}.{call}".encode()).digest()[0]
-    return "ours" if drawn < 128 else "newer" if drawn < 192 else "older"
+    return "ours" if drawn < 128 else "newer" if drawn < 192 or has_keys else "older"
 
 
 def platform_of(release: Release, world: Platform, wrong: list[str], seed: int) -> Platform:
     """The platform as a process of that release writes to it; `wrong` gets what ours has lost."""
     if release == "ours":
         return replace(world, cluster=_OurCluster(world.cluster, wrong))
-    store = _OtherStore(world.store, world.settings.model_root, release, seed % 2 == 1)
+    store = _OtherStore(world.store, world.bucket, release, seed % 2 == 1)
     events = _OtherEvents(world.events, release)
     return replace(world, store=store, cluster=_OtherCluster(world.cluster, release), events=events)
 
@@ -79,7 +90,7 @@ class _Passing:
 @dataclass(frozen=True)
 class _OtherStore(_Passing):
     port: ObjectStore
-    root: str
+    bucket: Bucket
     release: Release
     has_own_hints: bool
 
@@ -94,9 +105,9 @@ class _OtherStore(_Passing):
         self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
     ) -> str:
         """See `ports.ObjectStore.put`."""
-        key = uri.removeprefix(f"{self.root}/")
+        key = uri.removeprefix(f"{self.bucket.root}/")
         if isinstance(body, bytes) and key != uri and _is_record(key):
-            body = _record(key, body, self.release)
+            body = _stamped(key, _record(key, body, self.release), self.bucket)
             if self.release == "newer" and self.has_own_hints and key.partition("/")[0] in _HINTS:
                 body = json.dumps({**json.loads(body), **_NEWER_SCHEMA}).encode()
         return self.port.put(uri, body, if_absent=if_absent, content_type=content_type)
@@ -194,6 +205,13 @@ def _record(key: str, body: bytes, release: Release) -> bytes:
     if release == "older":
         return _as_0_1(key, {name: value for name, value in fields.items() if name not in _SINCE_0_2})
     return json.dumps({**_with_new(fields), **_NEW}).encode()
+
+
+def _stamped(key: str, body: bytes, bucket: Bucket) -> bytes:
+    """The record with the stamp of the release that writes it so, if it had one."""
+    load = _STAMPED.get(key.partition("/")[0])
+    record = load(body) if load else None
+    return stamped(record, bucket).encode() if record and record.stamp else body
 
 
 def _with_new(fields: Document) -> Document:

@@ -4,6 +4,7 @@ schedules."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import pytest
 from knoll.errors import NewerSchema, Rejected
 from knoll.records import outcome
 from knoll.records.record import find, overwrite
+from knoll.records.stamp import is_stamped
 from knoll.rollout.slot import slot_to_status
 from schedules import releases
 from schedules.checks import wrong_at_the_end
@@ -30,9 +32,12 @@ def _played() -> Iterator[None]:
         yield
 
 
-def _played_world(seed: int, gate: str = "marker", concurrency: str = "Queue") -> World:
+def _played_world(
+    seed: int, gate: str = "marker", concurrency: str = "Queue", *, has_keys: bool = False
+) -> World:
     """A world in which four datasets have landed, the third while the second was in training."""
-    world = World({"digits": model_document("digits", gate, concurrency)}, releases=seed, quota=1)
+    document = model_document("digits", gate, concurrency)
+    world = World({"digits": document}, releases=seed, quota=1, has_keys=has_keys)
     for number, quality in enumerate(("good", "good", "poor", "good")):
         world.write("digits", "0", f"{quality}-{number}".encode())
         world.mark("digits")
@@ -52,6 +57,7 @@ def test_half_of_the_calls_are_ours() -> None:
     assert 450 < drawn.count("ours") < 550
     assert min(drawn.count("newer"), drawn.count("older")) > 200
     assert {release_of(0, call) for call in range(1000)} == {"ours"}
+    assert {release_of(7, call, has_keys=True) for call in range(1000)} == {"ours", "newer"}
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -73,6 +79,16 @@ def test_two_releases_side_by_side_lose_and_double_nothing(gate: str, concurrenc
     assert "inbox" in seen
     assert gate != "manifest" or "checksums" in seen
     assert {"runs", "outcomes", "datasets", "claims", "models", "rollouts"} <= seen
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_two_releases_with_keys_believe_the_stamps_of_each_other(gate: str) -> None:
+    seen: set[str] = set()
+    for seed in range(1, 6):
+        world = _played_world(seed, gate, has_keys=True)
+        assert wrong_at_the_end(world) == [], f"seed {seed}"
+        seen |= _newer_records(world)
+    assert {"runs", "rollouts"} <= seen
 
 
 def test_what_a_newer_release_put_into_an_inbox_entry_is_in_the_record_that_ours_makes_of_it() -> None:
@@ -120,6 +136,12 @@ def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
         assert _is_found_out()
 
 
+@pytest.mark.parametrize("reader", ["knoll.train.unasked", "knoll.records.rollout"])
+def test_a_reader_that_checks_a_stamp_over_the_fields_that_it_knows_is_found_out(reader: str) -> None:
+    with patch(f"{reader}.is_stamped", lambda record, bucket: is_stamped(replace(record), bucket)):
+        assert _is_found_out(has_keys=True)
+
+
 def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
 
     def forget(moved: Any, status: Any) -> Any:
@@ -144,10 +166,10 @@ def test_a_writer_that_overwrites_a_hint_of_a_newer_knoll_is_found_out() -> None
         assert _is_found_out()
 
 
-def _is_found_out(gate: str = "marker") -> bool:
+def _is_found_out(gate: str = "marker", *, has_keys: bool = False) -> bool:
     for seed in range(1, 6):
         try:
-            if wrong_at_the_end(_played_world(seed, gate)):
+            if wrong_at_the_end(_played_world(seed, gate, has_keys=has_keys)):
                 return True
         except (NewerSchema, Rejected):
             return True

@@ -152,7 +152,7 @@ class World:
         return Process(platform_of(release, self.platform, self.wrong, self.releases), strike, memory=memory)
 
     def _release(self) -> Release:
-        return release_of(self.releases, len(self.log))
+        return release_of(self.releases, len(self.log), has_keys=self.has_keys)
 
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
         self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
