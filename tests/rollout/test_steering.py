@@ -244,6 +244,11 @@ def test_an_approval_is_kept_in_the_slot(canary: World) -> None:
     assert ask(canary, "approve", "v000002") == (False, "v000002 is approved already")
 
 
+def test_a_version_that_serves_needs_no_approval(canary: World) -> None:
+    assert ask(canary, "approve", "v000001") == (False, "v000001 serves already")
+    assert canary.status()["steering"]["approved"] == {}
+
+
 def test_a_wish_is_carried_out_once_however_often_it_is_seen(canary: World) -> None:
     ask(canary, "promote", "v000002")
     for _ in range(3):

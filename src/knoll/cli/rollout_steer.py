@@ -68,7 +68,8 @@ def promote(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Take the next step of the rollout now, without waiting for requests. During the bake this ends it.
+    """Take the next step of the rollout now, without waiting for requests. During the bake, promote the
+    version now.
 
     Example: knoll rollout promote digits --full
 
@@ -113,7 +114,7 @@ def undo(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Bring an earlier version back. It goes through the steps of a rollout, but the gate is not asked.
+    """Bring an earlier version back. It goes through the steps of a rollout, without the gate.
 
     Example: knoll rollout undo digits --to v000003
 
@@ -153,7 +154,7 @@ def approve(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Approve of a version whose rollout waits for that.
+    """Let a version that waits for approval get traffic.
 
     Example: knoll rollout approve digits v000002
 

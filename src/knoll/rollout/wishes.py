@@ -88,6 +88,8 @@ def why_refused(wish: Wish, slot: Slot) -> str:
         return f"{wish.version or 'nothing'} is no version"
     if wish.version in slot.quarantine:
         return f"{wish.version} is in quarantine: {slot.quarantine[wish.version]}"
+    if wish.version == slot.champion:
+        return f"{wish.version} serves already"
     return f"{wish.version} is approved already" if wish.version in slot.steering.approved else ""
 
 
