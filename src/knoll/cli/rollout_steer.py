@@ -10,25 +10,18 @@ import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.completion import complete_versions
-from knoll.cli.options import AnswerTimeOption, DryRunOption, Output, OutputOption, WaitOption
-from knoll.cli.wish import Manner, steer
+from knoll.cli.manner import Manner, with_manner
+from knoll.cli.wish import steer
 
 __all__ = ["abort", "approve", "pause", "promote", "resume", "retry", "undo"]
 
-_PATIENCE = 30.0
 _WantedArgument = Annotated[
     str, typer.Argument(metavar="VERSION", help="The version.", autocompletion=complete_versions)
 ]
 
 
-def pause(
-    ctx: typer.Context,
-    model: ModelArgument,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
-) -> None:
+@with_manner
+def pause(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
     """Hold the rollout at its percentage. Requests still count, and a version that fails is rolled back.
 
     Example: knoll rollout pause digits
@@ -36,17 +29,11 @@ def pause(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout resume MODEL
     """
-    steer(ctx, model, "pause", Manner(wait, timeout, dry_run, output))
+    steer(ctx, model, "pause", manner)
 
 
-def resume(
-    ctx: typer.Context,
-    model: ModelArgument,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
-) -> None:
+@with_manner
+def resume(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
     """Let a paused rollout go on.
 
     Example: knoll rollout resume digits
@@ -54,19 +41,17 @@ def resume(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """
-    steer(ctx, model, "resume", Manner(wait, timeout, dry_run, output))
+    steer(ctx, model, "resume", manner)
 
 
+@with_manner
 def promote(
     ctx: typer.Context,
     model: ModelArgument,
+    manner: Manner,
     full: Annotated[
         bool, typer.Option("--full", help="Skip all steps: the version gets all traffic, and bakes.")
     ] = False,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
 ) -> None:
     """Take the next step of the rollout now, without waiting for requests. During the bake, promote the
     version now.
@@ -76,17 +61,11 @@ def promote(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """
-    steer(ctx, model, "promote", Manner(wait, timeout, dry_run, output), is_full=full)
+    steer(ctx, model, "promote", manner, is_full=full)
 
 
-def abort(
-    ctx: typer.Context,
-    model: ModelArgument,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
-) -> None:
+@with_manner
+def abort(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
     """Roll the version on trial back now. It goes into quarantine, and is not tried again by itself.
 
     Example: knoll rollout abort digits
@@ -94,12 +73,14 @@ def abort(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout retry MODEL VERSION
     """
-    steer(ctx, model, "abort", Manner(wait, timeout, dry_run, output))
+    steer(ctx, model, "abort", manner)
 
 
+@with_manner
 def undo(
     ctx: typer.Context,
     model: ModelArgument,
+    manner: Manner,
     to: Annotated[
         str,
         typer.Option(
@@ -109,10 +90,6 @@ def undo(
             autocompletion=complete_versions,
         ),
     ] = "",
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
 ) -> None:
     """Bring an earlier version back. It goes through the steps of a rollout, without the gate.
 
@@ -123,18 +100,11 @@ def undo(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """
-    steer(ctx, model, "undo", Manner(wait, timeout, dry_run, output), to)
+    steer(ctx, model, "undo", manner, to)
 
 
-def retry(
-    ctx: typer.Context,
-    model: ModelArgument,
-    version: _WantedArgument,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
-) -> None:
+@with_manner
+def retry(ctx: typer.Context, model: ModelArgument, version: _WantedArgument, manner: Manner) -> None:
     """Take a version out of quarantine and try it again. The gate is asked again, too.
 
     Example: knoll rollout retry digits v000002
@@ -142,18 +112,11 @@ def retry(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """
-    steer(ctx, model, "retry", Manner(wait, timeout, dry_run, output), version)
+    steer(ctx, model, "retry", manner, version)
 
 
-def approve(
-    ctx: typer.Context,
-    model: ModelArgument,
-    version: _WantedArgument,
-    wait: WaitOption = True,
-    timeout: AnswerTimeOption = _PATIENCE,
-    dry_run: DryRunOption = False,
-    output: OutputOption = Output.table,
-) -> None:
+@with_manner
+def approve(ctx: typer.Context, model: ModelArgument, version: _WantedArgument, manner: Manner) -> None:
     """Let a version that waits for approval get traffic.
 
     Example: knoll rollout approve digits v000002
@@ -161,4 +124,4 @@ def approve(
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """
-    steer(ctx, model, "approve", Manner(wait, timeout, dry_run, output), version)
+    steer(ctx, model, "approve", manner, version)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from knoll.cli.failures import TimedOut
 from knoll.cli.grammar import spoken
 from knoll.cli.interrupts import leaving
+from knoll.cli.manner import Manner
 from knoll.cli.options import Output
 from knoll.cli.output import echo
 from knoll.cli.session import platform_of, print_json, program_of, say
@@ -23,20 +23,9 @@ if TYPE_CHECKING:
     from knoll.rollout.slot import Slot
     from knoll.rollout.wishes import Verb, Wish
 
-__all__ = ["Manner", "steer"]
+__all__ = ["steer"]
 
 _EVERY = 0.3  # seconds between two looks for the answer
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a wish is left: whether its answer is waited for, and how many seconds; whether it is only tried
-    out; and how all that is printed."""
-
-    waits: bool
-    seconds: float
-    is_dry: bool
-    output: Output
 
 
 def steer(
