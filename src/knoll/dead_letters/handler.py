@@ -9,7 +9,6 @@ or else of the time at which a broker took the event. If no broker set that time
 as one until the letter is replayed.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +20,7 @@ from knoll.events.http import event_from_http
 from knoll.headers import ARRIVAL, ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION, OF_THE_BROKER
 from knoll.names import digest
 from knoll.ports import Platform
-from knoll.records.dead_letter import DeathRecord, count_replays, dead_letter_id, write_death
+from knoll.records.dead_letter import DeathRecord, body_to_text, count_replays, dead_letter_id, write_death
 
 __all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
 
@@ -76,7 +75,7 @@ def keep_body(
         at=platform.clock.now().isoformat(),
         reason=reason,
         headers=told,
-        body=base64.b64encode(body).decode(),
+        body=body_to_text(body),
         meantFor=meant_for,
         replay=replayed,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from knoll.errors import InvalidEvent, KnollError, NewerSchema, NotFound
-from knoll.events import Event, event_from_json, reading
+from knoll.events import Event, event_from_json
 from knoll.headers import ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION
 from knoll.ports import Bucket
 from knoll.records.dead_letter import (
@@ -183,8 +183,7 @@ def _death(name: str, record: DeathRecord) -> Death:
 def _event(record: DeathRecord) -> tuple[Event | None, bytes]:
     """The event, or what came in its place. If the form of the event is wrong, it is shown as it is."""
     if record.event is None:
-        with reading("the body of a dead letter"):
-            return None, base64.b64decode(record.body)
+        return None, record.content()
     try:
         return event_from_json(record.event), b""
     except InvalidEvent:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from knoll.errors import QuotaExceeded
 from knoll.ports import Bucket
-from knoll.records.dead_letter import dead_letters_uri
+from knoll.records.dead_letter import sizes_of_letters
 
 __all__ = ["MOST_BYTES", "MOST_DEATHS", "Room"]
 
@@ -26,7 +26,7 @@ class Room:
         """Take room for one more of `size` bytes. Raises QuotaExceeded if there is none."""
         with self._lock:
             if self._counted_at is None or not timedelta() <= now - self._counted_at < _LOOK_AGAIN:
-                sizes = [one.size for one in bucket.store.list(dead_letters_uri(bucket.root))]
+                sizes = sizes_of_letters(bucket)
                 self._deaths, self._bytes, self._counted_at = len(sizes), sum(sizes), now
             if self._deaths >= MOST_DEATHS or self._bytes + size > MOST_BYTES:
                 raise QuotaExceeded(

@@ -4,6 +4,7 @@ Deaths and replays are added and never changed, so a letter keeps its history. W
 so that a tick lists nothing else.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ __all__ = [
     "DeathRecord",
     "LetterObject",
     "Replay",
+    "body_to_text",
     "count_replays",
     "dead_letter_id",
     "dead_letters_uri",
@@ -33,6 +35,7 @@ __all__ = [
     "read_letter_object",
     "remove_letter",
     "remove_wish",
+    "sizes_of_letters",
     "write_death",
     "write_replay",
     "write_wish",
@@ -60,6 +63,11 @@ class DeathRecord(Record):
     body: str = ""
     meantFor: str = ""
     replay: str = ""
+
+    def content(self) -> bytes:
+        """The bytes of the body of what is no event. Raises InvalidEvent."""
+        with reading("the body of a dead letter"):
+            return base64.b64decode(self.body)
 
     def fields(self) -> dict[str, Any]:
         """See `Record.fields`; an event may be too deep for that. Without an event there is no such field."""
@@ -116,6 +124,11 @@ def dead_letters_uri(root: str) -> str:
     return join(root, "dead-letters", "")
 
 
+def body_to_text(body: bytes) -> str:
+    """The body of what is no event, as its record has it: in base64."""
+    return base64.b64encode(body).decode()
+
+
 def dead_letter_id(*identity: str | bytes) -> str:
     """Id of a dead letter, made of what it holds and who did not take it: the same letter has the same id."""
     return digest(identity)[:20]
@@ -131,6 +144,11 @@ def list_letter_objects(bucket: Bucket, letter: str = "") -> Iterator[LetterObje
     lying = join(bucket.root, "dead-letters", letter, "") if letter else dead_letters_uri(bucket.root)
     yield from _list(lying, bucket)
     yield from list_wishes(bucket, letter)
+
+
+def sizes_of_letters(bucket: Bucket) -> list[int]:
+    """The bytes of each object of all letters: deaths and replays."""
+    return [one.size for one in bucket.store.list(dead_letters_uri(bucket.root))]
 
 
 def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:

@@ -13,10 +13,20 @@ from pydantic import with_config
 from knoll.errors import InvalidVersion
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.manifest import version_uri
+from knoll.records.manifest import entry_of, not_as_trained, version_uri
 from knoll.records.record import LENIENT, Record, reader
+from knoll.records.version_folder import version_folder
 
-__all__ = ["SAMPLES", "Sample", "Samples", "encode_samples", "load_samples", "read_samples", "samples_uri"]
+__all__ = [
+    "SAMPLES",
+    "Sample",
+    "Samples",
+    "encode_samples",
+    "load_samples",
+    "read_pinned_samples",
+    "read_samples",
+    "samples_uri",
+]
 
 SAMPLES = "samples.json"
 
@@ -56,6 +66,16 @@ def load_samples(body: bytes) -> Samples:
 def read_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample]:
     """The samples of a version. Raises NotFound if it has none."""
     return load_samples(bucket.store.get(samples_uri(bucket.root, model, version))).samples
+
+
+def read_pinned_samples(model: str, version: str, pin: str, bucket: Bucket) -> Sequence[Sample]:
+    """The same, if manifest and samples are what was trained: `pin` is the sha256 of the manifest, "" is no
+    pin. Raises NotFound, InvalidVersion and NewerSchema."""
+    manifest = version_folder(model, version, bucket).sealed(pin).manifest
+    body = bucket.store.get(samples_uri(bucket.root, model, version))
+    if entry_of(body) != manifest.files.get(SAMPLES):
+        raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
+    return load_samples(body).samples
 
 
 def samples_uri(root: str, model: str, version: str) -> str:

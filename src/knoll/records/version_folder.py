@@ -1,6 +1,6 @@
 """The files of one version, in the model bucket or on a disk, and whether they are what was trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +16,7 @@ from knoll.records.manifest import (
     Sealed,
     check_pin,
     entry_of,
+    extra_files,
     load_manifest,
     version_uri,
 )
@@ -66,6 +67,10 @@ class VersionFolder:
         """The files that are there and count: those of the manifest, and the manifest with its signature."""
         listed = {one.uri.removeprefix(self.uri): one for one in self.source.list(self.uri)}
         return {name: one for name, one in listed.items() if name in {*manifest.files, *SEALS}}
+
+    def strays(self, manifest: Manifest) -> Sequence[str]:
+        """The names that lie there and that the manifest does not name: nothing reads them."""
+        return extra_files(manifest, (one.uri.removeprefix(self.uri) for one in self.source.list(self.uri)))
 
     def get(self, name: str, listed: Mapping[str, ObjectInfo]) -> bytes:
         """The bytes of a file as it was listed. Raises NotFound if it has changed since."""

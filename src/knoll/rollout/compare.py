@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.ports import Answer, Bucket, Document, Platform
-from knoll.records.manifest import entry_of, not_as_trained
-from knoll.records.samples import SAMPLES, Sample, load_samples
-from knoll.records.version_folder import version_folder
+from knoll.records.samples import Sample, read_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.decide import Compare
 from knoll.rollout.replay import REPLAY_REQUESTS, ask, prediction_of, publish_continued, write_part
@@ -63,12 +61,8 @@ def compare_part(
 
 def _compared_samples(model: str, slot: Slot, bucket: Bucket) -> list[Sample]:
     """The champion's samples that can be compared. Raises Rejected if they are not as pinned, NotFound."""
-    folder = version_folder(model, slot.champion, bucket)
-    manifest = folder.sealed(slot.pins.get(slot.champion, "")).manifest
-    body = bucket.store.get(folder.uri + SAMPLES)
-    if entry_of(body) != manifest.files.get(SAMPLES):
-        raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
-    return compared_samples(load_samples(body).samples)
+    pin = slot.pins.get(slot.champion, "")
+    return compared_samples(read_pinned_samples(model, slot.champion, pin, bucket))
 
 
 def _ask_part(

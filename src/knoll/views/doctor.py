@@ -38,10 +38,9 @@ class Check:
 
 
 def _strays(platform: Platform) -> Iterator[Finding]:
-    root = f"s3://{platform.settings.model_bucket}/"
     fix = "knoll passes it over: find out who wrote it, and delete it if it is not needed"
     for one in find_strays(platform.bucket):
-        yield Finding(escaped(root + one.key), escaped(one.why), escaped(one.fix) or fix)
+        yield Finding(escaped(f"{platform.bucket.root}/{one.key}"), escaped(one.why), escaped(one.fix) or fix)
 
 
 def _disk(platform: Platform) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ from knoll.quoting import some_of
 from knoll.records.attestation import find_signature, key_of
 from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import GoldenScore, fault_of_score, find_golden
-from knoll.records.manifest import Manifest, Sealed, extra_files, find_sealed, version_uri
+from knoll.records.manifest import Manifest, Sealed, find_sealed
 from knoll.records.run import find_run
+from knoll.records.version_folder import version_folder
 from knoll.rollout.candidates import champion_number, fault_of_origin
 from knoll.rollout.integrity import look_at
 from knoll.rollout.slot import Slot, slot_from_status
@@ -126,8 +127,7 @@ def _signature(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str
 
 def _strays(made: Manifest, bucket: Bucket) -> str:
     """Which files lie in the version's folder and are no part of it."""
-    place = version_uri(bucket.root, made.model, made.version)
-    found = extra_files(made, (one.uri.removeprefix(place) for one in bucket.store.list(place)))
+    found = version_folder(made.model, made.version, bucket).strays(made)
     return f"passed over, as the manifest does not name them: {some_of(found)}" if found else ""
 
 
