@@ -64,5 +64,6 @@ def _session_alone(endpoint: str) -> botocore.session.Session:
 
 @cache
 def _loader() -> Loader:
-    """The description of S3 that comes with botocore. A process reads its megabyte once."""
+    """The description of S3 that comes with botocore: a process reads its megabyte once. It says
+    nothing about a platform, so it has no place in `Platform.caches`."""
     return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
