@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from knoll.errors import Conflict
-from knoll.events import TRAINING_SUCCEEDED, object_changed
+from knoll.errors import Conflict, NewerSchema
+from knoll.events import TICK, TRAINING_SUCCEEDED, new_event, object_changed
 from knoll.records.rollout import list_steps
 from knoll.rollout import handler
 from knoll.rollout.wishes import new_wish
@@ -260,7 +260,16 @@ def test_a_wish_is_carried_out_once_however_often_it_is_seen(canary: World) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"id": "1"}', '{"id": 7, "verb": "abort"}', json.dumps({"id": "x" * 999, "verb": "abort"})],
+    [
+        "{",
+        "[]",
+        '{"id": "1"}',
+        '{"id": 7, "verb": "abort"}',
+        json.dumps({"id": "x" * 999, "verb": "abort"}),
+        '{"id": "1", "verb": "promote", "is_full": "false"}',
+        '{"id": "1", "verb": "abort", "schema": true}',
+        '{"id": "1", "verb": "hasten"}',
+    ],
 )
 def test_a_wish_that_cannot_be_read_is_refused_once(canary: World, text: str) -> None:
     leave(canary, text)
@@ -268,6 +277,46 @@ def test_a_wish_that_cannot_be_read_is_refused_once(canary: World, text: str) ->
         canary.tell(TRAINING_SUCCEEDED)
     assert canary.status()["steering"]["wish"]["refused"]
     assert canary.records()[4:] == ["2 Start 0", "2 Shift 20", "2 Refuse 20"]
+
+
+def test_a_field_of_a_wish_that_is_not_known_is_passed_over(canary: World) -> None:
+    leave(canary, json.dumps({"id": "1", "verb": "abort", "by": "ann", "since7": {"deep": [1]}}))
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["steering"]["wish"] == {"id": "1", "answer": "aborted by ann", "refused": False}
+
+
+NEWER = json.dumps({"id": "7", "verb": ["hasten"], "schema": 2, "needs": "7.3"})
+
+
+def test_a_wish_of_a_newer_knoll_is_left_to_it_and_the_trial_goes_on(canary: World) -> None:
+    leave(canary, NEWER)
+    with pytest.raises(NewerSchema, match="the wish for model digits has schema 2") as told:
+        canary.observe("v000002", 20)
+    assert "use knoll 7.3 or a newer one" in told.value.fix
+    assert canary.served() == ("v000002", 50)
+    assert "steering" not in canary.status()
+    for wake in (changed, tick):
+        with pytest.raises(NewerSchema):
+            wake(canary)
+    document = canary.platform.cluster.get("Model", "digits")
+    handled = {"steering": {"wish": {"id": "7", "answer": "hastened", "refused": False}}}
+    status = {**document["status"], **handled}
+    canary.platform.cluster.update({**document, "status": status}, status=True)
+    tick(canary)
+    changed(canary)
+
+
+def tick(world: World) -> None:
+    handler.sweep(new_event(TICK, source="/test", time=world.time.now()), world.platform)
+
+
+def test_a_wish_of_a_newer_knoll_waits_also_while_nothing_is_on_trial(canary: World) -> None:
+    promote_second(canary)
+    leave(canary, NEWER)
+    with pytest.raises(NewerSchema):
+        canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000002", None)
+    assert "steering" not in canary.status()
 
 
 def test_a_model_that_was_deleted_remembers_what_was_undone(canary: World) -> None:

@@ -43,7 +43,7 @@ from knoll.rollout.rest import slot_at_rest
 from knoll.rollout.revision_keys import key_secret, name_of
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
-from knoll.rollout.wishes import open_wish
+from knoll.rollout.wishes import check_wish, known_wish, open_wish
 from knoll.rollout.world import (
     find_isvc,
     is_late,
@@ -91,6 +91,8 @@ def sweep(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signa
             rested = forget_disbelieved(document, platform)
             if _make_pass(rested, isvcs.get(name), until, platform, refused):
                 advance(name, until, platform)
+            else:
+                check_wish(rested)
 
     act_on_each(platform.cluster.list("Model"), pass_over)
 
@@ -126,7 +128,8 @@ def _replay_end(platform: Platform) -> datetime:
 
 def advance(name: str, until: datetime, platform: Platform, patience: float = 0.0) -> None:
     """Go on with the rollout of a Model until it waits for something. It replays until that time. What is due
-    within `patience` seconds is waited for. Raises NotFound for no such Model."""
+    within `patience` seconds is waited for. Raises NotFound for no such Model, and NewerSchema if a wish, or
+    a record, is left to a newer knoll."""
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
         isvc = find_isvc(name, platform)
@@ -134,6 +137,7 @@ def advance(name: str, until: datetime, platform: Platform, patience: float = 0.
         if not _make_pass(document, isvc, until, platform):
             waited = wait_until_due(document, patience, platform)
             if not waited:
+                check_wish(document)  # all else is done by now
                 return
             patience -= waited
 
@@ -200,7 +204,7 @@ def _take_step(
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)
-    if (wish := open_wish(document, slot)) and not isinstance(step, Rollback):
+    if (wish := known_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True
     if isinstance(step, Compare):

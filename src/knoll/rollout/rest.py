@@ -10,7 +10,7 @@ from knoll.rollout.quarantine import with_times
 from knoll.rollout.slot import Slot
 from knoll.rollout.steer import steered
 from knoll.rollout.trial import judged
-from knoll.rollout.wishes import open_wish
+from knoll.rollout.wishes import known_wish
 
 __all__ = ["slot_at_rest"]
 
@@ -25,7 +25,7 @@ def slot_at_rest(
         return checked
     if slot == Slot() and (before := slot_from_records(model.name, bucket, keys)) != slot:
         return before
-    if wish := open_wish(document, slot):
+    if wish := known_wish(document, slot):
         return steered(model, slot, wish, platform)
     if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
         return timed

@@ -1,23 +1,29 @@
 """Wishes: what humans ask of a rollout, and what follows from them. Pure.
 
 A wish is an annotation of the Model. Rollout grants or refuses it in one write of the slot, which keeps the
-wish's id. So each wish is carried out once, even if several functions see it.
+wish's id. So each wish is carried out once, even if several functions see it. A wish grows as records do: an
+unknown field is passed over, and one of a newer schema is left to the newer function.
 """
 
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+from pydantic import Field, TypeAdapter, ValidationError, with_config
+
+from knoll import __version__
+from knoll.errors import NewerSchema
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.models import RolloutSpec
 from knoll.names import VERSION_NAME, version_number
 from knoll.quoting import escaped
+from knoll.records.record import LENIENT
 from knoll.rollout.decide import Promote, Rollback, next_traffic
 from knoll.rollout.moves import slot_after
-from knoll.rollout.slot import Slot
+from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steering import Handled
 
 __all__ = [
@@ -25,7 +31,9 @@ __all__ = [
     "Verb",
     "Wish",
     "as_wished",
+    "check_wish",
     "granted",
+    "known_wish",
     "new_wish",
     "open_wish",
     "refused",
@@ -36,20 +44,32 @@ __all__ = [
 Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
 TRIED = ("undo", "retry")  # they begin a trial
 _OF_A_TRIAL = ("pause", "resume", "promote", "abort")
-_LONGEST = 200
+_Text = Annotated[str, Field(max_length=200)]
 
 
+@with_config(LENIENT)
 @dataclass(frozen=True)
-class Wish:
+class _Named:
+    """What every knoll reads of a wish. `schema` rises with a verb, or anything else, that an old function
+    would refuse or misunderstand; `needs` then names the oldest knoll that carries it out."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    _: KW_ONLY
+    schema: Annotated[int, Field(ge=1)] = 1
+    needs: _Text = ""
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Wish(_Named):
     """What is asked for. `version` is the one that is meant: for the verbs of a trial the candidate that was
     seen, "" for none. `is_full` promotes through all steps. A wish that cannot be read has no verb."""
 
-    id: str
-    verb: str
-    version: str = ""
+    verb: _Text
+    version: _Text = ""
     is_full: bool = False
-    at: str = ""
-    by: str = ""
+    at: _Text = ""
+    by: _Text = ""
 
     @property
     def words(self) -> str:
@@ -59,6 +79,9 @@ class Wish:
     def encode(self) -> str:
         """The value of the annotation."""
         return json.dumps(asdict(self))
+
+
+_NAMED, _WISH = TypeAdapter(_Named), TypeAdapter(Wish)
 
 
 def new_wish(verb: Verb, version: str, by: str, at: str, *, is_full: bool = False) -> Wish:
@@ -73,6 +96,23 @@ def open_wish(document: Mapping[str, Any], slot: Slot) -> Wish | None:
         return None
     wish = _read(str(text))
     return None if wish.id == slot.steering.handled.id else wish
+
+
+def known_wish(document: Mapping[str, Any], slot: Slot) -> Wish | None:
+    """The same; None also if only a newer knoll understands it."""
+    wish = open_wish(document, slot)
+    return wish if wish and wish.schema <= Wish.schema else None
+
+
+def check_wish(document: Mapping[str, Any]) -> None:
+    """Raise NewerSchema if only a newer knoll understands the open wish of the Model."""
+    wish = open_wish(document, slot_from_status(document.get("status") or {}))
+    if wish and wish.schema > Wish.schema:
+        name, read = document["metadata"]["name"], f"knoll {__version__} reads {Wish.schema} at most"
+        raise NewerSchema(
+            f"the wish for model {name} has schema {wish.schema}, and {read}",
+            fix=f"use knoll {wish.needs or 'of the command that asked for it'} or a newer one",
+        )
 
 
 def why_refused(wish: Wish, slot: Slot) -> str:
@@ -146,19 +186,16 @@ def undone_by(slot: Slot, version: str) -> str:
 
 
 def _read(text: str) -> Wish:
-    """The wish in the annotation. One that cannot be read is named after its text."""
+    """The wish in the annotation. One that cannot be read is named after its text. One of a newer schema has
+    no verb."""
     try:
-        found = json.loads(text)
-        wish = Wish(**{key: found[key] for key in Wish.__dataclass_fields__ if key in found})
-    except (ValueError, TypeError, RecursionError):
-        return _unread(text)
-    texts = (wish.id, wish.verb, wish.version, wish.at, wish.by)
-    is_sound = all(isinstance(one, str) and len(one) <= _LONGEST for one in texts) and wish.id
-    return replace(wish, by=escaped(wish.by) or "somebody") if is_sound else _unread(text)
-
-
-def _unread(text: str) -> Wish:
-    return Wish(sha256(text.encode(errors="replace")).hexdigest()[:32], "")
+        named = _NAMED.validate_json(text)
+        if named.schema > Wish.schema:
+            return Wish(named.id, "", schema=named.schema, needs=escaped(named.needs))
+        wish = _WISH.validate_json(text)
+    except ValidationError:
+        return Wish(sha256(text.encode(errors="replace")).hexdigest()[:32], "")
+    return replace(wish, by=escaped(wish.by) or "somebody")
 
 
 def _why_not_on_trial(wish: Wish, slot: Slot) -> str:
