@@ -16,8 +16,8 @@ from knoll.rollout.comparison import Comparison
 from knoll.rollout.counted import Counts, Evidence
 from knoll.rollout.decide import (
     Compare,
-    Hold,
     HoldBack,
+    NotYet,
     Promote,
     Replay,
     Rollback,
@@ -63,8 +63,8 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
 @pytest.mark.parametrize(
     ("name", "slot", "observed", "step"),
     [
-        ("idle has nothing to do", Slot(), Observed(), Hold),
-        ("a candidate that loads is waited for", DEPLOYING, Observed(), Hold),
+        ("idle has nothing to do", Slot(), Observed(), NotYet),
+        ("a candidate that loads is waited for", DEPLOYING, Observed(), NotYet),
         ("a candidate that cannot load is rolled back", DEPLOYING, Observed(failure="digest"), Rollback),
         (
             "a candidate that takes too long is rolled back",
@@ -81,15 +81,20 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
         ("but if the samples are gone, it is", compared(0, of=0, is_missing=True), READY, HoldBack),
         ("another champion is another measure", replace(compared(20), champion="v000000"), READY, Compare),
         ("evidence counts from when the traffic is seen", replace(CANARY, seen=""), READY, TrafficSeen),
-        ("traffic that is not seen is waited for", replace(CANARY, seen=""), replace(READY, percent=0), Hold),
-        ("too few requests are waited for", CANARY, READY, Hold),
+        (
+            "unseen traffic is waited for",
+            replace(CANARY, seen=""),
+            replace(READY, percent=0),
+            NotYet,
+        ),
+        ("too few requests are waited for", CANARY, READY, NotYet),
         ("after a pause samples are replayed", replace(CANARY, seen=ago(30)), READY, Replay),
         ("enough requests shift the traffic", replace(CANARY, evidence=evidence(20)), READY, Shift),
         (
             "requests of the step before do not count",
             replace(CANARY, evidence=evidence(30, before=20)),
             READY,
-            Hold,
+            NotYet,
         ),
         (
             "the last step promotes",
@@ -101,18 +106,18 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
             "refused requests are no evidence",
             replace(CANARY, evidence=Evidence(Counts(19, in_step=19, refused=100))),
             READY,
-            Hold,
+            NotYet,
         ),
         (
             "nothing is compared while the champion gets no requests",
             replace(BAKING, evidence=Evidence(Counts(9, refused=50), champion=(500, 0, 0))),
             READY,
-            Hold,
+            NotYet,
         ),
         ("a first version has one step", replace(FIRST, evidence=evidence(20)), READY, Promote),
         ("failed requests roll back at once", replace(CANARY, evidence=evidence(3, 1)), READY, Rollback),
         ("one failure in a thousand does not", replace(CANARY, evidence=evidence(1000, 1)), READY, Shift),
-        ("the bake takes its time", BAKING, READY, Hold),
+        ("the bake takes its time", BAKING, READY, NotYet),
         ("a bake without failures promotes", replace(BAKING, since=ago(61)), READY, Promote),
         (
             "failures during the bake roll back",
@@ -120,7 +125,7 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
             READY,
             Rollback,
         ),
-        ("a rollback waits for the champion", replace(CANARY, phase="RollingBack"), Observed(), Hold),
+        ("a rollback waits for the champion", replace(CANARY, phase="RollingBack"), Observed(), NotYet),
         ("and is complete when it is ready", replace(CANARY, phase="RollingBack"), READY, Settle),
         (
             "the rollback of a first version is complete at once",
@@ -138,7 +143,7 @@ def test_the_next_step(name: str, slot: Slot, observed: Observed, step: type) ->
 
 def test_without_traffic_a_policy_that_holds_never_decides() -> None:
     policy = POLICY.model_copy(update={"idle": "hold"})
-    assert isinstance(next_step(replace(CANARY, seen=ago(10_000)), policy, READY, NOW), Hold)
+    assert isinstance(next_step(replace(CANARY, seen=ago(10_000)), policy, READY, NOW), NotYet)
 
 
 def test_a_slot_survives_the_way_through_a_status_with_what_others_keep_there() -> None:

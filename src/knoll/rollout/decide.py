@@ -22,8 +22,8 @@ from knoll.rollout.slot import Slot
 __all__ = [
     "QUIET",
     "Compare",
-    "Hold",
     "HoldBack",
+    "NotYet",
     "Promote",
     "Replay",
     "Restore",
@@ -42,7 +42,7 @@ QUIET = timedelta(seconds=3)  # how long a step waits for live requests before i
 
 
 @dataclass(frozen=True)
-class Hold:
+class NotYet:
     """Nothing is to be done yet, and why."""
 
     reason: str
@@ -111,7 +111,7 @@ class Restore:
     """The champion's new revision has not become ready in time: ask for another one."""
 
 
-Step = Hold | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore
+Step = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore
 
 
 def next_step(
@@ -121,7 +121,7 @@ def next_step(
     agrees less with the champion than `min_agreement` is held back, unless it is approved."""
     match slot.phase:
         case "Idle":
-            return Hold("no version is on trial")
+            return NotYet("no version is on trial")
         case "RollingBack":
             return _rolling_back(slot, policy, observed, now)
         case "Deploying":
@@ -137,7 +137,7 @@ def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: date
         return Settle()
     if _age(slot.since, now) > policy.progress_deadline:
         return Restore()
-    return Hold(f"waiting for {slot.champion} to be ready again{_because(observed)}")
+    return NotYet(f"waiting for {slot.champion} to be ready again{_because(observed)}")
 
 
 def _deploying(
@@ -149,7 +149,7 @@ def _deploying(
     if not observed.is_ready and waited > policy.progress_deadline:
         return Rollback(f"did not become ready within {policy.progress_deadline:g} s{_because(observed)}")
     if not observed.is_ready:
-        return Hold(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
+        return NotYet(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
     if not slot.champion:
         return Shift(0, 100, READY)
     return _compared(slot, policy, now, min_agreement)
@@ -176,7 +176,7 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
         return (
             TrafficSeen()
             if observed.is_ready and observed.percent == slot.percent
-            else Hold(f"waiting to see {slot.percent} % of the traffic shifted")
+            else NotYet(f"waiting to see {slot.percent} % of the traffic shifted")
         )
     if slot.steering.paused:
         return _paused(slot)
@@ -188,7 +188,7 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
     if policy.idle == "replay" and _age(slot.seen, now) >= QUIET.total_seconds():
         return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
     have = f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %"
-    return Hold(have + _beside(counts))
+    return NotYet(have + _beside(counts))
 
 
 def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
@@ -199,15 +199,15 @@ def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promot
     return Shift(following, policy.steps[following], reason)
 
 
-def _paused(slot: Slot) -> Hold:
-    return Hold(f"paused at {slot.percent} % by {slot.steering.paused}")
+def _paused(slot: Slot) -> NotYet:
+    return NotYet(f"paused at {slot.percent} % by {slot.steering.paused}")
 
 
 def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
     if slot.steering.paused:
         return _paused(slot)
     if _age(slot.since, now) < policy.bake:
-        return Hold(f"baking at 100 % for {policy.bake:g} s")
+        return NotYet(f"baking at 100 % for {policy.bake:g} s")
     counts = slot.evidence.counts
     failed = f"{counts.errors} of {counts.requests} requests failed in all{_beside(counts)}"
     return Promote(f"baked for {policy.bake:g} s at 100 %, {failed}", final=True)

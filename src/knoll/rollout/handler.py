@@ -28,7 +28,7 @@ from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.records.evidence import find_reports
 from knoll.rollout.compare import compare_part
-from knoll.rollout.decide import Compare, Hold, Replay, Rollback, next_step
+from knoll.rollout.decide import Compare, NotYet, Replay, Rollback, next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
 from knoll.rollout.evidence import count, count_champion
@@ -221,7 +221,7 @@ def _take_step(
     after = slot_after(counted, step, now.isoformat())
     if after != slot:
         write_slot(document, after, platform)
-    return not isinstance(step, Hold)
+    return not isinstance(step, NotYet)
 
 
 def _with_counts(model: str, slot: Slot, platform: Platform) -> Slot:
