@@ -22,7 +22,7 @@ from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not
-from knoll.rollout.signature_change import signature_change, why_refused
+from knoll.rollout.signature_change import signature_change, why_change_is_refused
 from knoll.rollout.slot import Slot
 
 __all__ = [
@@ -154,7 +154,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     if fault := why_not(model.gate, candidate, compared, pinned):
         return fault
     change = "" if model.rollout.allow_signature_change else find_change(model.name, slot, version, bucket)
-    return why_refused(change) if change else ""
+    return why_change_is_refused(change) if change else ""
 
 
 def find_change(model: str, slot: Slot, version: str, bucket: Bucket) -> str:

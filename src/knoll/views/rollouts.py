@@ -104,14 +104,14 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "percent": view.percent,
         "percentTo": view.receiver,
         "evidence": dict(view.evidence),
-        "comparison": comparison_document(view.comparison),
+        "comparison": _agreement_document(view.comparison),
         "waiting": view.waiting,
         "wait": wait_document(view.wait),
         "records": [one.fields() for one in view.steps],
     }
 
 
-def comparison_document(found: Comparison | None) -> dict[str, Any] | None:
+def _agreement_document(found: Comparison | None) -> dict[str, Any] | None:
     """The comparison as `-o json` shows it; null for none. Agreement and scores are parts of 1, or null."""
     if found is None:
         return None
