@@ -82,23 +82,23 @@ def test_a_version_that_is_not_there_is_not_found(knoll: Knoll, sealed: str) -> 
     assert knoll("verify", "digits", "v000009").exit_code == 4
 
 
-def signature(platform: Platform, number: int = 0) -> Link:
+def attestation(platform: Platform, number: int = 0) -> Link:
     """The link of v000001 on a platform that accepts the key with this number."""
     settings = platform.settings.model_copy(update={"verify_key": signer_of(number).public.pem})
     found = verify_version(replace(platform, settings=settings), "digits", "v000001")
-    return next(one for one in found.links if one.name == "signature")
+    return next(one for one in found.links if one.name == "attestation")
 
 
 def test_the_key_that_signed_is_named_and_what_served_before_a_key_is_no_difference(
     platform: Platform, records: Records, sealed: str
 ) -> None:
-    assert signature(platform).note.startswith("admitted before a key was set: it is not signed")
+    assert attestation(platform).note.startswith("admitted before a key was set: it is not signed")
     records.status(champion="", manifestSha256={})
-    assert signature(platform).fault.startswith("it is not signed")
+    assert attestation(platform).fault.startswith("it is not signed")
     body = attest("digits", "v000001", sealed, signer_of()).encode()
     platform.store.put(version_uri(platform.bucket.root, "digits", "v000001") + "attestation.json", body)
-    assert signature(platform) == Link("signature", note=f"signed by key {signer_of().public.id[:12]}")
-    assert "has no such key" in signature(platform, 1).fault
+    assert attestation(platform) == Link("attestation", note=f"signed by key {signer_of().public.id[:12]}")
+    assert "has no such key" in attestation(platform, 1).fault
     pins, signers = {"v000001": sealed}, {"v000001": signer_of().public.id}
     records.status(champion="v000001", manifestSha256=pins, signedBy=signers)
-    assert signature(platform, 1).note.startswith(f"admitted while key {signer_of().public.id[:12]}")
+    assert attestation(platform, 1).note.startswith(f"admitted while key {signer_of().public.id[:12]}")

@@ -11,7 +11,7 @@ import pytest
 
 from knoll.errors import Unavailable
 from knoll.keys import make_key, read_signer, read_verify_keys
-from knoll.records.attestation import attest, key_of, signature_of
+from knoll.records.attestation import attest, key_of, signed_of
 from support.keys import private_key, signer_of
 
 GOLDEN = Path(__file__).parent / "golden" / "knoll-0.3" / "bucket" / "models" / "digits" / "v000001"
@@ -38,11 +38,11 @@ def test_the_same_key_signs_the_same_manifest_with_the_same_bytes_in_every_relea
 
 
 def test_a_signature_is_known_by_the_key_that_made_it_also_beside_other_keys() -> None:
-    assert signature_of("digits", "v000001", SHA256, envelope(), KEYS).by == OURS.public.id
+    assert signed_of("digits", "v000001", SHA256, envelope(), KEYS).by == OURS.public.id
     both = f"a note of the operator\n{NEXT.public.pem}\n{KEYS}"
     for signer in (OURS, NEXT):
         body = attest("digits", "v000001", SHA256, signer).encode()
-        found = signature_of("digits", "v000001", SHA256, body, both)
+        found = signed_of("digits", "v000001", SHA256, body, both)
         assert (found.by, found.fault) == (signer.public.id, "")
         assert key_of(both, signer.public.id) == signer.public.pem
     assert key_of(both, FOREIGN.public.id) == key_of(both, "") == key_of("", OURS.public.id) == ""
@@ -68,7 +68,7 @@ def test_a_signature_is_known_by_the_key_that_made_it_also_beside_other_keys() -
 def test_any_other_signature_is_refused_in_words(
     place: tuple[str, str], body: bytes | None, words: str
 ) -> None:
-    assert words in signature_of(*place, SHA256, body, KEYS).fault
+    assert words in signed_of(*place, SHA256, body, KEYS).fault
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_what_our_key_has_signed_for_something_else_counts_for_no_version(said: 
     kind = b"application/vnd.in-toto+json"
     signature = OURS.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
     body = envelope(payload=b64(payload), signatures=[{"keyid": OURS.public.id, "sig": b64(signature)}])
-    assert words in signature_of("digits", "v000001", SHA256, body, KEYS).fault
+    assert words in signed_of("digits", "v000001", SHA256, body, KEYS).fault
 
 
 def test_without_a_key_signatures_are_not_looked_at() -> None:
-    assert signature_of("digits", "v000001", SHA256, None, "").fault == ""
+    assert signed_of("digits", "v000001", SHA256, None, "").fault == ""
 
 
 @pytest.mark.parametrize("text", ["nothing", private_key(), KEYS.replace("MCow", "MCox")])
 def test_a_text_without_a_good_key_accepts_nothing_and_says_so(text: str) -> None:
     """It is a fault of the platform, and no verdict on a version."""
-    for read in (read_verify_keys, lambda pems: signature_of("d", "v000001", SHA256, envelope(), pems)):
+    for read in (read_verify_keys, lambda pems: signed_of("d", "v000001", SHA256, envelope(), pems)):
         refusing: Callable[[str], object] = read
         with pytest.raises(Unavailable, match="KNOLL_VERIFY_KEY"):
             refusing(text)

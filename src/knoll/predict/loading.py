@@ -62,7 +62,7 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str 
         )
     if manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
-    folder.check_signature(sealed, keys)
+    folder.check_signed(sealed, keys)
     return _verified(sealed, _fetch_files(folder, manifest))
 
 
@@ -74,7 +74,7 @@ def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
     local = Folder(path)
     folder = VersionFolder(local, local.uri)
     sealed = folder.sealed(pin)
-    folder.check_signature(sealed, keys)
+    folder.check_signed(sealed, keys)
     left_out = {name: b"" for name, entry in sealed.manifest.files.items() if entry == _EMPTY}
     return _verified(sealed, {**left_out, **_fetch_files(folder, sealed.manifest)})
 

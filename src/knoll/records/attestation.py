@@ -30,11 +30,11 @@ __all__ = [
     "EnvelopeSignature",
     "Signed",
     "attest",
-    "check_signature",
-    "find_signature",
+    "check_signed",
+    "find_signed",
     "key_of",
     "load_attestation",
-    "signature_of",
+    "signed_of",
 ]
 
 _PAYLOAD = "application/vnd.in-toto+json"
@@ -91,7 +91,7 @@ def attest(model: str, version: str, manifest_sha256: str, signer: "Signer") -> 
     )
 
 
-def signature_of(model: str, version: str, manifest_sha256: str, body: bytes | None, keys: str) -> Signed:
+def signed_of(model: str, version: str, manifest_sha256: str, body: bytes | None, keys: str) -> Signed:
     """Look at the signature of a version: `body` is its attestation, None if it has none, and `keys` are the
     public keys that count. Without keys nothing is looked at."""
     if not keys:
@@ -109,18 +109,18 @@ def signature_of(model: str, version: str, manifest_sha256: str, body: bytes | N
         return Signed(fault=f"{ATTESTATION} cannot be read: {error}")
 
 
-def find_signature(model: str, version: str, manifest_sha256: str, keys: str, bucket: Bucket) -> Signed:
+def find_signed(model: str, version: str, manifest_sha256: str, keys: str, bucket: Bucket) -> Signed:
     """The same for the attestation in the bucket. Raises StoreUnavailable."""
     body = None
     with suppress(NotFound):
         if keys:
             body = read_some(join(version_uri(bucket.root, model, version), ATTESTATION), bucket)
-    return signature_of(model, version, manifest_sha256, body, keys)
+    return signed_of(model, version, manifest_sha256, body, keys)
 
 
-def check_signature(model: str, version: str, manifest_sha256: str, body: bytes | None, keys: str) -> None:
+def check_signed(model: str, version: str, manifest_sha256: str, body: bytes | None, keys: str) -> None:
     """Raise InvalidVersion unless one of the keys has signed the version."""
-    if fault := signature_of(model, version, manifest_sha256, body, keys).fault:
+    if fault := signed_of(model, version, manifest_sha256, body, keys).fault:
         raise InvalidVersion(
             f"{model} {version} may not be served: {fault}",
             fix="train it again, or add the key that signed it: docs/operate.md, under Keys",

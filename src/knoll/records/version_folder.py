@@ -7,7 +7,7 @@ from typing import Protocol
 
 from knoll.errors import NotFound
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.attestation import check_signature
+from knoll.records.attestation import check_signed
 from knoll.records.manifest import (
     ATTESTATION,
     MANIFEST,
@@ -54,14 +54,14 @@ class VersionFolder:
         check_pin(model, version, sha256, pin)
         return Sealed(load_manifest(body), sha256)
 
-    def check_signature(self, sealed: Sealed, keys: str) -> None:
+    def check_signed(self, sealed: Sealed, keys: str) -> None:
         """Raise InvalidVersion unless one of the public `keys` has signed the manifest; "" is no key."""
         if not keys:
             return
         envelope = None
         with suppress(NotFound):
             envelope = self.source.get(self.uri + ATTESTATION, part=_WHOLE_RECORD)
-        check_signature(sealed.manifest.model, sealed.manifest.version, sealed.sha256, envelope, keys)
+        check_signed(sealed.manifest.model, sealed.manifest.version, sealed.sha256, envelope, keys)
 
     def list(self, manifest: Manifest) -> Mapping[str, ObjectInfo]:
         """The files that are there and count: those of the manifest, and the manifest with its signature."""

@@ -44,7 +44,7 @@ def look_at(
         seen = _digest(listed)
         if listing == seen:
             return Look(listing=seen)
-        folder.check_signature(sealed, key)
+        folder.check_signed(sealed, key)
         _verify(sealed.manifest, listed, folder, by_size=listing == "")
     except NotFound:
         if seen:

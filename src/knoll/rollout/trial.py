@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from knoll.models import Model
 from knoll.ports import Platform
-from knoll.records.attestation import find_signature, key_of
+from knoll.records.attestation import find_signed, key_of
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import find_change, was_promoted, why_rejected
 from knoll.rollout.champion import numbered
@@ -24,7 +24,7 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
     pin = pin_of(model.name, version, platform.bucket)
     keys = platform.settings.verify_key
     reason = why_rejected(model, slot, version, platform, pin)
-    reason = reason or find_signature(model.name, version, pin, keys, platform.bucket).fault
+    reason = reason or find_signed(model.name, version, pin, keys, platform.bucket).fault
     if not reason:
         return begun(model, slot, version, platform)
     at = platform.clock.now().isoformat()
@@ -36,7 +36,7 @@ def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: st
     If one does, or if it was the champion before, it needs no approval."""
     bucket, at = platform.bucket, platform.clock.now().isoformat()
     pin = pin_of(model.name, version, bucket)
-    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    signed = find_signed(model.name, version, pin, platform.settings.verify_key, bucket)
     earlier = total(find_reports(model.name, version, bucket))
     beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
     change = find_change(model.name, slot, version, bucket)
@@ -55,6 +55,6 @@ def why_not_whole(model: Model, slot: Slot, version: str, platform: Platform) ->
     """Why a version may not serve again, by its bytes and signature alone; "" if it may."""
     bucket = platform.bucket
     pin = slot.pins.get(version) or pin_of(model.name, version, bucket)
-    signed = find_signature(model.name, version, pin, platform.settings.verify_key, bucket)
+    signed = find_signed(model.name, version, pin, platform.settings.verify_key, bucket)
     key = key_of(platform.settings.verify_key, signed.by)
     return signed.fault or look_at(model.name, version, pin, bucket, key=key).fault

@@ -10,7 +10,7 @@ from knoll.errors import NotFound, Rejected
 from knoll.names import version_number
 from knoll.ports import Bucket, Platform
 from knoll.quoting import some_of
-from knoll.records.attestation import find_signature, key_of
+from knoll.records.attestation import find_signed, key_of
 from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import GoldenScore, fault_of_score, find_golden
 from knoll.records.manifest import Manifest, Sealed, find_sealed
@@ -89,7 +89,7 @@ def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> I
     except Rejected as error:
         yield "run", str(error)
     if platform.settings.verify_key:
-        yield "signature", *_signature(platform, slot, sealed)
+        yield "attestation", *_attestation(platform, slot, sealed)
     if made.golden:
         yield "golden set", _fault_of_exam(made.model, made.golden, bucket)
     pin = slot.pins.get(made.version, "")
@@ -109,10 +109,10 @@ def _fault_of_data(made: Manifest, bucket: Bucket) -> str:
     return ""
 
 
-def _signature(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str]:
-    """What is wrong with the signature, and else who has signed, or why that does not matter."""
+def _attestation(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str]:
+    """What is wrong with the attestation, and else who has signed, or why that does not matter."""
     made, keys = sealed.manifest, platform.settings.verify_key
-    found = find_signature(made.model, made.version, sealed.sha256, keys, platform.bucket)
+    found = find_signed(made.model, made.version, sealed.sha256, keys, platform.bucket)
     signer = slot.signers.get(made.version, "")
     if not found.fault:
         return "", f"signed by key {found.by[:12]}"
