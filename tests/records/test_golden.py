@@ -1,23 +1,27 @@
 """What a release of knoll has written stays readable for ever, with the values that it had.
 
 Each folder of golden/ is the work of one release: `bucket` is a model bucket, `slots` has a Model's status in
-each phase of a rollout, and `events` one event of each type. That release has written them; nobody edits
-them.
+each phase of a rollout, `wishes` what each verb leaves on a Model, and `events` one event of each type. That
+release has written them; nobody edits them.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import DATASET_LANDED, event_from_json, event_to_json, types
+from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.records.outcome import list_superseded
 from knoll.records.samples import load_samples
-from knoll.rollout.slot import slot_from_status
+from knoll.rollout.counted import Evidence
+from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.steering import steering_to_status
+from knoll.rollout.wishes import Verb, Wish, known_wish
 from knoll.wiring.stages import STAGES
 from records.kinds import GOLDEN, KINDS, ROOT, golden_bucket, kind_of
 from schedules.broker import subscribers
@@ -26,6 +30,7 @@ from schedules.world import World
 
 RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
 LETTERS = ("dead-letters/", "replays/")  # read together, see below
+_PHASES = {"Untried": "Idle", "Held": "Idle", "Refused": "Idle", "Paused": "Canary"}
 
 
 def _files(what: str) -> list[Path]:
@@ -138,7 +143,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     status = json.loads(path.read_text())
     rollout = status.get("rollout") or {}
     slot = slot_from_status(status)
-    assert slot.phase == ("Idle" if path.stem in ("Untried", "Held") else path.stem)
+    assert slot.phase == _PHASES.get(path.stem, path.stem)
     for name in ("champion", "previous", "candidate"):
         assert getattr(slot, name) == status.get(name, ""), name
     for name in ("step", "percent", "attempt"):
@@ -151,8 +156,30 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     held, compared = status.get("held"), rollout.get("comparison")
     assert (asdict(slot.held) if slot.held else None) == held
     assert (slot.comparison.fields() if slot.comparison else None) == compared
-    made = rollout.get("transition")
-    assert list(_lost(made, asdict(slot.transition) if slot.transition else None)) == []
+    for name in ("transition", "decided"):
+        made = getattr(slot, name)
+        assert list(_lost(rollout.get(name), asdict(made) if made else None)) == []
+    assert slot.proven == status.get("proven", "")
+    steering = steering_to_status(slot.steering, {}).get("steering")
+    assert list(_lost(status.get("steering"), steering)) == []
+
+
+@pytest.mark.parametrize("path", _files("wishes"), ids=_name)
+def test_a_wish_for_a_rollout_is_read_with_the_values_that_it_had(path: Path) -> None:
+    document = {"metadata": {"annotations": {ROLLOUT_WISH: path.read_text()}}}
+    wish = known_wish(document, Slot())
+    assert wish is not None
+    assert wish.verb == path.stem
+    assert asdict(wish) == json.loads(path.read_text())
+
+
+def test_each_verb_and_each_field_of_a_wish_has_a_golden_file() -> None:
+    newest = [path for path in _files("wishes") if RELEASES[-1] in path.parts]
+    assert {path.stem for path in newest} == set(get_args(Verb))
+    said = [json.loads(path.read_text()) for path in newest]
+    assert {name for one in said for name, value in one.items() if value} == (
+        {one.name for one in fields(Wish)} - {"needs"}
+    )
 
 
 @pytest.mark.parametrize("path", _files("slots"), ids=_name)
@@ -209,3 +236,26 @@ def test_each_field_of_a_record_stands_in_a_golden_file_of_the_newest_release() 
     for record, names in said.items():
         if is_dataclass(record):
             assert {one.name for one in fields(record)} - {"needs"} <= names, record
+
+
+def test_each_field_of_a_slot_has_a_value_in_a_golden_file_of_the_newest_release() -> None:
+    """But the counts of each replica, which only knoll 0.1 kept there."""
+    said: dict[type, set[str]] = {}
+    newest = [json.loads(path.read_text()) for path in _files("slots") if RELEASES[-1] in path.parts]
+    for status in newest:
+        _note_fields(slot_from_status(status), said)
+    said[Evidence].add("replicas")
+    for kind, names in said.items():
+        assert names == {one.name for one in fields(kind)}, kind
+    assert any("disbelievedReports" in status for status in newest)
+
+
+def _note_fields(read: Any, said: dict[type, set[str]]) -> None:
+    """Add the fields that have a value to those of their class."""
+    names = said.setdefault(type(read), set())
+    for one in fields(read):
+        value = getattr(read, one.name)
+        if is_dataclass(value):
+            _note_fields(value, said)
+        if value and value not in ((0, 0), (0, 0, 0)):
+            names.add(one.name)
