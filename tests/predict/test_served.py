@@ -105,6 +105,35 @@ def test_pixels_in_0_to_1_are_told_from_0_to_255(shade: Served) -> None:
     assert "in 0..1" in error(infer(shade, inputs=[{**IMAGE, "data": [255.0] * 16}]))
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 1.02), (-0.05, 1.1), (-0.1, 0.95)])
+def test_fractions_that_resampling_carried_out_of_0_to_1_are_clipped(
+    shade: Served, low: float, high: float
+) -> None:
+    """In V1 and V2, with a warning that names the range."""
+    row = [high, high, high, 0.99]
+    found = predict(shade, [row, row, row, [*row[:3], low]])
+    assert orjson.loads(found.body)["predictions"][0]["label"] == "light"
+    assert "taken as parts of white, and clipped" in found.headers["x-model-warnings"]
+    same = infer(shade, inputs=[{**IMAGE, "data": [*row * 3, *row[:3], low]}])
+    assert same.status == 200
+    assert "clipped to 0..1: they lie in" in same.headers["x-model-warnings"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1.11), (0, 1.99), (-0.11, 0.9), (-1, 1)])
+def test_fractions_farther_out_are_refused_with_their_range(shade: Served, low: float, high: float) -> None:
+    row = [low, high, 0.5, 0.25]
+    v1 = error(predict(shade, [row] * 4))
+    assert f"fractions in {low:g}..{high:g}; send numbers in 0..255, or fractions in 0..1" in v1
+    v2 = error(infer(shade, inputs=[{**IMAGE, "data": row * 4}]))
+    assert f"lie in {low:g}..{high:g}, those of a picture in 0..1; scale them" in v2
+
+
+def test_fractions_of_0_to_255_and_dark_whole_numbers_are_taken_as_they_are(shade: Served) -> None:
+    found = predict(shade, [[250.5, 255], [254.25, 255]], [[0, 2], [1, 0]])
+    assert [one["label"] for one in orjson.loads(found.body)["predictions"]] == ["light", "dark"]
+    assert not any("white" in one for one in orjson.loads(found.body)["warnings"])
+
+
 def test_the_example_is_answered(shade: Served) -> None:
     answer = shade.predict(orjson.dumps(shade.example), {}, Work())
     assert set(orjson.loads(answer.body)) == {"predictions"}

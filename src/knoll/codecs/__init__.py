@@ -21,7 +21,7 @@ import numpy as np
 from knoll.codecs.classes import encode_classes
 from knoll.codecs.example import example_instance
 from knoll.codecs.latent import decode_latent
-from knoll.codecs.picture import decode_picture, encode_picture, encode_pictures
+from knoll.codecs.picture import OVERSHOOT, decode_picture, encode_picture, encode_pictures
 from knoll.codecs.reading import Reading
 from knoll.codecs.tensor import DTYPES, Array, check_tensor, decode_tensor, encode_tensors, read_typed
 from knoll.errors import InvalidInstance
@@ -31,6 +31,7 @@ __all__ = [
     "DECODERS",
     "DTYPES",
     "ENCODERS",
+    "OVERSHOOT",
     "Array",
     "Reading",
     "check_tensor",

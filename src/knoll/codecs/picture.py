@@ -1,7 +1,8 @@
 """The codec `image`: PNG, JPEG or pixels in; PNG out.
 
-Pixels are numbers in 0..255. Fractions that all lie in 0..1 are taken as parts of white, and booleans as
-black and white; a warning says so. Whole numbers that are all 0 or 1 could be either, and are refused.
+Pixels are numbers in 0..255. Fractions in 0..1 are taken as parts of white, and booleans as black and white;
+a warning says so. Resampling may have carried fractions a little out of 0..1: they are clipped. Fractions
+farther out, but at most 2, and whole numbers that are all 0 or 1 could be either, and are refused.
 """
 
 import base64
@@ -21,8 +22,10 @@ from knoll.errors import InvalidInstance, InvalidPicture
 from knoll.media_types import JSON
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["decode_picture", "encode_picture", "encode_pictures"]
+__all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures"]
 
+OVERSHOOT = 0.1  # how far resampling carries parts of white out of 0..1
+_MOST_PARTS = 2  # fractions up to this are no pixels of 0..255
 _CHANNELS = {"L": 1, "RGB": 3}
 # A request is answered while somebody waits. These pixels take a core two seconds.
 _LIMITS = RasterLimits(scanned_pixels=300_000_000)
@@ -94,25 +97,38 @@ def _from_pixels(value: Any, warn: _Warn) -> Image.Image:
             f"pixels have the shape {list(pixels.shape)}, not [height, width] or [height, width, 3]"
         )
     check_tensor(pixels, pixels.shape)
-    if pixels.min() < 0 or pixels.max() > 255:
-        raise InvalidInstance("pixels must lie in 0..255")
-    return Image.fromarray(np.rint(pixels * _white(pixels, warn)).astype(np.uint8))
+    return Image.fromarray(np.rint(_scaled(pixels, warn)).astype(np.uint8))
 
 
-def _white(pixels: Array, warn: _Warn) -> int:
-    """What the pixels are multiplied by, so that white is 255. Raises InvalidInstance if that is unknown."""
+def _scaled(pixels: Array, warn: _Warn) -> Array:
+    """The pixels in 0..255. Raises InvalidInstance if they lie elsewhere, or if white is unknown."""
     if pixels.dtype.kind == "b":
         warn("true was taken as white and false as black")
-        return 255
-    if pixels.max() > 1 or not pixels.any():
-        return 1
-    if not (pixels % 1).any():
+        return pixels * 255
+    low, high = float(pixels.min()), float(pixels.max())
+    if high <= _MOST_PARTS and (pixels % 1).any():
+        return _from_parts(pixels, low, high, warn)
+    if low < 0 or high > 255:
+        raise InvalidInstance(f"pixels must lie in 0..255, and these lie in {low:g}..{high:g}")
+    if high == 1:
         raise InvalidInstance(
             "its pixels are all 0 or 1, which may be black and white, or both nearly black of 0..255",
             fix="send 0 and 255, or false and true",
         )
-    warn("its pixels were taken as parts of white, because all lie in 0..1")
-    return 255
+    return pixels
+
+
+def _from_parts(pixels: Array, low: float, high: float, warn: _Warn) -> Array:
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        raise InvalidInstance(
+            f"its pixels are fractions in {low:g}..{high:g}",
+            fix="send numbers in 0..255, or fractions in 0..1",
+        )
+    if low < 0 or high > 1:
+        warn(f"its pixels were taken as parts of white, and clipped to 0..1: they lie in {low:g}..{high:g}")
+    else:
+        warn("its pixels were taken as parts of white, because all lie in 0..1")
+    return pixels.clip(0, 1) * 255
 
 
 def _to_picture(row: Array, tensor: Tensor) -> Image.Image:

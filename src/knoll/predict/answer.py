@@ -1,14 +1,15 @@
 """An answer of a predictor, before it becomes ASGI messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from knoll.headers import WARNINGS
 from knoll.media_types import JSON
 
-__all__ = ["Answer", "in_json", "refusal"]
+__all__ = ["Answer", "in_json", "refusal", "told_in_header"]
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,8 @@ def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
 def refusal(status: int, error: str, **more: Any) -> Answer:
     """{"error": ...}, as V1 and V2 have it."""
     return in_json(status, {"error": error.encode(errors="backslashreplace").decode(), **more})
+
+
+def told_in_header(warnings: Sequence[str]) -> dict[str, str]:
+    """The header that holds the warnings; none if there are none."""
+    return {WARNINGS: "; ".join(warnings)} if warnings else {}

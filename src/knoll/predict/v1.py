@@ -8,9 +8,8 @@ import numpy as np
 
 from knoll.codecs import Array, encode, encode_picture
 from knoll.errors import InvalidInstance
-from knoll.headers import WARNINGS
 from knoll.media_types import JSON, PNG
-from knoll.predict.answer import Answer, in_json
+from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.cloud_events import unwrap, wrap
 from knoll.predict.json_body import read_json
 from knoll.records.signature import Signature
@@ -53,7 +52,7 @@ def answer_v1(
     predictions = [one for batch in batches for one in encode(batch, signature)]
     told = _told(warnings)
     body = {"predictions": predictions, "warnings": told} if told else {"predictions": predictions}
-    return wrap(in_json(200, body, _header(told)), model, headers)
+    return wrap(in_json(200, body, told_in_header(told)), model, headers)
 
 
 def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warnings: list[str]) -> Answer:
@@ -61,17 +60,13 @@ def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warni
         raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
     parts = list(batches)
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    headers = {"content-type": PNG, **_header(_told(warnings))}
+    headers = {"content-type": PNG, **told_in_header(_told(warnings))}
     return Answer(200, encode_picture(outputs, signature), headers)
 
 
 def _told(warnings: list[str]) -> list[str]:
     more = len(warnings) - _MOST_WARNINGS
     return warnings[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
-
-
-def _header(told: list[str]) -> dict[str, str]:
-    return {WARNINGS: "; ".join(told)} if told else {}
 
 
 def prefers_png(accept: str) -> bool:

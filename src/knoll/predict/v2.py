@@ -8,7 +8,7 @@ from typing import Any
 from knoll.codecs import DTYPES, Array
 from knoll.errors import InvalidInstance
 from knoll.media_types import ANY_BYTES
-from knoll.predict.answer import Answer, in_json
+from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.json_body import read_json
 from knoll.predict.v2_input import read_input
 from knoll.records.signature import Signature, Tensor
@@ -22,11 +22,13 @@ _LENGTH = "inference-header-content-length"
 
 @dataclass(frozen=True)
 class Inference:
-    """A V2 request. `outputs` has whether each is wanted in binary form, in the order of the answer."""
+    """A V2 request. `outputs` has whether each is wanted in binary form, in the order of the answer.
+    `warnings` say what was changed of the inputs."""
 
     id: str
     inputs: Mapping[str, Array]
     outputs: Mapping[str, bool]
+    warnings: tuple[str, ...] = ()
 
 
 def read_v2(
@@ -42,10 +44,12 @@ def read_v2(
     if number is not None and not isinstance(number, str):
         raise InvalidInstance("id is no text")
     is_binary = _flag(_parameters(request, "the request"), "binary_data_output", default=False)
+    warnings: list[str] = []
     return Inference(
         number or str(uuid.uuid4()),
-        _inputs(request.get("inputs"), raw, signature),
+        _inputs(request.get("inputs"), raw, signature, warnings.append),
         _outputs(request.get("outputs"), signature, default=is_binary),
+        tuple(warnings),
     )
 
 
@@ -62,10 +66,10 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
             described.append({**shown, "parameters": {"binary_data_size": batch.nbytes}})
         else:
             described.append({**shown, "data": batch.ravel().tolist()})
-    answer = in_json(200, {**about, "id": request.id, "outputs": described})
+    answer = in_json(200, {**about, "id": request.id, "outputs": described}, told_in_header(request.warnings))
     if not tail:
         return answer
-    headers = {"content-type": ANY_BYTES, _LENGTH: str(len(answer.body))}
+    headers = {**answer.headers, "content-type": ANY_BYTES, _LENGTH: str(len(answer.body))}
     return Answer(200, b"".join([answer.body, *tail]), headers)
 
 
@@ -81,7 +85,9 @@ def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
     return body[: int(length)], memoryview(body)[int(length) :]
 
 
-def _inputs(found: Any, raw: memoryview, signature: Signature) -> dict[str, Array]:
+def _inputs(
+    found: Any, raw: memoryview, signature: Signature, warn: Callable[[str], None]
+) -> dict[str, Array]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
         raise InvalidInstance("inputs is no list of tensors", fix=_RIGHT)
     tensors, read = {one.name: one for one in signature.inputs}, {}
@@ -92,7 +98,7 @@ def _inputs(found: Any, raw: memoryview, signature: Signature) -> dict[str, Arra
         parameters = _parameters(one, f"input {tensor.name!r}")
         size = parameters.get("binary_data_size")
         mine, raw = _take(raw, size, tensor.name) if size is not None else (None, raw)
-        read[tensor.name] = read_input(one, mine, tensor)
+        read[tensor.name] = read_input(one, mine, tensor, warn)
     if missing := [name for name in tensors if name not in read]:
         raise InvalidInstance(f"there is no input {missing[0]!r}")
     if raw:

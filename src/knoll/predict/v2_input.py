@@ -1,23 +1,26 @@
 """One input tensor of a V2 request."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from knoll.codecs import DTYPES, Array, check_tensor, read_typed
+from knoll.codecs import DTYPES, OVERSHOOT, Array, check_tensor, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
 
 __all__ = ["read_input"]
 
 _MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
-_SLACK = 0.001  # how far a picture's tensor may lie outside of 0..1
+_SLACK = 0.001  # how far rounding carries a picture's tensor out of 0..1
 
 
-def read_input(described: Mapping[str, Any], raw: memoryview | None, tensor: Tensor) -> Array:
-    """The tensor of the JSON, or of the raw bytes. Raises InvalidInstance."""
+def read_input(
+    described: Mapping[str, Any], raw: memoryview | None, tensor: Tensor, warn: Callable[[str], None]
+) -> Array:
+    """The tensor of the JSON, or of the raw bytes; `warn` is told what was changed of it. Raises
+    InvalidInstance."""
     try:
         shape = _shape(described.get("shape"))
         datatype = described.get("datatype")
@@ -28,10 +31,9 @@ def read_input(described: Mapping[str, Any], raw: memoryview | None, tensor: Ten
             raise InvalidInstance("it needs either data or binary_data_size")
         array = _from_json(data, shape, tensor) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
-        _check_picture(array, tensor)
+        return _in_range(array, tensor, warn)
     except InvalidInstance as error:
         raise InvalidInstance(f"input {tensor.name!r}: {error}", fix=error.fix) from error
-    return array
 
 
 def _shape(found: Any) -> list[int]:
@@ -69,12 +71,18 @@ def _reshape(array: Array, shape: Sequence[int]) -> Array:
     return array.reshape(shape)
 
 
-def _check_picture(array: Array, tensor: Tensor) -> None:
+def _in_range(array: Array, tensor: Tensor, warn: Callable[[str], None]) -> Array:
     """The tensor of a picture lies in 0..1. One of 0..255 would be answered, but wrongly."""
     if tensor.codec != "image" or not array.size:
-        return
+        return array
     low, high = float(array.min()), float(array.max())
-    if low < -_SLACK or high > 1 + _SLACK:
+    most = OVERSHOOT + _SLACK
+    if low < -most or high > 1 + most:
         raise InvalidInstance(
-            f"its values lie in {low:g}..{high:g}, those of a picture in 0..1", fix="divide pixels by 255"
+            f"its values lie in {low:g}..{high:g}, those of a picture in 0..1",
+            fix="scale them to 0..1: divide pixels by 255 if white is 255",
         )
+    if low < -_SLACK or high > 1 + _SLACK:
+        warn(f"input {tensor.name!r}: its values were clipped to 0..1: they lie in {low:g}..{high:g}")
+        return array.clip(0, 1)
+    return array
