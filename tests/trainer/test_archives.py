@@ -54,6 +54,19 @@ def test_backslashes_of_windows_separate_folders() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "junk", ["digits/Thumbs.db", "__MACOSX/digits/._1.png", "digits/.x/1.png", "digits/"]
+)
+def test_members_that_are_no_data_do_not_decide_whether_backslashes_separate(junk: str) -> None:
+    body = archive({of_mode("digits\\0\\0.png", 0): b"1", junk: b""})
+    assert keys(body) == ["d.zip/digits/0/0.png"]
+
+
+def test_a_backslash_is_a_part_of_a_name_beside_data_with_slashes() -> None:
+    body = archive({of_mode("a/0\\1.png", 0): b"1", "a/1.png": b"2"})
+    assert keys(body) == ["d.zip/a/0\\1.png", "d.zip/a/1.png"]
+
+
 def test_what_systems_add_links_and_doubles_are_skipped_and_counted() -> None:
     _, skipped = sort_files(
         {

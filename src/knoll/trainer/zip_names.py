@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable
 from zipfile import ZipInfo
 
+from knoll.data_files import why_skipped
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
@@ -30,7 +31,7 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     told = list(entries)
     is_utf8 = all(_can_be(_raw(entry), "utf-8") for entry in told if not _is_told(entry))
     names = [_decoded(entry, is_utf8=is_utf8) for entry in told]
-    has_slash = any("/" in name for name in names)
+    has_slash = any("/" in name for name in names if why_skipped(name) is None)
     return [
         _inside(name.replace("\\", "/") if not has_slash or entry.create_system in _OF_WINDOWS else name)
         for entry, name in zip(told, names, strict=True)
