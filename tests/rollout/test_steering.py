@@ -1,6 +1,7 @@
 """What humans ask of a rollout is carried out once, or refused in words; with a real document store."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,64 @@ def asks_for(world: World, run: str) -> None:
     status = {**document["status"], "dataset": {"run": run}}
     world.platform.cluster.update({**document, "status": status}, status=True)
     world.tell(TRAINING_SUCCEEDED)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("verbs", [["undo", "abort", "retry v000002"], ["undo"]])
+def test_a_version_that_came_back_by_hand_returns_by_itself_once_it_is_repaired(
+    canary: World, verbs: list[str], is_new: bool
+) -> None:
+    """Also if the Model was applied anew meanwhile."""
+    promote_second(canary)
+    ask(canary, "undo")
+    take_all_steps(canary, "v000001")
+    for verb in verbs:
+        assert ask(canary, *verb.split())[0]
+    take_all_steps(canary, "v000002")
+    falls_back_until_repaired(canary, "v000002", is_new=is_new)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_so_does_one_that_serves_on_because_its_undo_was_aborted(canary: World, is_new: bool) -> None:
+    promote_second(canary)
+    canary.publish("v000003", 0.96)
+    canary.tell(TRAINING_SUCCEEDED)
+    take_all_steps(canary, "v000003")
+    ask(canary, "undo", "v000001")
+    ask(canary, "abort")
+    falls_back_until_repaired(canary, "v000003", is_new=is_new)
+
+
+def falls_back_until_repaired(world: World, version: str, *, is_new: bool) -> None:
+    asks_for(world, version)
+    repair = damage(world, version)
+    asks_for(world, version)
+    assert world.status()["fallen"].keys() == {version}
+    assert world.status()["champion"] < version
+    if is_new:
+        forget(world)
+    repair()
+    asks_for(world, version)
+    assert world.served() == (version, 20)
+    assert version not in world.status()["quarantine"]
+
+
+def damage(world: World, version: str) -> Callable[[], None]:
+    """Write other bytes into a file of the version; what puts the right ones back."""
+    store, uri = world.platform.store, f"s3://knoll-models/models/digits/{version}/samples.json"
+    right = store.get(uri)
+    store.put(uri, b"[]")
+
+    def repair() -> None:
+        store.put(uri, right)
+
+    return repair
+
+
+def take_all_steps(world: World, version: str) -> None:
+    for is_full in (True, False):
+        assert ask(world, "promote", version, is_full=is_full)[0]
+    assert world.status()["champion"] == version
 
 
 def test_undo_wants_a_version_that_is_there_and_whole(canary: World) -> None:

@@ -51,6 +51,7 @@ def _after(slot: Slot, made: Transition) -> Slot:
             fallen = {**slot.fallen, made.version: NOTHING_SEEN}
             quarantine = {**slot.quarantine, made.version: made.reason}
             back = replace(after, champion=slot.previous, previous="", percent=100)
+            back = replace(back, steering=slot.steering.without_undone(made.version))
             return _timed(replace(back, fallen=fallen, quarantine=quarantine), made)
         case "Start":
             undone = undone_by(slot, made.version) if made.wish else slot.steering.undone

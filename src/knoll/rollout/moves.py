@@ -69,6 +69,7 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
     if previous and not refused:
         back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
         after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0, held=None)
+        after = replace(after, steering=after.steering.without_undone(champion))
         fallen = {**slot.fallen, champion: slot.listing}
         after = replace(after, fallen=fallen, quarantine={**slot.quarantine, champion: fault})
     else:

@@ -4,7 +4,7 @@ It is part of the Model's status, under `steering`. Other releases keep it as th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["Handled", "Steering", "steering_from_status", "steering_to_status"]
@@ -30,6 +30,10 @@ class Steering:
     undone: str = ""
     approved: Mapping[str, str] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
+
+    def without_undone(self, version: str) -> "Steering":
+        """The same, but nobody has undone that version: it has served since."""
+        return replace(self, undone="") if self.undone == version else self
 
 
 def steering_from_status(status: Mapping[str, Any]) -> Steering:
