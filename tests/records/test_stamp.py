@@ -9,13 +9,24 @@ import pytest
 from pydantic import with_config
 
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import Unavailable
+from knoll.errors import NewerSchema, Unavailable
 from knoll.ports import Bucket
+from knoll.records.claim import Claim, write_claim
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
 from knoll.records.record import LENIENT
-from knoll.records.rollout import RolloutStep, load_step, rollout_step_uri, write_step
+from knoll.records.rollout import (
+    RolloutStep,
+    find_last_step,
+    list_steps,
+    load_step,
+    rollout_step_uri,
+    write_step,
+)
 from knoll.records.run import load_run
-from knoll.records.stamp import is_stamped, stamped, stamped_reader
+from knoll.records.stamp import UNSTAMPED, is_stamped, stamped, stamped_reader
+from knoll.records.strays import find_strays
+from knoll.rollout.memory import slot_from_records
+from knoll.rollout.slot import Slot
 from support.keys import private_key, signer_of
 
 ROOT = "s3://knoll-models"
@@ -153,6 +164,53 @@ def test_a_step_from_before_the_keys_is_stamped_and_not_told_again() -> None:
     assert load_step(ours.store.get(rollout_step_uri(ROOT, "digits", "v000002", 1))) == STEP
 
 
+def test_what_claims_to_be_of_a_newer_knoll_without_its_stamp_is_a_stray() -> None:
+    """It neither stops a rollout nor keeps a true record out."""
+    ours = bucket()
+    place = rollout_step_uri(ROOT, "digits", "v000002", 1)
+    for one, uri in ((STEP, place), (REPORT, report_uri(ROOT, REPORT))):
+        for stamp in ("", stamped(one, bucket(1)).stamp, 7, "no base64!"):
+            ours.store.put(uri, json.dumps({"schema": 99, "stamp": stamp}).encode())
+            assert list(list_steps("digits", ours)) == []
+            assert find_last_step("digits", "v000002", ours) is None
+            assert find_reports("digits", "v000002", ours) == {}
+            ((named, why),) = ((found.key, found.why) for found in find_strays(ours))
+            assert (f"{ROOT}/{named}", why) == (uri, UNSTAMPED)
+        ours.store.delete(uri)
+    ours.store.put(place, b'{"schema": 99}')
+    assert write_step(replace(STEP, stamp=""), ours)
+    assert list(list_steps("digits", ours)) == [STEP]
+
+
+@pytest.mark.parametrize(
+    "name", ["00000099.json", "v000003/000001.json", "v000002/1.json", "v000002/000001.js"]
+)
+def test_without_keys_a_step_of_a_newer_knoll_has_the_name_of_one_and_a_claimed_version(name: str) -> None:
+    bare = Bucket(MemoryStore(), ROOT)
+    for version in ("v000001", "v000002"):
+        write_claim("digits", version, Claim(RUN.id.replace("flowers", "digits")), bare)
+    bare.store.put(f"{ROOT}/rollouts/digits/{name}", b'{"schema": 99}')
+    assert list(list_steps("digits", bare)) == []
+    assert slot_from_records("digits", bare) == Slot()
+    (stray,) = find_strays(bare)
+    assert (stray.key, stray.fix) == (f"rollouts/digits/{name}", "")
+    bare.store.put(rollout_step_uri(ROOT, "digits", "v000002", 1), b'{"schema": 99}')
+    with pytest.raises(NewerSchema, match="schema 99"):
+        slot_from_records("digits", bare)
+
+
+def test_a_step_that_a_newer_knoll_has_stamped_is_left_to_it() -> None:
+    ours, uri = bucket(), rollout_step_uri(ROOT, "digits", "v000002", 1)
+    newer = stamped(replace(STEP, stamp="", schema=2, needs="7.3"), ours).encode()
+    ours.store.put(uri, newer)
+    with pytest.raises(NewerSchema, match="schema 2"):
+        list(list_steps("digits", ours))
+    assert not write_step(replace(STEP, stamp=""), ours)
+    assert ours.store.get(uri) == newer
+    (found,) = find_strays(ours)
+    assert found.fix == "use knoll 7.3 or a newer one"
+
+
 def test_forged_reports_are_not_counted_and_hide_no_report() -> None:
     ours = bucket()
     forged = [replace(REPORT, requests=9, errors=9), replace(REPORT, instance="other", requests=3)]
@@ -170,7 +228,8 @@ def test_forged_reports_are_not_counted_and_hide_no_report() -> None:
 @pytest.mark.parametrize("requests", [5, 9])
 def test_a_report_that_only_a_newer_knoll_understands_is_left_to_it(requests: int) -> None:
     ours, there = bucket(), replace(REPORT, requests=requests)
-    uri, newer = report_uri(ROOT, there), replace(there, schema=2, needs="7.3").encode()
+    uri = report_uri(ROOT, there)
+    newer = stamped(replace(there, schema=2, needs="7.3"), ours).encode()
     ours.store.put(uri, newer)
     assert not write_report(REPORT, ours)
     assert [one.uri for one in ours.store.list(f"{ROOT}/")] == [uri]

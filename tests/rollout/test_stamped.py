@@ -73,6 +73,15 @@ def test_a_model_that_comes_back_believes_no_step_that_rollout_has_not_stamped(
     assert named[key] == "no function of this platform has stamped it"
 
 
+def test_a_step_that_claims_to_be_of_a_newer_knoll_stops_no_model_that_comes_back(world: World) -> None:
+    before = world.status()
+    for name in ("00000099", "v000001/000900", "v000009/000001"):
+        world.platform.store.put(f"{ROOT}/rollouts/digits/{name}.json", b'{"schema": 99, "x": 1}')
+    forget(world)
+    after = world.status()
+    assert (after["champion"], after["quarantine"]) == (before["champion"], before["quarantine"])
+
+
 def test_a_forged_promotion_of_a_version_to_come_does_not_keep_it_from_its_trial(world: World) -> None:
     """Rollout takes what was promoted, and is newer than the champion, for a version that gave way."""
     forge(world, "v000004", "Promote")

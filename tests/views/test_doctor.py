@@ -26,6 +26,8 @@ STRAYS = {
     "models/digits/v000002/manifest.json": b"[" * 100_000,
     "models/digits/v000002/a\nb": b"",
     "rollouts/digits/V000001/000001.json": b"{}",
+    "rollouts/digits/00000099.json": b'{"schema": 99}',
+    "rollouts/digits/v000009/000001.json": b'{"schema": 99}',
     "inbox/notes.txt": b"",
     "probe.json": b"null",
     "backup/all.tar": b"",

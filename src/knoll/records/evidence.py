@@ -17,8 +17,8 @@ from pydantic import with_config
 from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, find, overwrite, put_once
-from knoll.records.stamp import Stamped, is_stamped, stamped, stamped_reader
+from knoll.records.record import LENIENT, Fields, overwrite, put_once
+from knoll.records.stamp import Stamped, find_stamped, stamped, stamped_reader
 
 __all__ = [
     "REPLICA",
@@ -136,27 +136,27 @@ def _find_newest(replica: str, uris: Iterable[str], found: dict[str, Report], bu
     one has just replaced it."""
     for uri in uris:
         with suppress(Rejected):
-            report = find(uri, load_report, bucket)
+            report = find_stamped(uri, load_report, Report, bucket)
             if report is None:
                 return False
-            if report_uri(bucket.root, report) == uri and is_stamped(report, bucket):
+            if report_uri(bucket.root, report) == uri:
                 found[replica] = report
                 break
     return True
 
 
 def _is_believed(uri: str, bucket: Bucket) -> bool:
-    """Whether what lies there counts. Without keys for stamps its name alone says so. What only a newer knoll
-    understands is left to it, so it counts, too."""
+    """Whether what lies there counts. Without keys for stamps its name alone says so. What a newer knoll has
+    stamped is left to it, so it counts, too."""
     if not bucket.stamp_verify_key:
         return True
     try:
-        report = find(uri, load_report, bucket)
+        report = find_stamped(uri, load_report, Report, bucket)
     except NewerSchema:
         return True
     except Rejected:
         return False
-    return report is not None and report_uri(bucket.root, report) == uri and is_stamped(report, bucket)
+    return report is not None and report_uri(bucket.root, report) == uri
 
 
 def _newest_first(model: str, version: str, bucket: Bucket, prefix: str = "") -> Mapping[str, list[str]]:

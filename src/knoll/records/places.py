@@ -11,7 +11,7 @@ from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
-from knoll.records.claim import find_claim, load_claim
+from knoll.records.claim import find_claim, list_claims, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import Report, load_report
@@ -23,12 +23,11 @@ from knoll.records.progress import load_progress
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, load_run
-from knoll.records.stamp import is_stamped
+from knoll.records.stamp import UNSTAMPED, is_body_stamped, is_stamped
 from knoll.records.survey import load_survey
 
 __all__ = ["KNOWN", "Facts", "Place", "place_of"]
 
-_UNSTAMPED = "no function of this platform has stamped it"
 _FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
 Facts = dict[str, str]
 
@@ -36,12 +35,14 @@ Facts = dict[str, str]
 @dataclass(frozen=True)
 class Place:
     """Keys of one kind of record. `load` reads it; None takes any bytes. `says` is what the record says of
-    the parts of its key that have the same names, and `doubt` why it cannot be true."""
+    the parts of its key that have the same names, and `doubt` why it cannot be true. `doubt_newer` is why
+    bytes that claim to be of a newer knoll cannot be."""
 
     key: re.Pattern[str]
     load: Callable[[bytes], Any] | None = None
     says: Callable[[Any], Facts] = lambda _: {}
     doubt: Callable[[Any, Facts, Bucket], str] = lambda *_: ""
+    doubt_newer: Callable[[bytes, Facts, Bucket], str] = lambda *_: ""
 
 
 def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **more: Any) -> Place:
@@ -100,14 +101,25 @@ def _doubt_stamp(one: RolloutStep | Report, bucket: Bucket) -> str:
     if is_stamped(one, bucket):
         return ""
     uri = join(version_uri(bucket.root, one.model, one.version), ATTESTATION)
-    return _UNSTAMPED if one.stamp or is_there(uri, bucket) else ""
+    return UNSTAMPED if one.stamp or is_there(uri, bucket) else ""
+
+
+def _doubt_newer_step(body: bytes, named: Facts, bucket: Bucket) -> str:
+    if bucket.stamp_verify_key:
+        return "" if is_body_stamped(RolloutStep, body, bucket) else UNSTAMPED
+    is_claimed = named["version"] in list_claims(named["model"], bucket)
+    return "" if is_claimed else f"no run has claimed {named['version']}"
+
+
+def _doubt_newer_report(body: bytes, _: Facts, bucket: Bucket) -> str:
+    return "" if is_body_stamped(Report, body, bucket) else UNSTAMPED
 
 
 def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
     """A run that has ended is not trained again, so it does no harm."""
     if is_stamped(run, bucket):
         return ""
-    return _UNSTAMPED if run.stamp or not has_outcome(run.id, bucket) else ""
+    return UNSTAMPED if run.stamp or not has_outcome(run.id, bucket) else ""
 
 
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
@@ -159,13 +171,18 @@ _PLACES = (
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
     _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version"),
     _place(
-        r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json", load_step, says=_says_step, doubt=_doubt_step
+        r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json",
+        load_step,
+        says=_says_step,
+        doubt=_doubt_step,
+        doubt_newer=_doubt_newer_step,
     ),
     _place(
         r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
         load_report,
         says=_says_report,
         doubt=lambda report, _, bucket: _doubt_stamp(report, bucket),
+        doubt_newer=_doubt_newer_report,
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey),

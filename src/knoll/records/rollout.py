@@ -1,11 +1,11 @@
 """One step of a rollout, with the numbers behind it; written once. The steps of a model outlive its Model.
 
-With keys for stamps, a step that no function has stamped is a stray.
+With keys for stamps, a step that no function has stamped is a stray, whatever its schema is. Without keys, a
+step of a newer schema is a stray if nobody has claimed its version.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -13,10 +13,11 @@ from typing import Protocol, TypeVar
 from pydantic import with_config
 
 from knoll.errors import NewerSchema, Rejected
-from knoll.names import join
+from knoll.names import MODEL_NAME, VERSION_NAME, join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Fields, find, find_hint, overwrite, put_once
-from knoll.records.stamp import Stamped, is_stamped, stamped, stamped_reader
+from knoll.records.claim import list_claims
+from knoll.records.record import LENIENT, Fields, find_hint, overwrite, put_once
+from knoll.records.stamp import Stamped, find_stamped, stamped, stamped_reader
 
 __all__ = [
     "RolloutStep",
@@ -24,6 +25,7 @@ __all__ = [
     "last_decision",
     "list_steps",
     "load_step",
+    "look_at_steps",
     "next_number",
     "rollout_step_uri",
     "rollouts_uri",
@@ -64,7 +66,9 @@ class _Acting(Protocol):
 
 _Step = TypeVar("_Step", bound=_Acting)
 _SAID = ("Refuse", "Approve")  # they change nothing of what was decided before
-_NAME = re.compile(r"([0-9]{6,9})\.json")
+_NAME = re.compile(
+    rf"(?P<model>{MODEL_NAME.pattern})/(?P<version>{VERSION_NAME.pattern})/(?P<number>[0-9]{{6,9}})\.json"
+)
 
 load_step = stamped_reader(RolloutStep, "record of a rollout")
 
@@ -90,20 +94,34 @@ def write_step(step: RolloutStep, bucket: Bucket) -> bool:
             return False
         if put_once(uri, signed := stamped(step, bucket), bucket):
             return True
-        there = find_hint(uri, load_step, bucket)
-        if there and is_stamped(there, bucket):  # another function was faster
+        if _read_step(uri, bucket):  # another function was faster
             return False
     except NewerSchema:
         return False
+    there = find_hint(uri, load_step, bucket)
     overwrite(uri, signed, bucket)
     return there is None or replace(there, stamp="") != step  # from before the platform had keys
 
 
 def list_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep]:
-    """All steps of a model, or of the rollout of one version. An object that is no step is
-    passed over."""
-    uris = (one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket)))
-    yield from filter(None, (_read_step(uri, bucket) for uri in uris))
+    """All steps of a model, or of the rollout of one version. An object that is no step is passed over.
+    Raises NewerSchema for a step that only a newer knoll understands."""
+    for one in look_at_steps(model, bucket, rollout):
+        if isinstance(one, NewerSchema):
+            raise one
+        yield one
+
+
+def look_at_steps(model: str, bucket: Bucket, rollout: str = "") -> Iterator[RolloutStep | NewerSchema]:
+    """See `list_steps`; for a step that only a newer knoll understands, the error that says so."""
+    for one in bucket.store.list(_place_of_all(model, rollout, bucket)):
+        try:
+            step = _read_step(one.uri, bucket)
+        except NewerSchema as error:
+            yield error
+            continue
+        if step:
+            yield step
 
 
 def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | None:
@@ -121,9 +139,8 @@ def last_decision(steps: Iterable[_Step]) -> _Step | None:
 def next_number(model: str, rollout: str, bucket: Bucket) -> int:
     """The number behind all steps of a rollout, by a listing alone: what lies there is never written again,
     even if it is no step."""
-    place = _place_of_all(model, rollout, bucket)
-    names = (_NAME.fullmatch(one.uri.removeprefix(place)) for one in bucket.store.list(place))
-    return 1 + max((int(name[1]) for name in names if name), default=0)
+    names = (_name_of(one.uri, bucket) for one in bucket.store.list(_place_of_all(model, rollout, bucket)))
+    return 1 + max((int(name["number"]) for name in names if name), default=0)
 
 
 def _first_decision(steps: Iterable[_Step]) -> _Step | None:
@@ -136,13 +153,22 @@ def _place_of_all(model: str, rollout: str, bucket: Bucket) -> str:
 
 
 def _read_step(uri: str, bucket: Bucket) -> RolloutStep | None:
-    """The step at that URI; None if the object is no step of that place."""
-    with suppress(Rejected, ValueError):
-        step = find(uri, load_step, bucket)
-        is_in_place = step and _place_of(step, bucket) == uri and _is_time(step.at)
-        if step and is_in_place and is_stamped(step, bucket):
-            return step
-    return None
+    """The step at that URI; None if the object is no step of that place. Raises NewerSchema."""
+    name = _name_of(uri, bucket)
+    try:
+        step = find_stamped(uri, load_step, RolloutStep, bucket) if name else None
+        return step if step and _place_of(step, bucket) == uri and _is_time(step.at) else None
+    except (Rejected, ValueError):
+        return None
+    except NewerSchema:
+        if name and (bucket.stamp_verify_key or name["version"] in list_claims(name["model"], bucket)):
+            raise
+        return None
+
+
+def _name_of(uri: str, bucket: Bucket) -> re.Match[str] | None:
+    """Model, version and number in the URI of a step; None for a name that no step has."""
+    return _NAME.fullmatch(uri.removeprefix(join(bucket.root, "rollouts", "")))
 
 
 def _place_of(step: RolloutStep, bucket: Bucket) -> str:

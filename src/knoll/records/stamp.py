@@ -11,13 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
-from knoll.errors import Rejected, Unavailable
+from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.ports import Bucket
-from knoll.records.record import Load, Record, reader
+from knoll.records.record import Load, Record, find, reader
 from knoll.settings import variable
 
-__all__ = ["Stamped", "is_stamped", "stamped", "stamped_reader"]
+__all__ = [
+    "UNSTAMPED",
+    "Stamped",
+    "find_stamped",
+    "is_body_stamped",
+    "is_stamped",
+    "stamped",
+    "stamped_reader",
+]
 
+UNSTAMPED = "no function of this platform has stamped it"
 _Kind = TypeVar("_Kind", bound="Stamped")
 
 
@@ -80,16 +89,48 @@ def stamped(record: _Kind, bucket: Bucket) -> _Kind:
 
 def is_stamped(record: Stamped, bucket: Bucket) -> bool:
     """Whether a function of this platform has written the record, as it is. Without keys all are believed."""
+    return not bucket.stamp_verify_key or _has_signed(_said(record), record.stamp, bucket)
+
+
+def is_body_stamped(kind: type[Stamped], body: bytes, bucket: Bucket) -> bool:
+    """See `is_stamped`: whether the bytes are such a record, of any schema."""
     if not bucket.stamp_verify_key:
         return True
+    try:
+        read = json.loads(body)
+        stamp = read.pop("stamp", "") if isinstance(read, dict) else ""
+        return isinstance(stamp, str) and _has_signed(_as_said(kind, read), stamp, bucket)
+    except (ValueError, RecursionError):
+        return False
+
+
+def find_stamped(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> _Kind | None:
+    """The record at this place; None when there is none. Raises what `load` raises, but Rejected for what no
+    function of this platform has stamped, also for what claims to be of a newer knoll."""
+
+    def load_stamped(body: bytes) -> _Kind:
+        try:
+            record = load(body)
+        except NewerSchema as error:
+            if is_body_stamped(kind, body, bucket):
+                raise
+            raise Rejected(UNSTAMPED) from error
+        if not is_stamped(record, bucket):
+            raise Rejected(UNSTAMPED)
+        return record
+
+    return find(uri, load_stamped, bucket)
+
+
+def _has_signed(said: bytes, stamp: str, bucket: Bucket) -> bool:
     from knoll.keys import read_verify_keys
 
     try:
-        stamp = b64decode(record.stamp, validate=True)
+        signature = b64decode(stamp, validate=True)
     except ValueError:
         return False
     keys = read_verify_keys(bucket.stamp_verify_key, variable("stamp_verify_key"))
-    return bool(stamp) and any(key.has_signed(_said(record), stamp) for key in keys.values())
+    return bool(signature) and any(key.has_signed(said, signature) for key in keys.values())
 
 
 def _with_read(record: _Kind, read: Mapping[str, Any]) -> _Kind:
@@ -99,7 +140,11 @@ def _with_read(record: _Kind, read: Mapping[str, Any]) -> _Kind:
 
 
 def _said(record: Stamped) -> bytes:
-    return f"knoll {type(record).__name__}\n{json.dumps(_signed_fields(record), sort_keys=True)}".encode()
+    return _as_said(type(record), _signed_fields(record))
+
+
+def _as_said(kind: type[Stamped], signed: Mapping[str, Any]) -> bytes:
+    return f"knoll {kind.__name__}\n{json.dumps(signed, sort_keys=True)}".encode()
 
 
 def _signed_fields(record: Stamped) -> dict[str, Any]:

@@ -151,12 +151,17 @@ def _fault(one: ObjectInfo, place: Place, named: dict[str, str | None], bucket: 
         return ""
     if one.size > MOST_BYTES:
         return f"it has {one.size:,} bytes, and a record has {MOST_BYTES:,} at most"
+    wanted = {name: text for name, text in named.items() if text is not None}
+    body = read_some(one.uri, bucket)
     try:
-        record = place.load(read_some(one.uri, bucket))
+        record = place.load(body)
         said = place.says(record)
+    except NewerSchema:
+        if doubt := place.doubt_newer(body, wanted, bucket):
+            return doubt
+        raise
     except (Rejected, ValueError) as error:
         return f"it cannot be read: {error}"
-    wanted = {name: text for name, text in named.items() if text is not None}
     if "run" in wanted:
         wanted["owner"] = model_of_run(wanted["run"])
     wrong = next((name for name, text in said.items() if wanted.get(name) != text), "")

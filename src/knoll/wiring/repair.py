@@ -14,12 +14,12 @@ from typing import Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.errors import KnollError
+from knoll.errors import KnollError, NewerSchema
 from knoll.kube.times import timestamp
 from knoll.laptop.signing import STAMPING
 from knoll.models import API_VERSION, KIND
 from knoll.ports import Bucket, Document
-from knoll.records.rollout import list_steps
+from knoll.records.rollout import RolloutStep, list_steps
 from knoll.records.run import Run, find_run, list_runs
 from knoll.records.stamp import is_stamped
 from knoll.settings import VERIFY_FILE, Settings
@@ -97,7 +97,9 @@ def _runs(bucket: Bucket) -> Iterator[Run]:
 
 def _model(run: Run, bucket: Bucket, namespace: str) -> Document:
     training: dict[str, Any] = {"config": dict(run.config), "resources": dict(run.resources)}
-    promoted = [one for one in list_steps(run.model, bucket) if one.action == "Promote"]
+    promoted: list[RolloutStep] = []
+    with suppress(NewerSchema):  # then a newer knoll finds the champion in the steps
+        promoted = [one for one in list_steps(run.model, bucket) if one.action == "Promote"]
     last = max(promoted, key=lambda one: one.at, default=None)
     return {
         "apiVersion": API_VERSION,
