@@ -14,6 +14,8 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Document, Platform
 from knoll.rollout import handler
+from knoll.rollout.slot import slot_from_status
+from knoll.rollout.wishes import open_wish
 
 WISH = "knoll.dev/rollout-wish"
 AT = "2026-01-01T00:00:00+00:00"
@@ -36,12 +38,15 @@ def canary(knoll: Knoll, records: Records, model_file: Path) -> None:
 
 @pytest.fixture
 def functions(platform: Platform) -> Iterator[Callable[[], None]]:
-    """Lets rollout look at the Model again and again, as events do."""
+    """Lets rollout look at the Model whenever a wish lies there, as events do."""
     over = threading.Event()
     at_work = replace(platform, events=MemoryEvents())
 
     def work() -> None:
         while not over.wait(0.1):
+            document = platform.cluster.get("Model", "digits")
+            if not open_wish(document, slot_from_status(document["status"])):
+                continue
             event = new_event(
                 ROLLOUT_CONTINUED, source="/t", time=platform.clock.now(), data={"model": "digits"}
             )
