@@ -20,6 +20,7 @@ from knoll.records.run import Run, run_uri
 from knoll.records.signature import Signature, Tensor
 from knoll.rollout.candidates import next_candidate, why_rejected
 from knoll.rollout.slot import Slot
+from knoll.rollout.trial import judged
 
 ROOT = "s3://knoll-models"
 
@@ -170,7 +171,7 @@ def test_other_classes_than_the_champions_need_a_word(model: Model, is_allowed: 
         store.put(version_uri(ROOT, "digits", version_name(number)) + "signature.json", signature.encode())
     rollout = model.rollout.model_copy(update={"allow_signature_change": is_allowed})
     asking = model.model_copy(update={"rollout": rollout})
-    reason = why_rejected(asking, Slot(champion="v000001"), "v000002", platform)
+    reason = judged(asking, Slot(champion="v000001"), "v000002", platform).quarantine.get("v000002", "")
     told = {"ab": "", "abc": "with the new c", "ac": "without b and with the new c"}[
         "ab" if is_allowed else labels
     ]

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from knoll.events import TRAINING_SUCCEEDED
+from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.names import join
 from knoll.records.manifest import version_uri
 from knoll.records.signature import Signature, Tensor
-from knoll.rollout.signature_change import signature_change
+from knoll.rollout.signature_change import signature_change, why_change_is_refused
+from knoll.rollout.wishes import new_wish
 from rollout.world import World, make_world, promote_first, with_policy
 
 IMAGE = Tensor("image", "FP32", (-1, 1, 24, 24), "image", {"mode": "L", "width": 24, "height": 24})
@@ -56,8 +58,10 @@ def test_each_kind_of_change_is_named(new: Signature, told: str) -> None:
     assert change.startswith("its signature is not that of v000001: ") is bool(told)
 
 
-def test_another_shape_gets_no_traffic_until_it_is_allowed(tmp_path: Path) -> None:
-    """The Model that allows it is enough: no new version has to be trained."""
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_another_shape_gets_no_traffic_until_it_is_allowed(tmp_path: Path, is_forgotten: bool) -> None:
+    """The Model that allows it is enough: no new version has to be trained, also if the Model was deleted
+    and applied again."""
     world = make_world(tmp_path)
     sign(world, "v000001", OLD)
     promote_first(world)
@@ -69,6 +73,11 @@ def test_another_shape_gets_no_traffic_until_it_is_allowed(tmp_path: Path) -> No
     assert "[-1, 1, 32, 32]" in world.status()["quarantine"]["v000002"]
     assert world.status()["rollout"]["evidence"]["requests"] == 0, "the champion's are not its own"
     document = world.platform.cluster.get("Model", "digits")
+    if is_forgotten:
+        world.platform.cluster.delete("Model", "digits")
+        world.platform.cluster.create({**document, "metadata": {"name": "digits"}})
+        world.tell(TRAINING_SUCCEEDED)
+        document = world.platform.cluster.get("Model", "digits")
     world.platform.cluster.update(with_policy(document, allowSignatureChange=True))
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000002", 20)
@@ -87,6 +96,21 @@ def test_what_was_refused_for_another_reason_stays_refused(tmp_path: Path) -> No
     world.tell(TRAINING_SUCCEEDED)
     assert list(world.status()["quarantine"]) == ["v000002"]
     assert world.records()[4:] == ["2 Reject 0"]
+
+
+def test_an_abort_in_the_words_of_a_refusal_is_no_refusal(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    document = world.platform.cluster.get("Model", "digits")
+    wish = new_wish("abort", "v000002", why_change_is_refused("ann"), world.time.now().isoformat())
+    metadata = {**document["metadata"], "annotations": {ROLLOUT_WISH: wish.encode()}}
+    world.platform.cluster.update(with_policy({**document, "metadata": metadata}, allowSignatureChange=True))
+    for _ in range(2):
+        world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+    assert list(world.status()["quarantine"]) == ["v000002"]
 
 
 def sign(world: World, version: str, signature: Signature) -> None:

@@ -39,7 +39,8 @@ class RolloutStep(Stamped):
     """Decision `number` of the rollout of `version`: the `action`, and the `percent` of the traffic from then
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
     and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
-    wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion."""
+    wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion.
+    `cause` is what barred the version, if that may be lifted by itself."""
 
     model: str
     rollout: str
@@ -57,6 +58,7 @@ class RolloutStep(Stamped):
     wish: str = ""
     by: str = ""
     comparison: Fields = field(default_factory=dict)
+    cause: str = ""
 
 
 class _Acting(Protocol):

@@ -22,7 +22,7 @@ from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not
-from knoll.rollout.signature_change import signature_change, why_change_is_refused
+from knoll.rollout.signature_change import signature_change
 from knoll.rollout.slot import Slot
 
 __all__ = [
@@ -151,10 +151,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     compared = champion if champion and version_number(champion.version) < version_number(version) else None
     if compared and "" < _data_at(candidate, bucket) < _data_at(compared, bucket):
         return f"its data is older than that of {compared.version}, which serves"
-    if fault := why_not(model.gate, candidate, compared, pinned):
-        return fault
-    change = "" if model.rollout.allow_signature_change else find_change(model.name, slot, version, bucket)
-    return why_change_is_refused(change) if change else ""
+    return why_not(model.gate, candidate, compared, pinned)
 
 
 def find_change(model: str, slot: Slot, version: str, bucket: Bucket) -> str:

@@ -49,10 +49,9 @@ def _after(slot: Slot, made: Transition) -> Slot:
             )
         case "Fallback" if made.version == slot.champion:
             fallen = {**slot.fallen, made.version: NOTHING_SEEN}
-            quarantine = {**slot.quarantine, made.version: made.reason}
-            back = replace(after, champion=slot.previous, previous="", percent=100)
+            back = replace(after, champion=slot.previous, previous="", percent=100, fallen=fallen)
             back = replace(back, steering=slot.steering.without_undone(made.version))
-            return _timed(replace(back, fallen=fallen, quarantine=quarantine), made)
+            return _barred(back, made)
         case "Start":
             undone = undone_by(slot, made.version) if made.wish else slot.steering.undone
             steering = replace(slot.steering, undone=undone)
@@ -60,15 +59,15 @@ def _after(slot: Slot, made: Transition) -> Slot:
         case "Hold":
             return replace(after, held=Held(made.version, made.reason, made.at))
         case "Rollback" | "Reject":
-            quarantine = {**slot.quarantine, made.version: made.reason}
-            return _timed(replace(after, quarantine=quarantine), made)
+            return _barred(after, made)
     return after
 
 
-def _timed(slot: Slot, made: Transition) -> Slot:
-    """The slot with the time since when the version is in quarantine."""
+def _barred(slot: Slot, made: Transition) -> Slot:
+    """The slot with the version in quarantine, and since when."""
+    barred = slot.barred(made.version, made.reason, made.cause)
     quarantined = {**slot.steering.quarantined, made.version: made.at}
-    return replace(slot, steering=replace(slot.steering, quarantined=quarantined))
+    return replace(barred, steering=replace(slot.steering, quarantined=quarantined))
 
 
 def _believed(model: str, bucket: Bucket, keys: str) -> Iterator[RolloutStep]:

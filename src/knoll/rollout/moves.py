@@ -5,8 +5,7 @@ from dataclasses import replace
 from knoll.rollout.comparison import Held
 from knoll.rollout.counted import Evidence, Total
 from knoll.rollout.decide import HoldBack, Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
-from knoll.rollout.signature_change import is_refusal
-from knoll.rollout.slot import Slot
+from knoll.rollout.slot import Cause, Slot
 
 __all__ = [
     "returned",
@@ -52,12 +51,13 @@ def slot_after_start(
     )
 
 
-def slot_after_reject(slot: Slot, version: str, reason: str, at: str) -> Slot:
+def slot_after_reject(slot: Slot, version: str, reason: str, at: str, cause: Cause = "") -> Slot:
     """The slot when the gate refuses a version."""
     clean = replace(slot, evidence=Evidence())  # what is counted is of the version before
     refused = clean.moved("Reject", at, reason, candidate=version, percent=0)
-    quarantine = {**slot.quarantine, version: reason}
-    return replace(refused, candidate="", quarantine=quarantine, held=None)
+    made = refused.transition
+    told = replace(refused, transition=replace(made, cause=cause) if made else None)
+    return replace(told, candidate="", held=None).barred(version, reason, cause)
 
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
@@ -70,14 +70,14 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
         back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
         after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0, held=None)
         after = replace(after, steering=after.steering.without_undone(champion))
-        fallen = {**slot.fallen, champion: slot.listing}
-        after = replace(after, fallen=fallen, quarantine={**slot.quarantine, champion: fault})
+        after = replace(after, fallen={**slot.fallen, champion: slot.listing}).barred(champion, fault)
     else:
         why = f"{previous} cannot take its place: {refused}" if previous else "there is no version before it"
         damage = f"{fault}; {why}"
         held = slot.moved("Damage", at, damage, candidate=champion)
-        quarantine = {**slot.quarantine, **({previous: refused} if previous else {})}
-        after = replace(held, candidate=slot.candidate, damage=damage, quarantine=quarantine)
+        after = replace(held, candidate=slot.candidate, damage=damage)
+        if previous and previous not in slot.quarantine:
+            after = after.barred(previous, refused)
     return after
 
 
@@ -101,7 +101,7 @@ def with_hold_checked(slot: Slot, version: str, min_agreement: float) -> Slot:
 
 def with_signatures_allowed(slot: Slot) -> Slot:
     """The slot when other signatures are allowed: a version that was refused for its own may be tried."""
-    quarantine = {name: why for name, why in slot.quarantine.items() if not is_refusal(why)}
+    quarantine = {name: why for name, why in slot.quarantine.items() if slot.causes.get(name) != "signature"}
     return replace(slot, quarantine=quarantine)
 
 
@@ -124,7 +124,7 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
             )
         case Rollback(reason):
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
-            return replace(back, quarantine={**slot.quarantine, slot.candidate: reason})
+            return back.barred(slot.candidate, reason)
         case HoldBack(reason):
             back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
             return replace(back, held=Held(slot.candidate, reason, at))

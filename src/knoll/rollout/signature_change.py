@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from knoll.quoting import escaped
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["is_refusal", "signature_change", "why_change_is_refused"]
+__all__ = ["signature_change", "why_change_is_refused"]
 
 _SHOWN = 5  # names or changes of each kind in a reason
 
@@ -27,11 +27,6 @@ def signature_change(old: Signature, new: Signature, champion: str) -> str:
 def why_change_is_refused(change: str) -> str:
     """Why a version with that change is not tried, and what to do if it is meant."""
     return f"{change}. If that is meant, set rollout.allowSignatureChange: true, and apply the Model"
-
-
-def is_refusal(reason: str) -> bool:
-    """Whether a version was refused for its signature alone."""
-    return reason.endswith(why_change_is_refused(""))
 
 
 def _classes_changed(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:

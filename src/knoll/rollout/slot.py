@@ -16,8 +16,9 @@ from knoll.rollout.comparison import Comparison, Held, read_comparison, read_hel
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 
-__all__ = ["Phase", "Slot", "Transition", "read_decision", "slot_from_status", "slot_to_status"]
+__all__ = ["Cause", "Phase", "Slot", "Transition", "read_decision", "slot_from_status", "slot_to_status"]
 
+Cause = Literal["", "signature"]  # why a version is barred, as far as something may lift that
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 
 
@@ -36,13 +37,15 @@ class Transition:
     wish: str = ""
     by: str = ""
     comparison: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""
 
 
 @dataclass(frozen=True)
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is
     when the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how
-    often the champion's revision was asked for again. `quarantine` says why a version is not tried again.
+    often the champion's revision was asked for again. `quarantine` says why a version is not tried again,
+    in words, and `causes` has the cause of those for which it is known.
     `pins` has the sha256 of the manifest of each of the three versions, and `signers` the id of the key
     that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
     before, each with the digest of its files then: if they are as pinned again, it may be tried again.
@@ -63,6 +66,7 @@ class Slot:
     attempt: int = 0
     evidence: Evidence = field(default_factory=Evidence)
     quarantine: Mapping[str, str] = field(default_factory=dict)
+    causes: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
     signers: Mapping[str, str] = field(default_factory=dict)
     damage: str = ""
@@ -89,6 +93,11 @@ class Slot:
     def is_approved(self, version: str) -> bool:
         """Whether the version may get traffic, however it answers."""
         return version in (self.proven, *self.steering.approved)
+
+    def barred(self, version: str, reason: str, cause: str = "") -> "Slot":
+        """The slot with the version in quarantine."""
+        quarantine, causes = {**self.quarantine, version: reason}, {**self.causes, version: cause}
+        return replace(self, quarantine=quarantine, causes=causes)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
         """The slot after a decision, with the transition that records it. It ends a pause."""
@@ -133,6 +142,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         attempt=rollout.get("attempt") or 0,
         evidence=read_evidence(rollout.get("evidence") or {}),
         quarantine=dict(status.get("quarantine") or {}),
+        causes=dict(status.get("quarantineCauses") or {}),
         pins=dict(status.get("manifestSha256") or {}),
         signers=dict(status.get("signedBy") or {}),
         damage=status.get("damage") or "",
@@ -177,6 +187,9 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "candidate": slot.candidate,
         "phase": slot.phase,
         "quarantine": dict(slot.quarantine),
+        "quarantineCauses": {
+            name: one for name, one in slot.causes.items() if one and name in slot.quarantine
+        },
         "manifestSha256": _of_roles(slot, slot.pins),
         "signedBy": _of_roles(slot, slot.signers),
         "damage": slot.damage,

@@ -11,7 +11,8 @@ from knoll.rollout.champion import numbered
 from knoll.rollout.evidence import total, total_of_champion
 from knoll.rollout.integrity import look_at, pin_of
 from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
-from knoll.rollout.slot import Slot
+from knoll.rollout.signature_change import why_change_is_refused
+from knoll.rollout.slot import Cause, Slot
 
 __all__ = ["begun", "judged", "why_not_whole"]
 
@@ -25,10 +26,13 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
     keys = platform.settings.verify_key
     reason = why_rejected(model, slot, version, platform, pin)
     reason = reason or find_signed(model.name, version, pin, keys, platform.bucket).fault
-    if not reason:
+    is_free = reason or model.rollout.allow_signature_change
+    change = "" if is_free else find_change(model.name, slot, version, platform.bucket)
+    if not reason and not change:
         return begun(model, slot, version, platform)
-    at = platform.clock.now().isoformat()
-    return numbered(model.name, slot_after_reject(slot, version, reason, at), platform.bucket)
+    cause: Cause = "signature" if change else ""
+    why, at = why_change_is_refused(change) if change else reason, platform.clock.now().isoformat()
+    return numbered(model.name, slot_after_reject(slot, version, why, at, cause), platform.bucket)
 
 
 def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str = "") -> Slot:
