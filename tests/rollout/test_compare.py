@@ -18,7 +18,7 @@ from knoll.rollout import handler
 from knoll.rollout.comparison import Comparison, agrees, compared_samples, spreads
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_TIME
-from knoll.rollout.wishes import new_wish
+from knoll.rollout.wishes import Verb, new_wish
 from rollout.world import Replays, World, make_world, promote_first
 
 
@@ -48,6 +48,15 @@ def hold_second(world: World) -> None:
     world.tell(TRAINING_SUCCEEDED)
 
 
+def ask(world: World, verb: Verb) -> None:
+    """Leave a wish about v000002, and wake rollout."""
+    document = world.platform.cluster.get("Model", "digits")
+    wish = new_wish(verb, "v000002", "ada", world.time.now().isoformat())
+    metadata = {**document["metadata"], "annotations": {ROLLOUT_WISH: wish.encode()}}
+    world.platform.cluster.update({**document, "metadata": metadata})
+    world.tell(TRAINING_SUCCEEDED)
+
+
 def test_a_version_of_other_labels_is_held_and_never_gets_traffic(world: World) -> None:
     seen = []
     observe = world.kserve
@@ -71,6 +80,15 @@ def test_a_version_of_other_labels_is_held_and_never_gets_traffic(world: World) 
     (told,) = [one for one in world.sink.taken if one.type == ROLLOUT_HELD]
     assert told.data["comparison"]["agreed"] == 0
     assert world.status()["quarantine"] == {}
+
+
+def test_undo_gives_no_approval_to_what_never_served(world: World) -> None:
+    hold_second(world)
+    ask(world, "undo")
+    handled = world.status()["steering"]["wish"]
+    assert handled["refused"]
+    assert handled["answer"] == "v000002 waits for approval; knoll rollout approve digits v000002 gives it"
+    assert world.served() == ("v000001", None)
 
 
 def test_what_is_held_is_not_tried_again_and_a_newer_version_is(world: World) -> None:
@@ -133,11 +151,7 @@ def test_a_gate_that_asks_for_less_lets_go_what_is_held(world: World) -> None:
 
 def test_what_is_approved_is_tried(world: World) -> None:
     hold_second(world)
-    document = world.platform.cluster.get("Model", "digits")
-    wish = new_wish("approve", "v000002", "ada", world.time.now().isoformat())
-    metadata = {**document["metadata"], "annotations": {ROLLOUT_WISH: wish.encode()}}
-    world.platform.cluster.update({**document, "metadata": metadata})
-    world.tell(TRAINING_SUCCEEDED)
+    ask(world, "approve")
     assert (world.served(), world.status()["held"]) == (("v000002", 20), None)
     assert world.records()[4:] == ["2 Start 0", "2 Hold 0", "2 Approve 100", "2 Start 0", "2 Shift 20"]
 

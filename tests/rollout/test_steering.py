@@ -227,6 +227,42 @@ def falls_back_until_repaired(world: World, version: str, *, is_new: bool) -> No
     assert version not in world.status()["quarantine"]
 
 
+def test_a_damaged_version_is_not_tried_before_its_files_are_back(canary: World) -> None:
+    promote_second(canary)
+    repair = damage(canary, "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    for verb in ("retry", "undo", "approve"):
+        granted, answer = ask(canary, verb, "v000002")
+        assert not granted
+        assert "samples.json" in answer
+        assert answer.endswith("; put the files back; then it returns by itself")
+    assert canary.served() == ("v000001", None)
+    repair()
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000002", 20)
+
+
+def test_a_version_of_wrong_bytes_is_not_tried_again_if_it_never_served(canary: World) -> None:
+    ask(canary, "abort", "v000002")
+    damage(canary, "v000002")
+    granted, answer = ask(canary, "retry", "v000002")
+    assert not granted
+    assert "samples.json" in answer
+    assert canary.status()["quarantine"] == {"v000002": "aborted by ann"}
+
+
+def test_undo_goes_only_to_a_version_that_has_been_the_champion(canary: World) -> None:
+    promote_second(canary)
+    for version in ("v000003", "v000004"):
+        canary.publish(version, 0.96)
+    canary.tell(TRAINING_SUCCEEDED)
+    take_all_steps(canary, "v000004")
+    granted, answer = ask(canary, "undo", "v000003")
+    assert not granted
+    assert answer == "v000003 has never been the champion, and undo goes back only to one that was"
+    assert ask(canary, "undo", "v000001")[0], "which is not the one before"
+
+
 def damage(world: World, version: str) -> Callable[[], None]:
     """Write other bytes into a file of the version; what puts the right ones back."""
     store, uri = world.platform.store, f"s3://knoll-models/models/digits/{version}/samples.json"

@@ -91,7 +91,7 @@ def undo(
         ),
     ] = "",
 ) -> None:
-    """Bring an earlier version back. It goes through the steps of a rollout, without the gate.
+    """Bring an earlier champion back. It goes through the steps of a rollout, without the gate.
 
     Example: knoll rollout undo digits --to v000003
 
@@ -105,7 +105,7 @@ def undo(
 
 @with_manner
 def retry(ctx: typer.Context, model: ModelArgument, version: _WantedArgument, manner: Manner) -> None:
-    """Take a version out of quarantine and try it again. The gate is asked again, too.
+    """Take a version out of quarantine and try it again, if it is whole. The gate is asked again, too.
 
     Example: knoll rollout retry digits v000002
 

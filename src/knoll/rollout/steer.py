@@ -6,11 +6,13 @@ from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import Model
 from knoll.ports import Platform
 from knoll.records.manifest import find_sealed
+from knoll.rollout.candidates import was_promoted
 from knoll.rollout.champion import numbered
+from knoll.rollout.integrity import pin_of
 from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot
 from knoll.rollout.trial import begun, judged, why_not_whole
-from knoll.rollout.wishes import TRIED, Wish, as_wished, granted, refused, undone_by, why_refused
+from knoll.rollout.wishes import PUT_BACK, TRIED, Wish, as_wished, granted, refused, undone_by, why_refused
 
 __all__ = ["steered"]
 
@@ -43,9 +45,9 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
     approves of the version that returns."""
     version, at = wish.version or slot.previous, platform.clock.now().isoformat()
     try:
+        if fault := _why_not_again(model, slot, wish.verb, version, platform):
+            return numbered(model.name, refused(slot, wish, fault, at), platform.bucket)
         if wish.verb == "undo":
-            if fault := why_not_whole(model, slot, version, platform):
-                return numbered(model.name, refused(slot, wish, fault, at), platform.bucket)
             why = f"undone by {wish.by}: {slot.champion or 'nothing'} gives way"
             after = begun(model, slot, version, platform, why)
         else:
@@ -61,3 +63,18 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
     approved = {**after.steering.approved, **({version: wish.by} if wish.verb == "undo" else {})}
     steering = replace(after.steering, undone=undone_by(slot, version), approved=approved)
     return as_wished(replace(after, transition=made, steering=steering), wish, made.reason)
+
+
+def _why_not_again(model: Model, slot: Slot, verb: str, version: str, platform: Platform) -> str:
+    """Why a version may not be tried, by its files and its past; "" if it may. `undo` goes only to a version
+    that has been the champion: it asks for no approval."""
+    if fault := why_not_whole(model, slot, version, platform):
+        return f"{fault}; {PUT_BACK}" if version in slot.fallen else fault
+    pin = slot.pins.get(version) or pin_of(model.name, version, platform.bucket)
+    if verb != "undo" or version == slot.previous:
+        return ""
+    if was_promoted(model.name, version, pin, platform.bucket):
+        return ""
+    if slot.held and slot.held.version == version:
+        return f"{version} waits for approval; knoll rollout approve {model.name} {version} gives it"
+    return f"{version} has never been the champion, and undo goes back only to one that was"

@@ -27,6 +27,7 @@ from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steering import Handled
 
 __all__ = [
+    "PUT_BACK",
     "TRIED",
     "Verb",
     "Wish",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
+PUT_BACK = "put the files back; then it returns by itself"  # a version that gave way because of damage
 TRIED = ("undo", "retry")  # they begin a trial
 _OF_A_TRIAL = ("pause", "resume", "promote", "abort")
 _Text = Annotated[str, Field(max_length=200)]
@@ -127,7 +129,7 @@ def why_refused(wish: Wish, slot: Slot) -> str:
     if not VERSION_NAME.fullmatch(wish.version):
         return f"{wish.version or 'nothing'} is no version"
     if wish.version in slot.quarantine:
-        return f"{wish.version} is in quarantine: {slot.quarantine[wish.version]}"
+        return _in_quarantine(slot, wish.version)
     if wish.version == slot.champion:
         return f"{wish.version} serves already"
     return f"{wish.version} is approved already" if wish.version in slot.steering.approved else ""
@@ -228,8 +230,14 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
         return f"{version} serves already"
     is_refused = version in slot.quarantine
     if wish.verb == "undo" and is_refused:
-        return f"{version} is in quarantine: {slot.quarantine[version]}; knoll rollout retry lifts that"
+        return _in_quarantine(slot, version)
     return "" if is_refused or wish.verb == "undo" else f"{version} is not in quarantine"
+
+
+def _in_quarantine(slot: Slot, version: str) -> str:
+    """That the version is in quarantine, why, and what ends that."""
+    ends = PUT_BACK if version in slot.fallen else "knoll rollout retry lifts that"
+    return f"{version} is in quarantine: {slot.quarantine[version]}; {ends}"
 
 
 def _promotion(slot: Slot, wish: Wish, policy: RolloutSpec) -> Any:
