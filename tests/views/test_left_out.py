@@ -6,10 +6,14 @@ from cli.declared import Records
 from knoll.adapters.memory.platform import memory_platform
 from knoll.cli.render.runs import runs_lines
 from knoll.records.manifest import manifest_uri
+from knoll.records.rollout import rollout_step_uri
 from knoll.records.run import run_uri
 from knoll.views.doctor import examine
+from knoll.views.rollouts import read_rollout
 from knoll.views.runs import RunsView, look_at_runs
+from knoll.views.trail import read_trail
 from knoll.views.versions import read_versions
+from support.models import model_document
 
 NEWER = json.dumps({"schema": 2, "needs": "7.3\x1b"}).encode()
 FIX = "use knoll 7.3\\x1b or a newer one"
@@ -17,6 +21,7 @@ FIX = "use knoll 7.3\\x1b or a newer one"
 
 def test_what_only_a_newer_knoll_reads_is_left_out_in_words_and_named() -> None:
     platform = memory_platform()
+    platform.cluster.create(model_document("digits"))
     records, root = Records(platform), platform.settings.model_root
     runs = [records.run(number) for number in (1, 2, 3)]
     for number, run in enumerate(runs, 1):
@@ -33,6 +38,14 @@ def test_what_only_a_newer_knoll_reads_is_left_out_in_words_and_named() -> None:
     versions = read_versions(platform, "digits")
     assert [one.manifest.version for one in versions.shown] == ["v000002", "v000001"]
     assert versions.left_out.startswith("Left out: 1 version, because ")
+    records.step(1, "Start", 0)
+    records.status(champion="v000001")
+    step = rollout_step_uri(root, "digits", "v000001", 2)
+    platform.store.put(step, NEWER)
+    for told in (read_rollout(platform, "digits"), read_trail(platform, "digits", "v000001")):
+        assert [one.action for one in told.steps] == ["Start"]
+        assert told.left_out.startswith("Left out: 1 step, because this record of a rollout has schema 2")
+    newer.add(step)
     found = [one for one in examine(platform) if one.fix == FIX]
     assert {one.place for one in found} == {*newer, f"{root}/survey.json"}
     assert all("schema 2" in one.what for one in found)

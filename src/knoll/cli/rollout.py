@@ -6,7 +6,7 @@ import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption, TimeoutOption
-from knoll.cli.session import platform_of, print_json, stdout
+from knoll.cli.session import platform_of, print_json, say, stdout
 from knoll.exits import FAILURE
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def status(
         print_json(rollout_document(view))
     else:
         stdout().print(rollout_picture(view, platform.clock.now()))
+    if view.left_out:
+        say(ctx, view.left_out)
 
 
 def watch_rollout(platform: "Platform", model: str, output: Output, timeout: float | None) -> "RolloutView":

@@ -4,7 +4,7 @@ import typer
 
 from knoll.cli.arguments import ModelArgument, VersionArgument
 from knoll.cli.options import Output, OutputOption
-from knoll.cli.session import platform_of, print_json, stdout
+from knoll.cli.session import platform_of, print_json, say, stdout
 
 __all__ = ["why"]
 
@@ -30,3 +30,5 @@ def why(
         print_json(trail_document(trail))
     else:
         stdout().print(trail_tree(trail))
+    if trail.left_out:
+        say(ctx, trail.left_out)

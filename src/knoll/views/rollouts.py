@@ -1,24 +1,29 @@
-"""The rollout of a model: the slot in its status, and the records of its steps with their numbers."""
+"""The rollout of a model: the slot in its status, and the records of its steps with their numbers.
+
+The slot is written first, and the record of a step follows. So the records are read first: otherwise a step
+may be shown that the slot knows nothing of.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from knoll.errors import NotFound, Rejected
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
-from knoll.records.rollout import RolloutStep, last_decision, list_steps
+from knoll.records.rollout import RolloutStep, last_decision, look_at_steps
 from knoll.rollout.candidates import next_candidate
 from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.rollout.slot import slot_from_status
 from knoll.views.expected import expected_runs
+from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, find_model
 from knoll.views.revisions import read_revisions
 from knoll.views.run import RunView, read_run
 from knoll.views.waits import rollout_wait
 from knoll.waits import Wait, wait_document
 
-__all__ = ["RolloutView", "read_rollout", "read_steps", "rollout_document"]
+__all__ = ["RolloutView", "StepsView", "read_rollout", "read_steps", "rollout_document"]
 
 _BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
 _ENDS = ("Promote", *_BAD)
@@ -30,7 +35,7 @@ class RolloutView:
 
     `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
     "" when nothing serves. `wait` is what the rollout in progress waits for, or else the next one; None when
-    none is expected.
+    none is expected. `left_out` says how many steps only a newer knoll understands; "" for none.
     """
 
     model: ModelView
@@ -42,6 +47,7 @@ class RolloutView:
     steps: Sequence[RolloutStep]
     wait: Wait | None
     comparison: Comparison | None = None
+    left_out: str = ""
 
     @property
     def decision(self) -> RolloutStep | None:
@@ -66,11 +72,19 @@ class RolloutView:
         return self.decision is not None and self.decision.action in _BAD
 
 
+@dataclass(frozen=True)
+class StepsView:
+    """Steps, in the order of time. `left_out` says how many only a newer knoll understands; "" for none."""
+
+    shown: Sequence[RolloutStep]
+    left_out: str = ""
+
+
 def read_rollout(platform: Platform, model: str) -> RolloutView:
     """The newest rollout of a model; an empty one before the first. Raises NotFound for no such model."""
-    view = find_model(platform, model)
     steps = read_steps(platform, model)
-    last = last_decision(steps)
+    view = find_model(platform, model)
+    last = last_decision(steps.shown)
     version = view.candidate or (last.version if last else "")
     receiver, percent = _traffic_of(platform, view)
     slot = (view.document.get("status") or {}).get("rollout") or {}
@@ -82,15 +96,20 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         percent,
         step=slot.get("step", 0),
         evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed", "refused")},
-        steps=[one for one in steps if one.version == version],
-        wait=view.wait or _wait(view) or _next_wait(platform, view),
+        steps=[one for one in steps.shown if one.version == version],
+        wait=view.wait or _wait(view) or _known_next_wait(platform, view),
         comparison=compared if compared and compared.version == version else None,
+        left_out=steps.left_out,
     )
 
 
-def read_steps(platform: Platform, model: str, version: str = "") -> list[RolloutStep]:
-    """The steps of all rollouts of a model, or of those of one version, in the order of time."""
-    return sorted(list_steps(model, platform.bucket, version), key=lambda one: (one.at, one.number))
+def read_steps(platform: Platform, model: str, version: str = "") -> StepsView:
+    """The steps of all rollouts of a model, or of those of one version."""
+    found = [*look_at_steps(model, platform.bucket, version)]
+    steps = [one for one in found if isinstance(one, RolloutStep)]
+    newer = [one for one in found if isinstance(one, NewerSchema)]
+    steps.sort(key=lambda one: (one.at, one.number))
+    return StepsView(steps, left_out_words("step", newer))
 
 
 def rollout_document(view: RolloutView) -> dict[str, Any]:
@@ -134,6 +153,14 @@ def _traffic_of(platform: Platform, view: ModelView) -> tuple[str, int]:
 def _wait(view: ModelView) -> Wait | None:
     slot = slot_from_status(view.document.get("status") or {})
     return next((rollout_wait(slot, one.rollout) for one in readable_models([view.document])), None)
+
+
+def _known_next_wait(platform: Platform, view: ModelView) -> Wait | None:
+    """What the next rollout waits for, which may be a newer knoll."""
+    try:
+        return _next_wait(platform, view)
+    except NewerSchema as error:
+        return Wait(str(error), ends=error.fix)
 
 
 def _next_wait(platform: Platform, view: ModelView) -> Wait | None:

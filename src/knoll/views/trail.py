@@ -14,7 +14,7 @@ from knoll.records.dataset import Dataset, find_dataset
 from knoll.records.rollout import RolloutStep
 from knoll.views.ids import find_run_id
 from knoll.views.models import find_model
-from knoll.views.rollouts import read_steps
+from knoll.views.rollouts import StepsView, read_steps
 from knoll.views.run import RunView, read_run, run_document
 from knoll.views.versions import VersionView, find_readable, read_version, version_document, version_names
 
@@ -23,7 +23,8 @@ __all__ = ["Trail", "read_trail", "trail_document"]
 
 @dataclass(frozen=True)
 class Trail:
-    """How a version came to be, or why a run led to none."""
+    """How a version came to be, or why a run led to none. `left_out` says how many steps only a newer knoll
+    understands; "" for none."""
 
     model: str
     run: RunView
@@ -31,6 +32,7 @@ class Trail:
     gate: Mapping[str, Any]
     version: VersionView | None
     steps: Sequence[RolloutStep]
+    left_out: str = ""
 
     @property
     def bytes(self) -> int:
@@ -58,9 +60,9 @@ def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
     wanted = version or declared.champion or _newest_readable(platform, model)
     shown = read_version(platform, model, wanted) if wanted else None
     run = read_run(platform, shown.manifest.run if shown else _newest_run_id(platform, model))
-    steps = read_steps(platform, model, wanted) if wanted else []
+    steps = read_steps(platform, model, wanted) if wanted else StepsView([])
     gate = (declared.document.get("spec") or {}).get("gate") or {}
-    return Trail(model, run, _find_data(platform, run), gate, shown, steps)
+    return Trail(model, run, _find_data(platform, run), gate, shown, steps.shown, steps.left_out)
 
 
 def trail_document(trail: Trail) -> dict[str, Any]:
