@@ -122,6 +122,20 @@ def test_a_dry_run_sends_nothing(
     assert keys(platform, f"s3://{bucket}/") == []
 
 
+def test_a_dry_run_names_only_what_would_be_sent(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
+) -> None:
+    """What is there already is counted. A file of the same size with other bytes is sent."""
+    knoll("apply", "-f", model_file)
+    platform.store.put(f"s3://{bucket}/digits/0/a.png", A)
+    platform.store.put(f"s3://{bucket}/digits/1/b.png", A)
+    shown = knoll("upload", "digits", data, "--dry-run").stdout
+    assert "0/a.png" not in shown
+    assert f"to s3://{bucket}/digits/1/b.png" in shown
+    assert "would not send what is there already: 1 file" in shown
+    assert json.loads(knoll("upload", "digits", data, "--dry-run", "-o", "json").stdout)["unchanged"] == 1
+
+
 def test_an_upload_that_cannot_be_whole_sends_nothing(
     knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def upload(
     """
     from knoll.cli.upload_check import check_upload
     from knoll.cli.upload_plan import plan_upload
-    from knoll.cli.upload_send import send
+    from knoll.cli.upload_send import find_unchanged, send
     from knoll.views.follows import Follows, read_follows
 
     platform = platform_of(ctx)
@@ -68,14 +68,14 @@ def upload(
         plan = plan_upload(declared, paths, platform.store.list(declared.dataset.uri), replace=replace)
         for line in check_upload(declared, plan, platform):
             say(ctx, line)
-    if plan.stale and not dry_run and not yes:
-        _confirm(plan)
-    unchanged = 0 if dry_run else send(platform, declared, plan)
+    _confirm(plan, is_sure=dry_run or yes)
+    there = find_unchanged(plan) if dry_run else frozenset[str]()
+    unchanged = len(there) if dry_run else send(platform, declared, plan)
     follows = Follows() if dry_run else read_follows(platform, declared)
     if output is Output.json:
         print_json(_document(declared, plan, unchanged, follows, dry_run=dry_run))
     elif dry_run:
-        _tell_plan(plan)
+        _tell_plan(plan, there)
     else:
         _tell(declared, plan, unchanged, follows, program_of(ctx))
 
@@ -87,7 +87,9 @@ def _declared(platform: "Platform", name: str) -> "Model":
     return parse_model(find_model(platform, name).document)
 
 
-def _confirm(plan: "Plan") -> None:
+def _confirm(plan: "Plan", *, is_sure: bool) -> None:
+    if is_sure or not plan.stale:
+        return
     more = [f"  and {len(plan.stale) - 5} more"] if len(plan.stale) > 5 else []
     shown = (f"  {uri}" for uri in plan.stale[:5])
     echo(f"--replace deletes {counted(len(plan.stale), 'object')}:", *shown, *more, err=True)
@@ -109,9 +111,12 @@ def _document(
     return {"model": model.name, "uri": model.dataset.uri, **sent, **beside, **led_to}
 
 
-def _tell_plan(plan: "Plan") -> None:
+def _tell_plan(plan: "Plan", there: frozenset[str]) -> None:
     for item in plan.items:
-        echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
+        if item.uri not in there:
+            echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
+    if there:
+        echo(f"would not send what is there already: {counted(len(there), 'file')}")
     for uri in plan.stale:
         echo(f"would delete {uri}")
 

@@ -31,7 +31,7 @@ from knoll.ports import Platform
 from knoll.quantities import counted
 from knoll.views.units import size
 
-__all__ = ["Sent", "send", "tenths", "what_is_left"]
+__all__ = ["Sent", "find_unchanged", "send", "tenths", "what_is_left"]
 
 _THREADS = 8
 _MD5 = re.compile("[0-9a-f]{32}")  # the etag of an object that was sent in one part
@@ -63,6 +63,11 @@ def send(platform: Platform, model: Model, plan: Plan) -> int:
     """
     with one_at_a_time(model.name, platform):
         return _carry_out(platform, model, plan)
+
+
+def find_unchanged(plan: Plan) -> frozenset[str]:
+    """The URIs of the files that are in their places: they would not be sent."""
+    return frozenset(item.uri for item in plan.items if _is_there(item))
 
 
 def _carry_out(platform: Platform, model: Model, plan: Plan) -> int:
@@ -114,12 +119,17 @@ def _send_all(platform: Platform, plan: Plan, advance: _Advance, sent: Sent) -> 
 
 
 def _send(platform: Platform, item: Item, advance: _Advance, sent: Sent) -> None:
-    is_there = bool(_MD5.fullmatch(item.etag)) and _md5(item.path) == item.etag
+    is_there = _is_there(item)
     if is_there:
         advance(item.size)
     else:
         _send_file(platform, item, advance)
     sent.add(item, is_there=is_there)
+
+
+def _is_there(item: Item) -> bool:
+    """Whether the object in its place has the bytes of the file."""
+    return bool(_MD5.fullmatch(item.etag)) and _md5(item.path) == item.etag
 
 
 def _md5(path: Path) -> str:
