@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 from PIL import Image
@@ -26,6 +27,14 @@ from knoll.records.upload import hang_out, upload_uri
 def png(shade: int) -> bytes:
     body = io.BytesIO()
     Image.new("L", (8, 8), shade).save(body, "PNG")
+    return body.getvalue()
+
+
+def zipped(members: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
+    body = io.BytesIO()
+    with ZipFile(body, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return body.getvalue()
 
 
@@ -187,6 +196,68 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
     assert keys(platform, f"s3://{bucket}/") == []
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"rubbish, no", "it is not a whole zip archive"),
+        (zipped({"0/a.png": bytes(65 * 2**20)}), "times its size, and 200 times are allowed"),
+        (zipped({"0/a.png": A, "../../etc/passwd": B}), "../../etc/passwd leads out of the archive"),
+        (zipped({"0/a.png": A, "1/b.png": B[: len(B) // 2]}), "set.zip/1/b.png: it is cut short"),
+        (zipped({"0/a.png": A, "1/b.csv": b"1"}), "set.zip/1/b.csv: only .png, .jpg and .jpeg are pictures"),
+        (zipped({"0/a.png": A, "1/x/b.png": B}), "did you mean the classes 0, 1, or the classes 0, x?"),
+        (zipped({"0/caf\u00e9.png": A, "0/cafe\u0301.png": B}), "there are two files 0/cafe"),
+    ],
+    ids=lambda one: "zip" if isinstance(one, bytes) else None,  # its bytes have the time in them
+)
+def test_an_archive_is_refused_as_a_run_would_reject_it(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, tmp_path: Path, body: bytes, told: str
+) -> None:
+    knoll("apply", "-f", model_file)
+    (tmp_path / "set.zip").write_bytes(body)
+    result = knoll("upload", "digits", tmp_path / "set.zip")
+    assert result.exit_code == 1
+    assert "a run would be rejected, so nothing is sent" in result.stderr
+    assert told in result.stderr
+    assert keys(platform, f"s3://{bucket}/") == []
+
+
+def test_classes_in_archives_count(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, tmp_path: Path
+) -> None:
+    """Archives that are in the bucket are not read, so nothing is told of classes that may lie in them."""
+    knoll("apply", "-f", model_file)
+    knoll("upload", "digits", data)
+    model = parse_model(platform.cluster.get("Model", "digits"))
+    landed = look(model, platform)
+    assert isinstance(landed, Landed)
+    write_dataset(landed.datasets[0], platform.bucket)
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    one.write_bytes(zipped({"0/a.png": A, "1/b.png": B, "0/Thumbs.db": b"x"}))
+    told = knoll("upload", "digits", one, "--replace", "--dry-run").stderr
+    assert "classes" not in told
+    assert "skipped 1 file, made by the operating system: one.zip/0/Thumbs.db" in told
+    two.write_bytes(zipped({"1/a.png": A, "2/b.png": B}))
+    told = knoll("upload", "digits", two, "--replace", "--dry-run").stderr
+    assert "these classes are gone: 0." in told
+    assert "these classes are new: 2." in told
+    platform.store.put(f"s3://{bucket}/digits/old.zip", b"of another upload")
+    told = knoll("upload", "digits", two, "--dry-run").stderr
+    assert "gone" not in told
+
+
+def test_archives_that_are_datasets_of_their_own_are_checked_one_by_one(
+    knoll: Knoll, platform: Platform, model_file: Path, tmp_path: Path
+) -> None:
+    """One of them may have a folder around its classes that another lacks."""
+    model_file.write_text(model_file.read_text().replace("{uri:", "{landed: {when: object}, uri:"))
+    knoll("apply", "-f", model_file)
+    folder = tmp_path / "sets"
+    folder.mkdir()
+    (folder / "one.zip").write_bytes(zipped({"all/0/a.png": A, "all/1/b.png": B}))
+    (folder / "two.zip").write_bytes(zipped({"0/a.png": A, "1/b.png": C}))
+    assert knoll("upload", "digits", folder, "--dry-run").exit_code == 0
+
+
 @pytest.mark.parametrize("option", [[], ["--dry-run"]])
 def test_two_files_with_one_name_in_nfc_are_refused_if_their_bytes_differ(
     knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path, option: list[str]
@@ -316,7 +387,7 @@ def test_large_files_arrive_whole(
 ) -> None:
     """A file that travels in several parts has the same bytes afterwards."""
     knoll("apply", "-f", model_file)
-    body = bytes(range(256)) * 4 * 20_000
+    body = zipped({"0/a.png": A, "1/b.png": B, "1/.junk": bytes(range(256)) * 4 * 20_000}, ZIP_STORED)
     (tmp_path / "large.zip").write_bytes(body)
     assert "Uploaded 1 file, 19.5 MiB, to " in knoll("upload", "digits", tmp_path / "large.zip").stdout
     assert platform.store.get(f"s3://{bucket}/digits/large.zip") == body

@@ -51,8 +51,8 @@ def upload(
 
     Example: knoll upload digits path/to/data --replace
 
-    Before the first byte is sent, the files are checked: folders, pictures, classes against those that landed
-    last. What is there already is not sent. Data that has a version brings it back, without a second run.
+    The files are checked before the first byte is sent: folders, archives, pictures, classes against those
+    that landed last. What is there already is not sent. Data with a version brings it back, without a run.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
     examples}], run, version, follows}. Next: knoll runs MODEL -w, knoll data MODEL

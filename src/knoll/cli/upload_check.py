@@ -5,9 +5,11 @@ A run would be rejected for the same faults, after minutes.
 
 from collections.abc import Iterable, Iterator, Sequence
 from filecmp import cmp
+from itertools import chain
 from pathlib import Path
 
 from knoll.cli.bars import progress
+from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import Item, Plan
 from knoll.codecs.raster import read_raster, survey_raster
 from knoll.codecs.raster_header import read_header
@@ -30,24 +32,26 @@ def check_upload(model: Model, plan: Plan, platform: Platform) -> list[str]:
     """Sentences on what is skipped and on what changes. Raises InvalidData that names the files for which a
     run would be rejected."""
     form = form_of(model.family)
-    _check_files(model, plan, form)
+    opened = open_archives(model, plan, form)
+    _check_files(model, plan, form, opened)
     landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
-    return [*skipped_words(plan.skipped), *_stored_twins(plan), *_changes(model, plan, form, landed)]
+    skipped = [*skipped_words(plan.skipped), *skipped_words(opened.skipped)]
+    return [*skipped, *_stored_twins(plan), *_changes(model, plan, form, opened, landed)]
 
 
-def _check_files(model: Model, plan: Plan, form: Form) -> None:
-    keys = _keys(model, plan)
-    fault = _twin_fault(plan) or fault_of(keys, form)
+def _check_files(model: Model, plan: Plan, form: Form, opened: Opened) -> None:
+    faults = (fault_of(keys, form) for keys in _keys(model, plan, opened))
+    fault = _twin_fault(plan) or next(filter(None, faults), "")
     if fault:
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
     if not form.takes_pictures:
         return
     pictures = [item for item in plan.items if is_picture(item.path.name)]
-    faults = list(_faults(pictures))
-    if faults:
-        more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    broken = [*_faults(pictures), *opened.faults]
+    if broken:
+        more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
         raise InvalidData(
-            f"a run would be rejected, so nothing is sent: {'; '.join(faults[:_NAMED])}{more}",
+            f"a run would be rejected, so nothing is sent: {'; '.join(broken[:_NAMED])}{more}",
             fix="mend or remove these files",
         )
 
@@ -75,13 +79,16 @@ def _stored_twins(plan: Plan) -> list[str]:
     ] * bool(found)
 
 
-def _changes(model: Model, plan: Plan, form: Form, landed: Dataset | None) -> list[str]:
-    """Sentences on the classes, compared with those of the data that landed last."""
+def _changes(model: Model, plan: Plan, form: Form, opened: Opened, landed: Dataset | None) -> list[str]:
+    """Sentences on the classes, compared with those of the data that landed last. Archives in the bucket are
+    not read: what may lie in them is not told."""
     if not form.has_classes:
         return []
-    new = _classes(_keys(model, plan))
-    before = _classes(one.uri.removeprefix(landed.prefix) for one in landed.objects) if landed else set()
-    gone, come = sorted(before - new), sorted(new - before)
+    new = _classes(key for keys in _keys(model, plan, opened) for key in keys)
+    was = [one.uri.removeprefix(landed.prefix) for one in landed.objects] if landed else []
+    before = _classes(was)
+    is_all, was_all = not any(map(is_archive, plan.kept)), not any(map(is_archive, was))
+    gone, come = sorted(before - new) if is_all else [], sorted(new - before) if was_all else []
     said = [f"Against the data that landed last, these classes are gone: {listed(gone)}."] if gone else []
     if before and come:
         said.append(f"Against the data that landed last, these classes are new: {listed(come)}.")
@@ -90,16 +97,19 @@ def _changes(model: Model, plan: Plan, form: Form, landed: Dataset | None) -> li
         "the ends: a run takes them for different classes."
         for group in alike(new)
     ]
-    if len(new) == 1:
+    if len(new) == 1 and is_all:
         said.append(f"There is only the class {listed(sorted(new))}: a run needs two.")
     return said
 
 
-def _keys(model: Model, plan: Plan) -> list[str]:
-    """The keys that the dataset will have, as far as they are data."""
-    uris = {item.uri for item in plan.items} | plan.kept
-    keys = (uri.removeprefix(model.dataset.uri) for uri in uris if uri != plan.marker)
-    return sorted(key for key in keys if why_skipped(key) is None)
+def _keys(model: Model, plan: Plan, opened: Opened) -> list[list[str]]:
+    """The keys that each dataset will have, as far as they are data and known, members of archives
+    included."""
+    prefix = model.dataset.uri
+    sent = [list(opened.members.get(item.uri, [item.uri.removeprefix(prefix)])) for item in plan.items]
+    kept = [uri.removeprefix(prefix) for uri in plan.kept if uri != plan.marker]
+    whole = sent if model.dataset.landed.when == "object" else [[*chain(*sent), *kept]]
+    return [sorted(key for key in keys if why_skipped(key) is None) for keys in whole]
 
 
 def _classes(keys: Iterable[str]) -> set[str]:

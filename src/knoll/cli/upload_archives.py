@@ -1,0 +1,111 @@
+"""What a run would find in the archives of an upload, told before the first byte is sent.
+
+The reader of training reads them. Only one member at a time is in memory.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from knoll.cli.bars import progress
+from knoll.cli.upload_plan import Item, Plan
+from knoll.codecs.raster import read_raster, survey_raster
+from knoll.codecs.raster_header import read_header
+from knoll.data_files import Skipped, normal, tally, why_skipped
+from knoll.data_layout import Form, is_archive, is_picture
+from knoll.errors import InvalidData, InvalidPicture
+from knoll.models import Model
+from knoll.quantities import TRAINER_BASE, in_words, memory_of
+from knoll.quoting import escaped
+from knoll.trainer.archives import read_archive
+
+__all__ = ["Opened", "open_archives"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The keys of the members of each archive, by its URI; what is wrong with pictures among them; and what
+    is skipped of them."""
+
+    members: Mapping[str, Sequence[str]]
+    faults: Sequence[str]
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """`skipped` says why, `fault` what is wrong with a picture; "" if nothing is. `size` is in bytes."""
+
+    key: str
+    size: int = 0
+    skipped: str = ""
+    fault: str = ""
+
+
+def open_archives(model: Model, plan: Plan, form: Form) -> Opened:
+    """Read all archives that are sent. Raises InvalidData that names an archive for which a run would be
+    rejected."""
+    keys = {item: item.uri.removeprefix(model.dataset.uri) for item in plan.items}
+    archives = [item for item, key in keys.items() if is_archive(key) and why_skipped(key) is None]
+    limit = memory_of(model.training.resources) // model.training.processes_per_node - TRAINER_BASE
+    is_alone = model.dataset.landed.when == "object"
+    unpacked, found = 0, dict[str, list[_Member]]()
+    with progress("Checking archives", len(archives)) as advance:
+        for item in archives:
+            room = limit - (item.size if is_alone else plan.total + unpacked)
+            members = _read(item, keys[item], room, form)
+            unpacked += sum(one.size for one in members)
+            found[item.uri] = members
+            advance(1)
+    return _summed(found)
+
+
+def _summed(found: Mapping[str, Sequence[_Member]]) -> Opened:
+    told = [one for members in found.values() for one in members]
+    return Opened(
+        {uri: [one.key for one in members if not one.skipped] for uri, members in found.items()},
+        [f"{escaped(one.key)}: {escaped(one.fault)}" for one in told if one.fault],
+        tally((one.skipped, one.key) for one in told if one.skipped),
+    )
+
+
+def _read(item: Item, key: str, room: int, form: Form) -> list[_Member]:
+    try:
+        return list(_members(item, key, room, form))
+    except InvalidData as error:
+        raise InvalidData(
+            f"a run would be rejected, so nothing is sent: {escaped(str(item.path))}: {error}"
+        ) from error
+
+
+def _members(item: Item, key: str, room: int, form: Form) -> Iterator[_Member]:
+    """As `trainer.sorting` takes them, but without what is in them."""
+    if room < 0:
+        raise InvalidData(
+            f"with the other files it takes {in_words(-room)} more memory than a training may; raise "
+            "spec.training.resources.memory, or use less data"
+        )
+    seen: dict[str, bytes] = {}
+    for name, content in read_archive(item.path.read_bytes(), room):
+        member = normal(f"{key}/{name}")
+        if isinstance(content, str):
+            yield _Member(member, skipped=content)
+            continue
+        digest = sha256(content).digest()
+        if seen.setdefault(member, digest) != digest:
+            raise InvalidData(
+                f"there are two files {escaped(name)}, whose names differ at most in their Unicode form; "
+                "rename or remove one of them"
+            )
+        is_read = form.takes_pictures and is_picture(name)
+        yield _Member(member, len(content), fault=_fault(content) if is_read else "")
+
+
+def _fault(body: bytes) -> str:
+    try:
+        survey_raster(body)
+        if not read_header(body).is_whole:
+            read_raster(body)
+    except InvalidPicture as error:
+        return str(error)
+    return ""
