@@ -81,6 +81,41 @@ def test_a_check_that_cannot_look_is_a_finding(platform: Platform) -> None:
     assert (found.place, found.fix) == ("the store", "start it")
 
 
+WAITS = {
+    "damage": (
+        {"champion": "v000001", "damage": "model.onnx differs"},
+        "Damaged: model.onnx differs",
+        "verify",
+    ),
+    "fallback": (
+        {"champion": "v000001", "fallen": {"v000002": "x"}, "quarantine": {"v000002": "model.onnx differs"}},
+        "FellBack: v000001 serves instead of v000002: model.onnx differs",
+        "knoll verify digits VERSION",
+    ),
+    "pause": (
+        {"candidate": "v000002", "phase": "Canary", "steering": {"paused": "ann"}},
+        "the rollout of v000002 is paused by ann",
+        "knoll rollout resume digits, or knoll rollout abort digits",
+    ),
+    "hold": (
+        {"held": {"version": "v000002", "reason": "answers otherwise", "since": "2026-01-01T00:00:00+00:00"}},
+        "it waits for approval of v000002, which answers otherwise",
+        "knoll rollout approve digits v000002",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WAITS)
+def test_a_model_that_only_a_human_can_help_is_named(kind: str, platform: Platform) -> None:
+    status, what, fix = WAITS[kind]
+    for name, found in (("digits", status), ("flowers", {"champion": "v000001", "phase": "Idle"})):
+        made = platform.cluster.create(model_document(name))
+        platform.cluster.update({**made, "status": found}, status=True)
+    (told,) = examine(platform)
+    assert (told.place, told.what) == ("Model digits", what)
+    assert fix in told.fix
+
+
 def test_a_model_with_reports_that_were_not_believed_is_named(platform: Platform) -> None:
     """The text may have come from a stranger."""
     told = {"count": 7, "reason": "of v000002: \x1b[2J", "at": "2026-01-01T00:00:00+00:00"}

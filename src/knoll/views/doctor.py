@@ -14,8 +14,10 @@ from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.probe import try_write
 from knoll.records.strays import find_strays
+from knoll.rollout.steering import steering_from_status
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
 from knoll.views.conditions import disbelieved_words
+from knoll.views.models import ModelView, model_view
 
 __all__ = ["CHECKS", "Check", "Finding", "doctor_document", "examine"]
 
@@ -70,12 +72,38 @@ def _reports(platform: Platform) -> Iterator[Finding]:
             yield Finding(f"Model {model['metadata']['name']}", escaped(words), fix)
 
 
+def _champions(platform: Platform) -> Iterator[Finding]:
+    """Champions that are damaged, or that serve instead of a damaged version."""
+    for model in _models(platform):
+        fix = f"knoll verify {model.name} VERSION names what differs; put those files back as they were"
+        for one in model.conditions:
+            if (one.type, one.status) == ("ChampionVerified", "False"):
+                yield Finding(f"Model {model.name}", escaped(one.words), fix)
+
+
+def _humans(platform: Platform) -> Iterator[Finding]:
+    """Rollouts that go on only when a human says so."""
+    for model in _models(platform):
+        place, paused = f"Model {model.name}", steering_from_status(model.document.get("status") or {}).paused
+        if model.candidate and paused:
+            fix = f"knoll rollout resume {model.name}, or knoll rollout abort {model.name}"
+            yield Finding(place, escaped(f"the rollout of {model.candidate} is paused by {paused}"), fix)
+        if model.wait:
+            yield Finding(place, escaped(f"it waits for {model.wait.what}"), escaped(model.wait.ends))
+
+
+def _models(platform: Platform) -> list[ModelView]:
+    return [model_view(one, None) for one in platform.cluster.list("Model")]
+
+
 CHECKS: tuple[Check, ...] = (
     Check("the disk", _disk),
     Check("the file of documents", _documents),
     Check("writes to the store", _writes),
     Check("stray objects of the model bucket", _strays),
     Check("reports of predictors", _reports),
+    Check("champions", _champions),
+    Check("rollouts that wait for a human", _humans),
 )
 
 
