@@ -94,6 +94,36 @@ def test_a_paused_bake_does_not_end(canary: World) -> None:
     assert canary.status()["champion"] == "v000002"
 
 
+def test_promote_takes_one_step_of_a_paused_rollout_and_no_more(canary: World) -> None:
+    ask(canary, "pause", "v000002")
+    granted, answer = ask(canary, "promote", "v000002")
+    assert granted
+    assert answer.endswith("; it stays paused, by ann")
+    canary.observe("v000002", 50)
+    assert canary.served() == ("v000002", 50)
+    ask(canary, "promote", "v000002")
+    canary.time.move(1000)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["phase"] == "Baking"
+    ask(canary, "promote", "v000002")
+    assert (canary.status()["champion"], canary.status()["steering"]["paused"]) == ("v000002", "")
+
+
+def test_a_version_that_is_paused_before_it_is_ready_gets_no_traffic(world: World) -> None:
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.passes = 0
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["phase"] == "Deploying"
+    ask(world, "pause", "v000002")
+    world.passes = 2
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), world.status()["steering"]["paused"]) == (("v000002", 0), "ann")
+    assert ask(world, "promote", "v000002") == (False, "v000002 has not got its first traffic yet")
+    ask(world, "resume", "v000002")
+    assert world.served() == ("v000002", 20)
+
+
 def test_promote_takes_the_next_step_without_requests(canary: World) -> None:
     granted, answer = ask(canary, "promote", "v000002")
     assert granted

@@ -58,6 +58,8 @@ def promote(
 
     Example: knoll rollout promote digits --full
 
+    A rollout that is paused stays paused in its next step.
+
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w
     """

@@ -125,7 +125,8 @@ def next_step(
         case "RollingBack":
             return _rolling_back(slot, policy, observed, now)
         case "Deploying":
-            return _deploying(slot, policy, observed, now, min_agreement)
+            step = _deploying(slot, policy, observed, now, min_agreement)
+            return _paused(slot) if slot.steering.paused and isinstance(step, Shift) else step
         case "Canary":
             return _failing(slot, policy) or _refusing(slot) or _canary(slot, policy, observed, now)
         case "Baking":

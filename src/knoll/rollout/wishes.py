@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
-PUT_BACK = "put the files back; then it returns by itself"  # a version that gave way because of damage
+PUT_BACK = "put the files back; then it returns by itself"
 TRIED = ("undo", "retry")  # they begin a trial
 _OF_A_TRIAL = ("pause", "resume", "promote", "abort")
 _Text = Annotated[str, Field(max_length=200)]
@@ -148,7 +148,7 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
         case "abort":
             after = slot_after(slot, Rollback(f"aborted by {by}"), at)
         case "promote":
-            after = slot_after(slot, _promotion(slot, wish, policy), at)
+            after = _promoted(slot, wish, policy, at)
         case _:
             approved = {**slot.steering.approved, wish.version: by}
             waits = slot.held if slot.held and slot.held.version != wish.version else None
@@ -214,7 +214,7 @@ def _why_not_now(wish: Wish, slot: Slot) -> str:
     if wish.verb == "resume" and not slot.steering.paused:
         return "it is not paused"
     if wish.verb == "promote" and slot.phase == "Deploying":
-        return f"{slot.candidate} is not ready yet"
+        return f"{slot.candidate} has not got its first traffic yet"
     if wish.verb == "promote" and wish.is_full and slot.phase == "Baking":
         return f"{slot.candidate} has all traffic already; without --full its bake ends now"
     return ""
@@ -235,14 +235,16 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
 
 
 def _in_quarantine(slot: Slot, version: str) -> str:
-    """That the version is in quarantine, why, and what ends that."""
     ends = PUT_BACK if version in slot.fallen else "knoll rollout retry lifts that"
     return f"{version} is in quarantine: {slot.quarantine[version]}; {ends}"
 
 
-def _promotion(slot: Slot, wish: Wish, policy: RolloutSpec) -> Any:
+def _promoted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
+    """The slot in the next step, where a pause goes on, or after the bake."""
     counts = slot.evidence.counts
     reason = f"promoted by {wish.by}: {counts.requests} requests, {counts.errors} failed in all"
     if slot.phase == "Baking":
-        return Promote(reason, final=True)
-    return Promote(reason, final=False) if wish.is_full else next_traffic(slot, policy, reason)
+        return slot_after(slot, Promote(reason, final=True), at)
+    reason += f"; it stays paused, by {slot.steering.paused}" if slot.steering.paused else ""
+    step = Promote(reason, final=False) if wish.is_full else next_traffic(slot, policy, reason)
+    return replace(slot_after(slot, step, at), steering=slot.steering)
