@@ -30,7 +30,7 @@ from schedules.world import World
 
 RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
 LETTERS = ("dead-letters/", "replays/")  # read together, see below
-_PHASES = {"Untried": "Idle", "Held": "Idle", "Refused": "Idle", "Paused": "Canary"}
+_PHASES = {"Barred": "Idle", "Untried": "Idle", "Held": "Idle", "Refused": "Idle", "Paused": "Canary"}
 
 
 def _files(what: str) -> list[Path]:
