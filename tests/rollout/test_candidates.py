@@ -8,12 +8,13 @@ import pytest
 
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
+from knoll.errors import NewerSchema
 from knoll.models import Model, parse_model
 from knoll.models.spec import GateSpec, TrainingSpec
 from knoll.names import version_name
 from knoll.ports import ObjectInfo, Platform
 from knoll.records.claim import Claim, claim_uri
-from knoll.records.manifest import Manifest, manifest_uri, version_uri
+from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, run_uri
@@ -102,6 +103,20 @@ def test_versions_from_before_the_champion_are_not_listed(model: Model) -> None:
     platform, store = platform_with(*range(1, 1001))
     assert next_candidate(model, Slot(champion="v000999"), "", platform) == "v001000"
     assert store.listed <= 4
+
+
+def test_a_manifest_that_claims_to_be_of_a_newer_knoll_stops_no_other_version(model: Model) -> None:
+    """Only one that a run has published is left to a newer function."""
+    platform, store = platform_with(1, 2)
+    outcome = Outcome("succeeded", "now", "v000002", manifest_sha256=entry_of(manifest(2).encode()).sha256)
+    store.put(outcome_uri(ROOT, "run-2"), outcome.encode())
+    newer = replace(manifest(2), schema=99).encode()
+    for version in ("v000002", "v000009"):
+        store.put(manifest_uri(ROOT, "digits", version), newer)
+    assert next_candidate(model, Slot(), "", platform) == "v000001"
+    store.put(outcome_uri(ROOT, "run-2"), replace(outcome, manifest_sha256=entry_of(newer).sha256).encode())
+    with pytest.raises(NewerSchema, match="schema 99"):
+        next_candidate(model, Slot(), "", platform)
 
 
 def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:

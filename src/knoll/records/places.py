@@ -107,6 +107,10 @@ def _doubt_stamp(one: RolloutStep | Report, bucket: Bucket) -> str:
 def _doubt_newer_step(body: bytes, named: Facts, bucket: Bucket) -> str:
     if bucket.stamp_verify_key:
         return "" if is_body_stamped(RolloutStep, body, bucket) else UNSTAMPED
+    return _doubt_newer_version(body, named, bucket)
+
+
+def _doubt_newer_version(_: bytes, named: Facts, bucket: Bucket) -> str:
     is_claimed = named["version"] in list_claims(named["model"], bucket)
     return "" if is_claimed else f"no run has claimed {named['version']}"
 
@@ -166,6 +170,7 @@ _PLACES = (
         "model",
         "version",
         doubt=_doubt_manifest,
+        doubt_newer=_doubt_newer_version,
     ),
     _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),

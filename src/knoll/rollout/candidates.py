@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from knoll.errors import InvalidVersion, NotFound, Rejected
+from knoll.errors import InvalidVersion, NewerSchema, NotFound, Rejected
 from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
@@ -22,6 +22,7 @@ from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not
+from knoll.rollout.integrity import is_published
 from knoll.rollout.signature_change import signature_change
 from knoll.rollout.slot import Slot
 
@@ -223,6 +224,10 @@ def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
         return run is None or not why_not_asked(run, model)
     except Rejected:
         return True  # and `why_rejected` says why it is refused
+    except NewerSchema:
+        if is_published(model.name, version, bucket):
+            raise
+        return False
 
 
 def _data_at(manifest: Manifest, bucket: Bucket) -> str:

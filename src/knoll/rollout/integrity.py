@@ -6,16 +6,27 @@ changed since the last look: a store gives other bytes another etag.
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.manifest import Manifest, find_sealed, missing_files, not_as_trained, verify
+from knoll.records.claim import find_claim, list_claims
+from knoll.records.manifest import (
+    MANIFEST,
+    Manifest,
+    entry_of,
+    find_sealed,
+    missing_files,
+    not_as_trained,
+    read_file,
+    verify,
+)
 from knoll.records.outcome import find_outcome
 from knoll.records.version_folder import VersionFolder, version_folder, wrong_sizes
 from knoll.rollout.slot import Slot
 
-__all__ = ["NOTHING_SEEN", "Look", "look_at", "pin_of", "with_pins"]
+__all__ = ["NOTHING_SEEN", "Look", "is_published", "look_at", "pin_of", "with_pins"]
 
 NOTHING_SEEN = "none"  # the listing of a version whose files were not compared yet
 
@@ -76,6 +87,20 @@ def pin_of(model: str, version: str, bucket: Bucket) -> str:
         return ""
     published = outcome.manifest_sha256 if outcome else ""
     return published or (sealed.sha256 if sealed else "")
+
+
+def is_published(model: str, version: str, bucket: Bucket) -> bool:
+    """Whether the run that has claimed the version has ended with it, and has published the manifest that is
+    there, whatever its schema is. Raises NewerSchema for a claim or an outcome."""
+    if version not in list_claims(model, bucket):
+        return False
+    with suppress(Rejected, NotFound):
+        claim = find_claim(model, version, bucket)
+        outcome = find_outcome(claim.run, bucket) if claim else None
+        if outcome and (outcome.state, outcome.version) == ("succeeded", version):
+            there = entry_of(read_file(model, version, MANIFEST, bucket)).sha256
+            return outcome.manifest_sha256 in ("", there)
+    return False
 
 
 def _digest(found: Mapping[str, ObjectInfo]) -> str:
