@@ -11,7 +11,7 @@ from cloudevents.http import CloudEvent, from_http
 
 from knoll.errors import InvalidData, InvalidEvent, StoreUnavailable
 from knoll.events import Event
-from knoll.events.http import event_from_http, event_to_http, is_event, respond
+from knoll.events.http import event_from_http, event_to_http, is_event, refusal, respond
 
 BINARY = {
     "Ce-Specversion": "1.0",
@@ -201,8 +201,17 @@ def test_errors_become_verdicts_that_give_nothing_away(
                 event_from_http({**BINARY, "authorization": "Bearer s3cr3t"}, b'{"password": "s3cr3t"}')
             )
         )
-    assert (answer.status, answer.body.decode()) == (status, text)
+    assert (answer.status, json.loads(answer.body)) == (status, {"error": text})
+    assert answer.headers == {"content-type": "application/json"}
     assert str(error) in caplog.text or "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["a" * 5000, '"' * 5000, "\u732b" * 5000, "\ud800" * 5000])
+def test_a_broker_keeps_the_whole_of_a_refusal(text: str) -> None:
+    """It cuts what a function answers after 1,024 bytes."""
+    body = refusal(422, text).body
+    assert 800 < len(body) <= 1024
+    assert json.loads(body)["error"]
 
 
 def test_a_refused_body_is_not_echoed() -> None:

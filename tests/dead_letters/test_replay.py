@@ -1,6 +1,7 @@
 """A replay causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole
 history."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
 from knoll.dead_letters.replay import drop, replay_wanted, want_replay
 from knoll.errors import InvalidEvent, NewerSchema, NotFound, Rejected, StoreUnavailable, Unavailable
 from knoll.events import Event
+from knoll.events.http import refusal
 from knoll.ports import Platform
 from knoll.records.dead_letter import death_uri
 from knoll.settings import Settings
@@ -127,6 +129,12 @@ def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() 
         world.deliver(0)
     runs = list(world.store.list("s3://knoll-models/runs/"))
     assert (len(runs), len(world.cluster.list("Job")), only(world.platform).state) == (1, 1, "Replayed")
+
+
+def test_the_reason_of_a_death_is_the_error_that_a_function_answered(platform: Platform) -> None:
+    answered = base64.b64encode(refusal(422, 'no "weights"').body).decode()
+    handler.handle(replace(DEAD, extensions={**DEAD.extensions, "knativeerrordata": answered}), platform)
+    assert only(platform).last.reason == 'no "weights"'
 
 
 def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(

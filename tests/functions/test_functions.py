@@ -130,6 +130,7 @@ def test_a_deployed_function_takes_its_events_and_refuses_what_is_none(
         assert (idle.status_code, idle.content) == (204, b"")
         refused = post(function, b'{"specversion": "1.0", "secret": "s3cr3t"}')
         assert refused.status_code == 422
+        assert set(refused.json()) == {"error"}
         assert "s3cr3t" not in refused.text
 
 

@@ -199,7 +199,17 @@ def _who(destination: str) -> str:
 def _plain(text: str) -> str:
     """What a function answered. Knative's brokers put it in base64, that of the laptop does not."""
     try:
-        decoded = base64.b64decode(text, validate=True).decode()
+        said = _error(base64.b64decode(text, validate=True).decode())
     except ValueError:
         return text
-    return decoded if decoded.replace("\n", " ").isprintable() else text
+    return said if said.replace("\n", " ").isprintable() else text
+
+
+def _error(body: str) -> str:
+    """The text of {"error": text}, or the body, if it is no such document."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body
+    error = document.get("error") if isinstance(document, dict) else None
+    return error if isinstance(error, str) else body

@@ -21,9 +21,9 @@ from cloudevents.http import CloudEvent
 from knoll.errors import InvalidEvent, QuotaExceeded, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
 from knoll.headers import ATTRIBUTE
-from knoll.media_types import CLOUD_EVENT, JSON, TEXT
+from knoll.media_types import CLOUD_EVENT, JSON
 
-__all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "respond"]
+__all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "refusal", "respond"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ _NO_HEADER = {
 }  # in binary mode these travel as the body and Content-Type
 _JSON = re.compile(r"(application|text)/(.+\+)?json")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LONGEST_TEXT = 1000  # characters; a broker keeps 1,024 bytes of an error
+_LONGEST_TEXT = 1000  # characters
+_LONGEST_REFUSAL = 1024  # bytes that a broker keeps of it
 
 
 @dataclass(frozen=True)
@@ -101,20 +102,28 @@ def respond(act: Callable[[], Event | None]) -> Response:
         return Response(204, {}, b"") if reply is None else Response(200, *event_to_http(reply))
     except Rejected as error:
         _log.warning("rejected: %s", _plain(error))
-        return _refuse(422, f"rejected: {type(error).__name__}: {_plain(error)}")
+        return refusal(422, f"rejected: {type(error).__name__}: {_plain(error)}")
     except QuotaExceeded as error:
         _log.warning("no room: %s", _plain(error))
-        return _refuse(507, f"no room: {_plain(error)}; {error.fix}")
+        return refusal(507, f"no room: {_plain(error)}; {error.fix}")
     except Unavailable as error:
         _log.warning("unavailable: %s", _plain(error))
-        return _refuse(503, f"unavailable: {type(error).__name__}; try again later")
+        return refusal(503, f"unavailable: {type(error).__name__}; try again later")
     except Exception as error:
         _log.exception("the handler failed")
-        return _refuse(503, f"failed: {type(error).__name__}; the log of the function says why")
+        return refusal(503, f"failed: {type(error).__name__}; the log of the function says why")
 
 
-def _refuse(status: int, text: str) -> Response:
-    return Response(status, {"content-type": TEXT}, text[:_LONGEST_TEXT].encode(errors="replace"))
+def refusal(status: int, text: str) -> Response:
+    """{"error": text}. A long text is cut, so that a broker keeps the whole document."""
+    text = text[:_LONGEST_TEXT]
+    while len(body := _error(text)) > _LONGEST_REFUSAL:
+        text = text[: len(text) * 9 // 10]
+    return Response(status, {"content-type": JSON}, body)
+
+
+def _error(text: str) -> bytes:
+    return json.dumps({"error": text}, ensure_ascii=False).encode(errors="replace")
 
 
 def _plain(error: Exception) -> str:

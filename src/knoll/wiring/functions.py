@@ -12,7 +12,7 @@ from flask import Response as FlaskResponse
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from knoll.errors import Unavailable
-from knoll.events.http import Response, respond
+from knoll.events.http import Response, refusal, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring.logs import escape_logs
@@ -57,17 +57,20 @@ class Function:
         try:
             platform = self._platform()
         except Unavailable as error:
-            return FlaskResponse(str(error), 503)
+            return _in_flask(refusal(503, str(error)))
         request.max_content_length = STAGES[self._name].limit
         try:
             body = request.get_data()
         except RequestEntityTooLarge:
-            return FlaskResponse(f"the body is longer than {request.max_content_length:,} bytes", 413)
-        answered = answer(self._name, headers, body, platform)
-        return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))
+            return _in_flask(refusal(413, f"the body is longer than {request.max_content_length:,} bytes"))
+        return _in_flask(answer(self._name, headers, body, platform))
 
     def _platform(self) -> Platform:
         with self._lock:
             if self._made is None:
                 self._made = self._make(read_settings())
             return self._made
+
+
+def _in_flask(answered: Response) -> FlaskResponse:
+    return FlaskResponse(answered.body, answered.status, headers=dict(answered.headers))

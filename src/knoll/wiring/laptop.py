@@ -26,7 +26,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
-from knoll.events.http import event_from_http, respond
+from knoll.events.http import event_from_http, refusal, respond
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
@@ -173,7 +173,8 @@ def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], 
     has what the gateway has sent to each Revision."""
     if (waiting := broker.pending()) >= _MOST_WAITING:
         text = f"{waiting:,} deliveries wait already, and {_MOST_WAITING:,} may: send it again later"
-        return 429, {"retry-after": "10"}, text.encode()
+        told = refusal(429, text)
+        return told.status, {**told.headers, "retry-after": "10"}, told.body
     taken = respond(lambda: broker.publish(with_asked(event_from_http(headers, body), asked)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
 
