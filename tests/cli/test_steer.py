@@ -81,6 +81,27 @@ def test_a_wish_is_granted_and_the_answer_is_printed(knoll: Knoll, functions: Ca
 
 
 @pytest.mark.usefixtures("canary")
+def test_a_pause_is_seen_in_the_model(knoll: Knoll, records: Records) -> None:
+    assert "aused" not in knoll("describe", "digits").stdout
+    records.status(**CANARY, steering={"paused": "ann", "pausedAt": AT})
+    wait = {
+        "for": "a human, at 20 %",
+        "have": 0,
+        "need": 0,
+        "since": AT,
+        "until": "",
+        "ends": "ann has paused it; knoll rollout resume goes on",
+    }
+    for command in ("models", "describe digits"):
+        found = json.loads(knoll(*command.split(), "-o", "json").stdout)
+        assert found.get("models", [found])[0]["wait"] == wait
+    assert "Canary (paused)" in knoll("models").stdout
+    told = knoll("describe", "digits").stdout
+    assert "a human, at 20 %; ann has paused it; knoll rollout resume goes on (since 2026-01-01" in told
+    assert "Approved" not in told
+
+
+@pytest.mark.usefixtures("canary")
 def test_a_wish_can_be_left_without_waiting(knoll: Knoll, platform: Platform) -> None:
     told = knoll("rollout", "promote", "digits", "--full", "--no-wait")
     assert (told.exit_code, told.stdout) == (0, "model/digits promote v000002 wanted\n")

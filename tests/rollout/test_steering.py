@@ -68,6 +68,8 @@ def last_event(world: World) -> tuple[str, str]:
 def test_a_paused_rollout_holds_and_still_counts(canary: World) -> None:
     assert ask(canary, "pause", "v000002") == (True, "paused at 20 % by ann")
     assert last_event(canary) == ("paused", "ann")
+    since = canary.time.now().isoformat()
+    assert canary.status()["steering"]["pausedAt"] == since
     canary.observe("v000002", 30)
     assert canary.served() == ("v000002", 20)
     assert canary.status()["rollout"]["evidence"]["requests"] == 30

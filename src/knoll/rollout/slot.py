@@ -101,7 +101,7 @@ class Slot:
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
         """The slot after a decision, with the transition that records it. It ends a pause."""
-        after = replace(self, since=at, seen="", steering=replace(self.steering, paused=""))
+        after = replace(self, since=at, seen="", steering=self.steering.with_pause())
         version = changes.get("candidate") or self.candidate
         return replace(after, **changes).noted(action, at, reason, version, self.evidence)
 

@@ -21,15 +21,20 @@ class Handled:
 
 @dataclass(frozen=True)
 class Steering:
-    """`paused` is who holds the rollout, "" if nobody does. `undone` is the version that a human has replaced
-    by an older one: it is not tried again until the data asks for another. `approved` says who approved of a
-    version, and `quarantined` since when one is in quarantine."""
+    """`paused` is who holds the rollout, "" if nobody does, and `paused_at` since when. `undone` is the
+    version that a human has replaced by an older one: it is not tried again until the data asks for another.
+    `approved` says who approved of a version, and `quarantined` since when one is in quarantine."""
 
     handled: Handled = Handled()
     paused: str = ""
+    paused_at: str = ""
     undone: str = ""
     approved: Mapping[str, str] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
+
+    def with_pause(self, by: str = "", at: str = "") -> "Steering":
+        """The same, but paused by somebody since that time; by nobody for ""."""
+        return replace(self, paused=by, paused_at=at)
 
     def without_undone(self, version: str) -> "Steering":
         """The same, but nobody has undone that version: it has served since."""
@@ -43,6 +48,7 @@ def steering_from_status(status: Mapping[str, Any]) -> Steering:
     return Steering(
         handled=Handled(wish.get("id") or "", wish.get("answer") or "", bool(wish.get("refused"))),
         paused=found.get("paused") or "",
+        paused_at=found.get("pausedAt") or "",
         undone=found.get("undone") or "",
         approved=dict(found.get("approved") or {}),
         quarantined=dict(found.get("quarantinedAt") or {}),
@@ -62,6 +68,7 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
     known = {
         "wish": wish,
         "paused": steering.paused,
+        "pausedAt": steering.paused_at,
         "undone": steering.undone,
         "approved": dict(steering.approved),
         "quarantinedAt": dict(steering.quarantined),

@@ -140,10 +140,10 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
     by, version = wish.by, slot.candidate
     match wish.verb:
         case "pause":
-            held = replace(slot, steering=replace(slot.steering, paused=by))
+            held = replace(slot, steering=slot.steering.with_pause(by, at))
             after = held.noted("Pause", at, f"paused at {slot.percent} % by {by}", version)
         case "resume":
-            held = replace(slot, steering=replace(slot.steering, paused=""))
+            held = replace(slot, steering=slot.steering.with_pause())
             after = held.noted("Resume", at, f"resumed at {slot.percent} % by {by}", version)
         case "abort":
             after = slot_after(slot, Rollback(f"aborted by {by}"), at)

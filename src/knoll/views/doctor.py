@@ -88,7 +88,7 @@ def _humans(platform: Platform) -> Iterator[Finding]:
         if model.candidate and paused:
             fix = f"knoll rollout resume {model.name}, or knoll rollout abort {model.name}"
             yield Finding(place, escaped(f"the rollout of {model.candidate} is paused by {paused}"), fix)
-        if model.wait:
+        elif model.wait:
             yield Finding(place, escaped(f"it waits for {model.wait.what}"), escaped(model.wait.ends))
 
 

@@ -13,10 +13,11 @@ from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
 from knoll.rollout.slot import read_decision
+from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
-from knoll.views.waits import approval_wait
+from knoll.views.waits import approval_wait, pause_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
@@ -52,8 +53,8 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `wait` that wait. `base_url` is where the predictor answers. `document` is the Model as the cluster
-    has it.
+    and `wait` that wait, or that somebody has paused the rollout. `base_url` is where the predictor answers.
+    `document` is the Model as the cluster has it.
     """
 
     name: str
@@ -138,7 +139,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     dataset = status.get("dataset") or {}
     predictor = _predictor_of(isvc)
     held = read_held(status.get("held"))
-    wait = approval_wait(str(metadata["name"]), held) if held else None
+    wait = approval_wait(str(metadata["name"]), held) if held else _pause_in(status)
     url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
@@ -162,7 +163,11 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(*_wait_conditions(wait), *conditions_of_model(model), *conditions_of(isvc)),
+        conditions=(
+            *_wait_conditions(wait if held else None),
+            *conditions_of_model(model),
+            *conditions_of(isvc),
+        ),
         document=model,
     )
 
@@ -170,6 +175,11 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
 def _last_verdict(status: Mapping[str, Any]) -> Verdict:
     last = read_decision(status)
     return verdict_of(last.action, last.reason, last.version) if last else Verdict()
+
+
+def _pause_in(status: Mapping[str, Any]) -> Wait | None:
+    percent = (status.get("rollout") or {}).get("percent") or 0
+    return pause_wait(steering_from_status(status), percent)
 
 
 def _wait_conditions(wait: Wait | None) -> tuple[Condition, ...]:

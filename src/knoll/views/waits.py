@@ -5,16 +5,16 @@ from dataclasses import replace
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Held
 from knoll.rollout.slot import Slot
+from knoll.rollout.steering import Steering
 from knoll.waits import Wait, timed_wait
 
-__all__ = ["approval_wait", "rollout_wait"]
+__all__ = ["approval_wait", "pause_wait", "rollout_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
     """What the rollout in the slot waits for; None if no version is on trial."""
-    if slot.steering.paused and slot.phase in ("Canary", "Baking"):
-        ends = f"{slot.steering.paused} has paused it; knoll rollout resume goes on"
-        return Wait(f"a human, at {slot.percent} %", ends=ends)
+    if wait := pause_wait(slot.steering, slot.percent):
+        return wait
     match slot.phase:
         case "Deploying" if slot.compared:
             return _answers(slot, policy)
@@ -41,6 +41,12 @@ def approval_wait(model: str, held: Held) -> Wait:
     """That a version of the model waits for approval."""
     ends = f"knoll rollout approve {model} {held.version}"
     return Wait(f"approval of {held.version}, which {held.reason}", held.since, ends, 0, 1)
+
+
+def pause_wait(steering: Steering, percent: int) -> Wait | None:
+    """That somebody has paused the rollout at that percentage; None if nobody has."""
+    ends = f"{steering.paused} has paused it; knoll rollout resume goes on"
+    return Wait(f"a human, at {percent} %", steering.paused_at, ends) if steering.paused else None
 
 
 def _answers(slot: Slot, policy: RolloutSpec) -> Wait:
