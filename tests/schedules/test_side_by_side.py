@@ -136,7 +136,7 @@ def test_a_reader_that_refuses_unknown_fields_is_found_out() -> None:
         assert _is_found_out()
 
 
-@pytest.mark.parametrize("reader", ["knoll.train.unasked", "knoll.records.rollout"])
+@pytest.mark.parametrize("reader", ["knoll.train.unasked", "knoll.records.stamp"])
 def test_a_reader_that_checks_a_stamp_over_the_fields_that_it_knows_is_found_out(reader: str) -> None:
     with patch(f"{reader}.is_stamped", lambda record, bucket: is_stamped(replace(record), bucket)):
         assert _is_found_out(has_keys=True)
