@@ -6,14 +6,14 @@ bounded part, as with replays (`replay`). A part whose call was killed is sent a
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.ports import Answer, Bucket, Document, Platform
 from knoll.records.samples import Sample, read_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.decide import Compare
-from knoll.rollout.replay import REPLAY_REQUESTS, ask, prediction_of, publish_continued, write_part
+from knoll.rollout.replay import ask, paced, prediction_of, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
 from knoll.rollout.world import write_slot
@@ -74,19 +74,15 @@ def _ask_part(
     platform: Platform,
     key: str,
 ) -> Comparison:
-    """The comparison after as many samples as a part has; none that would end after `until`, if it takes as
-    long as the slowest one before, and none behind one without an answer."""
-    spread, found, slowest = spreads(samples), begun, timedelta(0)
-    for sample in samples[begun.asked :][:REPLAY_REQUESTS]:
-        began = platform.clock.now()
-        if began + slowest > until or began >= until:
-            break
+    """The comparison after as many samples as a part has (see `paced`), and none behind one without an
+    answer."""
+    spread, found = spreads(samples), begun
+    for sample in paced(samples[begun.asked :], until, platform.clock):
         answer = ask(model, url, sample, platform, key)
         if not _is_final(answer, begun.version):
             break
         prediction = prediction_of(answer.body) if answer.status == 200 else None
         found = found.with_answer(prediction, sample, spread)
-        slowest = max(slowest, platform.clock.now() - began)
     return found
 
 

@@ -7,14 +7,14 @@ are counted, and none counts twice.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
 
 from knoll.errors import Conflict, InvalidVersion, NotFound, Rejected
 from knoll.events import ROLLOUT_CONTINUED, new_event
-from knoll.ports import Answer, Document, Platform, PredictRequest
+from knoll.ports import Answer, Clock, Document, Platform, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
 from knoll.records.samples import Sample, read_samples
 from knoll.rollout.decide import Replay
@@ -28,6 +28,7 @@ __all__ = [
     "REPLAY_TIME",
     "Part",
     "ask",
+    "paced",
     "prediction_of",
     "publish_continued",
     "replay_part",
@@ -86,27 +87,35 @@ def send_part(
     platform: Platform,
     key: str = "",
 ) -> Part:
-    """Send samples of a version to the predictor at `url`: not more than a part has, and none that would end
-    after `until` if it takes as long as the slowest one before. The `key` proves that they are replays.
+    """Send a part of the samples of a version to the predictor at `url`, none after `until` (see `paced`).
+    The `key` proves that they are replays.
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
-    part, slowest = Part(), timedelta(0)
+    part = Part()
     try:
         samples = read_samples(model, version, platform.bucket)
     except (NotFound, Rejected) as error:
         raise InvalidVersion(f"its samples cannot be read: {error}") from error
-    for sample in islice(cycle(samples), step.requests):
-        began = platform.clock.now()
-        if part.sent >= REPLAY_REQUESTS or began + slowest > until or began >= until:
-            return replace(part, is_cut=True)
+    for sample in paced(islice(cycle(samples), step.requests), until, platform.clock):
         answer = ask(model, url, sample, platform, key)
         if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
             return replace(part, is_cut=True, has_no_answer=True)
         is_right = _is_right(answer, version, sample)
         part = Part(part.sent + 1, part.failed + (not is_right))
-        slowest = max(slowest, platform.clock.now() - began)
-    return part
+    return replace(part, is_cut=bool(samples) and part.sent < step.requests)
+
+
+def paced(samples: Iterable[Sample], until: datetime, clock: Clock) -> Iterator[Sample]:
+    """The samples that one part has: REPLAY_REQUESTS at most, and none that would end after `until` if it
+    takes as long as the slowest one before."""
+    slowest = timedelta(0)
+    for sample in islice(samples, REPLAY_REQUESTS):
+        began = clock.now()
+        if began + slowest > until or began >= until:
+            return
+        yield sample
+        slowest = max(slowest, clock.now() - began)
 
 
 def write_part(document: Document, after: Slot, platform: Platform) -> bool:
