@@ -70,9 +70,9 @@ def _why_not_again(model: Model, slot: Slot, verb: str, version: str, platform: 
     that has been the champion: it asks for no approval."""
     if fault := why_not_whole(model, slot, version, platform):
         return f"{fault}; {PUT_BACK}" if version in slot.fallen else fault
-    pin = slot.pins.get(version) or pin_of(model.name, version, platform.bucket)
     if verb != "undo" or version == slot.previous:
         return ""
+    pin = slot.pins.get(version) or pin_of(model.name, version, platform.bucket)
     if was_promoted(model.name, version, pin, platform.bucket):
         return ""
     if slot.held and slot.held.version == version:

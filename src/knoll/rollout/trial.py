@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from knoll.models import Model
 from knoll.ports import Platform
-from knoll.records.attestation import find_signed, key_of
+from knoll.records.attestation import Signed, find_signed, key_of
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import find_change, was_promoted, why_rejected
 from knoll.rollout.champion import numbered
@@ -22,37 +22,54 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
 
     Raises NotFound if the version has no manifest.
     """
-    pin = pin_of(model.name, version, platform.bucket)
-    keys = platform.settings.verify_key
+    bucket = platform.bucket
+    pin = pin_of(model.name, version, bucket)
     reason = why_rejected(model, slot, version, platform, pin)
-    reason = reason or find_signed(model.name, version, pin, keys, platform.bucket).fault
-    is_free = reason or model.rollout.allow_signature_change
-    change = "" if is_free else find_change(model.name, slot, version, platform.bucket)
-    if not reason and not change:
-        return begun(model, slot, version, platform)
+    keys = platform.settings.verify_key
+    signed = Signed() if reason else find_signed(model.name, version, pin, keys, bucket)
+    reason = reason or signed.fault
+    change = "" if reason else find_change(model.name, slot, version, bucket)
+    if not reason and (not change or model.rollout.allow_signature_change):
+        return _started(model.name, slot, version, pin, signed.by, change, platform)
     cause: Cause = "signature" if change else ""
     why, at = why_change_is_refused(change) if change else reason, platform.clock.now().isoformat()
-    return numbered(model.name, slot_after_reject(slot, version, why, at, cause), platform.bucket)
+    return numbered(model.name, slot_after_reject(slot, version, why, at, cause), bucket)
 
 
-def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str = "") -> Slot:
-    """The slot when the trial of a version begins, whatever the gate says; `reason` is why a human wants it.
-    If one does, or if it was the champion before, it needs no approval."""
-    bucket, at = platform.bucket, platform.clock.now().isoformat()
+def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str) -> Slot:
+    """The slot when the trial of a version begins that a human wants for that reason, whatever the gate says.
+    It needs no approval."""
+    bucket = platform.bucket
     pin = pin_of(model.name, version, bucket)
     signed = find_signed(model.name, version, pin, platform.settings.verify_key, bucket)
-    earlier = total(find_reports(model.name, version, bucket))
-    beside = total_of_champion(find_reports(model.name, slot.champion, bucket) if slot.champion else {})
     change = find_change(model.name, slot, version, bucket)
-    is_proven = bool(reason) or was_promoted(model.name, version, pin, bucket)
+    return _started(model.name, slot, version, pin, signed.by, change, platform, reason)
+
+
+def _started(
+    model: str,
+    slot: Slot,
+    version: str,
+    pin: str,
+    signer: str,
+    change: str,
+    platform: Platform,
+    reason: str = "",
+) -> Slot:
+    """The slot when the trial begins of the version that was looked at. If a human wants it, or if it was the
+    champion before, it needs no approval."""
+    bucket, at = platform.bucket, platform.clock.now().isoformat()
+    earlier = total(find_reports(model, version, bucket))
+    beside = total_of_champion(find_reports(model, slot.champion, bucket) if slot.champion else {})
+    is_proven = bool(reason) or was_promoted(model, version, pin, bucket)
     started = slot_after_start(
-        slot, version, pin, signed.by, earlier, beside, at, change=change, is_proven=is_proven
+        slot, version, pin, signer, earlier, beside, at, change=change, is_proven=is_proven
     )
     made = started.transition
     if reason and made:
         told = f"{reason}; {change}" if change else reason
         started = replace(started, transition=replace(made, reason=told))
-    return numbered(model.name, returned(started, version), bucket)
+    return numbered(model, returned(started, version), bucket)
 
 
 def why_not_whole(model: Model, slot: Slot, version: str, platform: Platform) -> str:
