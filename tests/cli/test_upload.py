@@ -352,7 +352,7 @@ def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_o
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("knoll.cli.upload_check.survey_raster", interrupt)
+        patched.setattr("knoll.cli.upload_check.check_raster", interrupt)
         result = knoll("upload", "digits", data)
     assert result.exit_code == 130
     assert "Interrupted. Nothing has been sent." in result.stderr

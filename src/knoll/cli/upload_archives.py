@@ -9,8 +9,7 @@ from hashlib import sha256
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import Item, Plan
-from knoll.codecs.raster import read_raster, survey_raster
-from knoll.codecs.raster_header import read_header
+from knoll.codecs.raster import check_raster
 from knoll.data_files import Skipped, normal, tally, why_skipped
 from knoll.data_layout import Form, is_archive, is_picture
 from knoll.errors import InvalidData, InvalidPicture
@@ -103,9 +102,7 @@ def _members(item: Item, key: str, room: int, form: Form) -> Iterator[_Member]:
 
 def _fault(body: bytes) -> str:
     try:
-        survey_raster(body)
-        if not read_header(body).is_whole:
-            read_raster(body)
+        check_raster(body)
     except InvalidPicture as error:
         return str(error)
     return ""

@@ -11,8 +11,7 @@ from pathlib import Path
 from knoll.cli.bars import progress
 from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import Item, Plan
-from knoll.codecs.raster import read_raster, survey_raster
-from knoll.codecs.raster_header import read_header
+from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import normal, skipped_words, twins, why_skipped
 from knoll.data_layout import Form, alike, fault_of, find_layout, is_archive, is_picture, listed
 from knoll.errors import InvalidData, InvalidPicture
@@ -130,15 +129,13 @@ def _faults(items: Sequence[Item]) -> Iterator[str]:
 
 
 def _check_picture(path: Path) -> None:
-    """Check the header; where that says that the end is missing, the whole picture."""
+    """Check a picture by its head alone, if it is long and that suffices."""
     with path.open("rb") as file:
-        body = file.read(_HEAD)
-        is_all = len(body) < _HEAD
+        head = file.read(_HEAD)
+        if len(head) < _HEAD:
+            check_raster(head)
+            return
         try:
-            survey_raster(body)
+            survey_raster(head)
         except InvalidPicture:
-            if is_all:
-                raise
-            survey_raster(body + file.read())
-    if is_all and not read_header(body).is_whole:
-        read_raster(body)
+            survey_raster(head + file.read())

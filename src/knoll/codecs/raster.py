@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "Raster",
     "RasterLimits",
+    "check_raster",
     "fit_raster",
     "open_raster",
     "read_raster",
@@ -123,6 +124,13 @@ def read_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Image.Ima
 def survey_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Shape:
     """What `read_raster` would give, from the header alone. Raises InvalidPicture."""
     return open_raster(body, limits).shape
+
+
+def check_raster(body: bytes) -> None:
+    """Check the header; where that says that the end is missing, the whole picture. Raises InvalidPicture."""
+    survey_raster(body)
+    if not read_header(body).is_whole:
+        read_raster(body)
 
 
 def fit_raster(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
