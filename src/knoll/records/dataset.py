@@ -5,14 +5,15 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import with_config
 
 from knoll.data_files import Skipped
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import digest, join
-from knoll.ports import Bucket, ObjectInfo
+from knoll.ports import Bucket
 from knoll.quoting import escaped
 from knoll.records.record import LENIENT, MOST_BYTES, Record, find, is_there, overwrite, put_once, reader
 
@@ -24,8 +25,8 @@ __all__ = [
     "find_newest_dataset",
     "find_snapshot",
     "has_dataset",
-    "list_datasets",
     "load_dataset",
+    "look_at_datasets",
     "why_foreign",
     "write_dataset",
 ]
@@ -75,7 +76,7 @@ class Dataset(Record):
         return found
 
 
-_NAME = re.compile(r"[0-9a-f]{64}\.json")
+_NAME = re.compile(r"(?P<digest>[0-9a-f]{64})\.json")
 
 load_dataset = reader(Dataset, "dataset snapshot")
 
@@ -122,18 +123,26 @@ def write_dataset(dataset: Dataset, bucket: Bucket) -> str:
     return uri
 
 
-def list_datasets(model: str, bucket: Bucket) -> Iterator[ObjectInfo]:
-    """The objects that are named as snapshots of the model."""
+def look_at_datasets(model: str, bucket: Bucket) -> Iterator[tuple[Dataset | NewerSchema, datetime]]:
+    """The snapshots of the model, newest first, and when each was written; for one that only a newer knoll
+    understands, the error that says so. Spoilt ones are passed over."""
     place = join(bucket.root, "datasets", model, "")
-    for one in bucket.store.list(place):
-        if _NAME.fullmatch(one.uri.removeprefix(place)) and one.size <= MOST_BYTES:
-            yield one
+    named = ((_NAME.fullmatch(one.uri.removeprefix(place)), one) for one in bucket.store.list(place))
+    listed = [(name["digest"], one.modified) for name, one in named if name and one.size <= MOST_BYTES]
+    for dataset_digest, written in sorted(listed, key=lambda one: one[1], reverse=True):
+        try:
+            found = find_snapshot(model, dataset_digest, bucket)
+        except NewerSchema as error:
+            yield error, written
+            continue
+        if found:
+            yield found, written
 
 
 def find_newest_dataset(model: str, bucket: Bucket) -> tuple[Dataset, str] | None:
-    """The snapshot that was written last, and when; None if there is none. Spoilt ones are passed over."""
-    for one in sorted(list_datasets(model, bucket), key=lambda one: one.modified, reverse=True):
-        digest = one.uri.rpartition("/")[2].removesuffix(".json")
-        if found := find_snapshot(model, digest, bucket):
-            return found, one.modified.isoformat()
+    """The snapshot that was written last, and when; None if there is none. Raises NewerSchema."""
+    for found, written in look_at_datasets(model, bucket):
+        if isinstance(found, NewerSchema):
+            raise found
+        return found, written.isoformat()
     return None

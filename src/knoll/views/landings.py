@@ -9,7 +9,7 @@ from typing import Any
 from knoll.data_layout import Form, find_layout, is_archive
 from knoll.errors import InvalidData, NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
-from knoll.records.dataset import Dataset, find_snapshot, list_datasets
+from knoll.records.dataset import Dataset, look_at_datasets
 from knoll.records.run import find_run
 from knoll.views.ids import list_run_ids
 from knoll.views.left_out import left_out_words
@@ -111,18 +111,14 @@ def _newest(
     platform: Platform, model: str, limit: int, newer: list[NewerSchema]
 ) -> Iterator[tuple[Dataset, datetime]]:
     """The newest snapshots and when they were written; `newer` gets why others are left out."""
-    listed = sorted(list_datasets(model, platform.bucket), key=lambda one: one.modified, reverse=True)
-    for one in listed:
+    for found, written in look_at_datasets(model, platform.bucket):
+        if isinstance(found, NewerSchema):
+            newer.append(found)
+            continue
+        yield found, written
+        limit -= 1
         if limit == 0:
             return
-        try:
-            found = find_snapshot(model, one.uri.rpartition("/")[2].removesuffix(".json"), platform.bucket)
-        except NewerSchema as error:
-            newer.append(error)
-            continue
-        if found:
-            limit -= 1
-            yield found, one.modified
 
 
 def _landing(
