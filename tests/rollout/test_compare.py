@@ -1,9 +1,7 @@
 """Before any traffic the candidate answers the champion's samples; if it answers otherwise, it waits for
 approval."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,15 @@ import pytest
 from knoll.events import TRAINING_SUCCEEDED, Event
 from knoll.events.types import ROLLOUT_CONTINUED, ROLLOUT_HELD
 from knoll.kube.annotations import ROLLOUT_WISH
-from knoll.ports import Answer, Document, PredictRequest
+from knoll.ports import Document
 from knoll.records.samples import Sample
 from knoll.rollout import handler
 from knoll.rollout.comparison import Comparison, agrees, compared_samples, spreads
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_TIME
 from knoll.rollout.wishes import Verb, new_wish
-from rollout.world import Replays, World, make_world, promote_first
+from rollout.slow import Killed, Slow, live_through
+from rollout.world import Replays, World, make_world, promote_canary, promote_first
 
 
 @pytest.fixture
@@ -118,11 +117,7 @@ def test_a_version_that_was_the_champion_before_needs_no_approval(world: World) 
     """The version that serves may be the wrong one."""
     world.publish("v000002", 0.98)
     world.tell(TRAINING_SUCCEEDED)
-    for requests in (20, 40):
-        world.observe("v000002", requests)
-    world.time.move(61)
-    world.tell(TRAINING_SUCCEEDED)
-    assert world.status()["champion"] == "v000002"
+    promote_canary(world)
     answer_as(world, Replays(says="4"))
     document = world.platform.cluster.get("Model", "digits")
     status = {**document["status"], "dataset": {"run": "v000001"}}
@@ -173,69 +168,30 @@ def test_samples_that_are_not_as_pinned_are_no_measure(world: World) -> None:
     assert "samples of v000001 cannot be read" in world.status()["held"]["reason"]
 
 
-@dataclass
-class Slow(Replays):
-    """Each answer takes `seconds`; `before` sees the number of each request, from 0."""
-
-    world: World | None = None
-    seconds: float = 6.0
-    sent: int = 0
-    before: Callable[[int], None] = lambda _: None
-
-    def predict(self, request: PredictRequest) -> Answer:
-        assert self.world is not None
-        number, self.sent = self.sent, self.sent + 1
-        self.world.time.move(min(self.seconds, request.seconds))
-        self.before(number)
-        if self.seconds > request.seconds:
-            return Answer(0, request.seconds, b"no answer", "text/plain", "")
-        return super().predict(request)
-
-
-class Killed(BaseException):
-    """The end of a process."""
-
-
 def make_slow(folder: Path, samples: int = 8) -> tuple[World, Slow]:
     """A world in which v000002 is about to be compared on so many samples."""
     folder.mkdir(exist_ok=True)
     world = make_world(folder)
     world.samples = samples
     promote_first(world)
-    slow = Slow(world=world)
+    slow = Slow(world=world, seconds=6.0)
     answer_as(world, slow)
     world.publish("v000002", 0.98)
     return world, slow
 
 
-def live_through(world: World) -> list[float]:
-    """Ticks come, and each event wakes rollout, until the candidate has traffic or is gone; the seconds of
-    each call."""
-    passes, heard = [], len(world.sink.taken)
+def live_to_the_canary(world: World) -> list[float]:
+    """Until the candidate has traffic or is gone; the seconds of each call."""
 
-    def take(call: Callable[[], object]) -> None:
-        began = world.time.present
-        with suppress(Killed):
-            call()
-        passes.append((world.time.present - began).total_seconds())
-        world.kserve()
+    def is_over() -> bool:
+        return bool(world.status()["phase"] == "Canary" or world.status().get("quarantine"))
 
-    for _ in range(60):
-        if world.status()["phase"] == "Canary" or world.status().get("quarantine"):
-            break
-        take(lambda: handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform))
-        while heard < len(world.sink.taken):
-            event = world.sink.taken[heard]
-            heard += 1
-            if event.type == ROLLOUT_CONTINUED:
-                take(lambda event=event: handler.handle(event, world.platform))  # type: ignore[misc]
-        world.time.move(30)
-    return passes
+    return live_through(world, is_over)
 
 
 def test_a_slow_candidate_is_asked_over_several_calls(tmp_path: Path) -> None:
     world, slow = make_slow(tmp_path)
-    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert max(live_to_the_canary(world)) <= REPLAY_TIME.total_seconds()
     assert (slow.sent, compared(world)["agreed"]) == (8, 8)
     assert world.sink.types().count(ROLLOUT_CONTINUED) == 2
 
@@ -249,7 +205,7 @@ def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -
             raise Killed
 
     slow.before = kill
-    live_through(world)
+    live_to_the_canary(world)
     assert (compared(world)["asked"], compared(world)["agreed"]) == (8, 8)
     assert 8 < slow.sent <= 11
 
@@ -257,7 +213,7 @@ def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -
 def test_a_candidate_that_never_answers_is_rolled_back_in_the_end(tmp_path: Path) -> None:
     world, slow = make_slow(tmp_path)
     slow.seconds = 600.0
-    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert max(live_to_the_canary(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
     assert world.status()["quarantine"] == {"v000002": "answered 0 of the 8 samples of v000001 in time"}
     assert world.status()["champion"] == "v000001"
 

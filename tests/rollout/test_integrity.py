@@ -15,7 +15,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.run import run_uri
 from knoll.rollout import handler
-from rollout.world import MODEL, World, make_world, promote_first, with_policy
+from rollout.world import MODEL, World, make_world, promote_canary, promote_first, with_policy
 
 ROOT = "s3://knoll-models"
 
@@ -30,11 +30,7 @@ def world(tmp_path: Path) -> World:
 def promote_second(world: World, signer: Signer | None = None) -> None:
     world.publish("v000002", 0.96, signer)
     world.tell(TRAINING_SUCCEEDED)
-    for requests in (20, 40):
-        world.observe("v000002", requests)
-    world.time.move(61)
-    world.tell(TRAINING_SUCCEEDED)
-    assert world.status()["champion"] == "v000002"
+    promote_canary(world)
 
 
 def forge(world: World, version: str) -> None:

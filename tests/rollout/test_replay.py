@@ -1,47 +1,18 @@
 """Replay in parts: bounded in requests and in time, and nothing counts twice."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
-from knoll.ports import Answer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.decide import Replay
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
 from knoll.rollout.slot import slot_from_status
-from rollout.world import Replays, World, make_world, promote_first, with_policy
-
-
-class Killed(BaseException):
-    """The end of a process."""
-
-
-def _nothing(_: int) -> None:
-    """No fault."""
-
-
-@dataclass
-class Slow(Replays):
-    """Each answer takes `seconds`; `before` sees the number of each request, from 0."""
-
-    world: World | None = None
-    seconds: float = 5.0
-    sent: int = 0
-    before: Callable[[int], None] = _nothing
-
-    def predict(self, request: PredictRequest) -> Answer:
-        assert self.world is not None
-        number, self.sent = self.sent, self.sent + 1
-        self.world.time.move(min(self.seconds, request.seconds))
-        self.before(number)
-        if self.seconds > request.seconds:
-            return Answer(0, request.seconds, b"no answer", "text/plain", "")
-        return super().predict(request)
+from rollout.slow import Killed, Slow, live_through
+from rollout.world import World, make_world, promote_first, with_policy
 
 
 def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:
@@ -61,33 +32,15 @@ def make_trial(folder: Path, **policy: object) -> tuple[World, Slow]:
     return world, slow
 
 
-def live_through(world: World) -> list[float]:
-    """Ticks come, and each event wakes rollout, until nothing is on trial; the seconds of each pass."""
-    passes = []
-    heard = len(world.sink.taken)
-
-    def take(call: Callable[[], object]) -> None:
-        began = world.time.present
-        with suppress(Killed):
-            call()
-        passes.append((world.time.present - began).total_seconds())
-        world.kserve()
-
-    while world.status()["phase"] != "Idle":
-        take(lambda: handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform))
-        while heard < len(world.sink.taken):
-            event = world.sink.taken[heard]
-            heard += 1
-            if event.type == ROLLOUT_CONTINUED:
-                take(lambda event=event: handler.handle(event, world.platform))  # type: ignore[misc]
-        world.time.move(30)
-    return passes
+def live_to_the_end(world: World) -> list[float]:
+    """Until nothing is on trial; the seconds of each pass."""
+    return live_through(world, lambda: world.status()["phase"] == "Idle")
 
 
 def test_a_slow_predictor_is_replayed_over_several_passes(tmp_path: Path) -> None:
     """Two steps of 20 requests, of which a pass takes four."""
     world, slow = make_trial(tmp_path)
-    passes = live_through(world)
+    passes = live_to_the_end(world)
     assert max(passes) == REPLAY_TIME.total_seconds() == 4 * slow.seconds
     assert world.status()["champion"] == "v000002"
     assert (slow.sent, world.status()["rollout"]["evidence"]["replayed"]) == (40, 40)
@@ -97,7 +50,7 @@ def test_a_slow_predictor_is_replayed_over_several_passes(tmp_path: Path) -> Non
 def test_without_events_the_ticks_alone_end_the_replay(tmp_path: Path) -> None:
     world, slow = make_trial(tmp_path)
     world.sink.publish = lambda event: None  # type: ignore[method-assign]
-    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert max(live_to_the_end(world)) <= REPLAY_TIME.total_seconds()
     assert (world.status()["champion"], slow.sent) == ("v000002", 40)
 
 
@@ -106,7 +59,7 @@ def test_a_fast_predictor_gets_a_bounded_part_in_each_pass(tmp_path: Path) -> No
     slow.seconds = 0.0
     handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
     assert slow.sent == REPLAY_REQUESTS
-    live_through(world)
+    live_to_the_end(world)
     assert (world.status()["champion"], slow.sent) == ("v000002", 2 * (2 * REPLAY_REQUESTS + 1))
 
 
@@ -121,7 +74,7 @@ def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -
             raise Killed
 
     slow.before = kill
-    assert max(live_through(world)) <= REPLAY_TIME.total_seconds()
+    assert max(live_to_the_end(world)) <= REPLAY_TIME.total_seconds()
     assert world.status()["champion"] == "v000002"
     assert world.status()["rollout"]["evidence"]["replayed"] == 40
     assert 40 < slow.sent <= 44
@@ -130,7 +83,7 @@ def test_a_kill_in_the_middle_counts_nothing_twice(tmp_path: Path, fatal: int) -
 def test_what_others_write_into_the_status_meanwhile_costs_no_request(tmp_path: Path) -> None:
     world, slow = make_trial(tmp_path)
     slow.before = lambda number: change_status(world, dataset={"state": f"{number}"})
-    live_through(world)
+    live_to_the_end(world)
     assert (world.status()["champion"], slow.sent) == ("v000002", 40)
     assert world.status()["dataset"]["state"] == "39"
 
@@ -173,7 +126,7 @@ def test_a_server_that_starts_slowly_is_asked_again_and_not_blamed(tmp_path: Pat
         slow.seconds = 60.0 if number < 3 else 0.0
 
     slow.before = start
-    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert max(live_to_the_end(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
     assert world.status()["champion"] == "v000002"
     assert world.status()["rollout"]["evidence"]["replayed"] == 40
 
@@ -213,6 +166,6 @@ def test_a_server_that_stops_to_answer_wakes_one_more_call(tmp_path: Path) -> No
 def test_a_server_that_never_answers_is_rolled_back_after_the_progress_deadline(tmp_path: Path) -> None:
     world, slow = make_trial(tmp_path, progressDeadline="2m")
     slow.seconds = 600.0
-    assert max(live_through(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
+    assert max(live_to_the_end(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
     assert world.status()["champion"] == "v000001"
     assert "requests failed" in world.status()["quarantine"]["v000002"]

@@ -13,7 +13,7 @@ from knoll.rollout import handler
 from knoll.rollout.wishes import new_wish
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
-from rollout.world import World, make_world, promote_first, with_policy
+from rollout.world import World, make_world, promote_canary, promote_first, with_policy
 
 WISH = "knoll.dev/rollout-wish"
 
@@ -31,14 +31,6 @@ def canary(world: World) -> World:
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000002", 20)
     return world
-
-
-def promote_second(world: World) -> None:
-    for requests in (20, 40):
-        world.observe("v000002", requests)
-    world.time.move(61)
-    world.tell(TRAINING_SUCCEEDED)
-    assert world.status()["champion"] == "v000002"
 
 
 def ask(
@@ -172,7 +164,7 @@ def test_without_a_trial_there_is_nothing_to_hold(world: World) -> None:
 
 
 def test_the_verdict_stays_when_a_wish_is_refused_or_a_version_approved(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     promoted = verdict(canary)
     assert promoted[::2] == ("Promoted", "v000002")
     for verb, version in (("pause", ""), ("abort", ""), ("approve", "v000001"), ("promote", "")):
@@ -191,7 +183,7 @@ def verdict(world: World) -> tuple[str, str, str]:
 
 def test_undo_brings_the_previous_version_back_past_the_gate(canary: World) -> None:
     """Also if it is much worse; and what it replaces does not come right back."""
-    promote_second(canary)
+    promote_canary(canary)
     assert ask(canary, "undo") == (True, "undone by ann: v000002 gives way")
     assert canary.served() == ("v000001", 20)
     ask(canary, "promote", "v000001", is_full=True)
@@ -202,7 +194,7 @@ def test_undo_brings_the_previous_version_back_past_the_gate(canary: World) -> N
 
 
 def test_data_that_asks_for_another_version_ends_an_undo(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     ask(canary, "undo")
     ask(canary, "promote", "v000001", is_full=True)
     ask(canary, "promote", "v000001")
@@ -225,7 +217,7 @@ def test_a_version_that_came_back_by_hand_returns_by_itself_once_it_is_repaired(
     canary: World, verbs: list[str], is_new: bool
 ) -> None:
     """Also if the Model was applied anew meanwhile."""
-    promote_second(canary)
+    promote_canary(canary)
     ask(canary, "undo")
     take_all_steps(canary, "v000001")
     for verb in verbs:
@@ -236,7 +228,7 @@ def test_a_version_that_came_back_by_hand_returns_by_itself_once_it_is_repaired(
 
 @pytest.mark.parametrize("is_new", [False, True])
 def test_so_does_one_that_serves_on_because_its_undo_was_aborted(canary: World, is_new: bool) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     canary.publish("v000003", 0.96)
     canary.tell(TRAINING_SUCCEEDED)
     take_all_steps(canary, "v000003")
@@ -260,7 +252,7 @@ def falls_back_until_repaired(world: World, version: str, *, is_new: bool) -> No
 
 
 def test_a_damaged_version_is_not_tried_before_its_files_are_back(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     repair = damage(canary, "v000002")
     canary.tell(TRAINING_SUCCEEDED)
     for verb in ("retry", "undo", "approve"):
@@ -284,7 +276,7 @@ def test_a_version_of_wrong_bytes_is_not_tried_again_if_it_never_served(canary: 
 
 
 def test_undo_goes_only_to_a_version_that_has_been_the_champion(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     for version in ("v000003", "v000004"):
         canary.publish(version, 0.96)
     canary.tell(TRAINING_SUCCEEDED)
@@ -314,7 +306,7 @@ def take_all_steps(world: World, version: str) -> None:
 
 
 def test_undo_wants_a_version_that_is_there_and_whole(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     assert "there is no version v000009" in ask(canary, "undo", "v000009")[1]
     assert ask(canary, "undo", "../evil") == (False, "../evil is no version")
     assert ask(canary, "undo", "v000002") == (False, "v000002 serves already")
@@ -438,7 +430,7 @@ def tick(world: World) -> None:
 
 
 def test_a_wish_of_a_newer_knoll_waits_also_while_nothing_is_on_trial(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     leave(canary, NEWER)
     with pytest.raises(NewerSchema):
         canary.tell(TRAINING_SUCCEEDED)
@@ -447,7 +439,7 @@ def test_a_wish_of_a_newer_knoll_waits_also_while_nothing_is_on_trial(canary: Wo
 
 
 def test_a_model_that_was_deleted_remembers_what_was_undone(canary: World) -> None:
-    promote_second(canary)
+    promote_canary(canary)
     ask(canary, "undo")
     ask(canary, "promote", "v000001", is_full=True)
     ask(canary, "promote", "v000001")

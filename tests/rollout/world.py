@@ -229,6 +229,15 @@ def promote_first(world: World) -> None:
     assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
 
 
+def promote_canary(world: World) -> None:
+    """v000002, which has its first traffic, passes each step and the bake."""
+    for requests in (20, 40):
+        world.observe("v000002", requests)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+
+
 def with_policy(document: Document, **policy: Any) -> Document:
     """The Model with other values in its rollout policy."""
     return {
