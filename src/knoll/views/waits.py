@@ -12,9 +12,8 @@ __all__ = ["approval_wait", "pause_wait", "rollout_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
-    """What the rollout in the slot waits for; None if no version is on trial."""
-    if wait := pause_wait(slot.steering, slot.percent):
-        return wait
+    """What the rollout in the slot waits for, unless somebody has paused it (see `pause_wait`); None if no
+    version is on trial."""
     match slot.phase:
         case "Deploying" if slot.compared:
             return _answers(slot, policy)
