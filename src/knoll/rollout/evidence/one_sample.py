@@ -14,14 +14,12 @@ Measured with a tolerance of 2 % and alpha .25 %: 100 % is found in 2 requests a
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 
 from knoll.rollout.evidence.bets import past_rate
-from knoll.rollout.evidence.stakes import EVEN, FRACTIONS, Stakes
+from knoll.rollout.evidence.stakes import EVEN, FRACTIONS, Stakes, bounded_exp
 
 __all__ = ["OneSample"]
-
-_LONGEST = 600.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class OneSample:
         good = requests - bad
         rates = [tolerated + part * (1 - tolerated) for part in FRACTIONS]
         powers = (_log_factor(rate, tolerated, good, bad) for rate in rates)
-        stakes = self.stakes.after((exp(min(power, _LONGEST)) for power in powers), requests)
+        stakes = self.stakes.after(map(bounded_exp, powers), requests)
         past = min(past_rate(self.bad, self.requests), tolerated)
         support = self.support + _log_factor(past, tolerated, good, bad)
         return OneSample(

@@ -12,15 +12,14 @@ in 314; one that is 90 % right in 1100 at the median.
 """
 
 from dataclasses import dataclass
-from math import exp, log1p
+from math import log1p
 
-from knoll.rollout.evidence.stakes import Stakes
+from knoll.rollout.evidence.stakes import Stakes, bounded_exp
 
 __all__ = ["LAMBDAS", "Paired", "Pairs"]
 
 LAMBDAS = (0.03, 0.1, 0.3, 0.6, 0.95)
 _START = Stakes(0.0, (1 / len(LAMBDAS),) * len(LAMBDAS))
-_LONGEST = 600.0
 
 
 @dataclass(frozen=True)
@@ -76,4 +75,4 @@ def _factors(delta: float, ups: int, downs: int, batch: Pairs) -> list[float]:
             + downs * log1p(part * (-1 - delta) / scale)
         )
 
-    return [exp(min(power(part), _LONGEST)) for part in LAMBDAS]
+    return [bounded_exp(power(part)) for part in LAMBDAS]

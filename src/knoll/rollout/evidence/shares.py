@@ -17,15 +17,14 @@ batch by batch: a total collapse is found in 9 answers of the candidate at p95, 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from math import exp, log
+from math import log
 
-from knoll.rollout.evidence.stakes import CASH, Stakes
+from knoll.rollout.evidence.stakes import CASH, Stakes, bounded_exp
 
 __all__ = ["Shares"]
 
 _START = Stakes(CASH, (1 - CASH,))
 _PRIOR = 0.5
-_LONGEST = 600.0
 Counts = tuple[int, ...]
 
 
@@ -58,7 +57,7 @@ class Shares:
                 _padded(news, classes), _padded(olds, classes), mine, theirs, strict=True
             )
         )
-        stakes = self.stakes.after([exp(min(power, _LONGEST))], count)
+        stakes = self.stakes.after([bounded_exp(power)], count)
         after = _plus(self.champion, olds), _plus(self.candidate, news)
         return Shares(*after, stakes, max(self.most, stakes.value))
 

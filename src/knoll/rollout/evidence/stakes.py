@@ -11,12 +11,14 @@ Source of the spreading: Herbster and Warmuth, Tracking the best expert, Machine
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import exp
 
-__all__ = ["CASH", "EVEN", "FRACTIONS", "KEPT", "START", "Stakes"]
+__all__ = ["CASH", "EVEN", "FRACTIONS", "KEPT", "START", "Stakes", "bounded_exp"]
 
 FRACTIONS = (0.03, 0.1, 0.35, 0.97)  # g: how far above the tolerated rate the candidate may fail
 CASH, START = 0.1, 0.225  # what no bet gets, and what each gets
 KEPT = 0.998  # of each stake after a request of the candidate
+_LONGEST = 600.0  # of a logarithm, so that its exponential is a number
 _MOST = 1e12  # of a stake, so that none overflows; less than the rule allows is always valid
 
 
@@ -49,3 +51,8 @@ class Stakes:
 
 
 EVEN = Stakes()
+
+
+def bounded_exp(power: float) -> float:
+    """e to that power; of one above 600, e^600, so that it is a number."""
+    return exp(min(power, _LONGEST))

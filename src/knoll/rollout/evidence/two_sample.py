@@ -12,14 +12,12 @@ runs (bound .25 %), L reaches 100 in 1.0 % (bound 1 %). See docs/benchmarks.md.
 """
 
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import log
 
 from knoll.rollout.evidence.bets import NO_BET, Bet, past_rate, two_sample_bet
-from knoll.rollout.evidence.stakes import EVEN, FRACTIONS, Stakes
+from knoll.rollout.evidence.stakes import EVEN, FRACTIONS, Stakes, bounded_exp
 
 __all__ = ["Batch", "Rule", "TwoSample"]
-
-_LONGEST = 600.0  # of a logarithm, so that its exponential is a number
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class TwoSample:
             return replace(self, waiting=whole)
         bets = self._bets(rule, whole.candidate / (whole.candidate + whole.champion))
         powers = [_log_factor(bet, whole) for bet in bets]
-        stakes = self.stakes.after((exp(min(power, _LONGEST)) for power in powers[:-1]), whole.candidate)
+        stakes = self.stakes.after(map(bounded_exp, powers[:-1]), whole.candidate)
         return self._with(stakes, self.support + powers[-1], whole)
 
     def _bets(self, rule: Rule, share: float) -> tuple[Bet, ...]:

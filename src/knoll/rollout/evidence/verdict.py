@@ -2,12 +2,13 @@
 Pure."""
 
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 from typing import Literal
 
-from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName
+from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName, find_arm
 from knoll.rollout.evidence.judgement import Judgement
 from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
+from knoll.rollout.evidence.stakes import bounded_exp
 
 __all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
 
@@ -68,8 +69,8 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     """The verdict by all that is judged. An arm that has failed stays failed, and one that has passed
     stays passed: E and L count by their largest value, as Ville's inequality allows."""
     arms = tuple(_arm_verdict(arm, judgement, policy) for arm in ARMS)
-    failed = [one for one in arms if one.outcome == "fail" and _may_fail(one.arm)]
-    shifted = [one for one in arms if one.outcome == "fail" and not _may_fail(one.arm)]
+    failed = [one for one in arms if one.outcome == "fail" and find_arm(one.arm).may_fail]
+    shifted = [one for one in arms if one.outcome == "fail" and not find_arm(one.arm).may_fail]
     needed = [one for one in arms if one.is_needed and _is_on(one.arm, policy)]
     missing = _most([one.missing for one in needed], policy.min_requests - judgement.errors.judged)
     is_enough = judgement.errors.judged >= policy.min_requests
@@ -107,7 +108,7 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
         return judgement.outputs.most, 0.0, sum(judgement.outputs.candidate)
     if name == "agreement":
         agreed = judgement.agreement
-        return agreed.most, _exp(agreed.most_support), agreed.requests
+        return agreed.most, bounded_exp(agreed.most_support), agreed.requests
     if name == "labels":
         return judgement.labels.most, judgement.labels.most_support, judgement.labels.pairs
     compared = {
@@ -116,7 +117,7 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
         "latencyP50": judgement.latency_p50,
         "refusals": judgement.refusals,
     }[name]
-    return compared.most, _exp(compared.most_support), compared.judged
+    return compared.most, bounded_exp(compared.most_support), compared.judged
 
 
 def _missing(arm: Arm, judgement: Judgement, share: float) -> int | None:
@@ -142,13 +143,5 @@ def _most(missing: list[int | None], requests: int) -> int | None:
     return max(*known, requests, 0) if len(known) == len(missing) else None
 
 
-def _may_fail(name: ArmName) -> bool:
-    return next(arm.may_fail for arm in ARMS if arm.name == name)
-
-
 def _is_on(name: ArmName, policy: Policy) -> bool:
     return {"agreement": policy.compares, "labels": policy.has_labels}.get(name, True)
-
-
-def _exp(power: float) -> float:
-    return exp(min(power, 600.0))
