@@ -2,7 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from knoll.rollout.evidence import Compared, Judgement, Policy, Seen, Tally, Verdict, begin, judge, verdict
+from knoll.rollout.evidence import (
+    Compared,
+    Judgement,
+    Policy,
+    Seen,
+    Tally,
+    Verdict,
+    begin,
+    judge,
+    verdict,
+    verdict_to_fields,
+)
 from knoll.rollout.evidence.arms import ArmName
 from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.evidence.verdict import ArmVerdict
@@ -125,3 +136,14 @@ def test_what_is_missing_depends_on_the_share() -> None:
     state = replace(Judgement(), errors=TwoSample(past=1000, past_bad=10))
     missing = [verdict(state, Policy(share=share)).missing for share in (0.05, 0.5)]
     assert missing == [507, 599]
+
+
+def test_the_numbers_of_each_arm_with_evidence_are_recorded() -> None:
+    """Also against which margin L stands, so that another policy can be tried on them."""
+    found = verdict(judged(30), POLICY)
+    told = verdict_to_fields(found)
+    assert set(told) == {"errors", "latencyP95", "latencyP50", "refusals"}
+    assert told["errors"]["judged"] == 30
+    assert (told["errors"]["failAt"], told["errors"]["passAt"], told["errors"]["margin"]) == (400, 100, 0.02)
+    assert told["errors"]["support"] == arm(found, "errors").support > 1
+    assert (told["refusals"]["passAt"], told["refusals"]["margin"]) == (0, None)

@@ -15,7 +15,7 @@ from knoll.rollout.evidence.judgement import (
     judgement_to_fields,
 )
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
-from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
+from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict, verdict_to_fields
 
 __all__ = [
     "ArmVerdict",
@@ -35,4 +35,5 @@ __all__ = [
     "total",
     "total_of_champion",
     "verdict",
+    "verdict_to_fields",
 ]

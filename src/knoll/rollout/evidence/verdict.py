@@ -3,14 +3,14 @@ Pure."""
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
+from typing import Any, Literal
 
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName, find_arm
 from knoll.rollout.evidence.judgement import Judgement
 from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
 from knoll.rollout.evidence.stakes import bounded_exp
 
-__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
+__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict", "verdict_to_fields"]
 
 Outcome = Literal["fail", "pass", "inconclusive"]
 _PASS_AT = 1 / PASS_ALPHA
@@ -33,7 +33,8 @@ class Policy:
 class ArmVerdict:
     """One arm: E so far and where it fails, L so far and where it passes (0 if it cannot), on how much
     evidence of the candidate, and an estimate of how much is missing to pass if the candidate is as
-    good as the champion; None if it cannot be told."""
+    good as the champion; None if it cannot be told. `margin` is how much worse it is shown not to be when
+    it passes; None if it cannot."""
 
     arm: ArmName
     outcome: Outcome
@@ -43,6 +44,7 @@ class ArmVerdict:
     pass_at: float
     judged: int
     missing: int | None
+    margin: float | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -86,6 +88,22 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     )
 
 
+def verdict_to_fields(found: Verdict) -> dict[str, Any]:
+    """The numbers of each arm that has evidence, as the record of a step has them."""
+    return {
+        one.arm: {
+            "e": one.e,
+            "failAt": one.fail_at,
+            "support": one.support,
+            "passAt": one.pass_at,
+            "judged": one.judged,
+            "margin": one.margin,
+        }
+        for one in found.arms
+        if one.judged
+    }
+
+
 def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
     e, support, judged = _numbers(arm.name, judgement)
     can_pass = arm.margin is not None
@@ -99,6 +117,7 @@ def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
         _PASS_AT if can_pass else 0.0,
         judged,
         0 if has_passed else _missing(arm, judgement, policy.share) if can_pass else None,
+        {"errors": judgement.margin, "agreement": judgement.differing}.get(arm.name, arm.margin),
     )
 
 
