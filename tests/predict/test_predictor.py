@@ -23,6 +23,7 @@ from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Answer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
+from knoll.records.answered import Answered
 from knoll.rollout.reports import read_report
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
@@ -293,7 +294,9 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     assert last.data["requests"] == len(sent) - 1
     kept = read_report("shade", last)
     assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.claim())
-    assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, replace(kept, errors=1).claim())
+    assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
+    for changed in (replace(kept, errors=1), replace(kept, timeouts=1), replace(kept, cold=Answered(1))):
+        assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.claim())
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:
@@ -321,6 +324,7 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
         "refused": 1,
         "coldStarts": 1,
     }
+    assert (last.data["timeouts"], last.data["cold"]["requests"], last.data["cold"]["refused"]) == (0, 1, 0)
     assert sum(last.data["latency"]["counts"]) == 4
     assert len(last.data["latency"]["counts"]) == len(last.data["latency"]["bucketsSeconds"]) + 1
     assert len({event.data["instance"] for event in events}) == 1

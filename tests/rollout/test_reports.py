@@ -15,9 +15,11 @@ from knoll.events import PREDICTOR_OBSERVED, REPORT_DISBELIEVED, TICK, TRAINING_
 from knoll.keys import read_signer
 from knoll.ports import Answer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
+from knoll.records.answered import Answered
 from knoll.records.evidence import Report, evidence_uri, find_reports
 from knoll.rollout import handler
 from knoll.rollout.plausible import MOST_PER_SECOND, MOST_REPLICAS, most_replicas, why_impossible
+from knoll.rollout.reports import read_report
 from rollout.world import Replays, World, make_world, promote_first, with_policy
 from support.keys import private_key
 
@@ -87,6 +89,8 @@ def test_a_proof_holds_for_its_model_version_and_counts_alone(world: World) -> N
         send(world, {**honest, **changed})
     latency = {"bucketsSeconds": [1.0], "counts": [10, 0]}
     send(world, {**honest, "latency": latency})
+    apart = {"requests": 0, "errors": 0, "timeouts": 0, "refused": 0, "latency": []}
+    send(world, {**honest, "timeouts": 0, "cold": apart})
     of_champion = {**world.report("v000001", 5_000), "version": "v000001"}
     send(world, of_champion)
     assert is_untouched(world)
@@ -237,6 +241,52 @@ def test_one_version_has_a_bounded_number_of_reports(tmp_path: Path) -> None:
     world.time.move(86_400)
     send(world, {"version": "v000001", "instance": "after-a-day", "requests": 2, "errors": 0})
     assert len(list(world.platform.store.list(place))) == most + 1
+
+
+def apart(*numbers: int) -> dict[str, Any]:
+    names = ("requests", "errors", "timeouts", "refused")
+    return {**dict(zip(names, numbers, strict=False)), "latency": list(numbers[4:])}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_believed"),
+    [
+        ({"cold": apart(2, 1, 0, 0, 1, 1)}, True),
+        ({"cold": apart(2, 2, 0, 0, 1, 1)}, False),  # more errors than all
+        ({"cold": apart(2, 0, 2, 1, 1, 1)}, False),  # more than there are
+        ({"cold": apart(2, 0, 0, 0, 3, -1)}, False),
+        ({"cold": apart(2, 0, 0, 0, 1)}, False),  # other buckets
+        ({"cold": apart(9, 1, 0, 0, 3, 6)}, False),  # warm requests that were refused, and none answered
+        ({"cold": {}}, False),
+        ({"cold": 7}, False),
+        ({"timeouts": 8}, False),
+        ({"timeouts": True}, False),
+    ],
+)
+def test_parts_of_a_report_that_are_none_of_its_whole_are_not_believed(
+    world: World, change: dict[str, Any], is_believed: bool
+) -> None:
+    latency = {"bucketsSeconds": [1.0], "counts": [4, 6]}
+    said = {"requests": 10, "errors": 1, "refused": 2, "timeouts": 1, "cold": apart(0, 0, 0, 0, 0, 0)}
+    told = {"version": "v000002", "instance": "pod", **said, "latency": latency, **change}
+    event = new_event(PREDICTOR_OBSERVED, source="/test", time=world.time.now(), data=told)
+    if is_believed:
+        assert read_report("digits", event).cold == Answered(2, 1, 0, 0, (1, 1))
+    else:
+        with pytest.raises(InvalidEvent):
+            read_report("digits", event)
+
+
+def test_cold_requests_are_no_fewer_than_before() -> None:
+    before = replace(report(10, 2), cold=Answered(2, 1), timeouts=1)
+    for cold, words in (
+        (Answered(2, 1), ""),
+        (Answered(1, 1), "cold or warm"),
+        (Answered(9, 2), "cold or warm"),
+    ):
+        now = replace(report(11, 2, after=1), cold=cold, timeouts=1)
+        assert why_impossible(now, before, START, None).endswith(words)
+        assert bool(words) == bool(why_impossible(now, before, START, None))
 
 
 def report(requests: int, errors: int = 0, after: float = 0) -> Report:

@@ -14,6 +14,7 @@ from knoll.errors import Unavailable
 from knoll.headers import REPLAY
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
+from knoll.predict.counts import Ended
 from knoll.predict.predictions import is_prediction
 from knoll.proofs import REPLAY_PURPOSE, is_proven
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
@@ -21,19 +22,19 @@ from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_
 __all__ = ["Envelope"]
 
 _DRAIN_SECONDS = 5.0
-_NOT_COUNTED = {CLIENT_GONE, 503}  # the client has gone, or there was no memory left: no fault of the version
+_PATIENCE = 1.0  # seconds; a client that goes earlier has not waited in vain
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
-_Observe = Callable[[int, float], None]
+_Observe = Callable[[Ended], None]
 
 
 class Envelope:
-    """An ASGI application around another. `observe` gets status and seconds of each prediction, except
-    replays, requests that were refused for lack of memory, and those whose client has gone.
+    """An ASGI application around another. `observe` gets how each prediction ended, except replays, requests
+    that were refused for lack of memory, and those whose client went soon: no fault of the version.
 
     The bodies of all requests together stay within `bodies`. With a `key`, a replay is what that has proved;
     without one, any request that says so.
@@ -46,6 +47,7 @@ class Envelope:
         self._most = min(BODY_LIMIT, bodies.most_of_one)
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._observe = observe
+        self._has_answered = False
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
@@ -66,13 +68,18 @@ class Envelope:
         elif not is_prediction(scope):
             await self._app(scope, receive, send_stamped)
         else:
-            body = _Body(self._bodies, self._most)
+            body, is_cold = _Body(self._bodies, self._most), not self._has_answered
             try:
                 await self._predict(scope, receive, send_stamped, body)
             finally:
                 body.let_go()
-                if body.is_whole and status not in _NOT_COUNTED and not body.is_replay:
-                    self._observe(status, body.seconds)
+                self._has_answered = True
+                self._count(Ended(status, body.seconds, is_cold), body)
+
+    def _count(self, one: Ended, body: "_Body") -> None:
+        is_fast = one.status == CLIENT_GONE and one.seconds < _PATIENCE
+        if body.is_whole and not body.is_replay and one.status != 503 and not is_fast:
+            self._observe(one)
 
     async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
         try:

@@ -16,6 +16,7 @@ from kserve.model_server import app
 from kserve.protocol.rest.server import RESTServer
 
 from knoll.http_connection import Connection
+from knoll.predict.counts import Ended
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
 from knoll.predict.memory_budget import MemoryBudget, Shares
@@ -50,7 +51,7 @@ def run(
     served: Served,
     listening: socket.socket,
     headers: Mapping[str, str],
-    observe: Callable[[int, float], None],
+    observe: Callable[[Ended], None],
     *,
     workers: int,
     memory: Shares,
@@ -70,9 +71,9 @@ def run(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
     labels = get_labels(served.name)
 
-    def observe_too(status: int, seconds: float) -> None:
-        PREDICT_HIST_TIME.labels(**labels).observe(seconds)
-        observe(status, seconds)
+    def observe_too(one: Ended) -> None:
+        PREDICT_HIST_TIME.labels(**labels).observe(one.seconds)
+        observe(one)
 
     predictions = Predictions(served, app, pool, MemoryBudget(memory.work))
     rest = RESTServer(

@@ -5,11 +5,13 @@ A record is named after the requests that it counts, see `knoll.records.rising`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pydantic import with_config
 
 from knoll.ports import Bucket
+from knoll.records.answered import Answered
 from knoll.records.record import LENIENT, Fields
 from knoll.records.rising import REPLICA, Counted, Rising
 from knoll.records.stamp import stamped_reader
@@ -33,7 +35,9 @@ __all__ = [
 class Report(Counted):
     """What a replica of a predictor has counted since it started: all requests except replays, those that
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
-    latency histogram (see `knoll.predict.observer`). `instance` is the name of the replica."""
+    latency histogram (see `knoll.predict.counts`). `instance` is the name of the replica. `timeouts` are
+    requests whose client waited in vain. `cold` is the part that came before the first answer; None of
+    predictors that did not count it."""
 
     requests: int
     errors: int
@@ -42,6 +46,8 @@ class Report(Counted):
     refused: int | None = None
     latency: Fields = field(default_factory=dict)
     reported_at: str = ""
+    timeouts: int = 0
+    cold: Answered | None = None
 
     def claim(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
@@ -49,7 +55,18 @@ class Report(Counted):
         counts = (self.requests, self.errors, self.refused, self.cold_starts)
         # a broker may write 1.0 as 1
         buckets = [float(one) for one in self.latency.get("bucketsSeconds", ())]
-        return json.dumps([*said, *counts, buckets, *self.latency.get("counts", ())]).encode()
+        claimed = [*said, *counts, buckets, *self.latency.get("counts", ()), *self._more_claims()]
+        return json.dumps(claimed).encode()
+
+    @property
+    def whole(self) -> Answered:
+        """How all requests ended."""
+        latency = tuple(self.latency.get("counts", ()))
+        return Answered(self.requests, self.errors, self.timeouts, self.refused or 0, latency)
+
+    def _more_claims(self) -> list[Any]:
+        """What predictors claim that count cold requests apart."""
+        return [] if self.cold is None else [{"timeouts": self.timeouts, "cold": asdict(self.cold)}]
 
 
 load_report = stamped_reader(Report, "report of a predictor")

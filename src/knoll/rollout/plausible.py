@@ -3,8 +3,11 @@
 A proof says who reports, and not that its counts are right: a predictor may have a fault, or be taken over.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain, repeat
 
+from knoll.records.answered import Answered
 from knoll.records.evidence import Report
 
 __all__ = ["MOST_PER_SECOND", "MOST_REPLICAS", "most_replicas", "why_impossible"]
@@ -22,9 +25,14 @@ def why_impossible(report: Report, before: Report | None, since: str, asked: int
     counted = f"{report.requests:,} requests"
     if asked is not None and report.requests > asked:
         return f"{counted} are reported, and the gateway has sent it {asked:,}"
-    more, failed, refused = (now - then for now, then in zip(_counts(report), _counts(before), strict=True))
-    if more >= 0 and not (failed >= 0 and refused >= 0 and failed + refused <= more):
-        return f"of {more:,} more requests {failed:,} more have failed, and {refused:,} more were refused"
+    news = _news(report.whole, before.whole if before else None)
+    more, failed = news.requests, news.errors + news.timeouts
+    if more >= 0 and not news.is_possible:
+        return (
+            f"of {more:,} more requests {failed:,} more have failed, and {news.refused:,} more were refused"
+        )
+    if more >= 0 and not _have_risen(report, before):
+        return f"of {more:,} more requests a larger or a negative number was cold or warm"
     seconds = _seconds(since, report.reported_at)
     if more < 0:
         return f"{counted} are reported after {report.requests - more:,}" if seconds > _SLACK else ""
@@ -38,9 +46,20 @@ def most_replicas(created: str, now: datetime) -> int:
     return MOST_REPLICAS + int(_seconds(created, now.isoformat()) / 60 * _MORE_REPLICAS)
 
 
-def _counts(report: Report | None) -> tuple[int, int, int]:
-    """Requests, those that failed, and those that were refused."""
-    return (report.requests, report.errors, report.refused or 0) if report else (0, 0, 0)
+def _have_risen(report: Report, before: Report | None) -> bool:
+    """Whether the cold requests, and the others, are as many as before or more."""
+    earlier = chain(_parts(before) if before else (), repeat(None))
+    return all(_news(now, then).is_possible for now, then in zip(_parts(report), earlier, strict=False))
+
+
+def _parts(report: Report) -> Iterator[Answered]:
+    if report.cold:
+        yield report.cold
+        yield report.whole.less(report.cold)
+
+
+def _news(now: Answered, before: Answered | None) -> Answered:
+    return now.less(before) if before else now
 
 
 def _seconds(since: str, until: str) -> float:

@@ -8,6 +8,7 @@ from knoll.events import Event, reading
 from knoll.headers import ASKED
 from knoll.ports import Document, Platform
 from knoll.proofs import REPORT_PURPOSE, is_proven
+from knoll.records.answered import Answered
 from knoll.records.evidence import REPLICA, Report, find_report, has_replicas, write_report
 from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.plausible import most_replicas, why_impossible
@@ -22,18 +23,19 @@ _LONGEST_NAME = 253
 
 
 def read_report(model: str, event: Event) -> Report:
-    """Read the report in the event. Raises InvalidEvent if a count or the name of the replica is not one. A
-    revision or latency that is not well formed is left out."""
+    """Read the report in the event. Raises InvalidEvent if a count or the name of the replica is not one, or
+    if a part is none of its whole. A revision or latency that is not well formed is left out."""
     with reading(f"the report in event {event.id}"):
         data = event.data
         replica, requests, errors = data["instance"], data["requests"], data["errors"]
-        refused = data.get("refused")
+        is_apart = "cold" in data  # else nothing proves the time-outs
+        refused, timeouts = data.get("refused"), data["timeouts"] if is_apart else 0
         if not (isinstance(replica, str) and REPLICA.fullmatch(replica)):
             raise ValueError("instance is no name of a process")
-        if not _are_counts(requests, errors, 0 if refused is None else refused):
-            raise ValueError("requests, errors and refused are no counts")
+        if not _are_counts(requests, errors, timeouts, 0 if refused is None else refused):
+            raise ValueError("requests, errors, timeouts and refused are no counts")
         revision = data.get("revision")
-        return Report(
+        report = Report(
             model,
             str(data["version"]),
             replica,
@@ -44,7 +46,12 @@ def read_report(model: str, event: Event) -> Report:
             refused=refused,
             latency=_histogram(data.get("latency")),
             reported_at=event.time,
+            timeouts=timeouts,
+            cold=_read_answered(data["cold"]) if is_apart else None,
         )
+        if not _is_part(report.cold, report.whole):
+            raise ValueError("its cold requests are no part of all requests")
+        return report
 
 
 def keep_report(model: str, event: Event, platform: Platform) -> bool:
@@ -77,6 +84,22 @@ def _are_counts(requests: Any, *parts: Any) -> bool:
     """Whether these are counts, and the parts no more than all requests."""
     are_whole = all(type(one) is int and one >= 0 for one in (requests, *parts))
     return are_whole and sum(parts) <= requests <= _MOST
+
+
+def _read_answered(found: Mapping[str, Any]) -> Answered:
+    read = Answered(
+        found["requests"], found["errors"], found["timeouts"], found["refused"], tuple(found["latency"])
+    )
+    if any(type(one) is not int for one in read.numbers):
+        raise ValueError("its parts are no counts")
+    return read
+
+
+def _is_part(part: Answered | None, whole: Answered) -> bool:
+    if part is None:
+        return True
+    has_buckets = len(part.latency) == len(whole.latency)
+    return has_buckets and part.is_possible and whole.less(part).is_possible
 
 
 def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slot, platform: Platform) -> str:

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from knoll.records.answered import Answered
 from knoll.records.evidence import Report
 from knoll.rollout.evidence import (
     Compared,
@@ -189,11 +190,14 @@ def test_how_many_are_slower_than_the_end_of_a_bucket() -> None:
 def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
     latency = {"bucketsSeconds": list(EDGES), "counts": [1, 2, 3, 4]}
     reports = [
-        Report("digits", "v1", "a", 10, 3, cold_starts=1, refused=2, latency=latency),
-        Report("digits", "v1", "b", 1, 1, cold_starts=1, refused=0, latency=latency),
+        Report("digits", "v1", "a", 10, 3, cold_starts=1, refused=2, latency=latency, reported_at="2026-2"),
+        Report("digits", "v1", "b", 1, 1, cold_starts=1, refused=0, latency=latency, reported_at="2026-1"),
         Report("digits", "v1", "c", 5, 0, refused=5, latency={"bucketsSeconds": [7.0], "counts": [5, 0]}),
-        Report("digits", "v1", "d", 2, 0, refused=0),
-        Report("digits", "v1", "of knoll 0.2", 100, 50, latency=latency),
+        Report("digits", "v1", "d", 2, 0, refused=0, reported_at="2026-3"),
+        Report("digits", "v1", "of knoll 0.2", 100, 50, latency=latency, reported_at="2026-4"),
     ]
     assert tally(reports) == Tally(16, 3, 7, EDGES, (2, 4, 6, 8))
+    cold = Answered(3, 2, 1, 0, (0, 0, 0, 3))
+    apart = Report("digits", "v1", "e", 9, 3, refused=1, latency=latency, timeouts=2, cold=cold)
+    assert tally([apart]) == Tally(6, 2, 1, EDGES, (1, 2, 3, 1))
     assert tally([]) == Tally()

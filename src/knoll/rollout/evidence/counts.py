@@ -30,12 +30,13 @@ def total_of_champion(reports: Mapping[str, Report]) -> Total:
 
 
 def total(reports: Mapping[str, Report], known: Mapping[str, Pair] | None = None) -> Total:
-    """Requests, errors and refused requests of all replicas. For a replica that is also in `known` the larger
+    """Requests, failed and refused requests of all replicas. For a replica that is also in `known` the larger
     numbers count: counts only rise."""
     counts: dict[str, Total] = {name: (*pair, 0) for name, pair in (known or {}).items()}
     for name, report in reports.items():
         requests, errors, _ = counts.get(name, (0, 0, 0))
-        counts[name] = (max(requests, report.requests), max(errors, report.errors), report.refused or 0)
+        failed = max(errors, report.errors + report.timeouts)
+        counts[name] = (max(requests, report.requests), failed, report.refused or 0)
     return _sum(0, counts), _sum(1, counts), _sum(2, counts)
 
 

@@ -6,8 +6,9 @@ are left out of both sides; left out of one side only, they would make it look b
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from knoll.records.answered import Answered
 from knoll.records.evidence import Report
 
 __all__ = ["Compared", "Seen", "Tally", "tally"]
@@ -15,10 +16,10 @@ __all__ = ["Compared", "Seen", "Tally", "tally"]
 
 @dataclass(frozen=True)
 class Tally:
-    """Requests, those that failed (5xx), and those that were refused (4xx). `edges` are the upper ends
-    of the buckets of latency in seconds, rising, and `latency` the requests in each bucket, with a
-    last one for slower ones. `outputs` are the answers in each class, or in each decile of the
-    champion's scores."""
+    """Requests, those that failed (a 5xx, or the client had waited in vain), and those that were refused
+    (4xx). `edges` are the upper ends of the buckets of latency in seconds, rising, and `latency` the
+    requests in each bucket, with a last one for slower ones. `outputs` are the answers in each class, or in
+    each decile of the champion's scores."""
 
     requests: int = 0
     errors: int = 0
@@ -99,22 +100,37 @@ def tally(reports: Iterable[Report]) -> Tally:
     """The tally of a version by the reports of its replicas, without those of knoll 0.2, which did not tell
     what they refused.
 
-    A report says how many of its requests were cold, but not how those ended. So a replica has failed at
-    most as often as it answered warm ones. Latency counts if it has the same buckets as that of the first
-    report.
+    Latency counts if it has the same buckets as that of the last report.
     """
-    whole = [one for one in reports if one.refused is not None]
-    known = [one.latency for one in whole if one.latency]
-    edges = tuple(known[0]["bucketsSeconds"]) if known else ()
-    alike = [one["counts"] for one in known if tuple(one["bucketsSeconds"]) == edges]
-    warm = [max(one.requests - one.cold_starts, 0) for one in whole]
+    known = sorted((one for one in reports if one.refused is not None), key=lambda one: one.reported_at)
+    edges = next((_edges(one) for one in reversed(known) if one.latency), ())
+    warm = [(one, _warm(one)) for one in known]
+    alike = [rest.latency for one, rest in warm if _edges(one) == edges]
     return Tally(
-        sum(warm),
-        sum(min(one.errors, requests) for one, requests in zip(whole, warm, strict=True)),
-        sum(min(one.refused or 0, requests) for one, requests in zip(whole, warm, strict=True)),
+        sum(rest.requests for _, rest in warm),
+        sum(rest.errors + rest.timeouts for _, rest in warm),
+        sum(rest.refused for _, rest in warm),
         edges,
-        tuple(int(sum(counts)) for counts in zip(*alike, strict=True)),
+        tuple(int(sum(counts)) for counts in zip(*alike, strict=True)) if edges else (),
     )
+
+
+def _warm(report: Report) -> Answered:
+    """How the requests ended that were not cold. A predictor that does not count apart how cold ones ended
+    says how many they were: then as many failed as can have, at most as many as were warm."""
+    if report.cold is not None:
+        return report.whole.less(report.cold)
+    whole, requests = report.whole, max(report.requests - report.cold_starts, 0)
+    return replace(
+        whole,
+        requests=requests,
+        errors=min(whole.errors, requests),
+        refused=min(whole.refused, requests),
+    )
+
+
+def _edges(report: Report) -> tuple[float, ...]:
+    return tuple(report.latency.get("bucketsSeconds", ()))
 
 
 def _minus(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:

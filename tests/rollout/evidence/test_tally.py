@@ -1,0 +1,98 @@
+"""What N replicas report adds up to what they have answered, however their reports travel."""
+
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.platform import memory_platform
+from knoll.events import Event
+from knoll.ports import Platform
+from knoll.predict.counts import BUCKETS, Ended
+from knoll.predict.observer import Observer
+from knoll.records.evidence import find_reports, write_report
+from knoll.request_limits import CLIENT_GONE
+from knoll.rollout.evidence.tally import Tally, tally
+from knoll.rollout.plausible import why_impossible
+from knoll.rollout.reports import read_report
+from knoll.settings import Settings
+
+STATUSES = (200, 200, 200, 200, 400, 500, 503, CLIENT_GONE)
+SCHEDULES = 40
+
+
+@dataclass
+class Replica:
+    """A predictor that answers by chance, and remembers what it has answered."""
+
+    observer: Observer
+    ended: list[Ended] = field(default_factory=list)
+
+    def answer(self, chance: random.Random) -> None:
+        seconds = chance.lognormvariate(-3, 1.5)
+        one = Ended(chance.choice(STATUSES), seconds, is_cold=len(self.ended) < chance.randrange(3))
+        self.observer.observe(one)
+        self.ended.append(one)
+
+
+def truth(replicas: list[Replica]) -> Tally:
+    """What is judged, counted in another way than predictors do."""
+    warm = [one for replica in replicas for one in replica.ended if not one.is_cold]
+    ends = [(0.0, BUCKETS[0]), *zip(BUCKETS, (*BUCKETS[1:], float("inf")), strict=True)]
+    return Tally(
+        len(warm),
+        sum(one.status in (500, 503, CLIENT_GONE) for one in warm),
+        sum(one.status == 400 for one in warm),
+        BUCKETS,
+        tuple(
+            sum(low < one.seconds <= high or low == one.seconds == 0 for one in warm) for low, high in ends
+        ),
+    )
+
+
+def play(chance: random.Random, platform: Platform) -> list[Replica]:
+    """Replicas come and go, and each reports for the last time when it goes."""
+    living: list[Replica] = []
+    gone: list[Replica] = []
+    for _ in range(chance.randrange(20, 400)):
+        if not living or chance.random() < 0.03:
+            living.append(Replica(Observer("digits", "v000002", platform)))
+        one = chance.choice(living)
+        one.answer(chance)
+        if chance.random() < 0.2:
+            one.observer.send()
+        if chance.random() < 0.02:
+            living.remove(one)
+            gone.append(one)
+            one.observer.send()
+    for one in living:
+        one.observer.send()
+    return gone + living
+
+
+def deliver(events: list[Event], chance: random.Random, platform: Platform) -> None:
+    """Some reports get lost, but the last one of each replica does not; others come twice or late."""
+    last = {event.data["instance"]: event.id for event in events}
+    kept = [one for one in events if one.id in last.values() or chance.random() < 0.8]
+    sent = kept + chance.sample(kept, len(kept) // 3)
+    chance.shuffle(sent)
+    for event in sent:
+        report = read_report("digits", event)
+        assert why_impossible(report, None, report.reported_at, None) == ""
+        write_report(report, platform.bucket)
+
+
+@pytest.mark.parametrize("number", range(SCHEDULES))
+def test_a_tally_is_what_the_replicas_have_answered(number: int) -> None:
+    seed = os.environ.get("SEED") or f"{time.time():.0f}-{number}"
+    print(f"SEED={seed}")
+    chance, sink, clock = random.Random(seed), MemoryEvents(), MemoryClock()
+    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="memory"), events=sink)
+    replicas = play(chance, platform)
+    deliver(sink.taken, chance, platform)
+    assert tally(find_reports("digits", "v000002", platform.bucket).values()) == truth(replicas)
