@@ -126,6 +126,12 @@ def test_a_list_has_the_objects_of_one_kind_that_carry_all_labels_by_name(cluste
     assert cluster.list("Job", {"knoll.dev/model": "other"}) == []
 
 
+def test_the_quotas_of_a_namespace_are_listed(cluster: Cluster) -> None:
+    metadata, spec = {"name": "team"}, {"hard": {"requests.nvidia.com/gpu": "1"}}
+    cluster.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": spec})
+    assert [one["spec"]["hard"] for one in cluster.list("ResourceQuota")] == [spec["hard"]]
+
+
 def test_a_spec_and_a_status_are_written_apart(cluster: Cluster) -> None:
     """An update keeps the stored status and counts the generation; a status update keeps everything else and
     does not count."""

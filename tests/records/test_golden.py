@@ -30,7 +30,10 @@ from schedules.world import World
 
 RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
 LETTERS = ("dead-letters/", "replays/")  # read together, see below
-_PHASES = {"Barred": "Idle", "Untried": "Idle", "Held": "Idle", "Refused": "Idle", "Paused": "Canary"}
+_PHASES = {
+    **dict.fromkeys(("Barred", "Untried", "Held", "Refused", "NoRoom"), "Idle"),
+    "Paused": "Canary",
+}
 
 
 def _files(what: str) -> list[Path]:
@@ -155,6 +158,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     assert slot.signers == status.get("signedBy", {})
     held, compared = status.get("held"), rollout.get("comparison")
     assert (asdict(slot.held) if slot.held else None) == held
+    assert (asdict(slot.no_room) if slot.no_room else None) == status.get("noRoom")
     assert (slot.comparison.fields() if slot.comparison else None) == compared
     for name in ("transition", "decided"):
         made = getattr(slot, name)

@@ -103,6 +103,11 @@ WAITS = {
         "it waits for approval of v000002, which answers otherwise",
         "knoll rollout approve digits v000002",
     ),
+    "room": (
+        {"noRoom": {"version": "v000002", "reason": "1 Insufficient", "fix": "raise it", "since": ""}},
+        "it waits for room for v000002: 1 Insufficient",
+        "raise it",
+    ),
 }
 
 

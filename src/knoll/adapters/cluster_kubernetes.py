@@ -41,6 +41,7 @@ _KINDS = {
     "Model": (MODEL_API, "models"),
     "Job": (JOB_API, "jobs"),
     "Pod": ("v1", "pods"),
+    "ResourceQuota": ("v1", "resourcequotas"),
     "Secret": (SECRET_API, "secrets"),
     "ConfigMap": ("v1", "configmaps"),
     "InferenceService": (INFERENCE_SERVICE_API, "inferenceservices"),

@@ -29,6 +29,7 @@ _KINDS = {
     "Model": MODEL_API,
     "Job": JOB_API,
     "Pod": "v1",
+    "ResourceQuota": "v1",
     "Secret": SECRET_API,
     "InferenceService": INFERENCE_SERVICE_API,
     "Revision": REVISION_API,

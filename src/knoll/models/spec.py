@@ -138,7 +138,7 @@ class RolloutSpec(Spec):
         Field(
             default=(5, 25, 50),
             description="Percentages of the traffic that the version gets, step by step, rising; after the "
-            "last one 100",
+            "last one 100. None with `strategy: resource`",
             json_schema_extra={"unit": "percent"},
         )
     )
@@ -163,11 +163,26 @@ class RolloutSpec(Spec):
         description="How long a version that was refused or rolled back is not tried again",
         json_schema_extra={"none": "for ever"},
     )
+    strategy: Literal["availability", "resource"] = Field(
+        default="availability",
+        description="What a rollout needs: `availability` room for version and champion, `resource` room for "
+        "one of them. Then the version starts while the champion sleeps, and gets all traffic at once",
+    )
     allow_signature_change: bool = Field(
         default=False,
         description="Whether a version may have other classes, inputs or outputs than the champion, or "
         "others of their shapes and datatypes",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_steps_for_one(cls, given: Any) -> Any:
+        """Two versions that take turns on one GPU cannot share traffic."""
+        if not isinstance(given, Mapping) or given.get("strategy") != "resource":
+            return given
+        if given.get("steps"):
+            raise ValueError("strategy resource gives a version all traffic at once: leave out steps")
+        return {**given, "steps": ()}
 
     @field_validator("steps")
     @classmethod
@@ -192,6 +207,15 @@ class ModelSpec(Spec):
     )
     serving: ServingSpec = Field(default_factory=ServingSpec, description="How predictors scale")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="How a version is tried")
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> "ModelSpec":
+        if self.rollout.strategy == "resource" and self.serving.min_replicas:
+            raise ValueError(
+                "with rollout.strategy resource the champion must be able to sleep: serving.minReplicas must "
+                f"be 0, not {self.serving.min_replicas}"
+            )
+        return self
 
     @property
     def golden_set(self) -> str:

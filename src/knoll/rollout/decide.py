@@ -108,7 +108,7 @@ class Settle:
 
 @dataclass(frozen=True)
 class Restore:
-    """The champion's new revision has not become ready in time: ask for another one."""
+    """The new revision has not become ready in time: ask for another one."""
 
 
 Step = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore

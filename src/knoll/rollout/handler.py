@@ -41,6 +41,7 @@ from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.rest import slot_at_rest
 from knoll.rollout.revision_keys import key_secret, name_of
+from knoll.rollout.shortage import amid_shortage
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
 from knoll.rollout.wishes import check_wish, known_wish, open_wish
@@ -173,7 +174,7 @@ def _make_pass(
             return True
         if slot.phase == "Idle":
             return _rest(document, model, slot, isvc, refused, platform)
-        observed = see_version(slot, isvc, platform)
+        observed = see_version(slot, isvc, model.rollout.strategy, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
@@ -204,6 +205,7 @@ def _take_step(
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)
+    step, counted = amid_shortage(step, counted, observed, now.isoformat())
     if (wish := known_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True

@@ -48,9 +48,9 @@ def desired(model: Model, slot: Slot, settings: Settings, secret: str = "") -> D
     After a bake KServe has no other revision to route to: the candidate serves until the champion's is ready.
     """
 
-    def serving(version: str, percent: int | None, attempt: int = 0) -> Document:
+    def serving(version: str, percent: int | None) -> Document:
         pin, key = slot.pins.get(version, ""), key_of(settings.verify_key, slot.signers.get(version, ""))
-        return inference_service(model, version, percent, settings, attempt, pin, key, secret)
+        return inference_service(model, version, percent, settings, slot.attempt, pin, key, secret)
 
     version = served_version(slot)
     if not version:
@@ -58,7 +58,7 @@ def desired(model: Model, slot: Slot, settings: Settings, secret: str = "") -> D
     if slot.phase in ("Deploying", "Canary", "Baking"):
         is_shared = slot.champion and slot.phase != "Baking"
         return serving(version, slot.percent if is_shared else None)
-    return serving(version, 0 if slot.phase == "RollingBack" else None, slot.attempt)
+    return serving(version, 0 if slot.phase == "RollingBack" else None)
 
 
 def inference_service(

@@ -7,6 +7,7 @@ from typing import Any
 from knoll.exits import REJECTED
 from knoll.kube.kinds import PREDICTOR_CONTAINER
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
+from knoll.kube.obstacles import UNSCHEDULABLE
 from knoll.ports import Document
 
 __all__ = ["Observed", "newest_revision", "observe", "refusals", "was_ready"]
@@ -18,13 +19,16 @@ _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node 
 class Observed:
     """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
     the traffic, and its URL past the traffic split. `failure` says why it can never serve, and `trouble` why
-    it does not serve yet."""
+    it does not serve yet; `has_no_room` says that its Pod finds no room. `champion_waits` says that a Pod of
+    the champion has not started, as far as that matters."""
 
     is_ready: bool = False
     percent: int = 0
     tagged_url: str = ""
     failure: str = ""
     trouble: str = ""
+    has_no_room: bool = False
+    champion_waits: bool = False
 
 
 def newest_revision(isvc: Document | None) -> str:
@@ -51,13 +55,15 @@ def observe(
     predictor, created = _predictor(isvc), newest_revision(isvc)
     newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
     is_ready = predictor.get("latestReadyRevision") == created
-    failure, trouble = ("", "") if is_ready else _fault(_not_ready(revision) or _crash(pods))
+    found = None if is_ready else _not_ready(revision) or _crash(pods)
+    failure, trouble = _fault(found)
     return Observed(
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
         tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
         failure=failure,
         trouble=trouble,
+        has_no_room=found is not None and _is_without_room(*found),
     )
 
 
@@ -99,6 +105,11 @@ def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
     has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
     is_final = has_crashed or reason == "ProgressDeadlineExceeded"
     return (text, text) if is_final else ("", text)
+
+
+def _is_without_room(reason: str, message: str) -> bool:
+    """Whether no node has room for the Pod, or a quota forbids it."""
+    return reason == UNSCHEDULABLE or (reason == "FailedCreate" and "quota" in message)
 
 
 def _not_ready(revision: Document) -> tuple[str, str] | None:

@@ -1,5 +1,9 @@
 """What is next while no version is on trial: a look at the champion, memory, a wish, or a new version."""
 
+import logging
+from dataclasses import replace
+
+from knoll.errors import Forbidden
 from knoll.models import Model
 from knoll.ports import Document, Platform
 from knoll.rollout.candidates import next_candidate, without_undone
@@ -7,12 +11,16 @@ from knoll.rollout.champion import slot_checked
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.moves import with_hold_checked, with_signatures_allowed
 from knoll.rollout.quarantine import with_times
+from knoll.rollout.room import find_no_room, told_since
 from knoll.rollout.slot import Slot
 from knoll.rollout.steer import steered
 from knoll.rollout.trial import judged
 from knoll.rollout.wishes import known_wish
+from knoll.rollout.world import find_pods
 
 __all__ = ["slot_at_rest"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def slot_at_rest(
@@ -36,4 +44,28 @@ def slot_at_rest(
         slot = with_signatures_allowed(slot)
     version = next_candidate(model, slot, asked, platform)
     slot = with_hold_checked(slot, version, model.min_agreement)
-    return judged(model, slot, version, platform) if version and not slot.held else slot
+    if not version or slot.held:
+        return replace(slot, no_room=None)
+    return _with_room(model, slot, judged(model, slot, version, platform), platform)
+
+
+def _with_room(model: Model, slot: Slot, begun: Slot, platform: Platform) -> Slot:
+    """The slot `begun`, whose trial begins if the gate has passed the version; the slot before, with what is
+    missing, if there is no room for the version."""
+    if begun.phase == "Idle":
+        return replace(begun, no_room=None)
+    champion = slot.champion
+    pods = find_pods(model.name, champion, platform) if champion else []
+    found = find_no_room(model, begun.candidate, champion, pods, _find_quotas(platform))
+    if found is None:
+        return replace(begun, no_room=None)
+    return replace(slot, no_room=told_since(found, slot.no_room, platform.clock.now().isoformat()))
+
+
+def _find_quotas(platform: Platform) -> list[Document]:
+    """The quotas of the namespace; none if an older Role does not let knoll read them."""
+    try:
+        return platform.cluster.list("ResourceQuota")
+    except Forbidden as error:
+        _LOG.warning("no quota is looked at: %s", error)
+        return []

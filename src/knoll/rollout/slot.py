@@ -14,6 +14,7 @@ from knoll.errors import NewerSchema
 from knoll.records.rollout import last_decision
 from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
+from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 
 __all__ = ["Cause", "Phase", "Slot", "Transition", "read_decision", "slot_from_status", "slot_to_status"]
@@ -44,14 +45,15 @@ class Transition:
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is
     when the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how
-    often the champion's revision was asked for again. `quarantine` says why a version is not tried again,
+    often a revision was asked for again. `quarantine` says why a version is not tried again,
     in words, and `causes` has the cause of those for which it is known.
     `pins` has the sha256 of the manifest of each of the three versions, and `signers` the id of the key
     that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
     before, each with the digest of its files then: if they are as pinned again, it may be tried again.
     `damage` says what is wrong with the champion while no other version can take its place. `listing`
     stands for its files when their bytes were last compared. `steering` is what humans have asked for.
-    `comparison` is that of the candidate with the champion. `held` is the version that waits for approval.
+    `comparison` is that of the candidate with the champion. `held` is the version that waits for approval,
+    and `no_room` what one waits for that has no room.
     `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it.
     `transition` is what was recorded last; if that decided nothing, `decided` is the decision before it."""
 
@@ -77,6 +79,7 @@ class Slot:
     steering: Steering = field(default_factory=Steering)
     comparison: Comparison | None = None
     held: Held | None = None
+    no_room: NoRoom | None = None
     proven: str = ""
 
     @property
@@ -153,6 +156,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         steering=steering_from_status(status),
         comparison=read_comparison(rollout.get("comparison")),
         held=read_held(status.get("held")),
+        no_room=read_no_room(status.get("noRoom")),
         proven=status.get("proven") or "",
     )
 
@@ -196,6 +200,7 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "listing": slot.listing,
         "fallen": dict(slot.fallen),
         "held": dict(vars(slot.held)) if slot.held else None,
+        "noRoom": dict(vars(slot.no_room)) if slot.no_room else None,
         "proven": slot.proven,
         "rollout": {**before, **rollout},
         **steering_to_status(slot.steering, status),

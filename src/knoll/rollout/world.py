@@ -1,21 +1,24 @@
 """The world of a rollout: what follows from the slot is written here, and what is seen of it is read."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from knoll.errors import AlreadyExists, NotFound
 from knoll.events import new_event, types
-from knoll.kube.labels import REVISION_LABEL
+from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.rollout.inference_service import asked, holds
 from knoll.rollout.observed import Observed, newest_revision, observe, was_ready
 from knoll.rollout.releases import is_of_newer_release, marked_with_this_release
+from knoll.rollout.room import waits_for_room
 from knoll.rollout.slot import Slot, slot_to_status
 
 __all__ = [
     "find_isvc",
+    "find_pods",
     "is_late",
     "is_observed",
     "is_starting",
@@ -125,10 +128,11 @@ def _remove_isvc(live: Document | None, platform: Platform) -> None:
             platform.cluster.delete("InferenceService", name, version=version)
 
 
-def see_version(slot: Slot, isvc: Document | None, platform: Platform) -> Observed:
-    """What is seen of the version that the slot wants to serve."""
+def see_version(slot: Slot, isvc: Document | None, strategy: str, platform: Platform) -> Observed:
+    """What is seen of the version that the slot wants to serve. By the strategy `resource` the Pods of the
+    champion are looked at, too."""
     name = newest_revision(isvc)
-    if slot.phase == "Idle" or not name:
+    if isvc is None or slot.phase == "Idle" or not name:
         return Observed()
     try:
         revision = platform.cluster.get("Revision", name)
@@ -136,7 +140,16 @@ def see_version(slot: Slot, isvc: Document | None, platform: Platform) -> Observ
         return Observed()
     is_starting = slot.phase == "Deploying"
     pods = platform.cluster.list("Pod", {REVISION_LABEL: name}) if is_starting else []
-    return observe(isvc, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
+    seen = observe(isvc, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
+    if strategy != "resource" or slot.phase not in ("Deploying", "RollingBack") or not slot.champion:
+        return seen
+    waits = waits_for_room(find_pods(isvc["metadata"]["name"], slot.champion, platform))
+    return replace(seen, champion_waits=waits)
+
+
+def find_pods(model: str, version: str, platform: Platform) -> list[Document]:
+    """The Pods of all Revisions of a version of the model."""
+    return platform.cluster.list("Pod", {**part_labels(model), VERSION_LABEL: version})
 
 
 def is_late(slot: Slot, wanted: Document | None, live: Document | None, now: datetime) -> bool:

@@ -12,12 +12,13 @@ from knoll.errors import NotFound
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
+from knoll.rollout.room import read_no_room
 from knoll.rollout.slot import read_decision
 from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
-from knoll.views.waits import approval_wait, pause_wait
+from knoll.views.waits import approval_wait, pause_wait, room_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
@@ -53,7 +54,8 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `wait` that wait, or that somebody has paused the rollout. `base_url` is where the predictor answers.
+    and `roomless` one that waits for room. `wait` is such a wait, or that somebody has paused the rollout.
+    `base_url` is where the predictor answers.
     `document` is the Model as the cluster has it.
     """
 
@@ -75,6 +77,7 @@ class ModelView:
     fallen: Mapping[str, str]
     verdict: Verdict
     held: str
+    roomless: str
     wait: Wait | None
     routes: tuple[Route, ...]
     base_url: str
@@ -138,8 +141,9 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     metadata, spec, status = model["metadata"], model.get("spec") or {}, model.get("status") or {}
     dataset = status.get("dataset") or {}
     predictor = _predictor_of(isvc)
-    held = read_held(status.get("held"))
+    held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
     wait = approval_wait(str(metadata["name"]), held) if held else _pause_in(status)
+    for_room = room_wait(no_room) if no_room else None
     url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
@@ -157,14 +161,16 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         fallen=fallen_versions(status),
         verdict=_last_verdict(status),
         held=held.version if held else "",
-        wait=wait,
+        roomless=no_room.version if no_room else "",
+        wait=wait or for_room,
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
         conditions=(
-            *_wait_conditions(wait if held else None),
+            *_wait_conditions("Approved", "WaitsForApproval", wait if held else None),
+            *_wait_conditions("RoomFound", "NoRoom", for_room),
             *conditions_of_model(model),
             *conditions_of(isvc),
         ),
@@ -182,9 +188,9 @@ def _pause_in(status: Mapping[str, Any]) -> Wait | None:
     return pause_wait(steering_from_status(status), percent)
 
 
-def _wait_conditions(wait: Wait | None) -> tuple[Condition, ...]:
-    """Whether a version waits for approval; nothing while none does."""
-    return (Condition("Approved", "False", "WaitsForApproval", wait.words, wait.since),) if wait else ()
+def _wait_conditions(kind: str, reason: str, wait: Wait | None) -> tuple[Condition, ...]:
+    """That a version waits; nothing while none does."""
+    return (Condition(kind, "False", reason, wait.words, wait.since),) if wait else ()
 
 
 def model_document(model: ModelView) -> dict[str, Any]:

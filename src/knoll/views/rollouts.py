@@ -59,7 +59,7 @@ class RolloutView:
         """Whether the newest rollout has ended, and no other is on its way. What waits for approval has
         ended."""
         is_judged = self.decision is not None and self.decision.action in _ENDS
-        return is_judged and self.model.is_idle and (not self.waiting or self.model.wait is not None)
+        return is_judged and self.model.is_idle and (not self.waiting or bool(self.model.held))
 
     @property
     def waiting(self) -> str:

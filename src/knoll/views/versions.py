@@ -136,6 +136,8 @@ def _version_view(manifest: Manifest, model: ModelView | None, platform: Platfor
         return VersionView(manifest, "quarantined", str(model.quarantine[name]))
     if model.wait and name == model.held:
         return VersionView(manifest, "held", model.wait.words)
+    if model.wait and model.is_idle and name == model.roomless:
+        return VersionView(manifest, "new", model.wait.words)
     if role := model.role_of(name):
         return VersionView(manifest, role, "")
     reason = _why_passed_over(manifest, model, platform)

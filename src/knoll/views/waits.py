@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Held
+from knoll.rollout.room import NoRoom
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Steering
 from knoll.waits import Wait, timed_wait
 
-__all__ = ["approval_wait", "pause_wait", "rollout_wait"]
+__all__ = ["approval_wait", "pause_wait", "rollout_wait", "room_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
@@ -40,6 +41,11 @@ def approval_wait(model: str, held: Held) -> Wait:
     """That a version of the model waits for approval."""
     ends = f"knoll rollout approve {model} {held.version}"
     return Wait(f"approval of {held.version}, which {held.reason}", held.since, ends, 0, 1)
+
+
+def room_wait(found: NoRoom) -> Wait:
+    """That a version waits for room."""
+    return Wait(f"room for {found.version}: {found.reason}", found.since, found.fix)
 
 
 def pause_wait(steering: Steering, percent: int) -> Wait | None:

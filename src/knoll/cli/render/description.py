@@ -49,7 +49,10 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Candidate", _with_percent(found, model.candidate)),
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
-        ("Approval" if model.held else "Paused", model.wait.told if model.wait else ""),
+        (
+            "Approval" if model.held else "Room" if model.roomless else "Paused",
+            model.wait.told if model.wait else "",
+        ),
         ("Data", _data_words(found)),
         ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),

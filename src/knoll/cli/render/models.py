@@ -29,13 +29,17 @@ def champion_words(model: ModelView) -> str:
 
 
 def phase_words(model: ModelView) -> str:
-    """The phase of the rollout, and whether it is paused; without one, which version waits for approval, or
-    was not taken last."""
+    """The phase of the rollout, and whether it is paused or has no room; without one, which version waits for
+    approval or room, or was not taken last."""
     last = model.verdict
     if model.is_idle and model.held:
         return f"{model.phase or 'Idle'} ({model.held} waits for approval)"
+    if model.is_idle and model.roomless:
+        return f"{model.phase or 'Idle'} ({model.roomless} waits for room)"
     if model.is_idle and last.is_bad:
         return f"{model.phase or 'Idle'} ({last.version} {last.name})"
+    if model.roomless:
+        return f"{model.phase} (no room)"
     return f"{model.phase} (paused)" if model.wait else model.phase
 
 
