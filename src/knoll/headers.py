@@ -9,6 +9,7 @@ __all__ = [
     "ERROR_DATA",
     "ERROR_DESTINATION",
     "OF_THE_BROKER",
+    "PREDICTION",
     "REPLAY",
     "REVISION",
     "TOKEN",
@@ -19,6 +20,7 @@ __all__ = [
 ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
 DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the version's manifest, in hex
+PREDICTION = "x-knoll-prediction"  # in an answer with classes: the id with which feedback comes back
 REPLAY = "x-knoll-replay"  # in a request of a rollout: the proof that it is none of a user
 REVISION = "x-knoll-revision"  # in every answer through the laptop's gateway: the Revision that answered
 TOKEN = "x-knoll-token"  # in every request of the laptop's gateway to a predictor, which refuses others

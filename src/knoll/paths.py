@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-__all__ = ["BROKER", "FUNCTIONS", "READY", "predict_path"]
+__all__ = ["BROKER", "FUNCTIONS", "READY", "feedback_path", "predict_path"]
 
 BROKER = "/broker"  # of the laptop: it takes events
 FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what it would get on a cluster
@@ -12,3 +12,8 @@ READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
 def predict_path(model: str) -> str:
     """Where V1 requests for a model go, below the URL of a predictor or gateway."""
     return f"/v1/models/{quote(model, safe='')}:predict"
+
+
+def feedback_path(model: str) -> str:
+    """Where true labels for answers of a model go, below the same URL."""
+    return f"/v1/models/{quote(model, safe='')}:feedback"

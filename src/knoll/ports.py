@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 
 from knoll.events import Event
 from knoll.media_types import JSON
@@ -125,18 +125,20 @@ class Events(Protocol):
 @dataclass(frozen=True)
 class Answer:
     """What a predictor answered: HTTP status (0: no answer at all), time in seconds, body and the version
-    that it names."""
+    that it names. `id` is that of the answer, with which feedback comes back; "" if it has none."""
 
     status: int
     seconds: float
     body: bytes
     content_type: str
     version: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A V1 predict body for a model of the predictor at `url`, and how long its answer may take.
+    """A V1 body for a model of the predictor at `url`, and how long its answer may take. With another `verb`
+    it is one of feedback.
 
     `replay` is sent as `headers.REPLAY`: if it is the proof that the predictor asks for, that does not count
     the request.
@@ -148,6 +150,7 @@ class PredictRequest:
     accept: str = JSON
     replay: str = ""
     seconds: float = 300.0
+    verb: Literal["predict", "feedback"] = "predict"
 
 
 class Predictors(Protocol):

@@ -7,10 +7,20 @@ platform's key is kept, and the key of a Revision proves nothing for another one
 import hmac
 import json
 
-__all__ = ["REPLAY_PURPOSE", "REPORT_PURPOSE", "derived_key", "is_proven", "prove"]
+__all__ = [
+    "LABELS_PURPOSE",
+    "RECEIPT_PURPOSE",
+    "REPLAY_PURPOSE",
+    "REPORT_PURPOSE",
+    "derived_key",
+    "is_proven",
+    "prove",
+]
 
 REPORT_PURPOSE = "report"  # a proof for one purpose is none for the other
 REPLAY_PURPOSE = "replay"
+RECEIPT_PURPOSE = "receipt"
+LABELS_PURPOSE = "labels"
 
 
 def derived_key(key: str, *facts: str) -> str:

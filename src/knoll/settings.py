@@ -134,6 +134,7 @@ class Settings(BaseSettings):
         description="its public keys, as above: only runs, reports and steps that one has stamped count",
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
+    answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(
         default="127.0.0.1", description="address where a predictor listens; its image sets 0.0.0.0"

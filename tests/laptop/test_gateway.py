@@ -102,7 +102,12 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> 
         assert laptop.http.get(f"{prefix}/v2/health/ready").json() == {"ready": True}
         assert laptop.http.get(f"{prefix}/v2/models/digits/ready").json() == {"name": "digits", "ready": True}
         assert laptop.http.get(f"{prefix}/v2/models/digits").json()["path"] == "/v2/models/digits"
-        for path in ("/v1/models/digits:predict", "/v1/models/digits:explain", "/v2/models/digits/infer"):
+        for path in (
+            "/v1/models/digits:predict",
+            "/v1/models/digits:explain",
+            "/v1/models/digits:feedback",
+            "/v2/models/digits/infer",
+        ):
             assert laptop.http.post(prefix + path + "?a=1", content=b"{}").json()["path"] == path + "?a=1"
         assert laptop.http.post(f"{prefix}/v2/repository/models/digits/load").status_code == 403
 

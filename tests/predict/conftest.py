@@ -181,6 +181,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         sink: str = "http://127.0.0.1:1",
         key: str = "",
         own_key: str = "",
+        answer_key: str = "",
     ) -> Predictor:
         root = tmp_path_factory.mktemp("bucket")
         folder = root / "models" / model / "v000001"
@@ -196,7 +197,12 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "KNOLL_VERIFY_KEY": key, "KNOLL_REVISION_KEY": own_key},
+            env={
+                **os.environ,
+                "KNOLL_VERIFY_KEY": key,
+                "KNOLL_REVISION_KEY": own_key,
+                "KNOLL_ANSWER_KEY": answer_key,
+            },
         )
         running.append(Predictor(f"http://127.0.0.1:{port}", process))
         return running[-1]

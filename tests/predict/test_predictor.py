@@ -22,8 +22,9 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Answer, PredictRequest
-from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
+from knoll.proofs import LABELS_PURPOSE, REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
+from knoll.rollout.labelled import read_labels
 from knoll.rollout.reports import read_report
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
@@ -297,6 +298,39 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
     for changed in (replace(kept, errors=1), replace(kept, timeouts=1), replace(kept, cold=Answered(1))):
         assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.claim())
+
+
+def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
+    start: Start, files_of: Files, classifier: Any
+) -> None:
+    """V1 and V2 answers have ids; feedback counts as no prediction, and a forged id as nothing."""
+    key, answers = "k" * 64, "a" * 64
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "data": [0.0] * 16}
+    with broker() as (sink, events):
+        predictor = start("shade", files_of(classifier), sink, own_key=key, answer_key=answers)
+        assert predictor.wait_ready(READY), predictor.stop()
+        with httpx.Client(base_url=predictor.url, trust_env=False) as client:
+            found = [
+                predict(client, LIGHT),
+                predict(client, LIGHT, DARK),
+                client.post("/v2/models/shade/infer", json={"inputs": [tensor]}),
+            ]
+            ids = [one.headers["x-knoll-prediction"] for one in found]
+            told = [(ids[0], ["light"]), (ids[1], ["dark", "dark"]), (ids[2], ["dark"])]
+            path = "/v1/models/shade:feedback"
+            for id, labels in told:
+                assert client.post(path, json={"id": id, "labels": labels}).status_code == 200
+            forged = {"id": ids[0][:-1] + ("0" if ids[0][-1] != "0" else "1"), "label": "dark"}
+            assert client.post(path, json=forged).status_code == 400
+            assert client.post(path, content=b"{").status_code == 400
+            assert client.get(path).status_code == 405
+        predictor.stop()
+    labelled = [one for one in events if one.type == "dev.knoll.predictor.labelled"][-1]
+    kept = read_labels("shade", labelled)
+    assert (kept.version, kept.by, kept.right, kept.wrong) == ("v000001", "v000001", 3, 1)
+    assert is_proven(labelled.data["proof"], key, LABELS_PURPOSE, kept.claim())
+    (observed,) = [one for one in events if one.type == "dev.knoll.predictor.observed"][-1:]
+    assert (observed.data["requests"], observed.data["refused"]) == (3, 0)
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:

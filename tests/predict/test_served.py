@@ -10,9 +10,12 @@ import numpy as np
 import orjson
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.predict.answer import Answer
 from knoll.predict.blame import Usual
+from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
+from knoll.predict.label_book import LabelBook
 from knoll.predict.loading import read_version
 from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
@@ -28,7 +31,8 @@ def served_from(folder: Path, files: dict[str, bytes]) -> Served:
     for name, body in files.items():
         (folder / name).write_bytes(body)
     version = read_version(folder)
-    return Served("shade", version, Graph(version, threads=1), Usual(version))
+    without_ids = Feedback("shade", "v000001", version.signature, "", LabelBook(), MemoryClock().now)
+    return Served("shade", version, Graph(version, threads=1), Usual(version), without_ids)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from knoll.records.dead_letter import DeathRecord, Replay, load_death, load_repl
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
+from knoll.records.labels import Labels, load_labels
 from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome
 from knoll.records.probe import Probe, find_probe, probe_uri
@@ -116,6 +117,13 @@ _PROGRESS = {
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
 _REPORT = {"model": "digits", "version": "v000001", "instance": "pod-1", "requests": 3, "errors": 1}
+_LABELS = {
+    "model": "digits",
+    "version": "v000001",
+    "instance": "pod-1",
+    "by": "v000001",
+    "windows": [[60, 2, 1]],
+}
 _REPLAY = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
@@ -191,6 +199,7 @@ KINDS = (
     ),
     Kind("replay", Replay.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_replay, _REPLAY),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
+    Kind("count of labels", Labels.__name__, r"labels/[^/]+/[^/]+/[^/]+\.json", load_labels, _LABELS),
 )
 
 

@@ -13,6 +13,7 @@ from knoll.errors import NewerSchema, Unavailable
 from knoll.ports import Bucket
 from knoll.records.claim import Claim, write_claim
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
+from knoll.records.labels import load_labels
 from knoll.records.record import LENIENT
 from knoll.records.rollout import (
     RolloutStep,
@@ -50,6 +51,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("rollouts/digits/v000002/000001.json", load_step),
         ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
         ("runs/flowers-0123456789abcdef0123.json", load_run),
+        ("labels/digits/v000002/pod-0.0000000000000004.json", load_labels),
     ],
 )
 def test_a_stamp_of_an_older_release_counts_and_the_same_record_gets_it_again(key: str, load: Any) -> None:

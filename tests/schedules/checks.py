@@ -43,7 +43,7 @@ __all__ = [
 
 _PASSING_THE_GATE = ("good", "shifted")
 _CHANGING = ("progress", "checksums", "survey.json")
-_PASSING = ("inbox", "evidence")
+_PASSING = ("inbox", "evidence", "labels")
 _REPEATED = ("superseded",)  # written again, and another release has another form for it
 
 

@@ -21,6 +21,7 @@ from knoll.events import Event
 from knoll.kube.annotations import RELEASE
 from knoll.ports import Bucket, Cluster, Document, Events, ObjectStore, Platform
 from knoll.records.evidence import load_report
+from knoll.records.labels import load_labels
 from knoll.records.record import Load
 from knoll.records.rollout import load_step
 from knoll.records.run import load_run
@@ -41,6 +42,7 @@ _STAMPED: Mapping[str, Load[Stamped]] = {
     "inbox": load_run,
     "rollouts": load_step,
     "evidence": load_report,
+    "labels": load_labels,
 }
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")

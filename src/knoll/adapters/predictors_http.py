@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
-from knoll.headers import REPLAY, VERSION
+from knoll.headers import PREDICTION, REPLAY, VERSION
 from knoll.media_types import JSON, TEXT
-from knoll.paths import predict_path
+from knoll.paths import feedback_path, predict_path
 from knoll.ports import Answer, PredictRequest
 
 __all__ = ["HttpPredictors"]
@@ -34,7 +34,7 @@ class HttpPredictors:
             headers[REPLAY] = request.replay
         if self._gateway:
             headers["host"] = urlsplit(request.url).netloc
-        path = predict_path(request.model)
+        path = (predict_path if request.verb == "predict" else feedback_path)(request.model)
         started = time.perf_counter()
         try:
             answer = self._client.post(
@@ -52,4 +52,5 @@ class HttpPredictors:
             body=answer.content,
             content_type=answer.headers.get("content-type", ""),
             version=answer.headers.get(VERSION, ""),
+            id=answer.headers.get(PREDICTION, ""),
         )

@@ -17,6 +17,7 @@ from knoll.cli import (
     doctor,
     events,
     families,
+    feedback,
     gc,
     logs,
     models,
@@ -81,6 +82,7 @@ VERBS = (
     Verb("verify", verify.verify, _LOOK),
     Verb("doctor", doctor.doctor, _LOOK),
     Verb("predict", predict.predict, _USE),
+    Verb("feedback", feedback.feedback, _USE),
 )
 
 GROUPS = {

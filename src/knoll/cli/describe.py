@@ -24,8 +24,8 @@ def describe(
 
     JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
     pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,
-    revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
-    conditions: [{type, status, reason, message}]}.
+    labels: [{version, right, wrong}], revisions: [{name, generation, version, role, percent, tags, ready,
+    reason, createdAt}], conditions: [{type, status, reason, message}]}.
     Next: knoll why MODEL, knoll rollout status MODEL
     """
     from knoll.cli.render.description import description_picture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from knoll.ports import Answer, Platform
     from knoll.views.models import ModelView
 
-__all__ = ["ask", "curl_line", "predict"]
+__all__ = ["ask", "base_url_of", "curl_line", "predict"]
 
 _COLD = 2.0  # seconds; a warm small model answers in milliseconds
 
@@ -48,8 +48,8 @@ def predict(
     Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
 
     A picture is sent as base64. JSON with `instances` is sent as it is; a list becomes the instances, and
-    anything else becomes one instance. JSON: {model, version, seconds, predictions}.
-    Next: knoll versions MODEL
+    anything else becomes one instance. JSON: {model, version, seconds, predictions, id}; the id is "" if the
+    model answers no classes. Next: knoll feedback MODEL --id ID --label LABEL, knoll versions MODEL
     """
     if bool(file) == (seed is not None):
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
@@ -69,10 +69,7 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
     from knoll.ports import PredictRequest
     from knoll.views.models import find_model
 
-    view = find_model(platform, model)
-    base = view.base_url
-    if not base:
-        raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
+    view, base = find_model(platform, model), base_url_of(platform, model)
     body = json.dumps(request).encode()
     with leaving(f"{model} had not answered yet. The request is given up; it changes nothing."):
         answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
@@ -84,6 +81,16 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
             fix=_fix(view, answer, platform),
         )
     return answer
+
+
+def base_url_of(platform: "Platform", model: str) -> str:
+    """The URL of a model that serves. Raises NotFound if nothing does."""
+    from knoll.views.models import find_model
+
+    base = find_model(platform, model).base_url
+    if not base:
+        raise NotFound(f"model {model}: no version serves yet", fix=f"knoll rollout status {model} -w")
+    return base
 
 
 def _fix(model: "ModelView", answer: "Answer", platform: "Platform") -> str:
@@ -127,6 +134,7 @@ def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> Non
                 "version": answer.version,
                 "seconds": round(answer.seconds, 4),
                 "predictions": predictions,
+                "id": answer.id,
             }
         )
         return

@@ -15,7 +15,7 @@ from knoll.headers import REPLAY
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.counts import Ended
-from knoll.predict.predictions import is_prediction
+from knoll.predict.predictions import is_feedback, is_prediction
 from knoll.proofs import REPLAY_PURPOSE, is_proven
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
 
@@ -65,6 +65,8 @@ class Envelope:
         refused = _refusal(scope, self._most)
         if refused:
             await _refuse(send_stamped, *refused)
+        elif is_feedback(scope):
+            await self._take_feedback(scope, receive, send_stamped)
         elif not is_prediction(scope):
             await self._app(scope, receive, send_stamped)
         else:
@@ -80,6 +82,13 @@ class Envelope:
         is_fast = one.status == CLIENT_GONE and one.seconds < _PATIENCE
         if body.is_whole and not body.is_replay and one.status != 503 and not is_fast:
             self._observe(one)
+
+    async def _take_feedback(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        body = _Body(self._bodies, self._most)
+        try:
+            await self._predict(scope, receive, send, body)
+        finally:
+            body.let_go()
 
     async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
         try:

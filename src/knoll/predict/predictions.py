@@ -17,7 +17,7 @@ from knoll.predict.work import ClientGone, Work
 from knoll.quoting import escaped
 from knoll.request_limits import CLIENT_GONE
 
-__all__ = ["Predictions", "is_prediction"]
+__all__ = ["Predictions", "is_feedback", "is_prediction"]
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
@@ -26,6 +26,7 @@ _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
+_FEEDBACK = re.compile(r"/v1/models/(?P<v1>[^/]+):feedback")
 _READ = re.compile(
     r"/|/metrics|/v1/models|/v1/models/[^/:]+|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"
 )
@@ -36,8 +37,14 @@ def is_prediction(scope: _Scope) -> bool:
     return scope["method"] == "POST" and _ASKED.fullmatch(scope["path"]) is not None
 
 
+def is_feedback(scope: _Scope) -> bool:
+    """Whether the request tells true labels."""
+    return scope["method"] == "POST" and _FEEDBACK.fullmatch(scope["path"]) is not None
+
+
 class Predictions:
-    """Answers predictions with what is served, and leaves metadata and health to the other application."""
+    """Answers predictions and takes feedback with what is served, and leaves metadata and health to the other
+    application."""
 
     def __init__(self, served: Served, app: _App, pool: ThreadPoolExecutor, memory: MemoryBudget) -> None:
         self._served, self._app, self._pool, self._memory = served, app, pool, memory
@@ -46,17 +53,20 @@ class Predictions:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked, path = _ASKED.fullmatch(scope["path"]), scope["path"]
+        path = scope["path"]
+        told = _FEEDBACK.fullmatch(path)
+        asked = _ASKED.fullmatch(path) or told
         allowed = "POST" if asked else "GET" if _READ.fullmatch(path) else ""
         if not allowed:
             await _send(send, refusal(404, f"there is no path {escaped(path[:200])}"))
         elif scope["method"] != allowed:
             text = f"{escaped(path[:200])} takes {allowed}, not {scope['method']}"
             await _send(send, refusal(405, text), {"allow": allowed})
-        elif asked and (asked["v1"] or asked["v2"]) != self._served.name:
+        elif asked and next(filter(None, asked.groups())) != self._served.name:
             await _send(send, refusal(404, f"there is no such model here; this is {self._served.name}"))
         elif asked:
-            act = self._served.predict if asked["v1"] else self._served.infer
+            predict = self._served.predict if asked["v1"] else self._served.infer
+            act = self._served.feedback.take if told else predict
             await self._answer(act, scope, receive, send)
         elif path == f"/v1/models/{self._served.name}":
             about = {"name": self._served.name, "ready": True, "example": self._served.example}

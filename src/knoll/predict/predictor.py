@@ -18,8 +18,11 @@ from knoll.exits import REJECTED, SUCCEEDED, UNAVAILABLE
 from knoll.headers import DIGEST, VERSION
 from knoll.ports import Platform
 from knoll.predict.blame import Usual
+from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph, warm_up
 from knoll.predict.importing import importing_kserve
+from knoll.predict.label_book import LabelBook
+from knoll.predict.label_reports import LabelReports
 from knoll.predict.loading import Version
 from knoll.predict.memory_budget import share
 from knoll.predict.memory_limit import UNLIMITED, memory_limit, resident, return_freed_memory
@@ -49,10 +52,16 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             version, graph = loading.result()
     except KnollError as error:
         _fail(error)
-    observer = Observer(model, version.manifest.version, platform)
-    served = Served(model, version, graph, Usual(version))
-    headers = {VERSION: version.manifest.version, DIGEST: version.digest}
-    with socket.create_server((settings.listen_host, port), backlog=2048) as listening, observer.reporting():
+    name, book = version.manifest.version, LabelBook()
+    observer, labels = Observer(model, name, platform), LabelReports(model, name, book, platform)
+    feedback = Feedback(model, name, version.signature, settings.answer_key, book, platform.clock.now)
+    served = Served(model, version, graph, Usual(version), feedback)
+    headers = {VERSION: name, DIGEST: version.digest}
+    with (
+        socket.create_server((settings.listen_host, port), backlog=2048) as listening,
+        observer.reporting(),
+        labels.reporting(),
+    ):
         protocol.run(
             served,
             listening,

@@ -2,7 +2,7 @@
 the threads of a pool."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -14,6 +14,7 @@ from knoll.codecs import Array, Reading, decode, example_instance
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.blame import Usual
+from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
 from knoll.predict.json_body import is_long
 from knoll.predict.loading import Version
@@ -32,12 +33,14 @@ _NUMBER, _DENSE = 100, 16  # bytes of memory that each takes until it is sent
 
 @dataclass(frozen=True)
 class Served:
-    """The model `name` answers with this version. Inputs that it was not made for are no fault of it."""
+    """The model `name` answers with this version. Inputs that it was not made for are no fault of it.
+    `feedback` gives the answers their ids."""
 
     name: str
     version: Version
     graph: Graph
     usual: Usual
+    feedback: Feedback
     _long: Lock = field(default_factory=Lock)
 
     @property
@@ -60,8 +63,9 @@ class Served:
                 instances = read_v1(body, headers, work.keep)
             decoded = self._decoded(instances, self._turn(body), work, warnings.append)
             pictures = [one.name for one in self.version.signature.outputs if one.codec == "image"]
-            batches = self._run_all(decoded, len(instances), pictures, work)
-            return answer_v1(batches, self.version.signature, headers, self.name, warnings)
+            batches, answered = self._noted(self._run_all(decoded, len(instances), pictures, work))
+            answer = answer_v1(batches, self.version.signature, headers, self.name, warnings)
+            return self._with_id(answer, answered)
 
         return self._guarded(answer, f"GET /v1/models/{self.name} shows one")
 
@@ -78,11 +82,26 @@ class Served:
             )
             in_json = [name for name, is_binary in request.outputs.items() if not is_binary]
             dense = [one.name for one in self.version.signature.outputs if one.name not in in_json]
-            answers = list(self._run_all(parts, size, dense, work))
+            batches, answered = self._noted(self._run_all(parts, size, dense, work))
+            answers = list(batches)
             outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-            return answer_v2(request, outputs, self.version.signature, self.about)
+            return self._with_id(answer_v2(request, outputs, self.version.signature, self.about), answered)
 
         return self._guarded(answer, f"GET /v2/models/{self.name} shows the tensors")
+
+    def _noted(self, batches: Iterable[dict[str, Array]]) -> tuple[Iterator[dict[str, Array]], list[str]]:
+        """The batches, and the labels that are answered, which grow while the batches come."""
+        answered: list[str] = []
+
+        def noted() -> Iterator[dict[str, Array]]:
+            for batch in batches:
+                self.feedback.note(batch, answered)
+                yield batch
+
+        return noted(), answered
+
+    def _with_id(self, answer: Answer, answered: Sequence[str]) -> Answer:
+        return replace(answer, headers={**answer.headers, **self.feedback.id_of(answered)})
 
     def _guarded(self, answer: Callable[[], Answer], example: str) -> Answer:
         """The answer, or the refusal of a faulty request or of one too many, or 500 if the version failed."""

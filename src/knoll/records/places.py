@@ -16,6 +16,7 @@ from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import load_golden
+from knoll.records.labels import Labels, load_labels
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest, version_uri
 from knoll.records.outcome import find_outcome, has_outcome, load_outcome
 from knoll.records.probe import load_probe
@@ -72,6 +73,11 @@ def _says_report(one: Any) -> Facts:
     return {"model": one.model, "version": one.version, "name": name}
 
 
+def _says_labels(one: Labels) -> Facts:
+    name = f"{one.instance}.{one.right + one.wrong:016d}"
+    return {"model": one.model, "version": one.version, "name": name}
+
+
 def _doubt_claim(model: str, version: str, run: str, bucket: Bucket) -> str:
     """Why the run cannot have made the version."""
     with suppress(Rejected):
@@ -95,7 +101,7 @@ def _doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
     return _doubt_stamp(step, bucket)
 
 
-def _doubt_stamp(one: RolloutStep | Report, bucket: Bucket) -> str:
+def _doubt_stamp(one: RolloutStep | Report | Labels, bucket: Bucket) -> str:
     """What is wrong with the stamp of a record about a version. Versions that were made before there were
     keys have no signature; nor have the records about them a stamp."""
     if is_stamped(one, bucket):
@@ -117,6 +123,10 @@ def _doubt_newer_version(_: bytes, named: Facts, bucket: Bucket) -> str:
 
 def _doubt_newer_report(body: bytes, _: Facts, bucket: Bucket) -> str:
     return "" if is_body_stamped(Report, body, bucket) else UNSTAMPED
+
+
+def _doubt_newer_labels(body: bytes, _: Facts, bucket: Bucket) -> str:
+    return "" if is_body_stamped(Labels, body, bucket) else UNSTAMPED
 
 
 def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
@@ -188,6 +198,13 @@ _PLACES = (
         says=_says_report,
         doubt=lambda report, _, bucket: _doubt_stamp(report, bucket),
         doubt_newer=_doubt_newer_report,
+    ),
+    _place(
+        r"labels/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
+        load_labels,
+        says=_says_labels,
+        doubt=lambda labels, _, bucket: _doubt_stamp(labels, bucket),
+        doubt_newer=_doubt_newer_labels,
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey),

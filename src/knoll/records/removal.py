@@ -10,6 +10,7 @@ from knoll.errors import AlreadyExists, NotFound, Rejected
 from knoll.media_types import JSON
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.evidence import remove_reports
+from knoll.records.labels import remove_labels
 from knoll.records.manifest import (
     load_manifest,
     manifest_uri,
@@ -63,6 +64,7 @@ def remove_files(model: str, version: str, bucket: Bucket) -> bool:
     if manifest_uri(bucket.root, model, version) in uris:
         return False
     remove_reports(model, version, bucket)
+    remove_labels(model, version, bucket)
     for uri in (removed_manifest_uri(bucket.root, model, version), *uris):
         bucket.store.delete(uri)
     return True

@@ -21,7 +21,7 @@ from knoll.errors import (
     NotFound,
     act_on_each,
 )
-from knoll.events import PREDICTOR_OBSERVED, Event, reading
+from knoll.events import PREDICTOR_LABELLED, PREDICTOR_OBSERVED, Event, reading
 from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
@@ -34,6 +34,7 @@ from knoll.rollout.due import LONGEST_WAIT, wait_until_due
 from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
+from knoll.rollout.labelled import keep_labels
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, newest_revision, refusals
 from knoll.rollout.refused import LEAST_REFUSED
@@ -69,7 +70,9 @@ def handle(event: Event, platform: Platform) -> Event | None:
     name = _model_of(event)
     if name and not _is_own_change(event):
         with suppress(NotFound):
-            if event.type != PREDICTOR_OBSERVED or keep_report(name, event, platform):
+            if event.type == PREDICTOR_LABELLED:
+                keep_labels(name, event, platform)
+            elif event.type != PREDICTOR_OBSERVED or keep_report(name, event, platform):
                 advance(name, _replay_end(platform), platform, LONGEST_WAIT)
     return None
 

@@ -18,7 +18,7 @@ from knoll.ports import Document
 from knoll.quantities import PREDICTOR_RESOURCES
 from knoll.records.attestation import key_of
 from knoll.records.manifest import version_uri
-from knoll.rollout.revision_keys import REVISION_ENTRY
+from knoll.rollout.revision_keys import ANSWER_ENTRY, REVISION_ENTRY
 from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings, variable
 
@@ -112,9 +112,10 @@ def _variables(sink: str, key: str, secret: str) -> Sequence[Mapping[str, Any]]:
     count."""
     given = ((variable("sink"), sink), (variable("verify_key"), key))
     variables: list[Mapping[str, Any]] = [{"name": name, "value": value} for name, value in given if value]
-    if secret:
-        source = {"secretKeyRef": {"name": secret, "key": REVISION_ENTRY, "optional": True}}
-        variables.append({"name": variable("revision_key"), "valueFrom": source})
+    own = (("revision_key", REVISION_ENTRY), ("answer_key", ANSWER_ENTRY)) if secret else ()
+    for setting, entry in own:
+        source = {"secretKeyRef": {"name": secret, "key": entry, "optional": True}}
+        variables.append({"name": variable(setting), "valueFrom": source})
     return variables
 
 

@@ -10,6 +10,7 @@ from knoll.ports import Platform
 from knoll.records.golden import GoldenSet, find_golden
 from knoll.records.run import is_opened
 from knoll.views.expected import expected_runs
+from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.models import ModelView, find_model, model_document
 from knoll.views.revisions import RevisionView, read_revisions
 from knoll.views.run import RunView, run_document
@@ -31,13 +32,15 @@ class Exam:
 @dataclass(frozen=True)
 class Description:
     """A model, its golden set, its newest run, what its data waits for, and its Revisions, newest first: the
-    newest one and those that get traffic or have a tag."""
+    newest one and those that get traffic or have a tag. `labels` counts the labelled answers of candidate and
+    champion."""
 
     model: ModelView
     exam: Exam | None
     run: RunView | None
     data_wait: Wait | None
     revisions: Sequence[RevisionView]
+    labels: Sequence[LabelsView] = ()
 
     def percent_of(self, version: str) -> int:
         """The part of the traffic that a version gets."""
@@ -50,7 +53,8 @@ def read_description(platform: Platform, model: str) -> Description:
     newest = sorted(read_revisions(platform, view), key=lambda one: int(one.generation or 0), reverse=True)
     shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
     run = next(iter(read_runs(platform, model, 1)), None)
-    return Description(view, _find_exam(platform, view), run, _data_wait(platform, view), shown)
+    labels = read_label_counts(platform, model, (view.candidate, view.champion))
+    return Description(view, _find_exam(platform, view), run, _data_wait(platform, view), shown, labels)
 
 
 def _find_exam(platform: Platform, view: ModelView) -> Exam | None:
@@ -93,6 +97,7 @@ def description_document(found: Description) -> dict[str, Any]:
         "goldenSet": _exam_document(found.exam) if found.exam else None,
         "dataWait": wait_document(found.data_wait),
         "run": run_document(found.run) if found.run else None,
+        "labels": labels_documents(found.labels),
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
         "conditions": [
             {"type": one.type, "status": one.status, "reason": one.reason, "message": one.message}

@@ -16,6 +16,7 @@ from knoll.rollout.candidates import next_candidate
 from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.rollout.slot import slot_from_status
 from knoll.views.expected import expected_runs
+from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, find_model
 from knoll.views.revisions import read_revisions
@@ -33,9 +34,10 @@ _ENDS = ("Promote", *_BAD)
 class RolloutView:
     """The newest rollout of a model. `comparison` is that of its version with the champion; None for none.
 
-    `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion, and
-    "" when nothing serves. `wait` is what the rollout in progress waits for, or else the next one; None when
-    none is expected. `left_out` says how many steps only a newer knoll understands; "" for none.
+    `percent` of the traffic goes to `receiver`: the candidate while a rollout goes on, else the champion,
+    and "" when nothing serves. `wait` is what the rollout in progress waits for, or else the next one;
+    None when none is expected. `labels` are the labelled answers of its version and the champion.
+    `left_out` says how many steps only a newer knoll understands; "" for none.
     """
 
     model: ModelView
@@ -48,6 +50,7 @@ class RolloutView:
     wait: Wait | None
     comparison: Comparison | None = None
     left_out: str = ""
+    labels: Sequence[LabelsView] = ()
 
     @property
     def decision(self) -> RolloutStep | None:
@@ -100,6 +103,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         wait=view.wait or _wait(view) or _known_next_wait(platform, view),
         comparison=compared if compared and compared.version == version else None,
         left_out=steps.left_out,
+        labels=read_label_counts(platform, model, (version, view.champion)),
     )
 
 
@@ -124,6 +128,7 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "percentTo": view.receiver,
         "evidence": dict(view.evidence),
         "comparison": _agreement_document(view.comparison),
+        "labels": labels_documents(view.labels),
         "waiting": view.waiting,
         "wait": wait_document(view.wait),
         "records": [one.fields() for one in view.steps],

@@ -10,6 +10,7 @@ from knoll.cli.bars import wait_bar
 from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
 from knoll.records.rollout import RolloutStep
+from knoll.views.labels import labels_words
 from knoll.views.rollouts import RolloutView
 
 __all__ = ["rollout_lines", "rollout_picture", "step_line"]
@@ -58,6 +59,7 @@ def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]
             + (f"; {counts['refused']} refused" if counts["refused"] else ""),
         ),
         ("Comparison", view.comparison.words if view.comparison else ""),
+        ("Labels", labels_words(view.labels)),
         ("Waiting", view.wait.told if view.wait else ""),
         ("", wait_bar(view.wait, now) if view.wait else ""),
     ]

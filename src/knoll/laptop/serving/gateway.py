@@ -58,6 +58,7 @@ class Gateway:
         calls: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             ("POST", "/v1/models/{model}:predict", self._predict),
             ("POST", "/v1/models/{model}:explain", self._predict),
+            ("POST", "/v1/models/{model}:feedback", self._predict),
             ("GET", "/v1/models", self._models),
             ("GET", "/v1/models/{model}", self._described),
             ("GET", "/v2", _metadata),

@@ -1,0 +1,105 @@
+"""Ids and labels, read from a CSV file, and sent to a model in parts."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knoll.cli.predict import base_url_of
+from knoll.errors import InvalidData, KnollError
+
+if TYPE_CHECKING:
+    from knoll.ports import Answer, Platform
+
+__all__ = ["Told", "read_lines", "tell"]
+
+Lines = Mapping[int, tuple[str, Sequence[str]]]
+_AT_ONCE = 500
+_HEADING = "id"
+
+
+@dataclass(frozen=True)
+class Told:
+    """How many answers were counted, how many labels were those of the answers, and what does not count."""
+
+    counted: int = 0
+    right: int = 0
+    wrong: int = 0
+    refused: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+def read_lines(file: Path) -> Lines:
+    """Id and labels of each line of a CSV file, by its number. A heading is passed over. Raises
+    InvalidData."""
+    try:
+        rows = dict(enumerate(csv.reader(file.read_text("utf-8-sig").splitlines()), 1))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidData(
+            f"{file}: it cannot be read: {error}", fix="give a CSV of ids and labels"
+        ) from error
+    lines = {
+        number: (row[0].strip(), [one.strip() for one in row[1:]])
+        for number, row in rows.items()
+        if row and row[0].strip().lower() != _HEADING
+    }
+    bare = [number for number, (_, labels) in lines.items() if not any(labels)]
+    if bare or not lines:
+        place = f"line {bare[0]} has no label" if bare else "it has no line"
+        raise InvalidData(f"{file}: {place}", fix="each line has an id, a comma, and a label")
+    return lines
+
+
+def tell(platform: "Platform", model: str, lines: Lines) -> Told:
+    """Send ids and labels to the model's URL. Raises NotFound if nothing serves, KnollError if there is no
+    answer."""
+    base, told = base_url_of(platform, model), Told()
+    for numbers in _parts(lines):
+        entries = [
+            {"id": lines[one][0], "labels": [label or None for label in lines[one][1]]} for one in numbers
+        ]
+        answer = _send(platform, base, model, json.dumps({"feedback": entries}).encode())
+        told = _plus(told, answer, numbers)
+    return told
+
+
+def _parts(lines: Lines) -> Iterator[Sequence[int]]:
+    numbers = sorted(lines)
+    return (numbers[start : start + _AT_ONCE] for start in range(0, len(numbers), _AT_ONCE))
+
+
+def _send(platform: "Platform", base: str, model: str, body: bytes) -> Mapping[str, Any]:
+    from knoll.ports import PredictRequest
+
+    answer = platform.predictors.predict(PredictRequest(base, model, body, verb="feedback"))
+    found = _document(answer)
+    if answer.status != 200 and "refused" not in found:
+        reason = answer.body[:500].decode(errors="replace")
+        what = f"HTTP {answer.status}" if answer.status else "no answer"
+        raise KnollError(
+            f"feedback for {model}: {what} from {base}: {reason}", fix=f"knoll rollout status {model}"
+        )
+    return found
+
+
+def _document(answer: "Answer") -> Mapping[str, Any]:
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _plus(told: Told, answer: Mapping[str, Any], numbers: Sequence[int]) -> Told:
+    refused = [
+        {"line": numbers[one["index"]], "status": one["status"], "error": one["error"]}
+        for one in answer.get("refused", ())
+    ]
+    return replace(
+        told,
+        counted=told.counted + answer.get("counted", 0),
+        right=told.right + answer.get("right", 0),
+        wrong=told.wrong + answer.get("wrong", 0),
+        refused=(*told.refused, *refused),
+    )

@@ -1,0 +1,153 @@
+"""Feedback: true labels that come back with the ids of answers. They are counted as right or wrong answers of
+the version that gave them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from knoll.codecs import Array
+from knoll.errors import InvalidInstance, Unavailable
+from knoll.headers import PREDICTION
+from knoll.predict.answer import Answer, in_json, refusal
+from knoll.predict.feedback_body import RIGHT, Entry, read_feedback
+from knoll.predict.label_book import LabelBook
+from knoll.predict.receipts import (
+    MOST_ANSWERS,
+    Receipt,
+    new_receipt,
+    read_receipt,
+    receipt_text,
+    short_digest,
+)
+from knoll.predict.work import Work
+from knoll.quoting import escaped
+from knoll.records.signature import Signature
+from knoll.request_limits import RETRY_AFTER
+
+__all__ = ["Feedback"]
+
+_LONGEST = timedelta(days=30)
+_SHOWN = 10  # classes in the text of a refusal
+
+
+class _RefusedError(Exception):
+    """The status and the reason for which an entry does not count."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Gives the answers of a version their ids, and counts in `book` what comes back. Without a `key`, and if
+    the version answers no classes, answers have no ids. `now` is the present."""
+
+    model: str
+    version: str
+    signature: Signature
+    key: str
+    book: LabelBook
+    now: Callable[[], datetime]
+
+    @cached_property
+    def classes(self) -> Sequence[str]:
+        """The labels that the version knows; none if it has not one output with classes."""
+        found = [one for one in self.signature.outputs if one.codec == "classes"]
+        return [str(label) for label in found[0].options["labels"]] if len(found) == 1 else []
+
+    def note(self, outputs: Mapping[str, Array], answered: list[str]) -> None:
+        """Add the labels of a batch of outputs to those that were answered."""
+        classes = self.classes
+        for one in self.signature.outputs if classes else ():
+            if one.codec == "classes" and len(answered) <= MOST_ANSWERS:
+                answered += [classes[index] for index in np.argmax(outputs[one.name], axis=1)]
+
+    def id_of(self, answered: Sequence[str]) -> Mapping[str, str]:
+        """The header with the id of an answer with these labels; none if there are none or too many."""
+        if not self.key or not 0 < len(answered) <= MOST_ANSWERS:
+            return {}
+        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), answered)
+        return {PREDICTION: receipt_text(receipt, self.key)}
+
+    def take(self, body: bytes, _: Mapping[str, str], work: Work) -> Answer:
+        """Answer a request with feedback: one entry, or a list, of which each that is sound counts."""
+        try:
+            with work.reading():
+                found = read_feedback(body, work.keep)
+            if isinstance(found, Entry):
+                return in_json(200, _sums([self._count(found)]))
+        except InvalidInstance as error:
+            return refusal(400, _words(error))
+        except Unavailable as error:
+            return _in_a_moment(error)
+        except _RefusedError as error:
+            return refusal(error.status, error.reason)
+        return self._take_all(found)
+
+    def _take_all(self, entries: Sequence[Entry | InvalidInstance]) -> Answer:
+        counted: list[Sequence[bool]] = []
+        refused: list[dict[str, Any]] = []
+        for index, one in enumerate(entries):
+            try:
+                if isinstance(one, InvalidInstance):
+                    raise _RefusedError(400, _words(one))
+                counted.append(self._count(one))
+            except _RefusedError as error:
+                refused.append({"index": index, "status": error.status, "error": error.reason})
+        if not counted:
+            return refusal(refused[0]["status"], refused[0]["error"], refused=refused)
+        return in_json(200, {**_sums(counted), "refused": refused})
+
+    def _count(self, entry: Entry) -> Sequence[bool]:
+        """Count an entry; whether each labelled answer was right. Raises _RefusedError."""
+        receipt = self._known(entry.id)
+        if len(entry.labels) != len(receipt.answers):
+            have, want = len(entry.labels), len(receipt.answers)
+            raise _RefusedError(400, f"it has {have} labels, and the answer had {want} instances")
+        pairs = zip(entry.labels, receipt.answers, strict=True)
+        are_right = [self._is_right(label, answer) for label, answer in pairs if label is not None]
+        if not self.book.count(receipt, are_right):
+            raise _RefusedError(409, "this answer was counted before: each id counts once")
+        return are_right
+
+    def _known(self, text: str) -> Receipt:
+        if not self.key:
+            raise _RefusedError(404, "answers of this predictor have no ids: the platform has no key")
+        if not self.classes:
+            raise _RefusedError(404, f"{self.model} answers no classes, so that no label is right or wrong")
+        receipt, is_ours = read_receipt(text, self.key)
+        if receipt is not None and receipt.model != self.model:
+            raise _RefusedError(404, f"the id is of an answer of {receipt.model}, not of {self.model}")
+        if receipt is None or not is_ours:
+            raise _RefusedError(
+                400, f"{escaped(text[:40])!r}… is no id of an answer of {self.model}: {RIGHT}"
+            )
+        if self.now().timestamp() - receipt.at > _LONGEST.total_seconds():
+            raise _RefusedError(410, f"the answer is older than {_LONGEST.days} days")
+        return receipt
+
+    def _is_right(self, label: str, answer: str) -> bool:
+        is_right = short_digest(label) == answer
+        if not is_right and label not in self.classes:
+            known = ", ".join(self.classes[:_SHOWN]) + (", …" if len(self.classes) > _SHOWN else "")
+            raise _RefusedError(400, f"{escaped(label[:40])!r} is no class of {self.model}; known: {known}")
+        return is_right
+
+
+def _sums(counted: Sequence[Sequence[bool]]) -> dict[str, int]:
+    labels = [one for are_right in counted for one in are_right]
+    return {"counted": len(counted), "right": sum(labels), "wrong": len(labels) - sum(labels)}
+
+
+def _words(error: InvalidInstance) -> str:
+    return f"{error}; {error.fix}" if error.fix else str(error)
+
+
+def _in_a_moment(error: Unavailable) -> Answer:
+    answer = refusal(503, f"{error}; {error.fix}")
+    return Answer(answer.status, answer.body, {**answer.headers, "retry-after": str(RETRY_AFTER)})

@@ -1,0 +1,80 @@
+"""What a predictor reports of the labels that it was told: counts since the start of its process, each proved
+with the key of its Revision."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from knoll.errors import KnollError
+from knoll.events import PREDICTOR_LABELLED, Event, new_event
+from knoll.ports import Platform
+from knoll.predict.label_book import LabelBook
+from knoll.proofs import LABELS_PURPOSE, prove
+from knoll.records.labels import Labels, Window
+
+__all__ = ["LabelReports"]
+
+_log = logging.getLogger(__name__)
+
+_INTERVAL = 1.0  # seconds between two reports
+_LAST_WITHIN = 5.0  # seconds for the last ones
+
+
+class LabelReports:
+    """Reports the counts of a book, an event for each version, if they have changed."""
+
+    def __init__(self, model: str, version: str, book: LabelBook, platform: Platform) -> None:
+        self._model, self._version, self._book, self._platform = model, version, book, platform
+        self._replica, self._reported = str(uuid.uuid4()), dict[str, tuple[Window, ...]]()
+        self._stopping = threading.Event()
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Report meanwhile, at most once a second, and for the last time at the end, if there is a sink."""
+        if not self._platform.settings.sink:
+            yield
+            return
+        self._start_thread(self._send_until_stopped)
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._start_thread(self.send).join(_LAST_WITHIN)
+
+    def send(self) -> None:
+        """Publish what has changed since the last time. What is lost is made good by a later report."""
+        for version, windows in self._book.windows().items():
+            if windows == self._reported.get(version):
+                continue
+            try:
+                self._platform.events.publish(self._event(version, windows))
+            except KnollError as error:
+                _log.warning("counts of labels were lost; later ones will have them: %s", error)
+                return
+            self._reported[version] = windows
+
+    def _start_thread(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name="labels", daemon=True)
+        thread.start()
+        return thread
+
+    def _send_until_stopped(self) -> None:
+        while not self._stopping.wait(_INTERVAL):
+            self.send()
+
+    def _event(self, version: str, windows: tuple[Window, ...]) -> Event:
+        settings, clock = self._platform.settings, self._platform.clock
+        labels = Labels(self._model, version, self._replica, self._version, windows)
+        data = {
+            "model": labels.model,
+            "version": labels.version,
+            "instance": labels.instance,
+            "by": labels.by,
+            "windows": [list(one) for one in windows],
+            "proof": prove(settings.revision_key, LABELS_PURPOSE, labels.claim()),
+        }
+        return new_event(
+            PREDICTOR_LABELLED, source=settings.source, time=clock.now(), subject=self._model, data=data
+        )

@@ -1,0 +1,69 @@
+"""Receipts: the ids of answers, with which true labels come back.
+
+A receipt says which version gave the answer, when, and with which labels, and is proved with the key that all
+predictors of a Model share. So any of them can join a label to its prediction, without a store, and also
+after the one that answered has ended. It says no more than the client has been told.
+"""
+
+import hashlib
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from knoll.names import MODEL_NAME, VERSION_NAME
+from knoll.proofs import RECEIPT_PURPOSE, is_proven, prove
+
+__all__ = ["MOST_ANSWERS", "Receipt", "new_receipt", "read_receipt", "receipt_text", "short_digest"]
+
+MOST_ANSWERS = 100  # of one receipt, which travels in a header
+_WIDTH = (
+    6  # letters for each answer: two labels of a thousand are the same with a probability of 1 in 140,000
+)
+_TEXT = re.compile(
+    rf"(?P<said>(?P<model>{MODEL_NAME.pattern})\.(?P<version>{VERSION_NAME.pattern})"
+    rf"\.(?P<at>[0-9a-f]{{1,12}})\.(?P<nonce>[0-9a-f]{{16}})"
+    rf"\.(?P<answers>(?:[-\w]{{{_WIDTH}}}){{1,{MOST_ANSWERS}}}))\.(?P<proof>[0-9a-f]{{64}})",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An answer: its version, its time in seconds since 1970, a number that is used once, and the short
+    digest of the label of each instance."""
+
+    model: str
+    version: str
+    at: int
+    nonce: str
+    answers: tuple[str, ...]
+
+
+def new_receipt(model: str, version: str, at: int, labels: Iterable[str]) -> Receipt:
+    """The receipt of an answer with these labels, MOST_ANSWERS at most."""
+    return Receipt(model, version, at, secrets.token_hex(8), tuple(map(short_digest, labels)))
+
+
+def receipt_text(receipt: Receipt, key: str) -> str:
+    """The receipt as a header has it."""
+    parts = receipt.model, receipt.version, f"{receipt.at:x}", receipt.nonce, "".join(receipt.answers)
+    said = ".".join(parts)
+    return f"{said}.{prove(key, RECEIPT_PURPOSE, said.encode())}"
+
+
+def read_receipt(text: str, key: str) -> tuple[Receipt | None, bool]:
+    """What the text says, None if it is no receipt; and whether the key has proved it."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        return None, False
+    joined = match["answers"]
+    answers = tuple(joined[start : start + _WIDTH] for start in range(0, len(joined), _WIDTH))
+    receipt = Receipt(match["model"], match["version"], int(match["at"], 16), match["nonce"], answers)
+    return receipt, is_proven(match["proof"], key, RECEIPT_PURPOSE, match["said"].encode())
+
+
+def short_digest(label: str) -> str:
+    """Six letters for a label, the same in every version."""
+    return urlsafe_b64encode(hashlib.sha256(label.encode()).digest())[:_WIDTH].decode()
