@@ -1,0 +1,57 @@
+"""The fields of a Model that say how the Job trains."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from knoll.models.dataset import Spec
+from knoll.models.units import PositiveSeconds, Resources, form, unit
+from knoll.quantities import GPU
+
+__all__ = ["TrainingSpec"]
+
+_TRAINED_WITH = unit("cores, bytes, GPUs", none="1 core, 2Gi of memory")
+
+
+class TrainingSpec(Spec):
+    """How the Job trains."""
+
+    config: Annotated[Mapping[str, Any], form("fields of the family", none="those of the family")] = Field(
+        default_factory=dict,
+        description="Settings of the family, such as `epochs`; its page and `knoll families` list them. "
+        "Another config leads to another version",
+    )
+    nodes: Annotated[int, unit("Pods")] = Field(
+        default=1, ge=1, le=64, description="Pods that train together. A laptop is one node"
+    )
+    processes_per_node: Annotated[int, unit("processes")] = Field(
+        default=1, ge=1, le=16, description="Processes of each Pod; each needs a GPU if the Pod asks for GPUs"
+    )
+    resources: Annotated[Resources, _TRAINED_WITH] = Field(
+        default_factory=dict,
+        description="What one Pod requests, which is also its limit: `{cpu: 2, memory: 2Gi, "
+        "nvidia.com/gpu: 1}`",
+    )
+    deadline: PositiveSeconds = Field(default=7200.0, description="How long the run may take, with retries")
+    retries: Annotated[int, unit("attempts")] = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="Further attempts after a failure that may pass. Bad data is never tried again",
+    )
+    concurrency: Literal["Queue", "Replace", "Forbid"] = Field(
+        default="Queue",
+        description="What a new run does while another run of this Model trains: `Queue` waits, `Replace` "
+        "ends the other, `Forbid` skips the new one",
+    )
+
+    @model_validator(mode="after")
+    def _a_gpu_for_each_process(self) -> "TrainingSpec":
+        gpus = self.resources.get(GPU)
+        if gpus is not None and gpus.isdecimal() and 0 < int(gpus) < self.processes_per_node:
+            raise ValueError(
+                f"processesPerNode is {self.processes_per_node}, so {GPU} must be at least "
+                f"{self.processes_per_node}, not {gpus}"
+            )
+        return self
