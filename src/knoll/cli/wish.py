@@ -77,7 +77,7 @@ def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]")
     """The wish that would be left, and whether it could be granted as things stand; no file is looked at."""
     from knoll.rollout.asking import Answer
     from knoll.rollout.slot import slot_from_status
-    from knoll.rollout.wishes import why_refused
+    from knoll.rollout.wish_answers import why_refused
 
     slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
     wish = make(slot)

@@ -21,7 +21,7 @@ from knoll.rollout.comparison import Held
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot, Transition
-from knoll.rollout.wishes import undone_by
+from knoll.rollout.wish_answers import undone_by
 
 __all__ = ["slot_from_records"]
 

@@ -12,7 +12,16 @@ from knoll.rollout.integrity import pin_of
 from knoll.rollout.moves import returned
 from knoll.rollout.slot import Slot
 from knoll.rollout.trial import begun, judged, why_not_whole
-from knoll.rollout.wishes import PUT_BACK, TRIED, Wish, as_wished, granted, refused, undone_by, why_refused
+from knoll.rollout.wish_answers import (
+    PUT_BACK,
+    TRIED,
+    as_wished,
+    granted,
+    refused,
+    undone_by,
+    why_refused,
+)
+from knoll.rollout.wishes import Wish
 
 __all__ = ["steered"]
 

@@ -1,4 +1,4 @@
-"""Wishes: what humans ask of a rollout, and what follows from them. Pure.
+"""Wishes: what humans ask of a rollout. Pure.
 
 A wish is an annotation of the Model. Rollout grants or refuses it in one write of the slot, which keeps the
 wish's id. So each wish is carried out once, even if several functions see it. A wish grows as records do: an
@@ -10,42 +10,27 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from hashlib import sha256
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, with_config
 
 from knoll import __version__
 from knoll.errors import NewerSchema
 from knoll.kube.annotations import ROLLOUT_WISH
-from knoll.models import RolloutSpec
-from knoll.names import VERSION_NAME, version_number
 from knoll.quoting import escaped
 from knoll.records.record import LENIENT
-from knoll.rollout.decide import Promote, Rollback, next_traffic
-from knoll.rollout.moves import slot_after
 from knoll.rollout.slot import Slot, slot_from_status
-from knoll.rollout.steering import Handled
 
 __all__ = [
-    "PUT_BACK",
-    "TRIED",
     "Verb",
     "Wish",
-    "as_wished",
     "check_wish",
-    "granted",
     "known_wish",
     "new_wish",
     "open_wish",
-    "refused",
-    "undone_by",
-    "why_refused",
 ]
 
 Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
-PUT_BACK = "put the files back; then it returns by itself"
-TRIED = ("undo", "retry")  # they begin a trial
-_OF_A_TRIAL = ("pause", "resume", "promote", "abort")
 _Text = Annotated[str, Field(max_length=200)]
 
 
@@ -117,76 +102,6 @@ def check_wish(document: Mapping[str, Any]) -> None:
         )
 
 
-def why_refused(wish: Wish, slot: Slot) -> str:
-    """Why the wish cannot be granted as things stand, in words; "" if it may be. The files of a version are
-    not looked at."""
-    if wish.verb not in get_args(Verb):
-        return "the wish cannot be read: knoll rollout --help lists the verbs"
-    if wish.verb in _OF_A_TRIAL:
-        return _why_not_on_trial(wish, slot) or _why_not_now(wish, slot)
-    if wish.verb in TRIED:
-        return _why_not_tried(wish, slot)
-    if not VERSION_NAME.fullmatch(wish.version):
-        return f"{wish.version or 'nothing'} is no version"
-    if wish.version in slot.quarantine:
-        return _in_quarantine(slot, wish.version)
-    if wish.version == slot.champion:
-        return f"{wish.version} serves already"
-    return f"{wish.version} is approved already" if wish.version in slot.steering.approved else ""
-
-
-def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
-    """The slot after a wish that begins no trial; its number may be taken."""
-    by, version = wish.by, slot.candidate
-    match wish.verb:
-        case "pause":
-            held = replace(slot, steering=slot.steering.with_pause(by, at))
-            after = held.noted("Pause", at, f"paused at {slot.percent} % by {by}", version)
-        case "resume":
-            held = replace(slot, steering=slot.steering.with_pause())
-            after = held.noted("Resume", at, f"resumed at {slot.percent} % by {by}", version)
-        case "abort":
-            after = slot_after(slot, Rollback(f"aborted by {by}"), at)
-        case "promote":
-            after = _promoted(slot, wish, policy, at)
-        case _:
-            approved = {**slot.steering.approved, wish.version: by}
-            waits = slot.held if slot.held and slot.held.version != wish.version else None
-            known = replace(slot, held=waits, steering=replace(slot.steering, approved=approved))
-            after = known.noted("Approve", at, f"{wish.version} approved by {by}", version or wish.version)
-    assert after.transition is not None
-    return as_wished(after, wish, after.transition.reason)
-
-
-def refused(slot: Slot, wish: Wish, why: str, at: str) -> Slot:
-    """The slot after a refusal. It is recorded with the version that is on trial, serves, or was tried last;
-    before the first version only the slot says it."""
-    last = slot.transition.version if slot.transition else ""
-    version = slot.candidate or slot.champion or last
-    if not version:
-        return replace(slot, steering=replace(slot.steering, handled=Handled(wish.id, why, is_refused=True)))
-    asked = f"asked to {wish.words}" if wish.words else "left a wish"
-    reason = f"{wish.by or 'somebody'} {asked}; refused: {why}"
-    return as_wished(slot.noted("Refuse", at, reason, version), wish, why, is_refused=True)
-
-
-def as_wished(slot: Slot, wish: Wish, answer: str, *, is_refused: bool = False) -> Slot:
-    """The slot whose last transition was made for this wish, which is handled with it."""
-    assert slot.transition is not None
-    told = replace(slot.transition, wish=wish.id, by=wish.by)
-    handled = Handled(wish.id, answer, is_refused)
-    return replace(slot, transition=told, steering=replace(slot.steering, handled=handled))
-
-
-def undone_by(slot: Slot, version: str) -> str:
-    """The version that must not come right back if a human lets `version` take the champion's place: of those
-    that were replaced so, the newest one. That is never `version` itself, which returns so."""
-    known = [one for one in (slot.champion, slot.steering.undone) if one not in ("", version)]
-    newest = max(known, key=version_number, default="")
-    is_newer = newest and version_number(version) > version_number(newest)
-    return slot.champion if is_newer else newest
-
-
 def _read(text: str) -> Wish:
     """The wish in the annotation. One that cannot be read is named after its text. One of a newer schema has
     no verb."""
@@ -198,53 +113,3 @@ def _read(text: str) -> Wish:
     except ValidationError:
         return Wish(sha256(text.encode(errors="replace")).hexdigest()[:32], "")
     return replace(wish, by=escaped(wish.by) or "somebody")
-
-
-def _why_not_on_trial(wish: Wish, slot: Slot) -> str:
-    if slot.phase == "Idle":
-        return "no version is on trial"
-    if wish.version not in ("", slot.candidate):
-        return f"{slot.candidate} is on trial, not {wish.version}"
-    return f"{slot.candidate} is being rolled back" if slot.phase == "RollingBack" else ""
-
-
-def _why_not_now(wish: Wish, slot: Slot) -> str:
-    if wish.verb == "pause" and slot.steering.paused:
-        return f"it is paused already, by {slot.steering.paused}"
-    if wish.verb == "resume" and not slot.steering.paused:
-        return "it is not paused"
-    if wish.verb == "promote" and slot.phase == "Deploying":
-        return f"{slot.candidate} has not got its first traffic yet"
-    if wish.verb == "promote" and wish.is_full and slot.phase == "Baking":
-        return f"{slot.candidate} has all traffic already; without --full its bake ends now"
-    return ""
-
-
-def _why_not_tried(wish: Wish, slot: Slot) -> str:
-    version = wish.version or (slot.previous if wish.verb == "undo" else "")
-    if slot.phase != "Idle":
-        return f"{slot.candidate} is on trial; knoll rollout abort takes it back"
-    if not VERSION_NAME.fullmatch(version):
-        return f"{version} is no version" if version else "no version served before"
-    if version == slot.champion:
-        return f"{version} serves already"
-    is_refused = version in slot.quarantine
-    if wish.verb == "undo" and is_refused:
-        return _in_quarantine(slot, version)
-    return "" if is_refused or wish.verb == "undo" else f"{version} is not in quarantine"
-
-
-def _in_quarantine(slot: Slot, version: str) -> str:
-    ends = PUT_BACK if version in slot.fallen else "knoll rollout retry lifts that"
-    return f"{version} is in quarantine: {slot.quarantine[version]}; {ends}"
-
-
-def _promoted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
-    """The slot in the next step, where a pause goes on, or after the bake."""
-    counts = slot.evidence.counts
-    reason = f"promoted by {wish.by}: {counts.requests} requests, {counts.errors} failed in all"
-    if slot.phase == "Baking":
-        return slot_after(slot, Promote(reason, final=True), at)
-    reason += f"; it stays paused, by {slot.steering.paused}" if slot.steering.paused else ""
-    step = Promote(reason, final=False) if wish.is_full else next_traffic(slot, policy, reason)
-    return replace(slot_after(slot, step, at), steering=slot.steering)
