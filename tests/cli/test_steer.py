@@ -102,6 +102,20 @@ def test_a_pause_is_seen_in_the_model(knoll: Knoll, records: Records) -> None:
 
 
 @pytest.mark.usefixtures("canary")
+def test_an_edit_of_the_inference_service_is_seen_in_the_model(knoll: Knoll, records: Records) -> None:
+    edit = {"generation": 4, "fields": ["predictor.minReplicas"], "by": "kubectl-edit", "at": AT}
+    records.status(**CANARY, steering={"written": 3, "edit": edit})
+    assert "Canary (edited)" in knoll("models").stdout
+    what = "kubectl-edit has changed predictor.minReplicas of the InferenceService"
+    told = knoll("describe", "digits", "-o", "json").stdout
+    assert json.loads(told)["wait"]["for"] == f"a human: {what}"
+    (condition,) = [one for one in json.loads(told)["conditions"] if one["type"] == "ServiceAsWritten"]
+    assert (condition["status"], condition["message"]) == ("False", what)
+    waiting = json.loads(knoll("rollout", "status", "digits", "-o", "json").stdout)["waiting"]
+    assert "knoll rollout resume digits takes that back; what shall stay belongs into the Model" in waiting
+
+
+@pytest.mark.usefixtures("canary")
 def test_a_wish_can_be_left_without_waiting(knoll: Knoll, platform: Platform) -> None:
     told = knoll("rollout", "promote", "digits", "--full", "--no-wait")
     assert (told.exit_code, told.stdout) == (0, "model/digits promote v000002 wanted\n")

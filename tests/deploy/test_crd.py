@@ -22,12 +22,20 @@ from knoll.models import API_VERSION, KIND, Model, parse_model
 from knoll.records.dataset import Dataset
 from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.slot import Phase, Slot, slot_to_status
-from knoll.rollout.steering import Steering
+from knoll.rollout.steering import Edit, Steering
 
 ROOT = Path(__file__).parents[2]
 CRD = yaml.safe_load((ROOT / "deploy/crd/models.yaml").read_text())
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 CASES = yaml.safe_load(Path(__file__).with_name("models.yaml").read_text())
+
+STEERED = Steering(
+    paused="ann",
+    approved={"v000002": "ann"},
+    quarantined={"v000001": "now"},
+    written=3,
+    edit=Edit(4, ("predictor.minReplicas",), "kubectl-edit", "now"),
+)
 
 BOUNDS = ("enum", "minimum", "maximum", "maxProperties", "required", "type")
 
@@ -140,9 +148,7 @@ def test_the_status_takes_what_rollouts_write() -> None:
     assert status["properties"]["phase"]["enum"] == list(get_args(Phase))
     slot = Slot(quarantine={"v000001": "slow"}).moved("Start", "now", "why", candidate="v000002")
     written = slot_to_status(
-        replace(
-            slot, steering=Steering(paused="ann", approved={"v000002": "ann"}, quarantined={"v000001": "now"})
-        ),
+        replace(slot, steering=STEERED),
         {},
     )
     jsonschema.validate(written, json_schema(status))

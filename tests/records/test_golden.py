@@ -32,7 +32,7 @@ RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
 LETTERS = ("dead-letters/", "replays/")  # read together, see below
 _PHASES = {
     **dict.fromkeys(("Barred", "Untried", "Held", "Refused", "NoRoom"), "Idle"),
-    "Paused": "Canary",
+    **dict.fromkeys(("Paused", "Edited"), "Canary"),
 }
 
 

@@ -21,7 +21,7 @@ from knoll.records.manifest import manifest_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
 from knoll.settings import Settings
-from rollout.world import MODEL, Replays, World, make_world, promote_first, with_policy
+from rollout.world import MODEL, Replays, World, make_world, promote_canary, promote_first, with_policy
 
 
 @pytest.fixture
@@ -378,29 +378,25 @@ def test_a_champion_whose_manifest_is_gone_does_not_keep_its_successors_out(worl
 
 def test_a_policy_that_rewrites_what_serves_keeps_no_rollout_from_its_end(world: World) -> None:
     """Servers and webhooks write quantities and images in their own way, each time that they see them."""
-    world.publish("v000001", 0.95)
-    world.tell(TRAINING_SUCCEEDED)
-    real = world.platform.cluster.update
+    cluster = world.platform.cluster
+    create, update = cluster.create, cluster.update
 
-    def update(document: Document, *, status: bool = False) -> Document:
-        if document["kind"] == "InferenceService" and not status:
-            predictor = document["spec"]["predictor"]
-            (container,) = predictor["containers"]
-            document = {
-                **document,
-                "spec": {"predictor": {**predictor, "containers": [{**container, "image": "mirror/image"}]}},
-            }
-        return real(document, status=status)
+    def mirrored(document: Document) -> Document:
+        if document["kind"] != "InferenceService":
+            return document
+        predictor = document["spec"]["predictor"]
+        containers = [{**predictor["containers"][0], "image": "mirror/image"}]
+        return {**document, "spec": {"predictor": {**predictor, "containers": containers}}}
 
-    world.platform.cluster.update = update  # type: ignore[method-assign]
-    world.platform.cluster.update(world.platform.cluster.get("InferenceService", "digits"))
-    world.kserve()
+    cluster.create = lambda document: create(mirrored(document))  # type: ignore[method-assign]
+    cluster.update = lambda document, *, status=False: update(  # type: ignore[method-assign]
+        document if status else mirrored(document), status=status
+    )
+    promote_first(world)
+    world.publish("v000002", 0.96)
     world.tell(TRAINING_SUCCEEDED)
-    world.observe("v000001", 20)
-    for _ in range(4):
-        world.time.move(30)
-        world.observe("v000001", 21)
-    assert (world.status()["champion"], world.status()["phase"]) == ("v000001", "Idle")
+    promote_canary(world)
+    assert world.status()["steering"]["edit"] is None
 
 
 @pytest.mark.parametrize(

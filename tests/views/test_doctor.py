@@ -56,7 +56,7 @@ def test_nothing_that_a_release_has_written_is_a_stray(release: str, platform: P
     for one in bucket.store.list(f"{ROOT}/"):
         key = one.uri.removeprefix(ROOT)
         platform.store.put(platform.settings.model_root + key, bucket.store.get(one.uri))
-    for number in range(2, 6):  # the golden files have one claim, and steps of more versions
+    for number in range(2, 8):  # the golden files have one claim, and steps of more versions
         platform.store.put(
             claim_uri(platform.settings.model_root, "digits", version_name(number)), RUN.encode()
         )
@@ -97,6 +97,15 @@ WAITS = {
         {"candidate": "v000002", "phase": "Canary", "steering": {"paused": "ann"}},
         "the rollout of v000002 is paused by ann",
         "knoll rollout resume digits, or knoll rollout abort digits",
+    ),
+    "edit": (
+        {
+            "candidate": "v000002",
+            "phase": "Canary",
+            "steering": {"edit": {"generation": 4, "fields": ["predictor.minReplicas"]}, "paused": "ann"},
+        },
+        "it waits for a human: somebody has changed predictor.minReplicas of the InferenceService",
+        "knoll rollout resume digits takes that back",
     ),
     "hold": (
         {"held": {"version": "v000002", "reason": "answers otherwise", "since": "2026-01-01T00:00:00+00:00"}},

@@ -26,7 +26,7 @@ def doctor(
     names each object of the model bucket that does not belong where it lies, or that only a newer version of
     the platform reads; such objects are passed over. It names each Model whose predictors' reports were not
     all believed in the last day, or whose champion is damaged or serves instead of a damaged version; and
-    each rollout that is paused, or waits for approval.
+    each rollout that is paused, or waits for approval, or whose InferenceService somebody has changed.
     The exit code is 1 if anything is found.
     JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage, keptAt, read, rebuilt}.
     Next: knoll models

@@ -34,7 +34,7 @@ def pause(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
 
 @with_manner
 def resume(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
-    """Let a paused rollout go on.
+    """Let a paused rollout go on. What somebody has changed in the InferenceService is taken back.
 
     Example: knoll rollout resume digits
 

@@ -69,7 +69,7 @@ class _Acting(Protocol):
 
 
 _Step = TypeVar("_Step", bound=_Acting)
-_SAID = ("Refuse", "Approve")  # they change nothing of what was decided before
+_SAID = ("Refuse", "Approve", "Edit", "Unedit")  # they change nothing of what was decided before
 _NAME = re.compile(
     rf"(?P<model>{MODEL_NAME.pattern})/(?P<version>{VERSION_NAME.pattern})/(?P<number>[0-9]{{6,9}})\.json"
 )

@@ -30,7 +30,7 @@ def due_at(slot: Slot, policy: RolloutSpec) -> datetime | None:
     """When the rollout in the slot moves on if nothing is seen meanwhile; None if time alone never moves
     it."""
     is_held = bool(slot.steering.paused) and slot.phase in ("Canary", "Baking")
-    if is_held or not slot.since:
+    if is_held or slot.steering.edit or not slot.since:
         return None
     match slot.phase:
         case "Deploying" | "RollingBack":

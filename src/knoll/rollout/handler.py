@@ -31,6 +31,7 @@ from knoll.rollout.compare import compare_part
 from knoll.rollout.decide import Compare, NotYet, Replay, Rollback, next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
+from knoll.rollout.edits import without_edits
 from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
@@ -51,6 +52,7 @@ from knoll.rollout.world import (
     is_late,
     is_observed,
     is_starting,
+    note_edit,
     record_step,
     see_version,
     write_isvc,
@@ -166,12 +168,15 @@ def _make_pass(
     secret = key_secret(document, slot, served_version(slot), platform.settings)
     wanted, now = desired(model, slot, platform.settings, name_of(secret)), platform.clock.now()
     try:
-        if is_late(slot, wanted, live, now):
+        record_step(model.name, slot, platform)
+        if note_edit(document, slot, live, wanted, platform):
+            return True
+        is_edited = slot.steering.edit is not None
+        if not is_edited and is_late(slot, wanted, live, now):
             # The time of a phase begins when the InferenceService is asked for it.
             write_slot(document, replace(slot, since=now.isoformat()), platform)
             return True
-        record_step(model.name, slot, platform)
-        isvc = write_isvc(document, live, wanted, secret, platform)
+        isvc = live if is_edited else write_isvc(document, live, wanted, secret, platform)
         if slot != Slot() and not is_observed(document):
             write_slot(document, slot, platform)
             return True
@@ -209,6 +214,7 @@ def _take_step(
     counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)
     step, counted = amid_shortage(step, counted, observed, now.isoformat())
+    step = without_edits(slot, step)
     if (wish := known_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True

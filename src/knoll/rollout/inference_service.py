@@ -6,7 +6,7 @@ canary percentage and the version change in one write.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
@@ -23,13 +23,32 @@ from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings, variable
 
 __all__ = [
+    "OWN_FIELDS",
     "asked",
     "desired",
+    "differences",
     "holds",
     "inference_service",
     "served_version",
 ]
 
+# of a predictor, those that knoll writes or takes away
+OWN_FIELDS = frozenset(
+    {
+        "annotations",
+        "automountServiceAccountToken",
+        "canaryTrafficPercent",
+        "containerConcurrency",
+        "containers",
+        "labels",
+        "maxReplicas",
+        "minReplicas",
+        "nodeSelector",
+        "serviceAccountName",
+        "volumes",
+    }
+)
+_AT_TIMES = ("canaryTrafficPercent", "nodeSelector")  # not wanted means that they must not be there
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 
@@ -159,15 +178,21 @@ def asked(isvc: Document | None) -> tuple[str | None, int | None, str | None]:
 
 def holds(live: Any, wanted: Any) -> bool:
     """Whether a live document has all that is wanted; what the API server's defaults added does not count,
-    except a canary field."""
+    except a field that knoll itself writes at times only."""
+    return next(differences(live, wanted), None) is None
+
+
+def differences(live: Any, wanted: Any, place: str = "") -> Iterator[str]:
+    """Where a live document has not what is wanted, as in `predictor.containers[0].image`."""
     if live == wanted:
-        return True
-    if isinstance(wanted, dict):
-        if not isinstance(live, dict) or ("canaryTrafficPercent" in live) > (
-            "canaryTrafficPercent" in wanted
-        ):
-            return False
-        return all(key in live and holds(live[key], value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(live, list) and len(live) == len(wanted) and all(map(holds, live, wanted))
-    return False
+        return
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        inside = f"{place}." if place else ""
+        yield from (inside + key for key in _AT_TIMES if key in live and key not in wanted)
+        for key, value in wanted.items():
+            yield from differences(live[key], value, inside + key) if key in live else (inside + key,)
+    elif isinstance(wanted, list) and isinstance(live, list) and len(live) == len(wanted):
+        for number, pair in enumerate(zip(live, wanted, strict=True)):
+            yield from differences(*pair, f"{place}[{number}]")
+    else:
+        yield place

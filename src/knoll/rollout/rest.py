@@ -27,7 +27,8 @@ def slot_at_rest(
     document: Document, model: Model, slot: Slot, refusal: str | None, platform: Platform
 ) -> Slot:
     """The slot after the first thing that is next; the same slot if nothing is. `refusal` is what the
-    champion's predictor says if it refuses its files, else None."""
+    champion's predictor says if it refuses its files, else None. While somebody else's change of the
+    InferenceService is in force, a damaged champion gives way, wishes are answered, and nothing begins."""
     bucket, keys = platform.bucket, platform.settings.verify_key
     if (checked := slot_checked(model.name, slot, refusal, platform)) != slot:
         return checked
@@ -35,6 +36,8 @@ def slot_at_rest(
         return before
     if wish := known_wish(document, slot):
         return steered(model, slot, wish, platform)
+    if slot.steering.edit:
+        return slot
     if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
         return timed
     asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""

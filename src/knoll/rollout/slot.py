@@ -103,8 +103,10 @@ class Slot:
         return replace(self, quarantine=quarantine, causes=causes)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
-        """The slot after a decision, with the transition that records it. It ends a pause."""
-        after = replace(self, since=at, seen="", steering=self.steering.with_pause())
+        """The slot after a decision, with the transition that records it. It ends a pause, and the regard for
+        what somebody has changed in the InferenceService."""
+        steering = self.steering.with_pause().without_edit()
+        after = replace(self, since=at, seen="", steering=steering)
         version = changes.get("candidate") or self.candidate
         return replace(after, **changes).noted(action, at, reason, version, self.evidence)
 

@@ -3,11 +3,14 @@
 It is part of the Model's status, under `steering`. Other releases keep it as they find it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Handled", "Steering", "steering_from_status", "steering_to_status"]
+__all__ = ["Edit", "Handled", "Steering", "steering_from_status", "steering_to_status"]
+
+
+_MOST_NAMED = 3  # fields of an edit, in words
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,35 @@ class Handled:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A change of the InferenceService that knoll has not made: the generation that it led to, the `fields`
+    that are not as knoll wants them, who wrote last, as far as the cluster says, and when it was seen."""
+
+    generation: int
+    fields: Sequence[str]
+    by: str = ""
+    at: str = ""
+
+    @property
+    def words(self) -> str:
+        """The fields, at most three of them."""
+        more = len(self.fields) - _MOST_NAMED
+        told = ", ".join(self.fields[:_MOST_NAMED])
+        return f"{told} and {more} more" if more > 0 else told
+
+    @property
+    def told(self) -> str:
+        """Who has changed what."""
+        return f"{self.by or 'somebody'} has changed {self.words} of the InferenceService"
+
+
+@dataclass(frozen=True)
 class Steering:
     """`paused` is who holds the rollout, "" if nobody does, and `paused_at` since when. `undone` is the
     version that a human has replaced by an older one: it is not tried again until the data asks for another.
-    `approved` says who approved of a version, and `quarantined` since when one is in quarantine."""
+    `approved` says who approved of a version, and `quarantined` since when one is in quarantine. `written` is
+    the generation of the InferenceService that knoll's last or next write makes, 0 if that is not known, and
+    `edit` what somebody else has changed in it since: then the rollout waits."""
 
     handled: Handled = Handled()
     paused: str = ""
@@ -31,10 +59,21 @@ class Steering:
     undone: str = ""
     approved: Mapping[str, str] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
+    written: int = 0
+    edit: Edit | None = None
 
     def with_pause(self, by: str = "", at: str = "") -> "Steering":
         """The same, but paused by somebody since that time; by nobody for ""."""
         return replace(self, paused=by, paused_at=at)
+
+    def with_edit(self, edit: Edit) -> "Steering":
+        """The same, but what somebody has changed stays as it is."""
+        return replace(self, edit=edit)
+
+    def without_edit(self) -> "Steering":
+        """The same, but what somebody has changed, as far as it is known, may be written over."""
+        generation = self.edit.generation if self.edit else 0
+        return replace(self, written=max(self.written, generation), edit=None)
 
     def without_undone(self, version: str) -> "Steering":
         """The same, but nobody has undone that version: it has served since."""
@@ -52,6 +91,8 @@ def steering_from_status(status: Mapping[str, Any]) -> Steering:
         undone=found.get("undone") or "",
         approved=dict(found.get("approved") or {}),
         quarantined=dict(found.get("quarantinedAt") or {}),
+        written=found.get("written") or 0,
+        edit=_read_edit(found.get("edit")),
     )
 
 
@@ -60,6 +101,7 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
     before = status.get("steering")
     if before is None and steering == Steering():
         return {}
+    edit = steering.edit
     wish = {
         "id": steering.handled.id,
         "answer": steering.handled.answer,
@@ -72,5 +114,14 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
         "undone": steering.undone,
         "approved": dict(steering.approved),
         "quarantinedAt": dict(steering.quarantined),
+        "written": steering.written,
+        "edit": {**vars(edit), "fields": list(edit.fields)} if edit else None,
     }
     return {"steering": {**(before or {}), **known}}
+
+
+def _read_edit(found: Mapping[str, Any] | None) -> Edit | None:
+    if not found:
+        return None
+    fields, generation = tuple(found.get("fields") or ()), found.get("generation") or 0
+    return Edit(generation, fields, found.get("by") or "", found.get("at") or "")

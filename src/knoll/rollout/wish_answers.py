@@ -23,6 +23,8 @@ def why_refused(wish: Wish, slot: Slot) -> str:
     not looked at."""
     if wish.verb not in get_args(Verb):
         return "the wish cannot be read: knoll rollout --help lists the verbs"
+    if wish.verb == "resume" and slot.steering.edit:
+        return ""
     if wish.verb in _OF_A_TRIAL:
         return _why_not_on_trial(wish, slot) or _why_not_now(wish, slot)
     if wish.verb in TRIED:
@@ -44,8 +46,7 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
             held = replace(slot, steering=slot.steering.with_pause(by, at))
             after = held.noted("Pause", at, f"paused at {slot.percent} % by {by}", version)
         case "resume":
-            held = replace(slot, steering=slot.steering.with_pause())
-            after = held.noted("Resume", at, f"resumed at {slot.percent} % by {by}", version)
+            after = _resumed(slot, by, at)
         case "abort":
             after = slot_after(slot, Rollback(f"aborted by {by}"), at)
         case "promote":
@@ -101,6 +102,8 @@ def _why_not_now(wish: Wish, slot: Slot) -> str:
         return f"it is paused already, by {slot.steering.paused}"
     if wish.verb == "resume" and not slot.steering.paused:
         return "it is not paused"
+    if wish.verb == "promote" and slot.steering.edit:
+        return _while_edited(slot)
     if wish.verb == "promote" and slot.phase == "Deploying":
         return f"{slot.candidate} has not got its first traffic yet"
     if wish.verb == "promote" and wish.is_full and slot.phase == "Baking":
@@ -110,6 +113,8 @@ def _why_not_now(wish: Wish, slot: Slot) -> str:
 
 def _why_not_tried(wish: Wish, slot: Slot) -> str:
     version = wish.version or (slot.previous if wish.verb == "undo" else "")
+    if slot.steering.edit:
+        return _while_edited(slot)
     if slot.phase != "Idle":
         return f"{slot.candidate} is on trial; knoll rollout abort takes it back"
     if not VERSION_NAME.fullmatch(version):
@@ -125,6 +130,24 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
 def _in_quarantine(slot: Slot, version: str) -> str:
     ends = PUT_BACK if version in slot.fallen else "knoll rollout retry lifts that"
     return f"{version} is in quarantine: {slot.quarantine[version]}; {ends}"
+
+
+def _while_edited(slot: Slot) -> str:
+    assert slot.steering.edit is not None
+    words = slot.steering.edit.words
+    return f"{words} of the InferenceService was changed; knoll rollout resume takes that back"
+
+
+def _resumed(slot: Slot, by: str, at: str) -> Slot:
+    """The slot without the pause, and without regard to what was changed in the InferenceService."""
+    steering, edit = slot.steering, slot.steering.edit
+    after = replace(slot, steering=steering.with_pause().without_edit())
+    reason = f"resumed at {slot.percent} % by {by}"
+    if edit:
+        back = f"the change of {edit.words} is taken back"
+        reason = f"{reason}; {back}" if steering.paused else f"{back} by {by}"
+    action = "Resume" if steering.paused else "Unedit"
+    return after.noted(action, at, reason, slot.candidate or slot.champion)
 
 
 def _promoted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:

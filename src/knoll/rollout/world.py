@@ -10,9 +10,11 @@ from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
-from knoll.rollout.inference_service import asked, holds
+from knoll.rollout.champion import numbered
+from knoll.rollout.edits import follows, slot_after_look, spec_with_additions
+from knoll.rollout.inference_service import asked
 from knoll.rollout.observed import Observed, newest_revision, observe, was_ready
-from knoll.rollout.releases import is_of_newer_release, marked_with_this_release
+from knoll.rollout.releases import marked_with_this_release
 from knoll.rollout.room import waits_for_room
 from knoll.rollout.slot import Slot, slot_to_status
 
@@ -22,6 +24,7 @@ __all__ = [
     "is_late",
     "is_observed",
     "is_starting",
+    "note_edit",
     "record_step",
     "see_version",
     "write_isvc",
@@ -44,6 +47,8 @@ _EVENTS = {
     "Resume": types.ROLLOUT_RESUMED,
     "Approve": types.ROLLOUT_APPROVED,
     "Refuse": types.ROLLOUT_REFUSED,
+    "Edit": types.ROLLOUT_EDITED,
+    "Unedit": types.ROLLOUT_RESUMED,
 }
 
 
@@ -87,6 +92,20 @@ def record_step(model: str, slot: Slot, platform: Platform) -> None:
         )
 
 
+def note_edit(
+    document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform
+) -> bool:
+    """Write into the slot what a look at the InferenceService tells of it, before that is written; whether
+    there was anything to tell. Raises Conflict if the Model has changed since it was read."""
+    after = slot_after_look(slot, live, wanted, platform.clock.now().isoformat())
+    if after == slot:
+        return False
+    if after.transition != slot.transition:
+        after = numbered(document["metadata"]["name"], after, platform.bucket)
+    write_slot(document, after, platform)
+    return True
+
+
 def find_isvc(model: str, platform: Platform) -> Document | None:
     """The InferenceService of that name; None if there is none."""
     try:
@@ -103,22 +122,21 @@ def write_isvc(
     platform: Platform,
 ) -> Document | None:
     """Make the InferenceService of a Model what is wanted, after the `secret` that it names; the written one.
-    What a newer knoll wrote stays until it must ask for something else.
 
     Raises AlreadyExists or Conflict if it has changed since it was `live`.
     """
     if wanted is None:
         _remove_isvc(live, platform)
         return None
-    is_kept = live is not None and is_of_newer_release(live) and asked(live) == asked(wanted)
-    if live is not None and (is_kept or holds(live["spec"], wanted["spec"])):
+    if live is not None and follows(live, wanted):
         return live
     if secret:
         with suppress(AlreadyExists):
             platform.cluster.create(owned(secret, document))
     if live is None:
         return platform.cluster.create(owned(marked_with_this_release(wanted), document))
-    return platform.cluster.update(marked_with_this_release({**live, "spec": wanted["spec"]}))
+    spec = spec_with_additions(live["spec"], wanted["spec"])
+    return platform.cluster.update(marked_with_this_release({**live, "spec": spec}))
 
 
 def _remove_isvc(live: Document | None, platform: Platform) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from knoll.ports import Document
 from knoll.quantities import counted
+from knoll.rollout.steering import steering_from_status
 
 __all__ = ["Condition", "conditions_of", "conditions_of_model", "disbelieved_words", "fallen_versions"]
 
@@ -38,7 +39,7 @@ def conditions_of(document: Document | None) -> tuple[Condition, ...]:
 def conditions_of_model(model: Document) -> tuple[Condition, ...]:
     """What is wrong with a rollout, by the status of the Model, and the Model's own conditions."""
     status = model.get("status") or {}
-    return (*_of_damage(status), *_of_reports(status), *conditions_of(model))
+    return (*_of_damage(status), *_of_edit(status), *_of_reports(status), *conditions_of(model))
 
 
 def fallen_versions(status: Mapping[str, Any]) -> Mapping[str, str]:
@@ -66,6 +67,12 @@ def _of_damage(status: Mapping[str, Any]) -> Iterator[Condition]:
     for name, why in fallen_versions(status).items():
         words = f"{status.get('champion')} serves instead of {name}: {why}"
         yield Condition(kind, "False", "FellBack", words, since)
+
+
+def _of_edit(status: Mapping[str, Any]) -> Iterator[Condition]:
+    """Whether the InferenceService is as knoll wrote it; nothing while it is."""
+    if edit := steering_from_status(status).edit:
+        yield Condition("ServiceAsWritten", "False", "Edited", edit.told, edit.at)
 
 
 def _of_reports(status: Mapping[str, Any]) -> Iterator[Condition]:

@@ -85,7 +85,7 @@ def _humans(platform: Platform) -> Iterator[Finding]:
     """Rollouts that go on only when a human says so."""
     for model in _models(platform):
         place, paused = f"Model {model.name}", steering_from_status(model.document.get("status") or {}).paused
-        if model.candidate and paused:
+        if model.candidate and paused and not model.is_edited:
             fix = f"knoll rollout resume {model.name}, or knoll rollout abort {model.name}"
             yield Finding(place, escaped(f"the rollout of {model.candidate} is paused by {paused}"), fix)
         elif model.wait:

@@ -4,7 +4,7 @@ State and reason of the data come from `Model.status.dataset`. `ingest.landed` d
 is missing; `ingest.look.dataset_status` puts these words into the status.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
-from knoll.views.waits import approval_wait, pause_wait, room_wait
+from knoll.views.waits import approval_wait, edit_wait, pause_wait, room_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
@@ -54,8 +54,8 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `roomless` one that waits for room. `wait` is such a wait, or that somebody has paused the rollout.
-    `base_url` is where the predictor answers.
+    and `roomless` one that waits for room. `wait` is such a wait, or that somebody has paused the rollout, or
+    has changed the InferenceService, which `is_edited` says. `base_url` is where the predictor answers.
     `document` is the Model as the cluster has it.
     """
 
@@ -78,6 +78,7 @@ class ModelView:
     verdict: Verdict
     held: str
     roomless: str
+    is_edited: bool
     wait: Wait | None
     routes: tuple[Route, ...]
     base_url: str
@@ -142,8 +143,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     dataset = status.get("dataset") or {}
     predictor = _predictor_of(isvc)
     held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
-    wait = approval_wait(str(metadata["name"]), held) if held else _pause_in(status)
-    for_room = room_wait(no_room) if no_room else None
+    wait, conditions = _waits(str(metadata["name"]), status)
     url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
@@ -162,18 +162,14 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         verdict=_last_verdict(status),
         held=held.version if held else "",
         roomless=no_room.version if no_room else "",
-        wait=wait or for_room,
+        is_edited=steering_from_status(status).edit is not None,
+        wait=wait,
         routes=tuple(
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
         base_url=str(url).rstrip("/"),
-        conditions=(
-            *_wait_conditions("Approved", "WaitsForApproval", wait if held else None),
-            *_wait_conditions("RoomFound", "NoRoom", for_room),
-            *conditions_of_model(model),
-            *conditions_of(isvc),
-        ),
+        conditions=(*conditions, *conditions_of_model(model), *conditions_of(isvc)),
         document=model,
     )
 
@@ -183,9 +179,19 @@ def _last_verdict(status: Mapping[str, Any]) -> Verdict:
     return verdict_of(last.action, last.reason, last.version) if last else Verdict()
 
 
-def _pause_in(status: Mapping[str, Any]) -> Wait | None:
-    percent = (status.get("rollout") or {}).get("percent") or 0
-    return pause_wait(steering_from_status(status), percent)
+def _waits(name: str, status: Mapping[str, Any]) -> tuple[Wait | None, Sequence[Condition]]:
+    """What the rollouts of a model wait for beside requests and time, and the conditions that say so."""
+    held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
+    for_approval, for_room = (
+        approval_wait(name, held) if held else None,
+        room_wait(no_room) if no_room else None,
+    )
+    steering, percent = steering_from_status(status), (status.get("rollout") or {}).get("percent") or 0
+    wait = edit_wait(name, steering.edit) if steering.edit else for_approval or pause_wait(steering, percent)
+    return wait or for_room, (
+        *_wait_conditions("Approved", "WaitsForApproval", for_approval),
+        *_wait_conditions("RoomFound", "NoRoom", for_room),
+    )
 
 
 def _wait_conditions(kind: str, reason: str, wait: Wait | None) -> tuple[Condition, ...]:

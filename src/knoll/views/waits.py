@@ -6,10 +6,10 @@ from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Held
 from knoll.rollout.room import NoRoom
 from knoll.rollout.slot import Slot
-from knoll.rollout.steering import Steering
+from knoll.rollout.steering import Edit, Steering
 from knoll.waits import Wait, timed_wait
 
-__all__ = ["approval_wait", "pause_wait", "rollout_wait", "room_wait"]
+__all__ = ["approval_wait", "edit_wait", "pause_wait", "rollout_wait", "room_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
@@ -41,6 +41,12 @@ def approval_wait(model: str, held: Held) -> Wait:
     """That a version of the model waits for approval."""
     ends = f"knoll rollout approve {model} {held.version}"
     return Wait(f"approval of {held.version}, which {held.reason}", held.since, ends, 0, 1)
+
+
+def edit_wait(model: str, edit: Edit) -> Wait:
+    """That somebody else has changed the InferenceService of the model."""
+    ends = f"knoll rollout resume {model} takes that back; what shall stay belongs into the Model"
+    return Wait(f"a human: {edit.told}", edit.at, ends)
 
 
 def room_wait(found: NoRoom) -> Wait:

@@ -29,9 +29,11 @@ def champion_words(model: ModelView) -> str:
 
 
 def phase_words(model: ModelView) -> str:
-    """The phase of the rollout, and whether it is paused or has no room; without one, which version waits for
-    approval or room, or was not taken last."""
+    """The phase of the rollout, and whether its InferenceService was changed, or it is paused or has no room;
+    without one, which version waits for approval or room, or was not taken last."""
     last = model.verdict
+    if model.is_edited:
+        return f"{model.phase or 'Idle'} (edited)"
     if model.is_idle and model.held:
         return f"{model.phase or 'Idle'} ({model.held} waits for approval)"
     if model.is_idle and model.roomless:

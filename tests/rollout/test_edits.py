@@ -1,0 +1,241 @@
+"""What somebody else changes in the InferenceService is told, and stays; with a real document store."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.events import TRAINING_SUCCEEDED
+from knoll.models import parse_model
+from knoll.ports import Document
+from knoll.rollout.inference_service import OWN_FIELDS, differences, holds, inference_service
+from knoll.rollout.wishes import Verb, new_wish
+from knoll.settings import Settings
+from rollout.world import MODEL, World, make_world, promote_canary, promote_first, with_policy
+
+Change = Callable[[Document], Document]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+@pytest.fixture
+def canary(world: World) -> World:
+    """v000002 has its first 20 % beside v000001."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    return world
+
+
+def edit(world: World, wake: bool = True, **fields: Any) -> None:
+    """Change fields of the predictor by hand, as with kubectl."""
+    service = world.service()
+    assert service is not None
+    spec = {"predictor": {**service["spec"]["predictor"], **fields}}
+    managers = [
+        {"manager": "knoll", "time": "2026-01-01T00:00:00Z"},
+        {"manager": "kubectl-edit", "time": "2026-01-01T00:00:05Z"},
+        {"manager": "kserve", "time": "2026-01-01T00:00:09Z", "subresource": "status"},
+    ]
+    metadata = {**service["metadata"], "managedFields": managers}
+    world.platform.cluster.update({**service, "metadata": metadata, "spec": spec})
+    if wake:
+        world.tell(TRAINING_SUCCEEDED)
+
+
+def ask(world: World, verb: Verb, version: str = "") -> tuple[bool, str]:
+    """Leave a wish and wake rollout; whether it was granted, and the answer."""
+    document = world.platform.cluster.get("Model", "digits")
+    wish = new_wish(verb, version, "ann", world.time.now().isoformat())
+    metadata = {**document["metadata"], "annotations": {"knoll.dev/rollout-wish": wish.encode()}}
+    world.platform.cluster.update({**document, "metadata": metadata})
+    world.tell(TRAINING_SUCCEEDED)
+    handled = world.status()["steering"]["wish"]
+    assert handled["id"] == wish.id
+    return not handled["refused"], handled["answer"]
+
+
+def predictor(world: World) -> Mapping[str, Any]:
+    service = world.service()
+    assert service is not None
+    found: Mapping[str, Any] = service["spec"]["predictor"]
+    return found
+
+
+def test_an_edit_during_a_canary_stays_and_the_rollout_waits(canary: World) -> None:
+    edit(canary, minReplicas=3)
+    canary.observe("v000002", 50)
+    canary.time.move(1000)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (canary.served(), predictor(canary)["minReplicas"]) == (("v000002", 20), 3)
+    assert canary.status()["rollout"]["evidence"]["requests"] == 50
+    assert canary.status()["steering"]["edit"]["fields"] == ["predictor.minReplicas"]
+    assert canary.records()[4:] == ["2 Start 0", "2 Shift 20", "2 Edit 20"]
+    assert canary.reasons()[-1] == "kubectl-edit has changed predictor.minReplicas of the InferenceService"
+    assert canary.sink.taken[-1].type == "dev.knoll.rollout.edited"
+
+
+def test_resume_takes_the_edit_back_and_the_rollout_goes_on(canary: World) -> None:
+    edit(canary, minReplicas=3, canaryTrafficPercent=70)
+    canary.observe("v000002", 50)
+    answer = "the change of predictor.minReplicas, predictor.canaryTrafficPercent is taken back by ann"
+    assert ask(canary, "resume", "v000002") == (True, answer)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (canary.served(), predictor(canary)["minReplicas"]) == (("v000002", 50), 0)
+    assert canary.records()[6:] == ["2 Edit 20", "2 Unedit 20", "2 Shift 50"]
+    promote_canary_from_half(canary)
+
+
+def promote_canary_from_half(world: World) -> None:
+    world.observe("v000002", 100)
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+
+
+def test_an_edit_that_is_taken_back_by_hand_is_over(canary: World) -> None:
+    edit(canary, minReplicas=3)
+    edit(canary, minReplicas=0)
+    assert canary.status()["steering"]["edit"] is None
+    assert canary.reasons()[-1] == "predictor.minReplicas of the InferenceService is as wanted again"
+    canary.observe("v000002", 20)
+    assert canary.served() == ("v000002", 50)
+
+
+def test_a_model_that_asks_for_the_same_ends_it_too(canary: World) -> None:
+    edit(canary, minReplicas=3)
+    for replicas, is_held in ((2, True), (3, False)):
+        document = canary.platform.cluster.get("Model", "digits")
+        serving = {"minReplicas": replicas, "maxReplicas": 3}
+        canary.platform.cluster.update({**document, "spec": {**document["spec"], "serving": serving}})
+        canary.tell(TRAINING_SUCCEEDED)
+        assert (canary.status()["steering"]["edit"] is not None) == is_held
+        assert predictor(canary)["minReplicas"] == 3
+    assert predictor(canary)["maxReplicas"] == 3
+
+
+@pytest.mark.parametrize("percent", [20, 100])
+def test_a_version_that_fails_is_rolled_back_over_an_edit(canary: World, percent: int) -> None:
+    """Also over one that gave it all traffic."""
+    edit(canary, minReplicas=3, canaryTrafficPercent=percent)
+    canary.observe("v000002", 3, errors=2)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (canary.served(), predictor(canary)["minReplicas"]) == (("v000001", None), 0)
+    reason = canary.status()["quarantine"]["v000002"]
+    assert reason.startswith("2 of 3 requests failed; the change of predictor.minReplicas")
+    assert reason.endswith("is taken back")
+
+
+def test_a_rollback_is_carried_out_over_an_edit_that_was_not_seen_before(canary: World) -> None:
+    """Otherwise the failing version would keep its traffic."""
+    canary.passes = 0
+    canary.observe("v000002", 3, errors=2)
+    assert canary.served() == ("v000001", 0)
+    edit(canary, canaryTrafficPercent=80, labels={"knoll.dev/version": "v000002"})
+    assert canary.served() == ("v000001", 0)
+    assert canary.reasons()[-1].endswith("of the InferenceService; it is taken back")
+    canary.passes = 2
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (canary.served(), canary.status()["phase"]) == (("v000001", None), "Idle")
+
+
+def test_a_version_without_traffic_is_not_rolled_back_while_its_service_is_edited(world: World) -> None:
+    """What it does may be the edit's doing."""
+    promote_first(world)
+    world.publish("v000002", 0.96)
+    world.broken = {"v000002"}
+    world.passes = 0
+    world.tell(TRAINING_SUCCEEDED)
+    edit(world, minReplicas=3, wake=False)
+    world.passes = 2
+    world.time.move(1000)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["phase"] == "Deploying"
+    assert ask(world, "abort", "v000002") == (True, "aborted by ann")
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)
+
+
+def test_no_trial_begins_while_what_serves_is_edited(world: World) -> None:
+    promote_first(world)
+    edit(world, minReplicas=3)
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["phase"], world.served()) == ("Idle", ("v000001", None))
+    why = "predictor.minReplicas of the InferenceService was changed; knoll rollout resume takes that back"
+    assert ask(world, "undo", "v000002") == (False, why)
+    assert world.records()[3:] == ["1 Promote 100", "1 Edit 100", "1 Refuse 100"]
+    assert ask(world, "resume") == (True, "the change of predictor.minReplicas is taken back by ann")
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+
+
+def test_promote_waits_for_the_end_of_an_edit_and_pause_does_not(canary: World) -> None:
+    edit(canary, minReplicas=3)
+    assert not ask(canary, "promote", "v000002")[0]
+    assert ask(canary, "pause", "v000002") == (True, "paused at 20 % by ann")
+    answer = "resumed at 20 % by ann; the change of predictor.minReplicas is taken back"
+    assert ask(canary, "resume", "v000002") == (True, answer)
+    assert (predictor(canary)["minReplicas"], canary.status()["steering"]["paused"]) == (0, "")
+
+
+def test_what_is_added_stays_in_each_step_and_is_no_edit(canary: World) -> None:
+    """As a webhook adds defaults, also in a later write."""
+    tolerations = [{"key": "gpu"}]
+    edit(canary, tolerations=tolerations)
+    promote_canary(canary)
+    assert predictor(canary)["tolerations"] == tolerations
+    assert canary.status()["steering"]["edit"] is None
+
+
+def test_a_service_of_another_release_has_no_edits(canary: World) -> None:
+    service = canary.service()
+    assert service is not None
+    annotations = {**service["metadata"]["annotations"], "knoll.dev/release": "0.2.0"}
+    spec = {"predictor": {**service["spec"]["predictor"], "minReplicas": 3}}
+    metadata = {**service["metadata"], "annotations": annotations}
+    canary.platform.cluster.update({**service, "metadata": metadata, "spec": spec})
+    canary.tell(TRAINING_SUCCEEDED)
+    assert predictor(canary)["minReplicas"] == 0
+
+
+def test_a_model_of_an_older_release_starts_to_know_what_was_written(canary: World) -> None:
+    document = canary.platform.cluster.get("Model", "digits")
+    status = {key: one for key, one in document["status"].items() if key != "steering"}
+    canary.platform.cluster.update({**document, "status": status}, status=True)
+    canary.tell(TRAINING_SUCCEEDED)
+    service = canary.service()
+    assert service is not None
+    assert canary.status()["steering"]["written"] == service["metadata"]["generation"]
+
+
+def test_a_service_that_somebody_deletes_is_written_again(canary: World) -> None:
+    promote_canary(canary)
+    canary.platform.cluster.delete("InferenceService", "digits")
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000002", None)
+    edit(canary, minReplicas=3)
+    assert predictor(canary)["minReplicas"] == 3
+
+
+def test_differences_are_named_by_their_place() -> None:
+    live = {"a": {"b": [{"c": 1}, 2], "more": 0}, "canaryTrafficPercent": 5}
+    assert [*differences(live, {"a": {"b": [{"c": 2}, 2], "d": 1}})] == [
+        "canaryTrafficPercent",
+        "a.b[0].c",
+        "a.d",
+    ]
+    assert [*differences(live, {"a": {"b": [1]}, "canaryTrafficPercent": 5})] == ["a.b"]
+    assert holds(live, {"a": {"more": 0}, "canaryTrafficPercent": 5})
+
+
+def test_the_fields_that_knoll_writes_are_known_as_its_own() -> None:
+    settings = Settings(home=Path("/nowhere"), predictor_node_selector={"pool": "gpu"})
+    model = parse_model(with_policy(MODEL))
+    made = inference_service(model, "v000001", 20, settings, 1, "pin", "key", "secret")
+    assert made["spec"]["predictor"].keys() == OWN_FIELDS
