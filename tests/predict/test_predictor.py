@@ -296,7 +296,8 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     kept = read_report("shade", last)
     assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.claim())
     assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
-    for changed in (replace(kept, errors=1), replace(kept, timeouts=1), replace(kept, cold=Answered(1))):
+    for change in ({"errors": 1}, {"timeouts": 1}, {"cold": Answered(1)}, {"outputs": None}):
+        changed = replace(kept, **change)
         assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.claim())
 
 
@@ -341,7 +342,7 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
         assert predictor.wait_ready(READY), predictor.stop()
         with httpx.Client(base_url=predictor.url, trust_env=False) as client:
             for _ in range(3):
-                predict(client, LIGHT)
+                predict(client, LIGHT, DARK)
             predict(client, "x")
             predict(client, LIGHT, **{"x-knoll-replay": "true"})
         predictor.stop()
@@ -358,6 +359,9 @@ def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifi
         "refused": 1,
         "coldStarts": 1,
     }
+    outputs = last.data["outputs"]
+    assert outputs["bins"].startswith("classes-")
+    assert {**outputs, "bins": ""} == {"bins": "", "counts": [0, 2], "notFinite": 0, "constant": 0}
     assert (last.data["timeouts"], last.data["cold"]["requests"], last.data["cold"]["refused"]) == (0, 1, 0)
     assert sum(last.data["latency"]["counts"]) == 4
     assert len(last.data["latency"]["counts"]) == len(last.data["latency"]["bucketsSeconds"]) + 1

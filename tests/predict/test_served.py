@@ -12,6 +12,7 @@ import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.predict.answer import Answer
+from knoll.predict.bins import NOT_FINITE
 from knoll.predict.blame import Usual
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
@@ -359,3 +360,17 @@ def test_a_batch_is_no_larger_than_its_memory(tmp_path: Path, files_of: Files, c
     served.graph.fit_batch(example, 0)
     assert served.graph.batch == 1
     assert len(orjson.loads(predict(served, *[DARK] * 3).body)["predictions"]) == 3
+
+
+def test_what_was_answered_is_noted_for_the_counts(
+    shade: Served, tmp_path: Path, files_of: Files, roots: Any
+) -> None:
+    """The class of the first instance; that a number was not finite; nothing of a request that cannot be
+    read."""
+    for instances, expected in (((LIGHT, DARK), 1), ((DARK,), 0), (("x",), None)):
+        work = Work()
+        shade.predict(json.dumps({"instances": instances}).encode(), {}, work)
+        assert (work.shown and work.shown.bin) == expected
+    work = Work()
+    assert served_from(tmp_path, files_of(roots)).predict(b'{"instances": [[-4, 9]]}', {}, work).status >= 400
+    assert work.shown == NOT_FINITE

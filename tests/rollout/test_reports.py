@@ -17,6 +17,7 @@ from knoll.ports import Answer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
 from knoll.records.evidence import Report, evidence_uri, find_reports
+from knoll.records.outputs import Outputs
 from knoll.rollout import handler
 from knoll.rollout.plausible import MOST_PER_SECOND, MOST_REPLICAS, most_replicas, why_impossible
 from knoll.rollout.reports import read_report
@@ -248,6 +249,10 @@ def apart(*numbers: int) -> dict[str, Any]:
     return {**dict(zip(names, numbers, strict=False)), "latency": list(numbers[4:])}
 
 
+def answers(*counts: int) -> dict[str, Any]:
+    return {"bins": "classes-1", "counts": list(counts), "notFinite": 3, "constant": 10}
+
+
 @pytest.mark.parametrize(
     ("change", "is_believed"),
     [
@@ -261,6 +266,15 @@ def apart(*numbers: int) -> dict[str, Any]:
         ({"cold": 7}, False),
         ({"timeouts": 8}, False),
         ({"timeouts": True}, False),
+        ({"outputs": answers(4, 6)}, True),
+        ({"outputs": answers(4, 7)}, False),  # more answers than requests
+        ({"outputs": answers(4, 6), "cold": apart(1, 0, 0, 0, 1, 0)}, False),  # also one that was cold
+        ({"outputs": answers(4, -1)}, False),
+        ({"outputs": {**answers(4), "bins": 7}}, False),
+        ({"outputs": {**answers(4), "notFinite": 4}}, False),  # without a failure
+        ({"outputs": {**answers(4), "constant": 11}}, False),
+        ({"outputs": answers(*[0] * 65)}, False),
+        ({"outputs": None}, False),
     ],
 )
 def test_parts_of_a_report_that_are_none_of_its_whole_are_not_believed(
@@ -271,7 +285,7 @@ def test_parts_of_a_report_that_are_none_of_its_whole_are_not_believed(
     told = {"version": "v000002", "instance": "pod", **said, "latency": latency, **change}
     event = new_event(PREDICTOR_OBSERVED, source="/test", time=world.time.now(), data=told)
     if is_believed:
-        assert read_report("digits", event).cold == Answered(2, 1, 0, 0, (1, 1))
+        assert read_report("digits", event).requests == 10
     else:
         with pytest.raises(InvalidEvent):
             read_report("digits", event)
@@ -287,6 +301,26 @@ def test_cold_requests_are_no_fewer_than_before() -> None:
         now = replace(report(11, 2, after=1), cold=cold, timeouts=1)
         assert why_impossible(now, before, START, None).endswith(words)
         assert bool(words) == bool(why_impossible(now, before, START, None))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "is_possible"),
+    [
+        (Outputs("a", (3, 3), 1, 2), True),
+        (Outputs("a", (3, 2), 0, 2), True),
+        (Outputs("b", (3, 3), 0, 2), False),
+        (Outputs("a", (2, 3), 0, 2), False),
+        (Outputs("a", (4, 3), 0, 2), False),
+        (Outputs("a", (3, 2), 0, 1), False),
+        (None, False),
+    ],
+)
+def test_answers_are_no_fewer_than_before_nor_more_than_requests(
+    outputs: Outputs | None, is_possible: bool
+) -> None:
+    before = replace(report(10, 2), outputs=Outputs("a", (3, 2), 0, 2))
+    now = replace(report(11, 2, after=1), outputs=outputs)
+    assert (why_impossible(now, before, START, None) == "") == is_possible
 
 
 def report(requests: int, errors: int = 0, after: float = 0) -> Report:

@@ -14,6 +14,7 @@ from knoll.errors import Unavailable
 from knoll.headers import REPLAY
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
+from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
 from knoll.predict.predictions import is_feedback, is_prediction
 from knoll.proofs import REPLAY_PURPOSE, is_proven
@@ -53,13 +54,14 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status, shown = 500, None
 
         async def send_stamped(message: _Message) -> None:
-            nonlocal status
+            nonlocal status, shown
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+                status, shown = message["status"], message.get(SHOWN)
+                headers = [*message.get("headers", []), *self._headers]
+                message = {"type": message["type"], "status": status, "headers": headers}
             await send(message)
 
         refused = _refusal(scope, self._most)
@@ -76,7 +78,7 @@ class Envelope:
             finally:
                 body.let_go()
                 self._has_answered = True
-                self._count(Ended(status, body.seconds, is_cold), body)
+                self._count(Ended(status, body.seconds, is_cold, shown), body)
 
     def _count(self, one: Ended, body: "_Body") -> None:
         is_fast = one.status == CLIENT_GONE and one.seconds < _PATIENCE

@@ -12,6 +12,7 @@ from typing import Any
 from knoll.errors import KnollError
 from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
+from knoll.predict.bins import Bins
 from knoll.predict.counts import BUCKETS, Counts, Ended
 from knoll.proofs import REPORT_PURPOSE, prove
 from knoll.records.evidence import Report
@@ -27,12 +28,11 @@ _LAST_WITHIN = 5.0  # seconds for the last one
 class Observer:
     """Counts requests, and reports them in the background at most once a second, if they have changed."""
 
-    def __init__(self, model: str, version: str, platform: Platform) -> None:
+    def __init__(self, model: str, version: str, platform: Platform, bins: Bins) -> None:
         self._model, self._version, self._replica = model, version, str(uuid.uuid4())
         self._platform = platform
         self._lock = threading.Lock()
-        self._counts = Counts()
-        self._reported = Counts()
+        self._counts = self._reported = Counts.of(bins)
         self._is_warned = False
         self._stopping = threading.Event()
 
@@ -103,6 +103,7 @@ class Observer:
             latency={"bucketsSeconds": list(BUCKETS), "counts": list(counts.all.latency)},
             timeouts=counts.all.timeouts,
             cold=counts.cold,
+            outputs=counts.outputs,
         )
 
     def _data(self, counts: Counts) -> dict[str, Any]:
@@ -119,5 +120,11 @@ class Observer:
             "latency": report.latency,
             "timeouts": report.timeouts,
             "cold": asdict(counts.cold),
+            "outputs": {
+                "bins": counts.outputs.bins,
+                "counts": counts.outputs.counts,
+                "notFinite": counts.outputs.not_finite,
+                "constant": counts.outputs.constant,
+            },
             **({"proof": prove(key, REPORT_PURPOSE, report.claim())} if key else {}),
         }

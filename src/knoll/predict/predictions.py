@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from knoll.predict.answer import Answer, in_json, refusal
+from knoll.predict.bins import SHOWN, Shown
 from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
 from knoll.predict.work import ClientGone, Work
@@ -87,7 +88,7 @@ class Predictions:
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda _: work.cancel())
         try:
-            await _send(send, await answering)
+            await _send(send, await answering, shown=work.shown)
         except ClientGone:
             await _send(send, refusal(CLIENT_GONE, "the client has gone"))
         finally:
@@ -110,8 +111,10 @@ def _bare(scope: _Scope) -> _Scope:
     return {**scope, "query_string": b"", "headers": []}
 
 
-async def _send(send: _Send, answer: Answer, more: Mapping[str, str] | None = None) -> None:
+async def _send(
+    send: _Send, answer: Answer, more: Mapping[str, str] | None = None, shown: Shown | None = None
+) -> None:
     headers = {**answer.headers, **(more or {}), "content-length": str(len(answer.body))}
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded, SHOWN: shown})
     await send({"type": "http.response.body", "body": answer.body})

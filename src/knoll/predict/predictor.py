@@ -53,9 +53,9 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     except KnollError as error:
         _fail(error)
     name, book = version.manifest.version, LabelBook()
-    observer, labels = Observer(model, name, platform), LabelReports(model, name, book, platform)
     feedback = Feedback(model, name, version.signature, settings.answer_key, book, platform.clock.now)
     served = Served(model, version, graph, Usual(version), feedback)
+    observer, labels = Observer(model, name, platform, served.bins), LabelReports(model, name, book, platform)
     headers = {VERSION: name, DIGEST: version.digest}
     with (
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from knoll.codecs import Array, Reading, decode, example_instance
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.predict.answer import Answer, refusal
+from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
@@ -47,6 +49,11 @@ class Served:
     def about(self) -> dict[str, str]:
         """What a V2 answer says about its origin."""
         return {"model_name": self.name, "model_version": self.version.manifest.version}
+
+    @cached_property
+    def bins(self) -> Bins:
+        """Where its answers are counted."""
+        return bins_of(self.version.signature)
 
     @property
     def example(self) -> Any:
@@ -145,16 +152,18 @@ class Served:
         the outputs `dense` the answer has bytes, of the others JSON."""
         for index, inputs in enumerate(batches):
             work.check()
-            outputs = self._run(inputs)
+            outputs = self._run(inputs, work)
             if index == 0:
+                work.shown = self.bins.shown(inputs, outputs)
                 work.keep(self._memory_of(outputs, size, dense))
             yield outputs
 
-    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def _run(self, inputs: Mapping[str, Array], work: Work) -> dict[str, Array]:
         """Run the graph. If it fails with inputs that it was not made for, raises InvalidInstance."""
         try:
             return self.graph.run(inputs)
         except Exception as error:  # the runtime has a dozen kinds of its own, without a common class
+            work.shown = NOT_FINITE if isinstance(error, ArithmeticError) else None
             unusual = self.usual.why_not(inputs)
             if not unusual:
                 raise

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from knoll.errors import InvalidInstance
+from knoll.predict.bins import Shown
 from knoll.predict.memory_budget import MemoryBudget
 
 __all__ = ["ClientGone", "Work"]
@@ -19,11 +20,12 @@ class ClientGone(Exception):
 
 class Work:
     """It is done in a thread of the pool, and cancelled and ended from the event loop. `memory` is what it
-    shares with other work."""
+    shares with other work. `shown` is what the version has answered, if it came to that."""
 
     def __init__(self, memory: MemoryBudget | None = None, decoding: float = _DECODING) -> None:
         self._is_cancelled, self._decoding, self._spent = False, decoding, 0.0
         self._since: float | None = None
+        self.shown: Shown | None = None
         self._memory, self._kept = memory or MemoryBudget(_UNBOUNDED), ExitStack()
 
     def cancel(self) -> None:

@@ -12,6 +12,7 @@ from pydantic import with_config
 
 from knoll.ports import Bucket
 from knoll.records.answered import Answered
+from knoll.records.outputs import Outputs
 from knoll.records.record import LENIENT, Fields
 from knoll.records.rising import REPLICA, Counted, Rising
 from knoll.records.stamp import stamped_reader
@@ -37,7 +38,7 @@ class Report(Counted):
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
     latency histogram (see `knoll.predict.counts`). `instance` is the name of the replica. `timeouts` are
     requests whose client waited in vain. `cold` is the part that came before the first answer; None of
-    predictors that did not count it."""
+    predictors that did not count it. `outputs` is what was answered, None likewise."""
 
     requests: int
     errors: int
@@ -48,6 +49,7 @@ class Report(Counted):
     reported_at: str = ""
     timeouts: int = 0
     cold: Answered | None = None
+    outputs: Outputs | None = None
 
     def claim(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
@@ -66,7 +68,10 @@ class Report(Counted):
 
     def _more_claims(self) -> list[Any]:
         """What predictors claim that count cold requests apart."""
-        return [] if self.cold is None else [{"timeouts": self.timeouts, "cold": asdict(self.cold)}]
+        if self.cold is None:
+            return []
+        outputs = {"outputs": asdict(self.outputs)} if self.outputs else {}
+        return [{"timeouts": self.timeouts, "cold": asdict(self.cold), **outputs}]
 
 
 load_report = stamped_reader(Report, "report of a predictor")

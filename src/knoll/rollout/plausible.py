@@ -5,7 +5,7 @@ A proof says who reports, and not that its counts are right: a predictor may hav
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain, repeat, zip_longest
 
 from knoll.records.answered import Answered
 from knoll.records.evidence import Report
@@ -33,6 +33,8 @@ def why_impossible(report: Report, before: Report | None, since: str, asked: int
         )
     if more >= 0 and not _have_risen(report, before):
         return f"of {more:,} more requests a larger or a negative number was cold or warm"
+    if more >= 0 and before and not _have_more_answers(report, before):
+        return f"to {more:,} more requests there were more answers, or fewer than before"
     seconds = _seconds(since, report.reported_at)
     if more < 0:
         return f"{counted} are reported after {report.requests - more:,}" if seconds > _SLACK else ""
@@ -50,6 +52,17 @@ def _have_risen(report: Report, before: Report | None) -> bool:
     """Whether the cold requests, and the others, are as many as before or more."""
     earlier = chain(_parts(before) if before else (), repeat(None))
     return all(_news(now, then).is_possible for now, then in zip(_parts(report), earlier, strict=False))
+
+
+def _have_more_answers(report: Report, before: Report) -> bool:
+    """Whether there are no more new answers than new requests, and none is gone."""
+    if not (report.outputs and before.outputs):
+        return not before.outputs
+    pairs = zip_longest(report.outputs.numbers, before.outputs.numbers, fillvalue=0)
+    not_finite, constant, *binned = (now - then for now, then in pairs)
+    if report.outputs.bins != before.outputs.bins or min(not_finite, constant, *binned) < 0:
+        return False
+    return max(not_finite, constant, sum(binned)) <= report.requests - before.requests
 
 
 def _parts(report: Report) -> Iterator[Answered]:

@@ -10,6 +10,7 @@ from knoll.ports import Document, Platform
 from knoll.proofs import REPORT_PURPOSE, is_proven
 from knoll.records.answered import Answered
 from knoll.records.evidence import REPLICA, Report, find_report, has_replicas, write_report
+from knoll.records.outputs import Outputs
 from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.plausible import most_replicas, why_impossible
 from knoll.rollout.revision_keys import key_of_revision
@@ -48,9 +49,12 @@ def read_report(model: str, event: Event) -> Report:
             reported_at=event.time,
             timeouts=timeouts,
             cold=_read_answered(data["cold"]) if is_apart else None,
+            outputs=_read_outputs(data["outputs"]) if is_apart and "outputs" in data else None,
         )
         if not _is_part(report.cold, report.whole):
             raise ValueError("its cold requests are no part of all requests")
+        if report.outputs and not _are_possible(report.outputs, report):
+            raise ValueError("it has more answers than requests")
         return report
 
 
@@ -93,6 +97,23 @@ def _read_answered(found: Mapping[str, Any]) -> Answered:
     if any(type(one) is not int for one in read.numbers):
         raise ValueError("its parts are no counts")
     return read
+
+
+def _read_outputs(found: Mapping[str, Any]) -> Outputs:
+    read = Outputs(found["bins"], tuple(found["counts"]), found["notFinite"], found["constant"])
+    are_counts = all(type(one) is int and one >= 0 for one in read.numbers)
+    if not (are_counts and isinstance(read.bins, str) and len(read.bins) <= _LONGEST_NAME):
+        raise ValueError("its answers are no counts")
+    if len(read.counts) > _MOST_BUCKETS:
+        raise ValueError("its answers have too many bins")
+    return read
+
+
+def _are_possible(outputs: Outputs, report: Report) -> bool:
+    """Only warm requests are in bins, and only failed or refused ones had a number that was not finite."""
+    warm = report.requests - (report.cold.requests if report.cold else 0)
+    is_finite = outputs.not_finite <= report.errors + (report.refused or 0)
+    return sum(outputs.counts) <= warm and outputs.constant <= report.requests and is_finite
 
 
 def _is_part(part: Answered | None, whole: Answered) -> bool:

@@ -5,6 +5,7 @@ import pytest
 
 from knoll.records.answered import Answered
 from knoll.records.evidence import Report
+from knoll.records.outputs import Outputs
 from knoll.rollout.evidence import (
     Compared,
     Judgement,
@@ -133,6 +134,15 @@ def test_with_all_traffic_a_candidate_is_only_suspected() -> None:
     assert after.seen.candidate.errors == 3
 
 
+def test_answers_in_other_bins_are_not_compared() -> None:
+    """As after a change of the classes."""
+    start = begin(HISTORY, Seen())
+    champion, candidate = Tally(20, outputs=(10, 10), bins="a"), Tally(20, outputs=(20, 0, 0), bins="b")
+    assert judge(start, Seen(champion, candidate)).outputs == start.outputs
+    same = judge(start, Seen(champion, replace(candidate, bins="a"))).outputs
+    assert same == start.outputs.after_batch((20, 0, 0), (10, 10))
+
+
 def test_a_judgement_is_the_same_after_a_way_through_json() -> None:
     judgement = rolled(begin(HISTORY, Seen()), 7, True)
     fields = json.loads(json.dumps(judgement_to_fields(judgement)))
@@ -150,6 +160,9 @@ def test_what_is_counted_since_a_tally() -> None:
     assert now.since(Tally()) == now
     other = replace(before, edges=(1.0, 2.0, 3.0))
     assert (now.since(other).edges, now.since(other).latency) == ((), ())
+    with_bins = replace(now, bins="numbers")
+    assert with_bins.since(before) == replace(now.since(before), bins="numbers")
+    assert with_bins.since(replace(before, bins="classes-1")).outputs == ()
     compared = Compared(9, 8, 7, 6, 5).since(Compared(1, 2, 3, 4, 5))
     assert compared == Compared(8, 6, 4, 2, 0)
 
@@ -200,4 +213,10 @@ def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
     cold = Answered(3, 2, 1, 0, (0, 0, 0, 3))
     apart = Report("digits", "v1", "e", 9, 3, refused=1, latency=latency, timeouts=2, cold=cold)
     assert tally([apart]) == Tally(6, 2, 1, EDGES, (1, 2, 3, 1))
+    shown, other, odd = Outputs("a", (3, 1)), Outputs("b", (7,)), Outputs("a", (9, 9, 9))
+    answers = [
+        replace(apart, outputs=one, reported_at=at)
+        for one, at in ((other, "1"), (odd, "2"), (shown, "3"), (shown, "4"))
+    ]
+    assert (tally([*answers, apart]).outputs, tally(answers).bins) == ((6, 2), "a")
     assert tally([]) == Tally()

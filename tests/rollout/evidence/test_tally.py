@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,16 +14,18 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.events import Event
 from knoll.ports import Platform
+from knoll.predict.bins import Bins, Shown
 from knoll.predict.counts import BUCKETS, Ended
 from knoll.predict.observer import Observer
 from knoll.records.evidence import find_reports, write_report
 from knoll.request_limits import CLIENT_GONE
-from knoll.rollout.evidence.tally import Tally, tally
+from knoll.rollout.evidence import Policy, Seen, Tally, begin, judge, tally, verdict
 from knoll.rollout.plausible import why_impossible
 from knoll.rollout.reports import read_report
 from knoll.settings import Settings
 
 STATUSES = (200, 200, 200, 200, 400, 500, 503, CLIENT_GONE)
+BINS = Bins("three", 3, lambda _: None)
 SCHEDULES = 40
 
 
@@ -35,7 +38,9 @@ class Replica:
 
     def answer(self, chance: random.Random) -> None:
         seconds = chance.lognormvariate(-3, 1.5)
-        one = Ended(chance.choice(STATUSES), seconds, is_cold=len(self.ended) < chance.randrange(3))
+        status, is_cold = chance.choice(STATUSES), len(self.ended) < chance.randrange(3)
+        shown = Shown(chance.randrange(3)) if status == 200 else None
+        one = Ended(status, seconds, is_cold, shown)
         self.observer.observe(one)
         self.ended.append(one)
 
@@ -44,6 +49,7 @@ def truth(replicas: list[Replica]) -> Tally:
     """What is judged, counted in another way than predictors do."""
     warm = [one for replica in replicas for one in replica.ended if not one.is_cold]
     ends = [(0.0, BUCKETS[0]), *zip(BUCKETS, (*BUCKETS[1:], float("inf")), strict=True)]
+    bins = Counter(one.shown.bin for one in warm if one.shown)
     return Tally(
         len(warm),
         sum(one.status in (500, 503, CLIENT_GONE) for one in warm),
@@ -52,6 +58,8 @@ def truth(replicas: list[Replica]) -> Tally:
         tuple(
             sum(low < one.seconds <= high or low == one.seconds == 0 for one in warm) for low, high in ends
         ),
+        tuple(bins[number] for number in range(BINS.number)),
+        BINS.name,
     )
 
 
@@ -61,7 +69,7 @@ def play(chance: random.Random, platform: Platform) -> list[Replica]:
     gone: list[Replica] = []
     for _ in range(chance.randrange(20, 400)):
         if not living or chance.random() < 0.03:
-            living.append(Replica(Observer("digits", "v000002", platform)))
+            living.append(Replica(Observer("digits", "v000002", platform, BINS)))
         one = chance.choice(living)
         one.answer(chance)
         if chance.random() < 0.2:
@@ -85,6 +93,24 @@ def deliver(events: list[Event], chance: random.Random, platform: Platform) -> N
         report = read_report("digits", event)
         assert why_impossible(report, None, report.reported_at, None) == ""
         write_report(report, platform.bucket)
+
+
+def test_a_candidate_with_one_answer_to_all_is_told_by_what_predictors_report() -> None:
+    """Its answers have status 200; the champion's are of all classes alike."""
+    sink, clock = MemoryEvents(), MemoryClock()
+    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="memory"), events=sink)
+    judgement = begin(Tally(), Seen())
+    champion, candidate = (Observer("digits", version, platform, BINS) for version in ("v000001", "v000002"))
+    for number in range(40):
+        for klass in range(3):
+            champion.observe(Ended(200, 0.01, shown=Shown(klass, number, klass)))
+        candidate.observe(Ended(200, 0.01, shown=Shown(1, number, 1)))
+        for one in (champion, candidate):
+            one.send()
+        served, tried = (tally([read_report("digits", event)]) for event in sink.taken[-2:])
+        judgement = judge(judgement, Seen(served, tried))
+    told = verdict(judgement, Policy())
+    assert (told.outcome, told.pauses) == ("inconclusive", True)
 
 
 @pytest.mark.parametrize("number", range(SCHEDULES))

@@ -116,7 +116,7 @@ def _with_shared(before: Judgement, news: Seen) -> Judgement:
         latency_p95=_after_latency(before.latency_p95, "latencyP95", before.slow, news),
         latency_p50=_after_latency(before.latency_p50, "latencyP50", before.middling, news),
         refusals=before.refusals.after_batch(find_arm("refusals").rule, refusals),
-        outputs=before.outputs.after_batch(candidate.outputs, champion.outputs),
+        outputs=_after_outputs(before.outputs, candidate, champion),
     )
 
 
@@ -130,6 +130,13 @@ def _with_compared(before: Judgement, news: Seen) -> Judgement:
         ),
         labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs),
     )
+
+
+def _after_outputs(before: Shares, candidate: Tally, champion: Tally) -> Shares:
+    """Answers are compared if both versions have the same bins, or one has answered nothing yet."""
+    if candidate.bins and champion.bins and candidate.bins != champion.bins:
+        return before
+    return before.after_batch(candidate.outputs, champion.outputs)
 
 
 def _with_edges(before: Judgement, champion: Tally) -> Judgement:

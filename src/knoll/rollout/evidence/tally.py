@@ -5,7 +5,7 @@ one a request: otherwise a few bad sessions look like many. Requests that waited
 are left out of both sides; left out of one side only, they would make it look better.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from knoll.records.answered import Answered
@@ -18,8 +18,8 @@ __all__ = ["Compared", "Seen", "Tally", "tally"]
 class Tally:
     """Requests, those that failed (a 5xx, or the client had waited in vain), and those that were refused
     (4xx). `edges` are the upper ends of the buckets of latency in seconds, rising, and `latency` the
-    requests in each bucket, with a last one for slower ones. `outputs` are the answers in each class, or in
-    each decile of the champion's scores."""
+    requests in each bucket, with a last one for slower ones. `outputs` are the answers in each bin of
+    those that `bins` names (see `knoll.predict.bins`)."""
 
     requests: int = 0
     errors: int = 0
@@ -27,18 +27,21 @@ class Tally:
     edges: tuple[float, ...] = ()
     latency: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
+    bins: str = ""
 
     def since(self, before: "Tally") -> "Tally":
         """What was counted since an earlier tally. Counts that have fallen count as unchanged, and those
-        of latency with other buckets are left out."""
+        with other buckets or bins are left out."""
         same = self.edges == before.edges or not before.edges
+        alike = self.bins == before.bins or not before.bins
         return Tally(
             max(self.requests - before.requests, 0),
             max(self.errors - before.errors, 0),
             max(self.refusals - before.refusals, 0),
             self.edges if same else (),
             _minus(self.latency, before.latency) if same else (),
-            _minus(self.outputs, before.outputs),
+            _minus(self.outputs, before.outputs) if alike else (),
+            self.bins if alike else "",
         )
 
     @property
@@ -100,19 +103,29 @@ def tally(reports: Iterable[Report]) -> Tally:
     """The tally of a version by the reports of its replicas, without those of knoll 0.2, which did not tell
     what they refused.
 
-    Latency counts if it has the same buckets as that of the last report.
+    Latency counts if it has the same buckets as that of the last report, and answers if they have the same
+    bins.
     """
     known = sorted((one for one in reports if one.refused is not None), key=lambda one: one.reported_at)
     edges = next((_edges(one) for one in reversed(known) if one.latency), ())
     warm = [(one, _warm(one)) for one in known]
     alike = [rest.latency for one, rest in warm if _edges(one) == edges]
+    shown = [one.outputs for one in known if one.outputs]
+    bins, number = (shown[-1].bins, len(shown[-1].counts)) if shown else ("", 0)
+    answers = [one.counts for one in shown if (one.bins, len(one.counts)) == (bins, number)]
     return Tally(
         sum(rest.requests for _, rest in warm),
         sum(rest.errors + rest.timeouts for _, rest in warm),
         sum(rest.refused for _, rest in warm),
         edges,
-        tuple(int(sum(counts)) for counts in zip(*alike, strict=True)) if edges else (),
+        _sums(alike) if edges else (),
+        _sums(answers),
+        bins,
     )
+
+
+def _sums(counts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(int(sum(column)) for column in zip(*counts, strict=True))
 
 
 def _warm(report: Report) -> Answered:
