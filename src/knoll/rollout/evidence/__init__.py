@@ -14,8 +14,9 @@ from knoll.rollout.evidence.judgement import (
     judgement_from_fields,
     judgement_to_fields,
 )
+from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
-from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict, verdict_to_fields
+from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
 
 __all__ = [
     "ArmVerdict",
@@ -25,6 +26,7 @@ __all__ = [
     "Seen",
     "Tally",
     "Verdict",
+    "arms_from_fields",
     "begin",
     "count",
     "count_champion",
