@@ -1,6 +1,7 @@
 """The documents keep up with the code: what can be set, typed, sent or found is named in them, and what they
 name exists."""
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -54,6 +55,7 @@ _INDENTED = re.compile(r"^    (.*)$", re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _COMMAND = r"(?:^|[;&|(])\s*(?:\$ )?(?:\w+=\S+ )*(?:\S*/)?%s((?: [^;&|)\n]*)?)"
 _FILES = (".py", ".yaml", ".toml", ".md")
+_NAMED = re.compile(r"`(\w+)`\s+(?:in|of)\s+`([\w/]+\.py)`")
 
 
 def test_every_setting_is_in_the_documents() -> None:
@@ -169,6 +171,13 @@ def test_every_link_and_path_exists(name: str) -> None:
 
 
 @DOCUMENTS
+def test_every_name_of_a_module_is_defined_there(name: str) -> None:
+    """What a page calls "`name` in `path.py`"."""
+    wrong = [(one, path) for one, path in _NAMED.findall(TEXTS[name]) if one not in defined_in(path)]
+    assert not wrong, f"{name} names what its module does not define: {wrong}"
+
+
+@DOCUMENTS
 def test_every_target_that_is_named_is_in_the_makefile(name: str) -> None:
     named = [word for line in typed(name, "make") for word in line if re.fullmatch("[a-z][a-z-]*", word)]
     unknown = sorted(set(named) - set(TARGETS))
@@ -258,6 +267,15 @@ def is_repository_path(text: str) -> bool:
 def path_exists(path: str) -> bool:
     """Below the root or, for a module, below src/knoll; it may be a pattern."""
     return any(any(folder.glob(path.rstrip("/"))) for folder in (ROOT, SOURCE))
+
+
+def defined_in(path: str) -> set[str]:
+    """The functions, classes and variables of a module; its path begins at the root, or anywhere
+    below src/knoll."""
+    (module,) = [one for one in (ROOT / path, *SOURCE.glob(f"**/{path}")) if one.exists()]
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    stored = {one.id for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    return stored | {one.name for one in nodes if isinstance(one, ast.FunctionDef | ast.ClassDef)}
 
 
 def link_exists(name: str, link: str) -> bool:
