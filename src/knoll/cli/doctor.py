@@ -1,12 +1,17 @@
 """`knoll doctor`: what is wrong with the platform, and what helps."""
 
-from typing import Annotated
+import uuid
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, laptop_settings_of, platform_of, print_json, say, stdout
 from knoll.exits import FAILURE
+from knoll.ports import Platform
+
+if TYPE_CHECKING:
+    from knoll.views.doctor import Check
 
 __all__ = ["doctor"]
 
@@ -37,18 +42,30 @@ def doctor(
     from knoll.cli.render.doctor import doctor_lines, well_words
     from knoll.views.doctor import CHECKS, doctor_document, examine
 
-    platform = platform_of(ctx)
+    platform, checks = platform_of(ctx), (*CHECKS, _check_of_writes())
     with errors_out().status("Looking at the platform"):
-        findings = examine(platform)
+        findings = examine(platform, checks)
     if output is Output.json:
         print_json(doctor_document(findings))
     elif findings:
         for line in doctor_lines(findings):
             stdout().print(line)
     else:
-        say(ctx, well_words(CHECKS))
+        say(ctx, well_words(checks))
     if findings:
         raise typer.Exit(FAILURE)
+
+
+def _check_of_writes() -> "Check":
+    """The one check that writes, so it is no view: an object is written, read and deleted."""
+    from knoll.records.probe import try_write
+    from knoll.views.doctor import Check
+
+    def try_one(platform: Platform) -> tuple[()]:
+        try_write(platform.bucket, f"doctor-{uuid.uuid4().hex}")
+        return ()
+
+    return Check("writes to the store", try_one)
 
 
 def _repair(ctx: typer.Context, output: Output) -> None:

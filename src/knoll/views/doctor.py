@@ -1,9 +1,8 @@
 """What is wrong with the platform, found by a list of checks.
 
-Each check looks at one thing and leaves nothing changed. A check that cannot look is a finding itself.
+Each check looks at one thing and writes nothing. A check that cannot look is a finding itself.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from knoll.errors import KnollError
 from knoll.laptop.disk import space_at, why_full
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.probe import try_write
 from knoll.records.strays import find_strays
 from knoll.rollout.steering import steering_from_status
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
@@ -59,12 +57,6 @@ def _documents(platform: Platform) -> Iterator[Finding]:
         yield Finding(str(path), f"the file is damaged: {damage}", REPAIR)
 
 
-def _writes(platform: Platform) -> Iterable[Finding]:
-    """An object that is written, read and deleted; an error is the finding."""
-    try_write(platform.bucket, f"doctor-{uuid.uuid4().hex}")
-    return ()
-
-
 def _reports(platform: Platform) -> Iterator[Finding]:
     fix = "find out who else posts to the broker: docs/operate.md, under Reports that are not believed"
     for model in platform.cluster.list("Model"):
@@ -99,7 +91,6 @@ def _models(platform: Platform) -> list[ModelView]:
 CHECKS: tuple[Check, ...] = (
     Check("the disk", _disk),
     Check("the file of documents", _documents),
-    Check("writes to the store", _writes),
     Check("stray objects of the model bucket", _strays),
     Check("reports of predictors", _reports),
     Check("champions", _champions),
