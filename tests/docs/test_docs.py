@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from knoll import events
+from knoll.adapters import cluster_local
 from knoll.cli.app import app
 from knoll.events import PING
 from knoll.families import FAMILIES, find_family
@@ -34,6 +36,7 @@ from knoll.models.spec import (
     TrainingSpec,
 )
 from knoll.settings import Settings
+from knoll.wiring.stages import Stage
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "knoll"
@@ -105,6 +108,17 @@ def test_every_field_of_the_status_is_in_the_page_of_the_model() -> None:
         f"{name}.{one}" for name in ("dataset", "rollout") for one in status["properties"][name]["properties"]
     }
     assert {*status["properties"], *parts} <= shown
+
+
+def test_every_kind_that_a_laptop_keeps_is_in_its_page() -> None:
+    (row,) = re.findall(r"^\| API server \|.*$", TEXTS["docs/laptop.md"], re.MULTILINE)
+    (named,) = re.findall(r"kinds ([^;]+);", row)
+    assert set(re.split(", | and ", named)) == set(cluster_local._KINDS)
+
+
+def test_every_field_of_a_stage_is_in_its_decision() -> None:
+    decision = TEXTS["docs/decisions/0041-each-stage-answers-for-itself.md"]
+    assert [one.name for one in fields(Stage) if not re.search(rf"`{one.name}[`(]", decision)] == []
 
 
 def test_every_event_type_is_in_the_documents() -> None:
