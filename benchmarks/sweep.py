@@ -39,7 +39,8 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollout_step_uri
 from knoll.records.run import Run, run_uri
 from knoll.rollout.inference_service import desired
-from knoll.rollout.slot import Slot, Transition, slot_to_status
+from knoll.rollout.slot import Slot, slot_to_status
+from knoll.rollout.transition import Transition
 from knoll.train.job import job_document
 from knoll.wiring.stages import STAGES
 

@@ -20,7 +20,8 @@ def _nothing(_: int) -> None:
 
 @dataclass
 class Slow(Replays):
-    """Each answer takes `seconds`; `before` sees the number of each request, from 0."""
+    """Each answer of the candidate takes `seconds`; `before` sees the number of each request to it, from 0.
+    The champion v000001 answers at once."""
 
     world: World | None = None
     seconds: float = 5.0
@@ -29,6 +30,8 @@ class Slow(Replays):
 
     def predict(self, request: PredictRequest) -> Answer:
         assert self.world is not None
+        if request.url.endswith("v000001"):
+            return super().predict(request)
         number, self.sent = self.sent, self.sent + 1
         self.world.time.move(min(self.seconds, request.seconds))
         self.before(number)

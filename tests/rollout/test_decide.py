@@ -14,7 +14,12 @@ from knoll.records.golden import GoldenScore, GoldenSet
 from knoll.records.manifest import Manifest
 from knoll.rollout.comparison import Comparison
 from knoll.rollout.counted import Counts, Evidence
-from knoll.rollout.decide import (
+from knoll.rollout.decide import next_step
+from knoll.rollout.evidence import Seen, Tally, begin, count, judge
+from knoll.rollout.gate import why_not
+from knoll.rollout.observed import Observed
+from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
+from knoll.rollout.steps import (
     Compare,
     HoldBack,
     NotYet,
@@ -24,18 +29,14 @@ from knoll.rollout.decide import (
     Settle,
     Shift,
     TrafficSeen,
-    next_step,
 )
-from knoll.rollout.evidence import count
-from knoll.rollout.gate import why_not
-from knoll.rollout.observed import Observed
-from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RolloutSpec.model_validate(
     {"steps": [20, 50], "minRequests": 20, "bake": "60s", "progressDeadline": "100s"}
 )
-READY = Observed(is_ready=True, percent=20)
+LAX = POLICY.model_copy(update={"margin": 1.0})
+READY = Observed(is_ready=True, percent=20, champion_url="http://prev")
 
 
 def ago(seconds: float) -> str:
@@ -46,11 +47,23 @@ def evidence(requests: int, errors: int = 0, before: int = 0) -> Evidence:
     return Evidence(Counts(requests, errors, in_step=requests - before), before=before)
 
 
+def judged(slot: Slot, candidate: Tally, champion: Tally, margin: float = 0.02) -> Slot:
+    """The slot after both have answered so much, the candidate with all traffic in a bake. The champion has
+    answered 1,000 requests before."""
+    counts = Counts(
+        candidate.answered, candidate.errors, in_step=candidate.answered, refused=candidate.refusals
+    )
+    known, is_shared = begin(Tally(1000), Seen(), margin), slot.phase == "Canary"
+    after = judge(known, Seen(champion, candidate), is_shared)
+    return replace(slot, evidence=Evidence(counts), judgement=after)
+
+
 CANARY = Slot(
     champion="v000001", candidate="v000002", phase="Canary", step=0, percent=20, since=ago(10), seen=ago(1)
 )
 DEPLOYING = replace(CANARY, phase="Deploying", seen="")
 BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
+LAST = replace(CANARY, step=1, percent=50)
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
 
 
@@ -97,10 +110,17 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
             NotYet,
         ),
         (
-            "the last step promotes",
-            replace(CANARY, step=1, percent=50, evidence=evidence(20)),
+            "the last step waits until it is shown that the candidate fails no more",
+            judged(LAST, Tally(20), Tally(20)),
             READY,
-            Promote,
+            NotYet,
+        ),
+        ("and then goes on to the bake", judged(LAST, Tally(240), Tally(240)), READY, Promote),
+        (
+            "a route to the champion is waited for, to replay",
+            replace(CANARY, seen=ago(30)),
+            replace(READY, champion_url=""),
+            NotYet,
         ),
         (
             "refused requests are no evidence",
@@ -110,20 +130,29 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
         ),
         (
             "nothing is compared while the champion gets no requests",
-            replace(BAKING, evidence=Evidence(Counts(9, refused=50), champion=(500, 0, 0))),
+            judged(BAKING, Tally(59, 0, 50), Tally()),
             READY,
             NotYet,
         ),
+        (
+            "a candidate that refuses what the champion answers is rolled back",
+            judged(CANARY, Tally(11, 0, 9), Tally(50, 0, 1)),
+            READY,
+            Rollback,
+        ),
         ("a first version has one step", replace(FIRST, evidence=evidence(20)), READY, Promote),
-        ("failed requests roll back at once", replace(CANARY, evidence=evidence(3, 1)), READY, Rollback),
-        ("one failure in a thousand does not", replace(CANARY, evidence=evidence(1000, 1)), READY, Shift),
+        ("failed requests roll back at once", judged(CANARY, Tally(5, 5), Tally(20)), READY, Rollback),
+        ("one failure does not", judged(CANARY, Tally(19, 1), Tally(80)), READY, NotYet),
+        ("nor an outage that hits both", judged(CANARY, Tally(19, 10), Tally(80, 42)), READY, NotYet),
+        ("failed requests of a first version, too", replace(FIRST, evidence=evidence(3, 1)), READY, Rollback),
+        ("one in a thousand does not", replace(FIRST, evidence=evidence(1000, 1)), READY, Promote),
         ("the bake takes its time", BAKING, READY, NotYet),
         ("a bake without failures promotes", replace(BAKING, since=ago(61)), READY, Promote),
         (
-            "failures during the bake roll back",
-            replace(BAKING, since=ago(61), evidence=evidence(40, 20)),
+            "failures during the bake share the traffic again",
+            judged(replace(BAKING, since=ago(61)), Tally(40, 20), Tally()),
             READY,
-            Rollback,
+            Shift,
         ),
         ("a rollback waits for the champion", replace(CANARY, phase="RollingBack"), Observed(), NotYet),
         ("and is complete when it is ready", replace(CANARY, phase="RollingBack"), READY, Settle),
@@ -139,6 +168,45 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
 def test_the_next_step(name: str, slot: Slot, observed: Observed, step: type) -> None:
     found = next_step(slot, POLICY, observed, NOW, min_agreement=0.8)
     assert isinstance(found, step), f"{name}: {found}"
+
+
+def test_with_answers_that_are_spread_otherwise_somebody_must_look() -> None:
+    slot = judged(LAST, Tally(120, outputs=(120, 0)), Tally(120, outputs=(60, 60)))
+    seen = Seen(Tally(240, outputs=(120, 120)), Tally(240, outputs=(240, 0)))
+    assert slot.judgement is not None
+    step = next_step(replace(slot, judgement=judge(slot.judgement, seen)), POLICY, READY, NOW)
+    assert isinstance(step, NotYet)
+    assert "its 240 answers are spread otherwise than those of v000001" in step.reason
+
+
+def test_where_one_version_runs_at_a_time_a_suspicion_rolls_back() -> None:
+    policy = POLICY.model_copy(update={"strategy": "resource"})
+    step = next_step(judged(BAKING, Tally(40, 20), Tally()), policy, READY, NOW)
+    assert isinstance(step, Rollback)
+    assert step.reason.startswith(
+        "20 of 40 requests failed at 100 %, and 0.0% of those to v000001 before (E "
+    )
+
+
+def test_a_margin_of_one_asks_for_no_more_than_enough_requests() -> None:
+    slot = judged(LAST, Tally(20), Tally(20), margin=1.0)
+    assert isinstance(next_step(slot, LAX, READY, NOW), Promote)
+
+
+def test_without_any_request_a_policy_that_promotes_goes_on_after_a_minute() -> None:
+    policy = POLICY.model_copy(update={"idle": "promote"})
+    early, late = (replace(CANARY, seen=ago(seconds)) for seconds in (59, 60))
+    assert isinstance(next_step(early, policy, READY, NOW), NotYet)
+    assert isinstance(next_step(late, policy, READY, NOW), Shift)
+    assert isinstance(next_step(judged(late, Tally(1), Tally(9)), policy, READY, NOW), NotYet)
+
+
+def test_a_replay_that_shows_nothing_ends() -> None:
+    """The candidate fails a little more often than may be, and not clearly more."""
+    slot = judged(replace(LAST, seen=ago(30)), Tally(60, 1), Tally(60))
+    assert isinstance(next_step(slot, POLICY, READY, NOW), Replay)
+    counts = replace(slot.evidence.counts, replayed=2000)
+    assert isinstance(next_step(replace(slot, evidence=Evidence(counts)), POLICY, READY, NOW), NotYet)
 
 
 def test_without_traffic_a_policy_that_holds_never_decides() -> None:

@@ -12,7 +12,7 @@ from knoll.ports import Document
 from knoll.rollout.inference_service import OWN_FIELDS, differences, holds, inference_service
 from knoll.rollout.wishes import Verb, new_wish
 from knoll.settings import Settings
-from rollout.world import MODEL, World, make_world, promote_canary, promote_first, with_policy
+from rollout.world import MODEL, World, fail_canary, make_world, promote_canary, promote_first, with_policy
 
 Change = Callable[[Document], Document]
 
@@ -123,18 +123,18 @@ def test_a_model_that_asks_for_the_same_ends_it_too(canary: World) -> None:
 def test_a_version_that_fails_is_rolled_back_over_an_edit(canary: World, percent: int) -> None:
     """Also over one that gave it all traffic."""
     edit(canary, minReplicas=3, canaryTrafficPercent=percent)
-    canary.observe("v000002", 3, errors=2)
-    canary.tell(TRAINING_SUCCEEDED)
+    fail_canary(canary)
     assert (canary.served(), predictor(canary)["minReplicas"]) == (("v000001", None), 0)
     reason = canary.status()["quarantine"]["v000002"]
-    assert reason.startswith("2 of 3 requests failed; the change of predictor.minReplicas")
+    assert reason.startswith("10 of 10 requests failed, and 0 of ")
+    assert "; the change of predictor.minReplicas" in reason
     assert reason.endswith("is taken back")
 
 
 def test_a_rollback_is_carried_out_over_an_edit_that_was_not_seen_before(canary: World) -> None:
     """Otherwise the failing version would keep its traffic."""
     canary.passes = 0
-    canary.observe("v000002", 3, errors=2)
+    fail_canary(canary)
     assert canary.served() == ("v000001", 0)
     edit(canary, canaryTrafficPercent=80, labels={"knoll.dev/version": "v000002"})
     assert canary.served() == ("v000001", 0)

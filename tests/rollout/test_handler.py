@@ -21,7 +21,16 @@ from knoll.records.manifest import manifest_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
 from knoll.settings import Settings
-from rollout.world import MODEL, Replays, World, make_world, promote_canary, promote_first, with_policy
+from rollout.world import (
+    MODEL,
+    Replays,
+    World,
+    fail_canary,
+    make_world,
+    promote_canary,
+    promote_first,
+    with_policy,
+)
 
 
 @pytest.fixture
@@ -182,10 +191,9 @@ def test_a_version_that_fails_requests_is_rolled_back(world: World) -> None:
     promote_first(world)
     world.publish("v000002", 0.96)
     world.tell(TRAINING_SUCCEEDED)
-    world.observe("v000002", 3, errors=2)
-    world.tell(TRAINING_SUCCEEDED)
+    fail_canary(world)
     assert world.served() == ("v000001", None)
-    assert "2 of 3 requests failed" in world.status()["quarantine"]["v000002"]
+    assert "10 of 10 requests failed" in world.status()["quarantine"]["v000002"]
 
 
 def test_a_first_version_that_cannot_load_leaves_nothing_behind(world: World) -> None:

@@ -91,7 +91,12 @@ OLDER = {"revisionName": "one", "percent": 80, "tag": "prev", "url": "http://pre
 
 def test_a_ready_candidate_is_seen_with_its_part_of_the_traffic_and_its_route() -> None:
     found = observe(service("two", NEWEST, OLDER), revision(), "v000002")
-    assert found == Observed(is_ready=True, percent=20, tagged_url="http://latest.gateway")
+    assert found == Observed(
+        is_ready=True,
+        percent=20,
+        tagged_url="http://latest.gateway",
+        champion_url="http://prev.gateway",
+    )
 
 
 def test_on_a_cluster_the_tagged_route_is_the_one_that_resolves_there() -> None:

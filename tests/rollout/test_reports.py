@@ -205,16 +205,16 @@ class Asked(Replays):
         return super().predict(request)
 
 
-def test_a_replay_is_proved_with_the_key_of_the_candidate(world: World) -> None:
+def test_a_replay_is_proved_with_the_key_of_its_version(world: World) -> None:
     asked = Asked()
     cluster = world.platform.cluster
     cluster.update(with_policy(cluster.get("Model", "digits"), idle="replay", minRequests=20))
     world.platform = replace(world.platform, predictors=asked)
     world.time.move(4)
     world.tell(TRAINING_SUCCEEDED)
-    assert asked.requests
+    assert {one.url for one in asked.requests} == {"http://tagged/v000001", "http://tagged/v000002"}
     for one in asked.requests:
-        assert is_proven(one.replay, world.revision_key(), REPLAY_PURPOSE, one.body)
+        assert is_proven(one.replay, world.key_of(one.url[-7:]), REPLAY_PURPOSE, one.body)
 
 
 def test_what_the_gateway_has_not_sent_is_not_believed(world: World) -> None:

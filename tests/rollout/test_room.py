@@ -9,13 +9,13 @@ from knoll.errors import InvalidModel
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.models import Model, parse_model
 from knoll.ports import Document
-from knoll.rollout.decide import NotYet, Restore, Rollback, Settle, Shift
 from knoll.rollout.inference_service import desired
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, observe
 from knoll.rollout.room import NoRoom, find_no_room
 from knoll.rollout.shortage import amid_shortage
 from knoll.rollout.slot import Slot
+from knoll.rollout.steps import NotYet, Restore, Rollback, Settle, Shift
 from knoll.settings import Settings
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout

@@ -11,7 +11,7 @@ from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.strays import find_strays
 from rollout.test_integrity import promote_second
 from rollout.test_signed import forget
-from rollout.world import World, make_world
+from rollout.world import World, fail_canary, make_world
 from support.keys import private_key, signer_of
 
 ROOT = "s3://knoll-models"
@@ -31,8 +31,7 @@ def world(tmp_path: Path) -> World:
     promote_second(made, OURS)
     made.publish("v000003", 0.97, OURS)
     made.tell(TRAINING_SUCCEEDED)
-    made.observe("v000003", 10, 10)
-    made.tell(TRAINING_SUCCEEDED)
+    fail_canary(made)
     assert (made.status()["champion"], made.status()["phase"]) == ("v000002", "Idle")
     assert list(made.status()["quarantine"]) == ["v000003"]
     return made

@@ -13,7 +13,7 @@ from knoll.rollout import handler
 from knoll.rollout.wishes import new_wish
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
-from rollout.world import World, make_world, promote_canary, promote_first, with_policy
+from rollout.world import World, fail_canary, make_world, promote_canary, promote_first, with_policy
 
 WISH = "knoll.dev/rollout-wish"
 
@@ -71,10 +71,9 @@ def test_a_paused_rollout_holds_and_still_counts(canary: World) -> None:
 
 def test_a_candidate_that_fails_is_rolled_back_also_while_it_is_paused(canary: World) -> None:
     ask(canary, "pause", "v000002")
-    canary.observe("v000002", 3, errors=2)
-    canary.tell(TRAINING_SUCCEEDED)
+    fail_canary(canary)
     assert canary.served() == ("v000001", None)
-    assert "2 of 3 requests failed" in canary.status()["quarantine"]["v000002"]
+    assert "10 of 10 requests failed" in canary.status()["quarantine"]["v000002"]
     assert canary.status()["steering"]["paused"] == ""
 
 

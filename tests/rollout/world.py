@@ -26,9 +26,20 @@ from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, write_run
 from knoll.rollout import handler
 from knoll.rollout.reports import read_report
+from knoll.rollout.revision_keys import key_of_revision
+from knoll.rollout.slot import slot_from_status
 from knoll.settings import Settings
 
-__all__ = ["MODEL", "Replays", "World", "make_world", "promote_first", "with_policy"]
+__all__ = [
+    "MODEL",
+    "Replays",
+    "World",
+    "fail_canary",
+    "make_world",
+    "promote_canary",
+    "promote_first",
+    "with_policy",
+]
 
 MODEL: Document = {
     "apiVersion": "knoll.dev/v1alpha1",
@@ -42,6 +53,7 @@ MODEL: Document = {
             "steps": [20, 50],
             "minRequests": 20,
             "bake": "60s",
+            "margin": 1,
             "idle": "hold",
             "progressDeadline": "100s",
         },
@@ -118,16 +130,24 @@ class World:
         self.tell(PREDICTOR_OBSERVED, **self.report(version, requests, errors, refused=refused))
 
     def report(self, version: str, requests: int, errors: int = 0, **changes: Any) -> dict[str, Any]:
-        """The data of a report; what is changed is proved, too, by the predictor that runs now."""
+        """The data of a report; what is changed is proved, too, by a predictor of that version."""
         said = {"instance": f"pod-{version}", "requests": requests, "errors": errors, **changes}
         event = new_event(
             PREDICTOR_OBSERVED, source="", time=self.time.now(), data={"version": version} | said
         )
-        key = self.revision_key()
+        key = self.key_of(version)
         if not key:
             return {"version": version, **said}
         proof = prove(key, REPORT_PURPOSE, read_report("digits", event).claim())
         return {"version": version, **said, "proof": proof}
+
+    def key_of(self, version: str) -> str:
+        """The key of a predictor: the one in the environment of the newest, or that of another version."""
+        if self.service() is not None and self.served()[0] == version:
+            return self.revision_key()
+        document = self.platform.cluster.get("Model", "digits")
+        slot = slot_from_status(document.get("status") or {})
+        return key_of_revision(document, slot, version, self.platform.settings)
 
     def revision_key(self) -> str:
         """The key that the newest predictor finds in its environment; "" if it has none."""
@@ -143,6 +163,9 @@ class World:
     def service(self) -> Document | None:
         found = self.platform.cluster.list("InferenceService")
         return found[0] if found else None
+
+    def champion(self) -> str:
+        return str((self.platform.cluster.get("Model", "digits").get("status") or {}).get("champion") or "")
 
     def served(self) -> tuple[str, int | None]:
         service = self.service()
@@ -169,6 +192,9 @@ class World:
         predictor["traffic"] = [
             {"revisionName": revision, "percent": percent, "tag": "latest", "url": f"http://tagged/{version}"}
         ]
+        if percent < 100:
+            other = {"revisionName": "before", "tag": "prev", "url": f"http://tagged/{self.champion()}"}
+            predictor["traffic"].append({**other, "percent": 100 - percent})
         self._revise(revision, version, is_ready=is_ready)
         self.platform.cluster.update(
             {**service, "status": {"components": {"predictor": predictor}}}, status=True
@@ -236,6 +262,14 @@ def promote_canary(world: World) -> None:
     world.time.move(61)
     world.tell(TRAINING_SUCCEEDED)
     assert world.status()["champion"] == "v000002"
+
+
+def fail_canary(world: World) -> None:
+    """The candidate fails all that it gets, and the champion answers."""
+    champion, candidate = world.champion(), str(world.status()["candidate"])
+    world.observe(champion, 10_000)
+    world.observe(candidate, 10, errors=10)
+    world.tell(TRAINING_SUCCEEDED)
 
 
 def with_policy(document: Document, **policy: Any) -> Document:

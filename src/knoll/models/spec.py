@@ -103,13 +103,20 @@ class RolloutSpec(Spec):
         ge=1,
         description="Requests that the version must answer in each step; refused ones do not count",
     )
+    margin: Annotated[float, unit("share")] = Field(
+        default=0.02,
+        ge=0.001,
+        le=1,
+        description="How much more often than the champion the version may fail at most. Before it gets all "
+        "traffic, that must be shown; `1` asks for nothing",
+    )
     bake: Seconds = Field(
         default=300.0, description="How long the version serves all traffic before it becomes the champion"
     )
-    idle: Literal["replay", "hold"] = Field(
+    idle: Literal["replay", "hold", "promote"] = Field(
         default="replay",
-        description="What a step does when no requests come: `replay` sends the version's own held-out "
-        "samples to it, `hold` waits",
+        description="What a step does when no requests come: `replay` sends the version's held-out samples "
+        "to it and to the champion, `hold` waits, `promote` goes on after a minute without any",
     )
     progress_deadline: PositiveSeconds = Field(
         default=600.0, description="How long the version may take to become ready; then it is rolled back"

@@ -12,10 +12,10 @@ from knoll.errors import InvalidVersion, NotFound, Rejected
 from knoll.ports import Answer, Bucket, Document, Platform
 from knoll.records.samples import Sample, read_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
-from knoll.rollout.decide import Compare
 from knoll.rollout.replay import ask, paced, prediction_of, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
+from knoll.rollout.steps import Compare
 from knoll.rollout.world import write_slot
 
 __all__ = ["compare_part"]

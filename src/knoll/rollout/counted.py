@@ -17,7 +17,7 @@ __all__ = [
 Pair = tuple[int, int]  # requests, and those of them that failed
 Total = tuple[int, int, int]  # requests, those of them that failed, and those that were refused
 _COUNTS = ("requests", "errors", "replayed", "inStep", "refused")
-EVIDENCE_FIELDS = ("instances", "replays", "before", "earlier", "champion", "championEarlier", *_COUNTS)
+EVIDENCE_FIELDS = ("instances", "replays", "championReplays", "before", "earlier", *_COUNTS)
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,26 @@ class Counts:
 class Evidence:
     """What the slot keeps of the candidate's requests. The reports of its predictors are in the model bucket.
 
-    `counts` are the totals when the slot was written. `replayed` is what knoll sent itself, and `before` the
-    requests that were counted when the step began. `earlier` is what was reported on the version before this
-    rollout. `champion` is what was reported on the champion since it began, as far as it was compared, and
-    `champion_earlier` what before. `replicas` is what knoll 0.1 kept here of each replica.
+    `counts` are the totals when the slot was written. `replayed` is what knoll sent itself,
+    `champion_replayed` what it sent to the champion beside, and `before` the requests that were counted when
+    the step began. `earlier` is what was reported on the version before this rollout. `replicas` is what
+    knoll 0.1 kept here of each replica.
     """
 
     counts: Counts = Counts()
     replayed: Pair = (0, 0)
+    champion_replayed: Pair = (0, 0)
     before: int = 0
     earlier: Total = (0, 0, 0)
-    champion: Total = (0, 0, 0)
-    champion_earlier: Total = (0, 0, 0)
     replicas: Mapping[str, Pair] = field(default_factory=dict)
 
     def in_new_step(self) -> "Evidence":
         """The evidence when a step begins: what is counted so far is not of that step."""
         return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
 
-    def with_replayed(self, sent: int, failed: int) -> "Evidence":
-        """The evidence after knoll has sent so many requests, of which so many failed."""
+    def with_replayed(self, sent: int, failed: int, beside: Pair = (0, 0)) -> "Evidence":
+        """The evidence after knoll has sent so many requests, of which so many failed; `beside` are those to
+        the champion."""
         counts = replace(
             self.counts,
             requests=self.counts.requests + sent,
@@ -69,7 +69,9 @@ class Evidence:
             replayed=self.counts.replayed + sent,
             in_step=self.counts.in_step + sent,
         )
-        return replace(self, counts=counts, replayed=(self.replayed[0] + sent, self.replayed[1] + failed))
+        mine = (self.replayed[0] + sent, self.replayed[1] + failed)
+        theirs = (self.champion_replayed[0] + beside[0], self.champion_replayed[1] + beside[1])
+        return replace(self, counts=counts, replayed=mine, champion_replayed=theirs)
 
 
 def read_evidence(found: Mapping[str, Any]) -> Evidence:
@@ -77,10 +79,9 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
     return Evidence(
         counts=Counts(*(found.get(key) or 0 for key in _COUNTS)),
         replayed=_pair(found.get("replays")),
+        champion_replayed=_pair(found.get("championReplays")),
         before=found.get("before") or 0,
         earlier=_total(found.get("earlier")),
-        champion=_total(found.get("champion")),
-        champion_earlier=_total(found.get("championEarlier")),
         replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
     )
 
@@ -90,10 +91,9 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
     replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
     return {
         "replays": list(evidence.replayed),
+        "championReplays": list(evidence.champion_replayed),
         "before": evidence.before,
         "earlier": list(evidence.earlier),
-        "champion": list(evidence.champion),
-        "championEarlier": list(evidence.champion_earlier),
         **({"instances": replicas} if replicas else {}),
         **evidence.counts.numbers(),
     }

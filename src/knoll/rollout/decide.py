@@ -1,117 +1,44 @@
 """What to do next with the version on trial: a pure decision over slot, policy and what is observed.
 
-    Idle ──Start──▶ Deploying ──agrees─▶ Canary ──enough requests──▶ next step … ──▶ Baking ──▶ Idle, promoted
-                        │ never ready      │ failed requests                            │ failed requests
-                        ├─▶ RollingBack ◀──┴────────────────────────────────────────────┘
+    Idle ──Start──▶ Deploying ──agrees─▶ Canary ──enough requests──▶ next step … ──passes──▶ Baking ──▶ Idle,
+                        │ never ready      │  ▲                                               │       promoted
+                        │                  │  └──suspected: half of the traffic───────────────┘
+                        ├─▶ RollingBack ◀──┘ fails
                         │        └──champion ready──▶ Idle, quarantined
                         └──disagrees──▶ RollingBack ──champion ready──▶ Idle, held for approval
 
-Until its answers are compared with those of the champion, the candidate gets no traffic. A first version has
-no champion to be compared and to share the traffic with. It goes from Deploying through one step at 100 %.
+Until its answers are compared with those of the champion, the candidate gets no traffic. While both get
+traffic, the judgement of both says whether it fails or passes. With all traffic it can only be suspected. A
+first version has no champion to be compared and to share the traffic with. It goes from Deploying through one
+step at 100 %, and few of its requests may fail.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec
-from knoll.rollout.counted import Counts
 from knoll.rollout.observed import Observed
-from knoll.rollout.refused import why_too_many_refused
 from knoll.rollout.slot import Slot
+from knoll.rollout.steps import (
+    Compare,
+    HoldBack,
+    NotYet,
+    Promote,
+    Replay,
+    Restore,
+    Rollback,
+    Settle,
+    Shift,
+    Step,
+    TrafficSeen,
+)
+from knoll.rollout.weighed import beside, failing, missing, passed, suspected
 
-__all__ = [
-    "QUIET",
-    "Compare",
-    "HoldBack",
-    "NotYet",
-    "Promote",
-    "Replay",
-    "Restore",
-    "Rollback",
-    "Settle",
-    "Shift",
-    "Step",
-    "TrafficSeen",
-    "next_step",
-    "next_traffic",
-]
+__all__ = ["IDLE", "QUIET", "next_step", "next_traffic"]
 
-ERROR_BUDGET = 0.01  # the part of the requests that may fail; of at least `min_requests`, even if fewer came
 READY = "ready: loaded, verified, warm"
 QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
-
-
-@dataclass(frozen=True)
-class NotYet:
-    """Nothing is to be done yet, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class TrafficSeen:
-    """The wanted traffic is observed: requests count for the step from now on."""
-
-
-@dataclass(frozen=True)
-class Replay:
-    """Too few requests came: send this many samples to the candidate's own route. If it `may_start`, a
-    request without an answer in time is no failure: a replica may have to start first."""
-
-    requests: int
-    may_start: bool
-
-
-@dataclass(frozen=True)
-class Compare:
-    """The candidate is ready: send the champion's samples to its own route. If it `is_late`, it must answer
-    one now."""
-
-    is_late: bool = False
-
-
-@dataclass(frozen=True)
-class HoldBack:
-    """Take the candidate back until somebody approves it."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Shift:
-    """Give the candidate more traffic."""
-
-    step: int
-    percent: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Promote:
-    """The candidate gets all traffic, and if `final`, its bake is over and it becomes the champion."""
-
-    reason: str
-    final: bool
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """Take the traffic from the candidate and quarantine it."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Settle:
-    """The champion's new revision is ready: end the rollback."""
-
-
-@dataclass(frozen=True)
-class Restore:
-    """The new revision has not become ready in time: ask for another one."""
-
-
-Step = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore
+IDLE = timedelta(minutes=1)  # how long a step waits for the first one before it goes on without any
+MOST_REPLAYS = 2000  # of a rollout, to find out whether it passes
 
 
 def next_step(
@@ -128,9 +55,9 @@ def next_step(
             step = _deploying(slot, policy, observed, now, min_agreement)
             return _paused(slot) if slot.steering.paused and isinstance(step, Shift) else step
         case "Canary":
-            return _failing(slot, policy) or _refusing(slot) or _canary(slot, policy, observed, now)
+            return failing(slot, policy) or suspected(slot, policy) or _canary(slot, policy, observed, now)
         case "Baking":
-            return _failing(slot, policy) or _baking(slot, policy, now)
+            return failing(slot, policy) or suspected(slot, policy) or _baking(slot, policy, now)
 
 
 def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
@@ -181,15 +108,21 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
         )
     if slot.steering.paused:
         return _paused(slot)
-    counts = slot.evidence.counts
-    missing = policy.min_requests - counts.in_step
-    if missing <= 0:
-        reason = f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all"
-        return next_traffic(slot, policy, reason + _beside(counts))
-    if policy.idle == "replay" and _age(slot.seen, now) >= QUIET.total_seconds():
-        return Replay(missing, may_start=_age(slot.seen, now) < policy.progress_deadline)
-    have = f"{counts.in_step} of {policy.min_requests} requests at {slot.percent} %"
-    return NotYet(have + _beside(counts))
+    counts, age = slot.evidence.counts, _age(slot.seen, now)
+    needed, waits_for = missing(slot, policy)
+    if not waits_for:
+        reason = (
+            f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all{beside(counts)}"
+        )
+        return next_traffic(slot, policy, "; ".join(filter(None, (reason, passed(slot)))))
+    if policy.idle == "promote" and not counts.in_step and age >= IDLE.total_seconds():
+        return next_traffic(slot, policy, f"no request at {slot.percent} % within {IDLE.total_seconds():g} s")
+    is_short = counts.in_step < policy.min_requests or counts.replayed < MOST_REPLAYS
+    if slot.percent < 100 and slot.champion and not observed.champion_url:
+        return NotYet(f"waiting for a route to {slot.champion}")
+    if needed and is_short and policy.idle == "replay" and age >= QUIET.total_seconds():
+        return Replay(needed, may_start=age < policy.progress_deadline)
+    return NotYet(waits_for + beside(counts))
 
 
 def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
@@ -210,26 +143,8 @@ def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
     if _age(slot.since, now) < policy.bake:
         return NotYet(f"baking at 100 % for {policy.bake:g} s")
     counts = slot.evidence.counts
-    failed = f"{counts.errors} of {counts.requests} requests failed in all{_beside(counts)}"
+    failed = f"{counts.errors} of {counts.requests} requests failed in all{beside(counts)}"
     return Promote(f"baked for {policy.bake:g} s at 100 %, {failed}", final=True)
-
-
-def _failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
-    counts = slot.evidence.counts
-    if counts.errors <= ERROR_BUDGET * max(counts.requests, policy.min_requests):
-        return None
-    return Rollback(f"{counts.errors} of {counts.requests} requests failed")
-
-
-def _refusing(slot: Slot) -> Rollback | None:
-    """Only while the champion gets requests, too: in the bake, nothing tells a bad client from a bad
-    version."""
-    reason = why_too_many_refused(slot.evidence, slot.champion) if slot.champion else ""
-    return Rollback(reason) if reason else None
-
-
-def _beside(counts: Counts) -> str:
-    return f", {counts.refused} refused beside them" if counts.refused else ""
 
 
 def _age(since: str, now: datetime) -> float:

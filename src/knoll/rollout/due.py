@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec, readable_models
 from knoll.ports import Document, Platform
-from knoll.rollout.decide import QUIET
+from knoll.rollout.decide import IDLE, QUIET
 from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = ["LONGEST_WAIT", "due_at", "due_of", "wait_until_due"]
@@ -39,6 +39,8 @@ def due_at(slot: Slot, policy: RolloutSpec) -> datetime | None:
             since, seconds = slot.since, policy.bake
         case "Canary" if slot.seen and policy.idle == "replay":
             since, seconds = slot.seen, QUIET.total_seconds()
+        case "Canary" if slot.seen and policy.idle == "promote":
+            since, seconds = slot.seen, IDLE.total_seconds()
         case _:
             return None
     return datetime.fromisoformat(since) + timedelta(seconds=seconds) + _GRAIN

@@ -12,11 +12,11 @@ from typing import Any
 
 from knoll.ports import Document
 from knoll.quoting import escaped
-from knoll.rollout.decide import NotYet, Rollback, Step
 from knoll.rollout.inference_service import OWN_FIELDS, asked, differences, holds
 from knoll.rollout.releases import is_of_newer_release, is_of_this_release
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Edit
+from knoll.rollout.steps import NotYet, Rollback, Step
 
 __all__ = ["follows", "slot_after_look", "spec_with_additions", "without_edits"]
 

@@ -26,19 +26,16 @@ from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
-from knoll.records.evidence import find_reports
 from knoll.rollout.compare import compare_part
-from knoll.rollout.decide import Compare, NotYet, Replay, Rollback, next_step
+from knoll.rollout.decide import next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
 from knoll.rollout.edits import without_edits
-from knoll.rollout.evidence import count, count_champion
 from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.labelled import keep_labels
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, newest_revision, refusals
-from knoll.rollout.refused import LEAST_REFUSED
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.rest import slot_at_rest
@@ -46,6 +43,8 @@ from knoll.rollout.revision_keys import key_secret, name_of
 from knoll.rollout.shortage import amid_shortage
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
+from knoll.rollout.steps import Compare, NotYet, Replay, Rollback
+from knoll.rollout.weigh import weighed
 from knoll.rollout.wishes import check_wish, known_wish, open_wish
 from knoll.rollout.world import (
     find_isvc,
@@ -211,7 +210,8 @@ def _take_step(
     document: Document, model: Model, slot: Slot, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
-    counted, now = _with_counts(model.name, slot, platform), platform.clock.now()
+    counted = weighed(model.name, slot, model.rollout, platform.bucket)
+    now = platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)
     step, counted = amid_shortage(step, counted, observed, now.isoformat())
     step = without_edits(slot, step)
@@ -225,7 +225,7 @@ def _take_step(
             step = Rollback(str(error))
     if isinstance(step, Replay):
         try:
-            return replay_part(document, counted, step, observed.tagged_url, until, platform)
+            return replay_part(document, counted, step, observed, until, platform)
         except InvalidVersion as error:
             step = Rollback(str(error))
             counted = replace(counted, fallen={**counted.fallen, slot.candidate: NOTHING_SEEN})
@@ -233,13 +233,3 @@ def _take_step(
     if after != slot:
         write_slot(document, after, platform)
     return not isinstance(step, NotYet)
-
-
-def _with_counts(model: str, slot: Slot, platform: Platform) -> Slot:
-    """The slot with what is reported of the candidate by now, and of the champion if that is compared."""
-    if slot.phase not in ("Canary", "Baking"):
-        return slot
-    evidence = count(slot.evidence, find_reports(model, slot.candidate, platform.bucket))
-    if slot.phase == "Canary" and slot.champion and evidence.counts.refused >= LEAST_REFUSED:
-        evidence = count_champion(evidence, find_reports(model, slot.champion, platform.bucket))
-    return replace(slot, evidence=evidence)

@@ -20,7 +20,8 @@ from knoll.records.rollout import RolloutStep, list_steps
 from knoll.rollout.comparison import Held
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.moves import returned
-from knoll.rollout.slot import Slot, Transition
+from knoll.rollout.slot import Slot
+from knoll.rollout.transition import Transition
 from knoll.rollout.wish_answers import undone_by
 
 __all__ = ["slot_from_records"]

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from knoll.rollout.comparison import Held
 from knoll.rollout.counted import Evidence, Total
-from knoll.rollout.decide import HoldBack, Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
+from knoll.rollout.evidence.one_sample import OneSample
 from knoll.rollout.slot import Cause, Slot
+from knoll.rollout.steps import HoldBack, Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
 
 __all__ = [
     "returned",
@@ -24,19 +25,18 @@ def slot_after_start(
     pin: str,
     signer: str,
     earlier: Total,
-    beside: Total,
     at: str,
     *,
     change: str = "",
     is_proven: bool = False,
 ) -> Slot:
     """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
-    the key that has signed it, `earlier` and `beside` what is reported so far on it and on the champion, and
-    `change` what is other in its signature than in the champion's. One that `is_proven` needs no
-    approval. Beside a champion a version gets no traffic before its answers are compared."""
-    percent, evidence = 0 if slot.champion else 100, Evidence(earlier=earlier, champion_earlier=beside)
+    the key that has signed it, `earlier` what is reported on it so far, and `change` what is other in its
+    signature than in the champion's. One that `is_proven` needs no approval. Beside a champion a version gets
+    no traffic before its answers are compared."""
+    percent, evidence = 0 if slot.champion else 100, Evidence(earlier=earlier)
     proven = version if is_proven else ""
-    cleared = replace(slot, evidence=evidence, comparison=None, held=None, proven=proven)
+    cleared = replace(slot, evidence=evidence, judgement=None, comparison=None, held=None, proven=proven)
     return cleared.moved(
         "Start",
         at,
@@ -112,11 +112,15 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
             return replace(slot, seen=at, evidence=slot.evidence.in_new_step())
         case Shift(number, percent, reason):
             evidence = slot.evidence.in_new_step()
-            return slot.moved(
+            shared = slot.judgement if slot.percent < 100 else None  # after all traffic it begins anew
+            moved = slot.moved(
                 "Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=evidence
             )
+            return replace(moved, judgement=shared)
         case Promote(reason, final=False):
-            return slot.moved("Bake", at, reason, phase="Baking", percent=100)
+            baking = slot.moved("Bake", at, reason, phase="Baking", percent=100)
+            judged = slot.judgement
+            return replace(baking, judgement=judged and replace(judged, suspicion=OneSample()))
         case Promote(reason, final=True):
             promoted = slot.moved("Promote", at, reason, phase="Idle", percent=100)
             return replace(

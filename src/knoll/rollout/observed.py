@@ -18,13 +18,15 @@ _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node 
 @dataclass(frozen=True)
 class Observed:
     """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
-    the traffic, and its URL past the traffic split. `failure` says why it can never serve, and `trouble` why
-    it does not serve yet; `has_no_room` says that its Pod finds no room. `champion_waits` says that a Pod of
-    the champion has not started, as far as that matters."""
+    the traffic, and its URL past the traffic split; `champion_url` is that of the revision that gets the
+    rest. `failure` says why it can never serve, and `trouble` why it does not serve yet; `has_no_room` says
+    that its Pod finds no room. `champion_waits` says that a Pod of the champion has not started, as far as
+    that matters."""
 
     is_ready: bool = False
     percent: int = 0
     tagged_url: str = ""
+    champion_url: str = ""
     failure: str = ""
     trouble: str = ""
     has_no_room: bool = False
@@ -53,7 +55,9 @@ def observe(
     if isvc is None or revision is None or _version(revision) != version:
         return Observed()
     predictor, created = _predictor(isvc), newest_revision(isvc)
-    newest = [one for one in predictor.get("traffic") or [] if one.get("revisionName") == created]
+    targets = predictor.get("traffic") or []
+    newest = [one for one in targets if one.get("revisionName") == created]
+    other = next((one for one in targets if one.get("tag") and one.get("revisionName") != created), None)
     is_ready = predictor.get("latestReadyRevision") == created
     found = None if is_ready else _not_ready(revision) or _crash(pods)
     failure, trouble = _fault(found)
@@ -61,6 +65,7 @@ def observe(
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
         tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
+        champion_url=_url(predictor, other) if other else "",
         failure=failure,
         trouble=trouble,
         has_no_room=found is not None and _is_without_room(*found),

@@ -1,5 +1,5 @@
 """Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
-users' traffic.
+users' traffic. The champion gets each of them, too, so that both are judged by the same requests.
 
 One call of the function sends a bounded part of them, writes what it counted into the slot, and wakes rollout
 again. If it is killed before it writes, its part is sent again: the candidate then gets more requests than
@@ -17,9 +17,10 @@ from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Answer, Clock, Document, Platform, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
 from knoll.records.samples import Sample, read_samples
-from knoll.rollout.decide import Replay
+from knoll.rollout.observed import Observed
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.steps import Replay
 from knoll.rollout.world import write_slot
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "REPLAY_REQUESTS",
     "REPLAY_TIME",
     "Part",
+    "Route",
     "ask",
     "paced",
     "prediction_of",
@@ -43,17 +45,27 @@ ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which beg
 
 @dataclass(frozen=True)
 class Part:
-    """How many samples were sent, how many of them failed, whether others are left to be sent, and whether
-    they are left because the predictor did not answer."""
+    """How many samples were sent, how many of them failed, and how many at the champion; whether others are
+    left to be sent, and whether they are left because the predictor did not answer."""
 
     sent: int = 0
     failed: int = 0
+    champion_failed: int = 0
     is_cut: bool = False
     has_no_answer: bool = False
 
 
+@dataclass(frozen=True)
+class Route:
+    """Where a version answers past the traffic split, and the key that proves replays to it."""
+
+    version: str
+    url: str
+    key: str = ""
+
+
 def replay_part(
-    document: Document, slot: Slot, step: Replay, url: str, until: datetime, platform: Platform
+    document: Document, slot: Slot, step: Replay, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Replay a part of the samples and write it into the slot; whether another pass is needed.
 
@@ -62,9 +74,11 @@ def replay_part(
     goes on.
     """
     name = document["metadata"]["name"]
-    key = key_of_revision(document, slot, slot.candidate, platform.settings)
-    part = send_part(name, slot.candidate, url, step, until, platform, key)
-    after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed))
+    candidate = _route(document, slot, slot.candidate, observed.tagged_url, platform)
+    champion = _route(document, slot, slot.champion, observed.champion_url, platform)
+    part = send_part(name, candidate, champion if champion.url else None, step, until, platform)
+    beside = (part.sent, part.champion_failed) if champion.url else (0, 0)
+    after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed, beside))
     if part.sent and not write_part(document, after, platform):
         return False
     if part.is_cut and (part.sent or not part.has_no_answer):
@@ -79,30 +93,26 @@ def publish_continued(model: str, platform: Platform) -> None:
 
 
 def send_part(
-    model: str,
-    version: str,
-    url: str,
-    step: Replay,
-    until: datetime,
-    platform: Platform,
-    key: str = "",
+    model: str, candidate: Route, champion: Route | None, step: Replay, until: datetime, platform: Platform
 ) -> Part:
-    """Send a part of the samples of a version to the predictor at `url`, none after `until` (see `paced`).
-    The `key` proves that they are replays.
+    """Send a part of the candidate's samples to its predictor, and to the champion's if there is one, none
+    after `until` (see `paced`).
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
     part = Part()
     try:
-        samples = read_samples(model, version, platform.bucket)
+        samples = read_samples(model, candidate.version, platform.bucket)
     except (NotFound, Rejected) as error:
         raise InvalidVersion(f"its samples cannot be read: {error}") from error
     for sample in paced(islice(cycle(samples), step.requests), until, platform.clock):
-        answer = ask(model, url, sample, platform, key)
-        if step.may_start and answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds():
+        routes = [one for one in (candidate, champion) if one]
+        answers = [ask(model, one.url, sample, platform, one.key) for one in routes]
+        if step.may_start and any(map(_is_starting, answers)):
             return replace(part, is_cut=True, has_no_answer=True)
-        is_right = _is_right(answer, version, sample)
-        part = Part(part.sent + 1, part.failed + (not is_right))
+        failed = not _is_right(answers[0], candidate.version, sample)
+        beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
+        part = Part(part.sent + 1, part.failed + failed, part.champion_failed + beside)
     return replace(part, is_cut=bool(samples) and part.sent < step.requests)
 
 
@@ -140,6 +150,15 @@ def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> A
     replay = prove(key, REPLAY_PURPOSE, body) if key else "true"
     longest = ANSWER_TIME.total_seconds()
     return platform.predictors.predict(PredictRequest(url, model, body, replay=replay, seconds=longest))
+
+
+def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> Route:
+    return Route(version, url, key_of_revision(document, slot, version, platform.settings) if version else "")
+
+
+def _is_starting(answer: Answer) -> bool:
+    """Whether there was no answer in time: a replica may have to start first."""
+    return answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds()
 
 
 def _is_right(answer: Answer, version: str, sample: Sample) -> bool:

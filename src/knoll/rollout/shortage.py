@@ -6,10 +6,10 @@ rolled back nor put into quarantine. Its Pod that waits harms nobody: the champi
 
 from dataclasses import replace
 
-from knoll.rollout.decide import NotYet, Restore, Rollback, Settle, Shift, Step
 from knoll.rollout.observed import Observed
 from knoll.rollout.room import NoRoom, told_since
 from knoll.rollout.slot import Slot
+from knoll.rollout.steps import NotYet, Restore, Rollback, Settle, Shift, Step
 
 __all__ = ["amid_shortage"]
 

@@ -6,39 +6,34 @@ the next record follow from it alone. If a function is killed at any line, the n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
 
 from knoll import __version__
 from knoll.errors import NewerSchema
 from knoll.records.rollout import last_decision
 from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
 from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
+from knoll.rollout.evidence import (
+    Judgement,
+    Policy,
+    Verdict,
+    judgement_from_fields,
+    judgement_to_fields,
+    verdict,
+    verdict_to_fields,
+)
 from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
+from knoll.rollout.transition import Transition, read_transition
 
-__all__ = ["Cause", "Phase", "Slot", "Transition", "read_decision", "slot_from_status", "slot_to_status"]
+__all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
 Cause = Literal["", "signature"]  # why a version is barred, as far as something may lift that
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
-
-
-@dataclass(frozen=True)
-class Transition:
-    """What the record of a decision says, or that of the answer to a wish. `wish` and `by` are the id of the
-    wish that asked for it, and who that was."""
-
-    number: int = 0
-    action: str = ""
-    at: str = ""
-    version: str = ""
-    percent: int = 0
-    reason: str = ""
-    evidence: Mapping[str, int] = field(default_factory=dict)
-    wish: str = ""
-    by: str = ""
-    comparison: Mapping[str, Any] = field(default_factory=dict)
-    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,9 @@ class Slot:
     before, each with the digest of its files then: if they are as pinned again, it may be tried again.
     `damage` says what is wrong with the champion while no other version can take its place. `listing`
     stands for its files when their bytes were last compared. `steering` is what humans have asked for.
-    `comparison` is that of the candidate with the champion. `held` is the version that waits for approval,
-    and `no_room` what one waits for that has no room.
+    `judgement` compares the requests of candidate and champion, from the first shared traffic on.
+    `comparison` is that of their answers to samples. `held` is the version that waits for approval, and
+    `no_room` what one waits for that has no room.
     `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it.
     `transition` is what was recorded last; if that decided nothing, `decided` is the decision before it."""
 
@@ -67,6 +63,7 @@ class Slot:
     seen: str = ""
     attempt: int = 0
     evidence: Evidence = field(default_factory=Evidence)
+    judgement: Judgement | None = None
     quarantine: Mapping[str, str] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +84,12 @@ class Slot:
         """The comparison of this candidate with this champion; None before it has begun."""
         found, roles = self.comparison, (self.candidate, self.champion)
         return found if found and (found.version, found.champion) == roles else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the judgement says; None before it has begun."""
+        shared = Policy(min_requests=0, share=min(max(self.percent, 1), 99) / 100)
+        return verdict(self.judgement, shared) if self.judgement else None
 
     @property
     def decision(self) -> Transition | None:
@@ -118,7 +121,8 @@ class Slot:
         number = last.number + 1 if last is not None and last.version == version else 1
         counts = (evidence or self.evidence).counts.numbers()
         made = Transition(number, action, at, version, self.percent, reason, counts)
-        return self.told(replace(made, comparison=compared.fields() if compared else {}))
+        judged = verdict_to_fields(self.verdict) if self.verdict and version == self.candidate else {}
+        return self.told(replace(made, comparison=compared.fields() if compared else {}, verdict=judged))
 
     def told(self, made: Transition) -> "Slot":
         """The slot whose next record is that transition."""
@@ -146,6 +150,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         seen=rollout.get("seen") or "",
         attempt=rollout.get("attempt") or 0,
         evidence=read_evidence(rollout.get("evidence") or {}),
+        judgement=_read_judgement(rollout.get("judgement")),
         quarantine=dict(status.get("quarantine") or {}),
         causes=dict(status.get("quarantineCauses") or {}),
         pins=dict(status.get("manifestSha256") or {}),
@@ -153,8 +158,8 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         damage=status.get("damage") or "",
         listing=status.get("listing") or "",
         fallen=dict(status.get("fallen") or {}),
-        transition=_read_transition(rollout.get("transition")),
-        decided=_read_transition(rollout.get("decided")),
+        transition=read_transition(rollout.get("transition")),
+        decided=read_transition(rollout.get("decided")),
         steering=steering_from_status(status),
         comparison=read_comparison(rollout.get("comparison")),
         held=read_held(status.get("held")),
@@ -166,7 +171,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
 def read_decision(status: Mapping[str, Any]) -> Transition | None:
     """The last decision in a Model's status, also in a phase that only a newer knoll knows; None for none."""
     rollout = status.get("rollout") or {}
-    found = (_read_transition(rollout.get(name)) for name in ("decided", "transition"))
+    found = (read_transition(rollout.get(name)) for name in ("decided", "transition"))
     return last_decision(filter(None, found))
 
 
@@ -217,6 +222,7 @@ def _rollout_fields(slot: Slot) -> dict[str, Any]:
         "seen": slot.seen,
         "attempt": slot.attempt,
         "evidence": evidence_fields(slot.evidence),
+        "judgement": judgement_to_fields(slot.judgement) if slot.judgement else None,
         "transition": dict(vars(slot.transition)) if slot.transition else None,
         "decided": dict(vars(slot.decided)) if slot.decided else None,
         "comparison": slot.comparison.fields() if slot.comparison else None,
@@ -229,7 +235,8 @@ def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if name in roles}
 
 
-def _read_transition(found: Mapping[str, Any] | None) -> Transition | None:
-    if not found:
-        return None
-    return Transition(**{one.name: found[one.name] for one in fields(Transition) if one.name in found})
+def _read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
+    """The judgement in a status; None for none. One that cannot be read is begun again."""
+    with suppress(ValidationError):
+        return judgement_from_fields(found) if found else None
+    return None

@@ -8,7 +8,7 @@ from knoll.records.attestation import Signed, find_signed, key_of
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import find_change, was_promoted, why_rejected
 from knoll.rollout.champion import numbered
-from knoll.rollout.evidence import total, total_of_champion
+from knoll.rollout.evidence import total
 from knoll.rollout.integrity import look_at, pin_of
 from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
 from knoll.rollout.signature_change import why_change_is_refused
@@ -60,11 +60,8 @@ def _started(
     champion before, it needs no approval."""
     bucket, at = platform.bucket, platform.clock.now().isoformat()
     earlier = total(find_reports(model, version, bucket))
-    beside = total_of_champion(find_reports(model, slot.champion, bucket) if slot.champion else {})
     is_proven = bool(reason) or was_promoted(model, version, pin, bucket)
-    started = slot_after_start(
-        slot, version, pin, signer, earlier, beside, at, change=change, is_proven=is_proven
-    )
+    started = slot_after_start(slot, version, pin, signer, earlier, at, change=change, is_proven=is_proven)
     made = started.transition
     if reason and made:
         told = f"{reason}; {change}" if change else reason

@@ -5,10 +5,11 @@ from typing import get_args
 
 from knoll.models import RolloutSpec
 from knoll.names import VERSION_NAME, version_number
-from knoll.rollout.decide import Promote, Rollback, next_traffic
+from knoll.rollout.decide import next_traffic
 from knoll.rollout.moves import slot_after
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Handled
+from knoll.rollout.steps import Promote, Rollback
 from knoll.rollout.wishes import Verb, Wish
 
 __all__ = ["PUT_BACK", "TRIED", "as_wished", "granted", "refused", "undone_by", "why_refused"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from knoll.models import RolloutSpec, readable_models
 from knoll.ports import Platform
-from knoll.rollout.evidence import Policy, Verdict, judgement_from_fields, verdict
-from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.evidence import Verdict
+from knoll.rollout.slot import slot_from_status
 from knoll.views.estimate import Estimate, estimate_document, estimated
 from knoll.views.models import ModelView
 from knoll.views.revisions import RevisionView, read_revisions
@@ -16,7 +16,6 @@ from knoll.views.rollouts import RolloutView, read_rollout, rollout_document
 __all__ = ["RolloutTree", "SideView", "read_rollout_tree", "tree_document"]
 
 _ON_TRIAL = ("Canary", "Baking", "RollingBack")
-_LEAST_SHARE, _MOST_SHARE = 0.01, 0.99  # of the candidate, for an estimate
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def read_rollout_tree(platform: Platform, model: str) -> RolloutTree:
     view = read_rollout(platform, model)
     slot = slot_from_status(view.model.document.get("status") or {})
     policy = next((one.rollout for one in readable_models([view.model.document])), RolloutSpec())
-    judged = _verdict(view.model, slot, policy)
+    judged = slot.verdict if slot.phase in _ON_TRIAL else None
     return RolloutTree(
         view,
         _sides(platform, view.model),
@@ -97,15 +96,6 @@ def _verdict_document(found: Verdict | None) -> dict[str, Any] | None:
     ]
     told = {"outcome": found.outcome, "reason": found.reason, "missing": found.missing}
     return {**told, "pauses": found.pauses, "isSuspected": found.is_suspected, "arms": arms}
-
-
-def _verdict(model: ModelView, slot: Slot, policy: RolloutSpec) -> Verdict | None:
-    """What the evidence says; None if none is judged."""
-    found = ((model.document.get("status") or {}).get("rollout") or {}).get("judgement")
-    if not found or slot.phase not in _ON_TRIAL:
-        return None
-    share = min(max(slot.percent / 100, _LEAST_SHARE), _MOST_SHARE)
-    return verdict(judgement_from_fields(found), Policy(policy.min_requests, share))
 
 
 def _sides(platform: Platform, model: ModelView) -> list[SideView]:

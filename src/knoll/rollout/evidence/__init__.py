@@ -1,12 +1,10 @@
 """Evidence: what is counted of the candidate and the champion, and what may be concluded from it. Pure.
 
-Rollouts do not follow this rule yet: `decide` does not read it.
-
 `count` and `total` sum up reports. `begin` and `judge` compare the candidate with the champion, pass by
 pass, and `verdict` says what follows: see `judgement`, `arms` and `two_sample`.
 """
 
-from knoll.rollout.evidence.counts import count, count_champion, total, total_of_champion
+from knoll.rollout.evidence.counts import count, total
 from knoll.rollout.evidence.judgement import (
     Judgement,
     begin,
@@ -14,9 +12,9 @@ from knoll.rollout.evidence.judgement import (
     judgement_from_fields,
     judgement_to_fields,
 )
-from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
-from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
+from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict, verdict_to_fields
+from knoll.rollout.evidence.words import words_of
 
 __all__ = [
     "ArmVerdict",
@@ -26,16 +24,14 @@ __all__ = [
     "Seen",
     "Tally",
     "Verdict",
-    "arms_from_fields",
     "begin",
     "count",
-    "count_champion",
     "judge",
     "judgement_from_fields",
     "judgement_to_fields",
     "tally",
     "total",
-    "total_of_champion",
     "verdict",
     "verdict_to_fields",
+    "words_of",
 ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from knoll.records.evidence import Report
 from knoll.rollout.counted import Counts, Evidence, Pair, Total
 
-__all__ = ["count", "count_champion", "total", "total_of_champion"]
+__all__ = ["count", "total"]
 
 
 def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
@@ -16,17 +16,6 @@ def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
     failed = errors + evidence.replayed[1]
     counts = Counts(counted, failed, evidence.replayed[0], counted - evidence.before, refused)
     return replace(evidence, counts=counts)
-
-
-def count_champion(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
-    """The evidence with what is reported of the champion since the rollout began."""
-    return replace(evidence, champion=_since(evidence.champion_earlier, total_of_champion(reports)))
-
-
-def total_of_champion(reports: Mapping[str, Report]) -> Total:
-    """What is reported of the champion. Predictors of knoll 0.2 do not tell what they refused, so they are
-    left out of a comparison."""
-    return total({name: one for name, one in reports.items() if one.refused is not None})
 
 
 def total(reports: Mapping[str, Report], known: Mapping[str, Pair] | None = None) -> Total:

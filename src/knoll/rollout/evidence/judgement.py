@@ -32,13 +32,15 @@ _P95, _P50 = 0.05, 0.5
 
 @dataclass(frozen=True)
 class Judgement:
-    """`seen` is what is judged. `margin` is how much worse than the champion the candidate may not be to
-    pass, and `differing` the part of its answers that may differ from the champion's. `slow` and
+    """`seen` is what is judged, as far as it came after `began`. `margin` is how much worse than the champion
+    the candidate may not be to pass; with 1 nothing has to be shown, because no rate is above another by
+    more. `differing` is the part of its answers that may differ from the champion's. `slow` and
     `middling` are the buckets of latency that end near the champion's p95 and median, in seconds;
     None until they are known. The others are the states of the arms, and `suspicion` that of the
     bake."""
 
     seen: Seen = field(default_factory=Seen)
+    began: Seen = field(default_factory=Seen)
     margin: float = 0.02
     differing: float = 0.02
     slow: float | None = None
@@ -61,16 +63,19 @@ class Judgement:
 _ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
 
 
-def begin(history: Tally, seen: Seen, differing: float = 0.0) -> Judgement:
+def begin(history: Tally, seen: Seen, margin: float | None = None, differing: float = 0.0) -> Judgement:
     """The judgement when the traffic is first shared. `history` is what the champion answered before; it
-    only serves bets, buckets and the margin. `seen` is what was counted before, and is not judged.
+    only serves bets, buckets and the margin. `seen` is what was counted before, and is not judged. The
+    margin is at least the champion's rate of failure.
     `differing` is the part of the champion's answers that differ from its own, if it is asked twice;
     the candidate may differ as often."""
     errors = _past(history.answered, history.errors)
     slow, middling = _edges(history)
+    least = find_arm("errors").margin or 0.0 if margin is None else margin
     known = Judgement(
         seen,
-        max(find_arm("errors").margin or 0.0, past_rate(errors.past_bad, errors.past)),
+        seen,
+        max(least, past_rate(errors.past_bad, errors.past)),
         max(find_arm("agreement").delta, differing),
         slow,
         middling,
@@ -85,6 +90,8 @@ def begin(history: Tally, seen: Seen, differing: float = 0.0) -> Judgement:
 def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
     """The judgement after a pass that has seen so much in all. Unless the traffic `is_shared`, the
     candidate has all of it: then it may only be suspected."""
+    if seen == before.seen:
+        return before
     news = seen.since(before.seen)
     after = _with_compared(replace(before, seen=seen), news)
     if not is_shared:
@@ -112,12 +119,16 @@ def _with_shared(before: Judgement, news: Seen) -> Judgement:
     refusals = _batch(candidate.requests, candidate.refusals, champion.requests, champion.refusals)
     return replace(
         before,
-        errors=before.errors.after_batch(Rule(find_arm("errors").delta, before.margin), errors),
+        errors=before.errors.after_batch(_rule_of_errors(before), errors),
         latency_p95=_after_latency(before.latency_p95, "latencyP95", before.slow, news),
         latency_p50=_after_latency(before.latency_p50, "latencyP50", before.middling, news),
         refusals=before.refusals.after_batch(find_arm("refusals").rule, refusals),
         outputs=_after_outputs(before.outputs, candidate, champion),
     )
+
+
+def _rule_of_errors(before: Judgement) -> Rule:
+    return Rule(find_arm("errors").delta, before.margin if before.margin < 1 else None)
 
 
 def _with_compared(before: Judgement, news: Seen) -> Judgement:

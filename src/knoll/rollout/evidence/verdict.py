@@ -3,14 +3,14 @@ Pure."""
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
+from typing import Any, Literal
 
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName, find_arm
 from knoll.rollout.evidence.judgement import Judgement
 from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
 from knoll.rollout.evidence.stakes import bounded_exp
 
-__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
+__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict", "verdict_to_fields"]
 
 Outcome = Literal["fail", "pass", "inconclusive"]
 _PASS_AT = 1 / PASS_ALPHA
@@ -18,10 +18,10 @@ _PASS_AT = 1 / PASS_ALPHA
 
 @dataclass(frozen=True)
 class Policy:
-    """What a candidate needs to pass: so many requests, besides the pass of its errors; and whether
-    answers are compared and labels come back, so that these arms have to pass, too. `share` is the
-    candidate's part of the traffic, above 0 and below 1; it only serves the estimate of what is
-    missing."""
+    """What a candidate needs to pass: so many requests, besides the pass of its errors, which is not asked
+    for if their margin is 1; and whether answers are compared and labels come back, so that these arms have
+    to pass, too. `share` is the candidate's part of the traffic, above 0 and below 1; it only serves the
+    estimate of what is missing."""
 
     min_requests: int = 100
     share: float = 0.05
@@ -45,6 +45,11 @@ class ArmVerdict:
     judged: int
     missing: int | None
     margin: float | None = None
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether the arm rolls back if it fails; else it pauses."""
+        return find_arm(self.arm).may_fail
 
     @property
     def is_needed(self) -> bool:
@@ -71,8 +76,8 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     """The verdict by all that is judged. An arm that has failed stays failed, and one that has passed
     stays passed: E and L count by their largest value, as Ville's inequality allows."""
     arms = tuple(_arm_verdict(arm, judgement, policy) for arm in ARMS)
-    failed = [one for one in arms if one.outcome == "fail" and find_arm(one.arm).may_fail]
-    shifted = [one for one in arms if one.outcome == "fail" and not find_arm(one.arm).may_fail]
+    failed = [one for one in arms if one.outcome == "fail" and one.rolls_back]
+    shifted = [one for one in arms if one.outcome == "fail" and not one.rolls_back]
     needed = [one for one in arms if one.is_needed and _is_on(one.arm, policy)]
     missing = _most([one.missing for one in needed], policy.min_requests - judgement.errors.judged)
     is_enough = judgement.errors.judged >= policy.min_requests
@@ -88,9 +93,25 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     )
 
 
+def verdict_to_fields(found: Verdict) -> dict[str, Any]:
+    """The numbers of each arm that has evidence, as the record of a step has them."""
+    return {
+        one.arm: {
+            "e": one.e,
+            "failAt": one.fail_at,
+            "support": one.support,
+            "passAt": one.pass_at,
+            "judged": one.judged,
+            "margin": one.margin,
+        }
+        for one in found.arms
+        if one.judged
+    }
+
+
 def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
     e, support, judged = _numbers(arm.name, judgement)
-    can_pass = arm.margin is not None
+    can_pass = arm.margin is not None and (arm.name != "errors" or judgement.margin < 1)
     has_passed = can_pass and support >= _PASS_AT * (1 - 1e-12)
     return ArmVerdict(
         arm.name,

@@ -1,0 +1,51 @@
+"""What the arms of a judgement have found, in words, with the counts behind it. Pure."""
+
+from knoll.rollout.evidence.judgement import Judgement
+from knoll.rollout.evidence.tally import Seen
+from knoll.rollout.evidence.verdict import ArmVerdict, Verdict
+
+__all__ = ["stopped_by", "words_of"]
+
+
+def words_of(verdict: Verdict, judgement: Judgement, champion: str) -> str:
+    """Why the verdict stops the rollout, arm by arm; "" if it does not. As in "3 of 9 requests failed, and 0
+    of 91 to v000001 (errors: E 5.1e+03, the bound is 400)"."""
+    seen = judgement.seen.since(judgement.began)
+    told = (
+        f"{_counts(one, judgement, seen, champion)} ({one.arm}: E {one.e:.2g}, the bound is {one.fail_at:g})"
+        for one in stopped_by(verdict)
+    )
+    return "; ".join(told)
+
+
+def stopped_by(verdict: Verdict) -> list[ArmVerdict]:
+    """The arms that have failed; those that only pause count if nothing else has failed."""
+    return [
+        one for one in verdict.arms if one.outcome == "fail" and (one.rolls_back or verdict.outcome != "fail")
+    ]
+
+
+def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) -> str:
+    mine, theirs = seen.candidate, seen.champion
+    match arm.arm:
+        case "errors":
+            found = f"{mine.errors} of {mine.answered} requests failed"
+            beside = f"{theirs.errors} of {theirs.answered}"
+        case "refusals":
+            found = f"it refused {mine.refusals} of {mine.requests} requests"
+            beside = f"{theirs.refusals} of {theirs.requests}"
+        case "latencyP95" | "latencyP50":
+            edge = (judgement.slow if arm.arm == "latencyP95" else judgement.middling) or 0.0
+            (timed, slow), (others, slower) = mine.slower_than(edge), theirs.slower_than(edge)
+            found = f"{slow} of {timed} requests took longer than {edge * 1000:g} ms"
+            beside = f"{slower} of {others}"
+        case "outputs":
+            return f"its {arm.judged} answers are spread otherwise than those of {champion}"
+        case "agreement":
+            compared = seen.compared
+            return f"{compared.different} of {compared.answers} answers differ from those of {champion}"
+        case "labels":
+            compared = seen.compared
+            only = f"only {champion} was right on {compared.only_champion}"
+            return f"of {compared.labelled} labelled requests {only}, only it on {compared.only_candidate}"
+    return f"{found}, and {beside} to {champion}"

@@ -1,0 +1,90 @@
+"""The steps of a rollout: what `decide` says, and the handler carries out."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Compare",
+    "HoldBack",
+    "NotYet",
+    "Promote",
+    "Replay",
+    "Restore",
+    "Rollback",
+    "Settle",
+    "Shift",
+    "Step",
+    "TrafficSeen",
+]
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """Nothing is to be done yet, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrafficSeen:
+    """The wanted traffic is observed: requests count for the step from now on."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Too few requests came: send this many samples to the candidate's own route, and to the champion's. If
+    it `may_start`, a request without an answer in time is no failure: a replica may have to start first."""
+
+    requests: int
+    may_start: bool
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The candidate is ready: send the champion's samples to its own route. If it `is_late`, it must answer
+    one now."""
+
+    is_late: bool = False
+
+
+@dataclass(frozen=True)
+class HoldBack:
+    """Take the candidate back until somebody approves it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Give the candidate more traffic."""
+
+    step: int
+    percent: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Promote:
+    """The candidate gets all traffic, and if `final`, its bake is over and it becomes the champion."""
+
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """Take the traffic from the candidate and quarantine it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settle:
+    """The champion's new revision is ready: end the rollback."""
+
+
+@dataclass(frozen=True)
+class Restore:
+    """The new revision has not become ready in time: ask for another one."""
+
+
+Step = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore

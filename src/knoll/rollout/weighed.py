@@ -1,0 +1,72 @@
+"""What the evidence in a slot asks for: to roll back, to share the traffic again, or to wait. Pure."""
+
+from knoll.models import RolloutSpec
+from knoll.rollout.counted import Counts
+from knoll.rollout.evidence import words_of
+from knoll.rollout.evidence.arms import SUSPICION
+from knoll.rollout.slot import Slot
+from knoll.rollout.steps import Rollback, Shift
+
+__all__ = ["beside", "failing", "missing", "passed", "suspected"]
+
+ERROR_BUDGET = 0.01  # of a first version's requests, at least `min_requests`: the part that may fail
+SUSPECTED = 50  # percent of the traffic for a candidate that is suspected in its bake
+_PART = 100  # requests, where it is not known how many are missing
+
+
+def failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
+    """Back from a candidate that the verdict fails, or from a first version with too many failures."""
+    said, counts = slot.verdict, slot.evidence.counts
+    if slot.judgement and said:
+        words = words_of(said, slot.judgement, slot.champion)
+        return Rollback(words) if said.outcome == "fail" else None
+    if slot.champion or counts.errors <= ERROR_BUDGET * max(counts.requests, policy.min_requests):
+        return None
+    return Rollback(f"{counts.errors} of {counts.requests} requests failed")
+
+
+def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | None:
+    """Half of the traffic back to the champion if the candidate, with all of it, seems to fail more often:
+    then both are judged side by side. An outage, which hits both, ends no rollout so. By the strategy
+    `resource` one version runs at a time."""
+    said = slot.verdict
+    if slot.percent < 100 or not (slot.judgement and said and said.is_suspected):
+        return None
+    found, before = slot.judgement.suspicion, f"{slot.judgement.base:.1%} of those to {slot.champion}"
+    reason = (
+        f"{found.bad} of {found.requests} requests failed at 100 %, and {before} before "
+        f"(E {found.most:.2g}, the bound is {SUSPICION[1]:g})"
+    )
+    if policy.strategy == "resource":
+        return Rollback(reason)
+    return Shift(max(len(policy.steps) - 1, 0), SUSPECTED, reason)
+
+
+def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
+    """How many requests the step needs still, and what it waits for; 0 and "" if it is over."""
+    said, have = slot.verdict, slot.evidence.counts.in_step
+    if slot.judgement and said and said.pauses:
+        return 0, f"{words_of(said, slot.judgement, slot.champion)}: look at them, then promote or abort it"
+    if have < policy.min_requests:
+        return policy.min_requests - have, f"{have} of {policy.min_requests} requests at {slot.percent} %"
+    is_last = slot.step + 1 >= len(policy.steps) and slot.percent < 100
+    if said is None or not is_last or said.outcome == "pass":
+        return 0, ""
+    about = f"about {said.missing:,}" if said.missing else "some"
+    return (
+        said.missing or _PART,
+        f"{about} more requests must show that it fails hardly more than {slot.champion}",
+    )
+
+
+def passed(slot: Slot) -> str:
+    """That the errors have passed, with the numbers; "" if they need not, or have not yet."""
+    errors = next((one for one in slot.verdict.arms if one.arm == "errors"), None) if slot.verdict else None
+    if not (errors and errors.is_needed and errors.outcome == "pass" and slot.judgement):
+        return ""
+    shown = f"it fails less than {slot.judgement.margin:.1%} more often than {slot.champion}"
+    return f"{shown} (L {errors.support:.3g}, the bound is {errors.pass_at:g})"
+
+
+def beside(counts: Counts) -> str:
+    return f", {counts.refused} refused beside them" if counts.refused else ""
