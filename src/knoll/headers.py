@@ -12,6 +12,7 @@ __all__ = [
     "PREDICTION",
     "REPLAY",
     "REVISION",
+    "SESSION",
     "TOKEN",
     "VERSION",
     "WARNINGS",
@@ -23,6 +24,9 @@ DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the v
 PREDICTION = "x-knoll-prediction"  # in an answer with classes: the id with which feedback comes back
 REPLAY = "x-knoll-replay"  # in a request of a rollout: the proof that it is none of a user
 REVISION = "x-knoll-revision"  # in every answer through the laptop's gateway: the Revision that answered
+SESSION = (
+    "x-knoll-session"  # in a request by way of a router: the session of its visitor, by `rollout.sticky`
+)
 TOKEN = "x-knoll-token"  # in every request of the laptop's gateway to a predictor, which refuses others
 WARNINGS = "x-model-warnings"  # in an answer of a predictor: what it converted of the request, such as a size
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from knoll.predict.counts import BUCKETS, Counts, Ended
+from knoll.predict.counts import BUCKETS, Counts, Ended, Part
 from knoll.records.answered import Answered
 from knoll.request_limits import CLIENT_GONE
 
@@ -13,7 +13,7 @@ from knoll.request_limits import CLIENT_GONE
 def counted(*ended: Ended) -> Counts:
     counts = Counts()
     for one in ended:
-        counts = counts.plus(one)
+        counts = counts.plus(one, Part(is_judged=not one.is_cold))
     return counts
 
 

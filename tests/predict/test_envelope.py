@@ -68,6 +68,18 @@ def test_after_a_replay_no_request_is_cold() -> None:
     assert [one.is_cold for one in ended(steps)] == [False]
 
 
+def test_a_request_by_way_of_a_router_has_the_session_that_it_names() -> None:
+    async def steps(ask: Callable[..., Awaitable[int]]) -> None:
+        await ask(200, 0.0, (b"x-knoll-session", b"ab"))
+        await ask(200, 0.0, (b"x-knoll-session", b"ab"))
+        await ask(200, 0.0, (b"x-knoll-session", b"\xff" * 9000))
+        await ask(200)
+
+    first, again, long, none = (one.session for one in ended(steps))
+    assert first == again != ""
+    assert (0 < len(long) <= 64, none) == (True, "")
+
+
 def test_a_client_that_hangs_up_counts_if_it_has_waited_in_vain() -> None:
     """One that goes at once, and one for which there is no memory, say nothing about the version."""
 

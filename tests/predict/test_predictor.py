@@ -287,7 +287,7 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
             right, wrong = (prove(one, REPLAY_PURPOSE, replay) for one in (key, "another"))
             sent = [(replay, right), (replay, "true"), (replay, wrong), (replay, "é"), (b"{}", right)]
             for body, shown in sent:
-                headers = [(b"x-knoll-replay", shown.encode())]
+                headers = [(b"x-knoll-replay", shown.encode()), (b"x-knoll-session", b"ada")]
                 answer = client.post("/v1/models/shade:predict", content=body, headers=headers)
                 assert answer.status_code < 500
         predictor.stop()
@@ -295,8 +295,9 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     assert last.data["requests"] == len(sent) - 1
     kept = read_report("shade", last)
     assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.claim())
+    assert (kept.sessions, kept.failed_sessions, kept.judged and kept.judged.requests) == (1, 0, 1)
     assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
-    for change in ({"errors": 1}, {"timeouts": 1}, {"cold": Answered(1)}, {"outputs": None}):
+    for change in ({"errors": 1}, {"timeouts": 1}, {"cold": Answered(1)}, {"outputs": None}, {"sessions": 2}):
         changed = replace(kept, **change)
         assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.claim())
 

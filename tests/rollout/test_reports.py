@@ -253,6 +253,10 @@ def answers(*counts: int) -> dict[str, Any]:
     return {"bins": "classes-1", "counts": list(counts), "notFinite": 3, "constant": 10}
 
 
+def in_sessions(sessions: int, failed: int, judged: dict[str, Any]) -> dict[str, Any]:
+    return {"judged": judged, "sessions": sessions, "failedSessions": failed}
+
+
 @pytest.mark.parametrize(
     ("change", "is_believed"),
     [
@@ -275,6 +279,14 @@ def answers(*counts: int) -> dict[str, Any]:
         ({"outputs": {**answers(4), "constant": 11}}, False),
         ({"outputs": answers(*[0] * 65)}, False),
         ({"outputs": None}, False),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1)), True),
+        (in_sessions(2, 3, apart(3, 1, 0, 0, 2, 1)), False),  # more failed than there were
+        (in_sessions(11, 1, apart(3, 1, 0, 0, 2, 1)), False),
+        (in_sessions(2, 1, apart(3, 2, 0, 0, 2, 1)), False),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 5, 0)), False),
+        (in_sessions(2, 1, {}), False),
+        ({**in_sessions(2, 1, apart(9, 1, 0, 0, 4, 5)), "cold": apart(2, 0, 0, 0, 0, 2)}, False),  # both
+        ({"judged": apart(3, 1, 0, 0, 2, 1)}, False),
     ],
 )
 def test_parts_of_a_report_that_are_none_of_its_whole_are_not_believed(
@@ -295,8 +307,8 @@ def test_cold_requests_are_no_fewer_than_before() -> None:
     before = replace(report(10, 2), cold=Answered(2, 1), timeouts=1)
     for cold, words in (
         (Answered(2, 1), ""),
-        (Answered(1, 1), "cold or warm"),
-        (Answered(9, 2), "cold or warm"),
+        (Answered(1, 1), "cold or judged"),
+        (Answered(9, 2), "cold or judged"),
     ):
         now = replace(report(11, 2, after=1), cold=cold, timeouts=1)
         assert why_impossible(now, before, START, None).endswith(words)
@@ -320,6 +332,26 @@ def test_answers_are_no_fewer_than_before_nor_more_than_requests(
 ) -> None:
     before = replace(report(10, 2), outputs=Outputs("a", (3, 2), 0, 2))
     now = replace(report(11, 2, after=1), outputs=outputs)
+    assert (why_impossible(now, before, START, None) == "") == is_possible
+
+
+@pytest.mark.parametrize(
+    ("judged", "sessions", "is_possible"),
+    [
+        (Answered(6, 1), (3, 1), True),
+        (Answered(5, 1), (2, 1), True),  # a later request of a session
+        (Answered(4, 1), (2, 1), False),
+        (Answered(5, 0), (2, 1), False),
+        (Answered(6, 1), (4, 1), False),
+        (Answered(6, 1), (3, 0), False),
+    ],
+)
+def test_sessions_are_no_fewer_than_before_nor_more_than_requests(
+    judged: Answered, sessions: tuple[int, int], is_possible: bool
+) -> None:
+    before = replace(report(10, 2), cold=Answered(), judged=Answered(5, 1), sessions=2, failed_sessions=1)
+    now = replace(report(11, 2, after=1), cold=Answered(), judged=judged, sessions=sessions[0])
+    now = replace(now, failed_sessions=sessions[1])
     assert (why_impossible(now, before, START, None) == "") == is_possible
 
 

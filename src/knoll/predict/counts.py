@@ -1,4 +1,5 @@
 """What a predictor counts of its requests, as values: how they ended, how long they took, what was answered.
+What is judged is counted apart: a warm request, and of a session only the first one (see `sessions`).
 
 A request is cold if it came before the first one was answered: it waited for the start of the process, or
 took part in its first steps. How cold ones ended is also counted apart, and their answers are in no bin, so
@@ -13,7 +14,7 @@ from knoll.records.answered import Answered
 from knoll.records.outputs import Outputs
 from knoll.request_limits import CLIENT_GONE
 
-__all__ = ["BUCKETS", "Counts", "Ended"]
+__all__ = ["BUCKETS", "Counts", "Ended", "Part"]
 
 _FIRST, _RATIO, _NUMBER = 0.001, 1.2, 61
 # Upper ends, in seconds: from 1 ms to 56 s, so close that a version that is slower by a fifth moves each
@@ -25,23 +26,43 @@ _NOTHING = Outputs()
 
 @dataclass(frozen=True)
 class Ended:
-    """One request: its status, the seconds that it took, whether it was cold, and what it was answered, if
-    the version came to that. The status CLIENT_GONE says that the client has waited in vain."""
+    """One request: its status, the seconds that it took, whether it was cold, what it was answered, if the
+    version came to that, and its session, "" if it has none. The status CLIENT_GONE says that the client has
+    waited in vain."""
 
     status: int
     seconds: float
     is_cold: bool = False
     shown: Shown | None = None
+    session: str = ""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether that was a fault of the version."""
+        return self.status >= 500 or self.status == CLIENT_GONE
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a request is of what is judged: whether it is an outcome, and whether its session begins with it,
+    or fails for the first time."""
+
+    is_judged: bool
+    begins: bool = False
+    fails: bool = False
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests since the process started, the cold ones among them, and their answers. `last` is the last
-    one of these."""
+    """Requests since the process started, the cold ones and the judged ones among them, their answers, and
+    the sessions that began, and those in which a request failed. `last` is the last answer."""
 
     all: Answered = _NONE
     cold: Answered = _NONE
+    judged: Answered = _NONE
     outputs: Outputs = _NOTHING
+    sessions: int = 0
+    failed_sessions: int = 0
     last: Shown | None = None
 
     @classmethod
@@ -49,14 +70,15 @@ class Counts:
         """The counts before the first request."""
         return cls(outputs=Outputs(bins.name, (0,) * bins.number))
 
-    def plus(self, one: Ended) -> "Counts":
+    def plus(self, one: Ended, part: Part) -> "Counts":
         """The counts after one more request."""
         return Counts(
             _plus(self.all, one),
             _plus(self.cold, one) if one.is_cold else self.cold,
-            _plus_shown(self.outputs, one.shown, self.last, is_cold=one.is_cold)
-            if one.shown
-            else self.outputs,
+            _plus(self.judged, one) if part.is_judged else self.judged,
+            _plus_shown(self.outputs, one.shown, self.last, part) if one.shown else self.outputs,
+            self.sessions + part.begins,
+            self.failed_sessions + part.fails,
             one.shown if one.shown and one.shown.is_finite else self.last,
         )
 
@@ -65,20 +87,22 @@ def _plus(before: Answered, one: Ended) -> Answered:
     bucket, is_timeout = bisect_left(BUCKETS, one.seconds), one.status == CLIENT_GONE
     return Answered(
         before.requests + 1,
-        before.errors + (one.status >= 500),
+        before.errors + (one.has_failed and not is_timeout),
         before.timeouts + is_timeout,
         before.refused + (400 <= one.status < 500 and not is_timeout),
         _with_one_more(before.latency, bucket),
     )
 
 
-def _plus_shown(before: Outputs, shown: Shown, last: Shown | None, *, is_cold: bool) -> Outputs:
+def _plus_shown(before: Outputs, shown: Shown, last: Shown | None, part: Part) -> Outputs:
     if not shown.is_finite:
         return replace(before, not_finite=before.not_finite + 1)
     is_other = last is not None and shown.asked != last.asked
     is_constant = is_other and last is not None and shown.answered == last.answered
     found = int(is_constant) if before.bins == SAME and is_other else shown.bin
-    counts = before.counts if is_cold or found is None else _with_one_more(before.counts, found)
+    counts = before.counts
+    if part.is_judged and found is not None:
+        counts = _with_one_more(counts, found)
     return replace(before, counts=counts, constant=before.constant + is_constant)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from knoll.errors import Unavailable
-from knoll.headers import REPLAY
+from knoll.headers import REPLAY, SESSION
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
@@ -24,6 +24,7 @@ __all__ = ["Envelope"]
 
 _DRAIN_SECONDS = 5.0
 _PATIENCE = 1.0  # seconds; a client that goes earlier has not waited in vain
+_SESSION = 64  # hex digits of a session that are kept
 
 _Message = MutableMapping[str, Any]
 _Scope = MutableMapping[str, Any]
@@ -78,7 +79,8 @@ class Envelope:
             finally:
                 body.let_go()
                 self._has_answered = True
-                self._count(Ended(status, body.seconds, is_cold, shown), body)
+                session = dict(scope["headers"]).get(SESSION.encode(), b"").hex()
+                self._count(Ended(status, body.seconds, is_cold, shown, session[:_SESSION]), body)
 
     def _count(self, one: Ended, body: "_Body") -> None:
         is_fast = one.status == CLIENT_GONE and one.seconds < _PATIENCE

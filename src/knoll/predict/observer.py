@@ -14,6 +14,7 @@ from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
 from knoll.predict.bins import Bins
 from knoll.predict.counts import BUCKETS, Counts, Ended
+from knoll.predict.sessions import Sessions
 from knoll.proofs import REPORT_PURPOSE, prove
 from knoll.records.evidence import Report
 
@@ -33,6 +34,7 @@ class Observer:
         self._platform = platform
         self._lock = threading.Lock()
         self._counts = self._reported = Counts.of(bins)
+        self._sessions = Sessions()
         self._is_warned = False
         self._stopping = threading.Event()
 
@@ -55,8 +57,9 @@ class Observer:
 
     def observe(self, one: Ended) -> None:
         """Count one request."""
+        now = self._platform.clock.now().timestamp()
         with self._lock:
-            self._counts = self._counts.plus(one)
+            self._counts = self._counts.plus(one, self._sessions.note(one, now))
 
     def send(self) -> None:
         """Publish a report if there is news. A report that is lost is made good by the next one."""
@@ -104,6 +107,9 @@ class Observer:
             timeouts=counts.all.timeouts,
             cold=counts.cold,
             outputs=counts.outputs,
+            judged=counts.judged if counts.sessions else None,
+            sessions=counts.sessions,
+            failed_sessions=counts.failed_sessions,
         )
 
     def _data(self, counts: Counts) -> dict[str, Any]:
@@ -126,5 +132,14 @@ class Observer:
                 "notFinite": counts.outputs.not_finite,
                 "constant": counts.outputs.constant,
             },
+            **(_of_sessions(counts) if counts.sessions else {}),
             **({"proof": prove(key, REPORT_PURPOSE, report.claim())} if key else {}),
         }
+
+
+def _of_sessions(counts: Counts) -> dict[str, Any]:
+    return {
+        "judged": asdict(counts.judged),
+        "sessions": counts.sessions,
+        "failedSessions": counts.failed_sessions,
+    }

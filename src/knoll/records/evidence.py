@@ -38,7 +38,9 @@ class Report(Counted):
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
     latency histogram (see `knoll.predict.counts`). `instance` is the name of the replica. `timeouts` are
     requests whose client waited in vain. `cold` is the part that came before the first answer; None of
-    predictors that did not count it. `outputs` is what was answered, None likewise."""
+    predictors that did not count it. `outputs` is what was answered, None likewise.
+    `judged` are the independent ones of the others: all that have no session, and the first one of each
+    session; None without sessions. `failed_sessions` had a request that failed."""
 
     requests: int
     errors: int
@@ -50,6 +52,9 @@ class Report(Counted):
     timeouts: int = 0
     cold: Answered | None = None
     outputs: Outputs | None = None
+    judged: Answered | None = None
+    sessions: int = 0
+    failed_sessions: int = 0
 
     def claim(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
@@ -70,8 +75,12 @@ class Report(Counted):
         """What predictors claim that count cold requests apart."""
         if self.cold is None:
             return []
-        outputs = {"outputs": asdict(self.outputs)} if self.outputs else {}
-        return [{"timeouts": self.timeouts, "cold": asdict(self.cold), **outputs}]
+        claims: dict[str, Any] = {"timeouts": self.timeouts, "cold": asdict(self.cold)}
+        if self.outputs:
+            claims["outputs"] = asdict(self.outputs)
+        if self.judged:
+            claims |= {"judged": asdict(self.judged), "sessions": [self.sessions, self.failed_sessions]}
+        return [claims]
 
 
 load_report = stamped_reader(Report, "report of a predictor")

@@ -32,7 +32,9 @@ def why_impossible(report: Report, before: Report | None, since: str, asked: int
             f"of {more:,} more requests {failed:,} more have failed, and {news.refused:,} more were refused"
         )
     if more >= 0 and not _have_risen(report, before):
-        return f"of {more:,} more requests a larger or a negative number was cold or warm"
+        return f"of {more:,} more requests a larger or a negative number was cold or judged"
+    if more >= 0 and not _have_more_sessions(report, before):
+        return f"in {more:,} more requests more sessions began or failed, or fewer than before"
     if more >= 0 and before and not _have_more_answers(report, before):
         return f"to {more:,} more requests there were more answers, or fewer than before"
     seconds = _seconds(since, report.reported_at)
@@ -49,9 +51,18 @@ def most_replicas(created: str, now: datetime) -> int:
 
 
 def _have_risen(report: Report, before: Report | None) -> bool:
-    """Whether the cold requests, and the others, are as many as before or more."""
+    """Whether the cold requests, the judged ones, and the others are as many as before or more."""
     earlier = chain(_parts(before) if before else (), repeat(None))
     return all(_news(now, then).is_possible for now, then in zip(_parts(report), earlier, strict=False))
+
+
+def _have_more_sessions(report: Report, before: Report | None) -> bool:
+    then = (before.requests, before.sessions, before.failed_sessions) if before else (0, 0, 0)
+    requests, sessions, failed = (
+        now - earlier
+        for now, earlier in zip((report.requests, report.sessions, report.failed_sessions), then, strict=True)
+    )
+    return 0 <= sessions <= requests and 0 <= failed <= requests and report.failed_sessions <= report.sessions
 
 
 def _have_more_answers(report: Report, before: Report) -> bool:
@@ -67,8 +78,9 @@ def _have_more_answers(report: Report, before: Report) -> bool:
 
 def _parts(report: Report) -> Iterator[Answered]:
     if report.cold:
-        yield report.cold
-        yield report.whole.less(report.cold)
+        warm = report.whole.less(report.cold)
+        judged = report.judged or warm
+        yield from (report.cold, judged, warm.less(judged))
 
 
 def _news(now: Answered, before: Answered | None) -> Answered:

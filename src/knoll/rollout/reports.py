@@ -50,9 +50,10 @@ def read_report(model: str, event: Event) -> Report:
             timeouts=timeouts,
             cold=_read_answered(data["cold"]) if is_apart else None,
             outputs=_read_outputs(data["outputs"]) if is_apart and "outputs" in data else None,
+            **(_read_sessions(data) if is_apart and "judged" in data else {}),
         )
-        if not _is_part(report.cold, report.whole):
-            raise ValueError("its cold requests are no part of all requests")
+        if not _are_parts(report):
+            raise ValueError("its cold and its judged requests are no parts of all requests")
         if report.outputs and not _are_possible(report.outputs, report):
             raise ValueError("it has more answers than requests")
         return report
@@ -99,6 +100,13 @@ def _read_answered(found: Mapping[str, Any]) -> Answered:
     return read
 
 
+def _read_sessions(data: Mapping[str, Any]) -> dict[str, Any]:
+    sessions, failed = data["sessions"], data["failedSessions"]
+    if not (_are_counts(sessions, failed) and sessions <= data["requests"]):
+        raise ValueError("its sessions are no counts")
+    return {"judged": _read_answered(data["judged"]), "sessions": sessions, "failed_sessions": failed}
+
+
 def _read_outputs(found: Mapping[str, Any]) -> Outputs:
     read = Outputs(found["bins"], tuple(found["counts"]), found["notFinite"], found["constant"])
     are_counts = all(type(one) is int and one >= 0 for one in read.numbers)
@@ -116,11 +124,14 @@ def _are_possible(outputs: Outputs, report: Report) -> bool:
     return sum(outputs.counts) <= warm and outputs.constant <= report.requests and is_finite
 
 
-def _is_part(part: Answered | None, whole: Answered) -> bool:
-    if part is None:
-        return True
-    has_buckets = len(part.latency) == len(whole.latency)
-    return has_buckets and part.is_possible and whole.less(part).is_possible
+def _are_parts(report: Report) -> bool:
+    """Whether what is counted apart is part of the whole: no request is both cold and judged."""
+    rest = report.whole
+    for part in filter(None, (report.cold, report.judged)):
+        rest = rest.less(part)
+        if len(part.latency) != len(rest.latency) or not (part.is_possible and rest.is_possible):
+            return False
+    return True
 
 
 def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slot, platform: Platform) -> str:

@@ -24,6 +24,7 @@ from knoll.rollout.plausible import why_impossible
 from knoll.rollout.reports import read_report
 from knoll.settings import Settings
 
+SESSIONS = ("", "", *(f"visitor {number}" for number in range(20)))
 STATUSES = (200, 200, 200, 200, 400, 500, 503, CLIENT_GONE)
 BINS = Bins("three", 3, lambda _: None)
 SCHEDULES = 40
@@ -34,20 +35,31 @@ class Replica:
     """A predictor that answers by chance, and remembers what it has answered."""
 
     observer: Observer
+    has_sessions: bool
     ended: list[Ended] = field(default_factory=list)
 
     def answer(self, chance: random.Random) -> None:
         seconds = chance.lognormvariate(-3, 1.5)
         status, is_cold = chance.choice(STATUSES), len(self.ended) < chance.randrange(3)
         shown = Shown(chance.randrange(3)) if status == 200 else None
-        one = Ended(status, seconds, is_cold, shown)
+        session = chance.choice(SESSIONS) if self.has_sessions else ""
+        one = Ended(status, seconds, is_cold, shown, session)
         self.observer.observe(one)
         self.ended.append(one)
 
 
+def independent(ended: list[Ended]) -> list[Ended]:
+    """The warm requests without a session, and the first one of each session."""
+    firsts: dict[str, Ended] = {}
+    for number, one in enumerate(ended):
+        if not one.is_cold:
+            firsts.setdefault(one.session or str(number), one)
+    return list(firsts.values())
+
+
 def truth(replicas: list[Replica]) -> Tally:
     """What is judged, counted in another way than predictors do."""
-    warm = [one for replica in replicas for one in replica.ended if not one.is_cold]
+    warm = [one for replica in replicas for one in independent(replica.ended)]
     ends = [(0.0, BUCKETS[0]), *zip(BUCKETS, (*BUCKETS[1:], float("inf")), strict=True)]
     bins = Counter(one.shown.bin for one in warm if one.shown)
     return Tally(
@@ -65,11 +77,12 @@ def truth(replicas: list[Replica]) -> Tally:
 
 def play(chance: random.Random, platform: Platform) -> list[Replica]:
     """Replicas come and go, and each reports for the last time when it goes."""
+    has_sessions = chance.random() < 0.5
     living: list[Replica] = []
     gone: list[Replica] = []
     for _ in range(chance.randrange(20, 400)):
         if not living or chance.random() < 0.03:
-            living.append(Replica(Observer("digits", "v000002", platform, BINS)))
+            living.append(Replica(Observer("digits", "v000002", platform, BINS), has_sessions))
         one = chance.choice(living)
         one.answer(chance)
         if chance.random() < 0.2:

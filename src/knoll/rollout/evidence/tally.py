@@ -1,8 +1,8 @@
 """Tallies: what a version has answered since a moment, summed over the replicas of its predictor.
 
-Each count is of independent outcomes. Where clients stick to a version, count one outcome a session, not
-one a request: otherwise a few bad sessions look like many. Requests that waited for the start of a replica
-are left out of both sides; left out of one side only, they would make it look better.
+Each count is of independent outcomes. Where clients stick to a version, predictors report one outcome a
+session, not one a request: otherwise a few bad sessions look like many. Requests that waited for the start
+of a replica are left out of both sides; left out of one side only, they would make it look better.
 """
 
 from collections.abc import Iterable, Sequence
@@ -108,15 +108,15 @@ def tally(reports: Iterable[Report]) -> Tally:
     """
     known = sorted((one for one in reports if one.refused is not None), key=lambda one: one.reported_at)
     edges = next((_edges(one) for one in reversed(known) if one.latency), ())
-    warm = [(one, _warm(one)) for one in known]
-    alike = [rest.latency for one, rest in warm if _edges(one) == edges]
+    judged = [(one, _judged(one)) for one in known]
+    alike = [rest.latency for one, rest in judged if _edges(one) == edges]
     shown = [one.outputs for one in known if one.outputs]
     bins, number = (shown[-1].bins, len(shown[-1].counts)) if shown else ("", 0)
     answers = [one.counts for one in shown if (one.bins, len(one.counts)) == (bins, number)]
     return Tally(
-        sum(rest.requests for _, rest in warm),
-        sum(rest.errors + rest.timeouts for _, rest in warm),
-        sum(rest.refused for _, rest in warm),
+        sum(rest.requests for _, rest in judged),
+        sum(rest.errors + rest.timeouts for _, rest in judged),
+        sum(rest.refused for _, rest in judged),
         edges,
         _sums(alike) if edges else (),
         _sums(answers),
@@ -128,9 +128,12 @@ def _sums(counts: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(int(sum(column)) for column in zip(*counts, strict=True))
 
 
-def _warm(report: Report) -> Answered:
-    """How the requests ended that were not cold. A predictor that does not count apart how cold ones ended
-    says how many they were: then as many failed as can have, at most as many as were warm."""
+def _judged(report: Report) -> Answered:
+    """How the requests ended that were not cold, and of a session the first one alone. A predictor that
+    does not count apart how cold ones ended says how many they were: then as many failed as can have, at
+    most as many as were warm."""
+    if report.judged is not None:
+        return report.judged
     if report.cold is not None:
         return report.whole.less(report.cold)
     whole, requests = report.whole, max(report.requests - report.cold_starts, 0)
