@@ -1,6 +1,7 @@
 """Models and records as the stages would write them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,18 @@ class Records:
         write_manifest(manifest, self.bucket)
 
     def step(
-        self, number: int, action: str, percent: int, version: str = "v000001", reason: str = ""
+        self,
+        number: int,
+        action: str,
+        percent: int,
+        version: str = "v000001",
+        reason: str = "",
+        **more: Any,
     ) -> None:
-        evidence = {"requests": 50, "errors": 0, "replayed": 20, "inStep": 50}
+        counts = {"requests": 50, "errors": 0, "replayed": 20, "inStep": 50}
         at = f"2026-01-01T00:02:{number:02d}+00:00"
-        names = ("digits", version, version)
-        write_step(RolloutStep(*names, number, action, at, percent, reason, evidence=evidence), self.bucket)
+        step = RolloutStep("digits", version, version, number, action, at, percent, reason, evidence=counts)
+        write_step(replace(step, **more), self.bucket)
 
     def status(self, model: str = "digits", **status: Any) -> None:
         document = self.platform.cluster.get("Model", model)

@@ -15,12 +15,17 @@ def why(
     version: VersionArgument = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """Show how a version came to be, with all numbers: event, data, run, gate, version, rollout steps.
+    """Show how a version came to be and what became of it, with all numbers: event, data, run, gate,
+    comparison, rollout steps, verdict.
 
     Example: knoll why digits v000002
 
-    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, rollout: [...]}.
-    Next: knoll runs logs RUN, knoll rollout status MODEL
+    Under a step stands each arm that was judged by then: E and its bound, L and its bound if the arm can
+    pass, and on how much evidence.
+
+    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, comparison,
+    rollout: [{..., verdict: {ARM: {e, failAt, support, passAt, judged, margin}}}], verdict: {version,
+    verdict, reason}|null}. Next: knoll runs logs RUN, knoll rollout status MODEL
     """
     from knoll.cli.render.trail import trail_tree
     from knoll.views.trail import read_trail, trail_document

@@ -24,7 +24,14 @@ from knoll.views.run import RunView, read_run
 from knoll.views.waits import rollout_wait
 from knoll.waits import Wait, wait_document
 
-__all__ = ["RolloutView", "StepsView", "read_rollout", "read_steps", "rollout_document"]
+__all__ = [
+    "RolloutView",
+    "StepsView",
+    "comparison_document",
+    "read_rollout",
+    "read_steps",
+    "rollout_document",
+]
 
 _BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
 _ENDS = ("Promote", *_BAD)
@@ -127,7 +134,7 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "percent": view.percent,
         "percentTo": view.receiver,
         "evidence": dict(view.evidence),
-        "comparison": _agreement_document(view.comparison),
+        "comparison": comparison_document(view.comparison),
         "labels": labels_documents(view.labels),
         "waiting": view.waiting,
         "wait": wait_document(view.wait),
@@ -135,7 +142,7 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
     }
 
 
-def _agreement_document(found: Comparison | None) -> dict[str, Any] | None:
+def comparison_document(found: Comparison | None) -> dict[str, Any] | None:
     """The comparison as `-o json` shows it; null for none. Agreement and scores are parts of 1, or null."""
     if found is None:
         return None

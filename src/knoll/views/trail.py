@@ -1,4 +1,5 @@
-"""The trail of a version: event, data, run, gate, version, rollout steps, each with its numbers.
+"""The trail of a version: event, data, run, gate, version, comparison, rollout steps, verdict, each with its
+numbers.
 
 It is read from records alone, so it can be told long after the Jobs and the processes are gone.
 """
@@ -11,11 +12,13 @@ from typing import Any
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, find_dataset
-from knoll.records.rollout import RolloutStep
+from knoll.records.rollout import RolloutStep, last_decision
+from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.views.ids import find_run_id
 from knoll.views.models import find_model
-from knoll.views.rollouts import StepsView, read_steps
+from knoll.views.rollouts import StepsView, comparison_document, read_steps
 from knoll.views.run import RunView, read_run, run_document
+from knoll.views.verdicts import Verdict, verdict_document, verdict_of
 from knoll.views.versions import VersionView, find_readable, read_version, version_document, version_names
 
 __all__ = ["Trail", "read_trail", "trail_document"]
@@ -23,8 +26,8 @@ __all__ = ["Trail", "read_trail", "trail_document"]
 
 @dataclass(frozen=True)
 class Trail:
-    """How a version came to be, or why a run led to none. `left_out` says how many steps only a newer knoll
-    understands; "" for none."""
+    """How a version came to be, or why a run led to none. `comparison` is that of the version with the
+    champion; None for none. `left_out` says how many steps only a newer knoll understands; "" for none."""
 
     model: str
     run: RunView
@@ -32,6 +35,7 @@ class Trail:
     gate: Mapping[str, Any]
     version: VersionView | None
     steps: Sequence[RolloutStep]
+    comparison: Comparison | None = None
     left_out: str = ""
 
     @property
@@ -44,6 +48,12 @@ class Trail:
         """The metric that the gate asks for; None when it was not measured."""
         metrics = self.version.manifest.metrics if self.version else self.run.metrics
         return metrics.get(str(self.gate.get("metric", "")))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What its rollout has decided about the version; a nameless one before it has looked."""
+        last = last_decision(self.steps)
+        return verdict_of(last.action, last.reason, last.version) if last else Verdict()
 
     @property
     def golden_value(self) -> float | None:
@@ -62,7 +72,8 @@ def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
     run = read_run(platform, shown.manifest.run if shown else _newest_run_id(platform, model))
     steps = read_steps(platform, model, wanted) if wanted else StepsView([])
     gate = (declared.document.get("spec") or {}).get("gate") or {}
-    return Trail(model, run, _find_data(platform, run), gate, shown, steps.shown, steps.left_out)
+    compared = _comparison(steps.shown)
+    return Trail(model, run, _find_data(platform, run), gate, shown, steps.shown, compared, steps.left_out)
 
 
 def trail_document(trail: Trail) -> dict[str, Any]:
@@ -80,8 +91,15 @@ def trail_document(trail: Trail) -> dict[str, Any]:
         "run": {**run_document(trail.run), "config": dict(trail.run.run.config)},
         "gate": dict(trail.gate),
         "version": version_document(trail.version) if trail.version else None,
+        "comparison": comparison_document(trail.comparison),
         "rollout": [one.fields() for one in trail.steps],
+        "verdict": verdict_document(trail.verdict),
     }
+
+
+def _comparison(steps: Sequence[RolloutStep]) -> Comparison | None:
+    """The last comparison that was recorded; None for none."""
+    return read_comparison(next((one.comparison for one in reversed(steps) if one.comparison), None))
 
 
 def _newest_readable(platform: Platform, model: str) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from knoll.cli.log_bar import log_bar
+from knoll.cli.render.arms import arm_words, figure, pairs
 from knoll.cli.render.rollouts import rollout_lines, step_line
 from knoll.cli.tables import STYLES
 from knoll.quoting import escaped
@@ -43,7 +44,7 @@ def tree_picture(tree: RolloutTree, now: datetime) -> RenderableType:
 
 def tree_lines(tree: RolloutTree, now: datetime) -> tuple[str, ...]:
     """The same where there is no terminal: a line for each fact, its name first."""
-    facts = [*_facts(tree), *((one.arm, _arm_words(one)) for one in _shown_arms(tree))]
+    facts = [*_facts(tree), *((one.arm, arm_words(one)) for one in _shown_arms(tree))]
     named = (f"{name} {fact}" for name, fact in (*facts, *_outlook(tree), *_rest(tree)))
     return (_headline(tree, now), *map(_side_words, tree.sides), *named)
 
@@ -130,26 +131,7 @@ def _shown_arms(tree: RolloutTree) -> list[ArmVerdict]:
 
 def _decision(arm: ArmVerdict) -> str:
     kind, bound = ("E", arm.fail_at) if arm.outcome == "fail" else ("L", arm.pass_at)
-    return f"{arm.arm}: {arm.outcome}, {kind} has reached {_figure(bound)}"
-
-
-def _arm_words(arm: ArmVerdict) -> str:
-    evidence = ", ".join(f"{name} {value} of {bound}" for name, value, bound in _figures(arm))
-    return f"{arm.outcome}: {evidence}; {arm.judged} judged"
-
-
-def _figures(arm: ArmVerdict) -> list[tuple[str, str, str]]:
-    return [(name, _figure(value), _figure(bound)) for name, value, bound in _pairs(arm)]
-
-
-def _pairs(arm: ArmVerdict) -> list[tuple[str, float, float]]:
-    """E and its bound; L and its bound, if the arm can pass."""
-    return [("E", arm.e, arm.fail_at), *([("L", arm.support, arm.pass_at)] if arm.is_needed else [])]
-
-
-def _figure(value: float) -> str:
-    """1.303 -> "1.3", 1333.3 -> "1333", 9.3e11 -> "9e+11"."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}" if value < 100_000 else f"{value:.0e}"
+    return f"{arm.arm}: {arm.outcome}, {kind} has reached {figure(bound)}"
 
 
 @dataclass(frozen=True)
@@ -163,15 +145,15 @@ class _ArmPicture:
         name = f"{self.arm.arm:<{_NAME}}{outcome:<{_OUTCOME}}", _STYLES.get(outcome, "")
         bar = (options.max_width - _NAME - _OUTCOME) // 2 - _FIGURES - 1
         if bar >= _LEAST_BAR:
-            bars = (_bar(*one, min(bar, _MOST_BAR)) for one in _pairs(self.arm))
+            bars = (_bar(*one, min(bar, _MOST_BAR)) for one in pairs(self.arm))
             yield Text.assemble(name, Text(" ").join(bars))
             return
         yield Text.assemble(name)
-        for one in _pairs(self.arm):
+        for one in pairs(self.arm):
             yield Text.assemble("  ", _bar(*one, max(min(options.max_width - _FIGURES - 2, _MOST_BAR), 0)))
 
 
 def _bar(name: str, value: float, bound: float, width: int) -> Text:
-    told = f"{name} {_figure(value)} of {_figure(bound)}"
+    told = f"{name} {figure(value)} of {figure(bound)}"
     style = "red" if name == "E" else "green"
     return Text.assemble(f"{told:<{_FIGURES}}", (log_bar(value, bound, width), style))

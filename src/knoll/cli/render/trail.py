@@ -5,19 +5,23 @@ from collections.abc import Mapping
 from rich.text import Text
 from rich.tree import Tree
 
+from knoll.cli.render.arms import arm_words
 from knoll.cli.render.rollouts import step_line
 from knoll.quantities import counted
 from knoll.quoting import escaped
+from knoll.records.rollout import RolloutStep
+from knoll.rollout.evidence import arms_from_fields
 from knoll.views.run import RunView
 from knoll.views.trail import Trail
 from knoll.views.units import duration, scores, seconds_between, short_digest, size
+from knoll.views.verdicts import Verdict
 from knoll.views.versions import VersionView
 
 __all__ = ["trail_tree"]
 
 
 def trail_tree(trail: Trail) -> Tree:
-    """Event, data, run, gate, version and rollout steps, one under the other."""
+    """Event, data, run, gate, version, comparison, rollout steps and verdict, one under the other."""
     version = trail.version.manifest.version if trail.version else "(no version)"
     tree = Tree(Text(f"{trail.model} {version}", style="bold"))
     for line in (_event_line(trail.run.run.cause), _data_line(trail), _run_line(trail.run)):
@@ -26,11 +30,28 @@ def trail_tree(trail: Trail) -> Tree:
         tree.add(escaped(_gate_line(trail)))
     if trail.version:
         tree.add(escaped(_version_line(trail.version)))
+    if trail.comparison and trail.comparison.words:
+        tree.add(escaped(f"compared {trail.comparison.words}"))
     if trail.steps:
         steps = tree.add("rollout")
         for step in trail.steps:
-            steps.add(escaped(f"{step.at[11:19]} {step_line(step)}"))
+            _add_step(steps, step)
+    if trail.version:
+        tree.add(escaped(_verdict_line(trail.verdict)))
     return tree
+
+
+def _add_step(steps: Tree, step: RolloutStep) -> None:
+    """A step, and under it the arms that were judged by then."""
+    branch = steps.add(escaped(f"{step.at[11:19]} {step_line(step)}"))
+    for arm in arms_from_fields(step.verdict):
+        branch.add(f"{arm.arm:<11}{arm_words(arm)}")
+
+
+def _verdict_line(verdict: Verdict) -> str:
+    if not verdict.name:
+        return "verdict  none: no rollout has looked at it yet"
+    return f"verdict  {verdict.name}: {verdict.reason}"
 
 
 def _event_line(cause: Mapping[str, str]) -> str:

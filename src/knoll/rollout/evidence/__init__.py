@@ -12,8 +12,9 @@ from knoll.rollout.evidence.judgement import (
     judgement_from_fields,
     judgement_to_fields,
 )
+from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
-from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict, verdict_to_fields
+from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
 from knoll.rollout.evidence.words import words_of
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Seen",
     "Tally",
     "Verdict",
+    "arms_from_fields",
     "begin",
     "count",
     "judge",

@@ -3,14 +3,14 @@ Pure."""
 
 from dataclasses import dataclass
 from math import log
-from typing import Any, Literal
+from typing import Literal
 
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName, find_arm
 from knoll.rollout.evidence.judgement import Judgement
 from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
 from knoll.rollout.evidence.stakes import bounded_exp
 
-__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict", "verdict_to_fields"]
+__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
 
 Outcome = Literal["fail", "pass", "inconclusive"]
 _PASS_AT = 1 / PASS_ALPHA
@@ -91,22 +91,6 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
         pauses=bool(shifted),
         is_suspected=judgement.suspicion.most >= SUSPICION[1],
     )
-
-
-def verdict_to_fields(found: Verdict) -> dict[str, Any]:
-    """The numbers of each arm that has evidence, as the record of a step has them."""
-    return {
-        one.arm: {
-            "e": one.e,
-            "failAt": one.fail_at,
-            "support": one.support,
-            "passAt": one.pass_at,
-            "judged": one.judged,
-            "margin": one.margin,
-        }
-        for one in found.arms
-        if one.judged
-    }
 
 
 def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
