@@ -181,6 +181,10 @@ class Bucket:
     stamp_key: str = field(default="", repr=False)
     stamp_verify_key: str = ""
 
+    def holds(self, uri: str) -> bool:
+        """Whether an object or prefix lies in it."""
+        return uri.startswith(f"{self.root}/")
+
 
 class Caches:
     """What a process remembers of the platform that it sees; each kind is made when it is first asked for."""

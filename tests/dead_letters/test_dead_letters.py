@@ -9,15 +9,19 @@ import pytest
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.events_http import HttpEvents
 from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters import quota
+from knoll.dead_letters.handler import handle, keep_body
 from knoll.dead_letters.letters import read_dead_letters
-from knoll.events import Event
+from knoll.events import Event, event_from_json
 from knoll.events.http import event_to_http
-from knoll.ports import Platform
+from knoll.ports import Bucket, Platform
+from knoll.records.dead_letter import LetterObject, list_letter_objects, load_death
 from knoll.settings import Settings
 from knoll.wiring.functions import answer
+from records.kinds import GOLDEN, golden_bucket
 
 TRAIN, ROLLOUT = (
     {"knativeerrordest": f"http://knoll-{name}.knoll", "knativeerrorcode": "422"}
@@ -133,3 +137,25 @@ def test_more_dead_letters_than_there_is_room_for_are_refused(
     for one in list(platform.store.list("s3://knoll-models/dead-letters/")):
         platform.store.delete(one.uri)
     assert answer("dead-letters", {}, bodies[-1], platform).status == 204
+
+
+@pytest.mark.parametrize("release", sorted(folder.name for folder in GOLDEN.iterdir()))
+def test_what_has_died_under_an_older_knoll_is_the_same_letter_and_death(release: str) -> None:
+    """Else a broker that delivers a dead letter again after an upgrade makes a second one of it."""
+    kept = golden_bucket(release)
+    deaths = {one.uri: kept.store.get(one.uri) for one in list_deaths(kept)}
+    for one in list_letter_objects(kept):  # the first death came before the replay
+        kept.store.delete(one.uri)
+    platform = memory_platform(store=kept.store)
+    for body in deaths.values():
+        death = load_death(body)
+        if death.event is not None:
+            handle(event_from_json(death.event), platform)
+        else:
+            how = {"meant_for": death.meantFor, "replayed": death.replay}
+            keep_body(death.headers, death.content(), death.reason, platform, **how)
+    assert {one.uri for one in list_deaths(platform.bucket)} == deaths.keys()
+
+
+def list_deaths(bucket: Bucket) -> list[LetterObject]:
+    return [one for one in list_letter_objects(bucket) if one.is_death]

@@ -95,12 +95,12 @@ def base_url_of(platform: "Platform", model: str) -> str:
 
 def _fix(model: "ModelView", answer: "Answer", platform: "Platform") -> str:
     """What helps against an error: if the request is faulty, the places that show a right one."""
-    from knoll.records.samples import samples_uri
+    from knoll.records.samples import samples_place
 
     version = answer.version or model.champion
     if answer.status != 400 or not version:
         return f"knoll rollout status {model.name}; knoll models"
-    samples = samples_uri(platform.bucket.root, model.name, version)
+    samples = samples_place(model.name, version, platform.bucket)
     return f"docs/families/{model.family}.md says what an instance looks like; {samples} has examples"
 
 

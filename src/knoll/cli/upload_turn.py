@@ -15,7 +15,7 @@ from datetime import datetime
 from knoll.errors import Conflict, KnollError, StoreUnavailable
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, take_in, upload_uri
+from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, sign_place, take_in
 
 __all__ = ["one_at_a_time"]
 
@@ -24,7 +24,7 @@ __all__ = ["one_at_a_time"]
 def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
     """Keep the sign out meanwhile. Raises Conflict if another upload to this model goes on."""
     host = re.sub("[^A-Za-z0-9.-]", "-", socket.gethostname())
-    uri = upload_uri(platform.bucket.root, model, f"{host}-{os.getpid()}-{secrets.token_hex(4)}")
+    uri = sign_place(model, f"{host}-{os.getpid()}-{secrets.token_hex(4)}", platform.bucket)
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(uri, platform, ended), daemon=True)
     try:

@@ -9,7 +9,6 @@ or else of the time at which a broker took the event. If no broker set that time
 as one until the letter is replayed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,9 +17,16 @@ from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
 from knoll.headers import ARRIVAL, ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION, OF_THE_BROKER
-from knoll.names import digest
 from knoll.ports import Platform
-from knoll.records.dead_letter import DeathRecord, body_to_text, count_replays, dead_letter_id, write_death
+from knoll.records.dead_letter import (
+    DeathRecord,
+    body_to_text,
+    count_replays,
+    death_of,
+    letter_of_body,
+    letter_of_event,
+    write_death,
+)
 
 __all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
 
@@ -32,7 +38,7 @@ _WHY = (ERROR_CODE, ERROR_DATA)
 def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable."""
     who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
-    letter = dead_letter_id(json.dumps([who, event_to_json(without_trace(event))], sort_keys=True))
+    letter = letter_of_event(who, without_trace(event))
     replayed = event.extensions.get(REPLAY, "")
     record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=replayed)
     _keep(letter, event.extensions, record, platform)
@@ -69,7 +75,7 @@ def keep_body(
     }
     own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{OF_THE_BROKER}")}
     who = _trigger(told.get(f"{ATTRIBUTE}{ERROR_DESTINATION}", ""))
-    letter = dead_letter_id(json.dumps([who, meant_for, own], sort_keys=True), body)
+    letter = letter_of_body(who, meant_for, own, body)
     extensions = {name.removeprefix(ATTRIBUTE): value for name, value in told.items()}
     record = DeathRecord(
         at=platform.clock.now().isoformat(),
@@ -100,6 +106,6 @@ def _trigger(destination: str) -> str:
 
 def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
     when = record.replay or extensions.get(ARRIVAL) or count_replays(letter, platform.bucket)
-    death = digest([json.dumps([when, *(extensions.get(name, "") for name in _WHY)])])[:20]
+    death = death_of(when, (extensions.get(name, "") for name in _WHY))
     platform.caches.of(Room).take(len(record.encode()), platform.bucket, platform.clock.now())
     write_death(letter, death, record, platform.bucket)

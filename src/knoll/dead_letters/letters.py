@@ -187,7 +187,7 @@ def _event(record: DeathRecord) -> tuple[Event | None, bytes]:
     try:
         return event_from_json(record.event), b""
     except InvalidEvent:
-        return None, json.dumps(record.event).encode()
+        return None, record.content()
 
 
 def _who(destination: str) -> str:

@@ -14,7 +14,7 @@ from knoll.models import Model, parse_model
 from knoll.names import run_id
 from knoll.ports import Bucket, Document, Platform
 from knoll.quantities import memory_of
-from knoll.records.dataset import Dataset, dataset_uri, write_dataset
+from knoll.records.dataset import Dataset, dataset_place, write_dataset
 from knoll.records.inbox import write_entry
 from knoll.records.outcome import find_outcome, list_superseded
 from knoll.records.run import Run, write_run
@@ -73,7 +73,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         model=model.name,
         family=model.family,
         dataset_digest=dataset.digest,
-        dataset_uri=dataset_uri(bucket.root, model.name, dataset.digest),
+        dataset_uri=dataset_place(model.name, dataset.digest, bucket),
         config=dict(model.training.config),
         created_at=now.isoformat(),
         resources=dict(model.training.resources),

@@ -20,6 +20,7 @@ from knoll.records.record import LENIENT, MOST_BYTES, Record, find, is_there, ov
 __all__ = [
     "Dataset",
     "DatasetObject",
+    "dataset_place",
     "dataset_uri",
     "find_dataset",
     "find_newest_dataset",
@@ -84,6 +85,11 @@ load_dataset = reader(Dataset, "dataset snapshot")
 def dataset_uri(root: str, model: str, dataset_digest: str) -> str:
     """URI of the snapshot with that digest."""
     return join(root, "datasets", model, f"{dataset_digest}.json")
+
+
+def dataset_place(model: str, dataset_digest: str, bucket: Bucket) -> str:
+    """The same, for the record of a run."""
+    return dataset_uri(bucket.root, model, dataset_digest)
 
 
 def why_foreign(dataset: Dataset, model: str, dataset_digest: str, prefix: str) -> str:

@@ -7,14 +7,14 @@ so that a tick lists nothing else.
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import with_config
 
 from knoll.errors import InvalidEvent
-from knoll.events import reading
+from knoll.events import Event, event_to_json, reading
 from knoll.names import digest, join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
@@ -25,9 +25,11 @@ __all__ = [
     "Replay",
     "body_to_text",
     "count_replays",
-    "dead_letter_id",
     "dead_letters_uri",
+    "death_of",
     "death_uri",
+    "letter_of_body",
+    "letter_of_event",
     "list_letter_objects",
     "list_wishes",
     "load_death",
@@ -65,7 +67,9 @@ class DeathRecord(Record):
     replay: str = ""
 
     def content(self) -> bytes:
-        """The bytes of the body of what is no event. Raises InvalidEvent."""
+        """The bytes of the body of what is no event; of an event, it as JSON. Raises InvalidEvent."""
+        if self.event is not None:
+            return json.dumps(self.event).encode()
         with reading("the body of a dead letter"):
             return base64.b64decode(self.body)
 
@@ -129,8 +133,23 @@ def body_to_text(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
 
-def dead_letter_id(*identity: str | bytes) -> str:
-    """Id of a dead letter, made of what it holds and who did not take it: the same letter has the same id."""
+def letter_of_event(who: str, event: Event) -> str:
+    """Id of the dead letter that an event is. The same event that the same one did not take has the same
+    id."""
+    return _id(json.dumps([who, event_to_json(event)], sort_keys=True))
+
+
+def letter_of_body(who: str, meant_for: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The same for what is no event: `headers` are those that describe the body."""
+    return _id(json.dumps([who, meant_for, dict(headers)], sort_keys=True), body)
+
+
+def death_of(when: str | int, why: Iterable[str]) -> str:
+    """Id of one death of a letter: `when` tells it from the letter's other deaths for the same reason."""
+    return _id(json.dumps([when, *why]))
+
+
+def _id(*identity: str | bytes) -> str:
     return digest(identity)[:20]
 
 

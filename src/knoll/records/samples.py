@@ -25,6 +25,7 @@ __all__ = [
     "load_samples",
     "read_pinned_samples",
     "read_samples",
+    "samples_place",
     "samples_uri",
 ]
 
@@ -76,6 +77,11 @@ def read_pinned_samples(model: str, version: str, pin: str, bucket: Bucket) -> S
     if entry_of(body) != manifest.files.get(SAMPLES):
         raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
     return load_samples(body).samples
+
+
+def samples_place(model: str, version: str, bucket: Bucket) -> str:
+    """Where the samples of a version are, for people."""
+    return samples_uri(bucket.root, model, version)
 
 
 def samples_uri(root: str, model: str, version: str) -> str:

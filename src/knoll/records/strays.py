@@ -19,7 +19,7 @@ from knoll.records.manifest import MANIFEST, extra_files, load_manifest
 from knoll.records.places import KNOWN, Place, place_of
 from knoll.records.record import MOST_BYTES, read_some
 
-__all__ = ["Stray", "find_strays", "model_of_key"]
+__all__ = ["Stray", "find_strays", "model_of_key", "stray_place"]
 
 _THREADS = 8
 _AT_ONCE = 256  # groups of objects
@@ -36,6 +36,11 @@ class Stray:
     key: str
     why: str
     fix: str = ""
+
+
+def stray_place(stray: Stray, bucket: Bucket) -> str:
+    """Where the stray lies, for people. Its key may be any text."""
+    return f"{bucket.root}/{stray.key}"
 
 
 _OF_RUNS = ("runs", "inbox", "progress", "outcomes", "superseded")

@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 from knoll.names import join
 from knoll.ports import Bucket
 
-__all__ = ["SIGN_SECONDS", "hang_out", "others_at_work", "remove_old_signs", "take_in", "upload_uri"]
+__all__ = [
+    "SIGN_SECONDS",
+    "hang_out",
+    "others_at_work",
+    "remove_old_signs",
+    "sign_place",
+    "take_in",
+    "upload_uri",
+]
 
 SIGN_SECONDS = 60.0  # a sign that is older belongs to an upload that was killed
 
@@ -16,6 +24,11 @@ SIGN_SECONDS = 60.0  # a sign that is older belongs to an upload that was killed
 def upload_uri(root: str, model: str, who: str) -> str:
     """URI of the sign."""
     return join(root, "uploads", model, who)
+
+
+def sign_place(model: str, who: str, bucket: Bucket) -> str:
+    """Where an upload hangs its sign out."""
+    return upload_uri(bucket.root, model, who)
 
 
 def hang_out(uri: str, bucket: Bucket) -> None:

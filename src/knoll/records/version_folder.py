@@ -19,10 +19,19 @@ from knoll.records.manifest import (
     extra_files,
     load_manifest,
     version_uri,
+    versions_uri,
 )
 from knoll.records.record import MOST_BYTES
+from knoll.settings import Settings
 
-__all__ = ["Source", "VersionFolder", "version_folder", "wrong_sizes"]
+__all__ = [
+    "Source",
+    "VersionFolder",
+    "place_for_predictor",
+    "version_folder",
+    "versions_place",
+    "wrong_sizes",
+]
 
 
 _WHOLE_RECORD = range(MOST_BYTES + 1)  # what is longer is cut off, and so is no JSON
@@ -80,6 +89,16 @@ class VersionFolder:
 def version_folder(model: str, version: str, bucket: Bucket) -> VersionFolder:
     """The folder of a version in the model bucket."""
     return VersionFolder(bucket.store, version_uri(bucket.root, model, version))
+
+
+def place_for_predictor(model: str, version: str, settings: Settings) -> str:
+    """The URI of that folder, as a predictor is told it."""
+    return version_uri(settings.model_root, model, version)
+
+
+def versions_place(model: str, bucket: Bucket) -> str:
+    """The URI below which the folders of all versions of a model are."""
+    return versions_uri(bucket.root, model)
 
 
 def wrong_sizes(manifest: Manifest, listed: Mapping[str, ObjectInfo]) -> list[str]:

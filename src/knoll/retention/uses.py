@@ -15,7 +15,7 @@ from typing import Any
 from knoll.errors import NotFound
 from knoll.kube.labels import ROUTING_STATE_LABEL, label_of
 from knoll.ports import Document, Platform
-from knoll.records.manifest import versions_uri
+from knoll.records.version_folder import versions_place
 from knoll.rollout.candidates import champion_number
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.slot import Slot, slot_from_status
@@ -44,7 +44,7 @@ def read_uses(model: str, platform: Platform) -> Uses:
     if slot == Slot():
         slot = slot_from_records(model, platform.bucket)
     serving = [*platform.cluster.list("InferenceService"), *platform.cluster.list("Revision")]
-    return find_uses(document, slot, serving, versions_uri(platform.bucket.root, model))
+    return find_uses(document, slot, serving, versions_place(model, platform.bucket))
 
 
 def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:

@@ -17,7 +17,7 @@ from knoll.models import Model
 from knoll.ports import Document
 from knoll.quantities import PREDICTOR_RESOURCES
 from knoll.records.attestation import key_of
-from knoll.records.manifest import version_uri
+from knoll.records.version_folder import place_for_predictor
 from knoll.rollout.revision_keys import ANSWER_ENTRY, REVISION_ENTRY
 from knoll.rollout.slot import Slot
 from knoll.settings import STORE_SECRET, Settings, variable
@@ -152,7 +152,7 @@ def _container(
             model.name,
             *(["--manifest-sha256", pin] if pin else []),
             "--version-uri",
-            version_uri(settings.model_root, model.name, version),
+            place_for_predictor(model.name, version, settings),
         ],
         **({"env": [*variables]} if variables else {}),
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],

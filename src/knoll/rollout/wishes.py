@@ -12,13 +12,12 @@ from dataclasses import KW_ONLY, asdict, dataclass, replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from knoll import __version__
 from knoll.errors import NewerSchema
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT
 from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = [
@@ -31,10 +30,11 @@ __all__ = [
 ]
 
 Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
+_LENIENT = ConfigDict(strict=True, extra="ignore")
 _Text = Annotated[str, Field(max_length=200)]
 
 
-@with_config(LENIENT)
+@with_config(_LENIENT)
 @dataclass(frozen=True)
 class _Named:
     """What every knoll reads of a wish. `schema` rises with a verb, or anything else, that an old function
@@ -46,7 +46,7 @@ class _Named:
     needs: _Text = ""
 
 
-@with_config(LENIENT)
+@with_config(_LENIENT)
 @dataclass(frozen=True)
 class Wish(_Named):
     """What is asked for. `version` is the one that is meant: for the verbs of a trial the candidate that was

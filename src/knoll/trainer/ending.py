@@ -6,9 +6,9 @@ that tests of it are fast.
 
 from knoll.events import TRAINING_FAILED, TRAINING_SUCCEEDED
 from knoll.ports import Platform
-from knoll.records.manifest import version_uri
 from knoll.records.outcome import Outcome, find_outcome, write_outcome
 from knoll.records.run import Run
+from knoll.records.version_folder import version_folder
 from knoll.trainer.launch import exit_code
 from knoll.trainer.report import publish_event, say
 
@@ -28,7 +28,7 @@ def end_run(run: Run, outcome: Outcome, platform: Platform) -> int:
 
 def _announce(run: Run, outcome: Outcome, platform: Platform) -> None:
     if outcome.state == "succeeded":
-        uri = version_uri(platform.bucket.root, run.model, outcome.version)
+        uri = version_folder(run.model, outcome.version, platform.bucket).uri
         golden = {"golden": dict(outcome.golden)} if outcome.golden else {}
         data = {"version": outcome.version, "uri": uri, "metrics": dict(outcome.metrics), **golden}
         publish_event(TRAINING_SUCCEEDED, run, data, platform, id=f"{run.id}.succeeded")

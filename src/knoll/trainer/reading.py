@@ -85,7 +85,7 @@ def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
         raise NotFound(f"{run.dataset_uri}, the dataset of run {run.id}, is not there")
     prefix = run.prefix or dataset.prefix
     fault = why_foreign(dataset, run.model, run.dataset_digest, prefix)
-    if not fault and prefix.startswith(f"{bucket.root}/"):
+    if not fault and bucket.holds(prefix):
         fault = "its data lies in the bucket of models"
     if fault:
         raise Rejected(

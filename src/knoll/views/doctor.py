@@ -11,7 +11,7 @@ from knoll.errors import KnollError
 from knoll.laptop.disk import space_at, why_full
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.strays import find_strays
+from knoll.records.strays import find_strays, stray_place
 from knoll.rollout.steering import steering_from_status
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
 from knoll.views.conditions import disbelieved_words
@@ -40,7 +40,7 @@ class Check:
 def _strays(platform: Platform) -> Iterator[Finding]:
     fix = "knoll passes it over: find out who wrote it, and delete it if it is not needed"
     for one in find_strays(platform.bucket):
-        yield Finding(escaped(f"{platform.bucket.root}/{one.key}"), escaped(one.why), escaped(one.fix) or fix)
+        yield Finding(escaped(stray_place(one, platform.bucket)), escaped(one.why), escaped(one.fix) or fix)
 
 
 def _disk(platform: Platform) -> Iterator[Finding]:
