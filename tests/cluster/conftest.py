@@ -138,6 +138,7 @@ class Installation:
         spec["rollout"] = {
             "steps": [20, 50],
             "minRequests": 20,
+            "margin": 0.05,
             "bake": "3s",
             "idle": "replay",
             "progressDeadline": "180s",

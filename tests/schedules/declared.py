@@ -10,6 +10,7 @@ GATES = ("marker", "manifest", "object", "quiet")
 _ROLLOUT = {
     "steps": [50],
     "minRequests": 2,
+    "margin": 1,
     "bake": "10s",
     "idle": "replay",
     "progressDeadline": "100s",

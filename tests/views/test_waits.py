@@ -7,6 +7,7 @@ import pytest
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import Counts, Evidence
+from knoll.rollout.evidence import Seen, Tally, begin
 from knoll.rollout.slot import Slot
 from knoll.views.waits import approval_wait, rollout_wait
 from knoll.waits import wait_document
@@ -23,6 +24,12 @@ POLICY = RolloutSpec.model_validate(
     ("changes", "words", "until"),
     [
         ({}, "0 of 5 requests at 50 %; idle: hold waits for traffic", ""),
+        (
+            {"step": 2, "evidence": Evidence(Counts(5, 0, 0, 5)), "judgement": begin(Tally(1000), Seen())},
+            "about 244 more requests must show that it fails hardly more than v000001; "
+            "idle: hold waits for traffic",
+            "",
+        ),
         ({"seen": ""}, "50 % of the traffic to reach v000002", ""),
         (
             {"phase": "Deploying"},
@@ -63,6 +70,12 @@ def test_requests_are_counted_against_their_bound() -> None:
         "ends": "idle: hold waits for traffic",
     }
     assert rollout_wait(Slot(), POLICY) is None
+
+
+def test_without_any_request_a_rollout_that_promotes_says_when_it_goes_on() -> None:
+    wait = rollout_wait(TRIAL, POLICY.model_copy(update={"idle": "promote"}))
+    assert wait is not None
+    assert wait.words.endswith("idle: promote goes on after a minute without any request")
 
 
 def test_approval_is_a_wait_that_a_command_ends() -> None:

@@ -7,6 +7,7 @@ from knoll.rollout.comparison import Held
 from knoll.rollout.room import NoRoom
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Edit, Steering
+from knoll.rollout.weighed import missing
 from knoll.waits import Wait, timed_wait
 
 __all__ = ["approval_wait", "edit_wait", "pause_wait", "rollout_wait", "room_wait"]
@@ -70,12 +71,13 @@ def _answers(slot: Slot, policy: RolloutSpec) -> Wait:
 
 
 def _requests(slot: Slot, policy: RolloutSpec) -> Wait:
-    counts, need = slot.evidence.counts, policy.min_requests
-    have, refused = counts.in_step, f" ({counts.refused} refused)" if counts.refused else ""
+    counts, (needed, what) = slot.evidence.counts, missing(slot, policy)
+    refused = f" ({counts.refused} refused)" if counts.refused else ""
     ends = {
         "hold": "idle: hold waits for traffic",
         "replay": "idle: replay sends held-out samples when no requests come",
+        "promote": "idle: promote goes on after a minute without any request",
     }
-    return Wait(
-        f"{have} of {need} requests at {slot.percent} %{refused}", slot.seen, ends[policy.idle], have, need
-    )
+    have = counts.in_step
+    told = what or f"{have} of {policy.min_requests} requests at {slot.percent} %"
+    return Wait(f"{told}{refused}", slot.seen, ends[policy.idle], have, have + needed)
