@@ -2,10 +2,11 @@
 
 from urllib.parse import quote
 
-__all__ = ["BROKER", "FUNCTIONS", "READY", "feedback_path", "predict_path"]
+__all__ = ["BROKER", "FUNCTIONS", "LIVE", "READY", "feedback_path", "predict_path"]
 
 BROKER = "/broker"  # of the laptop: it takes events
 FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what it would get on a cluster
+LIVE = "/v2/health/live"  # of a predictor, a router, and of the laptop's gateway
 READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
 
 

@@ -73,7 +73,7 @@ class Laptop:
             broker=lambda *_: (202, {}, b""),
             functions=functions,
             routes=self.gateway.routes(),
-            lifespan=lambda: self.autoscaler,
+            lifespan=self.gateway.lifespan,
         )
         self.front.start()
         self.http = httpx.Client(base_url=self.front.url, trust_env=False, timeout=30.0)

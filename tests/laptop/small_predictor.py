@@ -11,6 +11,7 @@ from pathlib import Path
 parser = argparse.ArgumentParser()
 parser.add_argument("--version", default="v1")
 parser.add_argument("--delay", type=float, default=0.0, help="seconds until ready")
+parser.add_argument("--hang", type=float, default=0.0, help="seconds that each answer takes")
 parser.add_argument("--never", action="store_true", help="never ready")
 parser.add_argument("--fail", default="", help="last words of a predictor that ends at once")
 parser.add_argument("--spoilt", type=Path, help="while this file is there, the predictor refuses to serve")
@@ -35,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         if b"crash always" in body or (b"crash once" in body and not crashed.exists()):
             crashed.touch()
             os._exit(3)
+        time.sleep(options.hang)
         in_flight.append(self)
         count = len(in_flight)
         if b"slow" in body:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 
 import aiohttp
@@ -14,7 +13,6 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from knoll.laptop.serving.gateway import Gateway
-from knoll.laptop.serving.route import pick
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT, ByteBudget
 from laptop.running import Eventually, Laptop, LaptopWith
 
@@ -76,19 +74,6 @@ def test_no_request_is_lost_while_a_model_is_replaced(laptop: Laptop, eventually
 
     eventually(has_moved)
     assert {one.status_code for one in seen} == {200}
-
-
-@pytest.mark.parametrize("percent", [0, 100])
-def test_a_revision_at_zero_percent_is_never_picked(percent: int) -> None:
-    """Only its tag reaches it."""
-    traffic = [
-        {"revisionName": "new", "percent": percent, "tag": "latest"},
-        {"revisionName": "old", "percent": 100 - percent, "tag": "prev"},
-    ]
-    random = Random(1)
-    assert {pick(traffic, "", random) for _ in range(500)} == {"new" if percent else "old"}
-    assert pick(traffic, "latest", random) == "new"
-    assert pick(traffic, "blue", random) == ""
 
 
 def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> None:
@@ -258,6 +243,7 @@ def test_a_connection_and_an_answer_that_do_not_come_are_told_apart(fault: Excep
             traffic = [{"revisionName": "digits-1", "percent": 100}]
             status = {"components": {"predictor": {"traffic": traffic}}}
             self.isvcs, self.http = {"digits": {"metadata": {"name": "digits"}, "status": status}}, self
+            self.models: dict[str, Any] = {}
 
         @asynccontextmanager
         async def acquire(self, revision: str, patience: float) -> AsyncIterator[str]:

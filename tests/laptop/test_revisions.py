@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, with_verdict
-from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Document
 
 READY = Verdict("True", "")

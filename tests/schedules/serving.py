@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from knoll.errors import NotFound
+from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
-from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Answer, Cluster, Document, ObjectStore, PredictRequest
 from knoll.records.manifest import version_uri
 from schedules.trainer import WEIGHTS, label

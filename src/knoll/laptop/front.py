@@ -22,9 +22,9 @@ from knoll.errors import Unavailable
 from knoll.events.event import EVENT_LIMIT
 from knoll.http_connection import Connection
 from knoll.laptop.doors import Doors
-from knoll.laptop.request_body import BodyTooLarge, read_body
 from knoll.paths import BROKER, FUNCTIONS
 from knoll.quoting import escaped
+from knoll.router.request_body import BodyTooLarge, read_body
 
 __all__ = ["Front", "Reply", "Subscriber", "listen"]
 

@@ -7,6 +7,7 @@ from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
 from knoll.models.places import Prefix
+from knoll.models.sticky import StickyKey
 from knoll.models.training import TrainingSpec
 from knoll.models.units import PositiveSeconds, Resources, Seconds, form, unit
 from knoll.names import config_digest
@@ -90,11 +91,28 @@ class ServingSpec(Spec):
 class RolloutSpec(Spec):
     """How a version is tried on a part of the traffic."""
 
+    mode: Literal["canary", "shadow"] = Field(
+        default="canary",
+        description="`canary`: the version answers a part of the requests. `shadow`: the champion answers "
+        "all of them, and the version gets a copy of a part; its answers are thrown away, but counted",
+    )
+    shadow: Annotated[int, unit("percent")] = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="Which part of the requests is copied, with `mode: shadow`",
+    )
+    sticky: Annotated[StickyKey | None, form("header:NAME or cookie:NAME", none="by chance")] = Field(
+        default=None,
+        description="What tells visitors apart: a header or cookie. Requests with the same value go to the "
+        "same version, and while the share of the version on trial grows, no visitor goes back. A request "
+        "without a value goes by chance",
+    )
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (
         Field(
             default=(5, 25, 50),
             description="Percentages of the traffic that the version gets, step by step, rising; after the "
-            "last one 100. None with `strategy: resource`",
+            "last one 100. None with `strategy: resource`, and one of 0 % with `mode: shadow`",
             json_schema_extra={"unit": "percent"},
         )
     )
@@ -140,8 +158,14 @@ class RolloutSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _no_steps_for_one(cls, given: Any) -> Any:
-        """Two versions that take turns on one GPU cannot share traffic."""
-        if not isinstance(given, Mapping) or given.get("strategy") != "resource":
+        """Two versions that take turns on one GPU cannot share traffic, and a shadow has none to share."""
+        if not isinstance(given, Mapping):
+            return given
+        if given.get("mode") == "shadow" and given.get("strategy") == "resource":
+            raise ValueError("mode shadow needs room for two versions: leave out strategy resource")
+        if given.get("mode") == "shadow" and given.get("steps"):
+            raise ValueError("mode shadow has one step without traffic: leave out steps")
+        if given.get("strategy") != "resource":
             return given
         if given.get("steps"):
             raise ValueError("strategy resource gives a version all traffic at once: leave out steps")
@@ -153,6 +177,11 @@ class RolloutSpec(Spec):
         if list(steps) != sorted(set(steps)):
             raise ValueError("steps must rise")
         return steps
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Percentages of the traffic that a version gets beside a champion, step by step."""
+        return (0,) if self.mode == "shadow" else self.steps
 
 
 class ModelSpec(Spec):

@@ -91,7 +91,7 @@ def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: flo
     is_enough = slot.is_approved(slot.candidate) or not found.falls_short(min_agreement)
     if not is_enough:
         return HoldBack(f"{found.words}: the gate asks for agreement on {min_agreement:.0%}")
-    percent = policy.steps[0] if policy.steps else 100
+    percent = policy.shares[0] if policy.shares else 100
     return Shift(0, percent, "; ".join(filter(None, (READY, found.words))))
 
 
@@ -128,9 +128,9 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
 def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
     """The step that follows in a canary: more traffic, or after the last one the bake."""
     following = slot.step + 1
-    if slot.percent == 100 or following >= len(policy.steps):
+    if slot.percent == 100 or following >= len(policy.shares):
         return Promote(reason, final=False)
-    return Shift(following, policy.steps[following], reason)
+    return Shift(following, policy.shares[following], reason)
 
 
 def _paused(slot: Slot) -> NotYet:

@@ -8,6 +8,7 @@ from knoll.exits import REJECTED
 from knoll.kube.kinds import PREDICTOR_CONTAINER
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
 from knoll.kube.obstacles import UNSCHEDULABLE
+from knoll.kube.predictors import predictor_status, tagged_url
 from knoll.ports import Document
 
 __all__ = ["Observed", "newest_revision", "observe", "refusals", "was_ready"]
@@ -35,12 +36,12 @@ class Observed:
 
 def newest_revision(isvc: Document | None) -> str:
     """Name of the newest Revision of an InferenceService; "" before the first one."""
-    return str(_predictor(isvc).get("latestCreatedRevision") or "")
+    return str(predictor_status(isvc).get("latestCreatedRevision") or "")
 
 
 def was_ready(isvc: Document) -> bool:
     """Whether any Revision of the InferenceService has been ready."""
-    return bool(_predictor(isvc).get("latestReadyRevision"))
+    return bool(predictor_status(isvc).get("latestReadyRevision"))
 
 
 def observe(
@@ -54,18 +55,18 @@ def observe(
     """
     if isvc is None or revision is None or _version(revision) != version:
         return Observed()
-    predictor, created = _predictor(isvc), newest_revision(isvc)
+    predictor, created = predictor_status(isvc), newest_revision(isvc)
     targets = predictor.get("traffic") or []
     newest = [one for one in targets if one.get("revisionName") == created]
-    other = next((one for one in targets if one.get("tag") and one.get("revisionName") != created), None)
+    others = [one for one in targets if one.get("tag") and one.get("revisionName") != created]
     is_ready = predictor.get("latestReadyRevision") == created
     found = None if is_ready else _not_ready(revision) or _crash(pods)
     failure, trouble = _fault(found)
     return Observed(
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
-        tagged_url=_url(predictor, next((one for one in newest if one.get("tag")), {})),
-        champion_url=_url(predictor, other) if other else "",
+        tagged_url=_url(predictor, newest),
+        champion_url=_url(predictor, others) if others else "",
         failure=failure,
         trouble=trouble,
         has_no_room=found is not None and _is_without_room(*found),
@@ -81,24 +82,13 @@ def refusals(pods: Iterable[Document]) -> Mapping[tuple[str, str], str]:
     }
 
 
-def _predictor(isvc: Document | None) -> Mapping[str, Any]:
-    status = (isvc or {}).get("status") or {}
-    predictor: Mapping[str, Any] = (status.get("components") or {}).get("predictor") or {}
-    return predictor
+def _url(predictor: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> str:
+    """The route of the first tag; without one, that of all traffic."""
+    return tagged_url(predictor, next((str(one["tag"]) for one in targets if one.get("tag")), ""))
 
 
 def _version(revision: Document) -> str:
     return label_of(revision, VERSION_LABEL)
-
-
-def _url(predictor: Mapping[str, Any], tagged: Mapping[str, Any]) -> str:
-    """The tagged route. On a cluster the gateway's URL need not resolve, but the address with the tag before
-    it does."""
-    address = (predictor.get("address") or {}).get("url") or ""
-    if tagged and address:
-        scheme, _, host = address.partition("://")
-        return f"{scheme}://{tagged['tag']}-{host}"
-    return tagged.get("url") or address or predictor.get("url") or ""
 
 
 def _fault(found: tuple[str, str] | None) -> tuple[str, str]:

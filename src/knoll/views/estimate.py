@@ -36,7 +36,7 @@ def estimated(slot: Slot, policy: RolloutSpec, to_pass: int | None, now: datetim
     have = slot.evidence.counts.in_step
     missing = max(policy.min_requests - have, 0)
     rate = have / gone if gone > 0 else 0.0
-    later = [] if slot.percent == 100 else [*policy.steps[slot.step + 1 :]]
+    later = [] if slot.percent == 100 else [*policy.shares[slot.step + 1 :]]
     planned = [missing, *(policy.min_requests for _ in later)]
     if to_pass is not None:
         planned[-1] += max(to_pass - sum(planned), 0)

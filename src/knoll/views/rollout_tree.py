@@ -55,7 +55,7 @@ def read_rollout_tree(platform: Platform, model: str) -> RolloutTree:
         view,
         _sides(platform, view.model),
         slot.since,
-        policy.steps,
+        policy.shares,
         policy.min_requests,
         slot.evidence.counts.in_step,
         judged,

@@ -129,7 +129,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
         broker=partial(_take, broker, gateway.asked),
         functions={name: partial(_answer, name, platform) for name in STAGES},
         routes=gateway.routes(),
-        lifespan=lambda: autoscaler,
+        lifespan=gateway.lifespan,
         fault=fault,
     )
     jobs = _job_runner(settings, cluster, broker, clock)

@@ -16,15 +16,15 @@ import aiohttp
 
 from knoll.errors import Rejected, Unavailable
 from knoll.headers import TOKEN
+from knoll.kube.predictors import traffic_of
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions, replica_command
-from knoll.laptop.serving.proxy import CONNECT_WITHIN
 from knoll.laptop.serving.replica import Replica
 from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, verdict
-from knoll.laptop.serving.status import traffic_of
 from knoll.ports import Document
+from knoll.router.proxy import CONNECT_WITHIN
 
 __all__ = ["Autoscaler"]
 
@@ -42,11 +42,13 @@ class _Served:
 class Autoscaler:
     """The replicas of all Revisions; an async context, whose event loop owns everything.
 
-    `isvcs` has the InferenceServices by name, as of the last look. `http` is a client for the replicas.
+    `isvcs` and `models` have InferenceServices and Models by name, as of the last look. `http` is a
+    client for the replicas.
     """
 
     def __init__(self, inference_services: InferenceServices, options: ServingOptions) -> None:
         self.isvcs: dict[str, Document] = {}
+        self.models: dict[str, Document] = {}
         self._inference_services, self._options = inference_services, options
         self._served: dict[str, _Served] = {}
         self._told: dict[str, str | None] = {}
@@ -116,9 +118,10 @@ class Autoscaler:
         try:
             found = await asyncio.to_thread(self._inference_services.revision)
             if found != self._seen:
+                models = await asyncio.to_thread(self._inference_services.models)
                 settle, url = self._inference_services.settle, self._options.url
                 isvcs, revisions = await asyncio.to_thread(settle, url)
-                self.isvcs = {one["metadata"]["name"]: one for one in isvcs}
+                self.isvcs, self.models = _by_name(isvcs), _by_name(models)
                 self._adopt(revisions)
                 self._seen = found
             await asyncio.to_thread(self._inference_services.publish)
@@ -211,3 +214,7 @@ class Autoscaler:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a task of the autoscaler failed", exc_info=error)
+
+
+def _by_name(documents: Sequence[Document]) -> dict[str, Document]:
+    return {one["metadata"]["name"]: one for one in documents}

@@ -1,5 +1,5 @@
 """The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one
-Revision's replica out.
+Revision's replica out. `router.choose` decides which Revision that is, and whether another gets a copy.
 
 If a model sleeps, the request waits while its replica starts. Some questions wake nothing: which models
 there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
@@ -8,38 +8,41 @@ Revision is ready unless its last start failed.
 A request is sent once. If its replica ends meanwhile, another one might, too.
 """
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
 import aiohttp
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
 from knoll.errors import Unavailable
-from knoll.laptop.request_body import BodyTooLarge, held_body
+from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
-from knoll.laptop.serving.proxy import CONNECT_WITHIN, forward, unless_gone
-from knoll.laptop.serving.route import Route, find_route, pick, targets, why_unavailable
-from knoll.laptop.serving.status import traffic_of
-from knoll.paths import READY
-from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
+from knoll.laptop.serving.route import Route, answering, find_route, why_unavailable
+from knoll.paths import LIVE, READY
+from knoll.request_limits import ByteBudget
+from knoll.router.choose import Choice, choose
+from knoll.router.copies import Copies
+from knoll.router.policy import Policies
+from knoll.router.proxy import Question, forward, question_of
+from knoll.router.relay import in_error, relay, unavailable
+from knoll.router.targets import Target, targets_of
 
 __all__ = ["Gateway"]
 
 _PATIENCE = 120.0
-_ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
 _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 
 class Gateway:
-    """Routes for predict requests. `random` picks by weight; a request waits `patience` seconds for an
-    replica. The bodies of all requests stay within `bodies`. `asked` has the number of requests that were
-    sent to each Revision."""
+    """Routes for predict requests. `random` is the chance of the weights; a request waits `patience` seconds
+    for a replica. The bodies of all requests stay within `bodies`. `asked` has the number of requests that
+    were sent to each Revision, with the `copies`. The event loop enters `lifespan` before the first one."""
 
     def __init__(
         self,
@@ -49,9 +52,18 @@ class Gateway:
         patience: float = _PATIENCE,
     ) -> None:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
-        self._bodies = bodies
+        self._bodies, self._policies, self.copies = bodies, Policies(), Copies()
         self._examples: dict[str, Any] = {}
         self.asked: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """The replicas, while requests may come."""
+        async with self._autoscaler:
+            try:
+                yield
+            finally:
+                await self.copies.close()
 
     def routes(self) -> list[HttpRoute]:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
@@ -62,7 +74,7 @@ class Gateway:
             ("GET", "/v1/models", self._models),
             ("GET", "/v1/models/{model}", self._described),
             ("GET", "/v2", _metadata),
-            ("GET", "/v2/health/live", _live),
+            ("GET", LIVE, _live),
             ("GET", READY, self._healthy),
             ("GET", "/v2/models/{model}", self._predict),
             ("GET", "/v2/models/{model}/ready", self._ready),
@@ -102,44 +114,38 @@ class Gateway:
         route = self._route(request)
         if isinstance(route, Response):
             return route
-        revision = pick(traffic_of(route.isvc), route.tag, self._random)
-        if not revision:
-            return _unavailable(why_unavailable(route))
-        try:
-            async with held_body(request, self._bodies) as body:
-                return await unless_gone(request, self._ask(revision, request, body))
-        except BodyTooLarge as error:
-            return _error(413, f"{error}: send fewer instances at a time")
-        except TimeoutError:
-            return _error(408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
-        except ClientDisconnect:
-            return _error(CLIENT_GONE, "the client has gone")
-        except Unavailable as error:
-            return _unavailable(f"{error}; {error.fix}" if error.fix else str(error))
+        choice = self._choice(route, request)
+        if choice is None:
+            return unavailable(why_unavailable(route))
+        return await relay(request, choice, self._ask, self._ask, self._bodies, self.copies)
 
-    async def _ask(self, revision: str, request: Request, body: bytes) -> Response:
+    def _choice(self, route: Route, request: Request) -> Choice | None:
+        """Who answers. Behind a tag there is one Revision, whatever its percentage is."""
+        traffic = targets_of(traffic_of(route.isvc))
+        if route.tag:
+            return next((Choice(one) for one in traffic if one.tag == route.tag), None)
+        policy = self._policies.of(route.name, self._autoscaler.models.get(route.name))
+        return choose(policy, traffic, request.headers, self._random.random)
+
+    async def _ask(self, target: Target, question: Question) -> Response:
         """Forward the request. It is tried once more only if there was no connection: a replica that ended
         may have ended because of it."""
+        revision = target.revision
         for is_last in (False, True):
             async with self._autoscaler.acquire(revision, self._patience) as address:
                 self.asked[revision] += 1
                 try:
-                    async with asyncio.timeout(_ANSWER_WITHIN):
-                        return await forward(self._autoscaler.http, address, revision, request, body)
-                except aiohttp.ConnectionTimeoutError:
-                    return _error(504, f"{revision} took no connection within {CONNECT_WITHIN:g} s")
-                except TimeoutError:
-                    return _error(504, f"{revision} did not answer within {_ANSWER_WITHIN:g} s")
+                    return await forward(self._autoscaler.http, address, revision, question)
                 except aiohttp.ClientError as error:
                     await self._autoscaler.check_connection(revision)
                     if not isinstance(error, aiohttp.ClientConnectorError):
-                        return _error(
+                        return in_error(
                             502,
                             f"{revision} ended while it worked on this request, which is not sent again: "
                             f"{error}; see its log",
                         )
                     if is_last:
-                        return _error(502, f"{revision} cannot be reached: {error}; see its log")
+                        return in_error(502, f"{revision} cannot be reached: {error}; see its log")
         raise AssertionError("unreachable")
 
     async def _described(self, request: Request) -> Response:
@@ -147,7 +153,7 @@ class Gateway:
         answer, route = await self._ready(request), self._route(request)
         if answer.status_code != 200 or isinstance(route, Response):
             return answer
-        for revision in targets(route):
+        for revision in answering(route):
             if revision not in self._examples and revision in self._autoscaler.running:
                 self._examples[revision] = await self._example(revision, request)
             if example := self._examples.get(revision):
@@ -156,18 +162,19 @@ class Gateway:
 
     async def _example(self, revision: str, request: Request) -> Any:
         try:
-            return json.loads(bytes((await self._ask(revision, request, b"")).body)).get("example")
+            answer = await self._ask(Target(revision, 0), question_of(request, b""))
+            return json.loads(bytes(answer.body)).get("example")
         except (ValueError, AttributeError, Unavailable):
             return None
 
     def _fault(self, route: Route) -> str:
         """Why requests would not be answered; "" if there is no known reason."""
-        names = targets(route)
+        names = answering(route)
         return next(filter(None, map(self._autoscaler.fault, names)), "") if names else why_unavailable(route)
 
     def _route(self, request: Request) -> Route | Response:
         if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
-            return _error(404, "the name of a model holds no slash, encoded or not")
+            return in_error(404, "the name of a model holds no slash, encoded or not")
         isvcs = self._autoscaler.isvcs
         host, model = request.path_params.get("host", ""), request.path_params.get("model", "")
         route = find_route(isvcs, host, model)
@@ -175,7 +182,7 @@ class Gateway:
             return route
         known = ", ".join(sorted(isvcs)) or "none yet"
         text = f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them"
-        return _error(404, text)
+        return in_error(404, text)
 
 
 async def _metadata(_: Request) -> Response:
@@ -187,15 +194,7 @@ async def _live(_: Request) -> Response:
 
 
 async def _refuse_repository(_: Request) -> Response:
-    return _error(403, "models are loaded and unloaded by rollouts only: /v2/repository is not open")
-
-
-def _error(status: int, text: str) -> Response:
-    return JSONResponse({"error": text}, status)
-
-
-def _unavailable(text: str) -> Response:
-    return JSONResponse({"error": text}, 503, headers={"retry-after": str(RETRY_AFTER)})
+    return in_error(403, "models are loaded and unloaded by rollouts only: /v2/repository is not open")
 
 
 def _not_ready(name: str, fault: str) -> Response:

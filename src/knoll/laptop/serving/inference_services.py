@@ -42,6 +42,10 @@ class InferenceServices:
         """A number that rises with every write to the documents."""
         return self._documents.revision()
 
+    def models(self) -> list[Document]:
+        """The Models, which say how requests are routed."""
+        return self._documents.list("Model")
+
     def settle(self, url: str) -> tuple[list[Document], list[Document]]:
         """Write the Revisions and the status that the InferenceServices ask for; return both kinds as they
         are then."""

@@ -7,6 +7,7 @@ While a model sleeps, its modelStatus stays UpToDate.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knoll.kube.predictors import predictor_status
 from knoll.laptop.serving.revisions import (
     has_same_template,
     has_tag_routing,
@@ -16,7 +17,7 @@ from knoll.laptop.serving.revisions import (
     revision_number,
     verdict,
 )
-from knoll.laptop.serving.status import isvc_status, predictor_status
+from knoll.laptop.serving.status import isvc_status
 from knoll.laptop.serving.traffic import Rollout, settle
 from knoll.ports import Document
 

@@ -1,13 +1,12 @@
-"""Decides which InferenceService a request means, and which Revision answers it."""
+"""Decides which InferenceService a request means, and which Revisions may answer it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 
-from knoll.laptop.serving.status import traffic_of
+from knoll.kube.predictors import traffic_of
 from knoll.ports import Document
 
-__all__ = ["Route", "find_route", "pick", "targets", "why_unavailable"]
+__all__ = ["Route", "answering", "find_route", "why_unavailable"]
 
 _TAGS = ("latest", "prev")
 _SUFFIX = "-predictor"
@@ -15,8 +14,8 @@ _SUFFIX = "-predictor"
 
 @dataclass(frozen=True)
 class Route:
-    """What a request asks for: an InferenceService, and the tag of one Revision; "" means that the traffic
-    weights choose."""
+    """What a request asks for: an InferenceService, and the tag of one Revision; "" means that
+    `router.choose` decides."""
 
     isvc: Document
     tag: str
@@ -41,15 +40,7 @@ def find_route(isvcs: Mapping[str, Document], host: str, model: str) -> Route | 
     return Route(isvcs[rest], tag) if tag in _TAGS and rest in isvcs else None
 
 
-def pick(traffic: Sequence[Document], tag: str, random: Random) -> str:
-    """The Revision that answers: the one behind the tag, or one by the weights; "" if there is none."""
-    if tag:
-        return next((str(one["revisionName"]) for one in traffic if one.get("tag") == tag), "")
-    weights = [one["percent"] for one in traffic]
-    return str(random.choices(traffic, weights)[0]["revisionName"]) if any(weights) else ""
-
-
-def targets(route: Route) -> list[str]:
+def answering(route: Route) -> list[str]:
     """Names of all Revisions that may answer."""
     traffic = traffic_of(route.isvc)
     if route.tag:

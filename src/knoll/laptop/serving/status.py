@@ -6,19 +6,7 @@ from knoll.laptop.serving.revisions import Verdict
 from knoll.laptop.serving.traffic import Rollout, Target
 from knoll.ports import Document
 
-__all__ = ["isvc_status", "predictor_status", "traffic_of"]
-
-
-def predictor_status(isvc: Document) -> Document:
-    """What the status says about the predictor; empty before the first status."""
-    components: Document = (isvc.get("status") or {}).get("components") or {}
-    return components.get("predictor") or {}
-
-
-def traffic_of(isvc: Document) -> list[Document]:
-    """The traffic in the status of an InferenceService: targets with revisionName, percent and, where tagged,
-    tag and url."""
-    return predictor_status(isvc).get("traffic") or []
+__all__ = ["isvc_status"]
 
 
 def isvc_status(isvc: Document, rollout: Rollout, newest: Verdict, url: str) -> Document:

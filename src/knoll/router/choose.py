@@ -1,0 +1,62 @@
+"""Decides which Revision answers a request, and which one gets a copy. Pure, but for the chance it is given.
+
+The newest Revision has the points from 0 up to its percentage, the older one has the rest. So while the share
+of the newest grows, no visitor goes back to the older one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from knoll.router.policy import Policy
+from knoll.router.targets import Target
+from knoll.router.visitor import Visitor, find_visitor
+
+__all__ = ["Choice", "choose"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who answers, who gets a copy, and the session of the visitor, "" if there is none."""
+
+    answers: Target
+    copied_to: Target | None = None
+    session: str = ""
+
+
+def choose(
+    policy: Policy, targets: Sequence[Target], headers: Mapping[str, str], chance: Callable[[], float]
+) -> Choice | None:
+    """What becomes of a request with these headers, whose names are in lower case. The newest Revision is the
+    first target; `chance` gives numbers from 0 up to 1. None if no target has traffic."""
+    visitor = find_visitor(policy.model, policy.sticky, headers) if policy.sticky else None
+    answers = _at(visitor.point if visitor else chance() * 100, targets)
+    if answers is None:
+        return None
+    copied_to = _copied_to(policy, targets, answers, visitor, chance)
+    return Choice(answers, copied_to, visitor.session if visitor else "")
+
+
+def _at(point: float, targets: Sequence[Target]) -> Target | None:
+    """The target that has the point; the percentages need not make 100."""
+    whole, end = sum(one.percent for one in targets), 0
+    for one in targets:
+        end += one.percent
+        if point * whole < end * 100:
+            return one
+    return None
+
+
+def _copied_to(
+    policy: Policy,
+    targets: Sequence[Target],
+    answers: Target,
+    visitor: Visitor | None,
+    chance: Callable[[], float],
+) -> Target | None:
+    """The newest Revision, if it is to get a copy. A visitor's requests are copied all, or none of them: else
+    a session of the newest would have fewer requests than one of the older."""
+    newest = targets[0]
+    if not policy.shadow or newest.revision == answers.revision:
+        return None
+    point = visitor.point if visitor else chance() * 100
+    return newest if point < policy.shadow else None

@@ -1,0 +1,47 @@
+"""How the requests of a Model are routed, as the Model and the state of its rollout say."""
+
+from dataclasses import dataclass
+
+from knoll.errors import InvalidModel
+from knoll.models import parse_model
+from knoll.ports import Document
+
+__all__ = ["Policies", "Policy"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`sticky` is header:NAME, cookie:NAME or "" (see `visitor`). `shadow` is the percentage of the requests
+    that the version on trial gets a copy of; 0 if none is on trial with copies."""
+
+    model: str
+    sticky: str = ""
+    shadow: int = 0
+
+
+class Policies:
+    """The policies of Models, each read once for every change of its Model."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[str, Policy]] = {}
+
+    def of(self, model: str, document: Document | None) -> Policy:
+        """The policy of a Model; requests to one that is not there, or faulty, go by chance."""
+        if document is None:
+            self._read.pop(model, None)
+            return Policy(model)
+        state = str(document["metadata"].get("resourceVersion"))
+        known = self._read.get(model)
+        if known is None or known[0] != state:
+            known = self._read[model] = state, _policy(model, document)
+        return known[1]
+
+
+def _policy(model: str, document: Document) -> Policy:
+    try:
+        rollout = parse_model(document).rollout
+    except InvalidModel:
+        return Policy(model)
+    is_on_trial = (document.get("status") or {}).get("phase") == "Canary"
+    shadow = rollout.shadow if rollout.mode == "shadow" and is_on_trial else 0
+    return Policy(model, rollout.sticky or "", shadow)

@@ -1,0 +1,55 @@
+"""One request from its client to the Revision that was chosen, and a copy of it to another one."""
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from knoll.errors import Unavailable
+from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
+from knoll.router.choose import Choice
+from knoll.router.copies import Copies
+from knoll.router.proxy import Question, question_of, unless_gone
+from knoll.router.request_body import BodyTooLarge, held_body
+from knoll.router.targets import Target
+
+__all__ = ["in_error", "relay", "unavailable"]
+
+_PREDICTIONS = (":predict", "/infer")
+_Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
+
+
+async def relay(
+    request: Request, choice: Choice, ask: _Ask, copy: _Ask, bodies: ByteBudget, copies: Copies
+) -> Response:
+    """The answer of the Revision that the choice names, by `ask`. After the client has it, a copy of a
+    prediction is offered, to be sent by `copy`. What goes wrong is answered with {"error": …}."""
+    try:
+        async with held_body(request, bodies) as body:
+            question = question_of(request, body, choice.session)
+            answer = await unless_gone(request, ask(choice.answers, question))
+    except BodyTooLarge as error:
+        return in_error(413, f"{error}: send fewer instances at a time")
+    except TimeoutError:
+        return in_error(408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
+    except ClientDisconnect:
+        return in_error(CLIENT_GONE, "the client has gone")
+    except Unavailable as error:
+        return unavailable(f"{error}; {error.fix}" if error.fix else str(error))
+    if choice.copied_to and request.url.path.endswith(_PREDICTIONS):
+        send = partial(copy, choice.copied_to, question)
+        answer.background = BackgroundTask(copies.offer, len(question.body), send)
+    return answer
+
+
+def in_error(status: int, text: str) -> Response:
+    """An error as V1 and V2 have it."""
+    return JSONResponse({"error": text}, status)
+
+
+def unavailable(text: str) -> Response:
+    """503: the client may ask again in a moment."""
+    return JSONResponse({"error": text}, 503, headers={"retry-after": str(RETRY_AFTER)})

@@ -1,0 +1,160 @@
+"""Who answers a request, and who gets a copy: visitors stay, shares are right, copies harm nobody."""
+
+import math
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knoll.router.choose import Choice, choose
+from knoll.router.policy import Policies, Policy
+from knoll.router.targets import Target, targets_of
+from knoll.router.visitor import find_visitor
+from support.models import model_document
+
+STICKY = Policy("digits", "header:x-user")
+USERS = [f"user-{number}" for number in range(1000)]
+
+
+def shared(percent: int) -> tuple[Target, Target]:
+    return Target("new", percent, "latest"), Target("old", 100 - percent, "prev")
+
+
+def chosen(
+    percent: int, headers: dict[str, str] | None = None, policy: Policy = STICKY, chance: float = 0.0
+) -> Choice:
+    found = choose(policy, shared(percent), headers or {}, lambda: chance)
+    assert found is not None
+    return found
+
+
+def on_new(percent: int) -> set[str]:
+    return {user for user in USERS if chosen(percent, {"x-user": user}).answers.revision == "new"}
+
+
+def within_bounds(count: int, of: int, percent: int) -> bool:
+    """Within five standard errors of a binomial share, and ten more, as small shares are skewed."""
+    share = percent / 100
+    return abs(count - of * share) <= 5 * math.sqrt(of * share * (1 - share)) + 10
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 100), min_size=2, max_size=8))
+def test_no_visitor_goes_back_while_the_share_grows(percents: list[int]) -> None:
+    """Of 1000 visitors, each that a share leads to the newest is also there with every greater share."""
+    ramp = sorted(percents)
+    seen = [on_new(percent) for percent in ramp]
+    assert all(before <= after for before, after in pairwise(seen))
+    assert all(within_bounds(len(there), 1000, percent) for there, percent in zip(seen, ramp, strict=True))
+
+
+@given(st.text(min_size=1).map(lambda text: text.strip() or "x"), st.integers(0, 100))
+def test_a_visitor_always_gets_the_same_version(user: str, percent: int) -> None:
+    """Whatever the chance is, whichever router decides, and whatever the value is."""
+    first, again = (chosen(percent, {"x-user": user}, chance=one) for one in (0.0, 0.999))
+    assert first == again
+    assert len(first.session) == 32
+
+
+def test_visitors_of_one_model_are_others_for_another() -> None:
+    """Else the same people would try each new version of all models."""
+    visitors = [
+        (
+            find_visitor("digits", "header:x-user", {"x-user": user}),
+            find_visitor("faces", "header:x-user", {"x-user": user}),
+        )
+        for user in USERS
+    ]
+    both = sum(1 for one, other in visitors if one and other and one.point < 50 and other.point < 50)
+    assert within_bounds(both, 1000, 25)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 100), st.integers(0, 2**32))
+def test_requests_without_a_key_go_by_chance_in_the_right_shares(percent: int, seed: int) -> None:
+    random = Random(seed)
+    found = [choose(STICKY, shared(percent), {}, random.random) for _ in range(400)]
+    new = sum(1 for one in found if one and one.answers.revision == "new")
+    assert within_bounds(new, 400, percent)
+    assert {one.session for one in found if one} == {""}
+
+
+def test_a_cookie_or_a_header_tells_visitors_apart() -> None:
+    """Names of headers know no case, names of cookies do. An empty value is none."""
+
+    def session(sticky: str, **headers: str) -> str:
+        visitor = find_visitor(
+            "digits", sticky, {name.replace("_", "-"): one for name, one in headers.items()}
+        )
+        return visitor.session if visitor else ""
+
+    by_header = session("header:X-User", x_user="ann")
+    assert by_header == session("cookie:id", cookie="a=b; id=ann; id=bob") != ""
+    assert session("cookie:id", cookie="ID=ann; xid=ann; id") == ""
+    assert session("header:x-user", x_user="") == session("header:x-user") == ""
+    assert by_header != session("header:x-user", x_user="bob")
+
+
+def test_a_revision_at_zero_percent_answers_nobody() -> None:
+    random = Random(1)
+    for percent, name in ((0, "old"), (100, "new")):
+        found = {choose(STICKY, shared(percent), {}, random.random) for _ in range(500)}
+        assert {one.answers.revision for one in found if one} == {name}
+        assert on_new(percent) == (set(USERS) if percent else set())
+
+
+def test_without_traffic_nobody_answers() -> None:
+    assert choose(STICKY, (), {}, lambda: 0.0) is None
+    assert choose(STICKY, (Target("new", 0),), {}, lambda: 0.0) is None
+
+
+@settings(deadline=None)
+@given(st.integers(1, 100), st.integers(0, 2**32))
+def test_a_shadow_answers_nobody_and_gets_its_share_of_copies(shadow: int, seed: int) -> None:
+    random, policy = Random(seed), Policy("digits", shadow=shadow)
+    found = [choose(policy, shared(0), {}, random.random) for _ in range(400)]
+    assert {one.answers.revision for one in found if one} == {"old"}
+    copied = [one.copied_to for one in found if one and one.copied_to]
+    assert {one.revision for one in copied} <= {"new"}
+    assert within_bounds(len(copied), 400, shadow)
+
+
+def test_a_session_is_copied_as_a_whole() -> None:
+    """Else a session of the copies would have fewer requests than one of the champion."""
+    policy = Policy("digits", "header:x-user", shadow=30)
+    for user in USERS:
+        found = {chosen(0, {"x-user": user}, policy, chance).copied_to for chance in (0.0, 0.5, 0.99)}
+        assert len(found) == 1
+
+
+def test_who_answers_gets_no_copy() -> None:
+    """With all traffic, as in the bake, there is nobody to copy for."""
+    policy = Policy("digits", shadow=100)
+    assert chosen(100, policy=policy).copied_to is None
+    alone = choose(policy, (Target("new", 100),), {}, lambda: 0.0)
+    assert alone == Choice(Target("new", 100))
+
+
+def test_the_newest_revision_is_the_first_target() -> None:
+    """As KServe writes them, in any order; a target without a percentage has none."""
+    new = {"revisionName": "b", "percent": 20, "tag": "latest", "latestRevision": True}
+    old = {"revisionName": "a", "percent": 80, "tag": "prev", "latestRevision": False}
+    assert (
+        targets_of([old, new])
+        == targets_of([new, old])
+        == (Target("b", 20, "latest"), Target("a", 80, "prev"))
+    )
+    assert targets_of([{"revisionName": "a", "tag": "prev"}, {"percent": 1}]) == (Target("a", 0, "prev"),)
+
+
+def test_copies_are_made_only_while_a_version_is_on_trial() -> None:
+    document = model_document("digits", rollout={"mode": "shadow", "shadow": 25, "sticky": "cookie:id"})
+    policies = Policies()
+    for number, (phase, shadow) in enumerate(
+        (("Idle", 0), ("Deploying", 0), ("Canary", 25), ("RollingBack", 0))
+    ):
+        document["status"], document["metadata"]["resourceVersion"] = {"phase": phase}, str(number)
+        assert policies.of("digits", document) == Policy("digits", "cookie:id", shadow)
+    assert policies.of("digits", {"metadata": {"name": "digits"}}) == Policy("digits")
+    assert policies.of("digits", None) == Policy("digits")
