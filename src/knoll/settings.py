@@ -137,18 +137,18 @@ class Settings(BaseSettings):
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(
-        default="127.0.0.1", description="address where a predictor listens; its image sets 0.0.0.0"
+        default="127.0.0.1", description="where a predictor or router listens; their image sets 0.0.0.0"
     )
     listen_port: int = Field(
         default=8080,
         validation_alias=AliasChoices("PORT"),
-        description="port of a predictor; Knative sets it",
+        description="port of a predictor or router; Knative sets it",
     )
     body_memory: int = Field(
         default=BODIES_LIMIT,
         ge=BODY_LIMIT,
-        description="bytes of request bodies that a predictor, or the laptop's gateway, holds at once; "
-        "further ones get 503. With little memory it is less",
+        description="bytes of request bodies that a predictor, a router or the laptop's gateway holds at "
+        "once; further ones get 503. With little memory it is less",
     )
     memory: int = Field(
         default=0, ge=0, description="bytes a predictor may take; 0 means its container's limit, else 2 GiB"

@@ -207,14 +207,14 @@ def test_keys_that_would_not_do_on_the_cluster_are_refused_before_they_are_writt
 
 
 def test_on_aws_every_account_has_a_role_of_its_own(deploy: ModuleType, tmp_path: Path) -> None:
-    """But for the one whose Pods read no bucket: Knative's, which tells of Jobs and Pods."""
+    """But for those whose Pods read no bucket: Knative's, which tells of Jobs and Pods, and the router."""
     documents = rendered(deploy.write_overlay({"OVERLAY": "aws"}, root=tmp_path))
     accounts = {
         one["metadata"]["name"]: one["metadata"].get("annotations")
         for one in documents
         if one["kind"] == "ServiceAccount"
     }
-    assert accounts.pop("knoll-objects") is None
+    assert [accounts.pop(name) for name in ("knoll-objects", "knoll-router")] == [None, None]
     assert len(accounts) > 7
     assert accounts == {
         name: {"eks.amazonaws.com/role-arn": f"arn:aws:iam::111122223333:role/{name}"} for name in accounts

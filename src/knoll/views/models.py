@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NotFound
+from knoll.kube.predictors import predictor_status, router_url
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
@@ -55,7 +56,8 @@ class ModelView:
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
     and `roomless` one that waits for room. `wait` is such a wait, or that somebody has paused the rollout, or
-    has changed the InferenceService, which `is_edited` says. `base_url` is where the predictor answers.
+    has changed the InferenceService, which `is_edited` says. `base_url` is where the predictor
+    answers, or the router in front of it.
     `document` is the Model as the cluster has it.
     """
 
@@ -141,10 +143,9 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     """The view of a Model and its InferenceService, if it has one."""
     metadata, spec, status = model["metadata"], model.get("spec") or {}, model.get("status") or {}
     dataset = status.get("dataset") or {}
-    predictor = _predictor_of(isvc)
+    predictor = predictor_status(isvc)
     held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
     wait, conditions = _waits(str(metadata["name"]), status)
-    url = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return ModelView(
         name=metadata["name"],
         namespace=str(metadata.get("namespace", "")),
@@ -168,10 +169,19 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
             Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
-        base_url=str(url).rstrip("/"),
+        base_url=_base_url(str(metadata["name"]), spec, isvc).rstrip("/"),
         conditions=(*conditions, *conditions_of_model(model), *conditions_of(isvc)),
         document=model,
     )
+
+
+def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
+    """That of the router, if the Model asks for sticky visitors or a shadow; on a laptop its gateway is
+    both."""
+    rollout, predictor = spec.get("rollout") or {}, predictor_status(isvc)
+    is_routed = bool(rollout.get("sticky")) or rollout.get("mode") == "shadow"
+    direct = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
+    return (router_url(name, predictor) if is_routed else "") or str(direct)
 
 
 def _last_verdict(status: Mapping[str, Any]) -> Verdict:
@@ -217,8 +227,3 @@ def model_document(model: ModelView) -> dict[str, Any]:
         ],
         "url": model.predict_url,
     }
-
-
-def _predictor_of(isvc: Document | None) -> Mapping[str, Any]:
-    status = (isvc or {}).get("status") or {}
-    return (status.get("components") or {}).get("predictor") or {}

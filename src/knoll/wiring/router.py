@@ -1,0 +1,43 @@
+"""Entry point of the router: `knoll-router`, in the image of the predictor."""
+
+import uvicorn
+
+from knoll.http_connection import Connection
+from knoll.request_limits import ByteBudget
+from knoll.router.app import Router
+from knoll.router.known import Known
+from knoll.settings import read_settings
+from knoll.wiring.kubernetes import kubernetes_cluster
+from knoll.wiring.logs import escape_logs
+
+__all__ = ["main", "serve"]
+
+_DRAIN = 20  # seconds that requests in flight have after SIGTERM
+
+
+def main() -> None:
+    """Route the requests of a namespace's Models until SIGTERM."""
+    escape_logs()
+    settings = read_settings()
+    known = Known(kubernetes_cluster(settings))
+    serve(Router(known, ByteBudget(settings.body_memory)), settings.listen_host, settings.listen_port)
+
+
+def serve(router: Router, host: str, port: int) -> None:
+    """Answer requests on `host` and `port` until SIGTERM; those in flight are answered first."""
+    config = uvicorn.Config(
+        router.app,
+        host=host,
+        port=port,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_DRAIN,
+    )
+    uvicorn.Server(config).run()
+
+
+if __name__ == "__main__":
+    main()
