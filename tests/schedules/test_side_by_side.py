@@ -152,7 +152,7 @@ def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
 
 
 def test_a_writer_that_rewrites_what_a_newer_release_serves_is_found_out() -> None:
-    with patch("knoll.rollout.world.is_of_newer_release", return_value=False):
+    with patch("knoll.rollout.edits.is_of_newer_release", return_value=False):
         assert _is_found_out()
 
 
