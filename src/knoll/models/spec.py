@@ -136,6 +136,12 @@ class RolloutSpec(Spec):
         description="What a step does when no requests come: `replay` sends the version's held-out samples "
         "to it and to the champion, `hold` waits, `promote` goes on after a minute without any",
     )
+    labels: bool = Field(
+        default=False,
+        description="Whether feedback decides, too: the version is rolled back if more of its answers were "
+        "wrong than of the champion's, and gets all traffic only after true labels have shown that they were "
+        "not. Whoever may ask the model may send labels",
+    )
     progress_deadline: PositiveSeconds = Field(
         default=600.0, description="How long the version may take to become ready; then it is rolled back"
     )

@@ -63,6 +63,7 @@ __all__ = ["advance", "handle", "receive", "sweep"]
 Refusals = Mapping[tuple[str, str], str]
 _NONE: Refusals = MappingProxyType({})
 _LOG = logging.getLogger(__name__)
+_KEPT = {PREDICTOR_OBSERVED: keep_report, PREDICTOR_LABELLED: keep_labels}  # reports, before they are judged
 _MOST_PASSES = 12  # of one call; a rollout that needs more goes on with the next event or tick
 
 
@@ -71,9 +72,8 @@ def handle(event: Event, platform: Platform) -> Event | None:
     name = _model_of(event)
     if name and not _is_own_change(event):
         with suppress(NotFound):
-            if event.type == PREDICTOR_LABELLED:
-                keep_labels(name, event, platform)
-            elif event.type != PREDICTOR_OBSERVED or keep_report(name, event, platform):
+            keep = _KEPT.get(event.type)
+            if keep is None or keep(name, event, platform):
                 advance(name, _replay_end(platform), platform, LONGEST_WAIT)
     return None
 

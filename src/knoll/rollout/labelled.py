@@ -37,8 +37,9 @@ def read_labels(model: str, event: Event) -> Labels:
         return Labels(model, version, replica, by, _windows(data["windows"]), reported_at=event.time)
 
 
-def keep_labels(model: str, event: Event, platform: Platform) -> None:
-    """Keep what a predictor of the candidate, the champion or the previous champion was told of any of them.
+def keep_labels(model: str, event: Event, platform: Platform) -> bool:
+    """Keep what a predictor of the candidate, the champion or the previous champion was told of any of them;
+    whether the rollout may go on by it.
 
     What is not believed is counted as a report that is not. Raises NotFound if there is no such Model.
     """
@@ -47,15 +48,16 @@ def keep_labels(model: str, event: Event, platform: Platform) -> None:
         labels = read_labels(model, event)
     except InvalidEvent as error:
         disbelieve(document, str(error), platform)
-        return
+        return False
     slot = slot_from_status(document.get("status") or {})
     roles = {slot.candidate, slot.champion, slot.previous}
     if not {labels.version, labels.by} <= roles:
-        return
+        return False
     if why := _why_disbelieved(labels, event, document, slot, platform):
         disbelieve(document, f"of labels of {labels.version}: {why}", platform)
-    else:
-        write_labels(labels, platform.bucket)
+        return False
+    write_labels(labels, platform.bucket)
+    return slot.phase in ("Canary", "Baking")
 
 
 def _why_disbelieved(labels: Labels, event: Event, document: Document, slot: Slot, platform: Platform) -> str:

@@ -52,11 +52,12 @@ def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
     is_last = slot.step + 1 >= len(policy.steps) and slot.percent < 100
     if said is None or not is_last or said.outcome == "pass":
         return 0, ""
-    about = f"about {said.missing:,}" if said.missing else "some"
-    return (
-        said.missing or _PART,
-        f"{about} more requests must show that it fails hardly more than {slot.champion}",
-    )
+    waiting = {one.arm: one.missing for one in said.waiting}
+    if "errors" not in waiting and "labels" in waiting:
+        return 0, f"{_about(waiting['labels'])} more labels must show that {slot.champion} is hardly better"
+    needed = waiting.get("errors", said.missing)
+    shown = f"{_about(needed)} more requests must show that it fails hardly more than {slot.champion}"
+    return needed or _PART, shown
 
 
 def passed(slot: Slot) -> str:
@@ -66,6 +67,10 @@ def passed(slot: Slot) -> str:
         return ""
     shown = f"it fails less than {slot.judgement.margin:.1%} more often than {slot.champion}"
     return f"{shown} (L {errors.support:.3g}, the bound is {errors.pass_at:g})"
+
+
+def _about(number: int | None) -> str:
+    return f"about {number:,}" if number else "some"
 
 
 def beside(counts: Counts) -> str:

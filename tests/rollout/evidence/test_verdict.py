@@ -147,3 +147,31 @@ def test_the_numbers_of_each_arm_with_evidence_are_recorded() -> None:
     assert (told["errors"]["failAt"], told["errors"]["passAt"], told["errors"]["margin"]) == (400, 100, 0.02)
     assert told["errors"]["support"] == arm(found, "errors").support > 1
     assert (told["refusals"]["passAt"], told["refusals"]["margin"]) == (0, None)
+
+
+def labelled(rounds: int, wrong: int, of: int = 4) -> Judgement:
+    """So many times four labelled answers of the champion, one in 40 of them wrong, and as many of the
+    candidate, of which so many are wrong."""
+    judgement = replace(begin(Tally(labelled=400, wrong=10), Seen(), has_pairs=False), needs_labels=True)
+    for number in range(1, rounds + 1):
+        mine, theirs = Tally(labelled=of * number, wrong=wrong * number), Tally(labelled=4 * number)
+        judgement = judge(judgement, Seen(replace(theirs, wrong=number // 10), mine))
+    return judgement
+
+
+def test_labels_without_pairs_are_judged_as_two_samples() -> None:
+    """With the same alpha and margin as pairs. What only one side has waits for the other."""
+    bad, sound, one_side = labelled(8, 4), labelled(100, 0), labelled(30, 0, of=0)
+    found = verdict(bad, Policy())
+    assert (found.outcome, arm(found, "labels").outcome, arm(found, "labels").judged) == ("fail", "fail", 32)
+    assert arm(found, "labels").fail_at == pytest.approx(1 / 0.0003)
+    assert arm(verdict(sound, Policy()), "labels").outcome == "pass"
+    assert arm(verdict(one_side, Policy()), "labels").judged == 0
+
+
+def test_a_judgement_that_needs_labels_passes_only_with_them() -> None:
+    state = replace(judged(260), has_pairs=False)
+    assert verdict(state, POLICY).outcome == "pass"
+    found = verdict(replace(state, needs_labels=True), POLICY)
+    assert (found.outcome, [one.arm for one in found.waiting]) == ("inconclusive", ["labels"])
+    assert found.reason.startswith("labels: about ")

@@ -12,6 +12,7 @@ from knoll.rollout.evidence.judgement import (
     judgement_from_fields,
     judgement_to_fields,
 )
+from knoll.rollout.evidence.labelled import with_labels
 from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
 from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
@@ -35,5 +36,6 @@ __all__ = [
     "total",
     "verdict",
     "verdict_to_fields",
+    "with_labels",
     "words_of",
 ]

@@ -6,6 +6,9 @@ depend on which arms are on, so that nobody wins by turning one off during a rol
 errors, which every model has. Three tenths are for latency, in two equal parts. The rest is for what only
 some models have: refusals .02 %, agreement .05 %, labels .03 %. An alpha that is half as large costs a
 tenth more requests.
+
+Labels are judged in pairs where both versions answer the same requests, else as two samples. Which of the two
+is fixed when the judgement begins, so one alpha is enough.
 """
 
 from dataclasses import dataclass

@@ -36,8 +36,9 @@ class Judgement:
     the candidate may not be to pass; with 1 nothing has to be shown, because no rate is above another by
     more. `differing` is the part of its answers that may differ from the champion's. `slow` and
     `middling` are the buckets of latency that end near the champion's p95 and median, in seconds;
-    None until they are known. The others are the states of the arms, and `suspicion` that of the
-    bake."""
+    None until they are known. Labels come in pairs if `has_pairs`: then `labels` is judged, else `quality`.
+    If it `needs_labels`, that arm must pass, too. `began_at` is when the traffic was first shared, in
+    seconds since 1970. The others are the states of the arms, and `suspicion` that of the bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
@@ -52,7 +53,11 @@ class Judgement:
     outputs: Shares = field(default_factory=Shares)
     agreement: OneSample = field(default_factory=OneSample)
     labels: Paired = field(default_factory=Paired)
+    quality: TwoSample = field(default_factory=TwoSample)
     suspicion: OneSample = field(default_factory=OneSample)
+    has_pairs: bool = True
+    needs_labels: bool = False
+    began_at: float = 0.0
 
     @property
     def base(self) -> float:
@@ -63,12 +68,18 @@ class Judgement:
 _ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
 
 
-def begin(history: Tally, seen: Seen, margin: float | None = None, differing: float = 0.0) -> Judgement:
+def begin(
+    history: Tally,
+    seen: Seen,
+    margin: float | None = None,
+    differing: float = 0.0,
+    has_pairs: bool = True,
+) -> Judgement:
     """The judgement when the traffic is first shared. `history` is what the champion answered before; it
     only serves bets, buckets and the margin. `seen` is what was counted before, and is not judged. The
     margin is at least the champion's rate of failure.
     `differing` is the part of the champion's answers that differ from its own, if it is asked twice;
-    the candidate may differ as often."""
+    the candidate may differ as often. If both are asked the same requests, labels come in pairs."""
     errors = _past(history.answered, history.errors)
     slow, middling = _edges(history)
     least = find_arm("errors").margin or 0.0 if margin is None else margin
@@ -84,7 +95,12 @@ def begin(history: Tally, seen: Seen, margin: float | None = None, differing: fl
         _past(*history.slower_than(middling)) if middling else TwoSample(),
         _past(history.requests, history.refusals),
     )
-    return replace(known, outputs=Shares(champion=_scaled(history.outputs)))
+    return replace(
+        known,
+        has_pairs=has_pairs,
+        outputs=Shares(champion=_scaled(history.outputs)),
+        quality=_past(history.labelled, history.wrong),
+    )
 
 
 def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
@@ -133,13 +149,18 @@ def _rule_of_errors(before: Judgement) -> Rule:
 
 def _with_compared(before: Judgement, news: Seen) -> Judgement:
     compared, labels = news.compared, find_arm("labels")
-    pairs = Pairs(compared.labelled, compared.only_champion, compared.only_candidate)
+    if before.has_pairs:
+        pairs = Pairs(compared.labelled, compared.only_champion, compared.only_candidate)
+        before = replace(before, labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs))
+    else:
+        mine, theirs = news.candidate, news.champion
+        told = _batch(mine.labelled, mine.wrong, theirs.labelled, theirs.wrong)
+        before = replace(before, quality=before.quality.after_batch(labels.rule, told))
     return replace(
         before,
         agreement=before.agreement.after_batch(
             before.differing, *_part(compared.answers, compared.different)
         ),
-        labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs),
     )
 
 

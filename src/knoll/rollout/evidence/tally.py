@@ -19,7 +19,8 @@ class Tally:
     """Requests, those that failed (a 5xx, or the client had waited in vain), and those that were refused
     (4xx). `edges` are the upper ends of the buckets of latency in seconds, rising, and `latency` the
     requests in each bucket, with a last one for slower ones. `outputs` are the answers in each bin of
-    those that `bins` names (see `knoll.predict.bins`)."""
+    those that `bins` names (see `knoll.predict.bins`). `labelled` are the answers whose true labels came
+    back, and `wrong` those of them that were wrong."""
 
     requests: int = 0
     errors: int = 0
@@ -28,6 +29,8 @@ class Tally:
     latency: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
     bins: str = ""
+    labelled: int = 0
+    wrong: int = 0
 
     def since(self, before: "Tally") -> "Tally":
         """What was counted since an earlier tally. Counts that have fallen count as unchanged, and those
@@ -42,6 +45,8 @@ class Tally:
             _minus(self.latency, before.latency) if same else (),
             _minus(self.outputs, before.outputs) if alike else (),
             self.bins if alike else "",
+            max(self.labelled - before.labelled, 0),
+            max(self.wrong - before.wrong, 0),
         )
 
     @property

@@ -62,12 +62,13 @@ class Verdict:
     """All arms together. `pauses` says that the answers have shifted: somebody should look.
     `is_suspected` says that the candidate, with all traffic, fails more often than the champion did:
     share the traffic again. `missing` is an estimate of the candidate's requests, compared answers or
-    labels that are missing to pass."""
+    labels that are missing to pass, and `waiting` are the arms that they are missing for."""
 
     outcome: Outcome
     reason: str
     arms: tuple[ArmVerdict, ...]
     missing: int | None
+    waiting: tuple[ArmVerdict, ...] = ()
     pauses: bool = False
     is_suspected: bool = False
 
@@ -78,7 +79,7 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     arms = tuple(_arm_verdict(arm, judgement, policy) for arm in ARMS)
     failed = [one for one in arms if one.outcome == "fail" and one.rolls_back]
     shifted = [one for one in arms if one.outcome == "fail" and not one.rolls_back]
-    needed = [one for one in arms if one.is_needed and _is_on(one.arm, policy)]
+    needed = [one for one in arms if one.is_needed and _is_on(one.arm, judgement, policy)]
     missing = _most([one.missing for one in needed], policy.min_requests - judgement.errors.judged)
     is_enough = judgement.errors.judged >= policy.min_requests
     has_passed = is_enough and not shifted and all(one.outcome == "pass" for one in needed)
@@ -88,6 +89,7 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
         _reason(failed or shifted, needed, missing),
         arms,
         missing,
+        tuple(one for one in needed if one.outcome != "pass"),
         pauses=bool(shifted),
         is_suspected=judgement.suspicion.most >= SUSPICION[1],
     )
@@ -117,13 +119,14 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
     if name == "agreement":
         agreed = judgement.agreement
         return agreed.most, bounded_exp(agreed.most_support), agreed.requests
-    if name == "labels":
+    if name == "labels" and judgement.has_pairs:
         return judgement.labels.most, judgement.labels.most_support, judgement.labels.pairs
     compared = {
         "errors": judgement.errors,
         "latencyP95": judgement.latency_p95,
         "latencyP50": judgement.latency_p50,
         "refusals": judgement.refusals,
+        "labels": judgement.quality,
     }[name]
     return compared.most, bounded_exp(compared.most_support), compared.judged
 
@@ -131,8 +134,11 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
 def _missing(arm: Arm, judgement: Judgement, share: float) -> int | None:
     if arm.name == "agreement":
         return missing_answers(judgement.agreement, judgement.differing, log(_PASS_AT))
+    margin = arm.margin or 0.0
+    if arm.name == "labels" and judgement.has_pairs:
+        return missing_pairs(judgement.labels, margin, _PASS_AT)
     if arm.name == "labels":
-        return missing_pairs(judgement.labels, arm.margin or 0.0, _PASS_AT)
+        return missing_requests(judgement.quality, margin, share, log(_PASS_AT))
     return missing_requests(judgement.errors, judgement.margin, share, log(_PASS_AT))
 
 
@@ -151,5 +157,6 @@ def _most(missing: list[int | None], requests: int) -> int | None:
     return max(*known, requests, 0) if len(known) == len(missing) else None
 
 
-def _is_on(name: ArmName, policy: Policy) -> bool:
-    return {"agreement": policy.compares, "labels": policy.has_labels}.get(name, True)
+def _is_on(name: ArmName, judgement: Judgement, policy: Policy) -> bool:
+    has_labels = policy.has_labels or judgement.needs_labels
+    return {"agreement": policy.compares, "labels": has_labels}.get(name, True)

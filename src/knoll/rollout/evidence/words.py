@@ -44,6 +44,9 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
         case "agreement":
             compared = seen.compared
             return f"{compared.different} of {compared.answers} answers differ from those of {champion}"
+        case "labels" if not judgement.has_pairs:
+            found = f"{mine.wrong} of {mine.labelled} labelled answers were wrong"
+            beside = f"{theirs.wrong} of {theirs.labelled}"
         case "labels":
             compared = seen.compared
             only = f"only {champion} was right on {compared.only_champion}"

@@ -1,0 +1,24 @@
+"""Labelled answers: how many that were given in a time have come back with their true labels. Pure.
+
+Labels come late, so the time of the answer counts, not that of its label: what the champion answered before
+the traffic was shared says nothing about the same requests as the candidate got. Predictors count by the
+minute; a minute that began before the time does not count.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import inf
+
+from knoll.records.labels import Labels
+from knoll.rollout.evidence.tally import Tally
+
+__all__ = ["with_labels"]
+
+
+def with_labels(tally: Tally, counted: Iterable[Labels], since: float = -inf, until: float = inf) -> Tally:
+    """The tally with the labelled answers that were given between two times, in seconds since 1970."""
+    windows = [
+        (right, wrong) for one in counted for minute, right, wrong in one.windows if since <= minute < until
+    ]
+    wrong = sum(one for _, one in windows)
+    return replace(tally, labelled=sum(right for right, _ in windows) + wrong, wrong=wrong)
