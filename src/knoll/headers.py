@@ -4,6 +4,7 @@ __all__ = [
     "ARRIVAL",
     "ASKED",
     "ATTRIBUTE",
+    "COMPARE",
     "DIGEST",
     "ERROR_CODE",
     "ERROR_DATA",
@@ -20,6 +21,7 @@ __all__ = [
 
 ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
+COMPARE = "x-knoll-compare"  # in the copy of a request: the id of the answer that another version gave to it
 DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the version's manifest, in hex
 PREDICTION = "x-knoll-prediction"  # in an answer with classes: the id with which feedback comes back
 REPLAY = "x-knoll-replay"  # in a request of a rollout: the proof that it is none of a user

@@ -34,7 +34,7 @@ def digits(clock: MemoryClock) -> Feedback:
 
 
 def id_of(feedback: Feedback, *answered: str) -> str:
-    return feedback.id_of(answered)["x-knoll-prediction"]
+    return feedback.id_of(b"body", answered)["x-knoll-prediction"]
 
 
 def take(feedback: Feedback, body: Any) -> Answer:
@@ -94,16 +94,17 @@ def test_each_id_counts_once(digits: Feedback) -> None:
 def forged(digits: Feedback) -> dict[str, str]:
     """Ids that no predictor of the model has given."""
     real = id_of(digits, "7")
-    model, version, at, nonce, answers, proof = real.split(".")
-    worse = id_of(digits, "8").split(".")[4]
-    receipt = new_receipt("digits", "v000002", int(at, 16), ["7"])
+    model, version, at, nonce, body, answers, proof = real.split(".")
+    worse = id_of(digits, "8").split(".")[5]
+    receipt = new_receipt("digits", "v000002", int(at, 16), b"body", ["7"])
     return {
-        "other answer": ".".join([model, version, at, nonce, worse, proof]),
-        "other version": ".".join([model, "v000001", at, nonce, answers, proof]),
-        "other number": ".".join([model, version, at, "0" * 16, answers, proof]),
-        "no proof": ".".join([model, version, at, nonce, answers, "0" * 64]),
+        "other answer": ".".join([model, version, at, nonce, body, worse, proof]),
+        "other version": ".".join([model, "v000001", at, nonce, body, answers, proof]),
+        "other number": ".".join([model, version, at, "0" * 16, body, answers, proof]),
+        "other request": ".".join([model, version, at, nonce, "0" * 16, answers, proof]),
+        "no proof": ".".join([model, version, at, nonce, body, answers, "0" * 64]),
         "proof by another key": receipt_text(receipt, "l" * 64),
-        "two answers": ".".join([model, version, at, nonce, answers + worse, proof]),
+        "two answers": ".".join([model, version, at, nonce, body, answers + worse, proof]),
         "cut": real[:-1],
         "nothing": "",
         "long": "x" * 100_000,
@@ -189,10 +190,35 @@ def test_of_a_list_each_sound_entry_counts(digits: Feedback) -> None:
     assert (again.status, len(told(again)["refused"])) == (409, 1)
 
 
+def test_the_copy_of_a_request_compares_both_answers_once(digits: Feedback) -> None:
+    """By label, whatever number of a class it has."""
+    champion = replace(digits, version="v000001", book=LabelBook())
+    for answered, mine in ((["7"], ["7"]), (["7", "1"], ["7", "3"]), (["7"], ["8"])):
+        copy = {"x-knoll-compare": champion.id_of(b"{}", answered)["x-knoll-prediction"]}
+        for _ in range(3):
+            digits.compare(b"{}", copy, mine)
+    assert digits.book.compared() == {"v000001": (4, 2)}
+
+
+def test_a_comparison_that_no_version_has_asked_for_counts_nothing(digits: Feedback) -> None:
+    """The header may come from anybody: the answer must be another version's, to this very request."""
+    champion = replace(digits, version="v000001", book=LabelBook())
+    real, own = champion.id_of(b"{}", ["7"])["x-knoll-prediction"], id_of(digits, "7")
+    faces = replace(champion, model="faces").id_of(b"{}", ["7"])["x-knoll-prediction"]
+    for id in ("", "x", own, faces, real[:-64] + "0" * 64):
+        digits.compare(b"{}", {"x-knoll-compare": id}, ["8"])
+    digits.compare(b"another", {"x-knoll-compare": real}, ["8"])
+    digits.compare(b"{}", {"x-knoll-compare": real}, ["8", "8"])
+    digits.compare(b"{}", {"x-knoll-compare": real}, [])
+    digits.compare(b"{}", {}, ["8"])
+    replace(digits, key="").compare(b"{}", {"x-knoll-compare": real}, ["8"])
+    assert digits.book.compared() == {}
+
+
 def test_answers_without_classes_or_key_or_with_many_instances_have_no_id(digits: Feedback) -> None:
     pictures = replace(digits, signature=Signature((), (Tensor("p", "FP32", (-1, 3), "image"),)))
     without_key = replace(digits, key="")
-    assert without_key.id_of(["7"]) == {} == digits.id_of(["7"] * 101) == digits.id_of([])
+    assert without_key.id_of(b"", ["7"]) == {} == digits.id_of(b"", ["7"] * 101) == digits.id_of(b"", [])
     for one, fault in ((pictures, "answers no classes"), (without_key, "the platform has no key")):
         answer = take(one, {"id": id_of(digits, "7"), "label": "7"})
         assert (answer.status, fault in told(answer)["error"]) == (404, True)

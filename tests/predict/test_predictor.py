@@ -22,6 +22,7 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import Answer, PredictRequest
+from knoll.predict.receipts import new_receipt, receipt_text
 from knoll.proofs import LABELS_PURPOSE, REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
 from knoll.rollout.labelled import read_labels
@@ -326,13 +327,21 @@ def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
             assert client.post(path, json=forged).status_code == 400
             assert client.post(path, content=b"{").status_code == 400
             assert client.get(path).status_code == 405
+            copied = json.dumps({"instances": [LIGHT, DARK]}).encode()
+            other = new_receipt("shade", "v000002", int(time.time()), copied, ["dark", "dark"])
+            for id in (receipt_text(other, answers), receipt_text(other, "another"), "x"):
+                headers = {"x-knoll-compare": id}
+                client.post("/v1/models/shade:predict", content=copied, headers=headers)
         predictor.stop()
-    labelled = [one for one in events if one.type == "dev.knoll.predictor.labelled"][-1]
+    reports = [one for one in events if one.type == "dev.knoll.predictor.labelled"]
+    labelled = [one for one in reports if one.data["version"] == "v000001"][-1]
+    compared = read_labels("shade", [one for one in reports if one.data["version"] == "v000002"][-1])
+    assert (compared.compared, compared.different, compared.windows) == (2, 1, ())
     kept = read_labels("shade", labelled)
     assert (kept.version, kept.by, kept.right, kept.wrong) == ("v000001", "v000001", 3, 1)
     assert is_proven(labelled.data["proof"], key, LABELS_PURPOSE, kept.claim())
     (observed,) = [one for one in events if one.type == "dev.knoll.predictor.observed"][-1:]
-    assert (observed.data["requests"], observed.data["refused"]) == (3, 0)
+    assert (observed.data["requests"], observed.data["refused"]) == (6, 0)
 
 
 def test_it_reports_what_it_has_answered(start: Start, files_of: Files, classifier: Any) -> None:

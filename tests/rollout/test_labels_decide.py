@@ -55,7 +55,7 @@ def test_all_traffic_waits_for_labels_that_show_that_it_is_no_worse(world: World
     world.observe("v000001", 500)
     world.observe("v000002", 500)
     assert world.served() == ("v000002", 50)
-    assert "more labels must show that v000001 is hardly better" in waiting(world)
+    assert "more labels must show that it is wrong hardly more often than v000001" in waiting(world)
     label(world, "v000001", 400, 4)
     label(world, "v000002", 400, 4)
     world.tell(TRAINING_SUCCEEDED)

@@ -6,9 +6,12 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
 
 from knoll.router.choose import Choice, choose
 from knoll.router.policy import Policies, Policy
+from knoll.router.proxy import Question, question_of, to_compare
 from knoll.router.targets import Target, targets_of
 from knoll.router.visitor import find_visitor
 from support.models import model_document
@@ -158,3 +161,41 @@ def test_copies_are_made_only_while_a_version_is_on_trial() -> None:
         assert policies.of("digits", document) == Policy("digits", "cookie:id", shadow)
     assert policies.of("digits", {"metadata": {"name": "digits"}}) == Policy("digits")
     assert policies.of("digits", None) == Policy("digits")
+
+
+def test_what_is_compared_is_asked_of_the_other_version_too() -> None:
+    """Whichever answers, and as often as the policy says; of a sticky visitor all requests or none."""
+    policy = Policy("digits", compare=5)
+    for chance, copied_to in ((0.04, "old"), (0.06, None)):
+        found = choose(policy, shared(50), {}, iter([0.0, chance]).__next__)
+        assert found is not None
+        assert (found.answers.revision, found.copied_to and found.copied_to.revision) == ("new", copied_to)
+    other = choose(policy, shared(50), {}, iter([0.9, 0.0]).__next__)
+    assert other is not None
+    assert (other.answers.revision, other.copied_to and other.copied_to.revision) == ("old", "new")
+    sticky = Policy("digits", "header:x-user", compare=50)
+    found_by = [chosen(20, {"x-user": "ada"}, sticky, chance=one).copied_to for one in (0.0, 0.999)]
+    assert found_by[0] == found_by[1]
+
+
+def test_nothing_is_compared_with_a_version_that_has_no_traffic() -> None:
+    for percent in (0, 100):
+        assert chosen(percent, policy=Policy("digits", compare=100)).copied_to is None
+
+
+def test_the_policy_compares_while_a_version_is_on_trial() -> None:
+    document = model_document("digits", rollout={"compare": 5})
+    for number, (phase, compare) in enumerate((("Canary", 5), ("Baking", 0), ("Idle", 0))):
+        metadata = {**document["metadata"], "resourceVersion": str(number)}
+        found = Policies().of("digits", {**document, "metadata": metadata, "status": {"phase": phase}})
+        assert found.compare == compare
+
+
+def test_a_copy_has_the_id_of_the_answer_and_no_client_may_say_one() -> None:
+    question = Question("POST", "/v1/models/digits:predict", (("accept", "*/*"),), b"{}")
+    answer = Response(b"{}", headers={"x-knoll-prediction": "an-id"})
+    assert to_compare(question, answer).headers == (*question.headers, ("x-knoll-compare", "an-id"))
+    assert to_compare(question, Response(b"{}", 400)) == question
+    scope = {"type": "http", "method": "POST", "headers": [(b"x-knoll-compare", b"forged")]}
+    path = {"path": "/", "raw_path": b"/", "query_string": b"", "path_params": {}}
+    assert question_of(Request(scope | path), b"{}").headers == ()

@@ -136,6 +136,14 @@ class RolloutSpec(Spec):
         description="What a step does when no requests come: `replay` sends the version's held-out samples "
         "to it and to the champion, `hold` waits, `promote` goes on after a minute without any",
     )
+    compare: Annotated[int, unit("percent")] = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Which part of the requests both versions answer, so that their answers are compared: "
+        "the version is rolled back if clearly more of them differ than `gate.minAgreement` lets differ, and "
+        "gets all traffic only after they have shown that it agrees. No client waits for the other answer",
+    )
     labels: bool = Field(
         default=False,
         description="Whether feedback decides, too: the version is rolled back if more of its answers were "

@@ -1,23 +1,26 @@
 """Feedback: true labels that come back with the ids of answers. They are counted as right or wrong answers of
-the version that gave them."""
+the version that gave them. The copy of a request comes with such an id, too: then both answers are compared.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import ne
 from typing import Any
 
 import numpy as np
 
 from knoll.codecs import Array
 from knoll.errors import InvalidInstance, Unavailable
-from knoll.headers import PREDICTION
+from knoll.headers import COMPARE, PREDICTION
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.feedback_body import RIGHT, Entry, read_feedback
 from knoll.predict.label_book import LabelBook
 from knoll.predict.receipts import (
     MOST_ANSWERS,
     Receipt,
+    body_digest,
     new_receipt,
     read_receipt,
     receipt_text,
@@ -67,12 +70,27 @@ class Feedback:
             if one.codec == "classes" and len(answered) <= MOST_ANSWERS:
                 answered += [classes[index] for index in np.argmax(outputs[one.name], axis=1)]
 
-    def id_of(self, answered: Sequence[str]) -> Mapping[str, str]:
-        """The header with the id of an answer with these labels; none if there are none or too many."""
+    def id_of(self, body: bytes, answered: Sequence[str]) -> Mapping[str, str]:
+        """The header with the id of the answer to a body with these labels; none if there are none or too
+        many."""
         if not self.key or not 0 < len(answered) <= MOST_ANSWERS:
             return {}
-        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), answered)
+        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), body, answered)
         return {PREDICTION: receipt_text(receipt, self.key)}
+
+    def compare(self, body: bytes, headers: Mapping[str, str], answered: Sequence[str]) -> None:
+        """Count what differs, if the request is the copy of one that another version has answered. An id of
+        another request, or a forged one, counts for nothing: anybody may send one."""
+        text = headers.get(COMPARE)
+        if not text or not self.key or not answered:
+            return
+        receipt, is_ours = read_receipt(text, self.key)
+        if receipt is None or not is_ours or receipt.body != body_digest(body):
+            return
+        if receipt.model == self.model and receipt.version != self.version and self._is_fresh(receipt):
+            mine = [short_digest(label) for label in answered]
+            if len(mine) == len(receipt.answers):
+                self.book.compare(receipt, sum(map(ne, mine, receipt.answers)))
 
     def take(self, body: bytes, _: Mapping[str, str], work: Work) -> Answer:
         """Answer a request with feedback: one entry, or a list, of which each that is sound counts."""
@@ -127,9 +145,12 @@ class Feedback:
             raise _RefusedError(
                 400, f"{escaped(text[:40])!r}… is no id of an answer of {self.model}: {RIGHT}"
             )
-        if self.now().timestamp() - receipt.at > _LONGEST.total_seconds():
+        if not self._is_fresh(receipt):
             raise _RefusedError(410, f"the answer is older than {_LONGEST.days} days")
         return receipt
+
+    def _is_fresh(self, receipt: Receipt) -> bool:
+        return self.now().timestamp() - receipt.at <= _LONGEST.total_seconds()
 
     def _is_right(self, label: str, answer: str) -> bool:
         is_right = short_digest(label) == answer

@@ -27,7 +27,7 @@ class LabelReports:
 
     def __init__(self, model: str, version: str, book: LabelBook, platform: Platform) -> None:
         self._model, self._version, self._book, self._platform = model, version, book, platform
-        self._replica, self._reported = str(uuid.uuid4()), dict[str, tuple[Window, ...]]()
+        self._replica, self._reported = str(uuid.uuid4()), dict[str, Labels]()
         self._stopping = threading.Event()
 
     @contextmanager
@@ -45,15 +45,17 @@ class LabelReports:
 
     def send(self) -> None:
         """Publish what has changed since the last time. What is lost is made good by a later report."""
-        for version, windows in self._book.windows().items():
-            if windows == self._reported.get(version):
+        windows, compared = self._book.windows(), self._book.compared()
+        for version in sorted({*windows, *compared}):
+            labels = self._labels(version, windows.get(version, ()), compared.get(version, (0, 0)))
+            if labels == self._reported.get(version):
                 continue
             try:
-                self._platform.events.publish(self._event(version, windows))
+                self._platform.events.publish(self._event(labels))
             except KnollError as error:
                 _log.warning("counts of labels were lost; later ones will have them: %s", error)
                 return
-            self._reported[version] = windows
+            self._reported[version] = labels
 
     def _start_thread(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name="labels", daemon=True)
@@ -64,15 +66,21 @@ class LabelReports:
         while not self._stopping.wait(_INTERVAL):
             self.send()
 
-    def _event(self, version: str, windows: tuple[Window, ...]) -> Event:
+    def _labels(self, version: str, windows: tuple[Window, ...], compared: tuple[int, int]) -> Labels:
+        answers, different = compared
+        facts = self._model, version, self._replica, self._version
+        return Labels(*facts, windows, compared=answers, different=different)
+
+    def _event(self, labels: Labels) -> Event:
         settings, clock = self._platform.settings, self._platform.clock
-        labels = Labels(self._model, version, self._replica, self._version, windows)
         data = {
             "model": labels.model,
             "version": labels.version,
             "instance": labels.instance,
             "by": labels.by,
-            "windows": [list(one) for one in windows],
+            "windows": [list(one) for one in labels.windows],
+            "compared": labels.compared,
+            "different": labels.different,
             "proof": prove(settings.revision_key, LABELS_PURPOSE, labels.claim()),
         }
         return new_event(

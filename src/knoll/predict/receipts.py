@@ -1,8 +1,9 @@
 """Receipts: the ids of answers, with which true labels come back.
 
-A receipt says which version gave the answer, when, and with which labels, and is proved with the key that all
-predictors of a Model share. So any of them can join a label to its prediction, without a store, and also
-after the one that answered has ended. It says no more than the client has been told.
+A receipt says which version gave the answer, when, to which request and with which labels, and is proved with
+the key that all predictors of a Model share. So any of them can join a label to its prediction, or compare an
+answer of its own with it, without a store, and also after the one that answered has ended. It says no more
+than the client has been told.
 """
 
 import hashlib
@@ -15,7 +16,15 @@ from dataclasses import dataclass
 from knoll.names import MODEL_NAME, VERSION_NAME
 from knoll.proofs import RECEIPT_PURPOSE, is_proven, prove
 
-__all__ = ["MOST_ANSWERS", "Receipt", "new_receipt", "read_receipt", "receipt_text", "short_digest"]
+__all__ = [
+    "MOST_ANSWERS",
+    "Receipt",
+    "body_digest",
+    "new_receipt",
+    "read_receipt",
+    "receipt_text",
+    "short_digest",
+]
 
 MOST_ANSWERS = 100  # of one receipt, which travels in a header
 _WIDTH = (
@@ -24,6 +33,7 @@ _WIDTH = (
 _TEXT = re.compile(
     rf"(?P<said>(?P<model>{MODEL_NAME.pattern})\.(?P<version>{VERSION_NAME.pattern})"
     rf"\.(?P<at>[0-9a-f]{{1,12}})\.(?P<nonce>[0-9a-f]{{16}})"
+    rf"\.(?P<body>[0-9a-f]{{16}})"
     rf"\.(?P<answers>(?:[-\w]{{{_WIDTH}}}){{1,{MOST_ANSWERS}}}))\.(?P<proof>[0-9a-f]{{64}})",
     re.ASCII,
 )
@@ -31,25 +41,27 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True)
 class Receipt:
-    """An answer: its version, its time in seconds since 1970, a number that is used once, and the short
-    digest of the label of each instance."""
+    """An answer: its version, its time in seconds since 1970, a number that is used once, the digest of the
+    body of its request, and the short digest of the label of each instance."""
 
     model: str
     version: str
     at: int
     nonce: str
+    body: str
     answers: tuple[str, ...]
 
 
-def new_receipt(model: str, version: str, at: int, labels: Iterable[str]) -> Receipt:
-    """The receipt of an answer with these labels, MOST_ANSWERS at most."""
-    return Receipt(model, version, at, secrets.token_hex(8), tuple(map(short_digest, labels)))
+def new_receipt(model: str, version: str, at: int, body: bytes, labels: Iterable[str]) -> Receipt:
+    """The receipt of the answer to a body with these labels, MOST_ANSWERS at most."""
+    answers = tuple(map(short_digest, labels))
+    return Receipt(model, version, at, secrets.token_hex(8), body_digest(body), answers)
 
 
 def receipt_text(receipt: Receipt, key: str) -> str:
     """The receipt as a header has it."""
-    parts = receipt.model, receipt.version, f"{receipt.at:x}", receipt.nonce, "".join(receipt.answers)
-    said = ".".join(parts)
+    parts = receipt.model, receipt.version, f"{receipt.at:x}", receipt.nonce
+    said = ".".join([*parts, receipt.body, "".join(receipt.answers)])
     return f"{said}.{prove(key, RECEIPT_PURPOSE, said.encode())}"
 
 
@@ -60,8 +72,14 @@ def read_receipt(text: str, key: str) -> tuple[Receipt | None, bool]:
         return None, False
     joined = match["answers"]
     answers = tuple(joined[start : start + _WIDTH] for start in range(0, len(joined), _WIDTH))
-    receipt = Receipt(match["model"], match["version"], int(match["at"], 16), match["nonce"], answers)
+    facts = match["model"], match["version"], int(match["at"], 16), match["nonce"], match["body"]
+    receipt = Receipt(*facts, answers)
     return receipt, is_proven(match["proof"], key, RECEIPT_PURPOSE, match["said"].encode())
+
+
+def body_digest(body: bytes) -> str:
+    """The first 16 digits of the sha256 of a body."""
+    return hashlib.sha256(body).hexdigest()[:16]
 
 
 def short_digest(label: str) -> str:

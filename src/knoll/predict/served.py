@@ -72,7 +72,7 @@ class Served:
             pictures = [one.name for one in self.version.signature.outputs if one.codec == "image"]
             batches, answered = self._noted(self._run_all(decoded, len(instances), pictures, work))
             answer = answer_v1(batches, self.version.signature, headers, self.name, warnings)
-            return self._with_id(answer, answered)
+            return self._with_id(answer, body, headers, answered)
 
         return self._guarded(answer, f"GET /v1/models/{self.name} shows one")
 
@@ -92,7 +92,8 @@ class Served:
             batches, answered = self._noted(self._run_all(parts, size, dense, work))
             answers = list(batches)
             outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-            return self._with_id(answer_v2(request, outputs, self.version.signature, self.about), answered)
+            answer = answer_v2(request, outputs, self.version.signature, self.about)
+            return self._with_id(answer, body, headers, answered)
 
         return self._guarded(answer, f"GET /v2/models/{self.name} shows the tensors")
 
@@ -107,8 +108,11 @@ class Served:
 
         return noted(), answered
 
-    def _with_id(self, answer: Answer, answered: Sequence[str]) -> Answer:
-        return replace(answer, headers={**answer.headers, **self.feedback.id_of(answered)})
+    def _with_id(
+        self, answer: Answer, body: bytes, headers: Mapping[str, str], answered: Sequence[str]
+    ) -> Answer:
+        self.feedback.compare(body, headers, answered)
+        return replace(answer, headers={**answer.headers, **self.feedback.id_of(body, answered)})
 
     def _guarded(self, answer: Callable[[], Answer], example: str) -> Answer:
         """The answer, or the refusal of a faulty request or of one too many, or 500 if the version failed."""

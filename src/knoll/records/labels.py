@@ -1,7 +1,7 @@
-"""Labels: what users have told the replicas of predictors about answers, one record for each replica and each
-version that gave them.
+"""Labels: what the replicas of predictors know about answers, one record for each replica and each version
+that gave them.
 
-A record is named after the labels that it counts, see `knoll.records.rising`. Any replica of a Model takes
+A record is named after the answers that it counts, see `knoll.records.rising`. Any replica of a Model takes
 labels for answers of any version.
 """
 
@@ -35,12 +35,15 @@ Window = tuple[int, int, int]  # a minute, in seconds since 1970, and the right 
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Labels(Counted):
-    """What a replica, which serves the version `by`, was told since it started. `windows` has MOST_WINDOWS
-    minutes at most, rising; minute 0 stands for all that came before them."""
+    """What a replica, which serves the version `by`, knows since it started. `windows` are the labels that
+    users have told: MOST_WINDOWS minutes at most, rising; minute 0 stands for all that came before them.
+    `compared` answers were given to the same requests by both versions, and `different` of them differ."""
 
     by: str
-    windows: tuple[Window, ...]
+    windows: tuple[Window, ...] = ()
     reported_at: str = ""
+    compared: int = 0
+    different: int = 0
 
     @property
     def right(self) -> int:
@@ -52,14 +55,20 @@ class Labels(Counted):
         """Answers that were wrong."""
         return sum(wrong for _, _, wrong in self.windows)
 
+    @property
+    def answers(self) -> int:
+        """All that is counted."""
+        return self.right + self.wrong + self.compared
+
     def claim(self) -> bytes:
         """What the proof of the counts stands for: all that is counted, and where."""
         counts = [[int(one) for one in window] for window in self.windows]
-        return json.dumps([self.model, self.version, self.by, self.instance, counts]).encode()
+        said = self.model, self.version, self.by, self.instance
+        return json.dumps([*said, counts, self.compared, self.different]).encode()
 
 
 load_labels = stamped_reader(Labels, "count of labels")
-_LABELS = Rising("labels", Labels, load_labels, lambda one: one.right + one.wrong)
+_LABELS = Rising("labels", Labels, load_labels, lambda one: one.answers)
 
 
 def labels_uri(root: str, labels: Labels) -> str:
@@ -68,7 +77,7 @@ def labels_uri(root: str, labels: Labels) -> str:
 
 
 def write_labels(labels: Labels, bucket: Bucket) -> bool:
-    """Keep the record, unless one is there that counts as many labels or more: see `Rising.write`."""
+    """Keep the record, unless one is there that counts as many answers or more: see `Rising.write`."""
     return _LABELS.write(labels, bucket)
 
 

@@ -74,7 +74,7 @@ def _says_report(one: Any) -> Facts:
 
 
 def _says_labels(one: Labels) -> Facts:
-    name = f"{one.instance}.{one.right + one.wrong:016d}"
+    name = f"{one.instance}.{one.answers:016d}"
     return {"model": one.model, "version": one.version, "name": name}
 
 

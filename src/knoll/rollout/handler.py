@@ -210,7 +210,7 @@ def _take_step(
     document: Document, model: Model, slot: Slot, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
-    counted = weighed(model.name, slot, model.rollout, platform.bucket)
+    counted = weighed(model, slot, platform.bucket)
     now = platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)
     step, counted = amid_shortage(step, counted, observed, now.isoformat())

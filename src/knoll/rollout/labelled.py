@@ -34,7 +34,14 @@ def read_labels(model: str, event: Event) -> Labels:
             raise ValueError("instance is no name of a process")
         if not all(isinstance(one, str) and VERSION_NAME.fullmatch(one) for one in (version, by)):
             raise ValueError("version and by are no versions")
-        return Labels(model, version, replica, by, _windows(data["windows"]), reported_at=event.time)
+        compared, different = data.get("compared", 0), data.get("different", 0)
+        if (
+            not all(type(one) is int for one in (compared, different))
+            or not 0 <= different <= compared < _MOST
+        ):
+            raise ValueError("compared and different are no counts")
+        windows = _windows(data["windows"])
+        return Labels(model, version, replica, by, windows, event.time, compared, different)
 
 
 def keep_labels(model: str, event: Event, platform: Platform) -> bool:
@@ -73,7 +80,7 @@ def _why_disbelieved(labels: Labels, event: Event, document: Document, slot: Slo
 
 
 def _windows(found: Any) -> tuple[Window, ...]:
-    if not (isinstance(found, list) and 0 < len(found) <= MOST_WINDOWS):
+    if not (isinstance(found, list) and len(found) <= MOST_WINDOWS):
         raise ValueError("windows is no list of minutes")
     windows = [(minute, right, wrong) for minute, right, wrong in found]
     for before, (minute, *counts) in zip([-1, *(one[0] for one in windows)], windows, strict=False):

@@ -1,62 +1,95 @@
 """The evidence of a trial: what the predictors of both versions have reported, weighed into the slot."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from math import inf
 
-from knoll.models import RolloutSpec
+from knoll.models import Model
 from knoll.ports import Bucket
 from knoll.records.evidence import find_reports
-from knoll.records.labels import find_labels
+from knoll.records.labels import Labels, find_labels
 from knoll.rollout.counted import Pair
-from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge, tally, with_labels
+from knoll.rollout.evidence import (
+    Compared,
+    Judgement,
+    Seen,
+    Tally,
+    begin,
+    compared_by,
+    count,
+    judge,
+    tally,
+    with_labels,
+)
 from knoll.rollout.slot import Slot
 
 __all__ = ["weighed"]
 
+_MOST_DIFFERING = 0.99  # of the answers: with more, no difference says anything
 
-def weighed(model: str, slot: Slot, policy: RolloutSpec, bucket: Bucket) -> Slot:
+
+def weighed(model: Model, slot: Slot, bucket: Bucket) -> Slot:
     """The slot with what is reported of the candidate by now, and with the judgement of both versions. It
     begins with the first traffic: what was counted before is history."""
     if slot.phase not in ("Canary", "Baking"):
         return slot
-    reports = find_reports(model, slot.candidate, bucket)
+    reports = find_reports(model.name, slot.candidate, bucket)
     counted = replace(slot, evidence=count(slot.evidence, reports))
     if not slot.champion:
         return counted
-    known = tally(find_reports(model, slot.champion, bucket).values())
+    known = tally(find_reports(model.name, slot.champion, bucket).values())
     seen = Seen(
         _with_replayed(known, slot.evidence.champion_replayed),
         _with_replayed(tally(reports.values()), slot.evidence.replayed),
     )
     before, is_shared = slot.judgement, slot.phase == "Canary" and slot.percent < 100
     if before is None:
-        return replace(counted, judgement=_begun(model, slot, policy, known, seen, bucket))
-    if before.needs_labels:
-        seen = _with_labels(model, slot, before.began_at, seen, bucket)
+        return replace(counted, judgement=_begun(model, slot, known, seen, bucket))
+    if before.needs_labels or before.needs_agreement:
+        seen = _with_answers(model.name, slot, before, seen, bucket)
     return replace(counted, judgement=judge(before, seen, is_shared))
 
 
-def _begun(
-    model: str, slot: Slot, policy: RolloutSpec, known: Tally, seen: Seen, bucket: Bucket
-) -> Judgement:
-    """The judgement when the traffic is first shared."""
-    began = datetime.fromisoformat(slot.since).timestamp()
-    if policy.labels:
-        known = with_labels(known, find_labels(model, slot.champion, bucket).values(), until=began)
-    made = begin(known, seen, policy.margin, has_pairs=False)
-    return replace(made, began_at=began, needs_labels=policy.labels)
+def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -> Judgement:
+    """The judgement when the traffic is first shared. Where answers are compared, as many may differ as the
+    gate lets differ on samples."""
+    began, policy = datetime.fromisoformat(slot.since).timestamp(), model.rollout
+    if policy.labels or policy.compare:
+        theirs, mine = _answers(model.name, slot, bucket)
+        known = with_labels(known, theirs, until=began)
+        seen = replace(seen, compared=_compared(slot, theirs, mine))
+    differing = 1 - model.min_agreement if policy.compare else 0.0
+    made = begin(known, seen, policy.margin, min(differing, _MOST_DIFFERING), has_pairs=False)
+    return replace(made, began_at=began, needs_labels=policy.labels, needs_agreement=policy.compare > 0)
 
 
-def _with_labels(model: str, slot: Slot, began: float, seen: Seen, bucket: Bucket) -> Seen:
-    """With the labelled answers that both have given side by side. In the bake labels come still."""
+def _with_answers(model: str, slot: Slot, before: Judgement, seen: Seen, bucket: Bucket) -> Seen:
+    """With the labelled answers that both have given side by side, and those that were compared. In the bake
+    labels come still."""
     until = datetime.fromisoformat(slot.since).timestamp() if slot.phase == "Baking" else inf
-    theirs, mine = (find_labels(model, one, bucket).values() for one in (slot.champion, slot.candidate))
+    theirs, mine = _answers(model, slot, bucket)
+    if before.needs_agreement:
+        seen = replace(seen, compared=_compared(slot, theirs, mine))
+    if not before.needs_labels:
+        return seen
     return replace(
         seen,
-        champion=with_labels(seen.champion, theirs, began, until),
-        candidate=with_labels(seen.candidate, mine, began, until),
+        champion=with_labels(seen.champion, theirs, before.began_at, until),
+        candidate=with_labels(seen.candidate, mine, before.began_at, until),
     )
+
+
+def _compared(slot: Slot, theirs: Sequence[Labels], mine: Sequence[Labels]) -> Compared:
+    """The answers of each of the two versions that the other one has compared with its own."""
+    one, other = compared_by(slot.candidate, theirs), compared_by(slot.champion, mine)
+    return Compared(one.answers + other.answers, one.different + other.different)
+
+
+def _answers(model: str, slot: Slot, bucket: Bucket) -> tuple[Sequence[Labels], Sequence[Labels]]:
+    """What is known of the answers of the champion, and of those of the candidate."""
+    theirs, mine = (find_labels(model, one, bucket) for one in (slot.champion, slot.candidate))
+    return [*theirs.values()], [*mine.values()]
 
 
 def _with_replayed(live: Tally, replayed: Pair) -> Tally:

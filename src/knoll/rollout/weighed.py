@@ -11,6 +11,10 @@ __all__ = ["beside", "failing", "missing", "passed", "suspected"]
 
 ERROR_BUDGET = 0.01  # of a first version's requests, at least `min_requests`: the part that may fail
 SUSPECTED = 50  # percent of the traffic for a candidate that is suspected in its bake
+_SHOWN = {
+    "labels": "more labels must show that it is wrong hardly more often than",
+    "agreement": "more requests must be answered by both to show that it agrees with",
+}
 _PART = 100  # requests, where it is not known how many are missing
 
 
@@ -53,8 +57,8 @@ def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
     if said is None or not is_last or said.outcome == "pass":
         return 0, ""
     waiting = {one.arm: one.missing for one in said.waiting}
-    if "errors" not in waiting and "labels" in waiting:
-        return 0, f"{_about(waiting['labels'])} more labels must show that {slot.champion} is hardly better"
+    if waiting and "errors" not in waiting:
+        return 0, "; ".join(f"{_about(one)} {_SHOWN[arm]} {slot.champion}" for arm, one in waiting.items())
     needed = waiting.get("errors", said.missing)
     shown = f"{_about(needed)} more requests must show that it fails hardly more than {slot.champion}"
     return needed or _PART, shown

@@ -1,4 +1,5 @@
-"""The router of a cluster: it stands before the tagged routes of Models with `rollout.sticky` or a shadow.
+"""The router of a cluster: it stands before the tagged routes of Models with sticky visitors, a shadow, or
+comparison.
 
 It is one Knative Service in a namespace, and scales to zero. The path of a request names the Model, and the
 status of its InferenceService the shares. The router keeps nothing, so any number of replicas agree.

@@ -53,10 +53,15 @@ def _copied_to(
     visitor: Visitor | None,
     chance: Callable[[], float],
 ) -> Target | None:
-    """The newest Revision, if it is to get a copy. A visitor's requests are copied all, or none of them: else
-    a session of the newest would have fewer requests than one of the older."""
-    newest = targets[0]
-    if not policy.shadow or newest.revision == answers.revision:
+    """The newest Revision in the shadow, or the other one that shares the traffic, if it is to get a copy. A
+    visitor's requests are copied all, or none of them: else a session of the newest would have fewer requests
+    than one of the older."""
+    others = [one for one in targets if one.revision != answers.revision]
+    if policy.shadow:
+        part, other = policy.shadow, next((one for one in others if one == targets[0]), None)
+    else:
+        part, other = policy.compare, next((one for one in others if one.percent), None)
+    if other is None or not part:
         return None
     point = visitor.point if visitor else chance() * 100
-    return newest if point < policy.shadow else None
+    return other if point < part else None

@@ -12,11 +12,13 @@ __all__ = ["Policies", "Policy"]
 @dataclass(frozen=True)
 class Policy:
     """`sticky` is header:NAME, cookie:NAME or "" (see `visitor`). `shadow` is the percentage of the requests
-    that the version on trial gets a copy of; 0 if none is on trial with copies."""
+    that the version on trial gets a copy of, and `compare` that of those that both versions answer; 0 if none
+    is on trial with copies."""
 
     model: str
     sticky: str = ""
     shadow: int = 0
+    compare: int = 0
 
 
 class Policies:
@@ -43,5 +45,9 @@ def _policy(model: str, document: Document) -> Policy:
     except InvalidModel:
         return Policy(model)
     is_on_trial = (document.get("status") or {}).get("phase") == "Canary"
-    shadow = rollout.shadow if rollout.mode == "shadow" and is_on_trial else 0
-    return Policy(model, rollout.sticky or "", shadow)
+    sticky = rollout.sticky or ""
+    if not is_on_trial:
+        return Policy(model, sticky)
+    if rollout.mode == "shadow":
+        return Policy(model, sticky, shadow=rollout.shadow)
+    return Policy(model, sticky, compare=rollout.compare)

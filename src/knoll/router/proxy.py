@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from yarl import URL
 
-from knoll.headers import REVISION, SESSION, TOKEN
+from knoll.headers import COMPARE, PREDICTION, REVISION, SESSION, TOKEN
 
-__all__ = ["CONNECT_WITHIN", "Question", "forward", "question_of", "unless_gone"]
+__all__ = ["CONNECT_WITHIN", "Question", "forward", "question_of", "to_compare", "unless_gone"]
 
 CONNECT_WITHIN = 5.0  # seconds
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
@@ -22,7 +22,7 @@ _HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade content-length host".split()
 )
 _OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
-_OF_KNOLL = {TOKEN.encode(), SESSION.encode()}  # no client may say these
+_OF_KNOLL = {COMPARE.encode(), TOKEN.encode(), SESSION.encode()}  # no client may say these
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ def question_of(request: Request, body: bytes, session: str = "") -> Question:
     if session:
         headers.append((SESSION, session))
     return Question(request.method, _path(request), tuple(headers), body)
+
+
+def to_compare(question: Question, answer: Response) -> Question:
+    """The question for another version, with the id of the answer that this one got, if it has one."""
+    id = answer.headers.get(PREDICTION)
+    return replace(question, headers=(*question.headers, (COMPARE, id))) if id else question
 
 
 async def forward(http: aiohttp.ClientSession, address: str, revision: str, question: Question) -> Response:

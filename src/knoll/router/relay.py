@@ -12,7 +12,7 @@ from knoll.errors import Unavailable
 from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
 from knoll.router.choose import Choice
 from knoll.router.copies import Copies
-from knoll.router.proxy import Question, question_of, unless_gone
+from knoll.router.proxy import Question, question_of, to_compare, unless_gone
 from knoll.router.request_body import BodyTooLarge, held_body
 from knoll.router.targets import Target
 
@@ -40,7 +40,7 @@ async def relay(
     except Unavailable as error:
         return unavailable(f"{error}; {error.fix}" if error.fix else str(error))
     if choice.copied_to and request.url.path.endswith(_PREDICTIONS):
-        send = partial(copy, choice.copied_to, question)
+        send = partial(copy, choice.copied_to, to_compare(question, answer))
         answer.background = BackgroundTask(copies.offer, len(question.body), send)
     return answer
 

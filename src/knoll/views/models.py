@@ -176,10 +176,10 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
 
 
 def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
-    """That of the router, if the Model asks for sticky visitors or a shadow; on a laptop its gateway is
-    both."""
+    """That of the router, if the Model asks for sticky visitors, a shadow or comparison; on a laptop its
+    gateway is both."""
     rollout, predictor = spec.get("rollout") or {}, predictor_status(isvc)
-    is_routed = bool(rollout.get("sticky")) or rollout.get("mode") == "shadow"
+    is_routed = bool(rollout.get("sticky") or rollout.get("compare")) or rollout.get("mode") == "shadow"
     direct = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return (router_url(name, predictor) if is_routed else "") or str(direct)
 

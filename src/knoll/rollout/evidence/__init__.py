@@ -12,7 +12,7 @@ from knoll.rollout.evidence.judgement import (
     judgement_from_fields,
     judgement_to_fields,
 )
-from knoll.rollout.evidence.labelled import with_labels
+from knoll.rollout.evidence.labelled import compared_by, with_labels
 from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
 from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
@@ -28,6 +28,7 @@ __all__ = [
     "Verdict",
     "arms_from_fields",
     "begin",
+    "compared_by",
     "count",
     "judge",
     "judgement_from_fields",

@@ -37,8 +37,9 @@ class Judgement:
     more. `differing` is the part of its answers that may differ from the champion's. `slow` and
     `middling` are the buckets of latency that end near the champion's p95 and median, in seconds;
     None until they are known. Labels come in pairs if `has_pairs`: then `labels` is judged, else `quality`.
-    If it `needs_labels`, that arm must pass, too. `began_at` is when the traffic was first shared, in
-    seconds since 1970. The others are the states of the arms, and `suspicion` that of the bake."""
+    If it `needs_labels` or `needs_agreement`, that arm must pass, too. `began_at` is when the traffic was
+    first shared, in seconds since 1970. The others are the states of the arms, and `suspicion` that of the
+    bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
@@ -57,6 +58,7 @@ class Judgement:
     suspicion: OneSample = field(default_factory=OneSample)
     has_pairs: bool = True
     needs_labels: bool = False
+    needs_agreement: bool = False
     began_at: float = 0.0
 
     @property

@@ -1,4 +1,5 @@
-"""Labelled answers: how many that were given in a time have come back with their true labels. Pure.
+"""Answers that are known beside the counts of requests: labelled ones, and those of both versions to the same
+request. Pure.
 
 Labels come late, so the time of the answer counts, not that of its label: what the champion answered before
 the traffic was shared says nothing about the same requests as the candidate got. Predictors count by the
@@ -10,9 +11,9 @@ from dataclasses import replace
 from math import inf
 
 from knoll.records.labels import Labels
-from knoll.rollout.evidence.tally import Tally
+from knoll.rollout.evidence.tally import Compared, Tally
 
-__all__ = ["with_labels"]
+__all__ = ["compared_by", "with_labels"]
 
 
 def with_labels(tally: Tally, counted: Iterable[Labels], since: float = -inf, until: float = inf) -> Tally:
@@ -22,3 +23,9 @@ def with_labels(tally: Tally, counted: Iterable[Labels], since: float = -inf, un
     ]
     wrong = sum(one for _, one in windows)
     return replace(tally, labelled=sum(right for right, _ in windows) + wrong, wrong=wrong)
+
+
+def compared_by(version: str, counted: Iterable[Labels]) -> Compared:
+    """The answers that replicas of a version have compared with their own."""
+    mine = [one for one in counted if one.by == version]
+    return Compared(sum(one.compared for one in mine), sum(one.different for one in mine))

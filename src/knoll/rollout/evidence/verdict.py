@@ -158,5 +158,8 @@ def _most(missing: list[int | None], requests: int) -> int | None:
 
 
 def _is_on(name: ArmName, judgement: Judgement, policy: Policy) -> bool:
-    has_labels = policy.has_labels or judgement.needs_labels
-    return {"agreement": policy.compares, "labels": has_labels}.get(name, True)
+    needed = {
+        "agreement": policy.compares or judgement.needs_agreement,
+        "labels": policy.has_labels or judgement.needs_labels,
+    }
+    return needed.get(name, True)
