@@ -20,12 +20,14 @@ def describe(
     Example: knoll describe digits
 
     If nothing is trained, look at the lines "Data" and "Waits for": they say what the data waits for, since
-    when, and what ends the wait.
+    when, and what ends the wait. The line "Answers" names the class of which the champion answers most more
+    or less often than it was trained on, by its reports of the last seven days.
 
     JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
     pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,
-    labels: [{version, right, wrong}], revisions: [{name, generation, version, role, percent, tags, ready,
-    reason, createdAt}], conditions: [{type, status, reason, message}]}.
+    labels: [{version, right, wrong}], drift: {version, answers, answered: CLASS, trained: CLASS, distance,
+    hasShifted}|null, revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
+    conditions: [{type, status, reason, message}]}.
     Next: knoll why MODEL, knoll rollout status MODEL
     """
     from knoll.cli.render.description import description_picture

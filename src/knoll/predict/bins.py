@@ -15,13 +15,13 @@ Of a request with several instances only the first one counts: those of one clie
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from math import frexp, prod
 from zlib import crc32
 
 import numpy as np
 
 from knoll.codecs import Array
+from knoll.records.outputs import classes_name
 from knoll.records.signature import Signature, Tensor
 
 __all__ = ["MOST_BINS", "NOT_FINITE", "SAME", "SHOWN", "Bins", "Shown", "bins_of"]
@@ -80,7 +80,6 @@ def number_bin(number: float) -> int:
 
 def _classes(name: str, labels: Sequence[str]) -> Bins:
     known = sorted(set(labels))
-    digest = sha256("\n".join(known).encode()).hexdigest()[:16]
     if len(known) <= MOST_BINS:
         bins, number = [known.index(label) for label in labels], len(known)
     else:
@@ -90,7 +89,7 @@ def _classes(name: str, labels: Sequence[str]) -> Bins:
         best = int(outputs[name][0].argmax())
         return bins[best] if best < len(bins) else None
 
-    return Bins(f"classes-{digest}", number, find)
+    return Bins(classes_name(labels), number, find)
 
 
 def _numbers(tensor: Tensor) -> Bins:

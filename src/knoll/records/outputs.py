@@ -1,12 +1,14 @@
 """What a predictor has counted of its answers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from pydantic import with_config
 
 from knoll.records.record import LENIENT
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "classes_name"]
 
 
 @with_config(LENIENT)
@@ -25,3 +27,9 @@ class Outputs:
     def numbers(self) -> tuple[int, ...]:
         """All counts in one row."""
         return (self.not_finite, self.constant, *self.counts)
+
+
+def classes_name(labels: Iterable[str]) -> str:
+    """The name of the bins of classes with these labels, in the order of their names."""
+    known = "\n".join(sorted(set(labels)))
+    return f"classes-{sha256(known.encode()).hexdigest()[:16]}"

@@ -9,6 +9,7 @@ from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.golden import GoldenSet, find_golden
 from knoll.records.run import is_opened
+from knoll.views.drift import DriftView, drift_document, read_drift
 from knoll.views.expected import expected_runs
 from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.models import ModelView, find_model, model_document
@@ -33,7 +34,7 @@ class Exam:
 class Description:
     """A model, its golden set, its newest run, what its data waits for, and its Revisions, newest first: the
     newest one and those that get traffic or have a tag. `labels` counts the labelled answers of candidate and
-    champion."""
+    champion. `drift` has the champion's answers beside its training data."""
 
     model: ModelView
     exam: Exam | None
@@ -41,6 +42,7 @@ class Description:
     data_wait: Wait | None
     revisions: Sequence[RevisionView]
     labels: Sequence[LabelsView] = ()
+    drift: DriftView | None = None
 
     def percent_of(self, version: str) -> int:
         """The part of the traffic that a version gets."""
@@ -54,7 +56,10 @@ def read_description(platform: Platform, model: str) -> Description:
     shown = [one for number, one in enumerate(newest) if number == 0 or one.percent or one.tags]
     run = next(iter(read_runs(platform, model, 1)), None)
     labels = read_label_counts(platform, model, (view.candidate, view.champion))
-    return Description(view, _find_exam(platform, view), run, _data_wait(platform, view), shown, labels)
+    drift = read_drift(platform, model, view.champion)
+    return Description(
+        view, _find_exam(platform, view), run, _data_wait(platform, view), shown, labels, drift
+    )
 
 
 def _find_exam(platform: Platform, view: ModelView) -> Exam | None:
@@ -98,6 +103,7 @@ def description_document(found: Description) -> dict[str, Any]:
         "dataWait": wait_document(found.data_wait),
         "run": run_document(found.run) if found.run else None,
         "labels": labels_documents(found.labels),
+        "drift": drift_document(found.drift),
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
         "conditions": [
             {"type": one.type, "status": one.status, "reason": one.reason, "message": one.message}

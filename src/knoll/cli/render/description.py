@@ -58,6 +58,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),
         ("Labels", labels_words(found.labels)),
+        ("Answers", found.drift.words if found.drift else ""),
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(_quarantine_words(model, version, now) for version in model.quarantine)),
     ]
