@@ -179,6 +179,14 @@ def test_with_answers_that_are_spread_otherwise_somebody_must_look() -> None:
     assert "its 240 answers are spread otherwise than those of v000001" in step.reason
 
 
+def test_a_shadow_is_shown_to_fail_no_more_before_it_gets_traffic() -> None:
+    policy = RolloutSpec.model_validate({"mode": "shadow", "minRequests": 20})
+    shadow = replace(CANARY, percent=0)
+    assert isinstance(next_step(judged(shadow, Tally(20), Tally(20)), policy, READY, NOW), NotYet)
+    step = next_step(judged(shadow, Tally(240), Tally(240)), policy, READY, NOW)
+    assert isinstance(step, Promote)
+
+
 def test_where_one_version_runs_at_a_time_a_suspicion_rolls_back() -> None:
     policy = POLICY.model_copy(update={"strategy": "resource"})
     step = next_step(judged(BAKING, Tally(40, 20), Tally()), policy, READY, NOW)

@@ -43,7 +43,7 @@ def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | None:
     )
     if policy.strategy == "resource":
         return Rollback(reason)
-    return Shift(max(len(policy.steps) - 1, 0), SUSPECTED, reason)
+    return Shift(max(len(policy.shares) - 1, 0), SUSPECTED, reason)
 
 
 def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
         return 0, f"{words_of(said, slot.judgement, slot.champion)}: look at them, then promote or abort it"
     if have < policy.min_requests:
         return policy.min_requests - have, f"{have} of {policy.min_requests} requests at {slot.percent} %"
-    is_last = slot.step + 1 >= len(policy.steps) and slot.percent < 100
+    is_last = slot.step + 1 >= len(policy.shares) and slot.percent < 100
     if said is None or not is_last or said.outcome == "pass":
         return 0, ""
     waiting = {one.arm: one.missing for one in said.waiting}
