@@ -161,11 +161,18 @@ def _wrong_service(world: "World", service: Document) -> Iterator[str]:
 
 
 def _unseen_answers(world: "World", service: Document) -> Iterator[str]:
-    """Whether a version gets traffic that answers otherwise than the champion, and never was it."""
+    """Whether a version gets traffic that answers otherwise than the champion, never was it, and was not
+    approved."""
     model, predictor = service["metadata"]["name"], service["spec"]["predictor"]
     version = predictor["labels"]["knoll.dev/version"]
-    champion = (world.cluster.get("Model", model).get("status") or {}).get("champion")
-    if not champion or predictor.get("canaryTrafficPercent") == 0 or _was_champion(world, model, version):
+    slot = slot_from_status(world.cluster.get("Model", model).get("status") or {})
+    champion = slot.champion
+    if (
+        not champion
+        or version in slot.steering.approved
+        or predictor.get("canaryTrafficPercent") == 0
+        or _was_champion(world, model, version)
+    ):
         return
     if _label_of(world, model, version) != _label_of(world, model, champion):
         yield f"wrong version: {model} {version} gets traffic and answers otherwise than {champion}"

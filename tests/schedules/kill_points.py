@@ -12,11 +12,14 @@ from itertools import product
 from schedules.checks import wrong_after_a_tick, wrong_at_the_end
 from schedules.declared import model_document
 from schedules.faults import Fault, Kind, Process
+from schedules.humans import HUMANS, react, wrong_in_story
 from schedules.world import Saved, World
 
 __all__ = ["STORIES", "STRIKES", "Found", "Passage"]
 
-STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects", "deleted")
+STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects", "deleted", *HUMANS)
+_OF_TWO = ("second", "broken", *HUMANS)
+_NEWER = {"broken": b"broken-2", "held": b"shifted-2"}
 STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
 _MOST_STEPS = 400
 Faults = tuple[tuple[int, Kind], ...]
@@ -57,14 +60,15 @@ class Passage:
     minutes change nothing.
 
     Of the stories, `first` is that of a first version, `second` that of one that replaces a champion,
-    `broken` that of one that cannot be served; in `queued` and `replaced` the Job of older data is live when
-    newer data comes, and in `failed` it has just failed for good; in `objects` each object is a dataset, and
-    the newer one is heard of first; in `deleted` the Model is deleted and applied again with another config
-    while one run trains and one waits.
+    `broken` that of one that cannot be served, `held` that of one that answers otherwise and is approved, and
+    `edited` that of one whose InferenceService a human changes in its canary, and later resumes; in `queued`
+    and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for
+    good; in `objects` each object is a dataset, and the newer one is heard of first; in `deleted` the Model
+    is deleted and applied again with another config while one run trains and one waits.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool, strikes: Sequence[Kind] = STRIKES) -> None:
-        self._strikes = strikes
+        self._strikes, self._story = strikes, story
         document = model_document(
             "digits",
             "object" if story == "objects" else "marker",
@@ -76,7 +80,7 @@ class Passage:
             self._world.advance(1)
         elif story != "first":
             self._upload(b"good-1")
-            _ = self._world.settle(deaf=False) if story in ("second", "broken") else self._world.tick()
+            _ = self._world.settle(deaf=False) if story in _OF_TWO else self._world.tick()
         if story == "failed":
             self._world.cut(*self._world.live_jobs())
         if story == "deleted":
@@ -85,7 +89,7 @@ class Passage:
             self._world.delete("digits")
             self._world.declare("digits", 2)
         else:
-            self._upload(b"broken-2" if story == "broken" else b"good-2")
+            self._upload(_NEWER.get(story, b"good-2"))
         if story == "objects":
             self._world.feed.reverse()
         self._good: set[int] = set()
@@ -198,6 +202,7 @@ class Passage:
             if moment.place.quiet == 2 or moment.place.minute == _MOST_STEPS:
                 self._world.load(moment.saved)
                 wrong = [*wrong_at_the_end(self._world), *self._without_champion()]
+                wrong += wrong_in_story(self._story, self._world)
                 if wrong:
                     return {name: [*wrong, *self._world.log]}
                 break
@@ -228,6 +233,8 @@ class Passage:
 
     def _act(self, place: Place, strike: Callable[[int], Fault | None]) -> tuple[Place, Process]:
         world = self._world
+        if self._story in HUMANS:
+            react(self._story, world)
         idle = Process(world.platform)
         if place.part == "events":
             return (place, world.deliver(0, strike)) if world.feed else (replace(place, part="tick"), idle)

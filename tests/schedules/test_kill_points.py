@@ -9,10 +9,11 @@ from itertools import product
 
 import pytest
 
+from schedules.humans import HUMANS
 from schedules.kill_points import STORIES, STRIKES, Passage
 from schedules.memory import repeatable
 
-_LONG = ("queued", "deleted")
+_LONG = ("queued", "deleted", *HUMANS)
 
 
 @pytest.fixture(autouse=True)

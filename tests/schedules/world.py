@@ -213,14 +213,14 @@ class World:
         self.declared[model].append(Declared(self.time.now(), written))
         self.log.append(f"declare {model} with {epochs} epochs")
 
-    def wish(self, model: str, verb: Verb, version: str) -> None:
-        """Leave a wish on the Model; its change is told."""
+    def wish(self, model: str, verb: Verb, version: str, id: str = "") -> None:
+        """Leave a wish on the Model, of that id or of one of its own; its change is told."""
         found = self._find_model(model)
         if not found:
             return
         self.log.append(f"wish: {verb} {model} {version}")
         self.wished.add(model)
-        wish = replace(new_wish(verb, version, "ann", ""), id=f"wish-{len(self.log)}")
+        wish = replace(new_wish(verb, version, "ann", ""), id=id or f"wish-{len(self.log)}")
         annotations = {**(found["metadata"].get("annotations") or {}), ROLLOUT_WISH: wish.encode()}
         self._tell(
             self.cluster.update({**found, "metadata": {**found["metadata"], "annotations": annotations}})

@@ -1,0 +1,81 @@
+"""The humans of a story: what they do when they see what they wait for, and what must have come of it.
+
+What they have done stands in the documents alone, so that a world that is loaded again knows it.
+"""
+
+from typing import Any
+
+from knoll.errors import NotFound
+from knoll.kube.annotations import ROLLOUT_WISH
+from knoll.ports import Document
+from knoll.records.rollout import list_steps
+from knoll.rollout.slot import Slot, slot_from_status
+from schedules.world import World
+
+__all__ = ["HUMANS", "react", "wrong_in_story"]
+
+HUMANS = ("held", "edited")
+_MODEL, _SECOND = "digits", "v000002"
+_TOUCHED = "example.com/touched"
+
+
+def react(story: str, world: World) -> None:
+    """Approve of the version that is held; or change what serves in its canary, and take that back later."""
+    document = world.cluster.get("Model", _MODEL)
+    slot = slot_from_status(document.get("status") or {})
+    if ROLLOUT_WISH in (document["metadata"].get("annotations") or {}):
+        return
+    if story == "held" and slot.held:
+        world.wish(_MODEL, "approve", slot.held.version, id="approval")
+    if story == "edited" and slot.steering.edit:
+        if _predictor(world)["minReplicas"] != 3:
+            world.wrong.append("lost: what a human has changed in the InferenceService was overwritten")
+        world.wish(_MODEL, "resume", slot.candidate, id="resumption")
+    elif story == "edited" and _is_to_be_edited(slot, world):
+        _edit(world)
+
+
+def wrong_in_story(story: str, world: World) -> list[str]:
+    """What is wrong at the end with what humans have done."""
+    if story not in HUMANS:
+        return []
+    status = world.cluster.get("Model", _MODEL).get("status") or {}
+    actions = [one.action for one in list_steps(_MODEL, world.platform.bucket, _SECOND)]
+    told = {"held": ("Hold", "Approve"), "edited": ("Edit", "Unedit")}[story]
+    wrong = [f"lost or doubled: {one} of {actions}" for one in told if actions.count(one) != 1]
+    if status.get("champion") != _SECOND:
+        wrong.append(f"lost: {_SECOND} is not the champion, its steps are {actions}")
+    if _predictor(world)["minReplicas"] != 0:
+        wrong.append("lost: what a human has changed was not taken back")
+    return wrong
+
+
+def _is_to_be_edited(slot: Slot, world: World) -> bool:
+    """Whether the second version has its canary, and knoll's write of it has been made: an edit right before
+    that is not noticed."""
+    if (slot.phase, slot.candidate) != ("Canary", _SECOND):
+        return False
+    live = _find(world)
+    is_new = live is not None and _TOUCHED not in live["metadata"]["annotations"]
+    return bool(is_new and live and live["metadata"]["generation"] == slot.steering.written)
+
+
+def _edit(world: World) -> None:
+    live = _find(world)
+    assert live is not None
+    spec = {"predictor": {**live["spec"]["predictor"], "minReplicas": 3}}
+    metadata = {**live["metadata"], "annotations": {**live["metadata"]["annotations"], _TOUCHED: "1"}}
+    world.log.append("a human edits the InferenceService")
+    world.cluster.update({**live, "metadata": metadata, "spec": spec})
+
+
+def _find(world: World) -> Document | None:
+    try:
+        return world.cluster.get("InferenceService", _MODEL)
+    except NotFound:
+        return None
+
+
+def _predictor(world: World) -> dict[str, Any]:
+    live = _find(world)
+    return live["spec"]["predictor"] if live else {"minReplicas": None}
