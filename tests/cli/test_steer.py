@@ -12,6 +12,7 @@ import pytest
 from cli.declared import Knoll, Records
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.events import ROLLOUT_CONTINUED, new_event
+from knoll.kube.labels import part_labels
 from knoll.ports import Document, Platform
 from knoll.rollout import handler
 from knoll.rollout.slot import slot_from_status
@@ -25,12 +26,33 @@ CANARY: dict[str, Any] = {
     "phase": "Canary",
     "rollout": {"percent": 20, "step": 0, "since": AT, "seen": AT},
 }
+SERVING: tuple[tuple[Document, Document], ...] = (
+    (
+        {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Revision",
+            "metadata": {"name": "digits-1", "labels": {"knoll.dev/version": "v000001"}},
+        },
+        {},
+    ),
+    (
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": {"name": "digits", "labels": dict(part_labels("digits"))},
+            "spec": {"predictor": {}},
+        },
+        {"components": {"predictor": {"latestRolledoutRevision": "digits-1"}}},
+    ),
+)
 
 
 @pytest.fixture
-def canary(knoll: Knoll, records: Records, model_file: Path) -> None:
-    """v000002 is on trial beside v000001."""
+def canary(knoll: Knoll, records: Records, model_file: Path, platform: Platform) -> None:
+    """v000002 is on trial beside v000001, which has a Revision."""
     knoll("apply", "-f", model_file)
+    for document, status in SERVING:
+        platform.cluster.update({**platform.cluster.create(document), "status": status}, status=True)
     for number in (1, 2):
         records.version(records.run(number), f"v00000{number}")
     records.status(**CANARY)

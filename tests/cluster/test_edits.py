@@ -1,10 +1,12 @@
-"""What `kubectl` changes in an InferenceService is told, and stays; what KServe changes in it is no edit."""
+"""What humans do to an InferenceService: an edit is told and stays; what KServe changes in it is no edit."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from knoll.errors import KnollError
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.rollout.wishes import new_wish
 
@@ -65,3 +67,36 @@ def test_an_edit_holds_a_canary_until_somebody_resumes_it(
     assert installation.steps("edited", "v000002") == [*STARTED, "Edit 20", "Unedit 20", *ENDED]
     assert predictor()["timeout"] == 90
     installation.forget("edited")
+
+
+def test_a_deleted_inference_service_comes_back_with_the_champion_alone(
+    installation: Any, seven: dict[str, Any], first: None
+) -> None:
+    """KServe gives a version all traffic if it finds no other one, whatever percentage is asked for."""
+    found: list[int] = []
+
+    def has_begun_again() -> bool:
+        with suppress(KnollError):
+            predictor = installation.isvc("bereft")["spec"]["predictor"]
+            newest = [percent for percent, tag in installation.traffic("bereft") if tag == "latest"]
+            found.extend(newest if predictor["labels"]["knoll.dev/version"] == "v000002" else ())
+        return bool(installation.steps("bereft", "v000002") == [*STARTED, "Withdraw 0", *STARTED])
+
+    installation.declare("bereft", idle="hold", minRequests=10)
+    installation.give_version(("digits", "v000001"), ("bereft", "v000001"))
+    installation.until(lambda: installation.status("bereft").get("rollout", {}).get("seen"), 120)
+    installation.until(
+        lambda: (
+            installation.predict("bereft", seven).status_code == 200
+            and installation.status("bereft").get("champion") == "v000001"
+        ),
+        240,
+    )
+    installation.give_version(("digits", "v000001"), ("bereft", "v000002"))
+    installation.until(lambda: installation.steps("bereft", "v000002") == STARTED, 120)
+    installation.kubectl("delete", "inferenceservice", "bereft", "-n", installation.namespace, "--wait")
+    installation.until(has_begun_again, 240)
+    installation.until(lambda: installation.status("bereft").get("rollout", {}).get("seen"), 60)
+    assert has_begun_again()
+    assert max(found) <= 20
+    installation.forget("bereft")

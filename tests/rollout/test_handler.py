@@ -20,6 +20,7 @@ from knoll.records.evidence import find_reports
 from knoll.records.manifest import manifest_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.rollout import handler
+from knoll.rollout.wishes import new_wish
 from knoll.settings import Settings
 from rollout.world import (
     MODEL,
@@ -351,8 +352,7 @@ def test_a_model_that_comes_back_serves_its_champion_and_remembers_what_must_not
 
 
 def test_a_model_that_comes_back_starts_its_champion_before_it_tries_another_version(world: World) -> None:
-    """KServe shares traffic only with a version that was ready. If the champion is not in time, the trial
-    begins."""
+    """KServe shares traffic only with a version that had all of it. A human may approve of the other one."""
     promote_first(world)
     world.platform.cluster.delete("InferenceService", "digits")
     world.platform.cluster.delete("Model", "digits")
@@ -362,6 +362,12 @@ def test_a_model_that_comes_back_starts_its_champion_before_it_tries_another_ver
     handler.handle(event, world.platform)
     assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
     world.time.move(101)
+    handler.handle(event, world.platform)
+    assert (world.served(), world.status()["phase"]) == (("v000001", None), "Idle")
+    document = world.platform.cluster.get("Model", "digits")
+    wish = new_wish("approve", "v000002", "ann", "")
+    metadata = {**document["metadata"], "annotations": {"knoll.dev/rollout-wish": wish.encode()}}
+    world.platform.cluster.update({**document, "metadata": metadata})
     handler.handle(event, world.platform)
     assert (world.served(), world.status()["phase"]) == (("v000002", 0), "Deploying")
 

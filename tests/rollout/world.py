@@ -177,18 +177,21 @@ class World:
 
     def kserve(self) -> None:
         """One pass of the controller: the newest revision is ready unless its version is broken, and gets its
-        part of the traffic."""
+        part of the traffic, or all if there is no other to share it with."""
         service = self.service()
         if service is None:
             return
         version, canary = self.served()
         revision = f"digits-{service['metadata']['generation']}-{version}"
         is_ready = version not in self.broken
+        before = (service.get("status") or {}).get("components", {}).get("predictor", {})
+        base = before.get("latestRolledoutRevision", "")
+        percent = (100 if canary is None or not base else canary) if is_ready else 0
         predictor: dict[str, Any] = {
             "latestCreatedRevision": revision,
             "latestReadyRevision": revision if is_ready else "before",
+            "latestRolledoutRevision": revision if percent == 100 else base,
         }
-        percent = (100 if canary is None else canary) if is_ready else 0
         predictor["traffic"] = [
             {"revisionName": revision, "percent": percent, "tag": "latest", "url": f"http://tagged/{version}"}
         ]

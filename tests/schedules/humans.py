@@ -7,6 +7,7 @@ from typing import Any
 
 from knoll.errors import NotFound
 from knoll.kube.annotations import ROLLOUT_WISH
+from knoll.kube.predictors import traffic_of
 from knoll.ports import Document
 from knoll.records.rollout import list_steps
 from knoll.rollout.slot import Slot, slot_from_status
@@ -14,25 +15,32 @@ from schedules.world import World
 
 __all__ = ["HUMANS", "react", "wrong_in_story"]
 
-HUMANS = ("held", "edited")
+HUMANS = ("held", "edited", "removed")
 _MODEL, _SECOND = "digits", "v000002"
 _TOUCHED = "example.com/touched"
 
 
 def react(story: str, world: World) -> None:
-    """Approve of the version that is held; or change what serves in its canary, and take that back later."""
+    """Approve of the version that is held; or change what serves in its canary, and take that back later; or
+    delete what serves."""
     document = world.cluster.get("Model", _MODEL)
     slot = slot_from_status(document.get("status") or {})
-    if ROLLOUT_WISH in (document["metadata"].get("annotations") or {}):
-        return
-    if story == "held" and slot.held:
-        world.wish(_MODEL, "approve", slot.held.version, id="approval")
-    if story == "edited" and slot.steering.edit:
-        if _predictor(world)["minReplicas"] != 3:
-            world.wrong.append("lost: what a human has changed in the InferenceService was overwritten")
-        world.wish(_MODEL, "resume", slot.candidate, id="resumption")
-    elif story == "edited" and _is_to_be_edited(slot, world):
-        _edit(world)
+    has_wished = ROLLOUT_WISH in (document["metadata"].get("annotations") or {})
+    is_in_canary = (slot.phase, slot.candidate) == ("Canary", _SECOND)
+    match story:
+        case "held" if slot.held and not has_wished:
+            world.wish(_MODEL, "approve", slot.held.version, id="approval")
+        case "edited" if slot.steering.edit and not has_wished:
+            if _predictor(world)["minReplicas"] != 3:
+                world.wrong.append("lost: what a human has changed in the InferenceService was overwritten")
+            world.wish(_MODEL, "resume", slot.candidate, id="resumption")
+        case "edited" if is_in_canary and _is_to_be_edited(slot, world):
+            _edit(world)
+        case "removed":
+            world.wrong += _unproven(slot, world)
+            if is_in_canary and _find(world) and "Withdraw" not in _actions(world):
+                world.log.append("a human deletes the InferenceService")
+                world.cluster.delete("InferenceService", _MODEL)
 
 
 def wrong_in_story(story: str, world: World) -> list[str]:
@@ -40,8 +48,8 @@ def wrong_in_story(story: str, world: World) -> list[str]:
     if story not in HUMANS:
         return []
     status = world.cluster.get("Model", _MODEL).get("status") or {}
-    actions = [one.action for one in list_steps(_MODEL, world.platform.bucket, _SECOND)]
-    told = {"held": ("Hold", "Approve"), "edited": ("Edit", "Unedit")}[story]
+    actions = _actions(world)
+    told = {"held": ("Hold", "Approve"), "edited": ("Edit", "Unedit"), "removed": ("Withdraw",)}[story]
     wrong = [f"lost or doubled: {one} of {actions}" for one in told if actions.count(one) != 1]
     if status.get("champion") != _SECOND:
         wrong.append(f"lost: {_SECOND} is not the champion, its steps are {actions}")
@@ -51,13 +59,25 @@ def wrong_in_story(story: str, world: World) -> list[str]:
 
 
 def _is_to_be_edited(slot: Slot, world: World) -> bool:
-    """Whether the second version has its canary, and knoll's write of it has been made: an edit right before
-    that is not noticed."""
-    if (slot.phase, slot.candidate) != ("Canary", _SECOND):
-        return False
+    """Whether knoll's write of the canary has been made: an edit right before that is not noticed."""
     live = _find(world)
     is_new = live is not None and _TOUCHED not in live["metadata"]["annotations"]
     return bool(is_new and live and live["metadata"]["generation"] == slot.steering.written)
+
+
+def _unproven(slot: Slot, world: World) -> list[str]:
+    """Faults of the traffic: a version in its trial has all of it."""
+    live = _find(world)
+    shares = [one["revisionName"] for one in traffic_of(live or {}) if one["percent"] == 100]
+    if slot.phase not in ("Deploying", "Canary") or not shares:
+        return []
+    (revision,) = shares
+    version = world.cluster.get("Revision", revision)["metadata"]["labels"]["knoll.dev/version"]
+    return [f"wrong version: {version} has all traffic in its trial"] if version == slot.candidate else []
+
+
+def _actions(world: World) -> list[str]:
+    return [one.action for one in list_steps(_MODEL, world.platform.bucket, _SECOND)]
 
 
 def _edit(world: World) -> None:

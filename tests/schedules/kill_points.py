@@ -60,11 +60,12 @@ class Passage:
     minutes change nothing.
 
     Of the stories, `first` is that of a first version, `second` that of one that replaces a champion,
-    `broken` that of one that cannot be served, `held` that of one that answers otherwise and is approved, and
-    `edited` that of one whose InferenceService a human changes in its canary, and later resumes; in `queued`
-    and `replaced` the Job of older data is live when newer data comes, and in `failed` it has just failed for
-    good; in `objects` each object is a dataset, and the newer one is heard of first; in `deleted` the Model
-    is deleted and applied again with another config while one run trains and one waits.
+    `broken` that of one that cannot be served, and `held` that of one that answers otherwise and is approved.
+    In `edited` a human changes the InferenceService in a canary, and later resumes; in `removed` somebody
+    deletes it then. In `queued` and `replaced` the Job of older data is live when newer data comes, and in
+    `failed` it has just failed for good; in `objects` each object is a dataset, and the newer one is heard of
+    first; in `deleted` the Model is deleted and applied again with another config while one run trains and
+    one waits.
     """
 
     def __init__(self, story: str, *, forgets_crashed: bool, strikes: Sequence[Kind] = STRIKES) -> None:

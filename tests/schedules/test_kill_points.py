@@ -9,11 +9,13 @@ from itertools import product
 
 import pytest
 
+from schedules.faults import Kind
 from schedules.humans import HUMANS
 from schedules.kill_points import STORIES, STRIKES, Passage
 from schedules.memory import repeatable
 
 _LONG = ("queued", "deleted", *HUMANS)
+_END: tuple[Kind, ...] = ("after",)
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +29,13 @@ def _played() -> Iterator[None]:
     [(story, forgets) for story, forgets in product(STORIES, (True, False)) if forgets or story not in _LONG],
 )
 def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_crashed: bool) -> None:
-    """Whether the event of a function that was killed comes again, or never."""
-    passage = Passage(story, forgets_crashed=forgets_crashed)
+    """Whether the event of a function that was killed comes again, or never. In the stories with humans a
+    process ends after each call; `make test-schedules` has their other faults."""
+    strikes = _END if story in HUMANS else STRIKES
+    passage = Passage(story, forgets_crashed=forgets_crashed, strikes=strikes)
     found = passage.singles()
     assert found.wrong == {}
-    assert found.singles == len(STRIKES) * len(passage.calls())
+    assert found.singles == len(strikes) * len(passage.calls())
     assert found.singles > 400
 
 

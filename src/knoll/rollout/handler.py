@@ -52,6 +52,7 @@ from knoll.rollout.world import (
     is_observed,
     is_starting,
     note_edit,
+    put_off,
     record_step,
     see_version,
     write_isvc,
@@ -168,7 +169,7 @@ def _make_pass(
     wanted, now = desired(model, slot, platform.settings, name_of(secret)), platform.clock.now()
     try:
         record_step(model.name, slot, platform)
-        if note_edit(document, slot, live, wanted, platform):
+        if note_edit(document, slot, live, wanted, platform) or put_off(document, slot, live, platform):
             return True
         is_edited = slot.steering.edit is not None
         if not is_edited and is_late(slot, wanted, live, now):
@@ -199,7 +200,7 @@ def _rest(
     if slot.champion and is_starting(isvc, platform.clock.now(), model.rollout.progress_deadline):
         return False  # its change, or the next tick, comes back here
     refusal = refused.get((newest_revision(isvc), slot.champion))
-    after = slot_at_rest(document, model, slot, refusal, platform)
+    after = slot_at_rest(document, model, slot, isvc, refusal, platform)
     if after == slot:
         return False
     write_slot(document, after, platform)

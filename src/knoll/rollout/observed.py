@@ -11,7 +11,7 @@ from knoll.kube.obstacles import UNSCHEDULABLE
 from knoll.kube.predictors import predictor_status, tagged_url
 from knoll.ports import Document
 
-__all__ = ["Observed", "newest_revision", "observe", "refusals", "was_ready"]
+__all__ = ["Observed", "newest_revision", "observe", "refusals", "rolled_out_revision", "was_ready"]
 
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 
@@ -37,6 +37,12 @@ class Observed:
 def newest_revision(isvc: Document | None) -> str:
     """Name of the newest Revision of an InferenceService; "" before the first one."""
     return str(predictor_status(isvc).get("latestCreatedRevision") or "")
+
+
+def rolled_out_revision(isvc: Document | None) -> str:
+    """Name of the Revision with which KServe shares the traffic of a newer one; "" if there is none. Then the
+    newest one that is ready gets all of it, whatever percentage is asked for."""
+    return str(predictor_status(isvc).get("latestRolledoutRevision") or "")
 
 
 def was_ready(isvc: Document) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from knoll.errors import Forbidden
 from knoll.models import Model
 from knoll.ports import Document, Platform
+from knoll.rollout.base import may_serve_alone
 from knoll.rollout.candidates import next_candidate, without_undone
 from knoll.rollout.champion import slot_checked
 from knoll.rollout.memory import slot_from_records
@@ -16,7 +17,7 @@ from knoll.rollout.slot import Slot
 from knoll.rollout.steer import steered
 from knoll.rollout.trial import judged
 from knoll.rollout.wishes import known_wish
-from knoll.rollout.world import find_pods
+from knoll.rollout.world import find_base, find_pods
 
 __all__ = ["slot_at_rest"]
 
@@ -24,11 +25,19 @@ _LOG = logging.getLogger(__name__)
 
 
 def slot_at_rest(
-    document: Document, model: Model, slot: Slot, refusal: str | None, platform: Platform
+    document: Document,
+    model: Model,
+    slot: Slot,
+    isvc: Document | None,
+    refusal: str | None,
+    platform: Platform,
 ) -> Slot:
     """The slot after the first thing that is next; the same slot if nothing is. `refusal` is what the
-    champion's predictor says if it refuses its files, else None. While somebody else's change of the
-    InferenceService is in force, a damaged champion gives way, wishes are answered, and nothing begins."""
+    champion's predictor says if it refuses its files, else None.
+
+    While somebody else's change of the InferenceService is in force, a damaged champion gives way, wishes are
+    answered, and nothing begins. A version that may not serve alone waits for the champion.
+    """
     bucket, keys = platform.bucket, platform.settings.verify_key
     if (checked := slot_checked(model.name, slot, refusal, platform)) != slot:
         return checked
@@ -49,6 +58,8 @@ def slot_at_rest(
     slot = with_hold_checked(slot, version, model.min_agreement)
     if not version or slot.held:
         return replace(slot, no_room=None)
+    if not may_serve_alone(slot, version) and find_base(isvc, platform) != slot.champion:
+        return slot
     return _with_room(model, slot, judged(model, slot, version, platform), platform)
 
 

@@ -6,25 +6,28 @@ from datetime import datetime, timedelta
 
 from knoll.errors import AlreadyExists, NotFound
 from knoll.events import new_event, types
-from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, part_labels
+from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of, part_labels
 from knoll.kube.ownership import owned
 from knoll.ports import Document, Platform
 from knoll.records.rollout import RolloutStep, write_step
+from knoll.rollout.base import needs_base, slot_without_trial
 from knoll.rollout.champion import numbered
 from knoll.rollout.edits import follows, slot_after_look, spec_with_additions
 from knoll.rollout.inference_service import asked
-from knoll.rollout.observed import Observed, newest_revision, observe, was_ready
+from knoll.rollout.observed import Observed, newest_revision, observe, rolled_out_revision, was_ready
 from knoll.rollout.releases import marked_with_this_release
 from knoll.rollout.room import waits_for_room
 from knoll.rollout.slot import Slot, slot_to_status
 
 __all__ = [
+    "find_base",
     "find_isvc",
     "find_pods",
     "is_late",
     "is_observed",
     "is_starting",
     "note_edit",
+    "put_off",
     "record_step",
     "see_version",
     "write_isvc",
@@ -49,6 +52,7 @@ _EVENTS = {
     "Refuse": types.ROLLOUT_REFUSED,
     "Edit": types.ROLLOUT_EDITED,
     "Unedit": types.ROLLOUT_RESUMED,
+    "Withdraw": types.ROLLOUT_HELD,
 }
 
 
@@ -104,6 +108,29 @@ def note_edit(
         after = numbered(document["metadata"]["name"], after, platform.bucket)
     write_slot(document, after, platform)
     return True
+
+
+def put_off(document: Document, slot: Slot, live: Document | None, platform: Platform) -> bool:
+    """Write the slot without its trial, if the champion is not there to share the traffic with; whether it is
+    not. Raises Conflict if the Model has changed since it was read."""
+    if not needs_base(slot):
+        return False
+    name = document["metadata"]["name"]
+    base = find_base(live or find_isvc(name, platform), platform)  # a listing may be older than the slot
+    if base == slot.champion:
+        return False
+    after = slot_without_trial(slot, base, platform.clock.now().isoformat())
+    write_slot(document, numbered(name, after, platform.bucket), platform)
+    return True
+
+
+def find_base(isvc: Document | None, platform: Platform) -> str:
+    """The version with which KServe shares the traffic of a newer one; "" if there is none."""
+    name = rolled_out_revision(isvc)
+    try:
+        return label_of(platform.cluster.get("Revision", name), VERSION_LABEL) if name else ""
+    except NotFound:
+        return ""
 
 
 def find_isvc(model: str, platform: Platform) -> Document | None:

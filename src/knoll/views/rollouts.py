@@ -12,9 +12,10 @@ from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.rollout import RolloutStep, last_decision, look_at_steps
+from knoll.rollout.base import may_serve_alone
 from knoll.rollout.candidates import next_candidate
 from knoll.rollout.comparison import Comparison, read_comparison
-from knoll.rollout.slot import slot_from_status
+from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.expected import expected_runs
 from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.left_out import left_out_words
@@ -182,7 +183,7 @@ def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
     for model in models:
         version = next_candidate(model, slot, view.asked_run, platform)
         if version not in ("", slot.candidate):
-            return Wait(f"{version} is next", ends="it is looked at with the next event or tick")
+            return _trial_wait(view, slot, version)
     for expected in expected_runs(platform, models):
         told = replace(expected.wait, what=f"{expected.model}: {expected.reason}")
         if not expected.run:
@@ -195,6 +196,14 @@ def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
             return Wait(f"run {expected.run} has a record that cannot be read: {error}")
         return None if run.is_over else _run_wait(run)
     return None
+
+
+def _trial_wait(view: ModelView, slot: Slot, version: str) -> Wait:
+    """What the trial of the version waits for."""
+    if not view.base_url and not may_serve_alone(slot, version):
+        ends = f"knoll rollout approve {view.name} {version} does not wait for it"
+        return Wait(f"{slot.champion} to serve, before {version} is tried", ends=ends)
+    return Wait(f"{version} is next", ends="it is looked at with the next event or tick")
 
 
 def _run_wait(run: RunView) -> Wait:
