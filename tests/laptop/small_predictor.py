@@ -36,6 +36,9 @@ class Handler(BaseHTTPRequestHandler):
         if b"crash always" in body or (b"crash once" in body and not crashed.exists()):
             crashed.touch()
             os._exit(3)
+        if compared := self.headers["x-knoll-compare"]:
+            with options.starts.with_suffix(".compared").open("a") as file:
+                print(options.version, compared, file=file)
         time.sleep(options.hang)
         in_flight.append(self)
         count = len(in_flight)
@@ -60,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         headers = {
             "x-model-version": options.version,
+            "x-knoll-prediction": f"id-of-{options.version}",
             "x-env-revision": os.environ["K_REVISION"],
             "connection": "x-hop",
             "x-hop": "1",

@@ -70,6 +70,21 @@ def test_a_shadow_that_hangs_or_crashes_delays_nobody(laptop: Laptop, eventually
     assert laptop.gateway.copies.dropped >= 20
 
 
+def test_both_versions_answer_what_is_compared_and_a_copy_has_the_id_of_the_answer(
+    laptop: Laptop, eventually: Eventually
+) -> None:
+    """Whichever of them has answered the client, who cannot say an id."""
+    declare(laptop, compare=100)
+    laptop.serve("--version", "v1")
+    laptop.serve("--version", "v2", canary=50)
+    for _ in range(20):
+        laptop.predict(headers={"x-knoll-compare": "forged"})
+    copies, told = laptop.gateway.copies, laptop.folder / "digits.compared"
+    eventually(lambda: told.exists() and len(told.read_text().splitlines()) == copies.sent)
+    assert copies.sent + copies.dropped == 20
+    assert set(told.read_text().splitlines()) == {"v1 id-of-v2", "v2 id-of-v1"}
+
+
 def test_no_copy_is_made_when_no_version_is_on_trial(laptop: Laptop) -> None:
     declare(laptop, phase="RollingBack", mode="shadow", shadow=100)
     laptop.serve("--version", "v1")
