@@ -114,7 +114,7 @@ def test_the_manifest_must_be_one_and_be_at_home(files_of: Files, classifier: An
     for manifest in (b"{", b"[]", files["manifest.json"][:-9], other_digest):
         with pytest.raises(InvalidVersion):
             fetch_version(store_of({**files, "manifest.json": manifest}), URI, "shade")
-    with pytest.raises(InvalidVersion, match="holds shade v000002"):
+    with pytest.raises(InvalidVersion, match="says that it is shade v000002"):
         fetch_version(store_of(files_of(classifier, version="v000002")), URI, "shade")
     with pytest.raises(InvalidVersion, match="of shade, not of digits"):
         load(partial(fetch_version, store_of(files), URI, "digits"), threads=1)

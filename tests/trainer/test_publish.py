@@ -10,7 +10,7 @@ import pytest
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable, Unavailable
 from knoll.ports import Bucket
-from knoll.records.attestation import find_signed
+from knoll.records.attestation import look_at_attestation
 from knoll.records.claim import Claim, claim_uri, write_claim
 from knoll.records.manifest import (
     Manifest,
@@ -163,7 +163,7 @@ def test_no_stray_claim_makes_the_numbers_jump(claim: bytes) -> None:
 
 def signed_by(made: Sealed, number: int, bucket: Bucket) -> bool:
     keys, one = signer_of(number).public.pem, made.manifest
-    return not find_signed(one.model, one.version, made.sha256, keys, bucket).fault
+    return not look_at_attestation(one.model, one.version, made.sha256, keys, bucket).fault
 
 
 @pytest.mark.parametrize("writes", range(6))

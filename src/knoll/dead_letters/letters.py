@@ -21,8 +21,8 @@ from knoll.records.dead_letter import (
     DeathRecord,
     LetterObject,
     Replay,
+    find_letter_object,
     list_letter_objects,
-    read_letter_object,
 )
 
 __all__ = ["Death", "Letter", "list_letters", "read_dead_letters", "read_letter"]
@@ -118,7 +118,7 @@ def list_letters(bucket: Bucket) -> list[str]:
 def _read(one: LetterObject, bucket: Bucket) -> _Read:
     """The record, or why it cannot be read: one letter must not hide the others."""
     try:
-        return read_letter_object(one, bucket)
+        return find_letter_object(one, bucket)
     except (InvalidEvent, NewerSchema) as error:
         return error
 

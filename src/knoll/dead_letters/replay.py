@@ -18,8 +18,8 @@ from knoll.ports import Platform
 from knoll.records.dead_letter import (
     LetterObject,
     Replay,
+    find_letter_object,
     list_wishes,
-    read_letter_object,
     remove_letter,
     remove_wish,
     write_replay,
@@ -69,7 +69,7 @@ def replay_wanted(platform: Platform, take_body: TakeBody) -> None:
 
 def _replay(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
     try:
-        wish = read_letter_object(one, platform.bucket)
+        wish = find_letter_object(one, platform.bucket)
         letter = _find(one.letter, platform)
     except (InvalidEvent, NewerSchema):  # it stays, and `knoll doctor` names it
         return

@@ -15,7 +15,7 @@ from datetime import timedelta
 from knoll.errors import Conflict, NotFound
 from knoll.models import Model
 from knoll.ports import ObjectInfo, ObjectStore, Platform
-from knoll.records.checksums import Checksums, find_checksums, write_checksums
+from knoll.records.checksums import Checksums, known_checksums, write_checksums
 
 __all__ = ["learn_checksums"]
 
@@ -40,7 +40,7 @@ def learn_checksums(
     with ThreadPoolExecutor(_READERS) as readers:
         found = dict(filter(None, readers.map(read, unread)))
     there = {(one.uri, one.etag) for one in listing}
-    all_known = {**find_checksums(model.name, platform.bucket), **found}
+    all_known = {**known_checksums(model.name, platform.bucket), **found}
     known = {state: sha256 for state, sha256 in all_known.items() if state in there}
     write_checksums(model.name, known, platform.bucket)
     return known

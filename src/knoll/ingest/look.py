@@ -12,7 +12,7 @@ from knoll.models import Model
 from knoll.names import is_in_bucket
 from knoll.ports import ObjectInfo, Platform
 from knoll.quantities import counted
-from knoll.records.checksums import find_checksums
+from knoll.records.checksums import known_checksums
 from knoll.records.dataset import Dataset, find_newest_dataset, find_snapshot, has_dataset
 
 __all__ = ["dataset_status", "look"]
@@ -98,7 +98,7 @@ def _known(
                 return Known()
             return Known(
                 manifest=platform.store.get(manifest.uri, etag=manifest.etag),
-                sha256=find_checksums(model.name, platform.bucket),
+                sha256=known_checksums(model.name, platform.bucket),
             )
         case _:
             return Known()

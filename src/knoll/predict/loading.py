@@ -53,17 +53,11 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str 
             f"{uri} is no folder of a version", fix="end it with a slash: v000001 would also match v0000010"
         )
     folder = VersionFolder(store, uri)
-    sealed = folder.sealed(pin)
-    manifest = sealed.manifest
-    if not uri.endswith(f"/{manifest.model}/{manifest.version}/"):
-        raise InvalidVersion(
-            f"{uri} holds {manifest.model} {manifest.version}",
-            fix="do not copy or rename versions; train the model again",
-        )
-    if manifest.model != model:
-        raise InvalidVersion(f"{uri} is a version of {manifest.model}, not of {model}")
+    sealed = folder.read_sealed(pin)
+    if sealed.manifest.model != model:
+        raise InvalidVersion(f"{uri} is a version of {sealed.manifest.model}, not of {model}")
     folder.check_signed(sealed, keys)
-    return _verified(sealed, _fetch_files(folder, manifest))
+    return _verified(sealed, _fetch_files(folder, sealed.manifest))
 
 
 def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
@@ -72,8 +66,8 @@ def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
     KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
     """
     local = Folder(path)
-    folder = VersionFolder(local, local.uri)
-    sealed = folder.sealed(pin)
+    folder = VersionFolder(local, local.uri, has_any_name=True)
+    sealed = folder.read_sealed(pin)
     folder.check_signed(sealed, keys)
     left_out = {name: b"" for name, entry in sealed.manifest.files.items() if entry == _EMPTY}
     return _verified(sealed, {**left_out, **_fetch_files(folder, sealed.manifest)})

@@ -31,9 +31,9 @@ __all__ = [
     "Signed",
     "attest",
     "check_signed",
-    "find_signed",
     "key_of",
     "load_attestation",
+    "look_at_attestation",
     "signed_of",
 ]
 
@@ -109,7 +109,7 @@ def signed_of(model: str, version: str, manifest_sha256: str, body: bytes | None
         return Signed(fault=f"{ATTESTATION} cannot be read: {error}")
 
 
-def find_signed(model: str, version: str, manifest_sha256: str, keys: str, bucket: Bucket) -> Signed:
+def look_at_attestation(model: str, version: str, manifest_sha256: str, keys: str, bucket: Bucket) -> Signed:
     """The same for the attestation in the bucket. Raises StoreUnavailable."""
     body = None
     with suppress(NotFound):

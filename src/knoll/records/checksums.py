@@ -9,7 +9,7 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find_hint, reader, renew_hint
 
-__all__ = ["Checksums", "checksums_uri", "find_checksums", "load_checksums", "write_checksums"]
+__all__ = ["Checksums", "checksums_uri", "known_checksums", "load_checksums", "write_checksums"]
 
 Checksums = Mapping[tuple[str, str], str]  # by URI and etag
 
@@ -35,7 +35,7 @@ def checksums_uri(root: str, model: str) -> str:
     return join(root, "checksums", f"{model}.json")
 
 
-def find_checksums(model: str, bucket: Bucket) -> Checksums:
+def known_checksums(model: str, bucket: Bucket) -> Checksums:
     """What is known. If the record cannot be read, nothing is: then the data is read again."""
     try:
         found = find_hint(checksums_uri(bucket.root, model), load_checksums, bucket)

@@ -28,13 +28,13 @@ __all__ = [
     "dead_letters_uri",
     "death_of",
     "death_uri",
+    "find_letter_object",
     "letter_of_body",
     "letter_of_event",
     "list_letter_objects",
     "list_wishes",
     "load_death",
     "load_replay",
-    "read_letter_object",
     "remove_letter",
     "remove_wish",
     "sizes_of_letters",
@@ -175,7 +175,7 @@ def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
     yield from _list(_wishes(bucket, letter), bucket)
 
 
-def read_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Replay | None:
+def find_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Replay | None:
     """What lies there; None if it was removed. Raises InvalidEvent if it cannot be read."""
     if one.is_death:
         return find(one.uri, load_death, bucket)

@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from knoll.errors import AlreadyExists, Rejected
-from knoll.media_types import JSON
+from knoll.errors import Rejected
 from knoll.names import RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import find, read_some
+from knoll.records.record import find, put_once, read_some
 from knoll.records.run import Run, load_run, run_uri
 
 __all__ = [
@@ -88,9 +87,7 @@ def find_entry(uri: str, bucket: Bucket) -> Run | None:
 
 def write_entry(run: Run, bucket: Bucket) -> None:
     """Write the entry of a run if there is none. Raises Rejected if the run has no time of the data."""
-    with suppress(AlreadyExists):
-        uri = inbox_uri(bucket.root, run.id, run.data_at)
-        bucket.store.put(uri, run.encode(), if_absent=True, content_type=JSON)
+    put_once(inbox_uri(bucket.root, run.id, run.data_at), run, bucket)
 
 
 def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
@@ -102,8 +99,7 @@ def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
     run = load_run(body)
     if run.id != inbox_entry(uri)[0]:
         raise Rejected(f"{uri} is of another run")
-    with suppress(AlreadyExists):
-        bucket.store.put(run_uri(bucket.root, run.id), body, if_absent=True, content_type=JSON)
+    put_once(run_uri(bucket.root, run.id), body, bucket)
     return run
 
 

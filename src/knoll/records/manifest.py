@@ -39,7 +39,6 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "Sealed",
-    "check_pin",
     "entry_of",
     "extra_files",
     "find_manifest",
@@ -52,6 +51,7 @@ __all__ = [
     "not_as_trained",
     "read_file",
     "removed_manifest_uri",
+    "sealed_of",
     "verify",
     "version_uri",
     "versions_uri",
@@ -115,19 +115,6 @@ class Sealed:
 def entry_of(body: bytes) -> FileEntry:
     """The manifest entry of a file's bytes."""
     return FileEntry(len(body), hashlib.sha256(body).hexdigest())
-
-
-def check_pin(model: str, version: str, found: str, pin: str) -> None:
-    """Compare the sha256 of a manifest with the one that was pinned; "" is no pin.
-
-    Raises InvalidVersion if they differ: then the version was changed after it was made.
-    """
-    if pin and found != pin:
-        raise InvalidVersion(
-            f"{model} {version} is not what was trained: manifest.json has sha256 {found[:12]}…, and "
-            f"{pin[:12]}… is pinned",
-            fix=f"knoll verify {model} {version} says what differs; put its files back, or train again",
-        )
 
 
 def not_as_trained(manifest: Manifest, faults: Iterable[str]) -> InvalidVersion:
@@ -195,21 +182,33 @@ def find_sealed(model: str, version: str, bucket: Bucket) -> Sealed | None:
 
     Raises InvalidVersion if it cannot be read, or if it names another version.
     """
-    sealed = find(manifest_uri(bucket.root, model, version), _load_sealed, bucket)
-    if sealed and (sealed.manifest.model, sealed.manifest.version) != (model, version):
-        named = f"{sealed.manifest.model} {sealed.manifest.version}"
-        raise InvalidVersion(f"the manifest of {model} {version} says that it is {named}")
-    return sealed
+    uri = manifest_uri(bucket.root, model, version)
+    return find(uri, lambda body: sealed_of(body, model, version), bucket)
+
+
+def sealed_of(body: bytes, model: str, version: str, pin: str = "", *, any_name: bool = False) -> Sealed:
+    """The manifest of a version by its bytes, whose sha256 must be `pin`; "" is no pin. It must name the
+    version, unless it may have `any_name`. Raises InvalidVersion and NewerSchema."""
+    sha256 = entry_of(body).sha256
+    if pin and sha256 != pin:
+        raise InvalidVersion(
+            f"{model} {version} is not what was trained: manifest.json has sha256 {sha256[:12]}…, and "
+            f"{pin[:12]}… is pinned",
+            fix=f"knoll verify {model} {version} says what differs; put its files back, or train again",
+        )
+    found = load_manifest(body)
+    if not any_name and (found.model, found.version) != (model, version):
+        raise InvalidVersion(
+            f"the manifest of {model} {version} says that it is {found.model} {found.version}",
+            fix="do not copy or rename versions; train the model again",
+        )
+    return Sealed(found, sha256)
 
 
 def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
     """The manifest of a version; None if there is no such version. Raises as `find_sealed`."""
     sealed = find_sealed(model, version, bucket)
     return sealed.manifest if sealed else None
-
-
-def _load_sealed(body: bytes) -> Sealed:
-    return Sealed(load_manifest(body), entry_of(body).sha256)
 
 
 def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket) -> bool:

@@ -3,6 +3,8 @@
 Records outlive the code that wrote them, and during an upgrade old and new functions read the same ones. So a
 reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
 rises only when an old reader would misunderstand a record; then that reader refuses it.
+
+Of what is absent, `find_…` gives None, and if it finds many, it finds none. `read_…` raises NotFound.
 """
 
 import json
@@ -120,10 +122,12 @@ def is_there(uri: str, bucket: Bucket) -> bool:
     return next((one.uri for one in bucket.store.list(uri)), "") == uri
 
 
-def put_once(uri: str, record: Record, bucket: Bucket) -> bool:
-    """Write the record unless there is one already; whether this call wrote it. Raises StoreUnavailable."""
+def put_once(uri: str, record: Record | bytes, bucket: Bucket) -> bool:
+    """Write the record, or a copy of its bytes, unless there is one already; whether this call wrote it.
+    Raises StoreUnavailable."""
+    body = record if isinstance(record, bytes) else record.encode()
     try:
-        bucket.store.put(uri, record.encode(), if_absent=True, content_type=JSON)
+        bucket.store.put(uri, body, if_absent=True, content_type=JSON)
     except AlreadyExists:
         return False
     return True

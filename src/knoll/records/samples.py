@@ -5,16 +5,17 @@ gets any traffic.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import with_config
 
-from knoll.errors import InvalidVersion
+from knoll.errors import InvalidVersion, NotFound
 from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.manifest import entry_of, not_as_trained, version_uri
-from knoll.records.record import LENIENT, Record, reader
+from knoll.records.record import LENIENT, Record, find, read_some, reader
 from knoll.records.version_folder import version_folder
 
 __all__ = [
@@ -22,9 +23,9 @@ __all__ = [
     "Sample",
     "Samples",
     "encode_samples",
+    "find_pinned_samples",
+    "find_samples",
     "load_samples",
-    "read_pinned_samples",
-    "read_samples",
     "samples_place",
     "samples_uri",
 ]
@@ -64,19 +65,22 @@ def load_samples(body: bytes) -> Samples:
     return _read(b'{"samples": %s}' % body if body.lstrip().startswith(b"[") else body)
 
 
-def read_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample]:
-    """The samples of a version. Raises NotFound if it has none."""
-    return load_samples(bucket.store.get(samples_uri(bucket.root, model, version))).samples
+def find_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample] | None:
+    """The samples of a version; None if it has none. Raises InvalidVersion and NewerSchema."""
+    found = find(samples_uri(bucket.root, model, version), load_samples, bucket)
+    return found.samples if found else None
 
 
-def read_pinned_samples(model: str, version: str, pin: str, bucket: Bucket) -> Sequence[Sample]:
+def find_pinned_samples(model: str, version: str, pin: str, bucket: Bucket) -> Sequence[Sample] | None:
     """The same, if manifest and samples are what was trained: `pin` is the sha256 of the manifest, "" is no
-    pin. Raises NotFound, InvalidVersion and NewerSchema."""
-    manifest = version_folder(model, version, bucket).sealed(pin).manifest
-    body = bucket.store.get(samples_uri(bucket.root, model, version))
-    if entry_of(body) != manifest.files.get(SAMPLES):
-        raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
-    return load_samples(body).samples
+    pin. None also without a manifest."""
+    with suppress(NotFound):
+        manifest = version_folder(model, version, bucket).read_sealed(pin).manifest
+        body = read_some(samples_uri(bucket.root, model, version), bucket)
+        if entry_of(body) != manifest.files.get(SAMPLES):
+            raise not_as_trained(manifest, [f"{SAMPLES} has other bytes"])
+        return load_samples(body).samples
+    return None
 
 
 def samples_place(model: str, version: str, bucket: Bucket) -> str:

@@ -14,10 +14,8 @@ from knoll.records.manifest import (
     SEALS,
     Manifest,
     Sealed,
-    check_pin,
-    entry_of,
     extra_files,
-    load_manifest,
+    sealed_of,
     version_uri,
     versions_uri,
 )
@@ -49,19 +47,19 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class VersionFolder:
-    """The folder of a version; `uri` ends with a slash."""
+    """The folder of a version; `uri` ends with a slash. It is named after model and version, unless it
+    `has_any_name`."""
 
     source: Source
     uri: str
+    has_any_name: bool = False
 
-    def sealed(self, pin: str) -> Sealed:
-        """The manifest, if its bytes have the sha256 `pin`; "" is no pin. Raises NotFound without a manifest,
-        InvalidVersion, NewerSchema, StoreUnavailable."""
+    def read_sealed(self, pin: str) -> Sealed:
+        """The manifest, if it is of this version, and its bytes have the sha256 `pin`; "" is no pin. Raises
+        NotFound without a manifest, InvalidVersion, NewerSchema, StoreUnavailable."""
         body = self.source.get(self.uri + MANIFEST, part=_WHOLE_RECORD)
-        sha256 = entry_of(body).sha256
         model, version = self.uri.rstrip("/").split("/")[-2:]
-        check_pin(model, version, sha256, pin)
-        return Sealed(load_manifest(body), sha256)
+        return sealed_of(body, model, version, pin, any_name=self.has_any_name)
 
     def check_signed(self, sealed: Sealed, keys: str) -> None:
         """Raise InvalidVersion unless one of the public `keys` has signed the manifest; "" is no key."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from knoll.errors import InvalidVersion, NotFound, Rejected
+from knoll.errors import InvalidVersion, Rejected
 from knoll.ports import Answer, Bucket, Document, Platform
-from knoll.records.samples import Sample, read_pinned_samples
+from knoll.records.samples import Sample, find_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.replay import ask, paced, prediction_of, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
@@ -37,7 +37,7 @@ def compare_part(
     begun = before or Comparison(slot.candidate, slot.champion, since=at)
     try:
         samples = _compared_samples(name, slot, platform.bucket)
-    except (NotFound, Rejected) as error:
+    except Rejected as error:
         note = f"the samples of {slot.champion} cannot be read: {error}"
         missing = replace(begun, samples=0, asked=0, note=note, is_missing=not slot.damage)
         write_slot(document, replace(slot, comparison=missing), platform)
@@ -60,9 +60,12 @@ def compare_part(
 
 
 def _compared_samples(model: str, slot: Slot, bucket: Bucket) -> list[Sample]:
-    """The champion's samples that can be compared. Raises Rejected if they are not as pinned, NotFound."""
+    """The champion's samples that can be compared. Raises Rejected if they are gone, or not as pinned."""
     pin = slot.pins.get(slot.champion, "")
-    return compared_samples(read_pinned_samples(model, slot.champion, pin, bucket))
+    found = find_pinned_samples(model, slot.champion, pin, bucket)
+    if found is None:
+        raise InvalidVersion("they are gone")
+    return compared_samples(found)
 
 
 def _ask_part(

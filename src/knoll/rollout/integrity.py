@@ -50,7 +50,7 @@ def look_at(
     """
     folder, seen = version_folder(model, version, bucket), ""
     try:
-        sealed = folder.sealed(pin)
+        sealed = folder.read_sealed(pin)
         listed = folder.list(sealed.manifest)
         seen = _digest(listed)
         if listing == seen:

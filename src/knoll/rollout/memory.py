@@ -13,7 +13,7 @@ from itertools import groupby
 
 from knoll.errors import Rejected
 from knoll.ports import Bucket
-from knoll.records.attestation import find_signed
+from knoll.records.attestation import look_at_attestation
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.rollout import RolloutStep, list_steps
@@ -93,6 +93,6 @@ def _outcome_of(model: str, version: str, bucket: Bucket, keys: str) -> Outcome 
         outcome = find_outcome(claim.run, bucket) if claim else None
         if outcome is None or (outcome.state, outcome.version) != ("succeeded", version):
             return None
-        if not find_signed(model, version, outcome.manifest_sha256, keys, bucket).fault:
+        if not look_at_attestation(model, version, outcome.manifest_sha256, keys, bucket).fault:
             return outcome
     return None

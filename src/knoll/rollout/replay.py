@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
 
-from knoll.errors import Conflict, InvalidVersion, NotFound, Rejected
+from knoll.errors import Conflict, InvalidVersion, Rejected
 from knoll.events import ROLLOUT_CONTINUED, new_event
 from knoll.ports import Answer, Clock, Document, Platform, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
-from knoll.records.samples import Sample, read_samples
+from knoll.records.samples import Sample, find_samples
 from knoll.rollout.observed import Observed
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
@@ -102,9 +102,11 @@ def send_part(
     """
     part = Part()
     try:
-        samples = read_samples(model, candidate.version, platform.bucket)
-    except (NotFound, Rejected) as error:
+        samples = find_samples(model, candidate.version, platform.bucket)
+    except Rejected as error:
         raise InvalidVersion(f"its samples cannot be read: {error}") from error
+    if samples is None:
+        raise InvalidVersion("its samples cannot be read: they are gone")
     for sample in paced(islice(cycle(samples), step.requests), until, platform.clock):
         routes = [one for one in (candidate, champion) if one]
         answers = [ask(model, one.url, sample, platform, one.key) for one in routes]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from knoll.models import Model
 from knoll.ports import Platform
-from knoll.records.attestation import Signed, find_signed, key_of
+from knoll.records.attestation import Signed, key_of, look_at_attestation
 from knoll.records.evidence import find_reports
 from knoll.rollout.candidates import find_change, was_promoted, why_rejected
 from knoll.rollout.champion import numbered
@@ -26,7 +26,7 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
     pin = pin_of(model.name, version, bucket)
     reason = why_rejected(model, slot, version, platform, pin)
     keys = platform.settings.verify_key
-    signed = Signed() if reason else find_signed(model.name, version, pin, keys, bucket)
+    signed = Signed() if reason else look_at_attestation(model.name, version, pin, keys, bucket)
     reason = reason or signed.fault
     change = "" if reason else find_change(model.name, slot, version, bucket)
     if not reason and (not change or model.rollout.allow_signature_change):
@@ -41,7 +41,7 @@ def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: st
     It needs no approval."""
     bucket = platform.bucket
     pin = pin_of(model.name, version, bucket)
-    signed = find_signed(model.name, version, pin, platform.settings.verify_key, bucket)
+    signed = look_at_attestation(model.name, version, pin, platform.settings.verify_key, bucket)
     change = find_change(model.name, slot, version, bucket)
     return _started(model.name, slot, version, pin, signed.by, change, platform, reason)
 
@@ -73,6 +73,6 @@ def why_not_whole(model: Model, slot: Slot, version: str, platform: Platform) ->
     """Why a version may not serve again, by its bytes and signature alone; "" if it may."""
     bucket = platform.bucket
     pin = slot.pins.get(version) or pin_of(model.name, version, bucket)
-    signed = find_signed(model.name, version, pin, platform.settings.verify_key, bucket)
+    signed = look_at_attestation(model.name, version, pin, platform.settings.verify_key, bucket)
     key = key_of(platform.settings.verify_key, signed.by)
     return signed.fault or look_at(model.name, version, pin, bucket, key=key).fault

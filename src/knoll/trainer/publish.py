@@ -14,7 +14,7 @@ from knoll.errors import Rejected
 from knoll.keys import Signer
 from knoll.names import version_name
 from knoll.ports import Bucket
-from knoll.records.attestation import attest, find_signed
+from knoll.records.attestation import attest, look_at_attestation
 from knoll.records.claim import Claim, find_claim, list_claims, write_claim
 from knoll.records.manifest import (
     ATTESTATION,
@@ -59,8 +59,8 @@ def _attestation(manifest: Manifest, signer: Signer) -> bytes:
 
 
 def _has_signed(signer: Signer, published: Sealed, bucket: Bucket) -> bool:
-    made = published.manifest
-    return not find_signed(made.model, made.version, published.sha256, signer.public.pem, bucket).fault
+    made, key = published.manifest, signer.public.pem
+    return not look_at_attestation(made.model, made.version, published.sha256, key, bucket).fault
 
 
 def _claim_numbers(run: str, model: str, first: int, bucket: Bucket) -> Iterator[str]:

@@ -10,7 +10,7 @@ from knoll.errors import NotFound, Rejected
 from knoll.names import version_number
 from knoll.ports import Bucket, Platform
 from knoll.quoting import some_of
-from knoll.records.attestation import find_signed, key_of
+from knoll.records.attestation import key_of, look_at_attestation
 from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import GoldenScore, fault_of_score, find_golden
 from knoll.records.manifest import Manifest, Sealed, find_sealed
@@ -112,7 +112,7 @@ def _fault_of_data(made: Manifest, bucket: Bucket) -> str:
 def _attestation(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, str]:
     """What is wrong with the attestation, and else who has signed, or why that does not matter."""
     made, keys = sealed.manifest, platform.settings.verify_key
-    found = find_signed(made.model, made.version, sealed.sha256, keys, platform.bucket)
+    found = look_at_attestation(made.model, made.version, sealed.sha256, keys, platform.bucket)
     signer = slot.signers.get(made.version, "")
     if not found.fault:
         return "", f"signed by key {found.by[:12]}"
