@@ -85,8 +85,10 @@ def test_a_command_that_still_loads_its_modules_ends_without_a_traceback(tmp_pat
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     code += "; from knoll.cli.start import start; start(lambda: __import__('slow'))"
     words = [sys.executable, "-c", code]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, **pipes, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as command:  # type: ignore[call-overload]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(words, **pipes, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as command:
+        assert command.stdout
+        assert command.stderr
         assert command.stdout.readline() == b"loading\n"
         command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130

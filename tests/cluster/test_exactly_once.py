@@ -93,7 +93,8 @@ def declare(name: str, bucket: str, platform: Platform) -> None:
 def opened(platform: Platform) -> Sequence[Event]:
     """Open a run for each dataset. Returns their events."""
     ingest.sweep(TICK, platform)
-    events = [event for event in platform.events.taken if event.type == "dev.knoll.dataset.landed"]  # type: ignore[attr-defined]
+    taken: Sequence[Event] = platform.events.taken  # type: ignore[attr-defined]
+    events = [event for event in taken if event.type == "dev.knoll.dataset.landed"]
     assert len(events) == DATASETS
     return events
 

@@ -350,7 +350,8 @@ def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(
             ended += 1
         except (Killed, StoreUnavailable):
             _story(world)
-        effects = {(event.id, event.source, event.extensions["knollreplay"]) for event in world.events.taken}  # type: ignore[attr-defined]
+        taken: list[Event] = world.events.taken  # type: ignore[attr-defined]
+        effects = {(event.id, event.source, event.extensions["knollreplay"]) for event in taken}
         letter = only(world)
         assert effects == {("1", "/test", f"{letter.id}.1")}, f"{how} call {at}"
         assert (letter.state, len(letter.deaths), len(letter.replays)) == ("Dead", 2, 1), f"{how} call {at}"

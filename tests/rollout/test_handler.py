@@ -243,8 +243,9 @@ def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) 
         folder.mkdir()
         cluster = LocalCluster(folder / "knoll.db", "default", time)
         cluster.create(MODEL)
-        mortal = Mortal(MemoryStore(time.now), cluster, writes)
-        world = World(Platform(mortal, mortal, sink, Replays(), time, Settings(home=folder)), time, sink)  # type: ignore[arg-type]
+        mortal: Any = Mortal(MemoryStore(time.now), cluster, writes)
+        platform = Platform(mortal, mortal, sink, Replays(), time, Settings(home=folder))
+        world = World(platform, time, sink)
         _live_through(world)
         assert world.status()["champion"] == "v000002"
         assert world.served() == ("v000002", None)

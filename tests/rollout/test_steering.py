@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -38,7 +39,8 @@ def ask(
 ) -> tuple[bool, str]:
     """A moment later, leave a wish and wake rollout; return whether it was granted, and the answer."""
     world.time.move(1)
-    wish = new_wish(verb, version, "ann", world.time.now().isoformat(), is_full=is_full)  # type: ignore[arg-type]
+    at, known = world.time.now().isoformat(), cast(Any, verb)
+    wish = new_wish(known, version, "ann", at, is_full=is_full)
     leave(world, wish.encode())
     world.tell(TRAINING_SUCCEEDED)
     handled = world.status()["steering"]["wish"]

@@ -57,7 +57,11 @@ def up(
         echo(f"knoll has stopped; everything is kept in {settings.home}")
 
 
-def env(ctx: typer.Context, home: HomeOption = None, output: OutputOption = Output.table) -> None:  # noqa: ARG001
+def env(
+    ctx: typer.Context,
+    home: HomeOption = None,  # noqa: ARG001
+    output: OutputOption = Output.table,
+) -> None:
     """Print the shell lines that point S3 clients and curl at the running platform.
 
     Example: eval "$(knoll env)"

@@ -15,7 +15,8 @@ from knoll.quantities import is_quantity
 __all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration", "form", "unit"]
 
 _RESOURCE = re.compile(
-    r"cpu|memory|ephemeral-storage|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
+    r"cpu|memory|ephemeral-storage"
+    r"|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")

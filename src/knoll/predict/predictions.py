@@ -29,7 +29,8 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
 _FEEDBACK = re.compile(r"/v1/models/(?P<v1>[^/]+):feedback")
 _READ = re.compile(
-    r"/|/metrics|/v1/models|/v1/models/[^/:]+|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"
+    r"/|/metrics|/v1/models|/v1/models/[^/:]+"
+    r"|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"
 )
 
 
