@@ -25,7 +25,7 @@ from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NotFound
-from knoll.events import TICK, Event, new_event
+from knoll.events import TICK, new_event
 from knoll.ingest import handler as ingest
 from knoll.kube.ownership import owned
 from knoll.models import API_VERSION, KIND, parse_model
@@ -78,13 +78,6 @@ class Counted:
     def _count(self, name: str) -> None:
         self.requests[name] += 1
         time.sleep(self._latency)
-
-
-class _Deaf:
-    """`ports.Events` that keeps nothing."""
-
-    def publish(self, event: Event) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +168,7 @@ def tick(world: World) -> Counter[str]:
 def make_world(models: int, runs: int, gate: str, latency: float = 0.0, page: int = _PAGE) -> World:
     """Models with `runs` ended runs each. The stages themselves made the present state."""
     clock = MemoryClock()
-    platform = memory_platform(clock, events=_Deaf())
+    platform = memory_platform(clock)
     store, cluster, settings = platform.store, platform.cluster, platform.settings
     names = [f"model-{number:03d}" for number in range(models)]
     objects = (DatasetObject(f"{_DATA}/model/0000.zip", "before", 1),)
