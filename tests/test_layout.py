@@ -21,6 +21,7 @@ SCRIPTS = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+REPEATED = 6  # lines
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_LINE = 250, 40, 110
 TRAINING_LOOP = "trainer/loop.py:train_networks"
 OF_THE_BUCKET = ("records/", "adapters/", "wiring/", "ports.py", "settings.py")  # what knows its insides
@@ -69,6 +70,28 @@ def test_no_line_is_too_long() -> None:
         for number, line in enumerate(path.read_text().splitlines(), 1)
     )
     assert [place for place, line in lines if len(line) > LONGEST_LINE] == []
+
+
+def _statements(path: Path) -> list[tuple[str, str]]:
+    """Each line with its place, without blank ones and imports, which are much alike in neighbours."""
+    text = path.read_text()
+    imports = (one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Import | ast.ImportFrom))
+    left_out = {number for one in imports for number in range(one.lineno, (one.end_lineno or 0) + 1)}
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(f"{_place(path)}:{number}", line) for number, line in lines if line and number not in left_out]
+
+
+def test_no_six_lines_are_repeated() -> None:
+    places: dict[tuple[str, ...], str] = {}
+    repeated = []
+    for path in MODULES:
+        lines = _statements(path)
+        for start in range(len(lines) - REPEATED + 1):
+            part = lines[start : start + REPEATED]
+            first = places.setdefault(tuple(line for _, line in part), part[0][0])
+            if first != part[0][0]:
+                repeated.append((first, part[0][0]))
+    assert repeated == []
 
 
 def _reaches_into_the_bucket(node: ast.AST) -> bool:

@@ -9,11 +9,12 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from knoll.media_types import JSON
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "server_config"]
 
 _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 2**10
@@ -107,3 +108,18 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
+
+
+def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
+    """The settings of a server with such connections. It logs nothing, and ends `drain` seconds after it was
+    asked to at the latest. `where` is its `host` and `port`, if it makes its own socket."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=drain,
+        **where,
+    )

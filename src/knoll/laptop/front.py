@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from knoll.errors import Unavailable
 from knoll.events.event import EVENT_LIMIT
-from knoll.http_connection import Connection
+from knoll.http_connection import server_config
 from knoll.laptop.doors import Doors
 from knoll.paths import BROKER, FUNCTIONS
 from knoll.quoting import escaped
@@ -87,16 +87,7 @@ class Front:
             exception_handlers={HTTPException: _in_json},
             lifespan=self._live,
         )
-        config = uvicorn.Config(
-            app,
-            http=Connection,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=_DRAIN,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(server_config(app, _DRAIN))
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
         self._is_up = threading.Event()
         self._failure: Exception | None = None

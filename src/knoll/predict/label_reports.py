@@ -2,24 +2,20 @@
 with the key of its Revision."""
 
 import logging
-import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 from knoll.errors import KnollError
 from knoll.events import PREDICTOR_LABELLED, Event, new_event
 from knoll.ports import Platform
 from knoll.predict.label_book import LabelBook
+from knoll.predict.reporting import reporting
 from knoll.proofs import LABELS_PURPOSE, prove
 from knoll.records.labels import Labels, Window
 
 __all__ = ["LabelReports"]
 
 _log = logging.getLogger(__name__)
-
-_INTERVAL = 1.0  # seconds between two reports
-_LAST_WITHIN = 5.0  # seconds for the last ones
 
 
 class LabelReports:
@@ -28,20 +24,11 @@ class LabelReports:
     def __init__(self, model: str, version: str, book: LabelBook, platform: Platform) -> None:
         self._model, self._version, self._book, self._platform = model, version, book, platform
         self._replica, self._reported = str(uuid.uuid4()), dict[str, Labels]()
-        self._stopping = threading.Event()
 
-    @contextmanager
-    def reporting(self) -> Iterator[None]:
+    def reporting(self) -> AbstractContextManager[None]:
         """Report meanwhile, at most once a second, and for the last time at the end, if there is a sink."""
-        if not self._platform.settings.sink:
-            yield
-            return
-        self._start_thread(self._send_until_stopped)
-        try:
-            yield
-        finally:
-            self._stopping.set()
-            self._start_thread(self.send).join(_LAST_WITHIN)
+        has_sink = bool(self._platform.settings.sink)
+        return reporting(self.send, "labels") if has_sink else nullcontext()
 
     def send(self) -> None:
         """Publish what has changed since the last time. What is lost is made good by a later report."""
@@ -56,15 +43,6 @@ class LabelReports:
                 _log.warning("counts of labels were lost; later ones will have them: %s", error)
                 return
             self._reported[version] = labels
-
-    def _start_thread(self, work: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, name="labels", daemon=True)
-        thread.start()
-        return thread
-
-    def _send_until_stopped(self) -> None:
-        while not self._stopping.wait(_INTERVAL):
-            self.send()
 
     def _labels(self, version: str, windows: tuple[Window, ...], compared: tuple[int, int]) -> Labels:
         answers, different = compared

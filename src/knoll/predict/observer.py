@@ -4,8 +4,7 @@ reports do no harm, each proved with the key of its Revision, if that has one.""
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +13,7 @@ from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
 from knoll.predict.bins import Bins
 from knoll.predict.counts import BUCKETS, Counts, Ended
+from knoll.predict.reporting import reporting
 from knoll.predict.sessions import Sessions
 from knoll.proofs import REPORT_PURPOSE, prove
 from knoll.records.evidence import Report
@@ -21,9 +21,6 @@ from knoll.records.evidence import Report
 __all__ = ["Observer"]
 
 _log = logging.getLogger(__name__)
-
-_INTERVAL = 1.0  # seconds between two reports
-_LAST_WITHIN = 5.0  # seconds for the last one
 
 
 class Observer:
@@ -36,24 +33,11 @@ class Observer:
         self._counts = self._reported = Counts.of(bins)
         self._sessions = Sessions()
         self._is_warned = False
-        self._stopping = threading.Event()
 
-    @contextmanager
-    def reporting(self) -> Iterator[None]:
-        """Report meanwhile, and for the last time at the end, if there is a sink.
-
-        A broker may answer a report late, because a function behind it has to start. So the last report does
-        not wait for an earlier one, and takes a few seconds at most.
-        """
-        if not self._platform.settings.sink:
-            yield
-            return
-        self._start_thread(self._send_until_stopped)
-        try:
-            yield
-        finally:
-            self._stopping.set()
-            self._start_thread(self.send).join(_LAST_WITHIN)
+    def reporting(self) -> AbstractContextManager[None]:
+        """Report meanwhile, and for the last time at the end, if there is a sink."""
+        has_sink = bool(self._platform.settings.sink)
+        return reporting(self.send, "observer") if has_sink else nullcontext()
 
     def observe(self, one: Ended) -> None:
         """Count one request."""
@@ -83,15 +67,6 @@ class Observer:
             self._is_warned = True
         else:
             self._reported, self._is_warned = counts, False
-
-    def _start_thread(self, work: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, name="observer", daemon=True)
-        thread.start()
-        return thread
-
-    def _send_until_stopped(self) -> None:
-        while not self._stopping.wait(_INTERVAL):
-            self.send()
 
     def _report(self, counts: Counts) -> Report:
         return Report(

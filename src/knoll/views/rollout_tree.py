@@ -81,17 +81,7 @@ def _verdict_document(found: Verdict | None) -> dict[str, Any] | None:
     if found is None:
         return None
     arms = [
-        {
-            "arm": one.arm,
-            "outcome": one.outcome,
-            "e": one.e,
-            "failAt": one.fail_at,
-            "support": one.support,
-            "passAt": one.pass_at,
-            "judged": one.judged,
-            "margin": one.margin,
-            "missing": one.missing,
-        }
+        {"arm": one.arm, "outcome": one.outcome, **one.numbers(), "missing": one.missing}
         for one in found.arms
     ]
     told = {"outcome": found.outcome, "reason": found.reason, "missing": found.missing}

@@ -2,7 +2,7 @@
 
 import uvicorn
 
-from knoll.http_connection import Connection
+from knoll.http_connection import server_config
 from knoll.request_limits import ByteBudget
 from knoll.router.app import Router
 from knoll.router.known import Known
@@ -25,18 +25,7 @@ def main() -> None:
 
 def serve(router: Router, host: str, port: int) -> None:
     """Answer requests on `host` and `port` until SIGTERM; those in flight are answered first."""
-    config = uvicorn.Config(
-        router.app,
-        host=host,
-        port=port,
-        http=Connection,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=_DRAIN,
-    )
-    uvicorn.Server(config).run()
+    uvicorn.Server(server_config(router.app, _DRAIN, host=host, port=port)).run()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from knoll.families.base import Batch, Examples, LearningPart
 from knoll.families.image.declaration import ImageClassifierConfig
@@ -47,7 +46,7 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
     ) -> Iterator[tuple[str, torch.Tensor]]:
         """Cross-entropy."""
         pixels, targets = batch
-        yield "classifier", F.cross_entropy(networks["classifier"](pixels), targets)
+        yield "classifier", nn.functional.cross_entropy(networks["classifier"](pixels), targets)
 
     def score(
         self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
@@ -61,7 +60,7 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         f1 = 2 * hits[occurs].double() / (said + true)[occurs]
         return {
             "accuracy": len(right) / len(targets),
-            "loss": F.cross_entropy(logits, targets).item(),
+            "loss": nn.functional.cross_entropy(logits, targets).item(),
             "macro_f1": f1.mean().item(),
         }
 
@@ -70,7 +69,7 @@ def _shift(pixels: torch.Tensor, share: float) -> torch.Tensor:
     """Move each picture by up to `share` of its side, (B, C, H, W); the border is repeated."""
     count, _, height, width = pixels.shape
     up, left = round(share * height), round(share * width)
-    padded = F.pad(pixels, (left, left, up, up), mode="replicate").permute(0, 2, 3, 1)
+    padded = nn.functional.pad(pixels, (left, left, up, up), mode="replicate").permute(0, 2, 3, 1)
     device = pixels.device
     top = torch.randint(0, 2 * up + 1, (count, 1), device=device)
     side = torch.randint(0, 2 * left + 1, (count, 1), device=device)

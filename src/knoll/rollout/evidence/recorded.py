@@ -11,18 +11,7 @@ __all__ = ["arms_from_fields", "verdict_to_fields"]
 
 def verdict_to_fields(found: Verdict) -> dict[str, Any]:
     """The numbers of each arm that has evidence."""
-    return {
-        one.arm: {
-            "e": one.e,
-            "failAt": one.fail_at,
-            "support": one.support,
-            "passAt": one.pass_at,
-            "judged": one.judged,
-            "margin": one.margin,
-        }
-        for one in found.arms
-        if one.judged
-    }
+    return {one.arm: one.numbers() for one in found.arms if one.judged}
 
 
 def arms_from_fields(fields: Mapping[str, Any]) -> tuple[ArmVerdict, ...]:

@@ -3,7 +3,7 @@ Pure."""
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
+from typing import Any, Literal
 
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION, Arm, ArmName, find_arm
 from knoll.rollout.evidence.judgement import Judgement
@@ -45,6 +45,17 @@ class ArmVerdict:
     judged: int
     missing: int | None
     margin: float | None = None
+
+    def numbers(self) -> dict[str, Any]:
+        """What records and views show of it, by the names that they have there."""
+        return {
+            "e": self.e,
+            "failAt": self.fail_at,
+            "support": self.support,
+            "passAt": self.pass_at,
+            "judged": self.judged,
+            "margin": self.margin,
+        }
 
     @property
     def rolls_back(self) -> bool:

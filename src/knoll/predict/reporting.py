@@ -1,0 +1,37 @@
+"""Reports of a predictor in the background, while it serves."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["reporting"]
+
+_INTERVAL = 1.0  # seconds between two reports
+_LAST_WITHIN = 5.0  # seconds for the last one
+
+
+@contextmanager
+def reporting(send: Callable[[], None], name: str) -> Iterator[None]:
+    """Call `send` once a second meanwhile, and for the last time at the end, in threads with that name.
+
+    A broker may answer a report late, because a function behind it has to start. So the last report does not
+    wait for an earlier one, and takes a few seconds at most.
+    """
+    ended = threading.Event()
+
+    def send_until_ended() -> None:
+        while not ended.wait(_INTERVAL):
+            send()
+
+    _start(send_until_ended, name)
+    try:
+        yield
+    finally:
+        ended.set()
+        _start(send, name).join(_LAST_WITHIN)
+
+
+def _start(work: Callable[[], None], name: str) -> threading.Thread:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
