@@ -12,13 +12,14 @@ from knoll.models import GateSpec, RolloutSpec
 from knoll.records.evidence import Report
 from knoll.records.golden import GoldenScore, GoldenSet
 from knoll.records.manifest import Manifest
-from knoll.rollout.comparison import Comparison
+from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import Counts, Evidence
 from knoll.rollout.decide import next_step
-from knoll.rollout.evidence import Seen, Tally, begin, count, judge
+from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge
 from knoll.rollout.gate import why_not
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
+from knoll.rollout.steering import Edit, Handled, Steering
 from knoll.rollout.steps import (
     Compare,
     HoldBack,
@@ -30,6 +31,7 @@ from knoll.rollout.steps import (
     Shift,
     TrafficSeen,
 )
+from knoll.rollout.transition import Transition
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RolloutSpec.model_validate(
@@ -245,6 +247,37 @@ def test_a_status_of_another_knoll_is_read_and_keeps_its_fields() -> None:
     assert (after["arms"], after["evidence"]["sessions"], "judge" in after["transition"]) == (2, 5, False)
     other = slot_to_status(slot.moved("Start", ago(0), "new", candidate="v000009"), status)["rollout"]
     assert (other["arms"], "sessions" in other["evidence"]) == (2, False)
+
+
+def test_a_list_in_a_status_is_as_long_as_it_was_and_keeps_what_a_newer_knoll_has_put_behind_it() -> None:
+    """An older knoll cuts a list off where it knows it to end, so no list gets longer."""
+    slot = replace(CANARY, evidence=Evidence(earlier=(100, 0, 30))).moved("Shift", ago(0), "enough")
+    status = json.loads(json.dumps(slot_to_status(slot, {})))
+    kept = status["rollout"]["evidence"]
+    assert (kept["earlier"], kept["earlierRefused"]) == ([100, 0], 30)
+    kept["earlier"].append(5)
+    assert slot_from_status(status) == slot
+    assert slot_to_status(slot, status) == status
+
+
+def test_what_a_newer_knoll_has_added_stays_while_it_is_about_the_same() -> None:
+    """In each object of the status."""
+    compared, held = Comparison("v000002", "v000001", "now"), Held("v000003", "why", "now")
+    steering = Steering(Handled("1"), edit=Edit(7, ("spec",)))
+    made = replace(CANARY, comparison=compared, held=held, steering=steering, judgement=Judgement())
+    slot = replace(made.moved("Shift", ago(0), "enough"), steering=steering, decided=Transition(1, "Start"))
+    status = json.loads(json.dumps(slot_to_status(slot, {})))
+    rollout = status["rollout"]
+    inner = [rollout[name] for name in ("evidence", "judgement", "transition", "decided", "comparison")]
+    objects = [rollout, *inner, rollout["judgement"]["errors"], status["held"], status["steering"]]
+    for one in (*objects, status["steering"]["wish"], status["steering"]["edit"]):
+        one["addedLater"] = 1
+    assert slot_to_status(slot, status) == status
+    other = replace(
+        slot, held=Held("v000004", "why", "now"), comparison=Comparison("v000004", "v000001", "now")
+    )
+    after = slot_to_status(other, status)
+    assert ["addedLater" in one for one in (after["held"], after["rollout"]["comparison"])] == [False, False]
 
 
 @pytest.mark.parametrize("name", ["number", "action", "at", "version", "percent", "reason", "evidence"])

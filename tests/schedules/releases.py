@@ -1,17 +1,18 @@
 """Two releases of knoll side by side, as during an upgrade: some calls are carried out by another one.
 
 Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds fields that ours does not
-know to every record, event and status, and its predictors take one more argument. What it added to a status
-must still be there after ours has written it, and ours must not rewrite an InferenceService only because of
-that argument. In half of all mixtures it writes its hints and caches in a schema that only "newer" reads;
-ours must do without them, and leave them as they are. "older" writes the forms of knoll 0.1, but reads as
-ours does: the strict reader of knoll 0.1 cannot read records that have a `schema`, so it never runs beside
-another release (docs/operate.md). It stamps nothing, so with keys there are only "ours" and "newer".
+know to every record, event and status, however deep, makes lists longer, and its predictors take one more
+argument. What it added to a status must still be there after ours has written it, and ours must not rewrite
+an InferenceService only because of that argument. In half of all mixtures it writes its hints and caches in
+a schema that only "newer" reads; ours must do without them, and leave them as they are. "older" writes the
+forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1 cannot read records that have a
+`schema`, so it never runs beside another release (docs/operate.md). It stamps nothing, so with keys there
+are only "ours" and "newer".
 """
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, BinaryIO, Literal
@@ -46,7 +47,28 @@ _STAMPED: Mapping[str, Load[Stamped]] = {
 }
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")
-_ROLLOUT_0_1 = ("step", "percent", "since", "seen", "attempt", "evidence", "transition")
+# without the judgement each pass of an older one would begin it anew, and no rollout would end
+_ROLLOUT_0_1 = ("judgement", "step", "percent", "since", "seen", "attempt", "evidence", "transition")
+
+
+_ROLLOUT = ("status.rollout.transition.version",)
+# the objects of a status that a newer knoll may add to, each with what must be the same so that it stays
+_OBJECTS: Mapping[str, Sequence[str]] = {
+    "status": (),
+    "status.held": ("status.held.version",),
+    "status.noRoom": ("status.noRoom.version",),
+    "status.steering": (),
+    "status.steering.wish": ("status.steering.wish.id",),
+    "status.steering.edit": ("status.steering.edit.generation",),
+    "status.rollout": (),
+    "status.rollout.evidence": _ROLLOUT,
+    "status.rollout.judgement": ("status.rollout.judgement.began",),
+    "status.rollout.judgement.errors": ("status.rollout.judgement.began",),
+    "status.rollout.transition": (*_ROLLOUT, "status.rollout.transition.number"),
+    "status.rollout.decided": ("status.rollout.decided.version", "status.rollout.decided.number"),
+    "status.rollout.comparison": ("status.rollout.comparison.version", "status.rollout.comparison.since"),
+}
+_LISTS = ("earlier", "replays", "championReplays")  # which it may make longer
 
 
 def release_of(seed: int, call: int, *, has_keys: bool = False) -> Release:
@@ -157,11 +179,10 @@ class _OurCluster(_Passing):
         before = self._status(document) if status and document["kind"] == "Model" else {}
         written = self.port.update(document, status=status)
         after = written.get("status") or {}
-        for place in ("status", "status.rollout"):
-            is_there, was_there = (ADDED in _at(place, one) for one in (after, before))
-            if was_there and not is_there:
-                name = document["metadata"]["name"]
-                self.wrong.append(f"lost: what a newer knoll added to the {place} of {name}")
+        name = document["metadata"]["name"]
+        self.wrong.extend(
+            f"lost: what a newer knoll added to the {place} of {name}" for place in _lost(before, after)
+        )
         return written
 
     def _is_only_restyled(self, document: Document) -> bool:
@@ -191,7 +212,27 @@ def _with_its_argument(document: Document, release: Release) -> Document:
 
 
 def _at(place: str, status: Document) -> Document:
-    return status if place == "status" else status.get("rollout") or {}
+    """The object at a place such as status.rollout; empty if there is none."""
+    found = status
+    for name in place.split(".")[1:]:
+        found = found.get(name) or {}
+    return found
+
+
+def _lost(before: Document, after: Document) -> Iterator[str]:
+    """The places at which something new was before and is not after, though all is about the same."""
+    for place, about in _OBJECTS.items():
+        was, now = _at(place, before), _at(place, after)
+        if not was or not now or any(_fact(one, before) != _fact(one, after) for one in about):
+            continue
+        if ADDED in was and ADDED not in now:
+            yield place
+        yield from (f"{place}.{name}" for name in _LISTS if len(was.get(name, ())) > len(now.get(name, ())))
+
+
+def _fact(place: str, status: Document) -> Any:
+    folder, _, name = place.rpartition(".")
+    return _at(folder, status).get(name)
 
 
 def _is_record(key: str) -> bool:
@@ -245,7 +286,10 @@ def _status(status: Document, release: Release) -> Document:
     if release == "older":
         kept = rollout and {name: rollout[name] for name in _ROLLOUT_0_1 if name in rollout}
         return {**status, "rollout": kept} if rollout else status
-    if not rollout:
-        return {**status, **_NEW}
-    deep = {name: {**rollout[name], **_NEW} for name in ("evidence", "transition") if rollout.get(name)}
-    return {**status, **_NEW, "rollout": {**rollout, **deep, **_NEW}}
+    grown = copy.deepcopy(status)
+    for place in _OBJECTS:
+        if place == "status" or _at(place, grown):
+            found = _at(place, grown)
+            found.update(_NEW)
+            found.update({name: [*found[name][:2], 7] for name in _LISTS if name in found})
+    return grown

@@ -151,6 +151,17 @@ def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
         assert _is_found_out()
 
 
+@pytest.mark.parametrize("writer", ["slot.with_unknown", "slot.with_parts", "steering.with_unknown"])
+def test_a_writer_that_forgets_what_is_deep_in_a_status_is_found_out(writer: str) -> None:
+    with patch(f"knoll.rollout.{writer}", lambda known, *_: known and dict(known)):
+        assert _is_found_out(has_keys=True)
+
+
+def test_a_writer_that_cuts_a_list_off_is_found_out() -> None:
+    with patch("knoll.rollout.counted.with_longer", lambda known, _: dict(known)):
+        assert _is_found_out(has_keys=True)
+
+
 def test_a_writer_that_rewrites_what_a_newer_release_serves_is_found_out() -> None:
     with patch("knoll.rollout.edits.is_of_newer_release", return_value=False):
         assert _is_found_out()

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from knoll.rollout.unknown import with_longer
+
 __all__ = [
-    "EVIDENCE_FIELDS",
     "Counts",
     "Evidence",
     "Pair",
@@ -16,8 +17,9 @@ __all__ = [
 
 Pair = tuple[int, int]  # requests, and those of them that failed
 Total = tuple[int, int, int]  # requests, those of them that failed, and those that were refused
+_NOTHING: Mapping[str, Any] = {}
 _COUNTS = ("requests", "errors", "replayed", "inStep", "refused")
-EVIDENCE_FIELDS = ("instances", "replays", "championReplays", "before", "earlier", *_COUNTS)
+_FIELDS = ("instances", "replays", "championReplays", "before", "earlier", "earlierRefused", *_COUNTS)
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,28 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
         replayed=_pair(found.get("replays")),
         champion_replayed=_pair(found.get("championReplays")),
         before=found.get("before") or 0,
-        earlier=_total(found.get("earlier")),
+        earlier=(*_pair(found.get("earlier")), found.get("earlierRefused") or 0),
         replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
     )
 
 
-def evidence_fields(evidence: Evidence) -> dict[str, Any]:
-    """The evidence as `rollout.evidence` of a status has it."""
+def evidence_fields(evidence: Evidence, before: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:
+    """The evidence as `rollout.evidence` of a status has it. `before` is what that has of the same rollout:
+    unknown fields stay, and what is behind the known end of a list."""
+    unknown = {name: one for name, one in before.items() if name not in _FIELDS}
+    return with_longer({**unknown, **_known_fields(evidence)}, before)
+
+
+def _known_fields(evidence: Evidence) -> dict[str, Any]:
+    """A list never gets longer: an older knoll would cut it off. What is new has a field of its own."""
     replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
+    requests, failed, refused = evidence.earlier
     return {
         "replays": list(evidence.replayed),
         "championReplays": list(evidence.champion_replayed),
         "before": evidence.before,
-        "earlier": list(evidence.earlier),
+        "earlier": [requests, failed],
+        "earlierRefused": refused,
         **({"instances": replicas} if replicas else {}),
         **evidence.counts.numbers(),
     }
@@ -102,8 +113,3 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
 def _pair(found: Any) -> Pair:
     requests, failed = (*(found or ()), 0, 0)[:2]
     return requests, failed
-
-
-def _total(found: Any) -> Total:
-    requests, failed, refused = (*(found or ()), 0, 0, 0)[:3]
-    return requests, failed, refused

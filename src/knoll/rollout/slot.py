@@ -16,7 +16,7 @@ from knoll import __version__
 from knoll.errors import NewerSchema
 from knoll.records.rollout import last_decision
 from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
-from knoll.rollout.counted import EVIDENCE_FIELDS, Evidence, evidence_fields, read_evidence
+from knoll.rollout.counted import Evidence, evidence_fields, read_evidence
 from knoll.rollout.evidence import (
     Judgement,
     Policy,
@@ -29,6 +29,7 @@ from knoll.rollout.evidence import (
 from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 from knoll.rollout.transition import Transition, read_transition
+from knoll.rollout.unknown import with_parts, with_unknown
 
 __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
@@ -178,19 +179,9 @@ def read_decision(status: Mapping[str, Any]) -> Transition | None:
 def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
     """The Model's status with the slot in it.
 
-    Fields of other stages stay, and so do unknown fields of `rollout`. Unknown fields of `rollout.evidence`
-    stay during the same rollout, and those of `rollout.transition` until the next decision.
+    Fields of other stages stay, and so do unknown fields of `rollout`. Unknown fields of what is in it, and
+    of `held` and `noRoom`, stay while that is about the same version, decision or rollout.
     """
-    before = status.get("rollout") or {}
-    last = before.get("transition") or {}
-    rollout = _rollout_fields(slot)
-    if slot.transition and slot.transition.version == last.get("version"):
-        unknown = {
-            key: one for key, one in (before.get("evidence") or {}).items() if key not in EVIDENCE_FIELDS
-        }
-        rollout["evidence"] = {**unknown, **rollout["evidence"]}
-        if slot.transition.number == last.get("number"):
-            rollout["transition"] = {**last, **rollout["transition"]}
     return {
         **status,
         "champion": slot.champion,
@@ -206,27 +197,36 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
         "damage": slot.damage,
         "listing": slot.listing,
         "fallen": dict(slot.fallen),
-        "held": dict(vars(slot.held)) if slot.held else None,
-        "noRoom": dict(vars(slot.no_room)) if slot.no_room else None,
+        "held": with_unknown(_fields(slot.held), status.get("held"), "version"),
+        "noRoom": with_unknown(_fields(slot.no_room), status.get("noRoom"), "version"),
         "proven": slot.proven,
-        "rollout": {**before, **rollout},
+        "rollout": _rollout_fields(slot, status.get("rollout") or {}),
         **steering_to_status(slot.steering, status),
     }
 
 
-def _rollout_fields(slot: Slot) -> dict[str, Any]:
+def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
+    made, last = slot.transition, before.get("transition") or {}
+    counted = before.get("evidence") or {} if made and made.version == last.get("version") else {}
+    judged = judgement_to_fields(slot.judgement) if slot.judgement else None
+    compared = slot.comparison.fields() if slot.comparison else None
     return {
+        **before,
         "step": slot.step,
         "percent": slot.percent,
         "since": slot.since,
         "seen": slot.seen,
         "attempt": slot.attempt,
-        "evidence": evidence_fields(slot.evidence),
-        "judgement": judgement_to_fields(slot.judgement) if slot.judgement else None,
-        "transition": dict(vars(slot.transition)) if slot.transition else None,
-        "decided": dict(vars(slot.decided)) if slot.decided else None,
-        "comparison": slot.comparison.fields() if slot.comparison else None,
+        "evidence": evidence_fields(slot.evidence, counted),
+        "judgement": with_parts(judged, before.get("judgement"), "began"),
+        "transition": with_unknown(_fields(made), last, "version", "number"),
+        "decided": with_unknown(_fields(slot.decided), before.get("decided"), "version", "number"),
+        "comparison": with_unknown(compared, before.get("comparison"), "version", "champion", "since"),
     }
+
+
+def _fields(found: Held | NoRoom | Transition | None) -> Mapping[str, Any] | None:
+    return dict(vars(found)) if found else None
 
 
 def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:

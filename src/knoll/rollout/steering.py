@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from knoll.rollout.unknown import with_unknown
+
 __all__ = ["Edit", "Handled", "Steering", "steering_from_status", "steering_to_status"]
 
 
@@ -101,21 +103,21 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
     before = status.get("steering")
     if before is None and steering == Steering():
         return {}
-    edit = steering.edit
+    told = {**vars(steering.edit), "fields": list(steering.edit.fields)} if steering.edit else None
     wish = {
         "id": steering.handled.id,
         "answer": steering.handled.answer,
         "refused": steering.handled.is_refused,
     }
     known = {
-        "wish": wish,
+        "wish": with_unknown(wish, (before or {}).get("wish"), "id"),
         "paused": steering.paused,
         "pausedAt": steering.paused_at,
         "undone": steering.undone,
         "approved": dict(steering.approved),
         "quarantinedAt": dict(steering.quarantined),
         "written": steering.written,
-        "edit": {**vars(edit), "fields": list(edit.fields)} if edit else None,
+        "edit": with_unknown(told, (before or {}).get("edit"), "generation"),
     }
     return {"steering": {**(before or {}), **known}}
 
