@@ -289,9 +289,12 @@ def test_a_status_without_a_field_is_read(name: str) -> None:
     assert slot_from_status({"phase": "Canary", "rollout": {}}) == Slot(phase="Canary")
 
 
-def test_a_phase_that_only_a_newer_knoll_knows_is_left_to_it() -> None:
-    with pytest.raises(NewerSchema, match="Pausing"):
-        slot_from_status({"phase": "Pausing"})
+def test_a_phase_that_only_a_newer_knoll_knows_is_left_to_the_one_that_the_slot_names() -> None:
+    for rollout, fix in (({}, "the newer version"), ({"needs": "99.0.0"}, "use knoll 99.0.0 or a newer one")):
+        with pytest.raises(NewerSchema, match="Pausing") as caught:
+            slot_from_status({"phase": "Pausing", "rollout": rollout})
+        assert fix in caught.value.fix
+    assert slot_to_status(Slot(), {})["rollout"]["needs"]
 
 
 def test_counts_that_knoll_0_1_kept_in_the_status_still_count() -> None:

@@ -35,6 +35,7 @@ __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_
 
 Cause = Literal["", "signature"]  # why a version is barred, as far as something may lift that
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
+_NEEDS = "0.1.0"  # the oldest knoll that knows all these phases; the status names it for older ones
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,10 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
     rollout = status.get("rollout") or {}
     phase: Any = status.get("phase") or "Idle"
     if phase not in get_args(Phase):
-        raise NewerSchema(
-            f"the rollout is in phase {phase}, which knoll {__version__} does not know",
-            fix="use the newer version of knoll that began this rollout",
-        )
+        needs = rollout.get("needs")
+        wanted = f"knoll {needs} or a newer one" if needs else "the newer version that began this rollout"
+        told = f"the rollout is in phase {phase}, which knoll {__version__} does not know"
+        raise NewerSchema(told, fix=f"use {wanted}")
     return Slot(
         champion=status.get("champion") or "",
         previous=status.get("previous") or "",
@@ -212,6 +213,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
     compared = slot.comparison.fields() if slot.comparison else None
     return {
         **before,
+        "needs": _NEEDS,
         "step": slot.step,
         "percent": slot.percent,
         "since": slot.since,
