@@ -16,7 +16,7 @@ from cli.declared import Knoll, Records
 from knoll.cli.upload_plan import Item
 from knoll.cli.upload_send import Sent, tenths
 from knoll.cli.upload_turn import one_at_a_time
-from knoll.ingest.look import look
+from knoll.ingest.look import look_and_learn
 from knoll.ingest.verdict import Landed
 from knoll.models import parse_model
 from knoll.ports import Platform
@@ -114,7 +114,7 @@ def test_a_manifest_lists_what_is_uploaded_and_what_stays_of_what_it_listed(
         result = knoll("upload", "digits", *paths, "--yes")
         assert result.exit_code == 0, result.output
         assert "The manifest manifest.json is written" in result.stdout
-        verdict = look(model, platform)
+        verdict = look_and_learn(model, platform)
         assert isinstance(verdict, Landed), verdict
         assert " ".join(one.uri.removeprefix(uri) for one in verdict.datasets[0].objects) == landed
     platform.store.put(f"{uri}manifest.json", b"no manifest")
@@ -228,7 +228,7 @@ def test_classes_in_archives_count(
     knoll("apply", "-f", model_file)
     knoll("upload", "digits", data)
     model = parse_model(platform.cluster.get("Model", "digits"))
-    landed = look(model, platform)
+    landed = look_and_learn(model, platform)
     assert isinstance(landed, Landed)
     write_dataset(landed.datasets[0], platform.bucket)
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
@@ -298,7 +298,7 @@ def test_skipped_files_and_changed_classes_are_told_and_what_is_there_is_not_sen
     assert "skipped 1 file, a link to a folder: link" in result.stderr
     assert "skipped 1 file, a link to nothing: 0/dangling.png" in result.stderr
     assert "skipped 1 file, in a hidden folder: .git/config" in result.stderr
-    verdict = look(parse_model(platform.cluster.get("Model", "digits")), platform)
+    verdict = look_and_learn(parse_model(platform.cluster.get("Model", "digits")), platform)
     assert isinstance(verdict, Landed)
     write_dataset(verdict.datasets[0], platform.bucket)
     before = {one.uri: one.modified for one in platform.store.list(f"s3://{bucket}/digits/")}

@@ -12,7 +12,7 @@ from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.events import Event
-from knoll.ingest.look import dataset_status, look
+from knoll.ingest.look import dataset_status, look, look_and_learn
 from knoll.ingest.verdict import Landed, Waiting
 from knoll.models import Model, parse_model
 from knoll.ports import Platform
@@ -77,7 +77,8 @@ class World:
     def look(self, *, may_read: bool = True) -> Landed | Waiting:
         self.store.read.clear()
         self.store.listed.clear()
-        verdict = look(self.model, self.platform, before=self.status, may_read=may_read)
+        see = look_and_learn if may_read else look
+        verdict = see(self.model, self.platform, before=self.status)
         self.status = dataset_status(self.model, verdict, self.status)
         for one in verdict.datasets if isinstance(verdict, Landed) else ():
             if not list(MemoryStore.list(self.store, dataset_uri(ROOT, "digits", one.digest))):

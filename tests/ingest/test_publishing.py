@@ -12,7 +12,7 @@ from knoll.events import Event, event_from_json
 from knoll.events.http import event_to_http
 from knoll.ingest.handler import handle
 from knoll.ingest.landed import Waiting
-from knoll.ingest.look import look
+from knoll.ingest.look import look_and_learn
 from knoll.ingest.notifications import publish_notification
 from knoll.models import parse_model
 from knoll.ports import Platform
@@ -85,6 +85,6 @@ def test_the_model_bucket_is_no_dataset() -> None:
         {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": "loop"}, "spec": spec}
     )
     world.store.put("s3://knoll-models/models/digits/v000001/README.md", b"written by knoll")
-    seen = look(model, world)
+    seen = look_and_learn(model, world)
     assert isinstance(seen, Waiting)
     assert "is the bucket of models" in seen.what

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from knoll.errors import NotFound
 from knoll.ingest.landed import Landed, Waiting, last_uri
-from knoll.ingest.look import look
+from knoll.ingest.look import look_and_learn
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED, MODEL_LABEL
 from knoll.models import parse_model
@@ -376,7 +376,7 @@ class _Model:
 
     def _look(self) -> Landed | Waiting:
         before = (self._document.get("status") or {}).get("dataset") or {}
-        return look(self._model, self._world.platform, before=before)
+        return look_and_learn(self._model, self._world.platform, before=before)
 
     def _wrong_data(self) -> Iterator[str]:
         """Whether what lies in the bucket now has been trained."""

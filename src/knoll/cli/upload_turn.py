@@ -28,7 +28,7 @@ def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(uri, platform, ended), daemon=True)
     try:
-        _check(uri, model, platform)
+        _hang_out_alone(uri, model, platform)
         renewal.start()
         yield
     finally:
@@ -39,7 +39,8 @@ def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
             take_in(uri, platform.bucket)
 
 
-def _check(uri: str, model: str, platform: Platform) -> None:
+def _hang_out_alone(uri: str, model: str, platform: Platform) -> None:
+    """Hang the sign out, and remove those of uploads that were killed. Raises Conflict for others."""
     others: list[tuple[str, datetime]] = []
     with suppress(StoreUnavailable):  # a user may have rights on the data alone
         hang_out(uri, platform.bucket)

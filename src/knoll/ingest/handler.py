@@ -13,7 +13,7 @@ from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, Event, new_event
 from knoll.events.http import event_from_http, is_event
 from knoll.ingest.landed import Waiting, may_land
-from knoll.ingest.look import dataset_status, look
+from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
 from knoll.ingest.opening import asked_runs, open_run
 from knoll.ingest.webhook import came_through_broker
@@ -86,7 +86,7 @@ def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -
         return []
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
-    verdict = look(model, platform, only, before=before)
+    verdict = look_and_learn(model, platform, only, before=before)
     asked = {} if isinstance(verdict, Waiting) else asked_runs(model, verdict.datasets, platform)
     new = _without_record(model, asked, platform)
     status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))

@@ -15,31 +15,39 @@ from knoll.quantities import counted
 from knoll.records.checksums import known_checksums
 from knoll.records.dataset import Dataset, find_newest_dataset, find_snapshot, has_dataset
 
-__all__ = ["dataset_status", "look"]
+__all__ = ["dataset_status", "look", "look_and_learn"]
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 def look(
-    model: Model,
-    platform: Platform,
-    only: str = "",
-    *,
-    before: Mapping[str, Any] = _NOTHING,
-    may_read: bool = True,
+    model: Model, platform: Platform, only: str = "", *, before: Mapping[str, Any] = _NOTHING
 ) -> Landed | Waiting:
     """Whether the model's data is complete; with the rule `object`, `only` is the URI of one object.
 
-    `before` is what the Model's status says of its dataset. Without `may_read`, no object is read for its
-    sha256. The model bucket is never data: what knoll writes there would train the next version, which writes
-    again.
+    `before` is what the Model's status says of its dataset. No object is read for its sha256. The model
+    bucket is never data: what knoll writes there would train the next version, which writes again.
     """
+    return _look(model, platform, only, before, is_learning=False)
+
+
+def look_and_learn(
+    model: Model, platform: Platform, only: str = "", *, before: Mapping[str, Any] = _NOTHING
+) -> Landed | Waiting:
+    """The same, but objects are read for their sha256 as far as the rule needs that, and what was read is
+    written down."""
+    return _look(model, platform, only, before, is_learning=True)
+
+
+def _look(
+    model: Model, platform: Platform, only: str, before: Mapping[str, Any], *, is_learning: bool
+) -> Landed | Waiting:
     if is_in_bucket(model.dataset.uri, platform.settings.model_bucket):
         return Waiting(f"{platform.settings.model_bucket} is the bucket of models: keep data in another one")
     listing = list(platform.store.list(only or model.dataset.uri))
     known = _known(model, listing, platform, before)
     verdict = decide(model, listing, platform.clock.now(), known)
-    if isinstance(verdict, Waiting) and verdict.unread and may_read:
+    if isinstance(verdict, Waiting) and verdict.unread and is_learning:
         sha256 = learn_checksums(model, verdict.unread, listing, platform)
         return decide(model, listing, platform.clock.now(), replace(known, sha256=sha256))
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):

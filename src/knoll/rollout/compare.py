@@ -18,12 +18,12 @@ from knoll.rollout.slot import Slot
 from knoll.rollout.steps import Compare
 from knoll.rollout.world import write_slot
 
-__all__ = ["compare_part"]
+__all__ = ["write_compared_part"]
 
 _BUSY = (408, 429)
 
 
-def compare_part(
+def write_compared_part(
     document: Document, slot: Slot, step: Compare, url: str, until: datetime, platform: Platform
 ) -> bool:
     """Send the next samples and write what they show into the slot; whether another pass is needed.

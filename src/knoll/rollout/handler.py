@@ -26,7 +26,7 @@ from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
-from knoll.rollout.compare import compare_part
+from knoll.rollout.compare import write_compared_part
 from knoll.rollout.decide import next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
@@ -181,14 +181,14 @@ def _make_pass(
             write_slot(document, slot, platform)
             return True
         if slot.phase == "Idle":
-            return _rest(document, model, slot, isvc, refused, platform)
+            return _write_rest(document, model, slot, isvc, refused, platform)
         observed = see_version(slot, isvc, model.rollout.strategy, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
         return True
 
 
-def _rest(
+def _write_rest(
     document: Document,
     model: Model,
     slot: Slot,
@@ -221,7 +221,7 @@ def _take_step(
         return True
     if isinstance(step, Compare):
         try:
-            return compare_part(document, counted, step, observed.tagged_url, until, platform)
+            return write_compared_part(document, counted, step, observed.tagged_url, until, platform)
         except InvalidVersion as error:
             step = Rollback(str(error))
     if isinstance(step, Replay):

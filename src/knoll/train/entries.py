@@ -10,7 +10,7 @@ from knoll.records.inbox import copy_entry_to_record, list_inbox, remove_entry
 from knoll.records.run import Run, find_run
 from knoll.train.turns import Entry
 
-__all__ = ["list_entries", "read_record", "remove_entries"]
+__all__ = ["find_or_copy_record", "list_entries", "remove_entries"]
 
 
 def list_entries(bucket: Bucket) -> list[Entry]:
@@ -25,8 +25,9 @@ def list_entries(bucket: Bucket) -> list[Entry]:
     )
 
 
-def read_record(entry: Entry, bucket: Bucket) -> Run:
-    """The record of the entry's run. If ingest was killed before it wrote the record, the entry is copied."""
+def find_or_copy_record(entry: Entry, bucket: Bucket) -> Run:
+    """The record of the entry's run. If ingest was killed before it wrote the record, the entry is copied.
+    Raises Rejected if it is of another model."""
     found = find_run(entry.run, bucket) or copy_entry_to_record(entry.uris[0], bucket)
     if found.model != entry.model:
         raise Rejected(f"the record of run {entry.run} is of another model: {escaped(found.model)[:80]}")

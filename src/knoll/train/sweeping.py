@@ -58,7 +58,7 @@ def _take_turns(entries: Collection[Entry], jobs: list[Document], event: Event, 
     documents = recent_models(platform, lambda known: known.keys() >= wanted)
     models = {model.name: model for model in readable_models(documents.values())}  # runs of others wait
     turns = _Turns(Checks(documents, models, platform), event, set(entries), list(jobs))
-    plan = turns.plan()
+    plan = turns.settle_and_plan()
     _do_all(lambda: _carry_out(plan, turns.checks, event, platform), turns.raise_first)
     open_runs = Counter(entry.model for entry in entries)
     if any(open_runs[entry.model] > 1 for entry in plan.start):
@@ -76,8 +76,9 @@ class _Turns:
     fit: set[Entry] = field(default_factory=set)
     failed: list[KnollError] = field(default_factory=list)
 
-    def plan(self) -> Plan:
-        """The turns, all of runs that have no outcome, are still asked for, and have their data."""
+    def settle_and_plan(self) -> Plan:
+        """End the runs that must not go on. The turns are those of the others: they have no outcome, are
+        still asked for, and have their data."""
         live = {job["metadata"]["name"] for job in self.jobs if is_live(job)}
         self._settle_each(self.checks.first(sorted(self.entries), live), self._end_unasked)
         policies = {name: model.training.concurrency for name, model in self.checks.models.items()}
@@ -129,6 +130,7 @@ class _Turns:
 
     def _end_unasked(self, entry: Entry) -> bool:
         """End the run if its Model does not ask for it any more; whether it goes on."""
+        self.checks.copy_record(entry)
         return self._end_if(entry, self.checks.why_unasked(entry))
 
     def _end_unfit(self, entry: Entry) -> bool:
@@ -138,6 +140,7 @@ class _Turns:
             remove_entries([entry], self.checks.platform.bucket)
             return False
         checks = self.checks
+        checks.copy_record(entry)
         fault = checks.why_unasked(entry) or checks.why_forged(entry) or checks.why_lost(entry)
         return self._end_if(entry, fault)
 

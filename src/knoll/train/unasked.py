@@ -11,9 +11,9 @@ from knoll.errors import Conflict, NotFound
 from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
-from knoll.records.run import Run, opened_at, why_not_asked
+from knoll.records.run import Run, opened_at, read_run, why_not_asked
 from knoll.records.stamp import is_stamped
-from knoll.train.entries import read_record
+from knoll.train.entries import find_or_copy_record
 from knoll.train.turns import Entry
 
 __all__ = ["Checks", "is_what_landed", "why_undeclared"]
@@ -50,11 +50,18 @@ class Checks:
     _fresh: dict[str, Document | None] = field(default_factory=dict)
     _listings: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def copy_record(self, entry: Entry) -> None:
+        """Write the record of the entry's run, if ingest was killed before it did. It must be there before
+        the run is checked. If its Model is gone or cannot be read, no check asks for it."""
+        if entry.run in self._records:
+            return
+        known = self.documents.get(entry.model) or self._read_model(entry.model)
+        if known is not None and readable_models([known]):
+            self._records[entry.run] = find_or_copy_record(entry, self.platform.bucket)
+
     def record(self, entry: Entry) -> Run:
-        """The record of the entry's run."""
-        if entry.run not in self._records:
-            self._records[entry.run] = read_record(entry, self.platform.bucket)
-        return self._records[entry.run]
+        """The record of the entry's run. Raises NotFound."""
+        return self._records.get(entry.run) or read_run(entry.run, self.platform.bucket)
 
     def first(self, entries: Iterable[Entry], live: Collection[str]) -> list[Entry]:
         """The entries to check before turns are planned: their Model is gone, they are in training, or others

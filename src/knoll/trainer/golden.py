@@ -20,7 +20,7 @@ from knoll.trainer.reading import DataChanged, read_objects
 from knoll.trainer.report import Journal
 from knoll.trainer.sorting import sort_files
 
-__all__ = ["Exam", "read_exam"]
+__all__ = ["Exam", "pin_exam"]
 
 _NAME_IT = "name that in spec.gate.goldenSet, and apply the Model"
 
@@ -37,7 +37,7 @@ class Exam:
         return GoldenScore(self.pin.uri, self.pin.digest, len(self.examples.held_out[0]), metrics)
 
 
-def read_exam(
+def pin_exam(
     run: Run,
     family: Family[Any],
     config: Any,

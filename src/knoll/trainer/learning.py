@@ -15,7 +15,7 @@ from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.progress import Reading
 from knoll.records.run import Run
-from knoll.trainer.golden import Exam, read_exam
+from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
 from knoll.trainer.memory import bytes_of, check_data, check_step, room_for
 from knoll.trainer.ranks import Ranks
@@ -52,7 +52,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     limit = memory_of(run.resources) // run.processes_per_node
     read = read_data(run, platform, limit, lambda reading: journal.report(_news_of(reading)))
     examples = _read_examples(family, config, read, limit, journal)
-    exam = read_exam(run, family, config, examples, platform, limit, journal)
+    exam = pin_exam(run, family, config, examples, platform, limit, journal)
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     device = ranks.own(choose_device(platform.settings.device))
     if device.type == "cpu":

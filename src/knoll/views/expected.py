@@ -42,7 +42,7 @@ def _expected_run(platform: Platform, model: Model) -> Expected:
 
 
 def _look(platform: Platform, model: Model) -> Expected:
-    verdict = look(model, platform, may_read=False)
+    verdict = look(model, platform)
     if isinstance(verdict, Waiting):
         return Expected(model.name, "", verdict.what, verdict)
     newest = verdict.datasets[-1]
