@@ -15,13 +15,11 @@ from knoll.events.http import event_from_http, is_event
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
-from knoll.ingest.opening import asked_runs, open_run
+from knoll.ingest.opening import asked_runs, open_run, unopened
 from knoll.ingest.webhook import came_through_broker
 from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models, remember_model
-from knoll.records.dataset import Dataset
-from knoll.records.run import list_runs
 
 __all__ = ["handle", "receive", "sweep", "take"]
 
@@ -88,7 +86,7 @@ def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look_and_learn(model, platform, only, before=before)
     asked = {} if isinstance(verdict, Waiting) else asked_runs(model, verdict.datasets, platform)
-    new = _without_record(model, asked, platform)
+    new = unopened(model.name, asked, platform)
     status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))
     try:
         if not _show_verdict(document, status, platform, must_write=bool(new)):
@@ -107,18 +105,6 @@ def _returned(model: Model, platform: Platform, cause: Event) -> Event:
     source, now = platform.settings.source, platform.clock.now()
     data = {"model": model.name}
     return new_event(ROLLOUT_CONTINUED, source=source, time=now, subject=model.name, data=data, cause=cause)
-
-
-def _without_record(model: Model, runs: Mapping[Dataset, str], platform: Platform) -> dict[Dataset, str]:
-    """Those of the datasets, each with the id of the run that it asks for, whose run has no record.
-
-    For one dataset, only its own record is listed, because a model has many.
-    """
-    if not runs:
-        return {}
-    (only,) = runs.values() if len(runs) == 1 else (f"{model.name}-",)
-    opened = {run for run, _ in list_runs(only, platform.bucket)}
-    return {dataset: run for dataset, run in runs.items() if run not in opened}
 
 
 def _show_verdict(

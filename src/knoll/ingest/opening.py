@@ -3,9 +3,12 @@
 The snapshot comes first, because the run reads it. Then comes the run's entry in the inbox, which is the
 whole record, so that the train function can go on from there. Last comes the record itself, if there is none.
 It outlives everything, so the same data gets no second run.
+
+So no function has opened a run whose record has neither an entry nor an outcome beside it: a stranger wrote
+that record. The run is opened all the same, and train, which looks at all entries, ends it if it is spoilt.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import count
 
@@ -15,12 +18,16 @@ from knoll.names import run_id
 from knoll.ports import Bucket, Document, Platform
 from knoll.quantities import memory_of
 from knoll.records.dataset import Dataset, dataset_place, write_dataset
-from knoll.records.inbox import write_entry
-from knoll.records.outcome import find_outcome, list_superseded
-from knoll.records.run import Run, write_run
+from knoll.records.inbox import list_inbox, write_entry
+from knoll.records.outcome import ended_runs, find_outcome, list_superseded
+from knoll.records.run import Run, list_runs, write_run
 from knoll.records.stamp import stamped
 
-__all__ = ["asked_runs", "open_run", "record_run"]
+__all__ = ["asked_runs", "open_run", "record_run", "unopened"]
+
+
+class _Opened(set[str]):
+    """The runs that this process has seen opened: each stays so."""
 
 
 def asked_runs(model: Model, datasets: Iterable[Dataset], platform: Platform) -> dict[Dataset, str]:
@@ -47,6 +54,23 @@ def _is_spent(run: str, model: Model, platform: Platform) -> bool:
     if outcome is None:
         return False
     return outcome.superseded or 0 < outcome.lacked_memory < memory_of(model.training.resources)
+
+
+def unopened(model: str, runs: Mapping[Dataset, str], platform: Platform) -> dict[Dataset, str]:
+    """Those of the datasets, each with the id of the run that it asks for, whose run is still to be opened.
+
+    For one dataset, only its own records are listed, because a model has many.
+    """
+    if not runs:
+        return {}
+    (only,) = runs.values() if len(runs) == 1 else (f"{model}-",)
+    there = {run for run, _ in list_runs(only, platform.bucket)}
+    known = platform.caches.of(_Opened)
+    if there.intersection(runs.values()) - known:
+        # in this order: an entry is removed when its run has an outcome
+        known |= there.intersection({one.run for one in list_inbox(platform.bucket, only)})
+        known |= there.intersection(ended_runs(only, platform.bucket))
+    return {dataset: run for dataset, run in runs.items() if run not in there & known}
 
 
 def open_run(id: str, document: Document, dataset: Dataset, platform: Platform, cause: Event) -> Event | None:

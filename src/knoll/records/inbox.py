@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import find, put_once, read_some
+from knoll.records.record import newer_at, put_once, read_some
 from knoll.records.run import Run, load_run, run_uri
+from knoll.records.stamp import find_known, known_reader
 
 __all__ = [
     "InboxEntry",
@@ -72,9 +73,9 @@ def inbox_entry(uri: str) -> tuple[str, str]:
     return match["run"], at.isoformat()
 
 
-def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
-    """All entries; other files are passed over."""
-    for one in bucket.store.list(inbox(bucket.root)):
+def list_inbox(bucket: Bucket, prefix: str = "") -> Iterator[InboxEntry]:
+    """The entries of the runs whose ids start with `prefix`; other files are passed over."""
+    for one in bucket.store.list(f"{inbox(bucket.root)}{prefix}"):
         with suppress(Rejected):
             run, data_at = inbox_entry(one.uri)
             yield InboxEntry(run, data_at, one)
@@ -82,7 +83,7 @@ def list_inbox(bucket: Bucket) -> Iterator[InboxEntry]:
 
 def find_entry(uri: str, bucket: Bucket) -> Run | None:
     """The run in the entry at that URI; None if there is no entry."""
-    return find(uri, load_run, bucket)
+    return find_known(uri, load_run, Run, bucket)
 
 
 def write_entry(run: Run, bucket: Bucket) -> None:
@@ -93,10 +94,16 @@ def write_entry(run: Run, bucket: Bucket) -> None:
 def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
     """Write the run record if ingest was killed before it could. Raises NotFound if the entry is gone.
 
-    The bytes are those of the entry, so that the fields of a newer knoll are kept.
+    The bytes are those of the entry, so that the fields of a newer knoll are kept. An entry that only a newer
+    knoll understands counts if it is stamped: whoever wrote another one can have made up its name.
     """
     body = read_some(uri, bucket)
-    run = load_run(body)
+    try:
+        run = known_reader(load_run, Run, bucket)(body)
+    except NewerSchema as error:
+        if bucket.stamp_verify_key:
+            raise newer_at(uri, error) from error
+        raise Rejected(f"{uri} has no record, and {error}") from error
     if run.id != inbox_entry(uri)[0]:
         raise Rejected(f"{uri} is of another run")
     put_once(run_uri(bucket.root, run.id), body, bucket)

@@ -18,6 +18,7 @@ from knoll.records.record import LENIENT, Numbers, Record, find, is_there, overw
 
 __all__ = [
     "Outcome",
+    "ended_runs",
     "find_outcome",
     "has_outcome",
     "list_outcomes",
@@ -126,6 +127,11 @@ def _find(run: str, bucket: Bucket) -> Outcome | None:
 def list_outcomes(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:
     """The outcomes of the runs whose ids start with `prefix`."""
     yield from bucket.store.list(f"{outcomes_uri(bucket.root)}{prefix}")
+
+
+def ended_runs(prefix: str, bucket: Bucket) -> set[str]:
+    """The runs whose ids start with `prefix` and that have an outcome, by a listing alone."""
+    return {one.uri.rpartition("/")[2].removesuffix(".json") for one in list_outcomes(prefix, bucket)}
 
 
 def list_superseded(model: str, bucket: Bucket) -> set[str]:

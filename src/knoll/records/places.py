@@ -23,7 +23,7 @@ from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep, load_step
-from knoll.records.run import Run, load_run
+from knoll.records.run import Run, is_opened, load_run
 from knoll.records.stamp import UNSTAMPED, is_body_stamped, is_stamped
 from knoll.records.survey import load_survey
 
@@ -136,6 +136,17 @@ def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
     return UNSTAMPED if run.stamp or not has_outcome(run.id, bucket) else ""
 
 
+def _doubt_newer_run(body: bytes, _: Facts, bucket: Bucket) -> str:
+    return "" if is_body_stamped(Run, body, bucket) else UNSTAMPED
+
+
+def _doubt_newer_entry(body: bytes, named: Facts, bucket: Bucket) -> str:
+    """Without keys an entry is of a newer knoll if its run has a record; else train passes it over."""
+    if not bucket.stamp_verify_key and not is_opened(named["run"], bucket):
+        return "its run has no record"
+    return _doubt_newer_run(body, named, bucket)
+
+
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
     run = named["run"]
     return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
@@ -153,12 +164,14 @@ _PLACES = (
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=_doubt_run,
+        doubt_newer=_doubt_newer_entry,
     ),
     _place(
         r"runs/<run>\.json",
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=_doubt_run,
+        doubt_newer=_doubt_newer_run,
     ),
     _place(r"progress/<run>\.json", load_progress),
     _place(

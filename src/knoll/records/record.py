@@ -31,6 +31,7 @@ __all__ = [
     "find",
     "find_hint",
     "is_there",
+    "newer_at",
     "overwrite",
     "put_once",
     "read_some",
@@ -96,12 +97,21 @@ def reader(
 
 
 def find(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:
-    """The record at this place; None when there is none. Raises what `load` raises, and StoreUnavailable."""
+    """The record at this place; None when there is none. Raises what `load` raises, and StoreUnavailable.
+    NewerSchema names the place."""
     try:
         body = read_some(uri, bucket)
     except NotFound:
         return None
-    return load(body)
+    try:
+        return load(body)
+    except NewerSchema as error:
+        raise newer_at(uri, error) from error
+
+
+def newer_at(uri: str, error: NewerSchema) -> NewerSchema:
+    """The error with the place of the record."""
+    return NewerSchema(f"{error} ({uri})", fix=error.fix)
 
 
 def find_hint(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:

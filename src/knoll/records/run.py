@@ -14,8 +14,8 @@ from knoll.models import Model
 from knoll.names import RUN_ID, config_digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT, Fields, Texts, find, is_there, put_once
-from knoll.records.stamp import Stamped, stamped_reader
+from knoll.records.record import LENIENT, Fields, Texts, is_there, put_once
+from knoll.records.stamp import Stamped, find_known, stamped_reader
 
 __all__ = [
     "Run",
@@ -83,8 +83,9 @@ def run_uri(root: str, run: str) -> str:
 
 
 def find_run(run: str, bucket: Bucket) -> Run | None:
-    """The record of a run; None if there is no such run. Raises Rejected if it is of another run."""
-    found = find(run_uri(bucket.root, run), load_run, bucket)
+    """The record of a run; None if there is no such run. Raises Rejected if it is of another run, or has no
+    stamp and claims to be of a newer knoll."""
+    found = find_known(run_uri(bucket.root, run), load_run, Run, bucket)
     if found and found.id != run:
         raise Rejected(f"the record of run {run} is of another run: {escaped(found.id)[:80]}")
     return found

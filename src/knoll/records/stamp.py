@@ -19,9 +19,11 @@ from knoll.settings import variable
 __all__ = [
     "UNSTAMPED",
     "Stamped",
+    "find_known",
     "find_stamped",
     "is_body_stamped",
     "is_stamped",
+    "known_reader",
     "stamped",
     "stamped_reader",
 ]
@@ -104,22 +106,32 @@ def is_body_stamped(kind: type[Stamped], body: bytes, bucket: Bucket) -> bool:
         return False
 
 
-def find_stamped(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> _Kind | None:
-    """The record at this place; None when there is none. Raises what `load` raises, but Rejected for what no
-    function of this platform has stamped, also for what claims to be of a newer knoll."""
+def known_reader(load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> Load[_Kind]:
+    """As `load`, but it raises Rejected for what claims to be of a newer knoll, and has no stamp."""
 
-    def load_stamped(body: bytes) -> _Kind:
+    def load_known(body: bytes) -> _Kind:
         try:
-            record = load(body)
+            return load(body)
         except NewerSchema as error:
             if is_body_stamped(kind, body, bucket):
                 raise
             raise Rejected(UNSTAMPED) from error
-        if not is_stamped(record, bucket):
-            raise Rejected(UNSTAMPED)
-        return record
 
-    return find(uri, load_stamped, bucket)
+    return load_known
+
+
+def find_known(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> _Kind | None:
+    """The record at this place, stamped or not; None when there is none. Raises what `known_reader` does."""
+    return find(uri, known_reader(load, kind, bucket), bucket)
+
+
+def find_stamped(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> _Kind | None:
+    """See `find_known`. Raises Rejected also for any other record that no function of this platform has
+    stamped."""
+    record = find_known(uri, load, kind, bucket)
+    if record and not is_stamped(record, bucket):
+        raise Rejected(UNSTAMPED)
+    return record
 
 
 def _has_signed(said: bytes, stamp: str, bucket: Bucket) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from knoll.errors import KnollError, Rejected, Unavailable, act_on_each
+from knoll.errors import KnollError, NewerSchema, Rejected, Unavailable, act_on_each
 from knoll.events import Event
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
@@ -98,15 +98,19 @@ class _Turns:
 
     def _settle_each(self, entries: Iterable[Entry], goes_on: Callable[[Entry], bool]) -> None:
         """Let the entries go that are not fit, with their Jobs. An entry that cannot be checked has no turn.
-        If that may pass, no other entry of its model has one. If its record or data is spoilt, it ends."""
+        If that may pass, no other entry of its model has one; but without keys for stamps anybody can write a
+        record of a newer schema, so it holds no other run. If its record or data is spoilt, it ends."""
+        has_keys = bool(self.checks.platform.bucket.stamp_verify_key)
 
         def check(entry: Entry) -> None:
             try:
                 if not goes_on(entry):
                     self.entries.discard(entry)
                     self.jobs = [job for job in self.jobs if job["metadata"]["name"] != entry.run]
-            except Unavailable:
-                self.entries = {one for one in self.entries if one.model != entry.model}
+            except Unavailable as error:
+                is_alone = isinstance(error, NewerSchema) and not has_keys
+                held = {entry} if is_alone else {one for one in self.entries if one.model == entry.model}
+                self.entries -= held
                 raise
             except Rejected as error:
                 self.entries.discard(entry)
