@@ -174,12 +174,14 @@ class Clock(Protocol):
 @dataclass(frozen=True)
 class Bucket:
     """The model bucket: its store, and its root as a URI without its last slash, such as
-    s3://knoll-models. `stamp_key` and `stamp_verify_key` are those of the settings."""
+    s3://knoll-models. The keys are those of the settings."""
 
     store: ObjectStore
     root: str
     stamp_key: str = field(default="", repr=False)
     stamp_verify_key: str = ""
+    sign_key: str = field(default="", repr=False)
+    verify_key: str = ""
 
     def holds(self, uri: str) -> bool:
         """Whether an object or prefix lies in it."""
@@ -217,8 +219,9 @@ class Platform:
     @property
     def bucket(self) -> Bucket:
         """Where the records lie."""
-        keys = self.settings.stamp_key, self.settings.stamp_verify_key
-        return Bucket(self.store, self.settings.model_root, *keys)
+        given = self.settings
+        keys = given.stamp_key, given.stamp_verify_key, given.sign_key, given.verify_key
+        return Bucket(self.store, given.model_root, *keys)
 
 
 Handler = Callable[[Event, Platform], Event | None]

@@ -9,11 +9,12 @@ import pytest
 from pydantic import with_config
 
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import NewerSchema, Unavailable
+from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.ports import Bucket
-from knoll.records.claim import Claim, write_claim
+from knoll.records.claim import Claim, claim_uri, find_claim, load_claim, write_claim
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
 from knoll.records.labels import load_labels
+from knoll.records.outcome import Outcome, find_outcome, load_outcome, outcome_uri, write_outcome
 from knoll.records.record import LENIENT
 from knoll.records.rollout import (
     RolloutStep,
@@ -23,8 +24,8 @@ from knoll.records.rollout import (
     rollout_step_uri,
     write_step,
 )
-from knoll.records.run import load_run
-from knoll.records.stamp import UNSTAMPED, is_stamped, stamped, stamped_reader
+from knoll.records.run import load_run, write_run
+from knoll.records.stamp import UNSIGNED, UNSTAMPED, is_stamped, stamped, stamped_reader
 from knoll.records.strays import find_strays
 from knoll.rollout.memory import slot_from_records
 from knoll.rollout.slot import Slot
@@ -37,8 +38,9 @@ RUN = load_run((GOLDEN / "runs" / "flowers-0123456789abcdef0123.json").read_byte
 
 
 def bucket(number: int = 0, keys: str = "") -> Bucket:
-    """An empty bucket of a function whose key has that number."""
-    return Bucket(MemoryStore(), ROOT, private_key(number), keys or signer_of(number).public.pem)
+    """An empty bucket of a function whose key has that number. Trainers of its platform sign with it, too."""
+    public = keys or signer_of(number).public.pem
+    return Bucket(MemoryStore(), ROOT, private_key(number), public, verify_key=public)
 
 
 GOLDEN_STEP = load_step((GOLDEN / "rollouts" / "digits" / "v000002" / "000001.json").read_bytes())
@@ -52,6 +54,8 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
         ("runs/flowers-0123456789abcdef0123.json", load_run),
         ("labels/digits/v000002/pod-0.0000000000000004.json", load_labels),
+        ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
+        ("claims/digits/v000001", load_claim),
     ],
 )
 def test_a_stamp_of_an_older_release_counts_and_the_same_record_gets_it_again(key: str, load: Any) -> None:
@@ -236,3 +240,66 @@ def test_a_report_that_only_a_newer_knoll_understands_is_left_to_it(requests: in
     assert not write_report(REPORT, ours)
     assert [one.uri for one in ours.store.list(f"{ROOT}/")] == [uri]
     assert ours.store.get(uri) == newer
+
+
+ENDED = Outcome("failed", "2026-01-01T00:00:00+00:00", run=RUN.id)
+
+
+def trainer() -> Bucket:
+    """The bucket of a trainer, which has the key of versions alone."""
+    public = [signer_of(number).public.pem for number in (0, 1)]
+    return Bucket(MemoryStore(), ROOT, "", public[0], private_key(1), public[1])
+
+
+def test_a_trainer_signs_its_claims_and_outcomes_with_the_key_of_versions() -> None:
+    ours = trainer()
+    assert write_claim("digits", "v000001", Claim(RUN.id), ours)
+    assert write_outcome(RUN.id, ENDED, ours)
+    found = find_claim("digits", "v000001", ours), find_outcome(RUN.id, ours)
+    assert all(one and one.stamp and is_stamped(one, ours) for one in found)
+    function = replace(ours, stamp_key=private_key(), sign_key="")
+    assert is_stamped(stamped(ENDED, function), ours)
+
+
+def test_outcomes_and_claims_from_before_the_keys_count() -> None:
+    """Those of older releases, and of functions that have no key."""
+    ours, bare = trainer(), replace(trainer(), sign_key="", stamp_verify_key="", verify_key="")
+    bare = replace(bare, store=ours.store)
+    write_claim("digits", "v000001", Claim(RUN.id), bare)
+    write_outcome(RUN.id, ENDED, bare)
+    assert find_claim("digits", "v000001", ours) == Claim(RUN.id)
+    assert find_outcome(RUN.id, ours) == ENDED
+
+
+@pytest.mark.parametrize("stamp", ["", stamped(ENDED, bucket(2)).stamp, 7])
+def test_outcomes_and_claims_of_a_newer_schema_count_only_if_they_are_signed(stamp: Any) -> None:
+    ours = trainer()
+    write_run(RUN, ours)
+    places = outcome_uri(ROOT, RUN.id), claim_uri(ROOT, "digits", "v000001")
+    for uri in places:
+        ours.store.put(uri, json.dumps({"schema": 99, "stamp": stamp}).encode())
+    spoilt = find_outcome(RUN.id, ours)
+    assert spoilt is not None
+    assert spoilt.superseded
+    with pytest.raises(Rejected, match=UNSIGNED):
+        find_claim("digits", "v000001", ours)
+    found = {f"{ROOT}/{one.key}": one.why for one in find_strays(ours)}
+    assert {uri: found[uri] for uri in places} == dict.fromkeys(places, UNSIGNED)
+    newer = stamped(replace(ENDED, schema=2), ours), stamped(Claim(RUN.id, schema=2), ours)
+    for uri, one in zip(places, newer, strict=True):
+        ours.store.put(uri, one.encode())
+    with pytest.raises(NewerSchema, match=RUN.id):
+        find_outcome(RUN.id, ours)
+    with pytest.raises(NewerSchema, match="claims/digits/v000001"):
+        find_claim("digits", "v000001", ours)
+
+
+def test_without_keys_an_outcome_of_a_newer_schema_counts_if_its_run_was_opened() -> None:
+    bare = Bucket(MemoryStore(), ROOT)
+    bare.store.put(outcome_uri(ROOT, RUN.id), b'{"schema": 99}')
+    spoilt = find_outcome(RUN.id, bare)
+    assert spoilt is not None
+    assert spoilt.superseded
+    write_run(RUN, bare)
+    with pytest.raises(NewerSchema):
+        find_outcome(RUN.id, bare)

@@ -8,6 +8,7 @@ import pytest
 
 from knoll.ports import Platform
 from knoll.records.inbox import inbox_uri, write_entry
+from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import read_run, run_uri
 from knoll.records.stamp import stamped
 from knoll.records.strays import find_strays
@@ -16,7 +17,8 @@ from train.test_handler import jobs
 from train.test_unasked import ROOT, end_of, tick, upload, world
 
 NEWER = b'{"schema": 99, "needs": "9.9"}'
-KEYS = {"stamp_key": private_key(), "stamp_verify_key": signer_of().public.pem}
+PUBLIC = signer_of().public.pem
+KEYS = {"stamp_key": private_key(), "stamp_verify_key": PUBLIC, "verify_key": PUBLIC}
 GHOST = f"digits-{'e' * 20}"
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 
@@ -99,3 +101,30 @@ def test_data_whose_record_was_there_before_it_gets_another_run(body_of: Callabl
     (again,) = jobs(platform)
     assert again != foretold
     assert read_run(again, platform.bucket).id == again
+
+
+@pytest.mark.parametrize("keys", [KEYS, {}], ids=["keys", "no keys"])
+@pytest.mark.parametrize("body", [b"garbage", NEWER, Outcome("rejected", LONG_AGO, reason="forged").encode()])
+def test_data_whose_outcome_was_there_before_its_run_gets_another_run(
+    keys: dict[str, str], body: bytes
+) -> None:
+    """Whoever knows the data and the Model knows the id of their run."""
+    platform, foretold = keyed(keys), first_run()
+    platform.store.put(outcome_uri(ROOT, foretold), body)
+    land(platform)
+    (opened,) = jobs(platform)
+    assert opened != foretold
+    assert read_run(opened, platform.bucket).id == opened
+
+
+@pytest.mark.parametrize("body", [b"garbage", NEWER])
+def test_a_run_whose_outcome_is_no_outcome_holds_no_other_run(body: bytes) -> None:
+    platform = keyed(KEYS)
+    trains = upload(platform, "0")
+    platform.store.put(outcome_uri(ROOT, trains), body)
+    platform.cluster.delete("Job", trains)
+    for _ in range(4):
+        tick(platform)
+    (again,) = jobs(platform)
+    assert again != trains
+    assert end_of(platform, trains).superseded

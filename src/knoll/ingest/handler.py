@@ -15,7 +15,7 @@ from knoll.events.http import event_from_http, is_event
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
-from knoll.ingest.opening import asked_runs, open_run, unopened
+from knoll.ingest.opening import open_run, runs_to_open
 from knoll.ingest.webhook import came_through_broker
 from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
@@ -85,8 +85,8 @@ def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look_and_learn(model, platform, only, before=before)
-    asked = {} if isinstance(verdict, Waiting) else asked_runs(model, verdict.datasets, platform)
-    new = unopened(model.name, asked, platform)
+    landed = () if isinstance(verdict, Waiting) else verdict.datasets
+    asked, new = runs_to_open(model, landed, platform)
     status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))
     try:
         if not _show_verdict(document, status, platform, must_write=bool(new)):

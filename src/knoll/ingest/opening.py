@@ -19,11 +19,11 @@ from knoll.ports import Bucket, Document, Platform
 from knoll.quantities import memory_of
 from knoll.records.dataset import Dataset, dataset_place, write_dataset
 from knoll.records.inbox import list_inbox, write_entry
-from knoll.records.outcome import ended_runs, find_outcome, list_superseded
-from knoll.records.run import Run, list_runs, write_run
+from knoll.records.outcome import ended_runs, find_outcome, list_superseded, note_foretold
+from knoll.records.run import Run, is_opened, list_runs, write_run
 from knoll.records.stamp import stamped
 
-__all__ = ["asked_runs", "open_run", "record_run", "unopened"]
+__all__ = ["asked_runs", "open_run", "record_run", "runs_to_open"]
 
 
 class _Opened(set[str]):
@@ -49,14 +49,29 @@ def _asked_run(model: Model, dataset: Dataset, hints: set[str], platform: Platfo
 
 
 def _is_spent(run: str, model: Model, platform: Platform) -> bool:
-    """Whether the hint came true: its writer may have been killed, and the run may have ended otherwise."""
+    """Whether the hint came true: its writer may have been killed, and the run may have ended otherwise. What
+    was never opened has not ended: a stranger wrote its outcome."""
     outcome = find_outcome(run, platform.bucket)
     if outcome is None:
         return False
-    return outcome.superseded or 0 < outcome.lacked_memory < memory_of(model.training.resources)
+    if outcome.superseded or 0 < outcome.lacked_memory < memory_of(model.training.resources):
+        return True
+    return not is_opened(run, platform.bucket)
 
 
-def unopened(model: str, runs: Mapping[Dataset, str], platform: Platform) -> dict[Dataset, str]:
+def runs_to_open(
+    model: Model, datasets: Iterable[Dataset], platform: Platform
+) -> tuple[Mapping[Dataset, str], Mapping[Dataset, str]]:
+    """The run that each dataset asks for, and those of them that are still to be opened. If a stranger wrote
+    the outcome of one that was never opened, a hint is written, and its data asks for the next run."""
+    while True:
+        asked = asked_runs(model, datasets, platform)
+        new = _unopened(model.name, asked, platform)
+        if not [run for run in new.values() if note_foretold(run, platform.bucket)]:
+            return asked, new
+
+
+def _unopened(model: str, runs: Mapping[Dataset, str], platform: Platform) -> dict[Dataset, str]:
     """Those of the datasets, each with the id of the run that it asks for, whose run is still to be opened.
 
     For one dataset, only its own records are listed, because a model has many.

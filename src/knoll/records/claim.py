@@ -2,7 +2,9 @@
 for other bytes.
 
 Numbers are claimed in a row from 1. So a claim behind a gap is a stray, whatever it says, and no stray makes
-the numbers jump. Claims have a folder of their own, so that a listing of versions shows only versions.
+the numbers jump. Anybody can write the next claim: if nobody has signed it, and only a newer knoll could read
+it, it takes that number, and belongs to no run. Claims have a folder of their own, so that a listing of
+versions shows only versions.
 """
 
 from collections.abc import Container, Iterator
@@ -11,9 +13,11 @@ from itertools import count, takewhile
 
 from pydantic import with_config
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import RUN_ID, join, version_name
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Record, find, put_once, reader
+from knoll.records.record import LENIENT, put_once
+from knoll.records.stamp import UNSIGNED, Stamped, find_known, has_keys, stamped, stamped_reader
 
 __all__ = [
     "Claim",
@@ -29,13 +33,14 @@ __all__ = [
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Claim(Record):
+class Claim(Stamped):
     """The run that has the number."""
 
+    by_trainers = True
     run: str
 
 
-_load = reader(Claim, "claim")
+_load = stamped_reader(Claim, "claim")
 
 
 def load_claim(body: bytes) -> Claim:
@@ -55,13 +60,18 @@ def claim_uri(root: str, model: str, version: str) -> str:
 
 
 def find_claim(model: str, version: str, bucket: Bucket) -> Claim | None:
-    """Which run has this version number; None if no run has it."""
-    return find(claim_uri(bucket.root, model, version), load_claim, bucket)
+    """Which run has this version number; None if no run has it. Raises Rejected for what is no claim."""
+    try:
+        return find_known(claim_uri(bucket.root, model, version), load_claim, Claim, bucket)
+    except NewerSchema as error:
+        if has_keys(Claim, bucket):
+            raise
+        raise Rejected(f"{UNSIGNED}, and {error}") from error
 
 
 def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:
     """Claim the version number if no run has it. True if this call claimed it."""
-    return put_once(claim_uri(bucket.root, model, version), claim, bucket)
+    return put_once(claim_uri(bucket.root, model, version), stamped(claim, bucket), bucket)
 
 
 def list_claims(model: str, bucket: Bucket) -> Iterator[str]:

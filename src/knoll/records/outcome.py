@@ -10,11 +10,13 @@ from typing import Literal
 
 from pydantic import with_config
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT, Numbers, Record, find, is_there, overwrite, put_once, reader
+from knoll.records.record import LENIENT, Numbers, Record, is_there, overwrite, put_once
+from knoll.records.run import is_opened
+from knoll.records.stamp import Stamped, find_known, has_keys, stamped, stamped_reader
 
 __all__ = [
     "Outcome",
@@ -24,6 +26,7 @@ __all__ = [
     "list_outcomes",
     "list_superseded",
     "load_outcome",
+    "note_foretold",
     "note_spoilt",
     "outcome_uri",
     "outcomes_uri",
@@ -35,7 +38,7 @@ __all__ = [
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Outcome(Record):
+class Outcome(Stamped):
     """How a run ended.
 
     rejected: its data or config is wrong and stays wrong. failed: all its tries failed, or it was cancelled.
@@ -44,9 +47,10 @@ class Outcome(Record):
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
     is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples.
-    knoll 0.2 wrote none of these three.
+    knoll 0.2 wrote none of these three. An outcome without a stamp counts, unless it is of a newer schema.
     """
 
+    by_trainers = True
     state: Literal["succeeded", "rejected", "failed", "skipped"]
     ended_at: str
     version: str = ""
@@ -59,7 +63,7 @@ class Outcome(Record):
     golden: Numbers = field(default_factory=dict)
 
 
-load_outcome = reader(Outcome, "outcome")
+load_outcome = stamped_reader(Outcome, "outcome")
 
 
 def outcomes_uri(root: str) -> str:
@@ -103,7 +107,7 @@ def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
     """Write the outcome if there is none. True if this call wrote it."""
     if outcome.superseded or outcome.lacked_memory:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
-    if put_once(outcome_uri(bucket.root, run), replace(outcome, run=run), bucket):
+    if put_once(outcome_uri(bucket.root, run), stamped(replace(outcome, run=run), bucket), bucket):
         return True
     note_spoilt(run, bucket)
     return False
@@ -117,8 +121,22 @@ def note_spoilt(run: str, bucket: Bucket) -> None:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)
 
 
+def note_foretold(run: str, bucket: Bucket) -> bool:
+    """Write the hint for a run that has an outcome, and was never opened, so that its data gets another run;
+    whether it is so."""
+    is_foretold = has_outcome(run, bucket) and not is_opened(run, bucket)  # in this order: it may be just now
+    if is_foretold:
+        overwrite(superseded_uri(bucket.root, run), Record(), bucket)
+    return is_foretold
+
+
 def _find(run: str, bucket: Bucket) -> Outcome | None:
-    found = find(outcome_uri(bucket.root, run), load_outcome, bucket)
+    try:
+        found = find_known(outcome_uri(bucket.root, run), load_outcome, Outcome, bucket)
+    except NewerSchema as error:
+        if has_keys(Outcome, bucket) or is_opened(run, bucket):
+            raise
+        raise Rejected(f"the run was never opened, and {error}") from error
     if found and found.run not in ("", run):
         raise Rejected(f"it is the outcome of another run: {escaped(found.run)[:80]}")
     return found

@@ -11,20 +11,20 @@ from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
-from knoll.records.claim import find_claim, list_claims, load_claim
+from knoll.records.claim import Claim, find_claim, list_claims, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import load_golden
 from knoll.records.labels import Labels, load_labels
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest, version_uri
-from knoll.records.outcome import find_outcome, has_outcome, load_outcome
+from knoll.records.outcome import Outcome, find_outcome, has_outcome, load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, is_opened, load_run
-from knoll.records.stamp import UNSTAMPED, is_body_stamped, is_stamped
+from knoll.records.stamp import UNSIGNED, UNSTAMPED, has_keys, is_body_stamped, is_stamped
 from knoll.records.survey import load_survey
 
 __all__ = ["KNOWN", "Facts", "Place", "place_of"]
@@ -147,6 +147,16 @@ def _doubt_newer_entry(body: bytes, named: Facts, bucket: Bucket) -> str:
     return _doubt_newer_run(body, named, bucket)
 
 
+def _doubt_newer_outcome(body: bytes, named: Facts, bucket: Bucket) -> str:
+    if not has_keys(Outcome, bucket) and not is_opened(named["run"], bucket):
+        return "its run was never opened"
+    return "" if is_body_stamped(Outcome, body, bucket) else UNSIGNED
+
+
+def _doubt_newer_claim(body: bytes, _: Facts, bucket: Bucket) -> str:
+    return "" if has_keys(Claim, bucket) and is_body_stamped(Claim, body, bucket) else UNSIGNED
+
+
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
     run = named["run"]
     return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
@@ -179,9 +189,10 @@ _PLACES = (
         load_outcome,
         says=lambda one: {"run": one.run} if one.run else {},
         doubt=_doubt_outcome,
+        doubt_newer=_doubt_newer_outcome,
     ),
     _place(r"superseded/<run>\.json"),
-    _place(r"claims/<model>/<version>", load_claim),
+    _place(r"claims/<model>/<version>", load_claim, doubt_newer=_doubt_newer_claim),
     _place(
         r"golden/<model>/<digest>\.json",
         load_golden,

@@ -1,8 +1,9 @@
-"""Stamps: signatures in records that the functions write, and that somebody with the keys of the bucket could
-forge to change what is trained or served.
+"""Stamps: signatures in records that somebody with the keys of the bucket could forge to change what is
+trained or served.
 
-The key stands in the settings of functions only. A stamp signs the kind of the record and all fields that
-its JSON has, also those that its reader does not know: so a stamp counts in older and in newer functions.
+The key stands in the settings of functions only; trainers sign their records with the key of versions. A
+stamp signs the kind of the record and all fields that its JSON has, also those that its reader does not know:
+so a stamp counts in older and in newer functions.
 """
 
 import json
@@ -17,25 +18,31 @@ from knoll.records.record import Load, Record, find, reader
 from knoll.settings import variable
 
 __all__ = [
+    "UNSIGNED",
     "UNSTAMPED",
     "Stamped",
     "find_known",
     "find_stamped",
+    "has_keys",
     "is_body_stamped",
     "is_stamped",
     "known_reader",
     "stamped",
     "stamped_reader",
+    "why_unstamped",
 ]
 
 UNSTAMPED = "no function of this platform has stamped it"
+UNSIGNED = "neither a trainer nor a function of this platform has signed it"
 _Kind = TypeVar("_Kind", bound="Stamped")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stamped(Record):
-    """A record with a `stamp`, in base64; "" if nobody has stamped it."""
+    """A record with a `stamp`, in base64; "" if nobody has stamped it. If trainers write such records,
+    `by_trainers` is true: then the keys of versions count, too."""
 
+    by_trainers: ClassVar[bool] = False
     stamp: str = ""
     _read: ClassVar[Mapping[str, Any]] = {}  # each record that was read has its own: all fields but the stamp
 
@@ -69,13 +76,16 @@ def stamped_reader(kind: type[_Kind], what: str) -> Load[_Kind]:
 
 
 def stamped(record: _Kind, bucket: Bucket) -> _Kind:
-    """The record with the stamp of this function; the record itself if the platform asks for no stamps. The
-    same record gets the same stamp.
+    """The record with the stamp of this process; the record itself if the platform asks for no stamps. The
+    same record gets the same stamp. A record that trainers write, too, counts without a stamp, so it has none
+    if this process has no key.
 
     Raises Unavailable if the platform asks for stamps, and this process has no key for them.
     """
-    if not bucket.stamp_key:
-        if bucket.stamp_verify_key:
+    signs = record.by_trainers and bool(bucket.sign_key)
+    key, name = (bucket.sign_key, "sign_key") if signs else (bucket.stamp_key, "stamp_key")
+    if not key:
+        if bucket.stamp_verify_key and not record.by_trainers:
             raise Unavailable(
                 "this function has no key to stamp its records with (KNOLL_STAMP_KEY), and the platform "
                 "believes no others",
@@ -84,24 +94,35 @@ def stamped(record: _Kind, bucket: Bucket) -> _Kind:
         return record
     from knoll.keys import read_signer  # only where a key is set: its library takes a while to load
 
-    signer = read_signer(bucket.stamp_key, variable("stamp_key"))
+    signer = read_signer(key, variable(name))
     stamp = b64encode(signer.sign(_said(record))).decode()
     return _with_read(replace(record, stamp=stamp), record._read)
 
 
 def is_stamped(record: Stamped, bucket: Bucket) -> bool:
-    """Whether a function of this platform has written the record, as it is. Without keys all are believed."""
-    return not bucket.stamp_verify_key or _has_signed(_said(record), record.stamp, bucket)
+    """Whether this platform has written the record, as it is. Without keys all are believed."""
+    kind = type(record)
+    return not has_keys(kind, bucket) or _has_signed(kind, _said(record), record.stamp, bucket)
+
+
+def has_keys(kind: type[Stamped], bucket: Bucket) -> bool:
+    """Whether the platform has public keys for stamps of that kind of record."""
+    return bool(bucket.verify_key if kind.by_trainers else bucket.stamp_verify_key)
+
+
+def why_unstamped(kind: type[Stamped]) -> str:
+    """The words for a record of that kind whose stamp does not count."""
+    return UNSIGNED if kind.by_trainers else UNSTAMPED
 
 
 def is_body_stamped(kind: type[Stamped], body: bytes, bucket: Bucket) -> bool:
     """See `is_stamped`: whether the bytes are such a record, of any schema."""
-    if not bucket.stamp_verify_key:
+    if not has_keys(kind, bucket):
         return True
     try:
         read = json.loads(body)
         stamp = read.pop("stamp", "") if isinstance(read, dict) else ""
-        return isinstance(stamp, str) and _has_signed(_as_said(kind, read), stamp, bucket)
+        return isinstance(stamp, str) and _has_signed(kind, _as_said(kind, read), stamp, bucket)
     except (ValueError, RecursionError):
         return False
 
@@ -115,7 +136,7 @@ def known_reader(load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> Load[_
         except NewerSchema as error:
             if is_body_stamped(kind, body, bucket):
                 raise
-            raise Rejected(UNSTAMPED) from error
+            raise Rejected(why_unstamped(kind)) from error
 
     return load_known
 
@@ -126,23 +147,27 @@ def find_known(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -
 
 
 def find_stamped(uri: str, load: Load[_Kind], kind: type[_Kind], bucket: Bucket) -> _Kind | None:
-    """See `find_known`. Raises Rejected also for any other record that no function of this platform has
-    stamped."""
+    """See `find_known`. Raises Rejected also for any other record that this platform has not stamped."""
     record = find_known(uri, load, kind, bucket)
     if record and not is_stamped(record, bucket):
-        raise Rejected(UNSTAMPED)
+        raise Rejected(why_unstamped(kind))
     return record
 
 
-def _has_signed(said: bytes, stamp: str, bucket: Bucket) -> bool:
+def _has_signed(kind: type[Stamped], said: bytes, stamp: str, bucket: Bucket) -> bool:
     from knoll.keys import read_verify_keys
 
     try:
         signature = b64decode(stamp, validate=True)
     except ValueError:
         return False
-    keys = read_verify_keys(bucket.stamp_verify_key, variable("stamp_verify_key"))
-    return bool(signature) and any(key.has_signed(said, signature) for key in keys.values())
+    given = {"stamp_verify_key": bucket.stamp_verify_key}
+    if kind.by_trainers:
+        given["verify_key"] = bucket.verify_key
+    keys = [
+        key for name, pems in given.items() if pems for key in read_verify_keys(pems, variable(name)).values()
+    ]
+    return bool(signature) and any(key.has_signed(said, signature) for key in keys)
 
 
 def _with_read(record: _Kind, read: Mapping[str, Any]) -> _Kind:

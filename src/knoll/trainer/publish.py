@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, count
 
-from knoll.errors import Rejected
+from knoll.errors import NewerSchema, Rejected
 from knoll.keys import Signer
 from knoll.names import version_name
 from knoll.ports import Bucket
@@ -73,7 +73,7 @@ def _claim_numbers(run: str, model: str, first: int, bucket: Bucket) -> Iterator
 
 def _claimant(model: str, version: str, bucket: Bucket) -> str:
     """The run that has this number; "" if its claim cannot be read."""
-    with suppress(Rejected):
+    with suppress(Rejected, NewerSchema):
         claim = find_claim(model, version, bucket)
         return claim.run if claim else ""
     return ""
