@@ -20,6 +20,7 @@ from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, run_uri
 from knoll.records.signature import Signature, Tensor
 from knoll.rollout.candidates import next_candidate, why_rejected
+from knoll.rollout.found_change import find_change
 from knoll.rollout.slot import Slot
 from knoll.rollout.trial import judged
 
@@ -232,3 +233,18 @@ def test_data_that_returns_is_not_compared_with_what_was_trained_meanwhile(model
     assert why_rejected(compared, Slot(champion="v000002"), "v000001", platform) == ""
     low = model.model_copy(update={"gate": gate.model_copy(update={"at_least": 0.9})})
     assert "0.5" in why_rejected(low, Slot(champion="v000002"), "v000001", platform)
+
+
+def test_a_manifest_or_signature_of_a_newer_knoll_that_nobody_published_stops_no_rollout(
+    model: Model,
+) -> None:
+    """It lies over that of the champion, whose files are pinned."""
+    platform, store = platform_with(1, 2)
+    slot, pinned = Slot(champion="v000001"), entry_of(manifest(1).encode()).sha256
+    outcome = Outcome("succeeded", "now", "v000001", manifest_sha256=pinned)
+    store.put(outcome_uri(ROOT, "run-1"), outcome.encode())
+    store.put(version_uri(ROOT, "digits", "v000001") + "signature.json", b'{"schema": 99}')
+    store.put(version_uri(ROOT, "digits", "v000002") + "signature.json", Signature((), ()).encode())
+    assert find_change("digits", slot, "v000002", platform.bucket) == ""
+    store.put(manifest_uri(ROOT, "digits", "v000001"), b'{"schema": 99}')
+    assert why_rejected(model, slot, "v000002", platform) == ""

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from knoll.ports import Platform
+from knoll.records.dataset import dataset_uri, find_dataset
 from knoll.records.inbox import inbox_uri, write_entry
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import read_run, run_uri
 from knoll.records.stamp import stamped
 from knoll.records.strays import find_strays
+from knoll.trainer.reading import DataChanged, read_data
 from support.keys import private_key, signer_of
 from train.test_handler import jobs
 from train.test_unasked import ROOT, end_of, tick, upload, world
@@ -128,3 +130,22 @@ def test_a_run_whose_outcome_is_no_outcome_holds_no_other_run(body: bytes) -> No
     (again,) = jobs(platform)
     assert again != trains
     assert end_of(platform, trains).superseded
+
+
+@pytest.mark.parametrize("body", [b"garbage", NEWER])
+def test_a_snapshot_that_is_none_is_written_over(body: bytes) -> None:
+    """Before its run is opened, and while that waits; also another one that is the newest of all."""
+    twin = world()
+    waits = read_run(upload(twin, "0"), twin.bucket)
+    platform = keyed(KEYS)
+    for uri in (dataset_uri(ROOT, "digits", "0" * 64), waits.dataset_uri):
+        platform.store.put(uri, body)
+    land(platform)
+    assert jobs(platform) == [waits.id]
+    snapshot = find_dataset(waits.dataset_uri, platform.bucket)
+    assert snapshot
+    assert snapshot.digest == waits.dataset_digest
+    platform.store.put(waits.dataset_uri, body)
+    with pytest.raises(DataChanged):
+        read_data(read_run(waits.id, platform.bucket), platform)
+    assert [one.fix for one in find_strays(platform.bucket)] == ["", ""]

@@ -9,6 +9,7 @@ import pytest
 
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable, Unavailable
+from knoll.keys import Signer
 from knoll.ports import Bucket
 from knoll.records.attestation import look_at_attestation
 from knoll.records.claim import Claim, claim_uri, write_claim
@@ -17,6 +18,7 @@ from knoll.records.manifest import (
     Sealed,
     entry_of,
     load_manifest,
+    manifest_uri,
     verify,
     version_uri,
     write_manifest,
@@ -229,3 +231,23 @@ def test_a_trainer_signs_with_its_key_also_while_the_platform_accepts_two() -> N
     assert signer is not None
     assert signer.public.id == signer_of(1).public.id
     assert find_signer(Settings()) is None
+
+
+@pytest.mark.parametrize("body", [b"garbage", b'{"schema": 99}', b"of another run"])
+@pytest.mark.parametrize("signer", [None, signer_of()])
+def test_a_manifest_that_lies_there_before_takes_only_its_number(body: bytes, signer: Signer | None) -> None:
+    bucket = Bucket(MemoryStore(), ROOT)
+    if body == b"of another run":
+        body = draft_of("run-b")("v000001")[1].encode()
+    bucket.store.put(manifest_uri(ROOT, "digits", "v000001"), body)
+    for _ in range(2):
+        made = publish("digits", "run-a", draft_of("run-a"), bucket, signer)
+        assert (made.manifest.version, made.manifest.run) == ("v000002", "run-a")
+    assert bucket.store.get(manifest_uri(ROOT, "digits", "v000001")) == body
+
+
+def test_a_claim_that_only_a_newer_knoll_could_read_takes_only_its_number() -> None:
+    for verify_key in ("", signer_of().public.pem):
+        bucket = Bucket(MemoryStore(), ROOT, verify_key=verify_key)
+        bucket.store.put(claim_uri(ROOT, "digits", "v000001"), b'{"schema": 99}')
+        assert publish("digits", "run-a", draft_of("run-a"), bucket).manifest.version == "v000002"

@@ -8,7 +8,7 @@ import typer
 
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption
-from knoll.cli.session import platform_of, print_json, say, stdout
+from knoll.cli.session import platform_of, print_json, stdout
 from knoll.cli.tables import plain_table
 
 if TYPE_CHECKING:
@@ -46,13 +46,11 @@ def data(
     platform = platform_of(ctx)
     found = read_data_view(platform, model, form_of)
     landings = read_landings(platform, found.model, form_of(found.model.family), limit)
-    if landings.left_out:
-        say(ctx, landings.left_out)
     if output is Output.json:
-        shown = [landing_document(one) for one in landings.shown]
+        shown = [landing_document(one) for one in landings]
         print_json({**data_document(found), "landings": shown})
         return
-    _show(found, landings.shown, platform.clock.now())
+    _show(found, landings, platform.clock.now())
 
 
 def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> None:

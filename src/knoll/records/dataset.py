@@ -1,5 +1,9 @@
 """The snapshot of a dataset: the objects, and the state of each, that a dataset digest stands for. It is
-written once."""
+written once.
+
+Nobody signs it, because its name says what it has. What has not that is spoilt, also if it claims to be of a
+newer knoll, and the next run of that data writes over it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -26,8 +30,8 @@ __all__ = [
     "find_newest_dataset",
     "find_snapshot",
     "has_dataset",
+    "list_datasets",
     "load_dataset",
-    "look_at_datasets",
     "why_foreign",
     "write_dataset",
 ]
@@ -104,8 +108,11 @@ def why_foreign(dataset: Dataset, model: str, dataset_digest: str, prefix: str) 
 
 
 def find_dataset(uri: str, bucket: Bucket) -> Dataset | None:
-    """The snapshot at the URI that a run names; None if there is none."""
-    return find(uri, load_dataset, bucket)
+    """The snapshot at the URI that a run names; None if there is none. Raises Rejected for what is none."""
+    try:
+        return find(uri, load_dataset, bucket)
+    except NewerSchema as error:
+        raise Rejected(f"the snapshot cannot be read: {error}", fix=error.fix) from error
 
 
 def find_snapshot(model: str, dataset_digest: str, bucket: Bucket) -> Dataset | None:
@@ -129,26 +136,17 @@ def write_dataset(dataset: Dataset, bucket: Bucket) -> str:
     return uri
 
 
-def look_at_datasets(model: str, bucket: Bucket) -> Iterator[tuple[Dataset | NewerSchema, datetime]]:
-    """The snapshots of the model, newest first, and when each was written; for one that only a newer knoll
-    understands, the error that says so. Spoilt ones are passed over."""
+def list_datasets(model: str, bucket: Bucket) -> Iterator[tuple[Dataset, datetime]]:
+    """The snapshots of the model, newest first, and when each was written. Spoilt ones are passed over."""
     place = join(bucket.root, "datasets", model, "")
     named = ((_NAME.fullmatch(one.uri.removeprefix(place)), one) for one in bucket.store.list(place))
     listed = [(name["digest"], one.modified) for name, one in named if name and one.size <= MOST_BYTES]
     for dataset_digest, written in sorted(listed, key=lambda one: one[1], reverse=True):
-        try:
-            found = find_snapshot(model, dataset_digest, bucket)
-        except NewerSchema as error:
-            yield error, written
-            continue
-        if found:
+        if found := find_snapshot(model, dataset_digest, bucket):
             yield found, written
 
 
 def find_newest_dataset(model: str, bucket: Bucket) -> tuple[Dataset, str] | None:
-    """The snapshot that was written last, and when; None if there is none. Raises NewerSchema."""
-    for found, written in look_at_datasets(model, bucket):
-        if isinstance(found, NewerSchema):
-            raise found
-        return found, written.isoformat()
-    return None
+    """The snapshot that was written last, and when; None if there is none."""
+    newest = next(list_datasets(model, bucket), None)
+    return (newest[0], newest[1].isoformat()) if newest else None

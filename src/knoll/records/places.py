@@ -24,7 +24,7 @@ from knoll.records.progress import load_progress
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, is_opened, load_run
-from knoll.records.stamp import UNSIGNED, UNSTAMPED, has_keys, is_body_stamped, is_stamped
+from knoll.records.stamp import UNSTAMPED, Stamped, has_keys, is_body_stamped, is_stamped, why_unstamped
 from knoll.records.survey import load_survey
 
 __all__ = ["KNOWN", "Facts", "Place", "place_of"]
@@ -121,12 +121,18 @@ def _doubt_newer_version(_: bytes, named: Facts, bucket: Bucket) -> str:
     return "" if is_claimed else f"no run has claimed {named['version']}"
 
 
-def _doubt_newer_report(body: bytes, _: Facts, bucket: Bucket) -> str:
-    return "" if is_body_stamped(Report, body, bucket) else UNSTAMPED
+def _doubt_snapshot(*_: Any) -> str:
+    return "it is not the snapshot that its name says"
 
 
-def _doubt_newer_labels(body: bytes, _: Facts, bucket: Bucket) -> str:
-    return "" if is_body_stamped(Labels, body, bucket) else UNSTAMPED
+def _unless_stamped(kind: type[Stamped], *, always: bool = False) -> Callable[[bytes, Facts, Bucket], str]:
+    """The doubt about what nobody has stamped; with `always`, also where there are no keys."""
+
+    def doubt(body: bytes, _: Facts, bucket: Bucket) -> str:
+        is_known = is_body_stamped(kind, body, bucket) and (has_keys(kind, bucket) or not always)
+        return "" if is_known else why_unstamped(kind)
+
+    return doubt
 
 
 def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
@@ -136,25 +142,17 @@ def _doubt_run(run: Run, _: Facts, bucket: Bucket) -> str:
     return UNSTAMPED if run.stamp or not has_outcome(run.id, bucket) else ""
 
 
-def _doubt_newer_run(body: bytes, _: Facts, bucket: Bucket) -> str:
-    return "" if is_body_stamped(Run, body, bucket) else UNSTAMPED
-
-
 def _doubt_newer_entry(body: bytes, named: Facts, bucket: Bucket) -> str:
     """Without keys an entry is of a newer knoll if its run has a record; else train passes it over."""
     if not bucket.stamp_verify_key and not is_opened(named["run"], bucket):
         return "its run has no record"
-    return _doubt_newer_run(body, named, bucket)
+    return _unless_stamped(Run)(body, named, bucket)
 
 
 def _doubt_newer_outcome(body: bytes, named: Facts, bucket: Bucket) -> str:
     if not has_keys(Outcome, bucket) and not is_opened(named["run"], bucket):
         return "its run was never opened"
-    return "" if is_body_stamped(Outcome, body, bucket) else UNSIGNED
-
-
-def _doubt_newer_claim(body: bytes, _: Facts, bucket: Bucket) -> str:
-    return "" if has_keys(Claim, bucket) and is_body_stamped(Claim, body, bucket) else UNSIGNED
+    return _unless_stamped(Outcome)(body, named, bucket)
 
 
 def _doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
@@ -167,7 +165,7 @@ def _doubt_manifest(manifest: Any, _: Facts, bucket: Bucket) -> str:
 
 
 _PLACES = (
-    _place(r"datasets/<model>/<digest>\.json", load_dataset, "model", "digest"),
+    _place(r"datasets/<model>/<digest>\.json", load_dataset, "model", "digest", doubt_newer=_doubt_snapshot),
     _place(r"checksums/<model>\.json", load_checksums),
     _place(
         r"inbox/<run>\.\d{8}T\d{12}Z\.json",
@@ -181,7 +179,7 @@ _PLACES = (
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=_doubt_run,
-        doubt_newer=_doubt_newer_run,
+        doubt_newer=_unless_stamped(Run),
     ),
     _place(r"progress/<run>\.json", load_progress),
     _place(
@@ -192,7 +190,7 @@ _PLACES = (
         doubt_newer=_doubt_newer_outcome,
     ),
     _place(r"superseded/<run>\.json"),
-    _place(r"claims/<model>/<version>", load_claim, doubt_newer=_doubt_newer_claim),
+    _place(r"claims/<model>/<version>", load_claim, doubt_newer=_unless_stamped(Claim, always=True)),
     _place(
         r"golden/<model>/<digest>\.json",
         load_golden,
@@ -221,14 +219,14 @@ _PLACES = (
         load_report,
         says=_says_report,
         doubt=lambda report, _, bucket: _doubt_stamp(report, bucket),
-        doubt_newer=_doubt_newer_report,
+        doubt_newer=_unless_stamped(Report),
     ),
     _place(
         r"labels/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
         load_labels,
         says=_says_labels,
         doubt=lambda labels, _, bucket: _doubt_stamp(labels, bucket),
-        doubt_newer=_doubt_newer_labels,
+        doubt_newer=_unless_stamped(Labels),
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey),

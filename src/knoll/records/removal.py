@@ -6,7 +6,7 @@ The copy lies apart from the version, so that the folder has nothing but the ver
 from collections.abc import Iterator
 from contextlib import suppress
 
-from knoll.errors import AlreadyExists, NotFound, Rejected
+from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected
 from knoll.media_types import JSON
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.evidence import remove_reports
@@ -42,13 +42,13 @@ def take_manifest_away(model: str, version: str, bucket: Bucket) -> None:
 
 def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
     """Make the copy the manifest again, if there is a copy and no manifest; then remove the copy.
-    What is no manifest stays where it is."""
+    What this knoll cannot read as a manifest stays where it is."""
     copy = removed_manifest_uri(bucket.root, model, version)
     with suppress(NotFound, AlreadyExists):
         body = bucket.store.get(copy)
         try:
             load_manifest(body)
-        except Rejected:
+        except (Rejected, NewerSchema):
             return
         bucket.store.put(manifest_uri(bucket.root, model, version), body, if_absent=True, content_type=JSON)
     bucket.store.delete(copy)

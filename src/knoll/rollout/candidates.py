@@ -16,20 +16,23 @@ from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.dataset import find_snapshot, why_foreign
 from knoll.records.golden import find_golden
-from knoll.records.manifest import Manifest, Sealed, find_manifest, find_sealed, list_versions, read_file
+from knoll.records.manifest import (
+    Manifest,
+    Sealed,
+    find_manifest,
+    find_sealed,
+    list_versions,
+)
 from knoll.records.outcome import find_outcome
 from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
-from knoll.records.signature import SIGNATURE, load_signature
 from knoll.rollout.gate import why_not
 from knoll.rollout.integrity import is_published
-from knoll.rollout.signature_change import signature_change
 from knoll.rollout.slot import Slot
 
 __all__ = [
     "champion_number",
     "fault_of_origin",
-    "find_change",
     "next_candidate",
     "was_promoted",
     "why_rejected",
@@ -100,7 +103,7 @@ def _newest_of_same_data(model: Model, slot: Slot, platform: Platform) -> str:
     if not newest or not _may_be_tried(model, newest, bucket) or _gave_way(model, slot, newest, bucket):
         return ""
     with suppress(Rejected):
-        ours, theirs = (find_manifest(model.name, one, bucket) for one in (newest, slot.champion))
+        ours, theirs = find_manifest(model.name, newest, bucket), _find_champion(model.name, slot, bucket)
         return newest if ours and theirs and ours.dataset_digest == theirs.dataset_digest else ""
     return ""
 
@@ -155,19 +158,6 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     return why_not(model.gate, candidate, compared, pinned)
 
 
-def find_change(model: str, slot: Slot, version: str, bucket: Bucket) -> str:
-    """What is other in the signature of the version than in the champion's, in words; "" for nothing. If one
-    of the two cannot be read, nothing is compared, and the predictor refuses what is spoilt."""
-    if not slot.champion:
-        return ""
-    with suppress(Rejected, NotFound):
-        old, new = (
-            load_signature(read_file(model, name, SIGNATURE, bucket)) for name in (slot.champion, version)
-        )
-        return signature_change(old, new, slot.champion)
-    return ""
-
-
 def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
     """What is wrong with the chain claim → run → outcome → version; "" for nothing."""
     made, version = sealed.manifest, sealed.manifest.version
@@ -208,6 +198,10 @@ def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
         fault = "" if champion else "it has no manifest"
     except InvalidVersion as error:
         champion, fault = None, str(error)
+    except NewerSchema as error:
+        if is_published(model, slot.champion, bucket):
+            raise
+        champion, fault = None, f"no run has published its manifest: {error}"
     if fault:
         _LOG.warning("model %s: nothing is compared with champion %s: %s", model, slot.champion, fault)
     return champion

@@ -6,9 +6,10 @@ from knoll.models import Model
 from knoll.ports import Platform
 from knoll.records.attestation import Signed, key_of, look_at_attestation
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import find_change, was_promoted, why_rejected
+from knoll.rollout.candidates import was_promoted, why_rejected
 from knoll.rollout.champion import numbered
 from knoll.rollout.evidence import total
+from knoll.rollout.found_change import find_change
 from knoll.rollout.integrity import look_at, pin_of
 from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
 from knoll.rollout.signature_change import why_change_is_refused

@@ -19,7 +19,6 @@ from knoll.models import readable_models
 from knoll.names import RUN_ID, model_of_run
 from knoll.ports import Platform
 from knoll.recent import recent_models
-from knoll.records.dataset import find_dataset
 from knoll.records.outcome import find_outcome, has_outcome
 from knoll.records.run import Run, find_run
 from knoll.records.stamp import is_stamped
@@ -121,13 +120,11 @@ def _run_of(event: Event) -> str:
 
 
 def _raise_if_newer(run_id: str, platform: Platform) -> None:
-    """Raise NewerSchema if only a newer knoll understands the outcome, the record or the data of the run."""
+    """Raise NewerSchema if only a newer knoll understands the outcome or the record of the run."""
     if run_id:
         with suppress(Rejected):
             find_outcome(run_id, platform.bucket)
-            run = find_run(run_id, platform.bucket)
-            if run:
-                find_dataset(run.dataset_uri, platform.bucket)
+            find_run(run_id, platform.bucket)
 
 
 def _is_of_live_job(event: Event) -> bool:

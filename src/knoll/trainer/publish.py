@@ -3,7 +3,8 @@
 A claim gives a number to one run only, and a run that starts again finds its own number. A claim that cannot
 be read takes its own number. No file is ever overwritten. If an earlier attempt left other bytes under the
 number, the run takes a new number. The old one has no manifest, so it never becomes a version. The same holds
-for a version that this trainer's key has not signed: whoever wrote it, it is not the run's.
+for a manifest that cannot be read, that is of another run, or that this trainer's key has not signed: whoever
+wrote it, it is not the run's.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,16 +41,20 @@ def publish(model: str, run: str, draft: Draft, bucket: Bucket, signer: Signer |
     claims = {version: _claimant(model, version, bucket) for version in list_claims(model, bucket)}
     free: list[str] = []
     for version in (version for version, claimant in claims.items() if claimant == run):
-        published = find_sealed(model, version, bucket)
-        if published is None:
-            free.append(version)
-        elif signer is None or _has_signed(signer, published, bucket):
-            return published
+        with suppress(Rejected, NewerSchema):
+            published = find_sealed(model, version, bucket)
+            if published is None:
+                free.append(version)
+            elif _is_own(published, run, signer, bucket):
+                return published
     for version in chain(free, _claim_numbers(run, model, 1 + len(claims), bucket)):
         files, manifest = draft(version)
         seals = {ATTESTATION: _attestation(manifest, signer)} if signer else {}
         if all(write_file(model, version, name, body, bucket) for name, body in {**files, **seals}.items()):
-            return write_manifest(manifest, bucket)
+            with suppress(Rejected, NewerSchema):
+                published = write_manifest(manifest, bucket)
+                if _is_own(published, run, signer, bucket):
+                    return published
     raise AssertionError("there is always another number")
 
 
@@ -58,8 +63,12 @@ def _attestation(manifest: Manifest, signer: Signer) -> bytes:
     return attest(manifest.model, manifest.version, sha256, signer).encode()
 
 
-def _has_signed(signer: Signer, published: Sealed, bucket: Bucket) -> bool:
-    made, key = published.manifest, signer.public.pem
+def _is_own(published: Sealed, run: str, signer: Signer | None, bucket: Bucket) -> bool:
+    """Whether the run has published this, as far as the key tells."""
+    made = published.manifest
+    if signer is None or made.run != run:
+        return made.run == run
+    key = signer.public.pem
     return not look_at_attestation(made.model, made.version, published.sha256, key, bucket).fault
 
 

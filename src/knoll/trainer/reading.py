@@ -46,8 +46,9 @@ class Read:
 def read_data(run: Run, platform: Platform, limit: int = sys.maxsize, told: Told = lambda _: None) -> Read:
     """All objects of the run's dataset. `told` takes how much is read, about once a second.
 
-    Raises DataChanged if an object or the record of the run has changed, Rejected if the snapshot is not the
-    run's or if this process may not take so much memory, StoreUnavailable if the store contradicts itself.
+    Raises DataChanged if an object or the record of the run has changed, or if the snapshot cannot be read;
+    Rejected if the snapshot is of other data or if this process may not take so much memory; StoreUnavailable
+    if the store contradicts itself.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
     check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
@@ -80,7 +81,10 @@ def _counted(bodies: Iterable[bytes], dataset: Dataset, told: Told) -> Iterator[
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
     if not is_stamped(run, bucket):
         raise DataChanged(f"no function of this platform has stamped the record of run {run.id}")
-    dataset = find_dataset(run.dataset_uri, bucket)
+    try:
+        dataset = find_dataset(run.dataset_uri, bucket)
+    except Rejected as error:  # the next run of this data writes over it
+        raise DataChanged(str(error)) from error
     if dataset is None:
         raise NotFound(f"{run.dataset_uri}, the dataset of run {run.id}, is not there")
     prefix = run.prefix or dataset.prefix

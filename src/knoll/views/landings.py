@@ -1,23 +1,23 @@
 """The states in which a model's data has landed, newest first, and what each of them led to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from knoll.data_layout import Form, find_layout, is_archive
 from knoll.errors import InvalidData, NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
-from knoll.records.dataset import Dataset, look_at_datasets
+from knoll.records.dataset import Dataset, list_datasets
 from knoll.records.run import find_run
 from knoll.views.ids import list_run_ids
-from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView
 from knoll.views.run import RunView, read_run
 from knoll.views.versions import read_version
 
-__all__ = ["Change", "Landing", "LandingsView", "change_between", "landing_document", "read_landings"]
+__all__ = ["Change", "Landing", "change_between", "landing_document", "read_landings"]
 
 
 @dataclass(frozen=True)
@@ -50,31 +50,21 @@ class Landing:
     reason: str
 
 
-@dataclass(frozen=True)
-class LandingsView:
-    """The landings, newest first. `left_out` says how many only a newer knoll understands; "" for none."""
-
-    shown: Sequence[Landing]
-    left_out: str = ""
-
-
-def read_landings(platform: Platform, model: ModelView, form: Form, limit: int) -> LandingsView:
+def read_landings(platform: Platform, model: ModelView, form: Form, limit: int) -> Sequence[Landing]:
     """The newest landings of a model whose family takes files of that form. Spoilt snapshots are passed
     over."""
-    newer: list[NewerSchema] = []
     found = sorted(
-        _newest(platform, model.name, limit + 1, newer),
+        islice(list_datasets(model.name, platform.bucket), limit + 1),
         key=lambda one: (one[1], one[0].landed_at),  # a store may tell times in whole seconds
         reverse=True,
     )
     shown = found[:limit]
     runs = _runs_of(platform, model, {one.digest: at for one, at in shown})
     before = [one for one, _ in found[1:]]
-    landings = [
+    return [
         _landing(platform, model, dataset, at, old, form, runs.get(dataset.digest))
         for (dataset, at), old in zip(shown, [*before, None], strict=False)
     ]
-    return LandingsView(landings, left_out_words("landing", newer))
 
 
 def change_between(old: Dataset, new: Dataset) -> Change:
@@ -105,20 +95,6 @@ def landing_document(one: Landing) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
     }
-
-
-def _newest(
-    platform: Platform, model: str, limit: int, newer: list[NewerSchema]
-) -> Iterator[tuple[Dataset, datetime]]:
-    """The newest snapshots and when they were written; `newer` gets why others are left out."""
-    for found, written in look_at_datasets(model, platform.bucket):
-        if isinstance(found, NewerSchema):
-            newer.append(found)
-            continue
-        yield found, written
-        limit -= 1
-        if limit == 0:
-            return
 
 
 def _landing(
