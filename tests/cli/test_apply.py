@@ -238,7 +238,7 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
         ),
         (
             {"rollout": "{idle: hold on}"},
-            "must be one of replay, hold, not 'hold on'; did you mean hold? (default: replay)",
+            "must be one of replay, hold, promote, not 'hold on'; did you mean hold? (default: replay)",
         ),
         (
             {"gate": "{metric: accuracy, goldenSet: s3://cli-data/digits/exam/}"},
