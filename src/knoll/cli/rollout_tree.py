@@ -38,7 +38,7 @@ def rollout(
 
     JSON: what knoll rollout status has, and {steps, since, versions: [{role, version, percent, state}],
     minRequests, inStep, verdict: {outcome, reason, missing, pauses, isSuspected, arms: [{arm, outcome, e,
-    failAt, support, passAt, judged, margin, missing}]}|null, estimate: {stepRequests, requests,
+    failAt, support, passAt, judged, margin, asked, missing}]}|null, estimate: {stepRequests, requests,
     requestsPerSecond, stepSeconds, seconds}|null}. Next: knoll rollout status MODEL, knoll why MODEL
     """
     from knoll.cli.output import echo

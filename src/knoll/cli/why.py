@@ -24,7 +24,7 @@ def why(
     pass, and on how much evidence.
 
     JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, comparison,
-    rollout: [{..., verdict: {ARM: {e, failAt, support, passAt, judged, margin}}}], verdict: {version,
+    rollout: [{..., verdict: {ARM: {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version,
     verdict, reason}|null}. Next: knoll runs logs RUN, knoll rollout status MODEL
     """
     from knoll.cli.render.trail import trail_tree

@@ -34,12 +34,12 @@ _P95, _P50 = 0.05, 0.5
 class Judgement:
     """`seen` is what is judged, as far as it came after `began`. `margin` is how much worse than the champion
     the candidate may not be to pass; with 1 nothing has to be shown, because no rate is above another by
-    more. `differing` is the part of its answers that may differ from the champion's. `slow` and
-    `middling` are the buckets of latency that end near the champion's p95 and median, in seconds;
-    None until they are known. Labels come in pairs if `has_pairs`: then `labels` is judged, else `quality`.
-    If it `needs_labels` or `needs_agreement`, that arm must pass, too. `began_at` is when the traffic was
-    first shared, in seconds since 1970. The others are the states of the arms, and `suspicion` that of the
-    bake."""
+    more. `asked` is the margin that the policy asks for. `differing` is the part of its answers that may
+    differ from the champion's. `slow` and `middling` are the buckets of latency that end near the champion's
+    p95 and median, in seconds; None until they are known. Labels come in pairs if `has_pairs`: then `labels`
+    is judged, else `quality`. If it `needs_labels` or `needs_agreement`, that arm must pass, too. `began_at`
+    is when the traffic was first shared, in seconds since 1970. The others are the states of the arms, and
+    `suspicion` that of the bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
@@ -60,6 +60,7 @@ class Judgement:
     needs_labels: bool = False
     needs_agreement: bool = False
     began_at: float = 0.0
+    asked: float = 0.02
 
     @property
     def base(self) -> float:
@@ -99,6 +100,7 @@ def begin(
     )
     return replace(
         known,
+        asked=least,
         has_pairs=has_pairs,
         outputs=Shares(champion=_scaled(history.outputs)),
         quality=_past(history.labelled, history.wrong),

@@ -26,9 +26,11 @@ def _arm(name: Any, numbers: Mapping[str, Any]) -> ArmVerdict:
     e, fail_at, support, pass_at = (_number(numbers, key) for key in ("e", "failAt", "support", "passAt"))
     failed, passed = e >= fail_at, 0 < pass_at <= support
     outcome: Outcome = "fail" if failed else "pass" if passed else "inconclusive"
-    margin = _number(numbers, "margin") if numbers.get("margin") is not None else None
+    margin, asked = (
+        _number(numbers, key) if numbers.get(key) is not None else None for key in ("margin", "asked")
+    )
     judged = int(_number(numbers, "judged"))
-    return ArmVerdict(name, outcome, e, fail_at, support, pass_at, judged, None, margin)
+    return ArmVerdict(name, outcome, e, fail_at, support, pass_at, judged, None, margin, asked)
 
 
 def _number(numbers: Mapping[str, Any], key: str) -> float:

@@ -34,7 +34,8 @@ class ArmVerdict:
     """One arm: E so far and where it fails, L so far and where it passes (0 if it cannot), on how much
     evidence of the candidate, and an estimate of how much is missing to pass if the candidate is as
     good as the champion; None if it cannot be told. `margin` is how much worse it is shown not to be when
-    it passes; None if it cannot."""
+    it passes; None if it cannot. `asked` is the margin that the policy asks for: where the champion fails
+    more often, its rate is the margin; None if there is no such policy."""
 
     arm: ArmName
     outcome: Outcome
@@ -45,6 +46,7 @@ class ArmVerdict:
     judged: int
     missing: int | None
     margin: float | None = None
+    asked: float | None = None
 
     def numbers(self) -> dict[str, Any]:
         """What records and views show of it, by the names that they have there."""
@@ -55,6 +57,7 @@ class ArmVerdict:
             "passAt": self.pass_at,
             "judged": self.judged,
             "margin": self.margin,
+            "asked": self.asked,
         }
 
     @property
@@ -120,6 +123,7 @@ def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
         judged,
         0 if has_passed else _missing(arm, judgement, policy.share) if can_pass else None,
         {"errors": judgement.margin, "agreement": judgement.differing}.get(arm.name, arm.margin),
+        judgement.asked if arm.name == "errors" else None,
     )
 
 
