@@ -1,0 +1,22 @@
+"""Hindsight: how a past rollout would have ended by another policy, as far as its records tell. Pure.
+
+The record of a step has what was counted and judged when the step was decided. E and L hold for any policy:
+where an arm fails is fixed, and how the traffic was shared makes no difference to what they mean. So `steps`
+(their number), `minRequests`, `margin`, `compare`, `labels`, `bake`, `idle`, `progressDeadline`,
+`allowSignatureChange` and `gate.minAgreement` can be put to them. Nothing is guessed: the end is unknown if
+both policies part where nothing is recorded any more, or if the records do not tell which of two things came
+first.
+"""
+
+from knoll.models import RolloutSpec
+from knoll.rollout.hindsight.attempts import Attempt, attempts
+from knoll.rollout.hindsight.before_traffic import before_traffic
+from knoll.rollout.hindsight.ends import UNKNOWN, Hindsight
+from knoll.rollout.hindsight.in_traffic import in_traffic
+
+__all__ = ["UNKNOWN", "Attempt", "Hindsight", "attempts", "seen_again"]
+
+
+def seen_again(attempt: Attempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
+    """How an attempt that has ended would have ended by this policy."""
+    return before_traffic(attempt, policy, min_agreement) or in_traffic(attempt, policy, min_agreement)
