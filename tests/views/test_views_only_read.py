@@ -16,6 +16,7 @@ from knoll.adapters.memory.platform import memory_platform
 from knoll.data_layout import Form
 from knoll.families import find_family
 from knoll.models import Model, parse_model
+from knoll.models.policy import PolicySpec
 from knoll.ports import Platform
 from knoll.records.manifest import Manifest, find_manifest, write_file
 from knoll.views.letters import letter_ids
@@ -87,6 +88,7 @@ def arguments(view: Callable[..., Any], platform: Platform) -> dict[str, Any]:
         Model: model,
         ModelView: find_model(platform, "digits"),
         Manifest: manifest,
+        PolicySpec: PolicySpec(),
         RunsView: RunsView(),
         Form: find_family(model.family).form,
         int: 20,

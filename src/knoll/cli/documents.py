@@ -13,7 +13,7 @@ from knoll.models import Model, parse_model
 from knoll.ports import Document
 from knoll.quoting import escaped
 
-__all__ = ["Declared", "read_declared"]
+__all__ = ["Declared", "FileDocument", "read_declared", "read_documents"]
 
 _LARGEST = 2**20  # bytes of a file
 
@@ -27,7 +27,7 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class _Read:
+class FileDocument:
     """A document as it was read, and the file."""
 
     file: str
@@ -43,7 +43,7 @@ def read_declared(
 ) -> list[Declared]:
     """Read the files; "-" is stdin. `stored` lists the Models that are stored. Raises InvalidModel with the
     faults of all documents, and NotFound for a missing file."""
-    found = [one for path in paths for one in _documents(path)]
+    found = [one for path in paths for one in read_documents(path)]
     names = [_name(one.yaml.value) for one in found]
     faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, model_bucket)]
     faults += [
@@ -76,18 +76,20 @@ def _check(faults: Sequence[str]) -> None:
         )
 
 
-def _documents(path: str) -> Iterator[_Read]:
-    text = _text(path)
+def read_documents(path: str, what: str = "a Model") -> list[FileDocument]:
+    """The documents in a file that should have `what`; "-" is stdin. Raises InvalidModel if it is not YAML,
+    and NotFound for a missing file."""
+    text = _text(path, what)
     name = "stdin" if path == "-" else escaped(path)
-    yield from (_Read(name, one) for one in read_yaml(text, name))
+    return [FileDocument(name, one) for one in read_yaml(text, name)]
 
 
-def _text(path: str) -> str:
-    fix = "name a YAML file with a Model, or - for stdin"
+def _text(path: str, what: str) -> str:
+    fix = f"name a YAML file with {what}, or - for stdin"
     try:
         body = sys.stdin.buffer.read(_LARGEST + 1) if path == "-" else _read(Path(path))
         if len(body) > _LARGEST:
-            raise KnollError(f"{path}: larger than {_LARGEST} bytes, which is no Model", fix=fix)
+            raise KnollError(f"{path}: larger than {_LARGEST} bytes, which is not {what}", fix=fix)
         return body.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise NotFound(f"{path}: there is no such file", fix=fix) from error

@@ -1,0 +1,56 @@
+"""`knoll rollout replay`: what another policy would have made of past rollouts."""
+
+from typing import Annotated
+
+import typer
+
+from knoll.cli.completion import complete_models
+from knoll.cli.options import Output, OutputOption
+from knoll.cli.session import platform_of, print_json, say, stdout
+
+__all__ = ["replay"]
+
+_ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="Only rollouts of this model; default all.", autocompletion=complete_models
+    ),
+]
+
+
+def replay(
+    ctx: typer.Context,
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy", metavar="FILE", help="YAML file with rollout and gate.minAgreement; - is stdin."
+        ),
+    ],
+    model: _ModelArgument = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Put what past rollouts recorded through another policy, and say which would have ended otherwise.
+    Nothing is changed, and nothing is sent.
+
+    Example: knoll rollout replay digits --policy stricter.yaml
+
+    FILE has rollout, as in the spec of a Model, and gate with minAgreement; what is left out has its
+    default. ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown where nothing was
+    recorded that could tell, from the step under STEP on: what a laxer policy would have let go on, and what
+    a stricter one would still have waited for.
+
+    JSON: {"rollouts": [{model, version, startedAt, ended, would, differs: true|false|null, step, why}],
+    otherwise, unknown}. Next: knoll why MODEL VERSION, knoll apply -f FILE
+    """
+    from knoll.cli.policy_file import read_policy
+    from knoll.cli.render.hindsight import hindsight_picture
+    from knoll.views.hindsight import hindsight_document, read_hindsight
+
+    wanted = read_policy(policy)
+    view = read_hindsight(platform_of(ctx), model, wanted)
+    if output is Output.json:
+        print_json(hindsight_document(view))
+    else:
+        stdout().print(hindsight_picture(view))
+    if view.left_out:
+        say(ctx, view.left_out)
