@@ -7,7 +7,7 @@ import pytest
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import Counts, Evidence
-from knoll.rollout.evidence import Seen, Tally, begin
+from knoll.rollout.evidence import Seen, Tally, begin, judge
 from knoll.rollout.slot import Slot
 from knoll.views.waits import approval_wait, rollout_wait
 from knoll.waits import wait_document
@@ -76,6 +76,16 @@ def test_without_any_request_a_rollout_that_promotes_says_when_it_goes_on() -> N
     wait = rollout_wait(TRIAL, POLICY.model_copy(update={"idle": "promote"}))
     assert wait is not None
     assert wait.words.endswith("idle: promote goes on after a minute without any request")
+
+
+def test_answers_that_have_shifted_wait_for_a_human() -> None:
+    state = begin(Tally(1000, outputs=(500, 500)), Seen())
+    for number in range(1, 40):
+        champion = Tally(30 * number, outputs=(15 * number, 15 * number))
+        state = judge(state, Seen(champion, Tally(10 * number, outputs=(0, 10 * number))))
+    wait = rollout_wait(Slot(**{**vars(TRIAL), "judgement": state}), POLICY)
+    assert wait is not None
+    assert wait.words.endswith("look at them, then promote or abort it")
 
 
 def test_approval_is_a_wait_that_a_command_ends() -> None:

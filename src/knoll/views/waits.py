@@ -72,6 +72,8 @@ def _answers(slot: Slot, policy: RolloutSpec) -> Wait:
 
 def _requests(slot: Slot, policy: RolloutSpec) -> Wait:
     counts, (needed, what) = slot.evidence.counts, missing(slot, policy)
+    if what and not needed:
+        return Wait(what, slot.seen)  # answers that have shifted wait for a human
     refused = f" ({counts.refused} refused)" if counts.refused else ""
     ends = {
         "hold": "idle: hold waits for traffic",

@@ -60,7 +60,8 @@ def _headline(tree: RolloutTree, now: datetime) -> str:
     model = tree.rollout.model
     if model.is_idle:
         return f"{model.name}  {model.phase or 'Idle'}"
-    step = f", step {tree.rollout.step + 1} of {len(tree.steps)}" if model.phase == "Canary" else ""
+    is_shared = model.phase == "Canary" and model.champion
+    step = f", step {tree.rollout.step + 1} of {len(tree.steps)}" if is_shared else ""
     since = f" for {age(tree.since, now)}" if tree.since else ""
     return f"{model.name}  {model.phase}{step}: {tree.rollout.percent} %{since}"
 
@@ -113,11 +114,11 @@ def _rest(tree: RolloutTree) -> Iterator[tuple[str, str]]:
 
 
 def _needed(found: Estimate) -> str:
-    """The estimate in words: "about 12 requests to the next step (13s), 210 to the bake (3m40s)"."""
-    in_all = "an unknown number" if found.in_all is None else str(found.in_all)
-    steps = f"about {found.in_step} requests to the end of the step{_in_time(found.step_seconds)}"
-    whole = f"{in_all} to the bake{_in_time(found.seconds)}"
-    return f"{steps}, {whole}; {found.rate:.2g} requests/s"
+    """The estimate in words: "about 12 requests to the end of the step (13s), 210 to the bake (3m40s)"."""
+    in_all = "an unknown number of" if found.in_all is None else f"about {found.in_all:,}"
+    step = f"about {found.in_step:,} requests to the end of the step{_in_time(found.step_seconds)}, "
+    whole = f"{in_all} requests to the bake{_in_time(found.seconds)}"
+    return f"{step if found.in_step else ''}{whole}; {found.rate:.2g} requests/s"
 
 
 def _in_time(seconds: float | None) -> str:
