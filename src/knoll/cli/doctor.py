@@ -8,9 +8,9 @@ import typer
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, laptop_settings_of, platform_of, print_json, say, stdout
 from knoll.exits import FAILURE
-from knoll.ports import Platform
 
 if TYPE_CHECKING:
+    from knoll.ports import Platform
     from knoll.views.doctor import Check
 
 __all__ = ["doctor"]
@@ -61,7 +61,7 @@ def _check_of_writes() -> "Check":
     from knoll.records.probe import try_write
     from knoll.views.doctor import Check
 
-    def try_one(platform: Platform) -> tuple[()]:
+    def try_one(platform: "Platform") -> tuple[()]:
         try_write(platform.bucket, f"doctor-{uuid.uuid4().hex}")
         return ()
 
