@@ -33,7 +33,7 @@ def feedback(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Tell a model the true labels of answers that it gave; knoll counts which version was right.
+    """Tell a model the true labels of answers that it gave, so that it is counted which version was right.
 
     Example: knoll feedback digits labels.csv; knoll feedback digits --id ID --label 7
 
