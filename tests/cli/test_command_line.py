@@ -174,7 +174,8 @@ def test_completion_offers_models_versions_and_runs(
 ) -> None:
     """The shell is offered names from the running platform. On a busy machine one look may take too long."""
     knoll("apply", "-f", model_file)
-    for line in ("knoll predict dig", "knoll runs dig", "knoll rollout status "):
+    lines = ("predict dig", "runs dig", "rollout status ", "rollout dig", "rollout replay dig")
+    for line in (f"knoll {one}" for one in lines):
         until(partial(_is_offered_digits, platform.settings.home, line), 60)
     assert "upload" in complete(platform.settings.home, "knoll up")
 
