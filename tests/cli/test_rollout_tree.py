@@ -5,6 +5,7 @@ The files of rollout_tree/ are what it prints. `GOLDEN_WRITE=1` writes them.
 
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -45,7 +46,8 @@ def status(**changes: Any) -> dict[str, Any]:
     counts = {"requests": 88, "errors": 0, "inStep": 38, "replayed": 20, "refused": 2}
     rollout = {"percent": 25, "step": 1, "since": AT, "seen": AT, "evidence": counts}
     names = {"champion": "v000003", "candidate": "v000004", "previous": "v000002", "phase": "Canary"}
-    return {**names, "rollout": {**rollout, **changes}}
+    roles = {name: changes.pop(name) for name in [*changes] if name in names}
+    return {**names, **roles, "rollout": {**rollout, **changes}}
 
 
 def serve(platform: Platform) -> None:
@@ -111,6 +113,19 @@ def test_an_arm_that_has_failed_has_a_full_bar_and_says_so() -> None:
     assert " fail " in line
     assert "─" not in line.partition("L ")[0].partition("E ")[2]
     assert "v000004 errors: fail, E has reached 400" in news_lines(shown)
+
+
+def test_in_the_bake_a_suspicion_stands_beside_its_bound() -> None:
+    """Nothing is beside the candidate then; the arms keep what they have found."""
+    passed = judged(40, slow=0)
+    seen = replace(passed.seen, candidate=replace(passed.seen.candidate, requests=401, errors=1))
+    baking = {"champion": "v000003", "candidate": "v000004", "phase": "Baking"}
+    shown = tree(judge(passed, seen, is_shared=False), **baking)
+    (line,) = (one for one in picture(shown, 120) if "suspicion" in one)
+    assert shown.suspicion
+    assert 2 < shown.suspicion[0] < shown.suspicion[1] == 20
+    assert 0 < line.count("█") < len(line.split()[-1])
+    assert any(one.startswith("suspicion E ") for one in tree_lines(shown, now()))
 
 
 def test_without_a_judgement_the_tree_has_the_counts_alone() -> None:

@@ -33,13 +33,14 @@ def rollout(
 
     Each line of evidence is an arm. E says how sure it is that the candidate is worse than the champion, L
     that it is as good. Both begin at 1, and a full bar has reached its bound: at that of E the candidate is
-    rolled back, at that of L it passes. The bars have a log scale. "needed" is an estimate by the rate of
-    requests since the step began. -w ends with the rollout, with the exit codes of knoll rollout status.
+    rolled back, at that of L it passes. The bars have a log scale. During the bake, at the bound of
+    "suspicion", the traffic is shared again. "needed" is an estimate by the rate of requests since the step
+    began. -w ends with the rollout, with the exit codes of knoll rollout status.
 
     JSON: what knoll rollout status has, and {steps, since, versions: [{role, version, percent, state}],
     minRequests, inStep, verdict: {outcome, reason, missing, pauses, isSuspected, arms: [{arm, outcome, e,
-    failAt, support, passAt, judged, margin, asked, missing}]}|null, estimate: {stepRequests, requests,
-    requestsPerSecond, stepSeconds, seconds}|null}. Next: knoll rollout status MODEL, knoll why MODEL
+    failAt, support, passAt, judged, margin, asked, missing}]}|null, suspicion: {e, at}|null, estimate:
+    {stepRequests, requests, requestsPerSecond, stepSeconds, seconds}|null}. Next: knoll why MODEL
     """
     from knoll.cli.output import echo
     from knoll.cli.render.rollout_tree import tree_lines, tree_picture

@@ -7,7 +7,8 @@ from typing import Any
 from knoll.models import RolloutSpec, readable_models
 from knoll.ports import Platform
 from knoll.rollout.evidence import Verdict
-from knoll.rollout.slot import slot_from_status
+from knoll.rollout.evidence.arms import SUSPICION
+from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.estimate import Estimate, estimate_document, estimated
 from knoll.views.models import ModelView
 from knoll.views.revisions import RevisionView, read_revisions
@@ -33,7 +34,8 @@ class SideView:
 class RolloutTree:
     """The rollout, and the versions in it: champion, candidate, previous. `since` is when phase or step
     began, and `steps` are the percentages of the policy. `verdict` is what the evidence says about the
-    candidate, and `estimate` what is still needed; None if nothing is judged, or needed."""
+    candidate, and `estimate` what is still needed; None if nothing is judged, or needed. `suspicion` is E of
+    the bake, where nothing is beside the candidate, and its bound, at which the traffic is shared again."""
 
     rollout: RolloutView
     sides: Sequence[SideView]
@@ -43,6 +45,7 @@ class RolloutTree:
     in_step: int
     verdict: Verdict | None
     estimate: Estimate | None
+    suspicion: tuple[float, float] | None = None
 
 
 def read_rollout_tree(platform: Platform, model: str) -> RolloutTree:
@@ -60,6 +63,7 @@ def read_rollout_tree(platform: Platform, model: str) -> RolloutTree:
         slot.evidence.counts.in_step,
         judged,
         estimated(slot, policy, judged.missing if judged else 0, platform.clock.now()),
+        _suspicion(slot),
     )
 
 
@@ -73,6 +77,7 @@ def tree_document(tree: RolloutTree) -> dict[str, Any]:
         "minRequests": tree.min_requests,
         "inStep": tree.in_step,
         "verdict": _verdict_document(tree.verdict),
+        "suspicion": dict(zip(("e", "at"), tree.suspicion, strict=True)) if tree.suspicion else None,
         "estimate": estimate_document(tree.estimate),
     }
 
@@ -86,6 +91,12 @@ def _verdict_document(found: Verdict | None) -> dict[str, Any] | None:
     ]
     told = {"outcome": found.outcome, "reason": found.reason, "missing": found.missing}
     return {**told, "pauses": found.pauses, "isSuspected": found.is_suspected, "arms": arms}
+
+
+def _suspicion(slot: Slot) -> tuple[float, float] | None:
+    if slot.judgement is None or slot.phase != "Baking":
+        return None
+    return slot.judgement.suspicion.most, SUSPICION[1]
 
 
 def _sides(platform: Platform, model: ModelView) -> list[SideView]:

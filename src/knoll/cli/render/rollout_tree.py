@@ -34,7 +34,9 @@ def tree_picture(tree: RolloutTree, now: datetime) -> RenderableType:
             for name, fact in _facts(tree):
                 branch.add(_named(name, fact))
             for arm in _shown_arms(tree):
-                branch.add(_ArmPicture(arm))
+                branch.add(_Bars(arm.arm, arm.outcome, pairs(arm)))
+            if tree.suspicion:
+                branch.add(_Bars("suspicion", "", [("E", *tree.suspicion)]))
             for name, fact in _outlook(tree):
                 branch.add(_named(name, fact))
     for name, fact in _rest(tree):
@@ -45,6 +47,8 @@ def tree_picture(tree: RolloutTree, now: datetime) -> RenderableType:
 def tree_lines(tree: RolloutTree, now: datetime) -> tuple[str, ...]:
     """The same where there is no terminal: a line for each fact, its name first."""
     facts = [*_facts(tree), *((one.arm, arm_words(one)) for one in _shown_arms(tree))]
+    if tree.suspicion:
+        facts.append(("suspicion", "E {} of {}".format(*map(figure, tree.suspicion))))
     named = (f"{name} {fact}" for name, fact in (*facts, *_outlook(tree), *_rest(tree)))
     return (_headline(tree, now), *map(_side_words, tree.sides), *named)
 
@@ -136,21 +140,24 @@ def _decision(arm: ArmVerdict) -> str:
 
 
 @dataclass(frozen=True)
-class _ArmPicture:
-    """An arm on one line, with a bar for E and one for L; on a narrow terminal, each bar below the name."""
+class _Bars:
+    """An arm on one line, with a bar for each pair of a value and its bound; on a narrow terminal, each bar
+    below the name."""
 
-    arm: ArmVerdict
+    name: str
+    outcome: str
+    pairs: list[tuple[str, float, float]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        outcome = "" if self.arm.outcome == "inconclusive" else self.arm.outcome
-        name = f"{self.arm.arm:<{_NAME}}{outcome:<{_OUTCOME}}", _STYLES.get(outcome, "")
+        outcome = "" if self.outcome == "inconclusive" else self.outcome
+        name = f"{self.name:<{_NAME}}{outcome:<{_OUTCOME}}", _STYLES.get(outcome, "")
         bar = (options.max_width - _NAME - _OUTCOME) // 2 - _FIGURES - 1
         if bar >= _LEAST_BAR:
-            bars = (_bar(*one, min(bar, _MOST_BAR)) for one in pairs(self.arm))
+            bars = (_bar(*one, min(bar, _MOST_BAR)) for one in self.pairs)
             yield Text.assemble(name, Text(" ").join(bars))
             return
         yield Text.assemble(name)
-        for one in pairs(self.arm):
+        for one in self.pairs:
             yield Text.assemble("  ", _bar(*one, max(min(options.max_width - _FIGURES - 2, _MOST_BAR), 0)))
 
 
