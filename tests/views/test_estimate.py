@@ -38,6 +38,15 @@ def test_a_first_version_has_one_step() -> None:
     assert after(10, 10, champion="", percent=100, step=0) == Estimate(40, 40, 1.0, 40.0, 40.0)
 
 
+def test_a_version_in_the_shadow_has_no_share_and_one_step() -> None:
+    shadow = RolloutSpec.model_validate({"mode": "shadow", "minRequests": 50})
+    slot = Slot(
+        champion="v1", candidate="v2", phase="Canary", seen=SEEN, evidence=Evidence(Counts(10, 0, 0, 10))
+    )
+    now = datetime.fromisoformat(SEEN) + timedelta(seconds=10)
+    assert estimated(slot, shadow, 0, now) == Estimate(40, 40, 1.0, 40.0, 40.0)
+
+
 def test_only_a_canary_whose_traffic_is_seen_has_an_estimate() -> None:
     assert after(10, 10, seen="") is None
     assert after(10, 10, phase="Baking") is None

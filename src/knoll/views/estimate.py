@@ -40,9 +40,10 @@ def estimated(slot: Slot, policy: RolloutSpec, to_pass: int | None, now: datetim
     planned = [missing, *(policy.min_requests for _ in later)]
     if to_pass is not None:
         planned[-1] += max(to_pass - sum(planned), 0)
-    rates = [rate * share / slot.percent for share in (slot.percent, *later)] if slot.percent else []
+    shares = (slot.percent, *later) if slot.percent else (1,) * len(planned)  # in the shadow it has none
+    rates = [rate * share / shares[0] for share in shares]
     seconds = None
-    if rate and rates and to_pass is not None:
+    if rate and to_pass is not None:
         seconds = sum(count / each for count, each in zip(planned, rates, strict=True))
     in_all = None if to_pass is None else sum(planned)
     return Estimate(missing, in_all, rate, missing / rate if rate else None, seconds)
