@@ -401,15 +401,18 @@ def test_a_golden_set_that_nobody_pinned_decides_nothing() -> None:
 
 
 def test_a_shadow_has_one_step_without_traffic() -> None:
-    """It gets copies beside the champion, then the bake; a first version has nobody to stand beside."""
+    """It gets copies beside the champion, and must fail hardly more before its bake. A first version has
+    nobody to stand beside."""
     policy = POLICY.model_copy(update={"mode": "shadow"})
     begun = next_step(compared(20), policy, READY, NOW)
     assert isinstance(begun, Shift)
     assert (begun.step, begun.percent) == (0, 0)
     unseen = replace(CANARY, percent=0, seen="")
     assert isinstance(next_step(unseen, policy, replace(READY, percent=0), NOW), TrafficSeen)
-    copied = replace(CANARY, percent=0, evidence=evidence(20))
-    assert isinstance(next_step(copied, policy, READY, NOW), Promote)
+    shadow = replace(CANARY, percent=0)
+    few, enough = (next_step(judged(shadow, Tally(n), Tally(n)), policy, READY, NOW) for n in (20, 240))
+    assert isinstance(few, NotYet)
+    assert isinstance(enough, Promote)
     first = next_step(replace(DEPLOYING, champion=""), policy, READY, NOW)
     assert isinstance(first, Shift)
     assert first.percent == 100
