@@ -132,9 +132,11 @@ def test_a_session_is_copied_as_a_whole() -> None:
 
 
 def test_who_answers_gets_no_copy() -> None:
-    """With all traffic, as in the bake, there is nobody to copy for."""
+    """With all traffic, as in the bake, there is nobody to copy for. With half of it, as when a bake raised
+    a suspicion, its evidence comes of its own answers."""
     policy = Policy("digits", shadow=100)
     assert chosen(100, policy=policy).copied_to is None
+    assert chosen(50, policy=policy, chance=0.9).copied_to is None
     alone = choose(policy, (Target("new", 100),), {}, lambda: 0.0)
     assert alone == Choice(Target("new", 100))
 

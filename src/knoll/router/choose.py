@@ -53,11 +53,11 @@ def _copied_to(
     visitor: Visitor | None,
     chance: Callable[[], float],
 ) -> Target | None:
-    """The newest Revision in the shadow, or the other one that shares the traffic, if it is to get a copy. A
-    visitor's requests are copied all, or none of them: else a session of the newest would have fewer requests
-    than one of the older."""
+    """The newest Revision in the shadow, as long as it has no traffic, or the other one that shares the
+    traffic, if it is to get a copy. A visitor's requests are copied all, or none of them: else a session of
+    the newest would have fewer requests than one of the older."""
     others = [one for one in targets if one.revision != answers.revision]
-    if policy.shadow:
+    if policy.shadow and not targets[0].percent:
         part, other = policy.shadow, next((one for one in others if one == targets[0]), None)
     else:
         part, other = policy.compare, next((one for one in others if one.percent), None)
