@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-burst: develop ## measure 10,000 notifications at once with two kills, bes
 
 bench-rollout: develop ## simulate a rule for rollouts, beside Flagger and Argo; RUNS=… runs a row; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/rollout.py --runs $(or $(RUNS),400) --page docs/benchmarks.md
+
+bench-router: develop ## measure what a request costs by way of the router, and whether a shadow delays it
+	$(BIN)/python benchmarks/router.py
 
 check: develop ## check style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

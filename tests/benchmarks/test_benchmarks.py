@@ -108,6 +108,15 @@ def test_rollout_runs(tmp_path: Path) -> None:
     assert written.count("goals are met") == 8
 
 
+@pytest.mark.loop
+@pytest.mark.xdist_group("machine")
+def test_router_runs() -> None:
+    """Real predictors answer, by way of a router too. Its times are not judged at this size."""
+    goals = run("router.py", "--rounds", "1")
+    assert len(goals) == 5
+    assert goals[-1]["met"], "the memory of a router"
+
+
 def test_the_simulated_rule_is_the_rule(scripts: Mapping[str, ModuleType]) -> None:
     """At every request and by reports, until the same one, for all arms and shares."""
     rule, reports = scripts["rollout_rule"], scripts["rollout_reports"]

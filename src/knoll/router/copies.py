@@ -1,7 +1,8 @@
 """Copies of requests, sent beside the answers: few at a time, and none waits for its turn.
 
-A copy begins after its client has the answer. If too many are under way, or their bodies are too large, it is
-dropped: a slow version on trial gets fewer copies, and nobody else notices.
+A copy begins a moment after its client has the answer, so that the client has the processor first. If too
+many are under way, or their bodies are too large, it is dropped: a slow version on trial gets fewer copies,
+and nobody else notices.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ __all__ = ["COPIED_BYTES", "COPIES", "Copies"]
 COPIES = 8  # under way at once
 COPIED_BYTES = 32 * 2**20  # of their bodies
 _WITHIN = 60.0  # seconds; a replica may have to start
+_AFTER = 0.01  # seconds after the answer
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,6 +47,7 @@ class Copies:
 
     async def _send(self, size: int, send: Callable[[], Awaitable[object]]) -> None:
         try:
+            await asyncio.sleep(_AFTER)
             async with asyncio.timeout(self._within):
                 await send()
         except Exception as error:  # whatever it is, no client waits for it
