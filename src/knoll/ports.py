@@ -1,4 +1,4 @@
-"""What the stages need of the world: five small protocols, whose docstrings are contracts that one suite
+"""What the stages need of the world: six small protocols, whose docstrings are contracts that one suite
 tests on every adapter.
 
 `Platform` is their frozen bundle, and `Handler` the type that the system hangs on: a stage is a function from
@@ -6,7 +6,7 @@ an event and the platform to an event or nothing.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, TypeVar
@@ -24,11 +24,13 @@ __all__ = [
     "Document",
     "Events",
     "Handler",
+    "Monitoring",
     "ObjectInfo",
     "ObjectStore",
     "Platform",
     "PredictRequest",
     "Predictors",
+    "Sample",
 ]
 
 Document = dict[str, Any]
@@ -161,6 +163,21 @@ class Predictors(Protocol):
         Never raises."""
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One value of a metric, whose name is the label `__name__`."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+class Monitoring(Protocol):
+    """A server that watches predictors, such as Prometheus."""
+
+    def query(self, expression: str) -> Sequence[Sample]:
+        """What an expression of PromQL is now: an instant vector. Raises Unavailable."""
+
+
 class Clock(Protocol):
     """The time, so that tests can own it."""
 
@@ -214,6 +231,7 @@ class Platform:
     predictors: Predictors
     clock: Clock
     settings: Settings
+    monitoring: Monitoring | None = None
     caches: Caches = field(default_factory=Caches, repr=False, compare=False)
 
     @property

@@ -100,14 +100,14 @@ class Settings(BaseSettings):
         default="", description="cluster: context of the kubeconfig file; if empty, its current one"
     )
     broker: str = Field(
-        default="default",
-        description="cluster: name of the Broker that gets the events if no sink is set",
+        default="default", description="cluster: Broker that gets the events if no sink is set"
     )
     gateway_url: str = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
         description="cluster: URL of Knative's gateway, if names of Services do not resolve",
     )
+    prometheus: str = Field(default="", description="URL of a Prometheus that scrapes the predictors, if any")
     sink: str = Field(
         default="",
         validation_alias=AliasChoices("K_SINK", "KNOLL_SINK"),

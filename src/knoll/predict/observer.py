@@ -39,6 +39,19 @@ class Observer:
         has_sink = bool(self._platform.settings.sink)
         return reporting(self.send, "observer") if has_sink else nullcontext()
 
+    @property
+    def counts(self) -> Counts:
+        """What is counted by now."""
+        with self._lock:
+            return self._counts
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of whom it counts."""
+        names = ("model", "version", "revision", "replica")
+        values = (self._model, self._version, self._platform.settings.revision, self._replica)
+        return dict(zip(names, values, strict=True))
+
     def observe(self, one: Ended) -> None:
         """Count one request."""
         now = self._platform.clock.now().timestamp()
@@ -47,8 +60,7 @@ class Observer:
 
     def send(self) -> None:
         """Publish a report if there is news. A report that is lost is made good by the next one."""
-        with self._lock:
-            counts = self._counts
+        counts = self.counts
         if counts == self._reported:
             return
         settings, clock = self._platform.settings, self._platform.clock

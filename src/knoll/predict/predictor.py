@@ -66,7 +66,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             served,
             listening,
             headers,
-            observer.observe,
+            observer,
             workers=settings.threads or os.cpu_count() or 1,
             memory=share(limit, resident(), settings.body_memory),
             token=settings.token,

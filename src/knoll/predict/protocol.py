@@ -6,7 +6,7 @@ Importing this module imports kserve, which then parses the command line: see `k
 import logging
 import socket
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +14,15 @@ import kserve
 from kserve.metrics import PREDICT_HIST_TIME, get_labels
 from kserve.model_server import app
 from kserve.protocol.rest.server import RESTServer
+from prometheus_client import REGISTRY
 
 from knoll.http_connection import Connection
 from knoll.predict.counts import Ended
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
 from knoll.predict.memory_budget import MemoryBudget, Shares
+from knoll.predict.monitored import Monitored
+from knoll.predict.observer import Observer
 from knoll.predict.predictions import Predictions
 from knoll.predict.served import Served
 from knoll.records.signature import Tensor
@@ -51,7 +54,7 @@ def run(
     served: Served,
     listening: socket.socket,
     headers: Mapping[str, str],
-    observe: Callable[[Ended], None],
+    observer: Observer,
     *,
     workers: int,
     memory: Shares,
@@ -70,10 +73,11 @@ def run(
     server.register_model(_Described(served))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
     labels = get_labels(served.name)
+    REGISTRY.register(Monitored(observer))
 
     def observe_too(one: Ended) -> None:
         PREDICT_HIST_TIME.labels(**labels).observe(one.seconds)
-        observe(one)
+        observer.observe(one)
 
     predictions = Predictions(served, app, pool, MemoryBudget(memory.work))
     rest = RESTServer(

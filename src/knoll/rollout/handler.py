@@ -40,6 +40,7 @@ from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.rest import slot_at_rest
 from knoll.rollout.revision_keys import key_secret, name_of
+from knoll.rollout.scraped import keep_scraped
 from knoll.rollout.shortage import amid_shortage
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
@@ -211,6 +212,7 @@ def _take_step(
     document: Document, model: Model, slot: Slot, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
+    keep_scraped(document, slot, platform)
     counted = weighed(model, slot, platform.bucket)
     now = platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)

@@ -16,7 +16,7 @@ from knoll.rollout.plausible import most_replicas, why_impossible
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
 
-__all__ = ["keep_report", "read_report"]
+__all__ = ["keep_report", "read_report", "why_unlikely"]
 
 _MOST = 2**53  # requests, and any other number
 _MOST_BUCKETS = 64
@@ -142,6 +142,11 @@ def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slo
         return "it has no proof. It is forged, or its predictor is not replaced yet by one that has a key"
     if key and not is_proven(proof, key, REPORT_PURPOSE, report.claim()):
         return "its proof is not by the key of its Revision"
+    return why_unlikely(report, document, _asked(event), platform)
+
+
+def why_unlikely(report: Report, document: Document, asked: int | None, platform: Platform) -> str:
+    """Why the counts of a report about a Model cannot be; "" if they can. `asked` as in `why_impossible`."""
     bucket = platform.bucket
     before = find_report(report.model, report.version, report.instance, bucket)
     created = str(document["metadata"].get("creationTimestamp") or "")
@@ -149,7 +154,7 @@ def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slo
     if before is None and has_replicas(report.model, report.version, most, bucket):
         return f"{most:,} other replicas have reported on it already"
     since = before.reported_at if before else created
-    return why_impossible(report, before, since, _asked(event))
+    return why_impossible(report, before, since, asked)
 
 
 def _asked(event: Event) -> int | None:

@@ -12,7 +12,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
 from knoll.laptop.broker.event_log import EventLog
-from knoll.ports import Cluster, Events, ObjectStore, Platform, Predictors
+from knoll.ports import Cluster, Events, Monitoring, ObjectStore, Platform, Predictors
 from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE
 from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
@@ -87,6 +87,7 @@ def build_platform(settings: Settings, events: Events, cluster: Cluster | None =
         predictors=_predictors(settings.gateway_url),
         clock=SystemClock(),
         settings=settings,
+        monitoring=_monitoring(settings.prometheus),
     )
 
 
@@ -131,6 +132,15 @@ def _predictors(gateway: str) -> Predictors:
 
     predictors: Predictors = _late(make)
     return predictors
+
+
+def _monitoring(url: str) -> Monitoring | None:
+    def make() -> Monitoring:
+        from knoll.adapters.monitoring_prometheus import PrometheusMonitoring
+
+        return PrometheusMonitoring(url)
+
+    return _late(make) if url else None
 
 
 def object_store(settings: Settings) -> "S3Store":
