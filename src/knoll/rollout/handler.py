@@ -27,6 +27,7 @@ from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, la
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.rollout.compare import write_compared_part
+from knoll.rollout.crashes import keep_crashes
 from knoll.rollout.decide import next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
@@ -213,6 +214,7 @@ def _take_step(
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
     keep_scraped(document, slot, platform)
+    keep_crashes(model.name, slot, platform)
     counted = weighed(model, slot, platform.bucket)
     now = platform.clock.now()
     step = next_step(counted, model.rollout, observed, now, model.min_agreement)

@@ -11,7 +11,15 @@ from knoll.kube.obstacles import UNSCHEDULABLE
 from knoll.kube.predictors import predictor_status, tagged_url
 from knoll.ports import Document
 
-__all__ = ["Observed", "newest_revision", "observe", "refusals", "rolled_out_revision", "was_ready"]
+__all__ = [
+    "Observed",
+    "crashes",
+    "newest_revision",
+    "observe",
+    "refusals",
+    "rolled_out_revision",
+    "was_ready",
+]
 
 _MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
 
@@ -86,6 +94,17 @@ def refusals(pods: Iterable[Document]) -> Mapping[tuple[str, str], str]:
         (label_of(pod, REVISION_LABEL), label_of(pod, VERSION_LABEL)): str(end.get("message") or "")
         for pod, end in refused
     }
+
+
+def crashes(pod: Document) -> int:
+    """How often the predictor in a Pod has ended by a crash; 0 if its last end was none, or may pass."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or []:
+        if container.get("name") == PREDICTOR_CONTAINER:
+            state, last = container.get("state") or {}, container.get("lastState") or {}
+            code = (state.get("terminated") or last.get("terminated") or {}).get("exitCode")
+            if code and code != REJECTED and f"ExitCode{code}" not in _MAY_PASS:
+                return int(container.get("restartCount") or 0) + ("running" not in state)
+    return 0
 
 
 def _url(predictor: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> str:
