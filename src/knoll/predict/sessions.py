@@ -17,7 +17,7 @@ _MOST = 10_000  # that are remembered, of about 200 bytes each; the oldest are f
 _PAUSE = 1800.0  # seconds, after which a session begins anew
 
 
-@dataclass
+@dataclass(slots=True)
 class _Session:
     seen: float
     is_judged: bool = False

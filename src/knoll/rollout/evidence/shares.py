@@ -1,5 +1,5 @@
-"""Shares: whether the answers of both sides are spread alike over the classes, or over the deciles of a
-score.
+"""Shares: whether the answers of both sides are spread alike over the classes, or over the sizes of a
+number.
 
 Each side's shares are bet as its past suggests: (count + 1/2) / (all + classes / 2), a Dirichlet plug-in.
 The nearest point of the null "both have the same shares" is their mean, share p_c + (1 - share) p_b. An
