@@ -8,7 +8,7 @@ import pytest
 from knoll.errors import InvalidModel
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.models import Model, parse_model
-from knoll.ports import Document
+from knoll.ports import Answer, Document, PredictRequest
 from knoll.rollout.inference_service import desired
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, observe
@@ -19,7 +19,7 @@ from knoll.rollout.steps import NotYet, Restore, Rollback, Settle, Shift
 from knoll.settings import Settings
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
-from rollout.world import MODEL, World, make_world, promote_first, with_policy
+from rollout.world import MODEL, Replays, World, make_world, promote_first, with_policy
 
 GPU = "nvidia.com/gpu"
 DEPLOYING = Slot(champion="v000001", candidate="v000002", phase="Deploying")
@@ -253,7 +253,26 @@ def test_requests_that_wake_the_champion_come_before_the_version(world: World) -
     assert world.served() == ("v000002", 100)
 
 
-def use_one(world: World) -> None:
+def use_one(world: World, **policy: Any) -> None:
     """One GPU is to suffice."""
-    document = with_policy(world.platform.cluster.get("Model", "digits"), strategy="resource", steps=[])
+    document = world.platform.cluster.get("Model", "digits")
+    document = with_policy(document, strategy="resource", steps=[], **policy)
     world.platform.cluster.update(document)
+
+
+def test_with_all_traffic_no_replay_wakes_the_champion(world: World) -> None:
+    """It would wait for the GPU that the version has."""
+    use_one(world, idle="replay")
+    asked: list[str] = []
+    replays = Replays()
+
+    def predict(request: PredictRequest) -> Answer:
+        asked.append(request.url)
+        return replays.predict(request)
+
+    world.platform.predictors.predict = predict  # type: ignore[method-assign]
+    world.tell(TRAINING_SUCCEEDED)
+    world.time.move(4)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["phase"] == "Baking"
+    assert {url.rpartition("/")[2] for url in asked} == {"v000002"}

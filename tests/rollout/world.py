@@ -195,7 +195,7 @@ class World:
         predictor["traffic"] = [
             {"revisionName": revision, "percent": percent, "tag": "latest", "url": f"http://tagged/{version}"}
         ]
-        if percent < 100:
+        if canary is not None or percent < 100:
             other = {"revisionName": "before", "tag": "prev", "url": f"http://tagged/{self.champion()}"}
             predictor["traffic"].append({**other, "percent": 100 - percent})
         self._revise(revision, version, is_ready=is_ready)

@@ -75,7 +75,8 @@ def replay_part(
     """
     name = document["metadata"]["name"]
     candidate = _route(document, slot, slot.candidate, observed.tagged_url, platform)
-    champion = _route(document, slot, slot.champion, observed.champion_url, platform)
+    route = observed.champion_url if slot.percent < 100 else ""  # with all traffic nothing is compared
+    champion = _route(document, slot, slot.champion, route, platform)
     part = send_part(name, candidate, champion if champion.url else None, step, until, platform)
     beside = (part.sent, part.champion_failed) if champion.url else (0, 0)
     after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed, beside))
