@@ -5,12 +5,12 @@ tests on every adapter.
 an event and the platform to an event or nothing.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, Protocol, TypeVar
+from typing import Any, BinaryIO, Literal, Protocol
 
+from knoll.caches import Caches
 from knoll.events import Event
 from knoll.media_types import JSON
 from knoll.settings import Settings
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -203,22 +202,6 @@ class Bucket:
     def holds(self, uri: str) -> bool:
         """Whether an object or prefix lies in it."""
         return uri.startswith(f"{self.root}/")
-
-
-class Caches:
-    """What a process remembers of the platform that it sees; each kind is made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._kept: dict[Any, Any] = {}
-
-    def of(self, kind: Callable[[], _Kept]) -> _Kept:
-        """The one of this kind, which `kind` makes, such as a class without arguments."""
-        with self._lock:
-            if kind not in self._kept:
-                self._kept[kind] = kind()
-            kept: _Kept = self._kept[kind]
-            return kept
 
 
 @dataclass(frozen=True)
