@@ -24,6 +24,9 @@ __all__ = [
     "Document",
     "Events",
     "Handler",
+    "HookAnswer",
+    "HookRequest",
+    "Hooks",
     "Monitoring",
     "ObjectInfo",
     "ObjectStore",
@@ -177,6 +180,32 @@ class Monitoring(Protocol):
         """What an expression of PromQL is now: an instant vector. Raises Unavailable."""
 
 
+@dataclass(frozen=True)
+class HookRequest:
+    """A JSON body for the hook at `url`, http or https. The same question has the same `id`."""
+
+    url: str
+    body: bytes
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HookAnswer:
+    """HTTP status (0: no answer at all), and the text, or why there is none."""
+
+    status: int
+    text: str
+
+
+class Hooks(Protocol):
+    """Questions to what users have put beside the rollouts of a Model."""
+
+    def ask(self, request: HookRequest) -> HookAnswer:
+        """POST the question and wait, no longer than `seconds` in all. Follows no redirect, asks nobody at a
+        link-local address, and reads the first kilobytes of the text only. Never raises."""
+
+
 class Clock(Protocol):
     """The time, so that tests can own it."""
 
@@ -206,7 +235,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Platform:
-    """Everything that a handler may touch."""
+    """Everything that a handler may touch. A process without `hooks` gets no answer from any."""
 
     store: ObjectStore
     cluster: Cluster
@@ -215,6 +244,7 @@ class Platform:
     clock: Clock
     settings: Settings
     monitoring: Monitoring | None = None
+    hooks: Hooks | None = None
     caches: Caches = field(default_factory=Caches, repr=False, compare=False)
 
     @property

@@ -123,6 +123,9 @@ _EVERYWHERE = {
     "ROLLOUT_REFUSED": set(),
     "ROLLOUT_ROLLEDBACK": set(),
     "REPORT_DISBELIEVED": set(),
+    "HOOK_ANSWERED": set(),
+    "PREDICTOR_LABELLED": {"rollout"},
+    "ROLLOUT_EDITED": set(),
     "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},
 }

@@ -19,6 +19,7 @@ from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.records.outcome import list_superseded
 from knoll.records.samples import load_samples
 from knoll.rollout.counted import Evidence
+from knoll.rollout.hooks import Hooked, hooked_fields
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steering import steering_to_status
 from knoll.rollout.wishes import Verb, Wish, known_wish
@@ -32,7 +33,7 @@ RELEASES = sorted(folder.name for folder in GOLDEN.iterdir())
 LETTERS = ("dead-letters/", "replays/")  # read together, see below
 _PHASES = {
     **dict.fromkeys(("Barred", "Untried", "Held", "Refused", "NoRoom"), "Idle"),
-    **dict.fromkeys(("Paused", "Edited"), "Canary"),
+    **dict.fromkeys(("Paused", "Edited", "Hooked"), "Canary"),
 }
 
 
@@ -163,6 +164,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
     for name in ("transition", "decided"):
         made = getattr(slot, name)
         assert list(_lost(rollout.get(name), asdict(made) if made else None)) == []
+    assert (hooked_fields(slot.hooked) if slot.hooked != Hooked() else None) == rollout.get("hooks")
     assert slot.proven == status.get("proven", "")
     steering = steering_to_status(slot.steering, {}).get("steering")
     assert list(_lost(status.get("steering"), steering)) == []

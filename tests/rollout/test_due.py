@@ -36,7 +36,7 @@ SLOT = Slot(champion="v000001", candidate="v000002", since=SINCE.isoformat(), se
     ],
 )
 def test_when_time_alone_moves_a_rollout_on(slot: Slot, policy: RolloutSpec, seconds: int | None) -> None:
-    due = due_at(slot, policy)
+    due = due_at(slot, policy, SINCE)
     assert due == (None if seconds is None else SINCE + timedelta(seconds=seconds, milliseconds=1))
 
 

@@ -112,6 +112,15 @@ WAITS = {
         "it waits for approval of v000002, which answers otherwise",
         "knoll rollout approve digits v000002",
     ),
+    "hook": (
+        {
+            "candidate": "v000002",
+            "phase": "Canary",
+            "rollout": {"hooks": {"about": "t", "tries": 1, "at": "2026-01-01T00:00:00+00:00", "said": "no"}},
+        },
+        "it waits for a yes: no",
+        "asked again from 00:00:10 on",
+    ),
     "room": (
         {"noRoom": {"version": "v000002", "reason": "1 Insufficient", "fix": "raise it", "since": ""}},
         "it waits for room for v000002: 1 Insufficient",

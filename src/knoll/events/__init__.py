@@ -5,6 +5,7 @@ from knoll.events.foreign import read_json, reading
 from knoll.events.structured import event_from_json, event_to_json, is_timestamp
 from knoll.events.types import (
     DATASET_LANDED,
+    HOOK_ANSWERED,
     OBJECT_CHANGED,
     OBJECT_CREATED,
     PING,
@@ -33,6 +34,7 @@ from knoll.events.types import (
 
 __all__ = [
     "DATASET_LANDED",
+    "HOOK_ANSWERED",
     "OBJECT_CHANGED",
     "OBJECT_CREATED",
     "PING",

@@ -22,6 +22,7 @@ _BOUNDS = {
     "gt": (">", "more than"),
     "exclusiveMinimum": (">", "more than"),
     "maximum": ("≤", "at most"),
+    "le": ("≤", "at most"),
     "exclusiveMaximum": ("<", "less than"),
 }
 _KINDS = {

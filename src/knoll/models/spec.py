@@ -6,15 +6,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
+from knoll.models.hooks import HookSpec
 from knoll.models.places import Prefix
+from knoll.models.serving import ServingSpec
 from knoll.models.sticky import StickyKey
 from knoll.models.training import TrainingSpec
-from knoll.models.units import PositiveSeconds, Resources, Seconds, form, unit
+from knoll.models.units import PositiveSeconds, Seconds, form, unit
 from knoll.names import config_digest
 
 __all__ = [
     "DatasetSpec",
     "GateSpec",
+    "HookSpec",
     "LandedSpec",
     "Model",
     "ModelSpec",
@@ -23,7 +26,6 @@ __all__ = [
     "TrainingSpec",
 ]
 
-_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 512Mi of memory")
 _METRIC = unit("the metric's", none="no bound")
 
 
@@ -62,29 +64,6 @@ class GateSpec(Spec):
     def _one_direction(self) -> "GateSpec":
         if self.at_least is not None and self.at_most is not None:
             raise ValueError("give atLeast or atMost, not both")
-        return self
-
-
-class ServingSpec(Spec):
-    """How predictors scale."""
-
-    min_replicas: Annotated[int, unit("replicas")] = Field(
-        default=0, ge=0, description="Replicas that always run; with 0 an idle model costs nothing"
-    )
-    max_replicas: Annotated[int, unit("replicas")] = Field(
-        default=4, ge=1, description="The most replicas at once"
-    )
-    concurrency: Annotated[int, unit("requests")] = Field(
-        default=8, ge=1, description="Requests that one replica handles at once"
-    )
-    resources: Annotated[Resources, _SERVED_WITH] = Field(
-        default_factory=dict, description="What one replica requests, which is also its limit"
-    )
-
-    @model_validator(mode="after")
-    def _room_to_scale(self) -> "ServingSpec":
-        if self.min_replicas > self.max_replicas:
-            raise ValueError(f"minReplicas {self.min_replicas} is more than maxReplicas {self.max_replicas}")
         return self
 
 
@@ -168,6 +147,10 @@ class RolloutSpec(Spec):
         description="Whether a version may have other classes, inputs or outputs than the champion, or "
         "others of their shapes and datatypes",
     )
+
+    hooks: Annotated[
+        tuple[HookSpec, ...], Field(strict=False, max_length=10), form("see below", none="none")
+    ] = Field(default=(), description="Who is asked during a rollout, in this order")
 
     @model_validator(mode="before")
     @classmethod

@@ -5,11 +5,13 @@ once a process and Model. What is due later is the sweep's (`knoll.rollout.follo
 """
 
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec, readable_models
 from knoll.ports import Document, Platform
 from knoll.rollout.decide import IDLE, QUIET
+from knoll.rollout.hooks import ROLLBACK_PAUSE, hooks_of
 from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = ["LONGEST_WAIT", "due_at", "due_of", "wait_until_due"]
@@ -26,9 +28,25 @@ class _Waiting:
         self.names: set[str] = set()
 
 
-def due_at(slot: Slot, policy: RolloutSpec) -> datetime | None:
-    """When the rollout in the slot moves on if nothing is seen meanwhile; None if time alone never moves
-    it."""
+def due_at(slot: Slot, policy: RolloutSpec, now: datetime) -> datetime | None:
+    """When the rollout in the slot moves on if nothing is seen meanwhile, or a hook is asked again: the first
+    such time after `now`, or else one that is over. None if time alone never moves it."""
+    dues = [due for due in (_due_of_phase(slot, policy), *_dues_of_hooks(slot, policy)) if due]
+    later = [due for due in dues if due > now]
+    return min(later or dues, default=None)
+
+
+def _dues_of_hooks(slot: Slot, policy: RolloutSpec) -> Iterator[datetime]:
+    """When hooks are asked again."""
+    if slot.phase not in ("Deploying", "Canary", "Baking"):
+        return
+    if slot.hooked.due:
+        yield slot.hooked.due + _GRAIN
+    if slot.hooked.rollback_at and hooks_of("rollback", policy.hooks):
+        yield datetime.fromisoformat(slot.hooked.rollback_at) + ROLLBACK_PAUSE + _GRAIN
+
+
+def _due_of_phase(slot: Slot, policy: RolloutSpec) -> datetime | None:
     is_held = bool(slot.steering.paused) and slot.phase in ("Canary", "Baking")
     if is_held or slot.steering.edit or not slot.since:
         return None
@@ -46,16 +64,17 @@ def due_at(slot: Slot, policy: RolloutSpec) -> datetime | None:
     return datetime.fromisoformat(since) + timedelta(seconds=seconds) + _GRAIN
 
 
-def due_of(document: Document) -> datetime | None:
+def due_of(document: Document, now: datetime) -> datetime | None:
     """The same of a Model's document; None also if the Model has faults."""
     slot = slot_from_status(document.get("status") or {})
-    return next((due_at(slot, one.rollout) for one in readable_models([document])), None)
+    return next((due_at(slot, one.rollout, now) for one in readable_models([document])), None)
 
 
 def wait_until_due(document: Document, seconds: float, platform: Platform) -> float:
     """Wait until the rollout of the Model is due, if that is within so many seconds; how long this waited. It
     waits for nothing that is overdue, and beside no other wait for the Model."""
-    now, due = platform.clock.now(), due_of(document)
+    now = platform.clock.now()
+    due = due_of(document, now)
     left = (due - now).total_seconds() if due else 0.0
     name, waiting = document["metadata"]["name"], platform.caches.of(_Waiting)
     if not 0 < left <= seconds + _GRAIN.total_seconds():

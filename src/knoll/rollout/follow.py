@@ -25,7 +25,7 @@ def follow(since: datetime, platform: Platform) -> None:
     if platform.settings.cluster == "local":
         return
     until = since + FOLLOWED
-    while dues := _dues(platform.cluster.list("Model")):
+    while dues := _dues(platform.cluster.list("Model"), platform.clock.now()):
         now = platform.clock.now()
         times = (due for due in dues.values() if due and due > now)
         following = min([*times, now + _LOOK])
@@ -35,13 +35,13 @@ def follow(since: datetime, platform: Platform) -> None:
         _advance_all((name for name, due in dues.items() if due and now < due <= following), until, platform)
 
 
-def _dues(documents: Iterable[Document]) -> dict[str, datetime | None]:
+def _dues(documents: Iterable[Document], now: datetime) -> dict[str, datetime | None]:
     """The Models with a version on trial, and when each is due."""
     found = {}
     for one in documents:
         if (one.get("status") or {}).get("phase") not in (None, "", "Idle"):
             with suppress(KnollError):  # a phase of a newer knoll
-                found[one["metadata"]["name"]] = due_of(one)
+                found[one["metadata"]["name"]] = due_of(one, now)
     return found
 
 

@@ -27,6 +27,7 @@ from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, la
 from knoll.models import Model, parse_model
 from knoll.ports import Document, Platform
 from knoll.rollout.compare import write_compared_part
+from knoll.rollout.consent import ask_before_step
 from knoll.rollout.crashes import keep_crashes
 from knoll.rollout.decide import next_step
 from knoll.rollout.disbelieved import forget_disbelieved
@@ -183,7 +184,7 @@ def _make_pass(
             write_slot(document, slot, platform)
             return True
         if slot.phase == "Idle":
-            return _write_rest(document, model, slot, isvc, refused, platform)
+            return _write_rest(document, model, slot, isvc, refused, until, platform)
         observed = see_version(slot, isvc, model.rollout.strategy, platform)
         return _take_step(document, model, slot, observed, until, platform)
     except (AlreadyExists, Conflict):
@@ -196,13 +197,14 @@ def _write_rest(
     slot: Slot,
     isvc: Document | None,
     refused: Refusals,
+    until: datetime,
     platform: Platform,
 ) -> bool:
     """What is next while nothing is on trial; whether the slot was written."""
     if slot.champion and is_starting(isvc, platform.clock.now(), model.rollout.progress_deadline):
         return False  # its change, or the next tick, comes back here
     refusal = refused.get((newest_revision(isvc), slot.champion))
-    after = slot_at_rest(document, model, slot, isvc, refusal, platform)
+    after = slot_at_rest(document, model, slot, isvc, refusal, until, platform)
     if after == slot:
         return False
     write_slot(document, after, platform)
@@ -223,6 +225,7 @@ def _take_step(
     if (wish := known_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True
+    step, counted = ask_before_step(step, counted, model, document, until, platform)
     if isinstance(step, Compare):
         try:
             return write_compared_part(document, counted, step, observed.tagged_url, until, platform)

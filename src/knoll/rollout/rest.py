@@ -2,15 +2,17 @@
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from knoll.errors import Forbidden
 from knoll.models import Model
 from knoll.ports import Document, Platform
 from knoll.rollout.base import may_serve_alone
 from knoll.rollout.candidates import next_candidate, without_undone
-from knoll.rollout.champion import slot_checked
+from knoll.rollout.champion import numbered, slot_checked
+from knoll.rollout.consent import ask_before_start
 from knoll.rollout.memory import slot_from_records
-from knoll.rollout.moves import with_hold_checked, with_signatures_allowed
+from knoll.rollout.moves import slot_after_reject, with_hold_checked, with_signatures_allowed
 from knoll.rollout.quarantine import with_times
 from knoll.rollout.room import find_no_room, told_since
 from knoll.rollout.slot import Slot
@@ -30,13 +32,15 @@ def slot_at_rest(
     slot: Slot,
     isvc: Document | None,
     refusal: str | None,
+    until: datetime,
     platform: Platform,
 ) -> Slot:
     """The slot after the first thing that is next; the same slot if nothing is. `refusal` is what the
     champion's predictor says if it refuses its files, else None.
 
     While somebody else's change of the InferenceService is in force, a damaged champion gives way, wishes are
-    answered, and nothing begins. A version that may not serve alone waits for the champion.
+    answered, and nothing begins. A version that may not serve alone waits for the champion. No
+    hook is asked after `until`.
     """
     bucket, keys = platform.bucket, platform.settings.verify_key
     if (checked := slot_checked(model.name, slot, refusal, platform)) != slot:
@@ -57,10 +61,30 @@ def slot_at_rest(
     version = next_candidate(model, slot, asked, platform)
     slot = with_hold_checked(slot, version, model.min_agreement)
     if not version or slot.held:
-        return replace(slot, no_room=None)
+        return _without_waits(slot)
     if not may_serve_alone(slot, version) and find_base(isvc, platform) != slot.champion:
         return slot
-    return _with_room(model, slot, judged(model, slot, version, platform), platform)
+    return _begun(document, model, slot, version, until, platform)
+
+
+def _begun(
+    document: Document, model: Model, slot: Slot, version: str, until: datetime, platform: Platform
+) -> Slot:
+    """The slot after the gate, the quotas and the hooks were asked about the version: its trial begins, or it
+    waits, or it is refused."""
+    begun = _with_room(model, slot, judged(model, slot, version, platform), platform)
+    if begun.phase == "Idle":
+        return begun if begun.no_room else _without_waits(begun)
+    why, waiting, is_over = ask_before_start(slot, begun, model, document, until, platform)
+    if is_over:
+        refused = slot_after_reject(_without_waits(slot), version, why, platform.clock.now().isoformat())
+        return numbered(model.name, refused, platform.bucket)
+    return replace(waiting, no_room=None) if why else begun
+
+
+def _without_waits(slot: Slot) -> Slot:
+    """The slot in which nothing waits for room or for hooks."""
+    return replace(slot, no_room=None, hooked=slot.hooked.about_to(""))
 
 
 def _with_room(model: Model, slot: Slot, begun: Slot, platform: Platform) -> Slot:

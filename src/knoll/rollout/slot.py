@@ -26,6 +26,7 @@ from knoll.rollout.evidence import (
     verdict,
     verdict_to_fields,
 )
+from knoll.rollout.hooks import Hooked, hooked_fields, read_hooked
 from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 from knoll.rollout.transition import Transition, read_transition
@@ -51,7 +52,8 @@ class Slot:
     stands for its files when their bytes were last compared. `steering` is what humans have asked for.
     `judgement` compares the requests of candidate and champion, from the first shared traffic on.
     `comparison` is that of their answers to samples. `held` is the version that waits for approval, and
-    `no_room` what one waits for that has no room.
+    `no_room` what one waits for that has no room. `hooked` is what hooks
+    have said to the next step.
     `proven` is the candidate if it needs none: it has been the champion before, or a human asked for it.
     `transition` is what was recorded last; if that decided nothing, `decided` is the decision before it."""
 
@@ -80,6 +82,7 @@ class Slot:
     held: Held | None = None
     no_room: NoRoom | None = None
     proven: str = ""
+    hooked: Hooked = field(default_factory=Hooked)
 
     @property
     def compared(self) -> Comparison | None:
@@ -108,10 +111,10 @@ class Slot:
         return replace(self, quarantine=quarantine, causes=causes)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
-        """The slot after a decision, with the transition that records it. It ends a pause, and the regard for
-        what somebody has changed in the InferenceService."""
-        steering = self.steering.with_pause().without_edit()
-        after = replace(self, since=at, seen="", steering=steering)
+        """The slot after a decision, with the transition that records it. It ends a pause, a wait for hooks,
+        and the regard for what somebody has changed in the InferenceService."""
+        steering, hooked = self.steering.with_pause().without_edit(), self.hooked.about_to("")
+        after = replace(self, since=at, seen="", steering=steering, hooked=hooked)
         version = changes.get("candidate") or self.candidate
         return replace(after, **changes).noted(action, at, reason, version, self.evidence)
 
@@ -167,6 +170,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         held=read_held(status.get("held")),
         no_room=read_no_room(status.get("noRoom")),
         proven=status.get("proven") or "",
+        hooked=read_hooked(rollout.get("hooks")),
     )
 
 
@@ -224,6 +228,9 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
         "transition": with_unknown(_fields(made), last, "version", "number"),
         "decided": with_unknown(_fields(slot.decided), before.get("decided"), "version", "number"),
         "comparison": with_unknown(compared, before.get("comparison"), "version", "champion", "since"),
+        "hooks": with_unknown(hooked_fields(slot.hooked), before.get("hooks"))
+        if slot.hooked != Hooked()
+        else None,
     }
 
 

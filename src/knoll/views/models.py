@@ -13,13 +13,14 @@ from knoll.kube.predictors import predictor_status, router_url
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
+from knoll.rollout.hooks import Hooked, read_hooked
 from knoll.rollout.room import read_no_room
 from knoll.rollout.slot import read_decision
 from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
 from knoll.views.verdicts import Verdict, verdict_document, verdict_of
-from knoll.views.waits import approval_wait, edit_wait, pause_wait, room_wait
+from knoll.views.waits import approval_wait, edit_wait, hook_wait, pause_wait, room_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
@@ -55,9 +56,10 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `roomless` one that waits for room. `wait` is such a wait, or that somebody has paused the rollout, or
-    has changed the InferenceService, which `is_edited` says. `base_url` is where the predictor
-    answers, or the router in front of it.
+    and `roomless` one that waits for room. `wait` is such a wait, or that a hook does not agree, which
+    `is_hooked` says, or that somebody has paused the rollout, or has changed the InferenceService, which
+    `is_edited` says. `base_url` is where the predictor answers, or the router in
+    front of it.
     `document` is the Model as the cluster has it.
     """
 
@@ -80,6 +82,7 @@ class ModelView:
     verdict: Verdict
     held: str
     roomless: str
+    is_hooked: bool
     is_edited: bool
     wait: Wait | None
     routes: tuple[Route, ...]
@@ -163,6 +166,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         verdict=_last_verdict(status),
         held=held.version if held else "",
         roomless=no_room.version if no_room else "",
+        is_hooked=_hooked_of(status).is_waiting,
         is_edited=steering_from_status(status).edit is not None,
         wait=wait,
         routes=tuple(
@@ -198,10 +202,16 @@ def _waits(name: str, status: Mapping[str, Any]) -> tuple[Wait | None, Sequence[
     )
     steering, percent = steering_from_status(status), (status.get("rollout") or {}).get("percent") or 0
     wait = edit_wait(name, steering.edit) if steering.edit else for_approval or pause_wait(steering, percent)
-    return wait or for_room, (
+    for_hook = hook_wait(_hooked_of(status))
+    return wait or for_room or for_hook, (
         *_wait_conditions("Approved", "WaitsForApproval", for_approval),
         *_wait_conditions("RoomFound", "NoRoom", for_room),
+        *_wait_conditions("HooksAgree", "WaitsForHook", for_hook),
     )
+
+
+def _hooked_of(status: Mapping[str, Any]) -> Hooked:
+    return read_hooked((status.get("rollout") or {}).get("hooks"))
 
 
 def _wait_conditions(kind: str, reason: str, wait: Wait | None) -> tuple[Condition, ...]:

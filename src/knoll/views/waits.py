@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Held
+from knoll.rollout.hooks import Hooked
 from knoll.rollout.room import NoRoom
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Edit, Steering
 from knoll.rollout.weighed import missing
 from knoll.waits import Wait, timed_wait
 
-__all__ = ["approval_wait", "edit_wait", "pause_wait", "rollout_wait", "room_wait"]
+__all__ = ["approval_wait", "edit_wait", "hook_wait", "pause_wait", "rollout_wait", "room_wait"]
 
 
 def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
@@ -53,6 +54,14 @@ def edit_wait(model: str, edit: Edit) -> Wait:
 def room_wait(found: NoRoom) -> Wait:
     """That a version waits for room."""
     return Wait(f"room for {found.version}: {found.reason}", found.since, found.fix)
+
+
+def hook_wait(hooked: Hooked) -> Wait | None:
+    """That a hook does not agree; None if none is waited for."""
+    if hooked.due is None:
+        return None
+    ends = f"it is asked again from {hooked.due:%H:%M:%S} on; knoll rollout promote goes on without it"
+    return Wait(f"a yes: {hooked.said}", hooked.at, ends, until=hooked.due.isoformat())
 
 
 def pause_wait(steering: Steering, percent: int) -> Wait | None:

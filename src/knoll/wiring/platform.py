@@ -12,7 +12,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
 from knoll.laptop.broker.event_log import EventLog
-from knoll.ports import Cluster, Events, Monitoring, ObjectStore, Platform, Predictors
+from knoll.ports import Cluster, Events, Hooks, Monitoring, ObjectStore, Platform, Predictors
 from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE
 from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, settings_of_installation
@@ -88,6 +88,7 @@ def build_platform(settings: Settings, events: Events, cluster: Cluster | None =
         clock=SystemClock(),
         settings=settings,
         monitoring=_monitoring(settings.prometheus),
+        hooks=_hooks(),
     )
 
 
@@ -141,6 +142,16 @@ def _monitoring(url: str) -> Monitoring | None:
         return PrometheusMonitoring(url)
 
     return _late(make) if url else None
+
+
+def _hooks() -> Hooks:
+    def make() -> Hooks:
+        from knoll.adapters.hooks_http import HttpHooks
+
+        return HttpHooks()
+
+    hooks: Hooks = _late(make)
+    return hooks
 
 
 def object_store(settings: Settings) -> "S3Store":

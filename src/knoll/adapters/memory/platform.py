@@ -7,6 +7,7 @@ from typing import Any
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.hooks import MemoryHooks
 from knoll.adapters.memory.predictors import MemoryPredictors
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ports import Clock, Platform
@@ -25,5 +26,6 @@ def memory_platform(clock: Clock | None = None, settings: Settings | None = None
         predictors=MemoryPredictors(),
         clock=clock,
         settings=settings or Settings(home=Path("/nonexistent")),
+        hooks=MemoryHooks(),
     )
     return replace(platform, **ports)

@@ -51,7 +51,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
         (
-            "Approval" if model.held else "Room" if model.roomless else "Paused",
+            _wait_title(model),
             model.wait.told if model.wait else "",
         ),
         ("Data", _data_words(found)),
@@ -62,6 +62,15 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(_quarantine_words(model, version, now) for version in model.quarantine)),
     ]
+
+
+def _wait_title(model: ModelView) -> str:
+    """What kind of wait it is."""
+    if model.held:
+        return "Approval"
+    if model.roomless:
+        return "Room"
+    return "Hook" if model.is_hooked else "Paused"
 
 
 def _quarantine_words(model: ModelView, version: str, now: datetime) -> str:

@@ -29,8 +29,8 @@ def champion_words(model: ModelView) -> str:
 
 
 def phase_words(model: ModelView) -> str:
-    """The phase of the rollout, and whether its InferenceService was changed, or it is paused or has no room;
-    without one, which version waits for approval or room, or was not taken last."""
+    """The phase of the rollout, and whether its InferenceService was changed, or it is paused, has no room
+    or waits for a hook; without one, which version waits, or was not taken last."""
     last = model.verdict
     if model.is_edited:
         return f"{model.phase or 'Idle'} (edited)"
@@ -38,6 +38,8 @@ def phase_words(model: ModelView) -> str:
         return f"{model.phase or 'Idle'} ({model.held} waits for approval)"
     if model.is_idle and model.roomless:
         return f"{model.phase or 'Idle'} ({model.roomless} waits for room)"
+    if model.is_hooked:
+        return f"{model.phase or 'Idle'} (a hook does not agree)"
     if model.is_idle and last.is_bad:
         return f"{model.phase or 'Idle'} ({last.version} {last.name})"
     if model.roomless:

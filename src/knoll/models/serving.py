@@ -1,0 +1,35 @@
+"""The fields of a Model that say how its predictors scale."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from knoll.models.dataset import Spec
+from knoll.models.units import Resources, unit
+
+__all__ = ["ServingSpec"]
+
+_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 512Mi of memory")
+
+
+class ServingSpec(Spec):
+    """How predictors scale."""
+
+    min_replicas: Annotated[int, unit("replicas")] = Field(
+        default=0, ge=0, description="Replicas that always run; with 0 an idle model costs nothing"
+    )
+    max_replicas: Annotated[int, unit("replicas")] = Field(
+        default=4, ge=1, description="The most replicas at once"
+    )
+    concurrency: Annotated[int, unit("requests")] = Field(
+        default=8, ge=1, description="Requests that one replica handles at once"
+    )
+    resources: Annotated[Resources, _SERVED_WITH] = Field(
+        default_factory=dict, description="What one replica requests, which is also its limit"
+    )
+
+    @model_validator(mode="after")
+    def _room_to_scale(self) -> "ServingSpec":
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"minReplicas {self.min_replicas} is more than maxReplicas {self.max_replicas}")
+        return self

@@ -1,0 +1,275 @@
+"""Hooks are asked before a version starts, gets more traffic, or bakes; and whether it shall go."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knoll.adapters.memory.hooks import MemoryHooks
+from knoll.errors import InvalidModel
+from knoll.events import HOOK_ANSWERED, TRAINING_SUCCEEDED
+from knoll.kube.annotations import ROLLOUT_WISH
+from knoll.models import RolloutSpec, parse_model
+from knoll.models.hooks import HookSpec
+from knoll.ports import HookAnswer
+from knoll.rollout.due import due_at
+from knoll.rollout.hooks import (
+    Abort,
+    Ask,
+    Go,
+    Hooked,
+    Wait,
+    after_answer,
+    hooked_fields,
+    next_question,
+    question_id,
+    read_hooked,
+)
+from knoll.rollout.slot import Slot
+from knoll.rollout.wishes import new_wish
+from knoll.views.models import find_model
+from knoll.views.rollouts import read_rollout
+from rollout.world import MODEL, World, make_world, promote_first, with_policy
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+URL = "http://hooks.test/rollouts?token=secret"
+YES, NO, SILENT = (
+    HookAnswer(204, ""),
+    HookAnswer(409, "not before\nMonday \x1b[2J"),
+    HookAnswer(0, "no route"),
+)
+
+
+def hook(type: str = "confirm-step", **fields: Any) -> HookSpec:
+    return HookSpec.model_validate({"type": type, "url": URL, **fields})
+
+
+def asked(*answers: HookAnswer, hook: HookSpec, apart: float = 600.0) -> Hooked:
+    """The state after these answers."""
+    state = Hooked("t")
+    for number, answer in enumerate(answers):
+        state = after_answer(state, hook, answer, (NOW + timedelta(seconds=number * apart)).isoformat())
+    return state
+
+
+@pytest.mark.parametrize(
+    ("answers", "on_timeout", "follows"),
+    [
+        ([], "wait", Ask),
+        ([YES], "wait", Go),
+        ([HookAnswer(200, "fine")], "wait", Go),
+        ([NO], "wait", Wait),
+        ([NO] * 5, "abort", Wait),
+        ([SILENT] * 5, "wait", Wait),
+        ([SILENT] * 2, "abort", Wait),
+        ([SILENT] * 3, "abort", Abort),
+        ([SILENT, SILENT, NO, SILENT], "abort", Wait),
+        ([SILENT] * 3, "go", Go),
+        ([HookAnswer(status, "") for status in (500, 302, 404)], "go", Go),
+    ],
+)
+def test_what_follows_from_answers(answers: list[HookAnswer], on_timeout: str, follows: type) -> None:
+    """Only 2xx is a yes, and only 403 and 409 are a no. Three times no answer are a time-out."""
+    one = hook(onTimeout=on_timeout)
+    state = asked(*answers, hook=one)
+    now = datetime.fromisoformat(state.at) if state.at else NOW
+    found, _ = next_question(state, [one], now)
+    assert isinstance(found, follows)
+
+
+def test_all_hooks_must_agree_one_after_the_other() -> None:
+    first, second = hook(), hook(url="http://second.test/", onTimeout="go")
+    state = after_answer(Hooked("t"), first, YES, NOW.isoformat())
+    assert next_question(state, [first, second], NOW)[0] == Ask(second)
+    mute = replace(asked(*[SILENT] * 3, hook=second), agreed=1)
+    assert isinstance(next_question(mute, [first, second], NOW)[0], Go)
+    third = hook(url="http://third.test/")
+    assert next_question(mute, [first, second, third], NOW)[0] == Ask(third)
+
+
+def test_a_hook_is_asked_again_ever_more_rarely() -> None:
+    one, pauses = hook(), []
+    for tries in range(1, 9):
+        state = asked(*[NO] * tries, hook=one)
+        assert state.due is not None
+        pauses.append((state.due - datetime.fromisoformat(state.at)).total_seconds())
+        assert isinstance(next_question(state, [one], state.due - timedelta(seconds=1))[0], Wait)
+        assert next_question(state, [one], state.due)[0] == Ask(one)
+    assert pauses == [10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_what_a_hook_says_is_one_short_line_without_its_secret() -> None:
+    said = asked(NO, hook=hook()).said
+    assert said == (
+        "the hook confirm-step at http://hooks.test/rollouts says no (409): not before Monday \\x1b[2J"
+    )
+    assert len(asked(HookAnswer(403, "x" * 9000), hook=hook()).said) < 300
+
+
+def test_what_hooks_said_is_kept_in_the_status_and_a_newer_transition_asks_anew() -> None:
+    state = replace(asked(NO, SILENT, hook=hook()), agreed=1, rollback_at=NOW.isoformat())
+    assert read_hooked(json.loads(json.dumps(hooked_fields(state)))) == state
+    assert state.about_to("t") is state
+    assert state.about_to("u") == Hooked("u", rollback_at=NOW.isoformat())
+    assert read_hooked(None) == Hooked()
+
+
+def test_the_same_question_has_the_same_id() -> None:
+    assert question_id("uid", "v000002", 3) == question_id("uid", "v000002", 3)
+    assert question_id("uid", "v000002", 3) != question_id("uid", "v000002", 4)
+
+
+def test_a_hook_is_asked_again_when_it_is_due_though_nothing_happens() -> None:
+    policy = RolloutSpec.model_validate({"hooks": [{"type": "rollback", "url": URL}]})
+    slot = Slot(champion="v000001", candidate="v000002", phase="Baking", since=NOW.isoformat())
+    later = NOW + timedelta(seconds=400)  # the bake is over
+    waits = replace(slot, hooked=replace(Hooked("t"), said="no", tries=2, at=later.isoformat()))
+    due = due_at(waits, policy, later)
+    assert due is not None
+    assert round((due - later).total_seconds()) == 20
+    polled = replace(slot, hooked=Hooked(rollback_at=later.isoformat()))
+    due = due_at(polled, policy, later)
+    assert due is not None
+    assert round((due - later).total_seconds()) == 10
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://hooks.test/",
+        "hooks.test",
+        "http://",
+        "http://ann:pw@hooks.test/",
+        "http://hooks.test/#x",
+        "http://hooks.test/ x",
+        "http://hooks.test/\n",
+        "http://[::1/",
+        "http://hooks.test/" + "x" * 2048,
+    ],
+)
+def test_only_an_address_of_the_web_is_a_url(url: str) -> None:
+    with pytest.raises(InvalidModel, match=r"spec\.rollout\.hooks\.0\.url"):
+        parse_model(with_policy(MODEL, hooks=[{"type": "rollback", "url": url}]))
+
+
+def hooks_of(world: World) -> MemoryHooks:
+    assert isinstance(world.platform.hooks, MemoryHooks)
+    return world.platform.hooks
+
+
+def hooked_world(folder: Path, *hooks: dict[str, Any]) -> World:
+    """The champion v000001, the trained v000002, and these hooks."""
+    world = make_world(folder)
+    promote_first(world)
+    document = world.platform.cluster.get("Model", "digits")
+    world.platform.cluster.update(with_policy(document, hooks=list(hooks)))
+    world.publish("v000002", 0.96)
+    return world
+
+
+def questions(world: World) -> list[tuple[str, str, int]]:
+    bodies = [json.loads(one.body) for one in hooks_of(world).asked]
+    return [(one["type"], one["version"], one["percent"]) for one in bodies]
+
+
+def test_each_rise_of_the_traffic_needs_a_yes(tmp_path: Path) -> None:
+    kinds = ("confirm-rollout", "confirm-step", "confirm-promotion")
+    world = hooked_world(tmp_path, *({"type": kind, "url": URL} for kind in kinds))
+    hooks_of(world).answers[URL] = YES
+    world.tell(TRAINING_SUCCEEDED)
+    world.observe("v000002", 20)
+    world.observe("v000002", 40)
+    assert world.status()["phase"] == "Baking"
+    world.time.move(61)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["champion"] == "v000002"
+    assert questions(world) == [
+        ("confirm-rollout", "v000002", 0),
+        ("confirm-step", "v000002", 20),
+        ("confirm-step", "v000002", 50),
+        ("confirm-promotion", "v000002", 100),
+    ]
+    told = [event for event in world.sink.taken if event.type == HOOK_ANSWERED]
+    assert [one.data["answer"] for one in told] == ["yes"] * 4
+    assert "secret" not in json.dumps([one.data for one in told])
+
+
+def test_a_version_starts_when_its_hook_agrees_and_the_wait_is_told(tmp_path: Path) -> None:
+    world = hooked_world(tmp_path, {"type": "confirm-rollout", "url": URL})
+    hooks_of(world).answers[URL] = NO
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["candidate"], world.served()) == ("", ("v000001", None))
+    assert len(questions(world)) == 1
+    view = read_rollout(world.platform, "digits")
+    assert "says no (409): not before Monday" in view.waiting
+    assert not view.is_over
+    hooks_of(world).answers[URL] = YES
+    world.time.move(11)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    assert world.status()["rollout"]["hooks"] is None
+    assert len({one.id for one in hooks_of(world).asked}) == 1
+
+
+def test_a_version_whose_hook_is_silent_is_refused_if_the_policy_says_so(tmp_path: Path) -> None:
+    world = hooked_world(tmp_path, {"type": "confirm-rollout", "url": URL, "onTimeout": "abort"})
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+        world.time.move(301)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.records()[-1] == "2 Reject 0"
+    assert "gave no answer: nobody is there 3 times" in world.status()["quarantine"]["v000002"]
+
+
+def test_a_step_waits_for_its_hook_and_a_human_may_go_on_without_it(tmp_path: Path) -> None:
+    world = hooked_world(tmp_path, {"type": "confirm-step", "url": URL})
+    hooks_of(world).answers[URL] = NO
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 0)
+    hooks_of(world).answers[URL] = YES
+    world.time.move(11)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    hooks_of(world).answers[URL] = NO
+    world.observe("v000002", 20)
+    assert world.served() == ("v000002", 20)
+    wish = new_wish("promote", "v000002", "ann", world.time.now().isoformat())
+    document = world.platform.cluster.get("Model", "digits")
+    metadata = {**document["metadata"], "annotations": {ROLLOUT_WISH: wish.encode()}}
+    world.platform.cluster.update({**document, "metadata": metadata})
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 50)
+    assert find_model(world.platform, "digits").wait is None
+
+
+@pytest.mark.parametrize("phase", ["Deploying", "Canary", "Baking"])
+def test_a_hook_can_ask_for_the_way_back(phase: str, tmp_path: Path) -> None:
+    world = hooked_world(tmp_path, {"type": "rollback", "url": URL})
+    world.passes = 0 if phase == "Deploying" else 2
+    world.tell(TRAINING_SUCCEEDED)
+    world.passes = 2
+    if phase == "Baking":
+        world.observe("v000002", 20)
+        world.observe("v000002", 40)
+    assert world.status()["phase"] == phase
+    hooks_of(world).answers[URL] = HookAnswer(200, "the shop sells nothing")
+    world.time.move(11)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served()[0] == "v000001"
+    assert world.status()["quarantine"]["v000002"] == (
+        "the hook rollback at http://hooks.test/rollouts wants it back (200): the shop sells nothing"
+    )
+
+
+def test_the_way_back_is_asked_for_once_in_ten_seconds(tmp_path: Path) -> None:
+    world = hooked_world(tmp_path, {"type": "rollback", "url": URL})
+    for _ in range(5):
+        world.tell(TRAINING_SUCCEEDED)
+    assert len(questions(world)) == 1
+    world.time.move(11)
+    world.tell(TRAINING_SUCCEEDED)
+    assert len(questions(world)) == 2
