@@ -1,4 +1,4 @@
-"""What the stages need of the world: six small protocols, whose docstrings are contracts that one suite
+"""What the stages need of the world: small protocols, whose docstrings are contracts that one suite
 tests on every adapter.
 
 `Platform` is their frozen bundle, and `Handler` the type that the system hangs on: a stage is a function from
@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from knoll.caches import Caches
 from knoll.events import Event
+from knoll.hooks import HookAnswer, HookRequest
 from knoll.media_types import JSON
 from knoll.settings import Settings
 
@@ -24,8 +25,6 @@ __all__ = [
     "Document",
     "Events",
     "Handler",
-    "HookAnswer",
-    "HookRequest",
     "Hooks",
     "Monitoring",
     "ObjectInfo",
@@ -178,24 +177,6 @@ class Monitoring(Protocol):
 
     def query(self, expression: str) -> Sequence[Sample]:
         """What an expression of PromQL is now: an instant vector. Raises Unavailable."""
-
-
-@dataclass(frozen=True)
-class HookRequest:
-    """A JSON body for the hook at `url`, http or https. The same question has the same `id`."""
-
-    url: str
-    body: bytes
-    id: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class HookAnswer:
-    """HTTP status (0: no answer at all), and the text, or why there is none."""
-
-    status: int
-    text: str
 
 
 class Hooks(Protocol):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from knoll.adapters.hooks_http import HttpHooks
-from knoll.ports import HookAnswer, HookRequest
+from knoll.hooks import HookAnswer, HookRequest
 
 Asked = list[tuple[str, dict[str, str], bytes]]
 

@@ -53,7 +53,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("rollouts/digits/v000002/000001.json", load_step),
         ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
         ("runs/flowers-0123456789abcdef0123.json", load_run),
-        ("labels/digits/v000002/pod-0.0000000000000004.json", load_labels),
+        ("labels/digits/v000002/pod-0.0000000000000013.json", load_labels),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
     ],

@@ -11,10 +11,10 @@ import pytest
 from knoll.adapters.memory.hooks import MemoryHooks
 from knoll.errors import InvalidModel
 from knoll.events import HOOK_ANSWERED, TRAINING_SUCCEEDED
+from knoll.hooks import HookAnswer
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.models import RolloutSpec, parse_model
 from knoll.models.hooks import HookSpec
-from knoll.ports import HookAnswer
 from knoll.rollout.due import due_at
 from knoll.rollout.hooks import (
     Abort,

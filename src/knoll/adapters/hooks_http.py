@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
+from knoll.hooks import HookAnswer, HookRequest
 from knoll.media_types import JSON
-from knoll.ports import HookAnswer, HookRequest
 
 __all__ = ["HttpHooks"]
 

@@ -148,9 +148,11 @@ class RolloutSpec(Spec):
         "others of their shapes and datatypes",
     )
 
-    hooks: Annotated[
-        tuple[HookSpec, ...], Field(strict=False, max_length=10), form("see below", none="none")
-    ] = Field(default=(), description="Who is asked during a rollout, in this order")
+    hooks: Annotated[tuple[HookSpec, ...], Field(strict=False, max_length=10)] = Field(
+        default=(),
+        description="Who is asked during a rollout, in this order",
+        json_schema_extra={"unit": "hooks", "range": "see below", "none": "nobody is asked"},
+    )
 
     @model_validator(mode="before")
     @classmethod

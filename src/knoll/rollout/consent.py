@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from knoll.events import HOOK_ANSWERED, new_event
+from knoll.hooks import HookAnswer, HookRequest
 from knoll.models import Model
 from knoll.models.hooks import HookSpec, HookType
-from knoll.ports import Document, HookAnswer, HookRequest, Platform
+from knoll.ports import Document, Platform
 from knoll.rollout.evidence import verdict_to_fields
 from knoll.rollout.hooks import (
     Abort,

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from knoll.hooks import HookAnswer
 from knoll.models.hooks import HookSpec, HookType
-from knoll.ports import HookAnswer
 from knoll.quoting import escaped
 
 __all__ = [

@@ -1,5 +1,5 @@
 """Reports by what Prometheus has scraped of predictors, for installations where it sees more of them than the
-broker does. Nothing proves these counts: who sets KNOLL_PROMETHEUS trusts what that server scrapes.
+broker does. Nothing proves these counts: who sets KNOLL_PROMETHEUS trusts what that one scrapes.
 
 Counts only rise, so the last scrape of a replica stands for it, also after its end. What it answered between
 that scrape and its end is missing. A scrape becomes what an event would have, and is kept as such.
@@ -27,8 +27,8 @@ _ENDED = {"errors": "error", "timeouts": "timeout", "refused": "refused"}
 
 
 def keep_scraped(document: Document, slot: Slot, platform: Platform) -> None:
-    """Keep what was scraped of the candidate and of the champion in the last two weeks, if there is a server
-    to ask. If it does not answer, the rollout goes on by what it has."""
+    """Keep what was scraped of the candidate and of the champion in the last two weeks, if there is a
+    Prometheus to ask. If it does not answer, the rollout goes on by what it has."""
     if platform.monitoring is None or slot.phase not in ("Canary", "Baking"):
         return
     for version in filter(None, (slot.candidate, slot.champion)):

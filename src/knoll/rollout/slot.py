@@ -215,6 +215,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
     counted = before.get("evidence") or {} if made and made.version == last.get("version") else {}
     judged = judgement_to_fields(slot.judgement) if slot.judgement else None
     compared = slot.comparison.fields() if slot.comparison else None
+    hooked = hooked_fields(slot.hooked) if slot.hooked != Hooked() else None
     return {
         **before,
         "needs": _NEEDS,
@@ -228,9 +229,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
         "transition": with_unknown(_fields(made), last, "version", "number"),
         "decided": with_unknown(_fields(slot.decided), before.get("decided"), "version", "number"),
         "comparison": with_unknown(compared, before.get("comparison"), "version", "champion", "since"),
-        "hooks": with_unknown(hooked_fields(slot.hooked), before.get("hooks"))
-        if slot.hooked != Hooked()
-        else None,
+        "hooks": with_unknown(hooked, before.get("hooks")),
     }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from knoll.ports import HookAnswer, HookRequest
+from knoll.hooks import HookAnswer, HookRequest
 
 __all__ = ["MemoryHooks"]
 
