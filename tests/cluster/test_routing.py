@@ -73,7 +73,9 @@ def begin(installation: Any, name: str, seven: Any, **rollout: Any) -> Visitors:
 
 def test_visitors_stay_while_the_share_grows(installation: Any, first: Any, seven: dict[str, Any]) -> None:
     """Each user has the old version, then the new one, and some have both; none has the old one again."""
-    visitors = begin(installation, "visits", seven, sticky="header:x-user", idle="hold", minRequests=40)
+    visitors = begin(
+        installation, "visits", seven, sticky="header:x-user", idle="hold", minRequests=40, margin=1
+    )
     with repeating(visitors.ask, 0.1, 120):
         installation.give_version(("digits", "v000001"), ("visits", "v000002"))
         installation.wait_for_champion("visits", "v000002")
