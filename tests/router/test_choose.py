@@ -60,6 +60,18 @@ def test_a_visitor_always_gets_the_same_version(user: str, percent: int) -> None
     assert len(first.session) == 32
 
 
+def test_with_each_newest_revision_all_sessions_begin_anew() -> None:
+    """Of both versions: predictors judge the first request of a session."""
+
+    def sessions(newest: str, user: str, percent: int) -> str:
+        targets = (Target(newest, percent), Target("old", 100 - percent))
+        found = choose(STICKY, targets, {"x-user": user}, lambda: 0.0)
+        return found.session if found else ""
+
+    assert sessions("new", "ann", 10) == sessions("new", "ann", 90)
+    assert len({sessions("new", "ann", 10), sessions("newer", "ann", 10), sessions("new", "bob", 10)}) == 3
+
+
 def test_visitors_of_one_model_are_others_for_another() -> None:
     """Else the same people would try each new version of all models."""
     visitors = [

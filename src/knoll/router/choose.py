@@ -6,12 +6,15 @@ of the newest grows, no visitor goes back to the older one.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from knoll.router.policy import Policy
 from knoll.router.targets import Target
 from knoll.router.visitor import Visitor, find_visitor
 
 __all__ = ["Choice", "choose"]
+
+_SESSION_DIGITS = 32
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,14 @@ def choose(
     if answers is None:
         return None
     copied_to = _copied_to(policy, targets, answers, visitor, chance)
-    return Choice(answers, copied_to, visitor.session if visitor else "")
+    return Choice(answers, copied_to, _session(visitor, targets[0]) if visitor else "")
+
+
+def _session(visitor: Visitor, newest: Target) -> str:
+    """The session of a visitor while that Revision is the newest. So with each trial all sessions begin anew
+    for both versions: predictors judge the beginning of a session, and the champion's would have begun long
+    before."""
+    return sha256(f"{visitor.session}\n{newest.revision}".encode()).hexdigest()[:_SESSION_DIGITS]
 
 
 def _at(point: float, targets: Sequence[Target]) -> Target | None:
