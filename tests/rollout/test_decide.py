@@ -247,6 +247,8 @@ def test_a_status_of_another_knoll_is_read_and_keeps_its_fields() -> None:
     assert (after["arms"], after["evidence"]["sessions"], "judge" in after["transition"]) == (2, 5, False)
     other = slot_to_status(slot.moved("Start", ago(0), "new", candidate="v000009"), status)["rollout"]
     assert (other["arms"], "sessions" in other["evidence"]) == (2, False)
+    undecided = {"rollout": {"evidence": {"sessions": 5}}}
+    assert slot_to_status(Slot(), undecided)["rollout"]["evidence"]["sessions"] == 5
 
 
 def test_a_list_in_a_status_is_as_long_as_it_was_and_keeps_what_a_newer_knoll_has_put_behind_it() -> None:

@@ -211,8 +211,8 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
-    made, last = slot.transition, before.get("transition") or {}
-    counted = before.get("evidence") or {} if made and made.version == last.get("version") else {}
+    made, last = _fields(slot.transition), before.get("transition") or {}
+    counted = before.get("evidence") or {} if (made or {}).get("version") == last.get("version") else {}
     judged = judgement_to_fields(slot.judgement) if slot.judgement else None
     compared = slot.comparison.fields() if slot.comparison else None
     hooked = hooked_fields(slot.hooked) if slot.hooked != Hooked() else None
@@ -226,7 +226,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
         "attempt": slot.attempt,
         "evidence": evidence_fields(slot.evidence, counted),
         "judgement": with_parts(judged, before.get("judgement"), "began"),
-        "transition": with_unknown(_fields(made), last, "version", "number"),
+        "transition": with_unknown(made, last, "version", "number"),
         "decided": with_unknown(_fields(slot.decided), before.get("decided"), "version", "number"),
         "comparison": with_unknown(compared, before.get("comparison"), "version", "champion", "since"),
         "hooks": with_unknown(hooked, before.get("hooks")),
