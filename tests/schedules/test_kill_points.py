@@ -36,7 +36,7 @@ def test_every_fault_at_every_call_leads_to_the_same_end(story: str, forgets_cra
     found = passage.singles()
     assert found.wrong == {}
     assert found.singles == len(strikes) * len(passage.calls())
-    assert found.singles > 400
+    assert len(passage.calls()) > 100
 
 
 @pytest.mark.parametrize("story", ["failed", "objects"])
