@@ -41,6 +41,11 @@ def test_each_key_that_stands_twice_is_refused_with_both_lines() -> None:
         ("2026-11-28", "2026-11-28"),
         ("1_000", "1_000"),
         ("'0.5'", "0.5"),
+        ("! 3", "3"),
+        ("!!str 3", "3"),
+        ("!!int '3'", 3),
+        ("!!float 1", 1.0),
+        ("!!null ''", None),
         ("", None),
         ("~", None),
     ],
@@ -67,10 +72,35 @@ def test_a_scalar_is_what_yaml_1_2_says(written: str, value: object) -> None:
         ("a: " + "[" * 60 + "]" * 60, "model.yaml:1: nested deeper than 50"),
         ("a: &a [*a]\n", "model.yaml:1: nested deeper than 50"),
         ("<<: 3\n", "model.yaml:1: << takes a mapping"),
+        ("<<: {a: 1}\n<<: {b: 1}\n", "model.yaml:2: << stands here and in line 1; keep one of them"),
+        ("<<: !mine {a: 1}\n", "model.yaml:1: the tag !mine is not known here"),
+        ("a: !!map 3\n", "model.yaml:1: the tag !!map stands before something else"),
+        ("a: !!str [1]\n", "model.yaml:1: the tag !!str stands before something else"),
+        ("!mine a: 3\n", "model.yaml:1: the tag !mine is not known here"),
+        ("!!int a: 3\n", "model.yaml:1: the tag !!int stands before 'a'"),
+        ('a: 1\nb: "\\ud800"\n', "model.yaml:2: the character U+D800 may not stand in YAML"),
+        ('a: 1\n"\\udcff": 1\n', "model.yaml:2: the character U+DCFF may not stand in YAML"),
+        ('a: 1\nb: "\\U00110000"\n', "model.yaml:2:7: not YAML: a number is out of range"),
+        ('a: 1\nb: "\\UFFFFFFFF"\n', "model.yaml:2:7: not YAML: a number is out of range"),
+        (f"%YAML 1.{'1' * 5000}\n---\na: 1\n", "model.yaml:1:9: not YAML: a number is out of range"),
     ],
 )
 def test_a_fault_names_its_line(text: str, fault: str) -> None:
     assert _refusal(text).startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "tagged",
+    [
+        *("!!int abc", "!!int 1e3", "!!int '0o9'", "!!int ''", "!!int '1_0'", "!!int 0b1", "!!int ٣"),
+        *("!!float x", "!!float '1_0.5'", "!!float inf", "!!bool maybe", "!!bool yes", "!!null x"),
+    ],
+)
+def test_a_tag_is_not_believed(tagged: str) -> None:
+    """What it stands before must be what the core schema reads as such."""
+    tag, _, text = tagged.partition(" ")
+    told = text.strip("'")
+    assert _refusal(f"a: 1\nb: {tagged}\n") == f"model.yaml:2: the tag {tag} stands before '{told}'"
 
 
 def _calls(text: str) -> int:

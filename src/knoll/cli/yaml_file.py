@@ -1,7 +1,7 @@
 """A YAML file as it is written: no key twice, YAML 1.2 numbers, and the line of each value.
 
 PyYAML alone takes the last of two equal keys, reads `9e-1` as text, and `yes`, `1:30` and `010` as something
-else than they say. See YAML 1.2.2, 10.3.2, for the core schema, which this follows.
+else than they say.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from knoll.cli.yaml_core import DEEPEST, CoreLoader, TooDeepError, fault_of_node, kind_of
 from knoll.errors import InvalidModel
 from knoll.quoting import escaped
 
@@ -19,53 +20,10 @@ __all__ = ["YamlDocument", "read_yaml"]
 Path = tuple[str | int, ...]
 
 _FIX = "correct the file and run knoll apply -f FILE again"
-_DEEPEST = 50
-_TOO_DEEP = f"nested deeper than {_DEEPEST}"
+_TOO_DEEP = f"nested deeper than {DEEPEST}"
 _MOST_DIGITS = 40
 _MOST_VALUES = 100_000  # aliases count as often as they are used
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
-_SCALARS = {
-    "null": re.compile(r"~|null|Null|NULL|"),
-    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
-    "int": re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
-    "float": re.compile(
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-    ),
-    "merge": re.compile(r"<<"),
-}
-_KINDS = {*_SCALARS, "str", "seq", "map"}
-
-
-class _TooDeepError(Exception):
-    """More collections lie in each other than may; has the line."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Resolves plain scalars by the core schema, and stops at the first collection that lies too deep.
-
-    For each token PyYAML looks at all collections that are open: 20 kB of brackets would take it seconds.
-    """
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
-
-    def fetch_flow_collection_start(self, token_class: Any) -> None:
-        super().fetch_flow_collection_start(token_class)
-        self._check_depth()
-
-    def add_indent(self, column: int) -> bool:
-        is_deeper = bool(super().add_indent(column))
-        self._check_depth()
-        return is_deeper
-
-    def _check_depth(self) -> None:
-        if len(self.indents) + self.flow_level > _DEEPEST + 1:  # the outermost lies at no depth
-            raise _TooDeepError(self.line + 1)
-
-
-for _name, _pattern in _SCALARS.items():
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern.pattern})\Z"), None
-    )
 
 
 @dataclass(frozen=True)
@@ -85,13 +43,13 @@ class YamlDocument:
 def read_yaml(text: str, name: str) -> list[YamlDocument]:
     """All documents of a file but the empty ones. Raises InvalidModel with `name`, line and fault."""
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
+        nodes = [node for node in yaml.compose_all(text, Loader=CoreLoader) if node is not None]
         readers = [_Reader(name) for _ in nodes]
         documents = [
             YamlDocument(reader.value(node, ()), reader.lines)
             for reader, node in zip(readers, nodes, strict=True)
         ]
-    except _TooDeepError as error:
+    except TooDeepError as error:
         raise InvalidModel(f"{name}:{error}: {_TOO_DEEP}", fix=_FIX) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -122,9 +80,8 @@ class _Reader:
     def value(self, node: yaml.Node, path: Path) -> Any:
         self._check(node, path)
         self.lines.setdefault(path, node.start_mark.line + 1)
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        if kind not in _KINDS:
-            self.faults.append(f"{self._place(node)}: the tag {escaped(kind)} is not known here")
+        if fault := fault_of_node(node):
+            self.faults.append(f"{self._place(node)}: {fault}")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -141,14 +98,17 @@ class _Reader:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 self.faults.append(f"{self.name}:{line}: a key must be text")
-            elif key_node.tag.endswith(":merge"):
-                merged = self._merged(value_node, path) | merged
+            elif fault := fault_of_node(key_node):
+                self.faults.append(f"{self.name}:{line}: {fault}")
             elif key_node.value in seen:
                 key = ".".join(map(str, (*path, key_node.value)))
                 first = seen[key_node.value]
                 self.faults.append(
                     f"{self.name}:{line}: {escaped(key)} stands here and in line {first}; keep one of them"
                 )
+            elif kind_of(key_node) == "merge":
+                seen[key_node.value] = line
+                merged = self._merged(value_node, path)
             else:
                 seen[key_node.value] = line
                 self.lines[(*path, key_node.value)] = line
@@ -161,15 +121,16 @@ class _Reader:
         merged: dict[str, Any] = {}
         for one in reversed(sources):
             self._check(one, path)
-            if isinstance(one, yaml.MappingNode):
+            fault = fault_of_node(node) or fault_of_node(one)
+            if isinstance(one, yaml.MappingNode) and not fault:
                 merged |= self._mapping(one, path)
             else:
-                self.faults.append(f"{self._place(one)}: << takes a mapping")
+                self.faults.append(f"{self._place(one)}: {fault or '<< takes a mapping'}")
         return merged
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         text = str(node.value)
-        match node.tag.rpartition(":")[2]:
+        match kind_of(node):
             case "null":
                 return None
             case "bool":
@@ -196,7 +157,7 @@ class _Reader:
     def _check(self, node: yaml.Node, path: Path) -> None:
         """Count the value. Raises InvalidModel if it is one too many, or too deep."""
         self.count += 1
-        too_deep = len(path) > _DEEPEST
+        too_deep = len(path) > DEEPEST
         if too_deep or self.count > _MOST_VALUES:
             what = _TOO_DEEP if too_deep else f"more than {_MOST_VALUES:,} values"
             raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)

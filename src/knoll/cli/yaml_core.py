@@ -1,0 +1,100 @@
+"""The core schema of YAML 1.2: what a plain scalar is, and what may stand behind a tag.
+
+PyYAML alone follows YAML 1.1, and believes a tag that is written: `!!bool maybe` would be false. See
+YAML 1.2.2, 10.3.2, for the core schema.
+"""
+
+import re
+from typing import Any
+
+import yaml
+
+from knoll.quoting import escaped
+
+__all__ = ["DEEPEST", "CoreLoader", "TooDeepError", "fault_of_node", "kind_of"]
+
+DEEPEST = 50
+_MOST_SHOWN = 40
+_PREFIX = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SCALARS = {
+    "null": re.compile(r"~|null|Null|NULL|"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "int": re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+    "float": re.compile(
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    ),
+    "merge": re.compile(r"<<"),
+}
+_NODES: dict[str, type[yaml.Node]] = {
+    **dict.fromkeys((*_SCALARS, "str"), yaml.ScalarNode),
+    "seq": yaml.SequenceNode,
+    "map": yaml.MappingNode,
+}
+
+
+class TooDeepError(Exception):
+    """More collections lie in each other than may; has the line."""
+
+
+class CoreLoader(yaml.SafeLoader):
+    """Resolves plain scalars by the core schema, and stops at the first collection that lies too deep.
+
+    For each token PyYAML looks at all collections that are open: 20 kB of brackets would take it seconds.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """A scalar behind a lone `!` is text, whatever it looks like."""
+        event = self.peek_event()
+        if event.tag == "!":
+            event.tag = f"{_PREFIX}str"
+        return super().compose_scalar_node(anchor)
+
+    def fetch_more_tokens(self) -> None:
+        """PyYAML passes on what Python says to `\\U00110000`, and to a %YAML of 5,000 digits."""
+        try:
+            super().fetch_more_tokens()
+        except (ValueError, OverflowError) as error:
+            told = r"a number is out of range, in an escape such as \U00110000 or behind %YAML"
+            raise yaml.scanner.ScannerError(None, None, told, self.get_mark()) from error
+
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        super().fetch_flow_collection_start(token_class)
+        self._check_depth()
+
+    def add_indent(self, column: int) -> bool:
+        is_deeper = bool(super().add_indent(column))
+        self._check_depth()
+        return is_deeper
+
+    def _check_depth(self) -> None:
+        if len(self.indents) + self.flow_level > DEEPEST + 1:  # the outermost lies at no depth
+            raise TooDeepError(self.line + 1)
+
+
+for _name, _pattern in _SCALARS.items():
+    CoreLoader.add_implicit_resolver(f"{_PREFIX}{_name}", re.compile(rf"(?:{_pattern.pattern})\Z"), None)
+
+
+def kind_of(node: yaml.Node) -> str:
+    """The tag of a node without its prefix: str, int, map, ..."""
+    return str(node.tag).removeprefix(_PREFIX)
+
+
+def fault_of_node(node: yaml.Node) -> str:
+    """What is wrong with a node itself, whatever lies in it; "" if nothing is."""
+    kind = kind_of(node)
+    if kind not in _NODES:
+        return f"the tag {escaped(kind)} is not known here"
+    if not isinstance(node, _NODES[kind]):
+        return f"the tag !!{kind} stands before something else"
+    if not isinstance(node, yaml.ScalarNode):
+        return ""
+    text = str(node.value)
+    if half := _SURROGATE.search(text):
+        return f"the character U+{ord(half[0]):04X} may not stand in YAML"
+    if kind in _SCALARS and not _SCALARS[kind].fullmatch(text):
+        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}"
+    return ""
