@@ -14,6 +14,7 @@ from knoll.errors import Rejected
 
 __all__ = [
     "MODEL_NAME",
+    "OBJECT_NAME",
     "RUN_ID",
     "VERSION_NAME",
     "config_digest",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # of Kubernetes, also of a faulty Model
 RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
 VERSION_NAME = re.compile(r"v(?:[0-9]{6}|[1-9][0-9]{6,11})")  # as `version_name` writes it
 

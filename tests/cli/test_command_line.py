@@ -13,6 +13,7 @@ from cli.declared import Knoll, Kubeconfig, Records
 from knoll.cli.app import VERBS
 from knoll.cli.root import flowing
 from knoll.ports import Platform
+from knoll.quoting import escaped
 
 COMMANDS = [verb.words for verb in VERBS]
 LOCAL = [verb.words for verb in VERBS if verb.is_local]
@@ -200,3 +201,25 @@ def test_completion_does_not_wait_for_a_cluster_that_is_silent(
         assert (
             time.monotonic() - started < 9
         )  # the client itself would wait for 10 s, and for each request anew
+
+
+NAMING = [
+    *("describe NAME", "runs NAME", "runs NAME -w", "data NAME", "versions NAME", "verify NAME", "card NAME"),
+    *("why NAME", "delete NAME --yes", "gc NAME", "upload NAME .", "predict NAME --seed 1"),
+    *("rollout NAME", "rollout status NAME", "rollout pause NAME", "rollout undo NAME"),
+    *("versions digits NAME", "versions digits --compare v000001 NAME"),
+    *("verify digits NAME", "card digits NAME", "why digits NAME"),
+]
+
+
+@pytest.mark.parametrize("name", ["\udcff\x1b[31m", "../x"])
+def test_what_can_be_no_name_is_not_there(
+    knoll: Knoll, platform: Platform, model_file: Path, name: str
+) -> None:
+    """Not even bytes that are no UTF-8, which Python passes on as surrogates."""
+    knoll("apply", "-f", model_file)
+    for command in NAMING:
+        result = knoll(*(name if word == "NAME" else word for word in command.split()), "-o", "json")
+        assert result.exit_code == 4, command
+        assert escaped(name) in result.stderr
+        assert json.loads(result.stdout)["error"]["code"] == "NotFound"

@@ -1,14 +1,60 @@
-"""Arguments that commands share, with their completion."""
+"""Arguments that commands share, with their completion.
 
+What can be no name is not there: no store is asked for it, and it need not even be UTF-8.
+"""
+
+from re import Pattern
 from typing import Annotated
 
 import typer
 
 from knoll.cli.completion import complete_event_types, complete_models, complete_runs, complete_versions
+from knoll.errors import NotFound
+from knoll.names import OBJECT_NAME, VERSION_NAME
 
-__all__ = ["EventTypeOption", "ModelArgument", "RunArgument", "VersionArgument"]
+__all__ = [
+    "EventTypeOption",
+    "ModelArgument",
+    "RunArgument",
+    "VersionArgument",
+    "model_name",
+    "model_names",
+    "version_name",
+    "version_names",
+]
 
-ModelArgument = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=complete_models)]
+
+def model_name(name: str) -> str:
+    """The name, or "" for none. Raises NotFound if no Model can have it."""
+    return _name(name, OBJECT_NAME, "model", "there is no Model of that name", "knoll models lists them")
+
+
+def model_names(names: list[str] | None) -> list[str] | None:
+    """Each of the names, as `model_name`."""
+    return names and [model_name(one) for one in names]
+
+
+def version_name(name: str) -> str:
+    """The name, or "" for none. Raises NotFound if no version can have it."""
+    return _name(
+        name, VERSION_NAME, "version", "it does not exist", "knoll versions MODEL lists those that do"
+    )
+
+
+def version_names(names: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Both names, as `version_name`."""
+    return names and (version_name(names[0]), version_name(names[1]))
+
+
+def _name(name: str, form: Pattern[str], what: str, fault: str, fix: str) -> str:
+    if name and not form.fullmatch(name):
+        raise NotFound(f"{what} {name}: {fault}", fix=fix)
+    return name
+
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="Name of the model.", autocompletion=complete_models, callback=model_name)
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -18,7 +64,10 @@ RunArgument = Annotated[
 VersionArgument = Annotated[
     str,
     typer.Argument(
-        metavar="VERSION", help="Default: the version that serves.", autocompletion=complete_versions
+        metavar="VERSION",
+        help="Default: the version that serves.",
+        autocompletion=complete_versions,
+        callback=version_name,
     ),
 ]
 EventTypeOption = Annotated[

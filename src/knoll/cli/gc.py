@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from knoll.cli.arguments import model_names
 from knoll.cli.bars import progress
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption, YesOption
@@ -20,7 +21,12 @@ __all__ = ["gc"]
 
 _ModelsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MODEL", help="Only these models; default all.", autocompletion=complete_models),
+    typer.Argument(
+        metavar="MODEL",
+        help="Only these models; default all.",
+        autocompletion=complete_models,
+        callback=model_names,
+    ),
 ]
 _KeepOption = Annotated[int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")]
 _DryRunOption = Annotated[

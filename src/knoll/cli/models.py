@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.arguments import ModelArgument
+from knoll.cli.arguments import ModelArgument, version_name, version_names
 from knoll.cli.completion import complete_versions
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
@@ -47,7 +47,13 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 
 
 _VersionArgument = Annotated[
-    str, typer.Argument(metavar="VERSION", help="Only this one.", autocompletion=complete_versions)
+    str,
+    typer.Argument(
+        metavar="VERSION",
+        help="Only this one.",
+        autocompletion=complete_versions,
+        callback=version_name,
+    ),
 ]
 _PicturesOption = Annotated[
     Path | None,
@@ -65,6 +71,7 @@ _CompareOption = Annotated[
         metavar="VERSION VERSION",
         help="Put two versions side by side.",
         autocompletion=complete_versions,
+        callback=version_names,
     ),
 ]
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from knoll.cli.arguments import model_name
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, say, stdout
@@ -13,7 +14,10 @@ __all__ = ["replay"]
 _ModelArgument = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="Only rollouts of this model; default all.", autocompletion=complete_models
+        metavar="MODEL",
+        help="Only rollouts of this model; default all.",
+        autocompletion=complete_models,
+        callback=model_name,
     ),
 ]
 

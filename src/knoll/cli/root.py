@@ -69,7 +69,8 @@ class _Root(TyperGroup):
             told = of_the_disk(error) if isinstance(error, OSError) else error
             if told is None:
                 raise
-            report(told, program_of(ctx), as_json=output_of(ctx) is Output.json)
+            as_json = ctx.meta[_ASKS_FOR_JSON] or output_of(ctx) is Output.json  # an argument may come first
+            report(told, program_of(ctx), as_json=as_json)
             raise typer.Exit(exit_code(told)) from error
         except KeyboardInterrupt as error:
             words = f"Interrupted. {error}".strip()

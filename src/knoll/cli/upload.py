@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from knoll.cli.arguments import model_name
 from knoll.cli.completion import complete_models
 from knoll.cli.grammar import spoken
 from knoll.cli.interrupts import leaving
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["upload"]
 
 _ModelArgument = Annotated[
-    str, typer.Argument(help="Name of the model whose data it is.", autocompletion=complete_models)
+    str,
+    typer.Argument(
+        help="Name of the model whose data it is.", autocompletion=complete_models, callback=model_name
+    ),
 ]
 _PathsArgument = Annotated[
     list[Path],
