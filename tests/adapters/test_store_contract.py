@@ -231,6 +231,8 @@ def users_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
         "AWS_DEFAULTS_MODE": "no-such-mode",
         "AWS_RETRY_MODE": "no-such-mode",
+        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "no-such-mode",
+        "AWS_S3_USE_ARN_REGION": "no-such-mode",
         **dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9"),
     }
     for name, value in given.items():

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.client import Config
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConstantProvider
 from botocore.loaders import Loader
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = ["build_client"]
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # never reached through a proxy
 _FILES = ("config_file", "credentials_file")
+_SECTIONS = ("s3", "proxies_config")  # of a profile; botocore reads variables for them on its own
 
 
 def build_client(endpoint: str, access_key: str, secret_key: str, region: str) -> "S3Client":
@@ -58,6 +59,8 @@ def _session_alone(endpoint: str) -> botocore.session.Session:
     if urlsplit(endpoint).scheme == "https":
         variables["ca_bundle"] = BOTOCORE_DEFAUT_SESSION_VARIABLES["ca_bundle"]
     session = botocore.session.Session(session_vars=variables)
+    for section in _SECTIONS:
+        session.get_component("config_store").set_config_provider(section, ConstantProvider(None))
     session.register_component("data_loader", _loader())
     return session
 
