@@ -13,6 +13,7 @@ from knoll.dead_letters import handler
 from knoll.dead_letters.replay import replay_wanted
 from knoll.events import Event, event_to_json
 from knoll.ports import Platform
+from knoll.records.dead_letter import LARGEST
 
 WHY = {
     "knativeerrordest": "http://knoll-train.knoll.svc",
@@ -176,6 +177,31 @@ def test_a_letter_is_dropped_only_when_it_is_confirmed(
     knoll("dlq", "drop", "--all", "--yes")
     assert list(platform.store.list(f"{platform.settings.model_root}/dead-letters/")) == []
     assert "No dead letters" in knoll("dlq", "list").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (f"death-{'1' * 20}", b"{"),
+        (f"death-{'1' * 20}", b'{"schema": 99, "needs": "9.9"}'),
+        (f"death-{'1' * 20}", b" " * (LARGEST + 1)),
+        ("replay-000001", b"[]"),
+    ],
+)
+def test_what_cannot_be_read_is_dropped_like_any_other(
+    knoll: Knoll, letters: list[str], platform: Platform, name: str, body: bytes
+) -> None:
+    """By its id or with all others; what is asked before says that it cannot be read."""
+    place, (train, *_) = f"{platform.settings.model_root}/dead-letters/", letters
+    spoilt = f"{place}{'0' * 20}/{name}.json"
+    platform.store.put(spoilt, body)
+    refused = knoll("dlq", "drop", "0000", train, stdin="n\n")
+    assert f"letter/{'0' * 20} cannot be read" in refused.stderr
+    assert "Drop 2 dead letters for good?" in refused.stderr
+    assert knoll("dlq", "drop", "0000", "--yes").stdout == f"letter/{'0' * 20} dropped\n"
+    platform.store.put(spoilt, body)
+    assert knoll("dlq", "drop", "--all", "--yes").exit_code == 0
+    assert list(platform.store.list(place)) == []
 
 
 def test_what_is_asked_wrongly_changes_nothing(knoll: Knoll, letters: list[str]) -> None:

@@ -18,7 +18,7 @@ from knoll.dead_letters.letters import read_dead_letters
 from knoll.events import Event, event_from_json
 from knoll.events.http import event_to_http
 from knoll.ports import Bucket, Platform
-from knoll.records.dead_letter import LetterObject, list_letter_objects, load_death
+from knoll.records.dead_letter import LARGEST, LetterObject, list_letter_objects, load_death
 from knoll.settings import Settings
 from knoll.wiring.functions import answer
 from records.kinds import GOLDEN, golden_bucket
@@ -137,6 +137,24 @@ def test_more_dead_letters_than_there_is_room_for_are_refused(
     for one in list(platform.store.list("s3://knoll-models/dead-letters/")):
         platform.store.delete(one.uri)
     assert answer("dead-letters", {}, bodies[-1], platform).status == 204
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("README", 2),
+        (f"{'0' * 20}/notes.json", 2),
+        ("odd/death-" + "1" * 20 + ".json", 2),
+        (f"{'0' * 20}/death-{'1' * 20}.json", LARGEST + 1),
+    ],
+)
+def test_what_is_no_dead_letter_takes_no_room(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, name: str, size: int
+) -> None:
+    """Neither what lies there under another name, nor what is larger than a letter can be."""
+    monkeypatch.setattr(quota, "MOST_DEATHS", 1)
+    platform.store.put(f"s3://knoll-models/dead-letters/{name}", b" " * size)
+    assert answer("dead-letters", {}, b"no event", platform).status == 204
 
 
 @pytest.mark.parametrize("release", sorted(folder.name for folder in GOLDEN.iterdir()))

@@ -87,29 +87,60 @@ def drop(
 
     Example: knoll dlq drop --replayed --yes
 
+    Letters that cannot be read are dropped if you name them, and by --all without --type.
+
     JSON: {"dropped": [ID]}.
     Next: knoll dlq list
     """
-    from knoll.cli.render.letters import letters_table
     from knoll.dead_letters.replay import drop as drop_letter
 
     platform = platform_of(ctx)
-    states = ("Replayed",) if replayed else ("Dead", "Wanted", "Replayed")
-    found = _chosen_letters(platform, letters, type, states=states, every=every or replayed)
+    found = _ids_to_drop(platform, letters, type, every=every, replayed=replayed)
     if found and not yes:
-        errors_out().print(letters_table(found, platform.clock.now()))
-        typer.confirm(f"Drop {counted(len(found), 'dead letter')} for good?", abort=True, err=True)
+        _confirm_drop(platform, found)
     with progress("Dropping", len(found)) as advance:
         for one in found:
-            drop_letter(one.id, platform)
+            drop_letter(one, platform)
             advance(1)
     if output is Output.json:
-        print_json({"dropped": [one.id for one in found]})
+        print_json({"dropped": found})
         return
     for one in found:
-        echo(f"letter/{one.id} dropped")
+        echo(f"letter/{one} dropped")
     if not found:
         say(ctx, "No dead letters.")
+
+
+def _ids_to_drop(
+    platform: "Platform", ids: list[str] | None, type: str, *, every: bool, replayed: bool
+) -> list[str]:
+    """The ids that a command line means. A letter is only read where its type or state matters."""
+    from knoll.views.letters import find_letter_ids, letter_ids
+
+    _check_choice(ids, type, every=every or replayed)
+    if ids:
+        return find_letter_ids(platform, ids)
+    if not (type or replayed):
+        return letter_ids(platform)
+    return [one.id for one in read_all(platform, type) if not replayed or one.state == "Replayed"]
+
+
+def _confirm_drop(platform: "Platform", ids: Sequence[str]) -> None:
+    """Show the letters, and ask. Raises typer.Abort."""
+    from knoll.cli.render.letters import letters_table
+    from knoll.views.letters import find_readable_letters
+
+    shown = find_readable_letters(platform, ids)
+    if shown:
+        errors_out().print(letters_table(shown, platform.clock.now()))
+    for one in sorted(set(ids) - {view.id for view in shown}):
+        echo(f"letter/{one} cannot be read", err=True)
+    typer.confirm(f"Drop {counted(len(ids), 'dead letter')} for good?", abort=True, err=True)
+
+
+def _check_choice(ids: list[str] | None, type: str, *, every: bool) -> None:
+    if bool(ids) == every or (ids and type):
+        raise typer.BadParameter("name dead letters, or give --all, with --type if need be", param_hint="ID")
 
 
 def _chosen_letters(
@@ -118,8 +149,7 @@ def _chosen_letters(
     """The letters that a command line means: those that it names, or all in these states."""
     from knoll.views.letters import find_letters
 
-    if bool(ids) == every or (ids and type):
-        raise typer.BadParameter("name dead letters, or give --all, with --type if need be", param_hint="ID")
+    _check_choice(ids, type, every=every)
     if ids:
         return find_letters(platform, ids)
     return [one for one in read_all(platform, type) if one.state in states]

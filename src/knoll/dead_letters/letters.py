@@ -97,7 +97,7 @@ def read_dead_letters(bucket: Bucket) -> list[Letter]:
         try:
             letters.append(_letter(id, records))
         except (InvalidEvent, NewerSchema) as error:
-            _LOG.warning("dead letter %s is left out: %s", id, error)
+            _LOG.warning("dead letter %s is left out: %s; knoll dlq drop %s removes it", id, error, id)
     return sorted(letters, key=lambda letter: letter.last.at)
 
 
@@ -111,8 +111,8 @@ def read_letter(id: str, bucket: Bucket) -> Letter:
 
 
 def list_letters(bucket: Bucket) -> list[str]:
-    """The ids of all dead letters, by a listing alone."""
-    return sorted({one.letter for one in list_letter_objects(bucket) if one.is_death})
+    """The ids of all dead letters, by a listing alone, so also of those that cannot be read."""
+    return sorted({one.letter for one in list_letter_objects(bucket) if not one.is_wish})
 
 
 def _read(one: LetterObject, bucket: Bucket) -> _Read:

@@ -20,6 +20,7 @@ from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
 
 __all__ = [
+    "LARGEST",
     "DeathRecord",
     "LetterObject",
     "Replay",
@@ -42,6 +43,8 @@ __all__ = [
     "write_replay",
     "write_wish",
 ]
+
+LARGEST = 16 * 2**20  # bytes: JSON makes 6 of some characters, and an event has 2 MiB at most
 
 _OBJECT = re.compile(
     r"(dead-letters/(?P<letter>[0-9a-f]{20})/(?P<name>death-[0-9a-f]{20}|replay-\d{6,})"
@@ -104,11 +107,17 @@ class LetterObject:
     uri: str
     letter: str
     name: str
+    size: int  # bytes
 
     @property
     def is_death(self) -> bool:
         """Whether a death lies there, and no replay."""
         return self.name.startswith("death-")
+
+    @property
+    def is_wish(self) -> bool:
+        """Whether it only asks for a replay: nothing of the letter lies there."""
+        return self.name == "wanted"
 
 
 _load_death = reader(DeathRecord, "dead letter", fault=InvalidEvent)
@@ -166,8 +175,9 @@ def list_letter_objects(bucket: Bucket, letter: str = "") -> Iterator[LetterObje
 
 
 def sizes_of_letters(bucket: Bucket) -> list[int]:
-    """The bytes of each object of all letters: deaths and replays."""
-    return [one.size for one in bucket.store.list(dead_letters_uri(bucket.root))]
+    """The bytes of each object of all letters: deaths and replays. What no knoll has written does not
+    count."""
+    return [one.size for one in _list(dead_letters_uri(bucket.root), bucket) if one.size <= LARGEST]
 
 
 def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
@@ -177,6 +187,8 @@ def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
 
 def find_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Replay | None:
     """What lies there; None if it was removed. Raises InvalidEvent if it cannot be read."""
+    if one.size > LARGEST:
+        raise InvalidEvent(f"its {one.size:,} bytes are more than a dead letter can have")
     if one.is_death:
         return find(one.uri, load_death, bucket)
     return find(one.uri, load_replay, bucket)
@@ -224,4 +236,5 @@ def _list(place: str, bucket: Bucket) -> Iterator[LetterObject]:
     root = join(bucket.root, "")
     for one in bucket.store.list(place):
         if match := _OBJECT.fullmatch(one.uri.removeprefix(root)):
-            yield LetterObject(one.uri, match["letter"] or match["wanted"], match["name"] or "wanted")
+            letter, name = match["letter"] or match["wanted"], match["name"] or "wanted"
+            yield LetterObject(one.uri, letter, name, one.size)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from knoll.dead_letters.letters import (
     read_dead_letters,
     read_letter,
 )
+from knoll.errors import InvalidEvent, NewerSchema, NotFound
 from knoll.events import event_to_json
 from knoll.headers import ATTRIBUTE
 from knoll.ports import Platform
@@ -24,7 +26,9 @@ __all__ = [
     "Happening",
     "LetterView",
     "count_wanted",
+    "find_letter_ids",
     "find_letters",
+    "find_readable_letters",
     "history_of",
     "letter_document",
     "letter_ids",
@@ -95,11 +99,25 @@ def read_letters(platform: Platform, type: str = "") -> list[LetterView]:
 
 
 def find_letters(platform: Platform, wanted: Iterable[str]) -> list[LetterView]:
-    """The letters of these ids or beginnings of ids, each once. Raises NotFound."""
-    known, bucket = letter_ids(platform), platform.bucket
+    """The letters of these ids or beginnings of ids, each once. Raises NotFound, InvalidEvent if one cannot
+    be read, and NewerSchema."""
+    return [_letter_view(read_letter(id, platform.bucket)) for id in find_letter_ids(platform, wanted)]
+
+
+def find_readable_letters(platform: Platform, ids: Iterable[str]) -> list[LetterView]:
+    """Those of the letters that can be read."""
+    found = []
+    for id in ids:
+        with suppress(InvalidEvent, NewerSchema, NotFound):
+            found.append(_letter_view(read_letter(id, platform.bucket)))
+    return found
+
+
+def find_letter_ids(platform: Platform, wanted: Iterable[str]) -> list[str]:
+    """The ids that these ids or beginnings of ids mean, each once, by a listing alone. Raises NotFound."""
+    known = letter_ids(platform)
     fix = "knoll dlq list --all lists them"
-    ids = dict.fromkeys(only_match(one, known, "dead letter", fix) for one in wanted)
-    return [_letter_view(read_letter(id, bucket)) for id in ids]
+    return list(dict.fromkeys(only_match(one, known, "dead letter", fix) for one in wanted))
 
 
 def letter_ids(platform: Platform) -> list[str]:
