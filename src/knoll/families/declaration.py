@@ -3,6 +3,7 @@
 Nothing here needs torch. So a Model is checked in a moment, also where nothing can be trained.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,11 +36,14 @@ MOST_EPOCHS = 1_000_000  # more is a slip of the pen
 class FamilyConfig(BaseModel):
     """The fields that every family has. A family adds its own, and may change defaults.
 
-    A Model document has them in camel case. Unknown fields are faults. Documents and faults show the unit,
-    range, default and description of each.
+    A Model document has them in camel case. Unknown fields are faults, and no type is converted: "10", true
+    and 10 would be one training with three identities. Documents and faults show the unit, range, default
+    and description of each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, alias_generator=to_camel
+    )
 
     epochs: Annotated[int, unit("passes")] = Field(
         default=10, ge=1, le=MOST_EPOCHS, description="How often the training goes through the data"
@@ -109,7 +113,7 @@ class Declaration(Generic[ConfigT]):
         """Check spec.training.config and fill in defaults. Raises InvalidModel that lists every fault."""
         kind = self.config_type
         try:
-            return kind.model_validate(dict(config))
+            return kind.model_validate_json(json.dumps(dict(config)))  # a list may become a tuple
         except ValidationError as error:
             faults = faults_of_fields(error, kind, "spec", "training", "config")
         known = ", ".join(field.alias or name for name, field in kind.model_fields.items())
