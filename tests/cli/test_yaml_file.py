@@ -124,6 +124,14 @@ def test_a_file_that_is_nested_too_deep_is_read_no_further(opening: str) -> None
     assert _calls(many) <= _calls(few) + 10
 
 
+@pytest.mark.parametrize("line", ["a{n}: b\n", "- a\n", "a: 1\n---\n", "? a{n}\n", "[a, b]\n---\n"])
+def test_a_file_with_too_many_tokens_is_read_no_further(line: str) -> None:
+    """However much follows, it costs nothing more."""
+    few, many = ("".join(line.format(n=n) for n in range(number)) for number in (30_000, 60_000))
+    assert "more than 50,000 keys, values and signs" in _refusal(many)
+    assert _calls(many) <= _calls(few) + 10
+
+
 @pytest.mark.parametrize("deepest", [f"{'[' * 51}{']' * 51}", "\n".join(" " * n + "a:" for n in range(50))])
 def test_a_file_may_be_nested_as_deep_as_the_limit(deepest: str) -> None:
     assert len(read_yaml(deepest, "model.yaml")) == 1

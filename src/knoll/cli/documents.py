@@ -1,6 +1,7 @@
 """Models from YAML files. All of them are read and checked before one is stored."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,12 @@ def read_declared(
     faults of all documents, and NotFound for a missing file."""
     found = [one for path in paths for one in read_documents(path)]
     names = [_name(one.yaml.value) for one in found]
+    counts = Counter(name for name in names if isinstance(name, str))
     faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, model_bucket)]
     faults += [
         one.placed(Fault(("metadata", "name"), f"{name!r} is declared twice"))
         for one, name in zip(found, names, strict=True)
-        if name is not None and names.count(name) > 1
+        if isinstance(name, str) and counts[name] > 1
     ]
     _check(faults)
     if not found:

@@ -14,6 +14,7 @@ from knoll.quoting import escaped
 __all__ = ["DEEPEST", "CoreLoader", "TooDeepError", "fault_of_node", "kind_of"]
 
 DEEPEST = 50
+_MOST_TOKENS = 50_000  # a Model has about 150
 _MOST_SHOWN = 40
 _PREFIX = "tag:yaml.org,2002:"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,22 +39,28 @@ class TooDeepError(Exception):
 
 
 class CoreLoader(yaml.SafeLoader):
-    """Resolves plain scalars by the core schema, and stops at the first collection that lies too deep.
+    """Resolves plain scalars by the core schema, and stops at the first collection that lies too deep, and at
+    the first token too many.
 
-    For each token PyYAML looks at all collections that are open: 20 kB of brackets would take it seconds.
+    For each token PyYAML looks at all collections that are open: 20 kB of brackets would take it seconds. It
+    reads 20,000 tokens a second.
     """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         """A scalar behind a lone `!` is text, whatever it looks like."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if event.tag == "!":
             event.tag = f"{_PREFIX}str"
         return super().compose_scalar_node(anchor)
 
     def fetch_more_tokens(self) -> None:
-        """PyYAML passes on what Python says to `\\U00110000`, and to a %YAML of 5,000 digits."""
+        """Count the tokens. PyYAML passes on what Python says to `\\U00110000`, and to a %YAML of 5,000
+        digits."""
+        if self.tokens_taken > _MOST_TOKENS:
+            told = f"more than {_MOST_TOKENS:,} keys, values and signs; apply it in several files"
+            raise yaml.scanner.ScannerError(None, None, told, self.get_mark())
         try:
             super().fetch_more_tokens()
         except (ValueError, OverflowError) as error:
