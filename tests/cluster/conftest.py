@@ -143,6 +143,8 @@ class Installation:
             "idle": "replay",
             "progressDeadline": "180s",
         } | rollout
+        if spec["rollout"].get("mode") == "shadow":
+            del spec["rollout"]["steps"]
         self.apply(document)
 
     def upload(self, name: str, folder: Path) -> None:
@@ -230,6 +232,14 @@ class Installation:
         """Percent and tag of each target, as KServe reports them."""
         predictor = (self.isvc(name).get("status") or {}).get("components", {}).get("predictor", {})
         return [(one.get("percent") or 0, one.get("tag", "")) for one in predictor.get("traffic") or []]
+
+    def share_of(self, name: str, version: str) -> int:
+        """Percent of the traffic that goes to Revisions of a version, as KServe reports it."""
+        labels = {"knoll.dev/model": name, "knoll.dev/version": version}
+        mine = {one["metadata"]["name"] for one in self.cluster.list("Revision", labels)}
+        predictor = (self.isvc(name).get("status") or {}).get("components", {}).get("predictor", {})
+        targets = predictor.get("traffic") or []
+        return sum(one.get("percent") or 0 for one in targets if one.get("revisionName") in mine)
 
     def predict(self, name: str, body: Any) -> httpx.Response:
         """Ask as a user does. The answer may wait for a cold start."""

@@ -77,9 +77,7 @@ def test_a_deleted_inference_service_comes_back_with_the_champion_alone(
 
     def has_begun_again() -> bool:
         with suppress(KnollError):
-            predictor = installation.isvc("bereft")["spec"]["predictor"]
-            newest = [percent for percent, tag in installation.traffic("bereft") if tag == "latest"]
-            found.extend(newest if predictor["labels"]["knoll.dev/version"] == "v000002" else ())
+            found.append(installation.share_of("bereft", "v000002"))
         return bool(installation.steps("bereft", "v000002") == [*STARTED, "Withdraw 0", *STARTED])
 
     installation.declare("bereft", idle="hold", minRequests=10)

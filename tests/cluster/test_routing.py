@@ -67,6 +67,14 @@ def begin(installation: Any, name: str, seven: Any, **rollout: Any) -> Visitors:
     """A Model whose first version is that of the digits, and its visitors."""
     installation.declare(name, **rollout)
     installation.give_version(("digits", "v000001"), (name, "v000001"))
+    installation.until(lambda: installation.status(name).get("rollout", {}).get("seen"), 120)
+    installation.until(
+        lambda: (
+            installation.predict(name, seven).status_code == 200
+            and installation.status(name).get("champion") == "v000001"
+        ),
+        240,
+    )
     installation.wait_for_champion(name, "v000001")
     return Visitors(installation, name, seven)
 
