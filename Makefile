@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ bench-rollout: develop ## simulate a rule for rollouts, beside Flagger and Argo;
 bench-router: develop ## measure what a request costs by way of the router, and whether a shadow delays it
 	$(BIN)/python benchmarks/router.py
 
+mutate: $(BIN)/.installed-mutation ## change the judgement of rollouts in each small way; name the changes that no test notices
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 check: develop ## check style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
@@ -87,4 +91,4 @@ site: develop ## the documentation as a web site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants src/*.egg-info
