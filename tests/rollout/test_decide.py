@@ -26,9 +26,11 @@ from knoll.rollout.steps import (
     NotYet,
     Promote,
     Replay,
+    Restore,
     Rollback,
     Settle,
     Shift,
+    Step,
     TrafficSeen,
 )
 from knoll.rollout.transition import Transition
@@ -170,6 +172,91 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
 def test_the_next_step(name: str, slot: Slot, observed: Observed, step: type) -> None:
     found = next_step(slot, POLICY, observed, NOW, min_agreement=0.8)
     assert isinstance(found, step), f"{name}: {found}"
+
+
+HELD = replace(CANARY, steering=Steering(paused="ann"))
+WAITS = "waiting for the candidate to load, verify and answer its warm-up"
+LOADED = "ready: loaded, verified, warm"
+
+
+@pytest.mark.parametrize(
+    ("slot", "observed", "step"),
+    [
+        (Slot(), Observed(), NotYet("no version is on trial")),
+        (DEPLOYING, Observed(), NotYet(WAITS)),
+        (DEPLOYING, Observed(trouble="it pulls"), NotYet(f"{WAITS}: it pulls")),
+        (replace(DEPLOYING, since=ago(100)), Observed(), NotYet(WAITS)),
+        (DEPLOYING, Observed(failure="digest"), Rollback("never became ready: digest")),
+        (
+            replace(DEPLOYING, since=ago(101)),
+            Observed(trouble="it pulls"),
+            Rollback("did not become ready within 100 s: it pulls"),
+        ),
+        (replace(FIRST, phase="Deploying"), READY, Shift(0, 100, LOADED)),
+        (DEPLOYING, READY, Compare()),
+        (compared(10, of=30, since=ago(100)), READY, Compare()),
+        (compared(10, of=30, since=ago(101)), READY, Compare(is_late=True)),
+        (
+            compared(16),
+            READY,
+            Shift(0, 20, f"{LOADED}; agrees with v000001 on 16 of 20 held-out samples"),
+        ),
+        (
+            compared(15),
+            READY,
+            HoldBack("agrees with v000001 on 15 of 20 held-out samples: the gate asks for agreement on 80%"),
+        ),
+        (replace(compared(16), steering=HELD.steering), READY, NotYet("paused at 20 % by ann")),
+        (HELD, READY, NotYet("paused at 20 % by ann")),
+        (replace(BAKING, steering=HELD.steering), READY, NotYet("paused at 100 % by ann")),
+        (
+            replace(CANARY, seen=""),
+            replace(READY, percent=0),
+            NotYet("waiting to see 20 % of the traffic shifted"),
+        ),
+        (
+            replace(CANARY, evidence=evidence(20)),
+            READY,
+            Shift(1, 50, "20 requests at 20 %, 0 failed in all"),
+        ),
+        (
+            replace(FIRST, evidence=evidence(20)),
+            READY,
+            Promote("20 requests at 100 %, 0 failed in all", final=False),
+        ),
+        (replace(CANARY, seen=ago(3)), READY, Replay(20, may_start=True)),
+        (replace(CANARY, seen=ago(100)), READY, Replay(20, may_start=False)),
+        (
+            replace(CANARY, seen=ago(30)),
+            replace(READY, champion_url=""),
+            NotYet("waiting for a route to v000001"),
+        ),
+        (replace(FIRST, seen=ago(30)), replace(READY, champion_url=""), Replay(20, may_start=True)),
+        (BAKING, READY, NotYet("baking at 100 % for 60 s")),
+        (
+            replace(BAKING, since=ago(60), evidence=evidence(40, 1)),
+            READY,
+            Promote("baked for 60 s at 100 %, 1 of 40 requests failed in all", final=True),
+        ),
+        (
+            replace(CANARY, phase="RollingBack", since=ago(100)),
+            Observed(trouble="it pulls"),
+            NotYet("waiting for v000001 to be ready again: it pulls"),
+        ),
+        (replace(CANARY, phase="RollingBack", since=ago(101)), Observed(), Restore()),
+    ],
+)
+def test_a_step_says_why_and_begins_at_its_bound(slot: Slot, observed: Observed, step: Step) -> None:
+    assert next_step(slot, POLICY, observed, NOW, min_agreement=0.8) == step
+
+
+def test_a_policy_without_steps_gives_all_traffic_to_a_version_that_agrees() -> None:
+    step = next_step(compared(20), POLICY.model_copy(update={"steps": ()}), READY, NOW)
+    assert isinstance(step, Shift)
+    assert (step.step, step.percent) == (0, 100)
+    promote = POLICY.model_copy(update={"idle": "promote"})
+    late = next_step(replace(CANARY, seen=ago(60)), promote, READY, NOW)
+    assert late == Shift(1, 50, "no request at 20 % within 60 s")
 
 
 def test_with_answers_that_are_spread_otherwise_somebody_must_look() -> None:
