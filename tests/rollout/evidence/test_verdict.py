@@ -1,4 +1,5 @@
 from dataclasses import replace
+from math import log
 
 import pytest
 
@@ -14,7 +15,7 @@ from knoll.rollout.evidence import (
     verdict,
     verdict_to_fields,
 )
-from knoll.rollout.evidence.arms import ArmName
+from knoll.rollout.evidence.arms import SUSPICION, ArmName
 from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.evidence.verdict import ArmVerdict
 
@@ -82,7 +83,7 @@ def test_a_sound_candidate_passes_when_its_errors_have_passed() -> None:
 def test_what_is_missing_is_about_what_then_is_needed() -> None:
     state = judged(100)
     missing = verdict(state, POLICY).missing
-    needed = next(number for number in range(100, 400) if verdict(judged(number), POLICY).outcome == "pass")
+    needed = next(number for number in range(100, 400, 10) if verdict(judged(number), POLICY).outcome == "pass")
     assert missing == pytest.approx(needed - 100, rel=0.2)
 
 
@@ -130,6 +131,43 @@ def test_an_arm_fails_when_e_reaches_its_bound() -> None:
     for e, outcome in ((399.9, "inconclusive"), (400.1, "fail")):
         state = replace(Judgement(), errors=TwoSample(most=e))
         assert verdict(state, POLICY).outcome == outcome
+
+
+def test_l_the_suspicion_and_the_requests_count_from_their_bounds_on() -> None:
+    sound = judged(260)
+    for support, outcome in ((log(100), "pass"), (log(99.9), "inconclusive")):
+        state = replace(sound, errors=replace(sound.errors, most_support=support))
+        assert arm(verdict(state, POLICY), "errors").outcome == outcome
+    for e, is_suspected in ((SUSPICION[1], True), (SUSPICION[1] - 0.1, False)):
+        state = replace(sound, suspicion=replace(sound.suspicion, most=e))
+        assert verdict(state, POLICY).is_suspected == is_suspected
+    outcomes = [verdict(sound, replace(POLICY, min_requests=least)).outcome for least in (260, 261)]
+    assert outcomes == ["pass", "inconclusive"]
+
+
+def test_with_a_margin_of_one_errors_need_not_pass() -> None:
+    found = verdict(begin(Tally(1000), Seen(), 1.0), POLICY)
+    shown = arm(found, "errors")
+    assert (shown.pass_at, shown.missing, shown.is_needed, shown.margin) == (0, None, False, 1.0)
+    assert arm(verdict(begin(Tally(1000), Seen(), 0.5), POLICY), "errors").pass_at == 100
+    assert arm(found, "agreement").pass_at == 100
+
+
+def test_an_arm_is_told_with_all_its_numbers() -> None:
+    state = replace(judged(30), asked=0.01, differing=0.03)
+    found = verdict(state, POLICY)
+    errors, agreement, labels = (arm(found, name) for name in ("errors", "agreement", "labels"))
+    assert errors.numbers() == {
+        "e": errors.e,
+        "failAt": 400,
+        "support": errors.support,
+        "passAt": 100,
+        "judged": 30,
+        "margin": state.margin,
+        "asked": 0.01,
+    }
+    assert (agreement.margin, agreement.asked) == (0.03, None)
+    assert (labels.margin, labels.asked) == (0.05, None)
 
 
 def test_what_is_missing_depends_on_the_share() -> None:
