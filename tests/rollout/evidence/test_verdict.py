@@ -83,7 +83,9 @@ def test_a_sound_candidate_passes_when_its_errors_have_passed() -> None:
 def test_what_is_missing_is_about_what_then_is_needed() -> None:
     state = judged(100)
     missing = verdict(state, POLICY).missing
-    needed = next(number for number in range(100, 400, 10) if verdict(judged(number), POLICY).outcome == "pass")
+    needed = next(
+        number for number in range(100, 400, 10) if verdict(judged(number), POLICY).outcome == "pass"
+    )
     assert missing == pytest.approx(needed - 100, rel=0.2)
 
 
