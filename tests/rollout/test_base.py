@@ -1,11 +1,16 @@
 """A version that has proven nothing never gets all traffic, because its champion has gone."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knoll.events import TRAINING_SUCCEEDED, object_changed
 from knoll.rollout import handler
+from knoll.rollout.base import needs_base, slot_without_trial
+from knoll.rollout.slot import Slot
+from knoll.rollout.steering import Edit, Steering
 from rollout.world import World, make_world, promote_canary, promote_first
 
 
@@ -102,3 +107,40 @@ def test_a_version_that_had_served_before_takes_over_from_one_that_is_gone(world
     world.platform.cluster.update({**document, "metadata": metadata})
     wake(world)
     assert (world.served(), world.status()["phase"]) == (("v000001", 0), "Deploying")
+
+
+TRIAL = Slot(champion="v000001", candidate="v000002", phase="Canary", percent=20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "needs"),
+    [
+        ({}, True),
+        ({"phase": "Deploying", "percent": 0}, True),
+        ({"percent": 99}, True),
+        ({"percent": 100}, False),
+        ({"phase": "Baking"}, False),
+        ({"phase": "RollingBack", "percent": 0}, False),
+        ({"champion": ""}, False),
+        ({"damage": "a file differs"}, False),
+        ({"proven": "v000002"}, False),
+        ({"steering": Steering(approved={"v000002": "ann"})}, False),
+        ({"steering": Steering(edit=Edit(3, ("predictor.minReplicas",)))}, False),
+    ],
+)
+def test_only_a_share_of_an_unproven_version_needs_the_champion(changes: dict[str, Any], needs: bool) -> None:
+    assert needs_base(replace(TRIAL, **changes)) == needs
+
+
+def test_a_trial_that_is_put_off_leaves_the_champion_with_all_traffic() -> None:
+    after = slot_without_trial(TRIAL, "", "now")
+    assert (after.phase, after.champion, after.candidate, after.percent) == ("Idle", "v000001", "", 100)
+    made = after.transition
+    assert made is not None
+    assert (made.action, made.version, made.percent, made.at, after.since) == (
+        "Withdraw",
+        "v000002",
+        0,
+        "now",
+        "now",
+    )
