@@ -124,7 +124,7 @@ def test_fractions_that_resampling_carried_out_of_0_to_1_are_clipped(
     assert "clipped to 0..1: they lie in" in same.headers["x-model-warnings"]
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1.11), (0, 1.99), (-0.11, 0.9), (-1, 1)])
+@pytest.mark.parametrize(("low", "high"), [(0, 1.11), (0, 2.01), (0, 15.5), (-0.11, 0.9), (-1, 1)])
 def test_fractions_farther_out_are_refused_with_their_range(shade: Served, low: float, high: float) -> None:
     row = [low, high, 0.5, 0.25]
     v1 = error(predict(shade, [row] * 4))
@@ -134,9 +134,25 @@ def test_fractions_farther_out_are_refused_with_their_range(shade: Served, low: 
 
 
 def test_fractions_of_0_to_255_and_dark_whole_numbers_are_taken_as_they_are(shade: Served) -> None:
+    """With a warning: fractions are rounded, and white may be another number than 255."""
     found = predict(shade, [[250.5, 255], [254.25, 255]], [[0, 2], [1, 0]])
     assert [one["label"] for one in orjson.loads(found.body)["predictions"]] == ["light", "dark"]
-    assert not any("white" in one for one in orjson.loads(found.body)["warnings"])
+    warnings = orjson.loads(found.body)["warnings"]
+    assert any("their fractions were rounded" in one for one in warnings)
+    assert any("in 0..2, were taken as numbers in 0..255: all are nearly black" in one for one in warnings)
+    assert not any("white" in one for one in warnings)
+
+
+@pytest.mark.parametrize("white", [8, 16])
+def test_another_white_than_255_is_warned_of(shade: Served, white: int) -> None:
+    found = orjson.loads(predict(shade, [[0, white], [white, 3]]).body)
+    assert any(f"in 0..{white}" in one and "nearly black" in one for one in found["warnings"])
+
+
+def test_nothing_is_said_of_black_or_of_bright_pixels(shade: Served) -> None:
+    """A picture that is black all over is no sign of another white."""
+    found = orjson.loads(predict(shade, [[0, 0], [0, 0]], [[0, 255], [17, 3]]).body)
+    assert not any("nearly black" in one for one in found["warnings"])
 
 
 def test_the_example_is_answered(shade: Served) -> None:

@@ -2,7 +2,8 @@
 
 Pixels are numbers in 0..255. Fractions in 0..1 are taken as parts of white, and booleans as black and white;
 a warning says so. Resampling may have carried fractions a little out of 0..1: they are clipped. Fractions
-farther out, but at most 2, and whole numbers that are all 0 or 1 could be either, and are refused.
+farther out, but at most 16, and whole numbers that are all 0 or 1 could be either, and are refused. Whole
+numbers up to 16 are nearly black, or have another white: a warning says so.
 """
 
 import base64
@@ -25,7 +26,7 @@ from knoll.records.signature import Signature, Tensor
 __all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures"]
 
 OVERSHOOT = 0.1  # how far resampling carries parts of white out of 0..1
-_MOST_PARTS = 2  # fractions up to this are no pixels of 0..255
+_DARK = 16  # fractions up to this are no pixels of 0..255; some data sets have 8 or 16 for white
 _CHANNELS = {"L": 1, "RGB": 3}
 # A request is answered while somebody waits. These pixels take a core two seconds.
 _LIMITS = RasterLimits(scanned_pixels=300_000_000)
@@ -106,7 +107,8 @@ def _scaled(pixels: Array, warn: _Warn) -> Array:
         warn("true was taken as white and false as black")
         return pixels * 255
     low, high = float(pixels.min()), float(pixels.max())
-    if high <= _MOST_PARTS and (pixels % 1).any():
+    has_fractions = bool((pixels % 1).any())
+    if high <= _DARK and has_fractions:
         return _from_parts(pixels, low, high, warn)
     if low < 0 or high > 255:
         raise InvalidInstance(f"pixels must lie in 0..255, and these lie in {low:g}..{high:g}")
@@ -115,6 +117,10 @@ def _scaled(pixels: Array, warn: _Warn) -> Array:
             "its pixels are all 0 or 1, which may be black and white, or both nearly black of 0..255",
             fix="send 0 and 255, or false and true",
         )
+    if has_fractions:
+        warn("its pixels were taken as numbers in 0..255, and their fractions were rounded")
+    elif 0 < high <= _DARK:
+        warn(f"its pixels, in {low:g}..{high:g}, were taken as numbers in 0..255: all are nearly black")
     return pixels
 
 
