@@ -1,6 +1,7 @@
 """Whether a declaration can make sense, beyond its form: its family, its gate, its data, this machine."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, TypeGuard
 
 from knoll.errors import Fault, InvalidModel
@@ -133,7 +134,8 @@ def _unknown(fields: Any, known: Sequence[str], *place: str) -> Iterator[Fault]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether it is finite, too: the form of a Model has no other number, and says so itself."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -inf < value < inf
 
 
 def _at(document: Any, *path: str) -> Any:

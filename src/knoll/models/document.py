@@ -34,7 +34,8 @@ def parse_model(document: Any) -> Model:
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
-        what = f"{name!r} must be 1-40 lower-case letters, digits and dashes, starting with a letter"
+        read = "" if name is None or isinstance(name, str) else ", which is no text until it has quotes,"
+        what = f"{name!r}{read} must be 1-40 lower-case letters, digits and dashes, starting with a letter"
         faults.append(Fault(("metadata", "name"), what))
     spec = document.get("spec")
     faults += _faults_of_spec(spec, str(name))
