@@ -8,6 +8,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from aiohttp import hdrs
+from multidict import istr
 
 from knoll import headers, media_types, paths
 from knoll.kube import annotations, labels
@@ -142,18 +144,149 @@ def test_code_that_reaches_into_the_bucket_is_seen(code: str) -> None:
     assert any(_reaches_into_the_bucket(node) for node in ast.walk(ast.parse(code)))
 
 
+_OF_FUNCTIONS = ("functools.cache", "functools.lru_cache", "cache", "lru_cache")
+_CHANGEABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+_MAKERS = (
+    "WeakKeyDictionary",
+    "WeakValueDictionary",
+    "OrderedDict",
+    "defaultdict",
+    "deque",
+    "Counter",
+    "Caches",
+)
+_CHANGERS = ("append", "add", "update", "setdefault", "pop", "clear", "insert", "extend", "remove", "discard")
+
+
+def _module_caches(tree: ast.Module) -> Iterator[str]:
+    """What a module remembers between calls: results of functions, globals that change, collections that its
+    functions change."""
+    own = {
+        target.id: one.value
+        for one in tree.body
+        if isinstance(one, ast.Assign | ast.AnnAssign) and one.value
+        for target in (one.targets if isinstance(one, ast.Assign) else [one.target])
+        if isinstance(target, ast.Name)
+    }
+    for name, value in own.items():
+        if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in _MAKERS:
+            yield name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield f"global {', '.join(node.names)}"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (node.name for one in node.decorator_list if _names_a_cache(one))
+        if (changed := _changed(node)) and _is_changeable(own.get(changed)):
+            yield changed
+
+
+def _is_changeable(value: ast.expr | None) -> bool:
+    is_made = isinstance(value, ast.Call) and ast.unparse(value.func) in ("dict", "list", "set")
+    return is_made or isinstance(value, _CHANGEABLE)
+
+
+def _names_a_cache(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator) in _OF_FUNCTIONS
+
+
+def _changed(node: ast.AST) -> str:
+    """The name of the collection that a statement changes."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if attr in _CHANGERS:
+            return name
+    return ""
+
+
+def test_no_module_has_a_cache() -> None:
+    """What a process remembers lies in `Platform.caches`, or in an object that somebody made."""
+    found = {_place(path): list(_module_caches(ast.parse(path.read_text()))) for path in MODULES}
+    assert {place: names for place, names in found.items() if names} == {}
+
+
+HIDDEN = """
+@functools.lru_cache(maxsize=1)
+def read(): ...
+===
+@cache
+def read(): ...
+===
+_seen = {}
+def read(one): _seen[one] = 1
+===
+_seen: set[str] = set()
+def read(one): _seen.add(one)
+===
+_seen = weakref.WeakKeyDictionary()
+===
+_client = None
+def read():
+    global _client
+"""
+
+
+@pytest.mark.parametrize("code", HIDDEN.split("==="))
+def test_a_cache_in_a_module_is_seen(code: str) -> None:
+    assert list(_module_caches(ast.parse(code)))
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The texts of a module that are written out, bytes as well."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            yield node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+
+
 @pytest.mark.parametrize("home", [headers, labels, annotations, media_types, paths])
 def test_a_shared_name_has_one_home(home: ModuleType) -> None:
     """No other module writes the text itself."""
     texts = {value for name, value in vars(home).items() if name.isupper() and isinstance(value, str)}
     again = {
-        (_place(path), node.value)
+        (_place(path), text)
         for path in MODULES
         if path != Path(home.__file__ or "")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts
+        for text in _texts(path)
+        if text in texts
     }
     assert again == set()
+
+
+def test_only_one_module_knows_names_of_http_headers() -> None:
+    """Also those that it lacks as yet, if a hyphen shows that they are no usual words."""
+    known = {str(name).lower() for name in vars(hdrs).values() if isinstance(name, istr) and "-" in name}
+    again = {
+        (_place(path), text)
+        for path in MODULES
+        if path != Path(headers.__file__)
+        for text in _texts(path)
+        if text.lower() in known
+        or text.lower().startswith(("webhook-", "sec-fetch-", "x-knoll-", "x-model-"))
+    }
+    assert again == set()
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether a value is a number that is written out, or may be one, or is reckoned with one."""
+    match node:
+        case ast.IfExp():
+            return _is_number(node.body) or _is_number(node.orelse)
+        case ast.BinOp():
+            return _is_number(node.left) or _is_number(node.right)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)
+
+
+def test_exit_codes_have_names() -> None:
+    """No number is given to what ends a process or a command, and none is built from a signal's."""
+    numbered = {
+        (_place(path), ast.unparse(node))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("typer.Exit", "sys.exit", "os._exit", "SystemExit")
+        and any(_is_number(one) for one in node.args)
+    }
+    assert numbered == set()
 
 
 def test_every_package_has_its_layer() -> None:

@@ -1,23 +1,78 @@
 """Names of HTTP headers, and of the extensions that brokers add to events, in lower case."""
 
 __all__ = [
+    "ACCEPT",
+    "ACCEPT_ENCODING",
+    "ALLOW",
     "ARRIVAL",
     "ASKED",
     "ATTRIBUTE",
+    "AUTHORIZATION",
     "COMPARE",
+    "CONNECTION",
+    "CONTENT_ENCODING",
+    "CONTENT_LENGTH",
+    "CONTENT_TYPE",
+    "COOKIE",
+    "DATE",
     "DIGEST",
     "ERROR_CODE",
     "ERROR_DATA",
     "ERROR_DESTINATION",
+    "HEADERS_OF_AIOHTTP",
+    "HOP_BY_HOP",
+    "HOST",
+    "IDEMPOTENCY_KEY",
+    "LENGTH_OF_JSON",
     "OF_THE_BROKER",
+    "ORIGIN",
     "PREDICTION",
     "REPLAY",
+    "RETRY_AFTER",
     "REVISION",
+    "SEC_FETCH",
+    "SEC_FETCH_MODE",
+    "SEC_FETCH_SITE",
+    "SERVER",
     "SESSION",
     "TOKEN",
     "VERSION",
     "WARNINGS",
+    "WEBHOOK_ALLOWED_ORIGIN",
+    "WEBHOOK_ALLOWED_RATE",
+    "WEBHOOK_ORIGIN",
+    "WWW_AUTHENTICATE",
 ]
+
+ACCEPT = "accept"
+ACCEPT_ENCODING = "accept-encoding"
+ALLOW = "allow"
+AUTHORIZATION = "authorization"
+CONNECTION = "connection"
+CONTENT_ENCODING = "content-encoding"
+CONTENT_LENGTH = "content-length"
+CONTENT_TYPE = "content-type"
+COOKIE = "cookie"
+DATE = "date"
+HOST = "host"
+IDEMPOTENCY_KEY = "idempotency-key"  # in a question to a hook: the same question has the same one
+LENGTH_OF_JSON = "inference-header-content-length"  # in V2: the bytes of JSON before those of tensors
+ORIGIN = "origin"
+RETRY_AFTER = "retry-after"
+SEC_FETCH = "sec-fetch-"  # so begin the headers in which a browser says what sends a request
+SEC_FETCH_MODE = "sec-fetch-mode"
+SEC_FETCH_SITE = "sec-fetch-site"
+SERVER = "server"
+WEBHOOK_ALLOWED_ORIGIN = "webhook-allowed-origin"
+WEBHOOK_ALLOWED_RATE = "webhook-allowed-rate"
+WEBHOOK_ORIGIN = "webhook-request-origin"
+WWW_AUTHENTICATE = "www-authenticate"
+
+HEADERS_OF_AIOHTTP = (ACCEPT, ACCEPT_ENCODING, "user-agent", CONTENT_TYPE)  # which its client adds by itself
+HOP_BY_HOP = frozenset(  # what a proxy hands to nobody (RFC 9110, 7.6.1), and what it writes itself
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade content-length host".split()
+)
 
 ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered

@@ -7,14 +7,14 @@ __all__ = [
     "BODIES_LIMIT",
     "BODY_LIMIT",
     "CLIENT_GONE",
-    "RETRY_AFTER",
+    "RETRY_SECONDS",
     "ByteBudget",
 ]
 
 BODY_LIMIT = 32 * 2**20  # bytes of one body
 BODIES_LIMIT = 128 * 2**20  # bytes of all bodies that are held at once, if KNOLL_BODY_MEMORY is not set
 ARRIVES_WITHIN = 60.0  # seconds that a client has to send a body
-RETRY_AFTER = 2  # seconds after which a client that got 503 may ask again
+RETRY_SECONDS = 2  # seconds after which a client that got 503 may ask again
 CLIENT_GONE = 499  # the status of a request whose client has hung up, as nginx has it; nobody gets it
 
 _SMALL = 2**20

@@ -9,6 +9,7 @@ from knoll.adapters.http_faults import why_no_answer
 from knoll.errors import Unavailable
 from knoll.events import Event
 from knoll.events.http import event_to_http
+from knoll.headers import AUTHORIZATION
 
 __all__ = ["HttpEvents"]
 
@@ -22,7 +23,7 @@ class HttpEvents:
 
     def __init__(self, sink: str, token: str = "", *, timeout: float = 10.0) -> None:
         self._sink = sink
-        shown = {"authorization": f"Bearer {token}"} if token else {}
+        shown = {AUTHORIZATION: f"Bearer {token}"} if token else {}
         self._client = httpx.Client(timeout=timeout, trust_env=False, headers=shown)
 
     def publish(self, event: Event) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
+from knoll.headers import ACCEPT_ENCODING, CONTENT_TYPE, HOST, IDEMPOTENCY_KEY
 from knoll.hooks import HookAnswer, HookRequest
 from knoll.media_types import JSON
 
@@ -44,8 +45,8 @@ class HttpHooks:
 async def _asked(request: HookRequest) -> HookAnswer:
     url = httpx.URL(request.url)
     address = await _address_of(url)
-    headers = {"content-type": JSON, "host": url.netloc.decode(), "idempotency-key": request.id}
-    headers |= {"accept-encoding": "identity"}
+    headers = {CONTENT_TYPE: JSON, HOST: url.netloc.decode(), IDEMPOTENCY_KEY: request.id}
+    headers |= {ACCEPT_ENCODING: "identity"}
     named: dict[str, Any] = {"extensions": {"sni_hostname": url.host}} if url.scheme == "https" else {}
     async with (
         httpx.AsyncClient(trust_env=False, timeout=request.seconds) as client,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
-from knoll.headers import PREDICTION, REPLAY, VERSION
+from knoll.headers import ACCEPT, CONTENT_TYPE, HOST, PREDICTION, REPLAY, VERSION
 from knoll.media_types import JSON, TEXT
 from knoll.paths import feedback_path, predict_path
 from knoll.ports import Answer, PredictRequest
@@ -29,11 +29,11 @@ class HttpPredictors:
 
     def predict(self, request: PredictRequest) -> Answer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
-        headers = {"content-type": JSON, "accept": request.accept}
+        headers = {CONTENT_TYPE: JSON, ACCEPT: request.accept}
         if request.replay:
             headers[REPLAY] = request.replay
         if self._gateway:
-            headers["host"] = urlsplit(request.url).netloc
+            headers[HOST] = urlsplit(request.url).netloc
         path = (predict_path if request.verb == "predict" else feedback_path)(request.model)
         started = time.perf_counter()
         try:
@@ -50,7 +50,7 @@ class HttpPredictors:
             status=answer.status_code,
             seconds=time.perf_counter() - started,
             body=answer.content,
-            content_type=answer.headers.get("content-type", ""),
+            content_type=answer.headers.get(CONTENT_TYPE, ""),
             version=answer.headers.get(VERSION, ""),
             id=answer.headers.get(PREDICTION, ""),
         )

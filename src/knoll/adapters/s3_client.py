@@ -5,7 +5,6 @@ below ~/.aws and no AWS_... variable of the user: what is meant for AWS would on
 """
 
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -61,12 +60,6 @@ def _session_alone(endpoint: str) -> botocore.session.Session:
     session = botocore.session.Session(session_vars=variables)
     for section in _SECTIONS:
         session.get_component("config_store").set_config_provider(section, ConstantProvider(None))
-    session.register_component("data_loader", _loader())
+    own = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    session.register_component("data_loader", own)
     return session
-
-
-@cache
-def _loader() -> Loader:
-    """The description of S3 that comes with botocore: a process reads its megabyte once. It says
-    nothing about a platform, so it has no place in `Platform.caches`."""
-    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)

@@ -7,7 +7,7 @@ import typer
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, say, stdout
-from knoll.exits import FAILURE
+from knoll.exits import FAILURE, SUCCEEDED
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
@@ -47,7 +47,7 @@ def status(
     platform = platform_of(ctx)
     if watch:
         last = watch_rollout(platform, model, output, timeout)
-        raise typer.Exit(FAILURE if last.is_bad else 0)
+        raise typer.Exit(FAILURE if last.is_bad else SUCCEEDED)
     view = read_rollout(platform, model)
     if output is Output.json:
         print_json(rollout_document(view))

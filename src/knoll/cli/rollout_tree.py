@@ -8,7 +8,7 @@ import typer
 from knoll.cli.arguments import ModelArgument
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, say, stdout
-from knoll.exits import FAILURE
+from knoll.exits import FAILURE, SUCCEEDED
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
@@ -49,7 +49,7 @@ def rollout(
     platform = platform_of(ctx)
     if watch:
         last = _watch(platform, model, output, timeout)
-        raise typer.Exit(FAILURE if last.rollout.is_bad else 0)
+        raise typer.Exit(FAILURE if last.rollout.is_bad else SUCCEEDED)
     tree, now = read_rollout_tree(platform, model), platform.clock.now()
     if output is Output.json:
         print_json(tree_document(tree))

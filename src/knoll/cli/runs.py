@@ -8,7 +8,7 @@ from knoll.cli.arguments import model_name
 from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, say, stdout
-from knoll.exits import FAILURE
+from knoll.exits import FAILURE, SUCCEEDED
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
@@ -61,7 +61,7 @@ def runs(
     platform = platform_of(ctx)
     if watch:
         last = watch_runs(platform, model, output, timeout, limit)
-        raise typer.Exit(0 if last.state == "Succeeded" else FAILURE)
+        raise typer.Exit(SUCCEEDED if last.state == "Succeeded" else FAILURE)
     view = look_at_runs(platform, model, limit, RunsView())
     if model and not view.runs and not view.left_out:
         find_model(platform, model)

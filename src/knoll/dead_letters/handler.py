@@ -16,7 +16,15 @@ from knoll.dead_letters.quota import Room
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
-from knoll.headers import ARRIVAL, ATTRIBUTE, ERROR_CODE, ERROR_DATA, ERROR_DESTINATION, OF_THE_BROKER
+from knoll.headers import (
+    ARRIVAL,
+    ATTRIBUTE,
+    CONTENT_TYPE,
+    ERROR_CODE,
+    ERROR_DATA,
+    ERROR_DESTINATION,
+    OF_THE_BROKER,
+)
 from knoll.ports import Platform
 from knoll.records.dead_letter import (
     DeathRecord,
@@ -71,7 +79,7 @@ def keep_body(
     told = {
         name.lower(): value
         for name, value in headers.items()
-        if name.lower().startswith(ATTRIBUTE) or name.lower() == "content-type"
+        if name.lower().startswith(ATTRIBUTE) or name.lower() == CONTENT_TYPE
     }
     own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{OF_THE_BROKER}")}
     who = _trigger(told.get(f"{ATTRIBUTE}{ERROR_DESTINATION}", ""))

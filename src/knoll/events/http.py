@@ -20,7 +20,7 @@ from cloudevents.http import CloudEvent
 
 from knoll.errors import InvalidEvent, QuotaExceeded, Rejected, Unavailable
 from knoll.events import Event, event_from_json, event_to_json, read_json
-from knoll.headers import ATTRIBUTE
+from knoll.headers import ATTRIBUTE, CONTENT_TYPE
 from knoll.media_types import CLOUD_EVENT, JSON
 
 __all__ = ["Response", "event_from_http", "event_to_http", "is_event", "is_structured", "refusal", "respond"]
@@ -55,13 +55,13 @@ def is_event(headers: Mapping[str, str]) -> bool:
 
 def is_structured(headers: Mapping[str, str]) -> bool:
     """Whether the headers announce that the whole event is in the body."""
-    return _media_type(_value(headers, "content-type")).startswith("application/cloudevents")
+    return _media_type(_value(headers, CONTENT_TYPE)).startswith("application/cloudevents")
 
 
 def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
     """Read an event in binary or structured mode. Raises InvalidEvent that lists every fault and quotes no
     value."""
-    media_type = _media_type(_value(headers, "content-type"))
+    media_type = _media_type(_value(headers, CONTENT_TYPE))
     if media_type == CLOUD_EVENT:
         document = _from_structured(body)
     elif is_structured(headers):
@@ -119,7 +119,7 @@ def refusal(status: int, text: str) -> Response:
     text = text[:_LONGEST_TEXT]
     while len(body := _error(text)) > _LONGEST_REFUSAL:
         text = text[: len(text) * 9 // 10]
-    return Response(status, {"content-type": JSON}, body)
+    return Response(status, {CONTENT_TYPE: JSON}, body)
 
 
 def _error(text: str) -> bytes:

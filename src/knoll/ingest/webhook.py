@@ -7,11 +7,16 @@ from contextlib import suppress
 from knoll.errors import InvalidEvent
 from knoll.events import read_json
 from knoll.events.http import is_structured
-from knoll.headers import ARRIVAL, ATTRIBUTE
+from knoll.headers import (
+    ALLOW,
+    ARRIVAL,
+    ATTRIBUTE,
+    WEBHOOK_ALLOWED_ORIGIN,
+    WEBHOOK_ALLOWED_RATE,
+    WEBHOOK_ORIGIN,
+)
 
 __all__ = ["came_through_broker", "consent"]
-
-_ORIGIN = "webhook-request-origin"
 
 
 def consent(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -19,9 +24,9 @@ def consent(headers: Mapping[str, str]) -> Mapping[str, str]:
 
     `headers` are those of its OPTIONS request.
     """
-    origin = next((value for name, value in headers.items() if name.lower() == _ORIGIN), "")
-    allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {}
-    return {"Allow": "POST", **allowed}
+    origin = next((value for name, value in headers.items() if name.lower() == WEBHOOK_ORIGIN), "")
+    allowed = {WEBHOOK_ALLOWED_ORIGIN: origin, WEBHOOK_ALLOWED_RATE: "*"} if origin else {}
+    return {ALLOW: "POST", **allowed}
 
 
 def came_through_broker(headers: Mapping[str, str], body: bytes) -> bool:

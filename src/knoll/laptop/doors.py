@@ -13,6 +13,17 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
+from knoll.headers import (
+    AUTHORIZATION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    ORIGIN,
+    SEC_FETCH,
+    SEC_FETCH_MODE,
+    SEC_FETCH_SITE,
+    WWW_AUTHENTICATE,
+)
 from knoll.media_types import JSON
 from knoll.paths import BROKER, FUNCTIONS
 
@@ -63,7 +74,7 @@ class Doors:
 
 def _host(headers: _Headers) -> bytes:
     """The name that the request was sent to, without its port; empty if that is not clear."""
-    values = [value for name, value in headers if name == b"host"]
+    values = [value for name, value in headers if name == HOST.encode()]
     return values[0].partition(b":")[0].lower() if len(values) == 1 else b""
 
 
@@ -71,17 +82,17 @@ def foreign(method: str, headers: _Headers, origins: Collection[bytes]) -> bool:
     """Whether a browser says that another site sends this. A link to this platform may be followed: the
     page with the link does not see the answer."""
     given = list(headers)
-    if any(name == b"origin" and value not in origins for name, value in given):
+    if any(name == ORIGIN.encode() and value not in origins for name, value in given):
         return True
-    found = {name: value for name, value in given if name.startswith(b"sec-fetch-")}
-    is_link = method in ("GET", "HEAD") and found.get(b"sec-fetch-mode") == b"navigate"
-    return found.get(b"sec-fetch-site", b"none") not in _OWN_SITE and not is_link
+    found = {name: value for name, value in given if name.startswith(SEC_FETCH.encode())}
+    is_link = method in ("GET", "HEAD") and found.get(SEC_FETCH_MODE.encode()) == b"navigate"
+    return found.get(SEC_FETCH_SITE.encode(), b"none") not in _OWN_SITE and not is_link
 
 
 def holds(headers: _Headers, token: str) -> bool:
     """Whether a request shows the token, as bearer token or as password. Some stores can send their
     notifications only to http://knoll:TOKEN@127.0.0.1:8080/functions/ingest."""
-    values = [value for name, value in headers if name == b"authorization"]
+    values = [value for name, value in headers if name == AUTHORIZATION.encode()]
     if len(values) != 1 or not token:
         return False
     scheme, _, shown = values[0].strip().partition(b" ")
@@ -97,8 +108,8 @@ def holds(headers: _Headers, token: str) -> bool:
 
 async def _refuse(status: int, text: str, send: _Send) -> None:
     body = json.dumps({"error": text}).encode()
-    kind = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+    kind = [(CONTENT_TYPE.encode(), JSON.encode()), (CONTENT_LENGTH.encode(), str(len(body)).encode())]
     if status == 401:
-        kind.append((b"www-authenticate", b"Bearer"))
+        kind.append((WWW_AUTHENTICATE.encode(), b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": kind})
     await send({"type": "http.response.body", "body": body})

@@ -63,7 +63,7 @@ def _die_with(guard: int) -> Callable[[], None] | None:
     def prepare() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != guard:  # it died before the call
-            os._exit(128 + signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return prepare
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from knoll.headers import WARNINGS
+from knoll.headers import CONTENT_TYPE, WARNINGS
 from knoll.media_types import JSON
 
 __all__ = ["Answer", "in_json", "refusal", "told_in_header"]
@@ -23,7 +23,7 @@ class Answer:
 
 def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
     """The value as JSON."""
-    return Answer(status, orjson.dumps(value), {"content-type": JSON, **(headers or {})})
+    return Answer(status, orjson.dumps(value), {CONTENT_TYPE: JSON, **(headers or {})})
 
 
 def refusal(status: int, error: str, **more: Any) -> Answer:

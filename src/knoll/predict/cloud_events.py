@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from knoll.errors import InvalidInstance
-from knoll.headers import ATTRIBUTE
+from knoll.headers import ATTRIBUTE, CONTENT_TYPE
 from knoll.media_types import CLOUD_EVENT, JSON
 from knoll.predict.answer import Answer
 
@@ -34,8 +34,8 @@ def unwrap(payload: Any, headers: Mapping[str, str]) -> Any:
 def wrap(answer: Answer, model: str, headers: Mapping[str, str]) -> Answer:
     """The answer as an event, if the request was one; an error and a picture stay as they are."""
     is_binary = _is_binary(headers)
-    is_event = is_binary or headers.get("content-type", "").partition(";")[0].strip().lower() == CLOUD_EVENT
-    if not is_event or answer.headers.get("content-type") != JSON:
+    is_event = is_binary or headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower() == CLOUD_EVENT
+    if not is_event or answer.headers.get(CONTENT_TYPE) != JSON:
         return answer
     event = {
         "specversion": "1.0",
@@ -48,7 +48,7 @@ def wrap(answer: Answer, model: str, headers: Mapping[str, str]) -> Answer:
         attributes = {ATTRIBUTE + name: value for name, value in event.items()}
         return Answer(answer.status, answer.body, {**answer.headers, **attributes})
     body = orjson.dumps({**event, "data": orjson.Fragment(answer.body)})
-    return Answer(answer.status, body, {**answer.headers, "content-type": CLOUD_EVENT})
+    return Answer(answer.status, body, {**answer.headers, CONTENT_TYPE: CLOUD_EVENT})
 
 
 def _is_binary(headers: Mapping[str, str]) -> bool:

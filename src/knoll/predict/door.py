@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from knoll.headers import TOKEN
+from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, TOKEN
 from knoll.media_types import JSON
 
 __all__ = ["behind_door"]
@@ -16,7 +16,7 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _REFUSAL = json.dumps({"error": "ask the platform's own port: `knoll env` prints it as KNOLL_URL"}).encode()
-_KIND = [(b"content-type", JSON.encode()), (b"content-length", str(len(_REFUSAL)).encode())]
+_KIND = [(CONTENT_TYPE.encode(), JSON.encode()), (CONTENT_LENGTH.encode(), str(len(_REFUSAL)).encode())]
 
 
 def behind_door(app: _App, token: str) -> _App:

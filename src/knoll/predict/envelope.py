@@ -11,14 +11,22 @@ from contextlib import suppress
 from typing import Any
 
 from knoll.errors import Unavailable
-from knoll.headers import REPLAY, SESSION
+from knoll.headers import (
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    REPLAY,
+    RETRY_AFTER,
+    SESSION,
+)
 from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
 from knoll.predict.predictions import is_feedback, is_prediction
 from knoll.proofs import REPLAY_PURPOSE, is_proven
-from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_AFTER, ByteBudget
+from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_SECONDS, ByteBudget
 
 __all__ = ["Envelope"]
 
@@ -102,7 +110,8 @@ class Envelope:
         except Unavailable as error:
             body.let_go()
             await _drain(receive)
-            await _refuse(send, 503, f"{error}; {error.fix}", [(b"retry-after", str(RETRY_AFTER).encode())])
+            later = (RETRY_AFTER.encode(), str(RETRY_SECONDS).encode())
+            await _refuse(send, 503, f"{error}; {error.fix}", [later])
         except _TooLargeError:
             body.let_go()
             await _drain(receive)
@@ -179,9 +188,9 @@ class _Body:
 def _refusal(scope: _Scope, most: int) -> tuple[int, str] | None:
     """Status and reason if the request is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if headers.get(CONTENT_ENCODING.encode(), b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
-    length = headers.get(b"content-length", b"0")
+    length = headers.get(CONTENT_LENGTH.encode(), b"0")
     is_large = length.isdigit() and int(length) > most
     return (413, _too_large(most)) if is_large else None
 
@@ -201,6 +210,6 @@ async def _drain(receive: _Receive) -> None:
 
 async def _refuse(send: _Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     answer = refusal(status, reason)
-    headers = [(b"content-type", JSON.encode()), (b"connection", b"close"), *more]
+    headers = [(CONTENT_TYPE.encode(), JSON.encode()), (CONNECTION.encode(), b"close"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -13,7 +13,7 @@ import numpy as np
 
 from knoll.codecs import Array
 from knoll.errors import InvalidInstance, Unavailable
-from knoll.headers import COMPARE, PREDICTION
+from knoll.headers import COMPARE, PREDICTION, RETRY_AFTER
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.feedback_body import RIGHT, Entry, read_feedback
 from knoll.predict.label_book import LabelBook
@@ -29,7 +29,7 @@ from knoll.predict.receipts import (
 from knoll.predict.work import Work
 from knoll.quoting import escaped
 from knoll.records.signature import Signature
-from knoll.request_limits import RETRY_AFTER
+from knoll.request_limits import RETRY_SECONDS
 
 __all__ = ["Feedback"]
 
@@ -171,4 +171,4 @@ def _words(error: InvalidInstance) -> str:
 
 def _in_a_moment(error: Unavailable) -> Answer:
     answer = refusal(503, f"{error}; {error.fix}")
-    return Answer(answer.status, answer.body, {**answer.headers, "retry-after": str(RETRY_AFTER)})
+    return Answer(answer.status, answer.body, {**answer.headers, RETRY_AFTER: str(RETRY_SECONDS)})

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from knoll.headers import ALLOW, CONTENT_LENGTH
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.bins import SHOWN, Shown
 from knoll.predict.memory_budget import MemoryBudget
@@ -63,7 +64,7 @@ class Predictions:
             await _send(send, refusal(404, f"there is no path {escaped(path[:200])}"))
         elif scope["method"] != allowed:
             text = f"{escaped(path[:200])} takes {allowed}, not {scope['method']}"
-            await _send(send, refusal(405, text), {"allow": allowed})
+            await _send(send, refusal(405, text), {ALLOW: allowed})
         elif asked and next(filter(None, asked.groups())) != self._served.name:
             await _send(send, refusal(404, f"there is no such model here; this is {self._served.name}"))
         elif asked:
@@ -115,7 +116,7 @@ def _bare(scope: _Scope) -> _Scope:
 async def _send(
     send: _Send, answer: Answer, more: Mapping[str, str] | None = None, shown: Shown | None = None
 ) -> None:
-    headers = {**answer.headers, **(more or {}), "content-length": str(len(answer.body))}
+    headers = {**answer.headers, **(more or {}), CONTENT_LENGTH: str(len(answer.body))}
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded, SHOWN: shown})
     await send({"type": "http.response.body", "body": answer.body})

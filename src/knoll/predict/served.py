@@ -13,6 +13,7 @@ import numpy as np
 
 from knoll.codecs import Array, Reading, decode, example_instance
 from knoll.errors import InvalidInstance, Unavailable
+from knoll.headers import RETRY_AFTER
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
@@ -23,7 +24,7 @@ from knoll.predict.loading import Version
 from knoll.predict.v1 import answer_v1, read_v1
 from knoll.predict.v2 import answer_v2, read_v2
 from knoll.predict.work import ClientGone, Work
-from knoll.request_limits import RETRY_AFTER
+from knoll.request_limits import RETRY_SECONDS
 
 __all__ = ["Served"]
 
@@ -123,7 +124,7 @@ class Served:
             return refusal(400, text, example=example)
         except Unavailable as error:
             busy = refusal(503, f"{error}; {error.fix}")
-            return replace(busy, headers={**busy.headers, "retry-after": str(RETRY_AFTER)})
+            return replace(busy, headers={**busy.headers, RETRY_AFTER: str(RETRY_SECONDS)})
         except ClientGone:
             raise
         except Exception:

@@ -8,6 +8,7 @@ import numpy as np
 
 from knoll.codecs import Array, encode, encode_picture
 from knoll.errors import InvalidInstance
+from knoll.headers import ACCEPT, CONTENT_TYPE
 from knoll.media_types import JSON, PNG
 from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.cloud_events import unwrap, wrap
@@ -47,7 +48,7 @@ def answer_v1(
 ) -> Answer:
     """The predictions of output batches, as JSON, or as a picture if the client prefers one. `warnings` grow
     while the batches come."""
-    if prefers_png(headers.get("accept", "")):
+    if prefers_png(headers.get(ACCEPT, "")):
         return _picture(batches, signature, warnings)
     predictions = [one for batch in batches for one in encode(batch, signature)]
     told = _told(warnings)
@@ -60,7 +61,7 @@ def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warni
         raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
     parts = list(batches)
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    headers = {"content-type": PNG, **told_in_header(_told(warnings))}
+    headers = {CONTENT_TYPE: PNG, **told_in_header(_told(warnings))}
     return Answer(200, encode_picture(outputs, signature), headers)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from knoll.codecs import DTYPES, Array
 from knoll.errors import InvalidInstance
+from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON
 from knoll.media_types import ANY_BYTES
 from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.json_body import read_json
@@ -17,7 +18,6 @@ __all__ = ["Inference", "answer_v2", "read_v2"]
 
 _KEYS = ("id", "parameters", "inputs", "outputs")
 _RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
-_LENGTH = "inference-header-content-length"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_v2(
 ) -> Inference:
     """Read the request. `keep` is told the bytes of memory that its JSON takes. Raises InvalidInstance that
     names the tensor and the fault, and what `keep` raises."""
-    head, raw = _split(body, headers.get(_LENGTH))
+    head, raw = _split(body, headers.get(LENGTH_OF_JSON))
     request = read_json(head, _KEYS, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
@@ -69,7 +69,7 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
     answer = in_json(200, {**about, "id": request.id, "outputs": described}, told_in_header(request.warnings))
     if not tail:
         return answer
-    headers = {**answer.headers, "content-type": ANY_BYTES, _LENGTH: str(len(answer.body))}
+    headers = {**answer.headers, CONTENT_TYPE: ANY_BYTES, LENGTH_OF_JSON: str(len(answer.body))}
     return Answer(200, b"".join([answer.body, *tail]), headers)
 
 
@@ -79,7 +79,7 @@ def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
         return body, memoryview(b"")
     if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):
         raise InvalidInstance(
-            f"{_LENGTH} is no length of JSON in a body of {len(body)} bytes",
+            f"{LENGTH_OF_JSON} is no length of JSON in a body of {len(body)} bytes",
             fix="it is the number of bytes before the first binary tensor",
         )
     return body[: int(length)], memoryview(body)[int(length) :]

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from knoll.errors import Unavailable
-from knoll.headers import VERSION
+from knoll.headers import HEADERS_OF_AIOHTTP, VERSION
 from knoll.kube.predictors import predictor_status, tagged_url, traffic_of
 from knoll.paths import LIVE
 from knoll.ports import Document
@@ -64,7 +64,7 @@ class Router:
             timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_WITHIN),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=["accept", "accept-encoding", "user-agent", "content-type"],
+            skip_auto_headers=HEADERS_OF_AIOHTTP,
         ) as self._http:
             try:
                 yield

@@ -11,17 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from yarl import URL
 
-from knoll.headers import COMPARE, PREDICTION, REVISION, SESSION, TOKEN
+from knoll.headers import COMPARE, CONNECTION, DATE, HOP_BY_HOP, PREDICTION, REVISION, SERVER, SESSION, TOKEN
 
 __all__ = ["CONNECT_WITHIN", "Question", "forward", "question_of", "to_compare", "unless_gone"]
 
 CONNECT_WITHIN = 5.0  # seconds
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    b"transfer-encoding upgrade content-length host".split()
-)
-_OF_THE_FRONT = {b"date", b"server"}  # it adds its own to every answer
+_OF_THE_FRONT = {DATE.encode(), SERVER.encode()}  # it adds its own to every answer
 _OF_KNOLL = {COMPARE.encode(), TOKEN.encode(), SESSION.encode()}  # no client may say these
 
 
@@ -107,7 +103,7 @@ async def _disconnect(request: Request) -> Response:
 def _path(request: Request) -> str:
     """Path and query as they came, without the host in the path."""
     path: str = request.scope["raw_path"].decode("latin-1")
-    if "host" in request.path_params:
+    if "named" in request.path_params:
         path = "/" + path.split("/", 2)[2]
     query = request.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
@@ -116,7 +112,6 @@ def _path(request: Request) -> str:
 def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that a proxy hands on (RFC 9110, 7.6.1), in lower case."""
     lower = [(name.lower(), value) for name, value in headers]
-    named = {
-        part.strip().lower() for name, value in lower if name == b"connection" for part in value.split(b",")
-    }
-    return [(name, value) for name, value in lower if name not in _HOP_BY_HOP and name not in named]
+    connection = [value for name, value in lower if name == CONNECTION.encode()]
+    named = {part.strip().lower() for value in connection for part in value.split(b",")}
+    return [(name, value) for name, value in lower if name not in HOP_BY_HOP and name not in named]

@@ -9,7 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from knoll.errors import Unavailable
-from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_AFTER, ByteBudget
+from knoll.headers import RETRY_AFTER
+from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_SECONDS, ByteBudget
 from knoll.router.choose import Choice
 from knoll.router.copies import Copies
 from knoll.router.proxy import Question, question_of, to_compare, unless_gone
@@ -52,4 +53,4 @@ def in_error(status: int, text: str) -> Response:
 
 def unavailable(text: str) -> Response:
     """503: the client may ask again in a moment."""
-    return JSONResponse({"error": text}, 503, headers={"retry-after": str(RETRY_AFTER)})
+    return JSONResponse({"error": text}, 503, headers={RETRY_AFTER: str(RETRY_SECONDS)})

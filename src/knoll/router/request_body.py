@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
+from knoll.headers import CONTENT_LENGTH
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, ByteBudget
 
 __all__ = ["BodyTooLarge", "held_body", "read_body"]
@@ -33,7 +34,7 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
 async def held_body(request: Request, budget: ByteBudget) -> AsyncIterator[bytes]:
     """The whole body, which is in the budget until the end. Raises BodyTooLarge, TimeoutError, or Unavailable
     if the budget is spent."""
-    told = request.headers.get("content-length", "")
+    told = request.headers.get(CONTENT_LENGTH, "")
     if told.isdigit() and int(told[:20]) > BODY_LIMIT:
         raise BodyTooLarge(BODY_LIMIT)
     chunks: list[bytes] = []

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from knoll.headers import COOKIE
+
 __all__ = ["Visitor", "find_visitor"]
 
 _POINT_BYTES = 4
@@ -25,7 +27,7 @@ def find_visitor(model: str, sticky: str, headers: Mapping[str, str]) -> Visitor
     """The visitor by `sticky`, which is header:NAME or cookie:NAME; None if the request has no such value.
     The names of the headers are in lower case."""
     kind, _, name = sticky.partition(":")
-    value = headers.get(name.lower(), "") if kind == "header" else _cookie(name, headers.get("cookie", ""))
+    value = headers.get(name.lower(), "") if kind == "header" else _cookie(name, headers.get(COOKIE, ""))
     return _visitor(model, value) if value else None
 
 

@@ -27,6 +27,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, refusal, respond
+from knoll.headers import RETRY_AFTER
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
@@ -174,7 +175,7 @@ def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], 
     if (waiting := broker.pending()) >= _MOST_WAITING:
         text = f"{waiting:,} deliveries wait already, and {_MOST_WAITING:,} may: send it again later"
         told = refusal(429, text)
-        return told.status, {**told.headers, "retry-after": "10"}, told.body
+        return told.status, {**told.headers, RETRY_AFTER: "10"}, told.body
     taken = respond(lambda: broker.publish(with_asked(event_from_http(headers, body), asked)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
 

@@ -34,23 +34,25 @@ __all__ = [
 ]
 
 
-def function_platform(settings: Settings) -> Platform:
-    """The platform of a function: what its environment says, and on a cluster what its namespace says.
+def function_platform(settings: Settings, store: ObjectStore | None = None) -> Platform:
+    """The platform of a function: what its environment says, and on a cluster what its namespace says. A
+    `store` of these settings that is there already is taken.
 
     Raises Unavailable while the namespace's Broker has no address.
     """
     if settings.cluster == "local":
-        return process_platform(settings)
+        return build_platform(settings, _events(settings.sink, settings.token), store=store)
     cluster = kubernetes_cluster(settings)
     found = settings_of_function(settings, cluster)
-    return build_platform(found, _events(found.sink), cluster)
+    return build_platform(found, _events(found.sink), cluster, store)
 
 
 def probing_platform(settings: Settings) -> Platform:
     """The same for a function that first finds out what the store's conditional writes are worth. Raises
     Unavailable."""
-    probe_store(settings)
-    return function_platform(settings)
+    store = object_store(settings)
+    probe_once(store, settings.model_root, SystemClock().now())
+    return function_platform(settings, store)
 
 
 def probe_store(settings: Settings) -> None:
@@ -77,11 +79,13 @@ def user_platform(settings: Settings) -> Platform:
     return build_platform(found, _events(found.sink), cluster)
 
 
-def build_platform(settings: Settings, events: Events, cluster: Cluster | None = None) -> Platform:
-    """Adapters for these settings, with a broker to publish to; without `cluster` a client of its own."""
-    store: ObjectStore = _late(lambda: object_store(settings))
+def build_platform(
+    settings: Settings, events: Events, cluster: Cluster | None = None, store: ObjectStore | None = None
+) -> Platform:
+    """Adapters for these settings, with a broker to publish to; without `cluster` or `store` a client of its
+    own."""
     return Platform(
-        store=ArbitratedStore(store, settings.model_root),
+        store=ArbitratedStore(store or _late(lambda: object_store(settings)), settings.model_root),
         cluster=cluster or _cluster(settings),
         events=events,
         predictors=_predictors(settings.gateway_url),

@@ -13,6 +13,7 @@ from knoll.errors import Rejected, Unavailable
 from knoll.events import Event, run_asked_for
 from knoll.events.http import event_from_http
 from knoll.exits import REJECTED, UNAVAILABLE
+from knoll.headers import CONTENT_TYPE
 from knoll.media_types import CLOUD_EVENT
 from knoll.records.run import Run, read_run
 from knoll.settings import Settings, read_settings
@@ -78,7 +79,7 @@ def _read_event(path: Path) -> Event:
         raise Rejected(
             f"no event can be read from {path}: {error}", fix="set K_EVENT_PATH to the file of a CloudEvent"
         ) from error
-    return event_from_http({"content-type": CLOUD_EVENT}, body)
+    return event_from_http({CONTENT_TYPE: CLOUD_EVENT}, body)
 
 
 if __name__ == "__main__":

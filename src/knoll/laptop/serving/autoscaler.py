@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from knoll.errors import Rejected, Unavailable
-from knoll.headers import TOKEN
+from knoll.headers import HEADERS_OF_AIOHTTP, TOKEN
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
@@ -64,7 +64,7 @@ class Autoscaler:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={TOKEN: self._options.token} if self._options.token else {},
             auto_decompress=False,
-            skip_auto_headers=["accept", "accept-encoding", "user-agent", "content-type"],
+            skip_auto_headers=HEADERS_OF_AIOHTTP,
         )
         await self._look()
         self._loop = asyncio.create_task(self._run())
