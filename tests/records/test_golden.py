@@ -37,6 +37,7 @@ UNRELEASED = "knoll-0.3"  # its files may change until that version is released
 _PHASES = {
     **dict.fromkeys(("Barred", "Untried", "Held", "Refused", "NoRoom"), "Idle"),
     **dict.fromkeys(("Paused", "Edited", "Hooked"), "Canary"),
+    "SteppingBack": "RollingBack",
 }
 
 
@@ -175,6 +176,7 @@ def test_a_slot_is_read_with_the_values_that_it_had(path: Path) -> None:
         assert getattr(slot, name) == status.get(name, ""), name
     for name in ("step", "percent", "attempt"):
         assert getattr(slot, name) == rollout.get(name, 0), name
+    assert slot.steps_back == rollout.get("stepsBack", False)
     for name in ("since", "seen"):
         assert getattr(slot, name) == rollout.get(name, ""), name
     assert slot.quarantine == status.get("quarantine", {})

@@ -31,6 +31,7 @@ from knoll.rollout.steps import (
     Settle,
     Shift,
     Step,
+    SteppedBack,
     TrafficSeen,
 )
 from knoll.rollout.transition import Transition
@@ -67,6 +68,7 @@ CANARY = Slot(
 )
 DEPLOYING = replace(CANARY, phase="Deploying", seen="")
 BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
+YIELDING = replace(BAKING, phase="RollingBack", percent=0, steps_back=True)
 LAST = replace(CANARY, step=1, percent=50)
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
 
@@ -244,6 +246,11 @@ LOADED = "ready: loaded, verified, warm"
             NotYet("waiting for v000001 to be ready again: it pulls"),
         ),
         (replace(CANARY, phase="RollingBack", since=ago(101)), Observed(), Restore()),
+        (YIELDING, replace(READY, percent=100), NotYet("waiting for v000001 to get the traffic")),
+        (YIELDING, replace(READY, percent=1), NotYet("waiting for v000001 to get the traffic")),
+        (YIELDING, Observed(), NotYet("waiting for v000001 to get the traffic")),
+        (YIELDING, replace(READY, percent=0), SteppedBack()),
+        (replace(YIELDING, since=ago(11)), replace(READY, percent=100), SteppedBack()),
     ],
 )
 def test_a_step_says_why_and_begins_at_its_bound(slot: Slot, observed: Observed, step: Step) -> None:

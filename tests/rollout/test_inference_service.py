@@ -34,6 +34,8 @@ def test_the_example_that_we_show_is_exactly_what_rollout_builds() -> None:
         (replace(CANARY, champion=""), "v000002", None),
         (replace(CANARY, phase="Baking"), "v000002", None),
         (replace(CANARY, phase="RollingBack"), "v000001", 0),
+        (replace(CANARY, phase="RollingBack", steps_back=True), "v000002", 0),
+        (replace(CANARY, phase="Baking", steps_back=True), "v000002", None),
     ],
 )
 def test_what_must_serve_follows_from_the_slot(slot: Slot, version: str, canary: int | None) -> None:

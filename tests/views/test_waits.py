@@ -46,6 +46,7 @@ POLICY = RolloutSpec.model_validate(
             "the bake at 100 %; at 10:01:30 v000002 becomes the champion",
             "2026-01-01T10:01:30+00:00",
         ),
+        ({"phase": "RollingBack", "steps_back": True}, "v000001 to get the traffic back", ""),
         (
             {"phase": "RollingBack"},
             "v000001 to be ready again; at 10:02:00 another Revision is asked for",

@@ -29,14 +29,16 @@ from knoll.rollout.steps import (
     Settle,
     Shift,
     Step,
+    SteppedBack,
     TrafficSeen,
 )
 from knoll.rollout.weighed import beside, failing, missing, passed, suspected
 
-__all__ = ["IDLE", "QUIET", "next_step", "next_traffic"]
+__all__ = ["IDLE", "QUIET", "STEP_BACK", "next_step", "next_traffic"]
 
 READY = "ready: loaded, verified, warm"
 QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
+STEP_BACK = timedelta(seconds=10)  # how long a rollback waits for the revision before the candidate's
 IDLE = timedelta(minutes=1)  # how long a step waits for the first one before it goes on without any
 MOST_REPLAYS = 2000  # of a rollout, to find out whether it passes
 
@@ -61,6 +63,10 @@ def next_step(
 
 
 def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
+    if slot.is_stepping_back:
+        has_yielded = observed.is_ready and not observed.percent
+        is_over = has_yielded or _age(slot.since, now) > STEP_BACK.total_seconds()
+        return SteppedBack() if is_over else NotYet(f"waiting for {slot.champion} to get the traffic")
     if not slot.champion or observed.is_ready:
         return Settle()
     if _age(slot.since, now) > policy.progress_deadline:

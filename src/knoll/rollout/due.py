@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec, readable_models
 from knoll.ports import Document, Platform
-from knoll.rollout.decide import IDLE, QUIET
+from knoll.rollout.decide import IDLE, QUIET, STEP_BACK
 from knoll.rollout.hooks import ROLLBACK_PAUSE, hooks_of
 from knoll.rollout.slot import Slot, slot_from_status
 
@@ -51,6 +51,8 @@ def _due_of_phase(slot: Slot, policy: RolloutSpec) -> datetime | None:
     if is_held or slot.steering.edit or not slot.since:
         return None
     match slot.phase:
+        case "RollingBack" if slot.steps_back:
+            since, seconds = slot.since, STEP_BACK.total_seconds()
         case "Deploying" | "RollingBack":
             since, seconds = slot.since, policy.progress_deadline
         case "Baking":

@@ -56,7 +56,8 @@ _FINALIZER = "inferenceservice.finalizers"
 def served_version(slot: Slot) -> str:
     """The version that the newest Revision must serve; "" if nothing may, as after the rollback of a first
     version."""
-    return slot.candidate if slot.phase in ("Deploying", "Canary", "Baking") else slot.champion
+    is_tried = slot.phase in ("Deploying", "Canary", "Baking") or slot.is_stepping_back
+    return slot.candidate if is_tried else slot.champion
 
 
 def desired(model: Model, slot: Slot, settings: Settings, secret: str = "") -> Document | None:
@@ -64,7 +65,8 @@ def desired(model: Model, slot: Slot, settings: Settings, secret: str = "") -> D
 
     A rollback restores the champion's spec with 0 % for the newest revision. So a bad candidate gets no
     traffic while the champion's new revision starts. Without the percentage that revision is then promoted.
-    After a bake KServe has no other revision to route to: the candidate serves until the champion's is ready.
+    In the bake the candidate steps back first, with its own spec and 0 %: then KServe gives all traffic to
+    the champion's old revision, which was rolled out before it.
     """
 
     def serving(version: str, percent: int | None) -> Document:

@@ -6,7 +6,17 @@ from knoll.rollout.comparison import Held
 from knoll.rollout.counted import Evidence, Total
 from knoll.rollout.evidence.one_sample import OneSample
 from knoll.rollout.slot import Cause, Slot
-from knoll.rollout.steps import HoldBack, Promote, Restore, Rollback, Settle, Shift, Step, TrafficSeen
+from knoll.rollout.steps import (
+    HoldBack,
+    Promote,
+    Restore,
+    Rollback,
+    Settle,
+    Shift,
+    Step,
+    SteppedBack,
+    TrafficSeen,
+)
 
 __all__ = [
     "returned",
@@ -127,11 +137,14 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
                 promoted, champion=slot.candidate, previous=slot.champion, candidate="", damage="", listing=""
             )
         case Rollback(reason):
-            back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0)
+            has_all = slot.phase == "Baking" and bool(slot.champion)
+            back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
             return back.barred(slot.candidate, reason)
         case HoldBack(reason):
             back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
             return replace(back, held=Held(slot.candidate, reason, at))
+        case SteppedBack():
+            return replace(slot, steps_back=False)
         case Restore():
             return replace(slot, attempt=slot.attempt + 1, since=at)
         case Settle():

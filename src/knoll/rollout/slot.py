@@ -6,11 +6,8 @@ the next record follow from it alone. If a function is killed at any line, the n
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
-
-from pydantic import ValidationError
 
 from knoll import __version__
 from knoll.errors import NewerSchema
@@ -21,8 +18,8 @@ from knoll.rollout.evidence import (
     Judgement,
     Policy,
     Verdict,
-    judgement_from_fields,
     judgement_to_fields,
+    read_judgement,
     verdict,
     verdict_to_fields,
 )
@@ -43,7 +40,8 @@ _NEEDS = "0.1.0"  # the oldest knoll that knows all these phases; the status nam
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is
     when the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how
-    often a revision was asked for again. `quarantine` says why a version is not tried again,
+    often a revision was asked for again. A rollback that `steps_back` first takes all traffic from the
+    candidate, which has all of it. `quarantine` says why a version is not tried again,
     in words, and `causes` has the cause of those for which it is known.
     `pins` has the sha256 of the manifest of each of the three versions, and `signers` the id of the key
     that had signed each of them when its trial began. `fallen` has the versions that gave way to the one
@@ -66,6 +64,7 @@ class Slot:
     since: str = ""
     seen: str = ""
     attempt: int = 0
+    steps_back: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     judgement: Judgement | None = None
     quarantine: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +82,11 @@ class Slot:
     no_room: NoRoom | None = None
     proven: str = ""
     hooked: Hooked = field(default_factory=Hooked)
+
+    @property
+    def is_stepping_back(self) -> bool:
+        """Whether the candidate, which has all traffic, is still to give it up."""
+        return self.steps_back and self.phase == "RollingBack"
 
     @property
     def compared(self) -> Comparison | None:
@@ -154,8 +158,9 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         since=rollout.get("since") or "",
         seen=rollout.get("seen") or "",
         attempt=rollout.get("attempt") or 0,
+        steps_back=bool(rollout.get("stepsBack")),
         evidence=read_evidence(rollout.get("evidence") or {}),
-        judgement=_read_judgement(rollout.get("judgement")),
+        judgement=read_judgement(rollout.get("judgement")),
         quarantine=dict(status.get("quarantine") or {}),
         causes=dict(status.get("quarantineCauses") or {}),
         pins=dict(status.get("manifestSha256") or {}),
@@ -224,6 +229,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
         "since": slot.since,
         "seen": slot.seen,
         "attempt": slot.attempt,
+        "stepsBack": slot.steps_back,
         "evidence": evidence_fields(slot.evidence, counted),
         "judgement": with_parts(judged, before.get("judgement"), "began"),
         "transition": with_unknown(made, last, "version", "number"),
@@ -241,10 +247,3 @@ def _of_roles(slot: Slot, facts: Mapping[str, str]) -> dict[str, str]:
     """The facts about the versions that have a role, and those that may come back."""
     roles = slot.champion, slot.previous, slot.candidate, *slot.fallen
     return {name: fact for name, fact in facts.items() if name in roles}
-
-
-def _read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
-    """The judgement in a status; None for none. One that cannot be read is begun again."""
-    with suppress(ValidationError):
-        return judgement_from_fields(found) if found else None
-    return None

@@ -13,6 +13,7 @@ __all__ = [
     "Settle",
     "Shift",
     "Step",
+    "SteppedBack",
     "TrafficSeen",
 ]
 
@@ -78,6 +79,11 @@ class Rollback:
 
 
 @dataclass(frozen=True)
+class SteppedBack:
+    """The candidate has no traffic any more, or does not give it up: ask for the champion."""
+
+
+@dataclass(frozen=True)
 class Settle:
     """The champion's new revision is ready: end the rollback."""
 
@@ -87,4 +93,5 @@ class Restore:
     """The new revision has not become ready in time: ask for another one."""
 
 
-Step = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback | Settle | Restore
+_InTrial = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback
+Step = _InTrial | SteppedBack | Settle | Restore

@@ -13,7 +13,7 @@ from knoll.records.rollout import RolloutStep, write_step
 from knoll.rollout.base import needs_base, slot_without_trial
 from knoll.rollout.champion import numbered
 from knoll.rollout.edits import follows, slot_after_look, spec_with_additions
-from knoll.rollout.inference_service import asked
+from knoll.rollout.inference_service import asked, served_version
 from knoll.rollout.observed import Observed, newest_revision, observe, rolled_out_revision, was_ready
 from knoll.rollout.releases import marked_with_this_release
 from knoll.rollout.room import waits_for_room
@@ -111,8 +111,12 @@ def note_edit(
 
 
 def put_off(document: Document, slot: Slot, live: Document | None, platform: Platform) -> bool:
-    """Write the slot without its trial, if the champion is not there to share the traffic with; whether it is
-    not. Raises Conflict if the Model has changed since it was read."""
+    """Write the slot without its trial, if the champion is not there to share the traffic with, or without a
+    step back that is not possible any more; whether either is so. Raises Conflict if the Model has changed
+    since it was read."""
+    if slot.is_stepping_back and asked(live)[0] != slot.candidate:
+        write_slot(document, replace(slot, steps_back=False), platform)
+        return True
     if not needs_base(slot):
         return False
     name = document["metadata"]["name"]
@@ -185,7 +189,7 @@ def see_version(slot: Slot, isvc: Document | None, strategy: str, platform: Plat
         return Observed()
     is_starting = slot.phase == "Deploying"
     pods = platform.cluster.list("Pod", {REVISION_LABEL: name}) if is_starting else []
-    seen = observe(isvc, revision, slot.champion if slot.phase == "RollingBack" else slot.candidate, pods)
+    seen = observe(isvc, revision, served_version(slot), pods)
     if strategy != "resource" or slot.phase not in ("Deploying", "RollingBack") or not slot.champion:
         return seen
     waits = waits_for_room(find_pods(isvc["metadata"]["name"], slot.champion, platform))

@@ -31,6 +31,8 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
         case "Baking":
             ends = f"at {{until}} {slot.candidate} becomes the champion"
             return timed_wait("the bake at 100 %", ends, slot.since, policy.bake)
+        case "RollingBack" if slot.is_stepping_back:
+            return Wait(f"{slot.champion} to get the traffic back", slot.since)
         case "RollingBack":
             ends = "at {until} another Revision is asked for"
             return timed_wait(

@@ -13,8 +13,8 @@ from knoll.rollout.evidence import (
     Tally,
     begin,
     judge,
-    judgement_from_fields,
     judgement_to_fields,
+    read_judgement,
     tally,
 )
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION
@@ -146,9 +146,14 @@ def test_answers_in_other_bins_are_not_compared() -> None:
 def test_a_judgement_is_the_same_after_a_way_through_json() -> None:
     judgement = rolled(begin(HISTORY, Seen()), 7, True)
     fields = json.loads(json.dumps(judgement_to_fields(judgement)))
-    assert judgement_from_fields(fields) == judgement
-    assert judgement_from_fields({**fields, "unknown": 1}) == judgement
-    assert judgement_from_fields({}) == Judgement()
+    assert read_judgement(fields) == judgement
+    assert read_judgement({**fields, "unknown": 1}) == judgement
+    assert read_judgement({"margin": 0.05}) == Judgement(margin=0.05)
+
+
+@pytest.mark.parametrize("found", [None, {}, {"margin": "wide"}])
+def test_a_judgement_that_is_none_is_begun_again(found: dict[str, str] | None) -> None:
+    assert read_judgement(found) is None
 
 
 def test_what_is_counted_since_a_tally() -> None:

@@ -9,8 +9,8 @@ from knoll.rollout.evidence.judgement import (
     Judgement,
     begin,
     judge,
-    judgement_from_fields,
     judgement_to_fields,
+    read_judgement,
 )
 from knoll.rollout.evidence.labelled import compared_by, with_labels
 from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
@@ -31,8 +31,8 @@ __all__ = [
     "compared_by",
     "count",
     "judge",
-    "judgement_from_fields",
     "judgement_to_fields",
+    "read_judgement",
     "tally",
     "total",
     "verdict",

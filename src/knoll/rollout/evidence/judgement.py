@@ -8,10 +8,11 @@ history.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from knoll.rollout.evidence.arms import SUSPICION, ArmName, find_arm
 from knoll.rollout.evidence.bets import past_rate
@@ -21,7 +22,7 @@ from knoll.rollout.evidence.shares import Shares
 from knoll.rollout.evidence.tally import Seen, Tally
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
-__all__ = ["Judgement", "begin", "judge", "judgement_from_fields", "judgement_to_fields"]
+__all__ = ["Judgement", "begin", "judge", "judgement_to_fields", "read_judgement"]
 
 _MOST_HISTORY = (
     1000  # requests that count of the champion's history, so that a base that has changed is learnt
@@ -127,10 +128,12 @@ def judgement_to_fields(judgement: Judgement) -> dict[str, Any]:
     return fields
 
 
-def judgement_from_fields(fields: Mapping[str, Any]) -> Judgement:
-    """Read a judgement. Unknown fields are passed over, and missing ones have their defaults. Raises
-    pydantic.ValidationError if it is none."""
-    return _ADAPTER.validate_python(fields)
+def read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
+    """The judgement in a status; None for none, and for one that cannot be read: it is begun again. Unknown
+    fields are passed over, and missing ones have their defaults."""
+    with suppress(ValidationError):
+        return _ADAPTER.validate_python(found) if found else None
+    return None
 
 
 def _with_shared(before: Judgement, news: Seen) -> Judgement:
