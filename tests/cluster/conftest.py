@@ -267,7 +267,7 @@ class Installation:
         )
         headers = {"content-type": "application/cloudevents+json"}
         return httpx.post(
-            to or self.broker, content=content, headers=headers, timeout=60, trust_env=False
+            to or self.broker, content=content, headers=headers, timeout=240, trust_env=False
         ).status_code
 
     def exists(self, kind: str, name: str) -> bool:

@@ -7,7 +7,7 @@ its fault, and only once.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 
 from schedules.checks import wrong_after_a_tick, wrong_at_the_end
 from schedules.declared import model_document
@@ -133,9 +133,9 @@ class Passage:
                 wrong |= {f"{faults} then {where}": what for where, what in later.items()}
         return Found(singles, pairs, wrong)
 
-    def pauses(self) -> Found:
+    def pauses(self, *, of_each: int = 1) -> Found:
         """Every call that is held up while something else happens: a minute of all that happens anyway,
-        another Pod, or newer data."""
+        another Pod, or newer data; only one of `of_each` such pairs."""
         wrong: dict[str, list[str]] = {}
         count = 0
         meanwhile: dict[str, Callable[[], object]] = {
@@ -144,11 +144,15 @@ class Passage:
             "minutes": self._pass_three_minutes,
             "data": self._hear_of_newer_data,
         }
-        for moment, process in self._path(self._start):
-            for number, (name, act) in product(range(len(process.calls)), meanwhile.items()):
-                after = self._held_up(moment, number, act)
-                wrong |= self._verdict(f"{process.calls[number]} while {name}", after)
-                count += 1
+        pairs = (
+            (moment, process, number, one)
+            for moment, process in self._path(self._start)
+            for number, one in product(range(len(process.calls)), meanwhile.items())
+        )
+        for moment, process, number, (name, act) in islice(pairs, 0, None, of_each):
+            after = self._held_up(moment, number, act)
+            wrong |= self._verdict(f"{process.calls[number]} while {name}", after)
+            count += 1
         return Found(count, 0, wrong)
 
     def _pass_three_minutes(self) -> None:
