@@ -1,7 +1,9 @@
 """Before any traffic the candidate answers the champion's samples; if it answers otherwise, it waits for
 approval."""
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from knoll.events import TRAINING_SUCCEEDED, Event
 from knoll.events.types import ROLLOUT_CONTINUED, ROLLOUT_HELD
 from knoll.kube.annotations import ROLLOUT_WISH
-from knoll.ports import Document
+from knoll.ports import Answer, Document, PredictRequest
 from knoll.records.samples import Sample
 from knoll.rollout import handler
 from knoll.rollout.comparison import Comparison, agrees, compared_samples, spreads
@@ -33,6 +35,23 @@ def answer_as(world: World, predictors: Replays) -> Replays:
     return predictors
 
 
+@dataclass
+class Noisy(Replays):
+    """Versions that give another answer to so many of each ten requests; `failing` answers none."""
+
+    differs: Mapping[str, int] = field(default_factory=dict)
+    failing: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def predict(self, request: PredictRequest) -> Answer:
+        version = request.url.rpartition("/")[2]
+        number, self.asked[version] = self.asked[version] % 10, self.asked[version] + 1
+        if version == self.failing:
+            return Answer(503, 0.01, b"", "text/plain", version)
+        self.others = {version: "4" if number < self.differs.get(version, 0) else "3"}
+        return super().predict(request)
+
+
 def compared(world: World) -> Document:
     found: Document = world.status()["rollout"]["comparison"]
     return found
@@ -41,7 +60,7 @@ def compared(world: World) -> Document:
 def hold_second(world: World) -> None:
     """v000002 answers otherwise than the champion."""
     world.time.move(1)
-    answer_as(world, Replays(says="4"))
+    answer_as(world, Replays(others={"v000002": "4"}))
     world.publish("v000002", 0.98, data="shifted")
     world.tell(TRAINING_SUCCEEDED)
     world.tell(TRAINING_SUCCEEDED)
@@ -111,6 +130,53 @@ def test_when_the_data_of_the_champion_returns_nothing_waits_any_more(world: Wor
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["held"], world.status()["phase"]) == (None, "Idle")
     assert world.served() == ("v000001", None)
+
+
+def make_noisy(folder: Path) -> tuple[World, Noisy]:
+    """A world in which v000002 is about to be compared with a champion that differs from itself."""
+    world = make_world(folder)
+    world.samples = 10
+    promote_first(world)
+    noisy = Noisy()
+    answer_as(world, noisy)
+    world.publish("v000002", 0.98)
+    return world, noisy
+
+
+def test_a_champion_that_differs_from_itself_is_no_reason_to_hold(tmp_path: Path) -> None:
+    """v000002 agrees with it on half of the samples, and so does the champion itself."""
+    world, noisy = make_noisy(tmp_path)
+    noisy.differs = {"v000001": 5, "v000002": 5}
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+    found = compared(world)
+    assert [found[name] for name in ("agreed", "asked", "repeatAgreed", "repeated")] == [5, 10, 5, 10]
+    reason = world.status()["rollout"]["transition"]["reason"]
+    assert "on 5 of 10 held-out samples, which itself agrees with 5 of 10 when it is asked again" in reason
+
+
+def test_a_version_may_differ_no_more_than_the_champion_and_the_gate_let_it(tmp_path: Path) -> None:
+    world, noisy = make_noisy(tmp_path)
+    noisy.differs = {"v000001": 5, "v000002": 8}
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), world.status()["held"]["version"]) == (("v000001", None), "v000002")
+
+
+def test_a_champion_is_asked_only_if_the_candidate_agrees_too_little(tmp_path: Path) -> None:
+    world, noisy = make_noisy(tmp_path)
+    noisy.differs = {"v000001": 5, "v000002": 2}
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.served(), noisy.asked["v000001"]) == (("v000002", 20), 0)
+
+
+def test_a_champion_that_does_not_answer_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    world, noisy = make_noisy(tmp_path)
+    noisy.differs, noisy.failing = {"v000002": 9}, "v000001"
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["phase"], noisy.asked["v000001"] > 0) == ("Deploying", True)
+    world.time.move(101)
+    world.tell(TRAINING_SUCCEEDED)
+    assert (world.status()["held"]["version"], world.status()["quarantine"]) == ("v000002", {})
 
 
 def test_a_version_that_was_the_champion_before_needs_no_approval(world: World) -> None:

@@ -79,6 +79,10 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
     return replace(DEPLOYING, comparison=replace(found, **changes))
 
 
+SHORT = compared(15, repeated=20, repeat_agreed=20)
+TAGGED = replace(READY, champion_url="")
+
+
 @pytest.mark.parametrize(
     ("name", "slot", "observed", "step"),
     [
@@ -94,7 +98,14 @@ def compared(agreed: int, of: int = 20, **changes: Any) -> Slot:
         ("a ready candidate is compared first", DEPLOYING, READY, Compare),
         ("while samples are left it is asked on", compared(10, of=30), READY, Compare),
         ("if it agrees, it gets its first traffic", compared(16), READY, Shift),
-        ("if it agrees too little, it is held back", compared(15), READY, HoldBack),
+        ("if it agrees too little, the champion is asked", compared(15), READY, Compare),
+        ("as long as samples are left", compared(15, repeated=19, repeat_agreed=0), READY, Compare),
+        ("if that agrees with itself, it is held back", SHORT, READY, HoldBack),
+        ("the champion may differ, too", compared(15, repeated=20, repeat_agreed=19), READY, Shift),
+        ("but not it alone", compared(14, repeated=20, repeat_agreed=19), READY, HoldBack),
+        ("without a way to the champion it is held back", compared(15), TAGGED, HoldBack),
+        ("without time, too", compared(15, since=ago(101)), READY, HoldBack),
+        ("by what is known", compared(15, repeated=19, since=ago(101)), READY, HoldBack),
         ("if it was the champion before, it is not", replace(compared(0), proven="v000002"), READY, Shift),
         ("without anything to compare, neither", compared(0, of=0), READY, Shift),
         ("but if the samples are gone, it is", compared(0, of=0, is_missing=True), READY, HoldBack),
@@ -203,8 +214,9 @@ LOADED = "ready: loaded, verified, warm"
             READY,
             Shift(0, 20, f"{LOADED}; agrees with v000001 on 16 of 20 held-out samples"),
         ),
+        (compared(15), READY, Compare(of_champion=True)),
         (
-            compared(15),
+            SHORT,
             READY,
             HoldBack("agrees with v000001 on 15 of 20 held-out samples: the gate asks for agreement on 80%"),
         ),
@@ -255,6 +267,11 @@ LOADED = "ready: loaded, verified, warm"
 )
 def test_a_step_says_why_and_begins_at_its_bound(slot: Slot, observed: Observed, step: Step) -> None:
     assert next_step(slot, POLICY, observed, NOW, min_agreement=0.8) == step
+
+
+def test_a_champion_that_must_sleep_is_not_asked() -> None:
+    frugal = POLICY.model_copy(update={"strategy": "resource"})
+    assert isinstance(next_step(compared(15), frugal, READY, NOW, min_agreement=0.8), HoldBack)
 
 
 def test_a_policy_without_steps_gives_all_traffic_to_a_version_that_agrees() -> None:

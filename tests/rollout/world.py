@@ -3,6 +3,7 @@ rules."""
 
 import json
 from base64 import b64decode
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,21 +65,19 @@ MODEL: Document = {
 @dataclass
 class Replays:
     """A predictor that answers replays: with `status` and the label `says`, as the version in `serves`, or as
-    the one that the URL names."""
+    the one that the URL names. The versions in `others` say something else."""
 
     serves: str = ""
     status: int = 200
     says: str = "3"
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def predict(self, request: PredictRequest) -> Answer:
         assert request.replay
-        return Answer(
-            self.status,
-            0.01,
-            json.dumps({"predictions": [{"label": self.says}]}).encode(),
-            request.accept,
-            self.serves or request.url.rpartition("/")[2],
-        )
+        version = request.url.rpartition("/")[2]
+        label = self.others.get(version, self.says)
+        body = json.dumps({"predictions": [{"label": label}]}).encode()
+        return Answer(self.status, 0.01, body, request.accept, self.serves or version)
 
 
 @dataclass

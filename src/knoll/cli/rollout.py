@@ -37,9 +37,9 @@ def status(
 
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests,
     errors, replayed, refused}, comparison: {version, champion, since, note, samples, asked, agreed,
-    labelled, right, championRight, agreement, score, championScore}|null, labels: [{version, right,
-    wrong}], waiting, wait: {for, have, need, since, until, ends}, records: [...]}. Next: knoll why MODEL,
-    knoll predict MODEL FILE
+    labelled, right, championRight, repeated, repeatAgreed, agreement, score, championScore}|null,
+    labels: [{version, right, wrong}], waiting, wait: {for, have, need, since, until, ends},
+    records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.rollouts import rollout_picture
     from knoll.views.rollouts import read_rollout, rollout_document

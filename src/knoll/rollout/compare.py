@@ -1,7 +1,9 @@
 """The comparison of a candidate with the champion: it is sent the champion's samples on its tagged route.
 
-The champion's own answers are in its samples, as its training gave them; it may sleep. One call sends a
-bounded part, as with replays (`replay`). A part whose call was killed is sent again.
+The champion's own answers are in its samples, as its training gave them; it may sleep. Only if the candidate
+agrees with too few of them, the champion is sent them, too: a model whose answers are not always the same
+differs from itself. One call sends a bounded part, as with replays (`replay`). A part whose call was killed
+is sent again.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,8 @@ from knoll.errors import InvalidVersion, Rejected
 from knoll.ports import Answer, Bucket, Document, Platform
 from knoll.records.samples import Sample, find_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
-from knoll.rollout.replay import ask, paced, prediction_of, publish_continued, write_part
+from knoll.rollout.observed import Observed
+from knoll.rollout.replay import Route, ask, paced, prediction_of, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
 from knoll.rollout.steps import Compare
@@ -24,7 +27,7 @@ _BUSY = (408, 429)
 
 
 def write_compared_part(
-    document: Document, slot: Slot, step: Compare, url: str, until: datetime, platform: Platform
+    document: Document, slot: Slot, step: Compare, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Send the next samples and write what they show into the slot; whether another pass is needed.
 
@@ -47,16 +50,19 @@ def write_compared_part(
         begun = replace(begun, samples=len(samples), note=note)
         write_slot(document, replace(slot, comparison=begun), platform)
         return True
-    key = key_of_revision(document, slot, slot.candidate, platform.settings)
-    after = _ask_part(name, begun, samples, url, until, platform, key)
+    version = slot.champion if step.of_champion else slot.candidate
+    url = observed.champion_url if step.of_champion else observed.tagged_url
+    route = Route(version, url, key_of_revision(document, slot, version, platform.settings))
+    after = _ask_part(name, begun, samples, route, until, platform)
     if after == begun and step.is_late:
         told = f"answered {after.asked} of the {after.samples} samples of {slot.champion}"
         raise InvalidVersion(f"{told} in time")
     if after == begun or not write_part(document, replace(slot, comparison=after), platform):
         return False
-    if not after.is_over:
+    is_done = after.repeated >= after.samples if step.of_champion else after.is_over
+    if not is_done:
         publish_continued(name, platform)
-    return after.is_over
+    return is_done
 
 
 def _compared_samples(model: str, slot: Slot, bucket: Bucket) -> list[Sample]:
@@ -72,24 +78,26 @@ def _ask_part(
     model: str,
     begun: Comparison,
     samples: Sequence[Sample],
-    url: str,
+    route: Route,
     until: datetime,
     platform: Platform,
-    key: str,
 ) -> Comparison:
     """The comparison after as many samples as a part has (see `paced`), and none behind one without an
-    answer."""
+    answer. The route is that of the candidate or of the champion."""
     spread, found = spreads(samples), begun
-    for sample in paced(samples[begun.asked :], until, platform.clock):
-        answer = ask(model, url, sample, platform, key)
-        if not _is_final(answer, begun.version):
+    is_champion = route.version == begun.champion
+    first = begun.repeated if is_champion else begun.asked
+    for sample in paced(samples[first:], until, platform.clock):
+        answer = ask(model, route.url, sample, platform, route.key)
+        if not _is_final(answer, route.version):
             break
         prediction = prediction_of(answer.body) if answer.status == 200 else None
-        found = found.with_answer(prediction, sample, spread)
+        after = found.with_repeat if is_champion else found.with_answer
+        found = after(prediction, sample, spread)
     return found
 
 
 def _is_final(answer: Answer, version: str) -> bool:
-    """Whether the candidate would answer so again. A predictor that starts, or that is busy, would not; and a
+    """Whether the version would answer so again. A predictor that starts, or that is busy, would not; and a
     gateway may not know the route yet."""
     return answer.version == version and answer.status < 500 and answer.status not in _BUSY

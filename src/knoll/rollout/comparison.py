@@ -27,6 +27,7 @@ __all__ = [
 _OF_SPREAD = 0.1  # how far numbers may lie apart, as a part of the spread of the champion's answers
 _TOLERANCE = 1e-3  # the same, relative, where the champion's answers have no spread: that of the warm-up
 _LEAST = 1e-6
+_ROUNDING = 1e-9
 NOTHING_TO_COMPARE = "the answers of this family have neither a label nor numbers"
 
 
@@ -38,6 +39,9 @@ class Comparison:
     It `agreed` with the champion so often. Of the samples that were asked, `labelled` have a true label; the
     candidate was `right` on so many, and the champion on `champion_right`. `note` says why nothing is
     compared; with `is_missing` something should be. `since` is when the comparison began.
+
+    If the candidate agrees too little, the champion is asked, too: `repeated` samples so far, and so often it
+    `repeat_agreed` with what its training gave. As often as it differs from itself, the candidate may, too.
     """
 
     version: str = ""
@@ -51,6 +55,8 @@ class Comparison:
     champion_right: int = 0
     note: str = ""
     is_missing: bool = False
+    repeated: int = 0
+    repeat_agreed: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -62,11 +68,22 @@ class Comparison:
         """The part of the samples on which both versions agree; None if nothing is compared."""
         return self.agreed / self.asked if self.asked else None
 
+    @property
+    def tolerated(self) -> float:
+        """On which part of the samples the champion differs from itself; 0 if it has not answered all."""
+        is_known = self.repeated and self.repeated >= self.samples
+        return 1 - self.repeat_agreed / self.repeated if is_known else 0.0
+
     def falls_short(self, min_agreement: float) -> bool:
         """Whether the candidate agrees too little, or whether that is not known though it should be."""
         if self.agreement is None:
             return self.is_missing and min_agreement > 0
-        return self.agreement < min_agreement
+        return self.agreement + self.tolerated < min_agreement - _ROUNDING
+
+    def asks_champion(self, min_agreement: float) -> bool:
+        """Whether the champion is to be asked what the candidate agreed with too little."""
+        is_short = self.agreement is not None and self.agreement < min_agreement
+        return self.is_over and is_short and self.repeated < self.samples
 
     @property
     def scores(self) -> tuple[float, float] | None:
@@ -79,6 +96,9 @@ class Comparison:
         if self.agreement is None:
             return f"is not compared with {self.champion}: {self.note}" if self.note else ""
         told = f"agrees with {self.champion} on {self.agreed} of {self.asked} held-out samples"
+        if self.tolerated:
+            again = f"which itself agrees with {self.repeat_agreed} of {self.repeated} when it is asked again"
+            told = f"{told}, {again}"
         if self.scores is None:
             return told
         ours, theirs = self.scores
@@ -96,6 +116,12 @@ class Comparison:
             champion_right=self.champion_right + (has_label and label_of(sample.prediction) == sample.target),
         )
 
+    def with_repeat(self, answer: Any, sample: Sample, spread: Sequence[float]) -> "Comparison":
+        """The comparison after the champion itself was asked one more sample. If it could not answer (None),
+        that is no other answer."""
+        agreed = self.repeat_agreed + (answer is None or agrees(answer, sample.prediction, spread))
+        return replace(self, repeated=self.repeated + 1, repeat_agreed=agreed)
+
     def fields(self) -> dict[str, Any]:
         """The comparison as records, the status and `-o json` have it."""
         counts = {
@@ -106,8 +132,9 @@ class Comparison:
             "right": self.right,
             "championRight": self.champion_right,
         }
+        again = {"repeated": self.repeated, "repeatAgreed": self.repeat_agreed} if self.repeated else {}
         words = {"version": self.version, "champion": self.champion, "since": self.since, "note": self.note}
-        return {**words, **counts, "missing": self.is_missing}
+        return {**words, **counts, **again, "missing": self.is_missing}
 
 
 @dataclass(frozen=True)
@@ -186,8 +213,11 @@ def read_comparison(found: Mapping[str, Any] | None) -> Comparison | None:
     counts: dict[str, Any] = {
         name: int(found.get(name) or 0) for name in ("samples", "asked", "agreed", "labelled", "right")
     }
-    right, is_missing = int(found.get("championRight") or 0), bool(found.get("missing"))
-    return Comparison(**words, **counts, champion_right=right, is_missing=is_missing)
+    right, repeated, agreed = (
+        int(found.get(name) or 0) for name in ("championRight", "repeated", "repeatAgreed")
+    )
+    theirs: dict[str, Any] = {"champion_right": right, "repeated": repeated, "repeat_agreed": agreed}
+    return Comparison(**words, **counts, **theirs, is_missing=bool(found.get("missing")))
 
 
 def read_held(found: Mapping[str, Any] | None) -> Held | None:

@@ -86,16 +86,21 @@ def _deploying(
         return NotYet(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
     if not slot.champion:
         return Shift(0, 100, READY)
-    return _compared(slot, policy, now, min_agreement)
+    return _compared(slot, policy, now, min_agreement, bool(observed.champion_url))
 
 
-def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: float) -> Step:
-    """What the comparison with the champion leads to."""
+def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: float, has_route: bool) -> Step:
+    """What the comparison with the champion leads to. A candidate that agrees too little is held back only
+    after the champion was asked how often it agrees with itself, if there is a way and a time to ask it."""
     found = slot.compared
+    is_late = found is not None and _age(found.since, now) > policy.progress_deadline
     if found is None or not found.is_over:
-        return Compare(found is not None and _age(found.since, now) > policy.progress_deadline)
-    is_enough = slot.is_approved(slot.candidate) or not found.falls_short(min_agreement)
-    if not is_enough:
+        return Compare(is_late)
+    is_approved = slot.is_approved(slot.candidate)
+    may_ask = has_route and not is_late and policy.strategy != "resource"
+    if may_ask and not is_approved and found.asks_champion(min_agreement):
+        return Compare(of_champion=True)
+    if not is_approved and found.falls_short(min_agreement):
         return HoldBack(f"{found.words}: the gate asks for agreement on {min_agreement:.0%}")
     percent = policy.shares[0] if policy.shares else 100
     return Shift(0, percent, "; ".join(filter(None, (READY, found.words))))

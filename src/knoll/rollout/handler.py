@@ -228,7 +228,7 @@ def _take_step(
     step, counted = ask_before_step(step, counted, model, document, until, platform)
     if isinstance(step, Compare):
         try:
-            return write_compared_part(document, counted, step, observed.tagged_url, until, platform)
+            return write_compared_part(document, counted, step, observed, until, platform)
         except InvalidVersion as error:
             step = Rollback(str(error))
     if isinstance(step, Replay):

@@ -42,9 +42,10 @@ class Replay:
 @dataclass(frozen=True)
 class Compare:
     """The candidate is ready: send the champion's samples to its own route. If it `is_late`, it must answer
-    one now."""
+    one now. `of_champion` sends them to the champion: how often does it agree with itself?"""
 
     is_late: bool = False
+    of_champion: bool = False
 
 
 @dataclass(frozen=True)

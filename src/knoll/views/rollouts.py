@@ -149,7 +149,8 @@ def comparison_document(found: Comparison | None) -> dict[str, Any] | None:
         return None
     ours, theirs = found.scores or (None, None)
     shown = {key: one for key, one in found.fields().items() if key != "missing"}
-    return {**shown, "agreement": found.agreement, "score": ours, "championScore": theirs}
+    again = {"repeated": found.repeated, "repeatAgreed": found.repeat_agreed}
+    return {**shown, **again, "agreement": found.agreement, "score": ours, "championScore": theirs}
 
 
 def _traffic_of(platform: Platform, view: ModelView) -> tuple[str, int]:
