@@ -1,19 +1,22 @@
 """Replay in parts: bounded in requests and in time, and nothing counts twice."""
 
-from dataclasses import replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
+from knoll.ports import Answer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.observed import Observed
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
 from knoll.rollout.slot import slot_from_status
 from knoll.rollout.steps import Replay
 from rollout.slow import Killed, Slow, live_through
-from rollout.world import World, make_world, promote_first, with_policy
+from rollout.world import Replays, World, make_world, promote_first, with_policy
 
 TAGGED = Observed(is_ready=True, tagged_url="http://tagged/v000002")
 
@@ -172,3 +175,50 @@ def test_a_server_that_never_answers_is_rolled_back_after_the_progress_deadline(
     assert max(live_to_the_end(world)) <= (REPLAY_TIME + ANSWER_TIME).total_seconds()
     assert world.status()["champion"] == "v000001"
     assert "requests failed" in world.status()["quarantine"]["v000002"]
+
+
+@dataclass
+class Timed(Replays):
+    """Each version answers in so many seconds, the first request to v000002 in ten; `bodies` are its
+    requests."""
+
+    takes: Mapping[str, float] = field(default_factory=dict)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def predict(self, request: PredictRequest) -> Answer:
+        version = request.url.rpartition("/")[2]
+        took = self.takes.get(version, 0.01)
+        if version == "v000002":
+            took = took if self.bodies else 10.0
+            self.bodies.append(request.body)
+        return replace(super().predict(request), seconds=took)
+
+
+def replay_all(folder: Path, timed: Timed, requests: int) -> World:
+    world, _ = make_trial(folder, minRequests=requests)
+    world.platform = replace(world.platform, predictors=timed)
+    live_to_the_end(world)
+    return world
+
+
+def test_a_version_that_answers_replays_more_slowly_is_rolled_back(tmp_path: Path) -> None:
+    world = replay_all(tmp_path, Timed(takes={"v000002": 0.02}), 200)
+    assert world.status()["quarantine"]["v000002"].startswith(
+        "147 of 147 replays took longer than 10.7 ms, and 0 of 147 to v000001 (latencyP95: E "
+    )
+
+
+def test_one_that_is_as_fast_is_promoted_though_its_first_answer_was_cold(tmp_path: Path) -> None:
+    assert replay_all(tmp_path, Timed(), 200).status()["champion"] == "v000002"
+
+
+def test_each_sample_is_replayed_before_one_comes_again(tmp_path: Path) -> None:
+    timed = Timed()
+    world, _ = make_trial(tmp_path, minRequests=40)
+    store, uri = world.platform.store, "s3://knoll-models/models/digits/v000002/samples.json"
+    samples = [{"instance": number, "prediction": {"label": "3"}} for number in range(64)]
+    store.put(uri, json.dumps({"samples": samples}).encode())
+    world.platform = replace(world.platform, predictors=timed)
+    live_to_the_end(world)
+    sent = [json.loads(body)["instances"][0] for body in timed.bodies]
+    assert sent == [*range(64), *range(16)]

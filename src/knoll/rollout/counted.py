@@ -1,9 +1,10 @@
 """What the slot keeps of the requests to the candidate, and to the champion beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from knoll.rollout.replay_times import EDGES, Times, plus_times, times_of
 from knoll.rollout.unknown import with_longer
 
 __all__ = [
@@ -19,7 +20,16 @@ Pair = tuple[int, int]  # requests, and those of them that failed
 Total = tuple[int, int, int]  # requests, those of them that failed, and those that were refused
 _NOTHING: Mapping[str, Any] = {}
 _COUNTS = ("requests", "errors", "replayed", "inStep", "refused")
-_FIELDS = ("instances", "replays", "championReplays", "before", "earlier", "earlierRefused", *_COUNTS)
+_FIELDS = (
+    "instances",
+    "replays",
+    "championReplays",
+    "replaySeconds",
+    "before",
+    "earlier",
+    "earlierRefused",
+    *_COUNTS,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,8 @@ class Evidence:
     `counts` are the totals when the slot was written. `replayed` is what knoll sent itself,
     `champion_replayed` what it sent to the champion beside, and `before` the requests that were counted when
     the step began. `earlier` is what was reported on the version before this rollout. `replicas` is what
-    knoll 0.1 kept here of each replica.
+    knoll 0.1 kept here of each replica. `times` are the seconds of replays by bucket, of the candidate and of
+    the champion (see `replay_times`).
     """
 
     counts: Counts = Counts()
@@ -56,14 +67,17 @@ class Evidence:
     before: int = 0
     earlier: Total = (0, 0, 0)
     replicas: Mapping[str, Pair] = field(default_factory=dict)
+    times: tuple[Times, Times] = ((), ())
 
     def in_new_step(self) -> "Evidence":
         """The evidence when a step begins: what is counted so far is not of that step."""
         return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
 
-    def with_replayed(self, sent: int, failed: int, beside: Pair = (0, 0)) -> "Evidence":
+    def with_replayed(
+        self, sent: int, failed: int, beside: Pair = (0, 0), seconds: Sequence[tuple[float, float]] = ()
+    ) -> "Evidence":
         """The evidence after knoll has sent so many requests, of which so many failed; `beside` are those to
-        the champion."""
+        the champion. `seconds` are those of pairs of requests to the candidate and to the champion."""
         counts = replace(
             self.counts,
             requests=self.counts.requests + sent,
@@ -73,7 +87,11 @@ class Evidence:
         )
         mine = (self.replayed[0] + sent, self.replayed[1] + failed)
         theirs = (self.champion_replayed[0] + beside[0], self.champion_replayed[1] + beside[1])
-        return replace(self, counts=counts, replayed=mine, champion_replayed=theirs)
+        times = (
+            plus_times(self.times[0], times_of(one for one, _ in seconds)),
+            plus_times(self.times[1], times_of(other for _, other in seconds)),
+        )
+        return replace(self, counts=counts, replayed=mine, champion_replayed=theirs, times=times)
 
 
 def read_evidence(found: Mapping[str, Any]) -> Evidence:
@@ -85,6 +103,7 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
         before=found.get("before") or 0,
         earlier=(*_pair(found.get("earlier")), found.get("earlierRefused") or 0),
         replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
+        times=_times(found.get("replaySeconds") or {}),
     )
 
 
@@ -98,7 +117,7 @@ def evidence_fields(evidence: Evidence, before: Mapping[str, Any] = _NOTHING) ->
 def _known_fields(evidence: Evidence) -> dict[str, Any]:
     """A list never gets longer: an older knoll would cut it off. What is new has a field of its own."""
     replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
-    requests, failed, refused = evidence.earlier
+    (requests, failed, refused), (mine, theirs) = evidence.earlier, evidence.times
     return {
         "replays": list(evidence.replayed),
         "championReplays": list(evidence.champion_replayed),
@@ -106,6 +125,7 @@ def _known_fields(evidence: Evidence) -> dict[str, Any]:
         "earlier": [requests, failed],
         "earlierRefused": refused,
         **({"instances": replicas} if replicas else {}),
+        **({"replaySeconds": {"candidate": [*mine], "champion": [*theirs]}} if mine or theirs else {}),
         **evidence.counts.numbers(),
     }
 
@@ -113,3 +133,9 @@ def _known_fields(evidence: Evidence) -> dict[str, Any]:
 def _pair(found: Any) -> Pair:
     requests, failed = (*(found or ()), 0, 0)[:2]
     return requests, failed
+
+
+def _times(found: Mapping[str, Any]) -> tuple[Times, Times]:
+    """Those of the candidate and of the champion; none if they have other buckets."""
+    mine, theirs = (tuple(found.get(name) or ()) for name in ("candidate", "champion"))
+    return (mine, theirs) if {len(mine), len(theirs)} == {len(EDGES) + 1} else ((), ())

@@ -1,5 +1,7 @@
 """Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
-users' traffic. The champion gets each of them, too, so that both are judged by the same requests.
+users' traffic. The champion gets each of them, too, so that both are judged by the same requests. The two
+take turns in being the first that is asked. Of each part, the times of the first pair are left out: one of
+both may have started for it.
 
 One call of the function sends a bounded part of them, writes what it counted into the slot, and wakes rollout
 again. If it is killed before it writes, its part is sent again: the candidate then gets more requests than
@@ -7,7 +9,7 @@ are counted, and none counts twice.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
@@ -46,13 +48,15 @@ ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which beg
 @dataclass(frozen=True)
 class Part:
     """How many samples were sent, how many of them failed, and how many at the champion; whether others are
-    left to be sent, and whether they are left because the predictor did not answer."""
+    left to be sent, and whether they are left because the predictor did not answer. `seconds` are those of
+    the candidate and of the champion, where both have answered."""
 
     sent: int = 0
     failed: int = 0
     champion_failed: int = 0
     is_cut: bool = False
     has_no_answer: bool = False
+    seconds: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,11 @@ def replay_part(
     candidate = _route(document, slot, slot.candidate, observed.tagged_url, platform)
     route = observed.champion_url if slot.percent < 100 else ""  # with all traffic nothing is compared
     champion = _route(document, slot, slot.champion, route, platform)
-    part = send_part(name, candidate, champion if champion.url else None, step, until, platform)
+    sent = slot.evidence.replayed[0]
+    part = send_part(name, candidate, champion if champion.url else None, step, until, platform, sent)
     beside = (part.sent, part.champion_failed) if champion.url else (0, 0)
-    after = replace(slot, evidence=slot.evidence.with_replayed(part.sent, part.failed, beside))
+    counted = slot.evidence.with_replayed(part.sent, part.failed, beside, part.seconds)
+    after = replace(slot, evidence=counted)
     if part.sent and not write_part(document, after, platform):
         return False
     if part.is_cut and (part.sent or not part.has_no_answer):
@@ -94,10 +100,16 @@ def publish_continued(model: str, platform: Platform) -> None:
 
 
 def send_part(
-    model: str, candidate: Route, champion: Route | None, step: Replay, until: datetime, platform: Platform
+    model: str,
+    candidate: Route,
+    champion: Route | None,
+    step: Replay,
+    until: datetime,
+    platform: Platform,
+    first: int = 0,
 ) -> Part:
     """Send a part of the candidate's samples to its predictor, and to the champion's if there is one, none
-    after `until` (see `paced`).
+    after `until` (see `paced`). It begins behind the `first` ones, and after the last one anew.
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
@@ -108,14 +120,16 @@ def send_part(
         raise InvalidVersion(f"its samples cannot be read: {error}") from error
     if samples is None:
         raise InvalidVersion("its samples cannot be read: they are gone")
-    for sample in paced(islice(cycle(samples), step.requests), until, platform.clock):
-        routes = [one for one in (candidate, champion) if one]
-        answers = [ask(model, one.url, sample, platform, one.key) for one in routes]
+    routes, turn = [one for one in (candidate, champion) if one], 1
+    for sample in paced(islice(cycle(samples), first, first + step.requests), until, platform.clock):
+        answers = [ask(model, one.url, sample, platform, one.key) for one in routes[::turn]][::turn]
+        turn = -turn
         if step.may_start and any(map(_is_starting, answers)):
             return replace(part, is_cut=True, has_no_answer=True)
         failed = not _is_right(answers[0], candidate.version, sample)
         beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
-        part = Part(part.sent + 1, part.failed + failed, part.champion_failed + beside)
+        seconds = (*part.seconds, *_seconds(answers)) if part.sent else ()
+        part = Part(part.sent + 1, part.failed + failed, part.champion_failed + beside, seconds=seconds)
     return replace(part, is_cut=bool(samples) and part.sent < step.requests)
 
 
@@ -157,6 +171,12 @@ def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> A
 
 def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> Route:
     return Route(version, url, key_of_revision(document, slot, version, platform.settings) if version else "")
+
+
+def _seconds(answers: Sequence[Answer]) -> list[tuple[float, float]]:
+    """How long both took; empty if there are no two, or if one did not answer."""
+    are_there = len(answers) == 2 and all(one.status for one in answers)
+    return [(answers[0].seconds, answers[1].seconds)] if are_there else []
 
 
 def _is_starting(answer: Answer) -> bool:

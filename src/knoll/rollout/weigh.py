@@ -22,6 +22,7 @@ from knoll.rollout.evidence import (
     tally,
     with_labels,
 )
+from knoll.rollout.replay_times import EDGES, Times
 from knoll.rollout.slot import Slot
 
 __all__ = ["weighed"]
@@ -42,6 +43,8 @@ def weighed(model: Model, slot: Slot, bucket: Bucket) -> Slot:
     seen = Seen(
         _with_replayed(known, slot.evidence.champion_replayed),
         _with_replayed(tally(reports.values()), slot.evidence.replayed),
+        candidate_replays=_timed(slot.evidence.times[0]),
+        champion_replays=_timed(slot.evidence.times[1]),
     )
     before, is_shared = slot.judgement, slot.phase == "Canary" and slot.percent < 100
     if before is None:
@@ -53,13 +56,14 @@ def weighed(model: Model, slot: Slot, bucket: Bucket) -> Slot:
 
 def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -> Judgement:
     """The judgement when the traffic is first shared. Where answers are compared, as many may differ as the
-    gate lets differ on samples."""
+    gate lets differ on samples, and as many more as the champion was seen to differ from itself."""
     began, policy = datetime.fromisoformat(slot.since).timestamp(), model.rollout
     if policy.labels or policy.compare:
         theirs, mine = _answers(model.name, slot, bucket)
         known = with_labels(known, theirs, until=began)
         seen = replace(seen, compared=_compared(slot, theirs, mine))
-    differing = 1 - model.min_agreement if policy.compare else 0.0
+    own = slot.compared.tolerated if slot.compared else 0.0
+    differing = 1 - model.min_agreement + own if policy.compare else 0.0
     made = begin(known, seen, policy.margin, min(differing, _MOST_DIFFERING), has_pairs=False)
     return replace(made, began_at=began, needs_labels=policy.labels, needs_agreement=policy.compare > 0)
 
@@ -95,3 +99,8 @@ def _answers(model: str, slot: Slot, bucket: Bucket) -> tuple[Sequence[Labels], 
 def _with_replayed(live: Tally, replayed: Pair) -> Tally:
     """The tally with the requests that knoll has sent."""
     return replace(live, requests=live.requests + replayed[0], errors=live.errors + replayed[1])
+
+
+def _timed(times: Times) -> Tally:
+    """A tally that knows how long replays took, and nothing else of them."""
+    return Tally(edges=EDGES, latency=times) if times else Tally()

@@ -225,3 +225,28 @@ def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
     ]
     assert (tally([*answers, apart]).outputs, tally(answers).bins) == ((6, 2), "a")
     assert tally([]) == Tally()
+
+
+def replayed(mine: tuple[int, ...], theirs: tuple[int, ...], live: int = 0) -> Seen:
+    """So many live rounds, and replays of both by bucket."""
+    times = Tally(edges=EDGES, latency=mine), Tally(edges=EDGES, latency=theirs)
+    return replace(seen(live), candidate_replays=times[0], champion_replays=times[1])
+
+
+def test_the_times_of_replays_are_judged_by_buckets_of_their_own() -> None:
+    """Live requests of the candidate would be slow where replays of both are slow."""
+    known = judge(begin(HISTORY, Seen()), replayed((0, 30, 30, 0), (0, 30, 30, 0)))
+    assert (known.slow_replay, known.middling_replay, known.latency_p95.judged) == (1.0, 0.1, 0)
+    after = judge(known, replayed((0, 30, 40, 40), (0, 55, 55, 0)))
+    assert after.latency_p95 == known.latency_p95.after_batch(Rule(0.02), Batch(50, 40, 50, 0))
+    assert after.latency_p50 == known.latency_p50.after_batch(Rule(0.05), Batch(50, 50, 50, 25))
+    assert (after.slow, after.middling) == (known.slow, known.middling) == (0.1, 0.01)
+
+
+def test_live_requests_without_a_counterpart_wait_on_beside_replays() -> None:
+    """Together with replays they would give the candidate a share that it had of neither."""
+    known = judge(begin(HISTORY, Seen()), replayed((0, 30, 30, 0), (0, 30, 30, 0)))
+    alone = replace(seen(10), candidate=Tally())
+    after = judge(known, replace(replayed((0, 30, 30, 10), (0, 30, 40, 0)), champion=alone.champion))
+    assert after.latency_p95.waiting == Batch(0, 0, 190, 10)
+    assert after.latency_p95.judged == 10

@@ -37,7 +37,8 @@ class Judgement:
     the candidate may not be to pass; with 1 nothing has to be shown, because no rate is above another by
     more. `asked` is the margin that the policy asks for. `differing` is the part of its answers that may
     differ from the champion's. `slow` and `middling` are the buckets of latency that end near the champion's
-    p95 and median, in seconds; None until they are known. Labels come in pairs if `has_pairs`: then `labels`
+    p95 and median, in seconds, and `slow_replay` and `middling_replay` those of replays; None until they are
+    known. Labels come in pairs if `has_pairs`: then `labels`
     is judged, else `quality`. If it `needs_labels` or `needs_agreement`, that arm must pass, too. `began_at`
     is when the traffic was first shared, in seconds since 1970. The others are the states of the arms, and
     `suspicion` that of the bake."""
@@ -62,6 +63,8 @@ class Judgement:
     needs_agreement: bool = False
     began_at: float = 0.0
     asked: float = 0.02
+    slow_replay: float | None = None
+    middling_replay: float | None = None
 
     @property
     def base(self) -> float:
@@ -119,7 +122,7 @@ def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
         tolerated = min(before.base + SUSPICION[0], 0.99)
         requests, bad = _part(news.candidate.answered, news.candidate.errors)
         return replace(after, suspicion=before.suspicion.after_batch(tolerated, requests, bad))
-    return _with_edges(_with_shared(after, news), seen.champion)
+    return _with_edges(_with_replays(_with_shared(after, news), news), seen)
 
 
 def judgement_to_fields(judgement: Judgement) -> dict[str, Any]:
@@ -143,10 +146,24 @@ def _with_shared(before: Judgement, news: Seen) -> Judgement:
     return replace(
         before,
         errors=before.errors.after_batch(_rule_of_errors(before), errors),
-        latency_p95=_after_latency(before.latency_p95, "latencyP95", before.slow, news),
-        latency_p50=_after_latency(before.latency_p50, "latencyP50", before.middling, news),
+        latency_p95=before.latency_p95.after_batch(*_latency("latencyP95", before.slow, candidate, champion)),
+        latency_p50=before.latency_p50.after_batch(
+            *_latency("latencyP50", before.middling, candidate, champion)
+        ),
         refusals=before.refusals.after_batch(find_arm("refusals").rule, refusals),
         outputs=_after_outputs(before.outputs, candidate, champion),
+    )
+
+
+def _with_replays(before: Judgement, news: Seen) -> Judgement:
+    """With the times of replays: a batch of their own, which has its own share and its own buckets."""
+    mine, theirs = news.candidate_replays, news.champion_replays
+    return replace(
+        before,
+        latency_p95=before.latency_p95.after_apart(*_latency("latencyP95", before.slow_replay, mine, theirs)),
+        latency_p50=before.latency_p50.after_apart(
+            *_latency("latencyP50", before.middling_replay, mine, theirs)
+        ),
     )
 
 
@@ -178,11 +195,17 @@ def _after_outputs(before: Shares, candidate: Tally, champion: Tally) -> Shares:
     return before.after_batch(candidate.outputs, champion.outputs)
 
 
-def _with_edges(before: Judgement, champion: Tally) -> Judgement:
+def _with_edges(before: Judgement, seen: Seen) -> Judgement:
     """With the buckets of latency by what the champion has answered. They serve the batches that follow:
     a batch is never judged by a bucket that it helped to choose."""
-    slow, middling = _edges(champion)
-    return replace(before, slow=before.slow or slow, middling=before.middling or middling)
+    (slow, middling), (slower, between) = _edges(seen.champion), _edges(seen.champion_replays)
+    return replace(
+        before,
+        slow=before.slow or slow,
+        middling=before.middling or middling,
+        slow_replay=before.slow_replay or slower,
+        middling_replay=before.middling_replay or between,
+    )
 
 
 def _edges(champion: Tally) -> tuple[float | None, float | None]:
@@ -191,11 +214,12 @@ def _edges(champion: Tally) -> tuple[float | None, float | None]:
     return champion.edge_at(_P95), champion.edge_at(_P50)
 
 
-def _after_latency(state: TwoSample, name: ArmName, edge: float | None, news: Seen) -> TwoSample:
+def _latency(name: ArmName, edge: float | None, candidate: Tally, champion: Tally) -> tuple[Rule, Batch]:
+    """The rule of an arm of latency, and its batch; an empty one as long as nobody knows what slow is."""
+    rule = find_arm(name).rule
     if edge is None:
-        return state
-    batch = Batch(*news.candidate.slower_than(edge), *news.champion.slower_than(edge))
-    return state.after_batch(find_arm(name).rule, batch)
+        return rule, Batch()
+    return rule, Batch(*candidate.slower_than(edge), *champion.slower_than(edge))
 
 
 def _batch(candidate: int, candidate_bad: int, champion: int, champion_bad: int) -> Batch:

@@ -89,11 +89,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is counted in a rollout until now."""
+    """All that is counted in a rollout until now. Of replays it has the times, apart from those of live
+    requests (see `knoll.rollout.replay_times`)."""
 
     champion: Tally = Tally()
     candidate: Tally = Tally()
     compared: Compared = Compared()
+    champion_replays: Tally = Tally()
+    candidate_replays: Tally = Tally()
 
     def since(self, before: "Seen") -> "Seen":
         """What was counted since an earlier look."""
@@ -101,6 +104,8 @@ class Seen:
             self.champion.since(before.champion),
             self.candidate.since(before.candidate),
             self.compared.since(before.compared),
+            self.champion_replays.since(before.champion_replays),
+            self.candidate_replays.since(before.candidate_replays),
         )
 
 

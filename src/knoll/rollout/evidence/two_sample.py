@@ -92,6 +92,12 @@ class TwoSample:
         stakes = self.stakes.after(map(bounded_exp, powers[:-1]), whole.candidate)
         return self._with(stakes, self.support + powers[-1], whole)
 
+    def after_apart(self, rule: Rule, batch: Batch) -> "TwoSample":
+        """The state after a batch of another kind of requests. It has both sides, and what waits is of the
+        usual kind, so it waits on."""
+        alone = replace(self, waiting=Batch()).after_batch(rule, batch)
+        return replace(alone, waiting=self.waiting)
+
     def _bets(self, rule: Rule, share: float) -> tuple[Bet, ...]:
         """The bets to fail, and last the one to pass."""
         theta_b = past_rate(self.past_bad, self.past)

@@ -1,7 +1,7 @@
 """What the arms of a judgement have found, in words, with the counts behind it. Pure."""
 
 from knoll.rollout.evidence.judgement import Judgement
-from knoll.rollout.evidence.tally import Seen
+from knoll.rollout.evidence.tally import Seen, Tally
 from knoll.rollout.evidence.verdict import ArmVerdict, Verdict
 
 __all__ = ["stopped_by", "words_of"]
@@ -35,10 +35,14 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
             found = f"it refused {mine.refusals} of {mine.requests} requests"
             beside = f"{theirs.refusals} of {theirs.requests}"
         case "latencyP95" | "latencyP50":
-            edge = (judgement.slow if arm.arm == "latencyP95" else judgement.middling) or 0.0
-            (timed, slow), (others, slower) = mine.slower_than(edge), theirs.slower_than(edge)
-            found = f"{slow} of {timed} requests took longer than {edge * 1000:g} ms"
-            beside = f"{slower} of {others}"
+            is_p95 = arm.arm == "latencyP95"
+            live = judgement.slow if is_p95 else judgement.middling
+            replay = judgement.slow_replay if is_p95 else judgement.middling_replay
+            told = [
+                _slower("requests", live, mine, theirs),
+                _slower("replays", replay, seen.candidate_replays, seen.champion_replays),
+            ]
+            return f"{'; '.join(filter(None, told))} to {champion}"
         case "outputs":
             return f"its {arm.judged} answers are spread otherwise than those of {champion}"
         case "agreement":
@@ -52,3 +56,10 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
             only = f"only {champion} was right on {compared.only_champion}"
             return f"of {compared.labelled} labelled requests {only}, only it on {compared.only_candidate}"
     return f"{found}, and {beside} to {champion}"
+
+
+def _slower(what: str, edge: float | None, mine: Tally, theirs: Tally) -> str:
+    """How many were slower than the bucket that ends there; "" if none is known."""
+    (timed, slow), (others, slower) = mine.slower_than(edge or 0.0), theirs.slower_than(edge or 0.0)
+    found = f"{slow} of {timed} {what} took longer than {(edge or 0.0) * 1000:g} ms"
+    return f"{found}, and {slower} of {others}" if timed else ""

@@ -1,0 +1,27 @@
+"""How long replays took: counts by bucket of seconds. Pure.
+
+Replays are timed by who sends them, over the network, and live requests by the predictor. So they have
+buckets of their own, and are never mixed with live ones: the candidate gets half of the replays and another
+share of the live requests, and would look slower or faster by that alone.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import zip_longest
+
+__all__ = ["EDGES", "Times", "plus_times", "times_of"]
+
+Times = tuple[int, ...]
+# Upper ends, in seconds: a factor of 1.2 apart, as those of predictors, from 1 ms to 20 s.
+EDGES = tuple(float(f"{0.001 * 1.2**index:.4g}") for index in range(55))
+
+
+def times_of(seconds: Iterable[float]) -> Times:
+    """The counts for so many requests, with a last number for slower ones; empty for none."""
+    found = [bisect_left(EDGES, one) for one in seconds]
+    return tuple(found.count(index) for index in range(len(EDGES) + 1)) if found else ()
+
+
+def plus_times(one: Times, other: Times) -> Times:
+    """Both together."""
+    return tuple(here + there for here, there in zip_longest(one, other, fillvalue=0))
