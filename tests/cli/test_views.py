@@ -302,7 +302,7 @@ def test_the_score_on_the_golden_set_stands_beside_the_held_out_one(
     told = knoll("why", "digits").stdout
     assert "gate     accuracy 0.98 held out, 0.1875 on the golden set (atLeast 0.9, goldenSet" in told
     assert json.loads(knoll("versions", "digits", "-o", "json").stdout)["versions"][0]["golden"] == vars(exam)
-    for pinned, what in (("", "is not pinned"), ("e" * 64, "is pinned with eeee"), ("d" * 64, "")):
+    for pinned, what in (("", "is not pinned"), ("e" * 64, "and eeeeeeeeeeee is pinned"), ("d" * 64, "")):
         if pinned:
             pin = GoldenSet("digits", place, pinned, 60, 60, run, at)
             platform.store.put(golden_uri(platform.bucket.root, "digits", place), pin.encode())
@@ -314,3 +314,6 @@ def test_the_score_on_the_golden_set_stands_beside_the_held_out_one(
         assert f"{place}, {state}" in knoll("describe", "digits").stdout
     platform.store.put(golden_uri(platform.bucket.root, "digits", place), b"spoilt")
     assert "is not a pin of a golden set" in knoll("describe", "digits").stdout
+    verified = knoll("verify", "digits", "v000001", "-o", "json")
+    assert verified.exit_code == 1
+    assert "its pin does not count: this is not a pin" in verified.stdout

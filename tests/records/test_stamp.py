@@ -13,6 +13,7 @@ from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.ports import Bucket
 from knoll.records.claim import Claim, claim_uri, find_claim, load_claim, write_claim
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
+from knoll.records.golden import load_golden
 from knoll.records.labels import load_labels
 from knoll.records.outcome import Outcome, find_outcome, load_outcome, outcome_uri, write_outcome
 from knoll.records.record import LENIENT
@@ -56,6 +57,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("labels/digits/v000002/pod-0.0000000000000013.json", load_labels),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
+        ("golden/digits/95cd3daa3c69f6434031091e9ecc634a932139b7718f2e60434ac80547cbae1d.json", load_golden),
     ],
 )
 def test_a_stamp_of_an_older_release_counts_and_the_same_record_gets_it_again(key: str, load: Any) -> None:

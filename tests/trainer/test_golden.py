@@ -1,9 +1,11 @@
 """Whoever writes the data does not write the exam: the golden set is pinned, read before learning, and
 decides beside the held-out examples."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,22 @@ from knoll.families.image.family import ImageClassifier
 from knoll.families.pictures import to_png
 from knoll.models import parse_model
 from knoll.ports import Bucket
-from knoll.records.golden import GoldenSet, find_golden, pin_golden
-from knoll.records.manifest import load_manifest
+from knoll.records.golden import (
+    GoldenScore,
+    GoldenSet,
+    find_golden,
+    golden_digest,
+    golden_uri,
+    pin_golden,
+)
+from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri
 from knoll.records.run import Run, load_run, run_uri
 from knoll.rollout.candidates import why_rejected
 from knoll.rollout.slot import Slot
+from knoll.trainer.publish import publish
 from knoll.trainer.run import train
+from support.keys import private_key, signer_of
 from trainer.test_trainer import PREFIX, ROOT, RUN, World, world
 
 EXAM = "s3://exams/digits/"
@@ -63,6 +74,10 @@ def asked(some: dict[str, bytes], tmp_path: Path) -> Callable[..., World]:
 
 class Killed(Exception):
     pass
+
+
+def _die(*_: object) -> None:
+    raise Killed
 
 
 def of(files: Files, label: str) -> Files:
@@ -122,6 +137,12 @@ def test_poisoned_data_passes_its_own_exam_and_fails_the_golden_one(
     pin = find_golden("digits", EXAM, ready.platform.bucket)
     assert pin is not None
     assert (pin.digest, pin.files, pin.run) == (made.golden.digest, 60, RUN)
+    assert (ready.outcome().golden_set, ready.outcome().golden_digest) == (EXAM, pin.digest)
+    ready.store.put(golden_uri(ROOT, "digits", EXAM), b"garbage")
+    assert why_rejected(model, Slot(), "v000001", ready.platform) == refused
+    other = GoldenSet("digits", EXAM, "0" * 64, 1, 1, "x", "now")
+    ready.store.put(golden_uri(ROOT, "digits", EXAM), other.encode())
+    assert "and 000000000000 is pinned" in why_rejected(model, Slot(), "v000001", ready.platform)
 
 
 def test_a_golden_set_that_changed_rejects_the_run_until_its_uri_changes(
@@ -161,6 +182,64 @@ def test_a_golden_set_that_changed_rejects_the_run_until_its_uri_changes(
     assert second is not None
     assert second.digest == digests[0]
     assert find_golden("digits", EXAM, ready.platform.bucket) == first
+
+
+SIGNED = {"sign_key": private_key(), "verify_key": signer_of().public.pem}
+
+
+def signing(ready: World) -> World:
+    """The same on a platform that believes only what is signed."""
+    settings = ready.platform.settings.model_copy(update=SIGNED)
+    return replace(ready, platform=replace(ready.platform, settings=settings))
+
+
+def score_first(ready: World, exam: str) -> None:
+    """A signed version that was scored on the golden set when it had that digest."""
+
+    def draft(version: str) -> tuple[Files, Manifest]:
+        score = GoldenScore(EXAM, exam, 60, {"accuracy": 1.0})
+        return {}, Manifest("digits", version, "f", NEXT, "d", {}, {}, "now", "0", {}, golden=score)
+
+    publish("digits", NEXT, draft, ready.platform.bucket, signer_of())
+
+
+@pytest.mark.parametrize("spoilt", [b"garbage", b'{"schema": 99, "needs": "9.9"}', "forged"])
+def test_a_spoilt_pin_is_named_and_written_over(
+    asked: Callable[..., World],
+    exam: Files,
+    spoilt: bytes | str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("knoll.trainer.learning._fit", _die)
+    ready, place = signing(asked(exam)), golden_uri(ROOT, "digits", EXAM)
+    forged = GoldenSet("digits", EXAM, "0" * 64, 1, 1, "x", "now").encode()
+    ready.store.put(place, spoilt if isinstance(spoilt, bytes) else forged)
+    with pytest.raises(Killed):
+        train(RUN, ready.platform)
+    assert capsys.readouterr().out.count(f"passed over: {place}") == 1
+    pin = find_golden("digits", EXAM, ready.platform.bucket)
+    assert pin is not None
+    assert (pin.files, pin.run) == (60, RUN)
+
+
+@pytest.mark.parametrize("pin", ["deleted", "rewritten", b"garbage"])
+def test_an_exchanged_golden_set_is_refused_whatever_has_become_of_its_pin(
+    asked: Callable[..., World], exam: Files, pin: bytes | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The versions that were scored on it say how it was."""
+    monkeypatch.setattr("knoll.trainer.learning._fit", _die)
+    ready, place = signing(asked(flipped(exam))), golden_uri(ROOT, "digits", EXAM)
+    digests = {key: hashlib.sha256(body).hexdigest() for key, body in exam.items()}
+    before = golden_digest(digests)
+    after = golden_digest({f"{1 - int(key[0])}{key[1:]}": sha256 for key, sha256 in digests.items()})
+    score_first(ready, before)
+    if pin != "deleted":
+        forged = GoldenSet("digits", EXAM, after, 60, 1, "x", "now").encode()
+        ready.store.put(place, pin if isinstance(pin, bytes) else forged)
+    assert train(RUN, ready.platform) == REJECTED
+    told = f"it has 60 files with digest {after}, and v000001 was scored on files with digest {before}"
+    assert told in ready.outcome().reason
 
 
 @pytest.mark.parametrize(

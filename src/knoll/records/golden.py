@@ -1,7 +1,8 @@
 """The golden set of a model: files that score each version, and that do not come with its data.
 
-Its digest is pinned when a run first uses it, under its URI, and the pin is never overwritten. So whoever
-writes the data cannot exchange the golden set afterwards. Another URI has another pin.
+Its digest is pinned when a run first uses it, under its URI, and a pin that counts never gets another digest.
+So whoever writes the data cannot exchange the golden set afterwards. Another URI has another pin. Trainers
+sign it: with keys, no other pin counts.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 
 from pydantic import with_config
 
+from knoll.errors import NewerSchema, Rejected
 from knoll.names import digest, join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Numbers, Record, find, put_once, reader
+from knoll.quoting import escaped
+from knoll.records.record import LENIENT, Numbers, overwrite, put_once
+from knoll.records.stamp import UNSIGNED, Stamped, find_stamped, has_keys, stamped, stamped_reader
 
 __all__ = [
     "GoldenScore",
@@ -27,9 +31,10 @@ __all__ = [
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class GoldenSet(Record):
+class GoldenSet(Stamped):
     """The state in which a golden set is pinned. `size` is in bytes, `run` was the first to use it."""
 
+    by_trainers = True
     model: str
     uri: str
     digest: str
@@ -56,7 +61,7 @@ class GoldenScore:
     metrics: Numbers
 
 
-load_golden = reader(GoldenSet, "pin of a golden set")
+load_golden = stamped_reader(GoldenSet, "pin of a golden set")
 
 
 def golden_uri(root: str, model: str, uri: str) -> str:
@@ -70,24 +75,40 @@ def golden_digest(sha256: Mapping[str, str]) -> str:
 
 
 def find_golden(model: str, uri: str, bucket: Bucket) -> GoldenSet | None:
-    """The pin of the golden set at that URI; None if no run has used it. Raises Rejected if it is spoilt."""
-    return find(golden_uri(bucket.root, model, uri), load_golden, bucket)
+    """The pin of the golden set at that URI; None if no run has used it. Raises Rejected if it is spoilt, is
+    the pin of another golden set, or has no signature that counts."""
+    try:
+        found = find_stamped(golden_uri(bucket.root, model, uri), load_golden, GoldenSet, bucket)
+    except NewerSchema as error:
+        if has_keys(GoldenSet, bucket):
+            raise
+        raise Rejected(f"{UNSIGNED}, and {error}") from error
+    if found and (found.model, found.uri) != (model, uri):
+        raise Rejected(f"it is the pin of another golden set: {escaped(f'{found.model} {found.uri}')[:80]}")
+    return found
 
 
 def pin_golden(golden: GoldenSet, bucket: Bucket) -> GoldenSet:
-    """Write the pin unless there is one; returns the one that is there."""
-    if put_once(golden_uri(bucket.root, golden.model, golden.uri), golden, bucket):
-        return golden
-    return find_golden(golden.model, golden.uri, bucket) or golden
+    """Write the pin if there is none that counts, else sign the one that is there with the key of this
+    process; returns the one that is there then."""
+    uri, mine = golden_uri(bucket.root, golden.model, golden.uri), stamped(golden, bucket)
+    if put_once(uri, mine, bucket):
+        return mine
+    try:
+        there = find_golden(golden.model, golden.uri, bucket)
+    except Rejected:
+        there = None
+    signed = stamped(there or golden, bucket)
+    if signed != there:
+        overwrite(uri, signed, bucket)
+    return signed
 
 
-def fault_of_score(score: GoldenScore, pin: GoldenSet | None) -> str:
-    """Why the score was not measured on the pinned golden set; "" if it was."""
-    if pin is None:
+def fault_of_score(score: GoldenScore, pinned: str) -> str:
+    """Why the score was not measured on the golden set with the digest `pinned`; "" if it was. A golden set
+    that is not pinned has no digest: ""."""
+    if not pinned:
         return f"the golden set {score.uri} is not pinned"
-    if (pin.uri, pin.digest) == (score.uri, score.digest):
+    if pinned == score.digest:
         return ""
-    return (
-        f"it was scored on {score.uri} with digest {score.digest[:12]}, and {pin.uri} is pinned with "
-        f"{pin.digest[:12]}"
-    )
+    return f"it was scored on {score.uri} with digest {score.digest[:12]}, and {pinned[:12]} is pinned"

@@ -46,8 +46,9 @@ class Outcome(Stamped):
     `superseded`, its data was replaced before it was trained, or no Model asked for it any more; when it is
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
-    is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples.
-    knoll 0.2 wrote none of these three. An outcome without a stamp counts, unless it is of a newer schema.
+    is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples;
+    `golden_set` is its URI, and `golden_digest` its state then. knoll 0.2 wrote none of these five. An
+    outcome without a stamp counts, unless it is of a newer schema.
     """
 
     by_trainers = True
@@ -61,6 +62,8 @@ class Outcome(Stamped):
     manifest_sha256: str = ""
     run: str = ""
     golden: Numbers = field(default_factory=dict)
+    golden_set: str = ""
+    golden_digest: str = ""
 
 
 load_outcome = stamped_reader(Outcome, "outcome")

@@ -15,7 +15,7 @@ from knoll.records.claim import Claim, find_claim, list_claims, load_claim
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_replay
 from knoll.records.evidence import Report, load_report
-from knoll.records.golden import load_golden
+from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.labels import Labels, load_labels
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest, version_uri
 from knoll.records.outcome import Outcome, find_outcome, has_outcome, load_outcome
@@ -195,6 +195,8 @@ _PLACES = (
         r"golden/<model>/<digest>\.json",
         load_golden,
         says=lambda pin: {"model": pin.model, "digest": pin.place},
+        doubt=lambda pin, _, bucket: "" if is_stamped(pin, bucket) else why_unstamped(GoldenSet),
+        doubt_newer=_unless_stamped(GoldenSet, always=True),
     ),
     _place(
         rf"models/<model>/<version>/{re.escape(MANIFEST)}",

@@ -15,7 +15,6 @@ from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.dataset import find_snapshot, why_foreign
-from knoll.records.golden import find_golden
 from knoll.records.manifest import (
     Manifest,
     Sealed,
@@ -24,6 +23,7 @@ from knoll.records.manifest import (
     list_versions,
 )
 from knoll.records.outcome import find_outcome
+from knoll.records.pinned import look_at_golden
 from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.rollout.gate import why_not
@@ -143,7 +143,7 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
     try:
         sealed = find_sealed(model.name, version, bucket)
         fault = _fault_of_chain(sealed, model, bucket) if sealed else ""
-        pinned = find_golden(model.name, model.golden_set, bucket) if model.golden_set else None
+        pinned = look_at_golden(model.name, model.golden_set, bucket).digest if model.golden_set else ""
     except Rejected as error:
         return str(error)
     if sealed is None:

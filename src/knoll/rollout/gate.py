@@ -3,34 +3,30 @@
 from collections.abc import Mapping
 
 from knoll.models import GateSpec
-from knoll.records.golden import GoldenScore, GoldenSet, fault_of_score
+from knoll.records.golden import GoldenScore, fault_of_score
 from knoll.records.manifest import Manifest
 
 __all__ = ["why_not"]
 
 
-def why_not(
-    gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pin: GoldenSet | None = None
-) -> str:
-    """Why the candidate may not be tried, with its numbers; "" if it may. If the gate has a golden set, `pin`
-    is what it was when it was pinned; the bounds hold on the held-out examples and on the golden set."""
+def why_not(gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pinned: str = "") -> str:
+    """Why the candidate may not be tried, with its numbers; "" if it may. The bounds hold on the held-out
+    examples and on the golden set, if the gate has one. `pinned` is its digest that counts, "" for none."""
     if gate is None:
         return ""
     before = champion.metrics if champion else {}
     served = champion.version if champion else ""
     return _why_below(gate, "", candidate.metrics, before, served) or _why_not_golden(
-        gate, candidate.golden, champion, pin
+        gate, candidate.golden, champion, pinned
     )
 
 
-def _why_not_golden(
-    gate: GateSpec, score: GoldenScore | None, champion: Manifest | None, pin: GoldenSet | None
-) -> str:
+def _why_not_golden(gate: GateSpec, score: GoldenScore | None, champion: Manifest | None, pinned: str) -> str:
     if not gate.golden_set:
         return ""
     if score is None or score.uri != gate.golden_set:
         return f"the gate asks for a score on the golden set {gate.golden_set}, and the version has none"
-    if fault := fault_of_score(score, pin):
+    if fault := fault_of_score(score, pinned):
         return fault
     old = champion.golden if champion else None
     before = old.metrics if old and old.digest == score.digest else {}

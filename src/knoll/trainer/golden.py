@@ -13,7 +13,8 @@ from knoll.names import is_in_bucket, overlap
 from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.dataset import Dataset, DatasetObject
-from knoll.records.golden import GoldenScore, GoldenSet, find_golden, golden_digest, pin_golden
+from knoll.records.golden import GoldenScore, GoldenSet, golden_digest, pin_golden
+from knoll.records.pinned import Pinned, look_at_golden
 from knoll.records.run import Run
 from knoll.trainer.memory import TooLittleMemory, bytes_of, check_data, room_for
 from knoll.trainer.reading import DataChanged, read_objects
@@ -60,14 +61,17 @@ def pin_exam(
         check_data(beside + sum(one.size for one in listed.objects), "the data and the golden set", limit)
         read = _read(listed, platform)
         pin = _pin_of(run, listed, read, platform)
-        _check_pin(pin, find_golden(run.model, run.golden_set, platform.bucket))
+        pinned = look_at_golden(run.model, run.golden_set, platform.bucket)
+        if pinned.fault:
+            journal.say(f"passed over: {escaped(pinned.fault)}")
+        _check_pin(pin, pinned)
         files, more = sort_files(read, room_for(read.values(), limit - beside))
         notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
         journal.say(f"read {len(files)} files of the golden set {escaped(pin.uri)}, digest {pin.digest[:12]}")
         size = sum(map(len, files.values())) + family.decoded_bytes(files, config)
         check_data(beside + size, "the data and the decoded golden set", limit)
         examples = family.golden(files, data.about, config)
-        _check_pin(pin, pin_golden(pin, platform.bucket))
+        _check_pin(pin, _pin(pin, platform))
     notes += map(escaped, examples.notes)
     for note in notes:
         journal.say(note)
@@ -118,11 +122,16 @@ def _pin_of(run: Run, listed: Dataset, read: Files, platform: Platform) -> Golde
     return GoldenSet(run.model, listed.prefix, digest, len(read), size, run.id, present)
 
 
-def _check_pin(found: GoldenSet, pinned: GoldenSet | None) -> None:
-    if pinned is None or (pinned.model, pinned.uri, pinned.digest) == (found.model, found.uri, found.digest):
+def _pin(golden: GoldenSet, platform: Platform) -> Pinned:
+    pin_golden(golden, platform.bucket)
+    return look_at_golden(golden.model, golden.uri, platform.bucket)
+
+
+def _check_pin(found: GoldenSet, pinned: Pinned) -> None:
+    if pinned.digest in ("", found.digest):
         return
     raise Rejected(
-        f"it has changed: it has {found.files} files with digest {found.digest}, and run {pinned.run} pinned "
-        f"{pinned.files} files with digest {pinned.digest}. Put the pinned files back; or, to use the new "
-        f"ones, copy them to a new prefix, {_NAME_IT}"
+        f"it has changed: it has {found.files} files with digest {found.digest}, and {pinned.says} "
+        f"{pinned.digest}. Put those files back; or, to use the new ones, copy them to a new "
+        f"prefix, {_NAME_IT}"
     )

@@ -9,6 +9,7 @@ import math
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import torch
 
@@ -101,11 +102,16 @@ def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Rep
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
-    at, one = platform.clock.now().isoformat(), made.manifest
-    golden = one.golden.metrics if one.golden else {}
-    return Outcome(
-        "succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256, golden=golden
-    )
+    return _success(made, platform.clock.now().isoformat())
+
+
+def _success(made: Sealed, at: str) -> Outcome:
+    one = made.manifest
+    ended = Outcome("succeeded", at, one.version, metrics=one.metrics, manifest_sha256=made.sha256)
+    if one.golden is None:
+        return ended
+    exam = one.golden
+    return replace(ended, golden=exam.metrics, golden_set=exam.uri, golden_digest=exam.digest)
 
 
 def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:

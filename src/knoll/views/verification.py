@@ -133,9 +133,10 @@ def _strays(made: Manifest, bucket: Bucket) -> str:
 
 def _fault_of_exam(model: str, score: GoldenScore, bucket: Bucket) -> str:
     try:
-        return fault_of_score(score, find_golden(model, score.uri, bucket))
+        pin = find_golden(model, score.uri, bucket)
     except Rejected as error:
-        return str(error)
+        return f"its pin does not count: {error}"
+    return fault_of_score(score, pin.digest if pin else "")
 
 
 def _fault_of_isvc(platform: Platform, model: str, sha256: str) -> str:
