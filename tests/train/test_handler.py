@@ -220,6 +220,21 @@ def test_a_failed_job_gets_an_outcome_once_and_frees_the_queue(platform: Platfor
     assert len(taken(platform)) == 1
 
 
+@pytest.mark.parametrize("code", [75, 1])
+def test_a_failure_for_want_of_an_answer_says_where_it_is_named_and_what_to_do(
+    platform: Platform, code: int
+) -> None:
+    landed = landed_of(platform, b"one")
+    train.handle(landed, platform)
+    (run,) = jobs(platform)
+    message = f"Job has reached the specified backoff limit; the last exit code is {code}"
+    finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message=message)
+    train.sweep(landed, platform)
+    reason = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))["reason"]
+    told = f"did not answer, or met what only a newer knoll reads: knoll runs logs {run} names it"
+    assert (told in reason) is (code == 75)
+
+
 def test_an_event_that_names_a_run_without_a_record_is_rejected(platform: Platform) -> None:
     landed = landed_of(platform, b"one")
     for data in (

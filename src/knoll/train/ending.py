@@ -1,10 +1,12 @@
 """The end of a run that its trainer did not end: the Job failed, the cluster rejects it, or it is skipped."""
 
 import logging
+import re
 from contextlib import suppress
 
 from knoll.errors import KnollError, NotFound
 from knoll.events import TRAINING_FAILED, Event, new_event
+from knoll.exits import UNAVAILABLE
 from knoll.kube.jobs import is_live, job_failure
 from knoll.kube.killed import OUT_OF_MEMORY, job_memory
 from knoll.kube.labels import JOB_LABEL
@@ -19,6 +21,7 @@ from knoll.train.turns import Entry
 __all__ = ["reject_run", "settle_entry", "skip_run", "supersede_run"]
 
 _LOG = logging.getLogger(__name__)
+_UNANSWERED = re.compile(rf"exit code (is )?{UNAVAILABLE}\b")  # of the trainer, on a laptop and on a cluster
 
 
 def settle_entry(entry: Entry, job: Document | None, event: Event, platform: Platform) -> bool:
@@ -42,9 +45,19 @@ def _failure(run: str, job: Document, platform: Platform) -> Outcome:
         filter(None, (reason, _last_words(run, platform))), key=lambda words: OUT_OF_MEMORY not in words
     )
     is_short = OUT_OF_MEMORY in told[0]
-    advice = ["raise spec.training.resources.memory, or lower batchSize in spec.training.config"]
-    words = "; ".join([*told, *(advice if is_short else [])])
+    words = "; ".join([*told, *_advice("; ".join(told), run)])
     return Outcome("failed", _now(platform), reason=words, lacked_memory=is_short * job_memory(job))
+
+
+def _advice(told: str, run: str) -> list[str]:
+    if OUT_OF_MEMORY in told:
+        return ["raise spec.training.resources.memory, or lower batchSize in spec.training.config"]
+    if _UNANSWERED.search(told):
+        return [
+            "each try waited for something that did not answer, or met what only a newer knoll reads: knoll "
+            f"runs logs {run} names it; mend that, then change data or config: the same is not trained again"
+        ]
+    return []
 
 
 def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Platform) -> None:
