@@ -35,8 +35,8 @@ def _played(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def _world(*concurrency: str) -> World:
-    return World({name: model_document(name, "marker", *concurrency) for name in MODELS})
+def _world(*concurrency: str, has_keys: bool = False) -> World:
+    return World({name: model_document(name, "marker", *concurrency) for name in MODELS}, has_keys=has_keys)
 
 
 def _play(world: World) -> None:
@@ -70,8 +70,10 @@ def _look(world: World) -> None:
     "body", ["nothing", *(pytest.param(one, marks=pytest.mark.attack) for one in BODIES)]
 )
 def test_strays_in_every_place_stop_nothing(body: str, concurrency: str) -> None:
-    world = _world(concurrency)
-    left = dict(strays(BODIES[body]))
+    """What claims to be of a newer knoll, too, on a platform with keys. `test_newer` is about one without."""
+    world, left = _world(concurrency, has_keys=body == "newer"), dict(strays(BODIES[body]))
+    if body == "newer":
+        del left[f"outcomes/{RUN}.json"]  # counts, for the trainers of this world have no key
     for key, stray in left.items():
         world.store.put(ROOT + key, stray)
     _play(world)
@@ -80,8 +82,9 @@ def test_strays_in_every_place_stop_nothing(body: str, concurrency: str) -> None
     _look(world)
     store, found = world.store, {one.key for one in find_strays(world.platform.bucket)}
     still = {key for key, stray in left.items() if _read(store, key) == stray}
-    any_bytes, any_time = f"superseded/{RUN}.json", f"dead-letters/{RUN[7:]}/death-{RUN[7:]}.json"
-    assert found >= still - {any_bytes, any_time if body == "of another" else ""}
+    any_bytes = {f"superseded/{RUN}.json", *(key for key in still if key.startswith("uploads/digits/"))}
+    any_time = f"dead-letters/{RUN[7:]}/death-{RUN[7:]}.json" if body == "of another" else ""
+    assert found >= still - {*any_bytes, any_time}
 
 
 def _read(store: MemoryStore, key: str) -> bytes | None:

@@ -17,6 +17,7 @@ PLACES = (
     f"dead-letters/{_LETTER}/replay-000001.json",
     f"evidence/{_VERSION}/pod.0000000000000001.json",
     f"golden/digits/{_DIGEST}.json",
+    f"labels/{_VERSION}/pod.0000000000000001.json",
     f"inbox/{RUN}.20200101T000000000000Z.json",
     f"inbox/{RUN}.20360101T000000000000Z.json",
     f"models/{_VERSION}/attestation.json",
@@ -30,6 +31,7 @@ PLACES = (
     f"runs/{RUN}.json",
     f"superseded/{RUN}.json",
     "survey.json",
+    "uploads/digits/a",
 )
 _STEP = {
     "model": "digits",
@@ -49,11 +51,12 @@ BODIES = {
     "deep": b"[" * 100_000,
     "nothing": b"{}",
     "schema": b'{"schema": 1}',
+    "newer": b'{"schema": 99, "needs": "9.9"}',
     "schema of another type": b'{"schema": "one", "needs": 7}',
     "no UTF-8": b'{"run": "\xff\xfe"}',
     "numbers": b'{"number": 1e999, "at": -1, "requests": NaN, "size": %s}' % (b"9" * 5000),
     "of another": json.dumps(_STEP).encode(),
-    "huge": b" " * (50 * 2**20),
+    "huge": b" " * (65 * 2**20),
 }
 _TOPS = sorted({place.partition("/")[0] for place in PLACES} - {"probe.json", "survey.json"})
 NAMES = tuple(

@@ -232,7 +232,7 @@ _PLACES = (
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey),
-    _place(r"uploads/[^/\x00-\x1f\x7f]+/[^/\x00-\x1f\x7f]+"),
+    _place(r"uploads/<model>/[^/\x00-\x1f\x7f]+"),
     _place(r"probes/[^/]+/.+"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_replay),
