@@ -20,10 +20,11 @@ from knoll.predict.loading import fetch_version
 from knoll.records.claim import claim_uri
 from knoll.records.evidence import Report, find_reports, write_report
 from knoll.records.inbox import inbox_uri
-from knoll.records.manifest import Manifest, entry_of, manifest_uri, version_uri
+from knoll.records.manifest import Manifest, entry_of, manifest_uri, removed_manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.progress import progress_uri
 from knoll.records.rollout import RolloutStep, write_step
+from knoll.records.strays import find_strays
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
 from knoll.rollout.revision_keys import key_secret
@@ -367,3 +368,23 @@ def total_calls(make: Callable[[], World] = make_world) -> int:
     world = make()
     world.collect()
     return next(world.calls)
+
+
+_OF_ANOTHER = Manifest("beans", "v000001", "f", "beans-1", "d", {}, {}, "now", "0", {}).encode()
+
+
+@pytest.mark.parametrize("body", [b"garbage", b"{}", b"[1]", b'{"schema": 99, "needs": "9.9"}', _OF_ANOTHER])
+def test_strays_among_the_copies_become_no_manifest_and_stop_no_removal(body: bytes) -> None:
+    """Beside a version that stays, one that goes, the rest of a killed run, and a run that still trains."""
+    world, healthy = make_world(), make_world()
+    left = {removed_manifest_uri(ROOT, "digits", version_name(number)): body for number in (1, 2, 7, 8)}
+    left |= {f"{ROOT}/removing/{name}": body for name in ("README", "digits/x.json", "digits/v1/a\n.json")}
+    for uri, stray in left.items():
+        world.store.put(uri, stray)
+    world.collect()
+    healthy.collect()
+    kept = {uri: one for uri, one in world.bodies().items() if "/removing/" not in uri}
+    assert kept == healthy.bodies()
+    still = {uri.removeprefix(f"{ROOT}/") for uri in world.bodies(f"{ROOT}/removing/")}
+    assert still == {one.key for one in find_strays(world.platform.bucket) if "removing/" in one.key}
+    assert "removing/digits/v000008.json" in still

@@ -12,10 +12,10 @@ from knoll.ports import Bucket, ObjectInfo
 from knoll.records.evidence import remove_reports
 from knoll.records.labels import remove_labels
 from knoll.records.manifest import (
-    load_manifest,
     manifest_uri,
     models_uri,
     removed_manifest_uri,
+    sealed_of,
     version_uri,
     versions_uri,
 )
@@ -42,12 +42,12 @@ def take_manifest_away(model: str, version: str, bucket: Bucket) -> None:
 
 def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
     """Make the copy the manifest again, if there is a copy and no manifest; then remove the copy.
-    What this knoll cannot read as a manifest stays where it is."""
+    What this knoll cannot read as the manifest of this version stays where it is."""
     copy = removed_manifest_uri(bucket.root, model, version)
     with suppress(NotFound, AlreadyExists):
         body = bucket.store.get(copy)
         try:
-            load_manifest(body)
+            sealed_of(body, model, version)
         except (Rejected, NewerSchema):
             return
         bucket.store.put(manifest_uri(bucket.root, model, version), body, if_absent=True, content_type=JSON)
