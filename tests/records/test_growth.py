@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NewerSchema
+from knoll.records.version_folder import VersionFolder
 from records.kinds import KINDS, Kind, record_classes
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -66,3 +68,13 @@ def test_a_record_of_a_newer_schema_names_the_knoll_to_use(kind: Kind) -> None:
 def test_a_newer_record_is_refused_as_newer_also_where_its_fields_are_others(kind: Kind) -> None:
     with pytest.raises(NewerSchema, match="schema 9"):
         kind.read(_body({"schema": 9, "needs": "", "otherwise": True}))
+
+
+def test_the_manifest_of_a_newer_schema_is_named_with_its_place() -> None:
+    uri = "s3://knoll-models/models/digits/v000001/"
+    store = MemoryStore()
+    store.put(f"{uri}manifest.json", _body({"schema": 9, "needs": "9.9"}))
+    with pytest.raises(NewerSchema) as refused:
+        VersionFolder(store, uri).read_sealed("")
+    assert f"({uri}manifest.json)" in str(refused.value)
+    assert refused.value.fix == "use knoll 9.9 or a newer one"

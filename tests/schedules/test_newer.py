@@ -89,6 +89,7 @@ def test_a_newer_record_stops_its_model_only_and_a_tick_says_so_once(
     told = [line for line in caplog.messages if "the sweep did all but this" in line]
     assert len(told) == 1
     assert "use knoll 7.3 or a newer one" in told[0]
+    assert f"({_PLACES[place].format(run=run)})" in told[0]
     failed = _event(TRAINING_FAILED, "beans", world, runId=_run_of(world, "beans"))
     assert train.handle(failed, world.platform) is None
     kind, handle = (TRAINING_FAILED, train.handle) if place == "runs" else (ROLLOUT_CONTINUED, rollout.handle)

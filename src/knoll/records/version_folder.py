@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from knoll.errors import NotFound
+from knoll.errors import NewerSchema, NotFound
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.attestation import check_signed
 from knoll.records.manifest import (
@@ -19,7 +19,7 @@ from knoll.records.manifest import (
     version_uri,
     versions_uri,
 )
-from knoll.records.record import MOST_BYTES
+from knoll.records.record import MOST_BYTES, newer_at
 from knoll.settings import Settings
 
 __all__ = [
@@ -59,7 +59,10 @@ class VersionFolder:
         NotFound without a manifest, InvalidVersion, NewerSchema, StoreUnavailable."""
         body = self.source.get(self.uri + MANIFEST, part=_WHOLE_RECORD)
         model, version = self.uri.rstrip("/").split("/")[-2:]
-        return sealed_of(body, model, version, pin, any_name=self.has_any_name)
+        try:
+            return sealed_of(body, model, version, pin, any_name=self.has_any_name)
+        except NewerSchema as error:
+            raise newer_at(self.uri + MANIFEST, error) from error
 
     def check_signed(self, sealed: Sealed, keys: str) -> None:
         """Raise InvalidVersion unless one of the public `keys` has signed the manifest; "" is no key."""
