@@ -4,6 +4,7 @@ with one line for each goal."""
 import importlib
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ import pytest
 
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS, TESTS = Path(__file__).parents[2] / "benchmarks", Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
 
 
@@ -34,7 +35,8 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, ModuleType
 def run(script: str, *options: str) -> list[dict[str, Any]]:
     """The goals that a benchmark prints last, after a table."""
     command = [sys.executable, str(BENCHMARKS / script), *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     lines = ended.stdout.splitlines()
     goals = [json.loads(line) for line in lines if line.startswith("{")]
     assert goals, ended.stderr
@@ -115,6 +117,14 @@ def test_router_runs() -> None:
     goals = run("router.py", "--rounds", "1")
     assert len(goals) == 5
     assert goals[-1]["met"], "the memory of a router"
+
+
+@pytest.mark.loop
+@pytest.mark.xdist_group("machine")
+def test_switch_runs() -> None:
+    """One bad version and one good one. Seconds are not judged at this size."""
+    goals = run("switch.py", "--rollouts", "2", "--requests", "300", "--rate", "60")
+    assert [goal["met"] for goal in goals if not goal["goal"].startswith("seconds")] == [True] * 4
 
 
 def test_the_simulated_rule_is_the_rule(scripts: Mapping[str, ModuleType]) -> None:
