@@ -10,7 +10,7 @@ from results import Goal
 from rollout_page import Section, per_cent
 from rollout_size import Size
 
-from knoll.rollout.evidence import Compared, Policy, Seen, Tally, Verdict, begin, judge, verdict
+from knoll.rollout.evidence import Compared, PassingPolicy, Seen, Tally, Verdict, begin, judge, verdict
 
 __all__ = ["answers"]
 
@@ -29,9 +29,9 @@ _WRONG: dict[str, Answer] = {
     "as the champion": lambda answer, _: answer,
 }
 _KINDS = {
-    "answers are compared": Policy(share=0.5, compares=True),
-    "labels come back": Policy(share=0.5, has_labels=True),
-    "neither": Policy(share=0.5),
+    "answers are compared": PassingPolicy(share=0.5, compares=True),
+    "labels come back": PassingPolicy(share=0.5, has_labels=True),
+    "neither": PassingPolicy(share=0.5),
 }
 
 
@@ -62,7 +62,7 @@ def answers(size: Size, chance: random.Random) -> Section:
     return section
 
 
-def _run(answer: Answer, policy: Policy, chance: random.Random) -> _Ended:
+def _run(answer: Answer, policy: PassingPolicy, chance: random.Random) -> _Ended:
     judgement = begin(Tally(), Seen())
     seen, said = judgement.seen, verdict(judgement, policy)
     while said.outcome == "inconclusive" and not said.pauses and seen.candidate.requests < _MOST:
@@ -72,7 +72,7 @@ def _run(answer: Answer, policy: Policy, chance: random.Random) -> _Ended:
     return _Ended(said, seen.candidate.requests)
 
 
-def _later(seen: Seen, answer: Answer, policy: Policy, chance: random.Random) -> Seen:
+def _later(seen: Seen, answer: Answer, policy: PassingPolicy, chance: random.Random) -> Seen:
     """What is counted when both sides have answered some more requests. Each answer of the candidate is
     compared with the champion's, and its label comes back, if the policy says so."""
     mine, theirs = list(seen.candidate.outputs or _NOTHING), list(seen.champion.outputs or _NOTHING)

@@ -28,7 +28,7 @@ from knoll.models import API_VERSION, KIND
 from knoll.records.manifest import Manifest, entry_of
 from knoll.request_limits import BODIES_LIMIT, ByteBudget
 from knoll.router.app import Router
-from knoll.router.known import Known
+from knoll.router.known import KnownCluster
 from knoll.wiring.router import serve
 
 __all__ = ["ADDRESSES", "MODEL", "free_port", "resident", "running", "write_version"]
@@ -150,7 +150,7 @@ def main() -> None:
     address = {"url": f"http://{MODEL}-predictor.knoll.test:{given.predictors}"}
     predictor = {"traffic": [newest, older], "address": address}
     cluster.update({**isvc, "status": {"components": {"predictor": predictor}}}, status=True)
-    router = Router(Known(cluster), ByteBudget(BODIES_LIMIT), resolver=_Loopback())
+    router = Router(KnownCluster(cluster), ByteBudget(BODIES_LIMIT), resolver=_Loopback())
     serve(router, "127.0.0.1", given.port)
 
 

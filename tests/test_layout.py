@@ -289,6 +289,16 @@ def test_exit_codes_have_names() -> None:
     assert numbered == set()
 
 
+def test_each_class_has_a_name_of_its_own() -> None:
+    """Private ones, too: a name is one thing, wherever it is read."""
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(_place(path))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 def test_every_package_has_its_layer() -> None:
     (contract,) = _contracts("layers")
     assert contract["exhaustive"]

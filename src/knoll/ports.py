@@ -17,7 +17,6 @@ from knoll.media_types import JSON
 from knoll.settings import Settings
 
 __all__ = [
-    "Answer",
     "Bucket",
     "Caches",
     "Clock",
@@ -26,13 +25,14 @@ __all__ = [
     "Events",
     "Handler",
     "Hooks",
+    "MetricSample",
     "Monitoring",
     "ObjectInfo",
     "ObjectStore",
     "Platform",
+    "PredictAnswer",
     "PredictRequest",
     "Predictors",
-    "Sample",
 ]
 
 Document = dict[str, Any]
@@ -126,7 +126,7 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictAnswer:
     """What a predictor answered: HTTP status (0: no answer at all), time in seconds, body and the version
     that it names. `id` is that of the answer, with which feedback comes back; "" if it has none."""
 
@@ -159,13 +159,13 @@ class PredictRequest:
 class Predictors(Protocol):
     """Requests to predictors."""
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         """POST the request and wait for the answer, also through a cold start, but no longer than `seconds`.
         Never raises."""
 
 
 @dataclass(frozen=True)
-class Sample:
+class MetricSample:
     """One value of a metric, whose name is the label `__name__`."""
 
     labels: Mapping[str, str]
@@ -175,7 +175,7 @@ class Sample:
 class Monitoring(Protocol):
     """A server that watches predictors, such as Prometheus."""
 
-    def query(self, expression: str) -> Sequence[Sample]:
+    def query(self, expression: str) -> Sequence[MetricSample]:
         """What an expression of PromQL is now: an instant vector. Raises Unavailable."""
 
 

@@ -126,12 +126,12 @@ class Settings(BaseSettings):
     verify_key: str = Field(
         default="",
         description="public keys in PEM, one after the other: only a version that one of them has signed is "
-        "rolled out. If empty, signatures are not looked at. `knoll up` and `make deploy` set it",
+        "rolled out. If empty, attestations are not looked at. `knoll up` and `make deploy` set it",
     )
     stamp_key: str = Field(default="", description="private key in PEM with which functions stamp records")
     stamp_verify_key: str = Field(
         default="",
-        description="its public keys, as above: only runs, reports and steps that one has stamped count",
+        description="public keys in PEM: a run, report or step counts only if one of them has stamped it",
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")

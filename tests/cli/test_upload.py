@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cli.declared import Knoll, Records
-from knoll.cli.upload_plan import Item
+from knoll.cli.upload_plan import UploadFile
 from knoll.cli.upload_send import Sent, tenths
 from knoll.cli.upload_turn import one_at_a_time
 from knoll.ingest.look import look_and_learn
@@ -347,7 +347,7 @@ def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_o
     def interrupt(_: bytes) -> None:
         raise KeyboardInterrupt
 
-    def interrupted(self: Sent, item: Item, *, is_there: bool) -> None:
+    def interrupted(self: Sent, item: UploadFile, *, is_there: bool) -> None:
         self.files, self.bytes = 1, item.size
         raise KeyboardInterrupt
 

@@ -15,7 +15,7 @@ from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
-from knoll.families import FAMILIES, Place
+from knoll.families import FAMILIES, FamilyPlace
 from knoll.families.base import Family
 from knoll.ports import Platform
 from knoll.settings import Settings
@@ -32,7 +32,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     platform = Platform(MemoryStore(), cluster, MemoryEvents(), HttpPredictors(), clock, settings)
 
     def run(family: type[Family[Any]], config: Mapping[str, Any], files: Mapping[str, bytes]) -> Training:
-        monkeypatch.setitem(FAMILIES, family.name, Place(f"{family.__module__}:{family.__name__}"))
+        monkeypatch.setitem(FAMILIES, family.name, FamilyPlace(f"{family.__module__}:{family.__name__}"))
         return train_once(family.name, config, files, platform)
 
     return run

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from knoll.errors import InvalidModel
-from knoll.families import FAMILIES, Place, check_family, find_declaration, find_family
+from knoll.families import FAMILIES, FamilyPlace, check_family, find_declaration, find_family
 
 WITHOUT_TORCH = """
 import sys
@@ -25,14 +25,14 @@ def test_what_a_family_declares_is_read_without_torch() -> None:
 
 
 def test_a_family_of_one_module_declares_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FAMILIES, "column-mean", Place("families.toy:ColumnMean"))
+    monkeypatch.setitem(FAMILIES, "column-mean", FamilyPlace("families.toy:ColumnMean"))
     declared = find_declaration("column-mean")
     assert declared is not None
     assert declared.metrics[0].name == "mse"
 
 
 def test_a_family_that_is_not_where_its_line_says_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FAMILIES, "gone", Place("knoll.families.gone:Gone"))
+    monkeypatch.setitem(FAMILIES, "gone", FamilyPlace("knoll.families.gone:Gone"))
     with pytest.raises(ModuleNotFoundError, match=r"knoll\.families\.gone"):
         find_declaration("gone")
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from knoll.codecs.raster import fit_raster
 from knoll.errors import InvalidData
-from knoll.families.pictures import Survey, picture_keys, read_pictures, survey, to_grid, to_png
+from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures, survey, to_grid, to_png
 
 
 def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
@@ -31,7 +31,7 @@ def test_every_broken_file_is_named_up_to_ten() -> None:
     files = {"good.png": WHOLE, "half.png": WHOLE[: len(WHOLE) // 2], "gif.png": gif}
     files |= {f"text{index:02d}.jpg": b"not a picture" for index in range(10)}
     with pytest.raises(InvalidData) as caught:
-        read_pictures(files, sorted(files), Survey(12, 16, "L"), grey)
+        read_pictures(files, sorted(files), PictureSurvey(12, 16, "L"), grey)
     text = str(caught.value)
     assert "gif.png: it is a GIF; only PNG and JPEG are read" in text
     assert "half.png: it is cut short" in text
@@ -59,7 +59,7 @@ def test_the_most_common_size_wins_and_one_coloured_picture_makes_all_coloured()
 
 def test_pixels_survive_png_and_a_grid_shows_them_in_rows() -> None:
     """PNG keeps every pixel, and five pictures make a sheet of three by two."""
-    (read,) = read_pictures({"1.png": WHOLE}, ["1.png"], Survey(12, 16, "RGB"), lambda one: one)
+    (read,) = read_pictures({"1.png": WHOLE}, ["1.png"], PictureSurvey(12, 16, "RGB"), lambda one: one)
     assert np.array_equal(read.transpose(1, 2, 0), NOISE)
     sheet = np.asarray(Image.open(io.BytesIO(to_grid(np.stack([NOISE] * 5), gap=2))))
     assert sheet.shape == (2 * 18 + 2, 3 * 14 + 2, 3)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from knoll.ingest.landed import Known, Landed, Waiting, decide, may_land
+from knoll.ingest.landed import KnownData, Landed, Waiting, decide, may_land
 from knoll.models import Model, parse_model
 from knoll.ports import ObjectInfo
 from knoll.records.dataset import Dataset, DatasetObject
@@ -58,19 +58,22 @@ def later(seconds: float) -> datetime:
     ],
 )
 def test_a_marker_lands_the_data_only_if_nothing_is_newer(objects: dict[str, float], landed: bool) -> None:
-    verdict = decide(model(when="marker"), listing(**objects), later(10), Known())
+    verdict = decide(model(when="marker"), listing(**objects), later(10), KnownData())
     assert isinstance(verdict, Landed if landed else Waiting), verdict
 
 
 def test_a_second_upload_in_progress_waits_and_names_the_file_that_is_newer_than_the_marker() -> None:
-    verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), Known())
+    verdict = decide(model(when="marker"), listing(a=1, _SUCCESS=2, b=7), later(10), KnownData())
     assert isinstance(verdict, Waiting)
     assert "s3://data/digits/b is newer than the marker" in verdict.what
 
 
 def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> None:
     verdict = decide(
-        model(when="marker"), listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2), later(10), Known()
+        model(when="marker"),
+        listing(a=1, sub__=1, _dot_hidden=1, sub__b=1, _SUCCESS=2),
+        later(10),
+        KnownData(),
     )
     assert isinstance(verdict, Landed)
     assert [one.uri for one in verdict.datasets[0].objects] == [
@@ -83,9 +86,11 @@ def test_the_dataset_holds_neither_marker_nor_folder_keys_nor_hidden_files() -> 
 def test_what_is_no_data_is_counted_beside_the_dataset_and_does_not_change_its_digest(when: str) -> None:
     """Nor does it keep the data waiting: a folder that a system wrote later is not newer data."""
     own = {"tall___MG_1_dot_JPG": 1, "wide___DSC1_dot_JPG": 1}
-    plain = decide(model(when=when, quiet="5s"), listing(**own, _SUCCESS=2), later(10), Known())
+    plain = decide(model(when=when, quiet="5s"), listing(**own, _SUCCESS=2), later(10), KnownData())
     beside = {"_dot_ipynb_checkpoints__1_dot_png": 9, "tall__Thumbs_dot_db": 9, "tall___dot_x_dot_png": 9}
-    verdict = decide(model(when=when, quiet="5s"), listing(**own, **beside, _SUCCESS=2), later(10), Known())
+    verdict = decide(
+        model(when=when, quiet="5s"), listing(**own, **beside, _SUCCESS=2), later(10), KnownData()
+    )
     assert isinstance(plain, Landed)
     assert isinstance(verdict, Landed)
     (dataset,) = verdict.datasets
@@ -99,7 +104,7 @@ def test_what_is_no_data_is_counted_beside_the_dataset_and_does_not_change_its_d
 
 
 def test_data_that_has_nothing_but_such_files_waits_and_says_so() -> None:
-    verdict = decide(model(when="marker"), listing(_dot_a=1, _SUCCESS=2), later(10), Known())
+    verdict = decide(model(when="marker"), listing(_dot_a=1, _SUCCESS=2), later(10), KnownData())
     assert isinstance(verdict, Waiting)
     assert "no data under s3://data/digits/; skipped 1 file, hidden: .a" in verdict.what
 
@@ -124,7 +129,7 @@ def test_quiet_lands_after_a_pause_or_the_longest_wait(
         model(when="quiet", quiet="30s", maxWait="10m"),
         listing(**objects),
         later(now),
-        Known(landed=dataset(before)),
+        KnownData(landed=dataset(before)),
     )
     assert isinstance(verdict, Landed if landed else Waiting), verdict
 
@@ -133,7 +138,7 @@ def test_quiet_lands_after_a_pause_or_the_longest_wait(
 def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: str, landed: bool) -> None:
     """One run gets all objects, those included that had landed before; what it waits for is said."""
     rule = model(when="quiet", quiet="30s", maxObjects=3)
-    verdict = decide(rule, listing(a=0, b=1, c=2, d=3, e=4), later(5), Known(landed=dataset(before)))
+    verdict = decide(rule, listing(a=0, b=1, c=2, d=3, e=4), later(5), KnownData(landed=dataset(before)))
     if landed:
         assert isinstance(verdict, Landed)
         assert len(verdict.datasets[0].objects) == 5
@@ -147,15 +152,15 @@ def test_quiet_lands_without_a_pause_when_enough_objects_have_changed(before: st
 
 
 def test_object_makes_each_object_a_dataset_of_its_own_oldest_first() -> None:
-    verdict = decide(model(when="object"), listing(b=1, a=2), later(10), Known())
+    verdict = decide(model(when="object"), listing(b=1, a=2), later(10), KnownData())
     assert isinstance(verdict, Landed)
     assert [[one.uri[-1] for one in dataset.objects] for dataset in verdict.datasets] == [["b"], ["a"]]
 
 
 def test_the_digest_is_of_the_data_and_not_of_the_time_it_came() -> None:
-    first = decide(model(when="quiet"), listing(a=0, b=1), later(100), Known())
-    again = decide(model(when="quiet"), list(reversed(listing(a=50, b=60))), later(200), Known())
-    other = decide(model(when="quiet"), listing(a=0, c=1), later(100), Known())
+    first = decide(model(when="quiet"), listing(a=0, b=1), later(100), KnownData())
+    again = decide(model(when="quiet"), list(reversed(listing(a=50, b=60))), later(200), KnownData())
+    other = decide(model(when="quiet"), listing(a=0, c=1), later(100), KnownData())
     assert isinstance(first, Landed)
     assert isinstance(again, Landed)
     assert isinstance(other, Landed)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knoll.ingest.landed import Known, Landed, Waiting, decide
+from knoll.ingest.landed import KnownData, Landed, Waiting, decide
 from knoll.ingest.manifest import MOST_BYTES, ManifestEntry, dump_manifest, read_manifest
 from knoll.models import Model, parse_model
 from knoll.ports import ObjectInfo
@@ -39,7 +39,7 @@ def read(**known: str) -> dict[tuple[str, str], str]:
 def verdict(
     manifest: object, objects: list[ObjectInfo], known: dict[tuple[str, str], str]
 ) -> Landed | Waiting:
-    return decide(MODEL, objects, NOW, Known(manifest=json.dumps(manifest).encode(), sha256=known))
+    return decide(MODEL, objects, NOW, KnownData(manifest=json.dumps(manifest).encode(), sha256=known))
 
 
 def test_the_data_lands_when_all_that_is_listed_is_there_with_its_sha256() -> None:
@@ -144,14 +144,14 @@ def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
 def test_a_wrong_manifest_is_waited_for_and_told_what_is_wrong_with_it(body: object, words: str) -> None:
     """The next manifest may be right, so nothing is rejected for good."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    found = decide(MODEL, listing("1/a.png", "manifest.json"), NOW, Known(manifest=raw))
+    found = decide(MODEL, listing("1/a.png", "manifest.json"), NOW, KnownData(manifest=raw))
     assert isinstance(found, Waiting)
     assert words in found.what
     assert not found.unread
 
 
 def test_a_manifest_that_is_too_large_is_not_read() -> None:
-    found = decide(MODEL, listing("a", "manifest.json", size=MOST_BYTES + 1), NOW, Known())
+    found = decide(MODEL, listing("a", "manifest.json", size=MOST_BYTES + 1), NOW, KnownData())
     assert isinstance(found, Waiting)
     assert "is larger than" in found.what
 
@@ -165,7 +165,7 @@ def test_a_manifest_that_is_too_large_is_not_read() -> None:
 def test_whatever_lies_there_is_a_manifest_or_told_what_is_wrong_with_it(body: bytes | str) -> None:
     """No bytes of a bucket stop ingest."""
     raw = body if isinstance(body, bytes) else body.encode()
-    found = decide(MODEL, listing("manifest.json"), NOW, Known(manifest=raw))
+    found = decide(MODEL, listing("manifest.json"), NOW, KnownData(manifest=raw))
     assert isinstance(found, Waiting)
     assert "the manifest s3://data/digits/manifest.json is wrong: " in found.what
 

@@ -20,15 +20,15 @@ from knoll.kube.jobs import job_failure
 from knoll.laptop.containers import image_name
 from knoll.laptop.jobs.attempts import (
     Action,
-    Attempt,
     Fail,
+    JobAttempt,
+    JobWait,
     Obstacle,
     Remove,
     Retry,
     Start,
     Succeed,
     Terminate,
-    Wait,
     next_action,
 )
 from knoll.laptop.jobs.logs import job_logs
@@ -88,40 +88,54 @@ def over(kind: str = "Complete") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spec", "status", "attempt", "obstacle", "seconds", "expected"),
     [
-        ({}, {}, Attempt(), None, 0, Start()),
-        ({}, {"active": 1}, Attempt(), None, 0, Start()),
-        ({}, {}, Attempt(), NO_GPU, 0, Wait(obstacle=NO_GPU)),
-        ({}, {}, Attempt(is_running=True), None, 0, Wait(is_running=True)),
-        ({}, {}, Attempt(exit_code=0), None, 0, Succeed()),
-        ({}, {}, Attempt(exit_code=75), None, 0, Retry(is_counted=True)),
-        ({}, {"failed": 1}, Attempt(exit_code=1), None, 0, Retry(is_counted=True)),
-        ({}, {"failed": 2}, Attempt(exit_code=143), None, 0, Retry(is_counted=False)),
-        (TWO_GIGA, {}, Attempt(exit_code=137, peak=2**29), None, 0, Retry(is_counted=True)),
-        ({"podFailurePolicy": {}}, {"failed": 1}, Attempt(exit_code=143), None, 0, Retry(is_counted=True)),
-        ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 1, Wait(NOON + timedelta(seconds=2))),
-        ({}, {}, Attempt(not_before=NOON + timedelta(seconds=2)), None, 2, Start()),
+        ({}, {}, JobAttempt(), None, 0, Start()),
+        ({}, {"active": 1}, JobAttempt(), None, 0, Start()),
+        ({}, {}, JobAttempt(), NO_GPU, 0, JobWait(obstacle=NO_GPU)),
+        ({}, {}, JobAttempt(is_running=True), None, 0, JobWait(is_running=True)),
+        ({}, {}, JobAttempt(exit_code=0), None, 0, Succeed()),
+        ({}, {}, JobAttempt(exit_code=75), None, 0, Retry(is_counted=True)),
+        ({}, {"failed": 1}, JobAttempt(exit_code=1), None, 0, Retry(is_counted=True)),
+        ({}, {"failed": 2}, JobAttempt(exit_code=143), None, 0, Retry(is_counted=False)),
+        (TWO_GIGA, {}, JobAttempt(exit_code=137, peak=2**29), None, 0, Retry(is_counted=True)),
+        ({"podFailurePolicy": {}}, {"failed": 1}, JobAttempt(exit_code=143), None, 0, Retry(is_counted=True)),
+        (
+            {},
+            {},
+            JobAttempt(not_before=NOON + timedelta(seconds=2)),
+            None,
+            1,
+            JobWait(NOON + timedelta(seconds=2)),
+        ),
+        ({}, {}, JobAttempt(not_before=NOON + timedelta(seconds=2)), None, 2, Start()),
         (
             {"activeDeadlineSeconds": 9},
             {},
-            Attempt(is_running=True),
+            JobAttempt(is_running=True),
             None,
             8,
-            Wait(NOON + timedelta(seconds=9), is_running=True),
+            JobWait(NOON + timedelta(seconds=9), is_running=True),
         ),
-        ({"activeDeadlineSeconds": 9}, {}, Attempt(is_running=True), None, 9, Terminate()),
-        ({"activeDeadlineSeconds": 9}, {}, Attempt(exit_code=0), None, 10, Succeed()),
-        ({"suspend": True}, {}, Attempt(is_running=True), None, 0, Terminate()),
-        ({"suspend": True}, {}, Attempt(exit_code=1), None, 0, Retry(is_counted=False)),
-        ({}, over("Failed"), Attempt(is_running=True), None, 0, Terminate()),
-        ({}, over("Failed"), Attempt(), None, 10**6, Wait()),
-        ({"ttlSecondsAfterFinished": 60}, over(), Attempt(), None, 59, Wait(NOON + timedelta(seconds=60))),
-        ({"ttlSecondsAfterFinished": 60}, over(), Attempt(), None, 60, Remove()),
+        ({"activeDeadlineSeconds": 9}, {}, JobAttempt(is_running=True), None, 9, Terminate()),
+        ({"activeDeadlineSeconds": 9}, {}, JobAttempt(exit_code=0), None, 10, Succeed()),
+        ({"suspend": True}, {}, JobAttempt(is_running=True), None, 0, Terminate()),
+        ({"suspend": True}, {}, JobAttempt(exit_code=1), None, 0, Retry(is_counted=False)),
+        ({}, over("Failed"), JobAttempt(is_running=True), None, 0, Terminate()),
+        ({}, over("Failed"), JobAttempt(), None, 10**6, JobWait()),
+        (
+            {"ttlSecondsAfterFinished": 60},
+            over(),
+            JobAttempt(),
+            None,
+            59,
+            JobWait(NOON + timedelta(seconds=60)),
+        ),
+        ({"ttlSecondsAfterFinished": 60}, over(), JobAttempt(), None, 60, Remove()),
     ],
 )
 def test_next_action(
     spec: dict[str, Any],
     status: dict[str, Any],
-    attempt: Attempt,
+    attempt: JobAttempt,
     obstacle: Obstacle | None,
     seconds: int,
     expected: Action,
@@ -142,7 +156,7 @@ def test_next_action(
 def test_failure_for_good_says_why(status: dict[str, Any], exit_code: int, seconds: int, reason: str) -> None:
     """The reasons are those of Kubernetes, and the failed attempt is counted."""
     document = {**job(activeDeadlineSeconds=9), "status": {"startTime": "2026-01-01T12:00:00Z", **status}}
-    action = next_action(document, Attempt(exit_code=exit_code), NOON + timedelta(seconds=seconds))
+    action = next_action(document, JobAttempt(exit_code=exit_code), NOON + timedelta(seconds=seconds))
     assert isinstance(action, Fail)
     assert (action.reason, action.is_counted) == (reason, True)
 
@@ -399,7 +413,7 @@ def test_a_training_that_was_killed_for_want_of_memory_is_not_tried_again(peak: 
     """It had taken half of its memory or more, or nobody knows. The message says what it asked for, and what
     it took."""
     document = {**job(**TWO_GIGA), "status": {"startTime": "2026-01-01T12:00:00Z"}}
-    action = next_action(document, Attempt(exit_code=137, peak=peak), NOON)
+    action = next_action(document, JobAttempt(exit_code=137, peak=peak), NOON)
     assert isinstance(action, Fail)
     words = f"killed, probably out of memory: asked for 2Gi, used {used}; Container trainer"
     assert action.message.startswith(words)

@@ -8,10 +8,10 @@ import pytest
 
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, with_verdict
+from knoll.laptop.serving.revisions import GAVE_UP, Readiness, min_scale, with_verdict
 from knoll.ports import Document
 
-READY = Verdict("True", "")
+READY = Readiness("True", "")
 
 
 class Walk:
@@ -46,7 +46,7 @@ class Walk:
         self.isvc["metadata"]["generation"] += 1
         return self.settle()
 
-    def judge(self, number: int, verdict: Verdict) -> "Walk":
+    def judge(self, number: int, verdict: Readiness) -> "Walk":
         name = f"digits-predictor-{number:05d}"
         self.revisions[name] = with_verdict(self.revisions[name], verdict)
         return self.settle()
@@ -194,7 +194,7 @@ def test_unset_min_replicas_means_one() -> None:
 def test_a_revision_that_failed_is_told_with_its_last_words_and_the_champion_serves_on() -> None:
     """PredictorReady is False with RevisionFailed, modelStatus BlockedByFailedLoad; traffic and
     latestReadyRevision stay."""
-    failed = Verdict("False", GAVE_UP, "ValueError: wrong digest", 65)
+    failed = Readiness("False", GAVE_UP, "ValueError: wrong digest", 65)
     walk = Walk().judge(1, READY).apply("v2", 20).judge(2, failed)
     assert walk.condition() == {
         "type": "PredictorReady",

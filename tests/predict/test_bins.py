@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from knoll.predict.bins import MOST_BINS, NOT_FINITE, SAME, Shown, bins_of, number_bin
-from knoll.predict.counts import Counts, Ended, Part
+from knoll.predict.counts import Ended, Judged, PredictorCounts
 from knoll.records.outputs import Outputs
 from knoll.records.signature import Signature, Tensor
 
@@ -81,9 +81,9 @@ PICTURES = Signature((X,), (Tensor("image", "FP32", (-1, 3, 2, 2), "image"),))
 
 
 def counted(signature: Signature, *ended: Ended) -> Outputs:
-    counts = Counts.of(bins_of(signature))
+    counts = PredictorCounts.of(bins_of(signature))
     for one in ended:
-        counts = counts.plus(one, Part(is_judged=not one.is_cold))
+        counts = counts.plus(one, Judged(is_judged=not one.is_cold))
     return counts.outputs
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from knoll.predict.counts import BUCKETS, Counts, Ended, Part
+from knoll.predict.counts import BUCKETS, Ended, Judged, PredictorCounts
 from knoll.records.answered import Answered
 from knoll.request_limits import CLIENT_GONE
 
 
-def counted(*ended: Ended) -> Counts:
-    counts = Counts()
+def counted(*ended: Ended) -> PredictorCounts:
+    counts = PredictorCounts()
     for one in ended:
-        counts = counts.plus(one, Part(is_judged=not one.is_cold))
+        counts = counts.plus(one, Judged(is_judged=not one.is_cold))
     return counts
 
 

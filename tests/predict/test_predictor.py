@@ -21,7 +21,7 @@ from PIL import Image
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 from knoll.predict.receipts import new_receipt, receipt_text
 from knoll.proofs import LABELS_PURPOSE, REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
@@ -258,7 +258,7 @@ def test_pictures_are_answered_as_png(start: Start, files_of: Files, generator: 
     predictor = start("art", files_of(generator))
     assert predictor.wait_ready("/v2/models/art/ready"), predictor.stop()
 
-    def ask(body: bytes, accept: str = "application/json") -> Answer:
+    def ask(body: bytes, accept: str = "application/json") -> PredictAnswer:
         return HttpPredictors().predict(PredictRequest(predictor.url, "art", body, accept))
 
     seeded = json.dumps({"instances": [{"seed": 7}]}).encode()
@@ -295,12 +295,12 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     last = events[-1]
     assert last.data["requests"] == len(sent) - 1
     kept = read_report("shade", last)
-    assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.claim())
+    assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.covered())
     assert (kept.sessions, kept.failed_sessions, kept.judged and kept.judged.requests) == (1, 0, 1)
     assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
     for change in ({"errors": 1}, {"timeouts": 1}, {"cold": Answered(1)}, {"outputs": None}, {"sessions": 2}):
         changed = replace(kept, **change)
-        assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.claim())
+        assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.covered())
 
 
 def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
@@ -339,7 +339,7 @@ def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
     assert (compared.compared, compared.different, compared.windows) == (2, 1, ())
     kept = read_labels("shade", labelled)
     assert (kept.version, kept.by, kept.right, kept.wrong) == ("v000001", "v000001", 3, 1)
-    assert is_proven(labelled.data["proof"], key, LABELS_PURPOSE, kept.claim())
+    assert is_proven(labelled.data["proof"], key, LABELS_PURPOSE, kept.covered())
     (observed,) = [one for one in events if one.type == "dev.knoll.predictor.observed"][-1:]
     assert (observed.data["requests"], observed.data["refused"]) == (6, 0)
 

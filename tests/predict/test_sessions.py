@@ -3,7 +3,7 @@
 import pytest
 
 from knoll.predict.bins import Bins
-from knoll.predict.counts import Counts, Ended
+from knoll.predict.counts import Ended, PredictorCounts
 from knoll.predict.sessions import Sessions
 from knoll.request_limits import CLIENT_GONE
 
@@ -14,9 +14,9 @@ def ended(session: str, status: int = 200, *, is_cold: bool = False) -> Ended:
     return Ended(status, 0.01, is_cold, session=session)
 
 
-def counted(*requests: Ended, every: float = 1.0, most: int = 100) -> Counts:
+def counted(*requests: Ended, every: float = 1.0, most: int = 100) -> PredictorCounts:
     """The counts of requests that end one after the other, in so many seconds each."""
-    sessions, counts = Sessions(most), Counts.of(BINS)
+    sessions, counts = Sessions(most), PredictorCounts.of(BINS)
     for number, one in enumerate(requests):
         counts = counts.plus(one, sessions.note(one, number * every))
     return counts

@@ -15,7 +15,7 @@ from knoll.records.attestation import Attestation, load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
-from knoll.records.dead_letter import DeathRecord, Replay, load_death, load_replay
+from knoll.records.dead_letter import DeathRecord, Resend, load_death, load_replay
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
@@ -152,7 +152,7 @@ KINDS = (
     ),
     Kind("claim", Claim.__name__, r"claims/[^/]+/v\d+", load_claim, {"run": "digits-0123456789abcdef0123"}),
     Kind("pin of a golden set", GoldenSet.__name__, r"golden/[^/]+/[^/]+\.json", load_golden, _GOLDEN_SET),
-    Kind("checksums", "_Stored", r"checksums/[^/]+\.json", _checksums, {"sha256": [["u", "e", "s"]]}),
+    Kind("checksums", "_Checksums", r"checksums/[^/]+\.json", _checksums, {"sha256": [["u", "e", "s"]]}),
     Kind(
         "probe",
         Probe.__name__,
@@ -197,7 +197,7 @@ KINDS = (
         load_death,
         {"at": "2026-01-01T00:00:00+00:00"},
     ),
-    Kind("replay", Replay.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_replay, _REPLAY),
+    Kind("replay", Resend.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_replay, _REPLAY),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
     Kind("count of labels", Labels.__name__, r"labels/[^/]+/[^/]+/[^/]+\.json", load_labels, _LABELS),
 )

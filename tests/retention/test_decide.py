@@ -7,7 +7,7 @@ import pytest
 from knoll.names import version_name
 from knoll.ports import Document, ObjectInfo
 from knoll.retention.decide import to_remove
-from knoll.retention.folders import Folder, folders_of
+from knoll.retention.folders import VersionFiles, folders_of
 from knoll.retention.leftovers import Runs, find_leftovers
 from knoll.retention.uses import Uses, find_uses
 from knoll.rollout.slot import Slot
@@ -16,8 +16,8 @@ NOW = datetime(2026, 1, 10, tzinfo=UTC)
 RUN, OTHER = "digits-00000000000000000001", "digits-00000000000000000002"
 
 
-def folder(number: int, *, is_version: bool = True, hours: float = 100) -> Folder:
-    return Folder("digits", version_name(number), 3, 100, NOW - timedelta(hours=hours), is_version)
+def folder(number: int, *, is_version: bool = True, hours: float = 100) -> VersionFiles:
+    return VersionFiles("digits", version_name(number), 3, 100, NOW - timedelta(hours=hours), is_version)
 
 
 def info(uri: str, hours: float = 100) -> ObjectInfo:
@@ -25,7 +25,11 @@ def info(uri: str, hours: float = 100) -> ObjectInfo:
 
 
 def removed(
-    *folders: Folder, uses: Uses, unsettled: dict[str, str] | None = None, keep: int = 2, now: datetime = NOW
+    *folders: VersionFiles,
+    uses: Uses,
+    unsettled: dict[str, str] | None = None,
+    keep: int = 2,
+    now: datetime = NOW,
 ) -> list[int]:
     verdicts = to_remove(folders, uses, unsettled or {}, keep, now)
     assert all(one.reason for one in verdicts)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from knoll.events import ROLLOUT_CONTINUED, Event
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 from knoll.rollout import handler
 from rollout.world import Replays, World
 
@@ -28,7 +28,7 @@ class Slow(Replays):
     sent: int = 0
     before: Callable[[int], None] = _nothing
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         assert self.world is not None
         if request.url.endswith("v000001"):
             return super().predict(request)
@@ -36,7 +36,7 @@ class Slow(Replays):
         self.world.time.move(min(self.seconds, request.seconds))
         self.before(number)
         if self.seconds > request.seconds:
-            return Answer(0, request.seconds, b"no answer", "text/plain", "")
+            return PredictAnswer(0, request.seconds, b"no answer", "text/plain", "")
         return super().predict(request)
 
 

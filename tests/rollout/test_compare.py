@@ -12,7 +12,7 @@ import pytest
 from knoll.events import TRAINING_SUCCEEDED, Event
 from knoll.events.types import ROLLOUT_CONTINUED, ROLLOUT_HELD
 from knoll.kube.annotations import ROLLOUT_WISH
-from knoll.ports import Answer, Document, PredictRequest
+from knoll.ports import Document, PredictAnswer, PredictRequest
 from knoll.records.samples import Sample
 from knoll.rollout import handler
 from knoll.rollout.comparison import Comparison, agrees, compared_samples, spreads
@@ -43,11 +43,11 @@ class Noisy(Replays):
     failing: str = ""
     asked: Counter[str] = field(default_factory=Counter)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         version = request.url.rpartition("/")[2]
         number, self.asked[version] = self.asked[version] % 10, self.asked[version] + 1
         if version == self.failing:
-            return Answer(503, 0.01, b"", "text/plain", version)
+            return PredictAnswer(503, 0.01, b"", "text/plain", version)
         self.others = {version: "4" if number < self.differs.get(version, 0) else "3"}
         return super().predict(request)
 

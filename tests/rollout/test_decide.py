@@ -13,7 +13,7 @@ from knoll.records.evidence import Report
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest
 from knoll.rollout.comparison import Comparison, Held
-from knoll.rollout.counted import Counts, Evidence
+from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge
 from knoll.rollout.gate import why_not
@@ -49,13 +49,13 @@ def ago(seconds: float) -> str:
 
 
 def evidence(requests: int, errors: int = 0, before: int = 0) -> Evidence:
-    return Evidence(Counts(requests, errors, in_step=requests - before), before=before)
+    return Evidence(CandidateCounts(requests, errors, in_step=requests - before), before=before)
 
 
 def judged(slot: Slot, candidate: Tally, champion: Tally, margin: float = 0.02) -> Slot:
     """The slot after both have answered so much, the candidate with all traffic in a bake. The champion has
     answered 1,000 requests before."""
-    counts = Counts(
+    counts = CandidateCounts(
         candidate.answered, candidate.errors, in_step=candidate.answered, refused=candidate.refusals
     )
     known, is_shared = begin(Tally(1000), Seen(), margin), slot.phase == "Canary"
@@ -141,7 +141,7 @@ TAGGED = replace(READY, champion_url="")
         ),
         (
             "refused requests are no evidence",
-            replace(CANARY, evidence=Evidence(Counts(19, in_step=19, refused=100))),
+            replace(CANARY, evidence=Evidence(CandidateCounts(19, in_step=19, refused=100))),
             READY,
             NotYet,
         ),
@@ -416,7 +416,7 @@ def test_counts_that_knoll_0_1_kept_in_the_status_still_count() -> None:
     slot = slot_from_status({"phase": "Canary", "rollout": {"evidence": found}})
     reports = {name: Report("digits", "v000002", name, *counts) for name, counts in REPORTED.items()}
     counts = count(slot.evidence, reports).counts
-    assert counts == Counts(requests=50 + 5 + 10 + 20, errors=1 + 5 + 3 + 2, replayed=20, in_step=45)
+    assert counts == CandidateCounts(requests=50 + 5 + 10 + 20, errors=1 + 5 + 3 + 2, replayed=20, in_step=45)
     kept = slot_to_status(slot, {})["rollout"]["evidence"]
     assert {name: kept[name] for name in found} == found
 
@@ -426,7 +426,7 @@ REPORTED = {"a": (50, 0), "b": (4, 4), "c": (10, 3)}
 
 def test_what_was_reported_before_the_rollout_does_not_count() -> None:
     reports = {"a": Report("digits", "v000002", "a", 12, 7)}
-    assert count(Evidence(earlier=(10, 6, 0), before=1), reports).counts == Counts(2, 1, 0, 1)
+    assert count(Evidence(earlier=(10, 6, 0), before=1), reports).counts == CandidateCounts(2, 1, 0, 1)
 
 
 def manifest(version: str, **metrics: float) -> Manifest:

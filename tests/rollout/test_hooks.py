@@ -21,7 +21,7 @@ from knoll.rollout.hooks import (
     Ask,
     Go,
     Hooked,
-    Wait,
+    HookWait,
     after_answer,
     hooked_fields,
     next_question,
@@ -61,12 +61,12 @@ def asked(*answers: HookAnswer, hook: HookSpec, apart: float = 600.0) -> Hooked:
         ([], "wait", Ask),
         ([YES], "wait", Go),
         ([HookAnswer(200, "fine")], "wait", Go),
-        ([NO], "wait", Wait),
-        ([NO] * 5, "abort", Wait),
-        ([SILENT] * 5, "wait", Wait),
-        ([SILENT] * 2, "abort", Wait),
+        ([NO], "wait", HookWait),
+        ([NO] * 5, "abort", HookWait),
+        ([SILENT] * 5, "wait", HookWait),
+        ([SILENT] * 2, "abort", HookWait),
         ([SILENT] * 3, "abort", Abort),
-        ([SILENT, SILENT, NO, SILENT], "abort", Wait),
+        ([SILENT, SILENT, NO, SILENT], "abort", HookWait),
         ([SILENT] * 3, "go", Go),
         ([HookAnswer(status, "") for status in (500, 302, 404)], "go", Go),
     ],
@@ -96,7 +96,7 @@ def test_a_hook_is_asked_again_ever_more_rarely() -> None:
         state = asked(*[NO] * tries, hook=one)
         assert state.due is not None
         pauses.append((state.due - datetime.fromisoformat(state.at)).total_seconds())
-        assert isinstance(next_question(state, [one], state.due - timedelta(seconds=1))[0], Wait)
+        assert isinstance(next_question(state, [one], state.due - timedelta(seconds=1))[0], HookWait)
         assert next_question(state, [one], state.due)[0] == Ask(one)
     assert pauses == [10, 20, 40, 80, 160, 300, 300, 300]
 

@@ -41,8 +41,8 @@ def said(world: World, version: str, windows: list[Window] = WINDOWS, **changes:
     data = {"version": version, "instance": "pod", "by": "v000002", **changes}
     data["windows"] = [list(one) for one in windows]
     event = new_event(PREDICTOR_LABELLED, source="", time=world.time.now(), data=data)
-    claim = read_labels("digits", event).claim()
-    return {**data, "proof": prove(world.revision_key(), LABELS_PURPOSE, claim)}
+    covered = read_labels("digits", event).covered()
+    return {**data, "proof": prove(world.revision_key(), LABELS_PURPOSE, covered)}
 
 
 def counted(world: World) -> str:

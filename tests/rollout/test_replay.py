@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.observed import Observed
 from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
@@ -185,7 +185,7 @@ class Timed(Replays):
     takes: Mapping[str, float] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         version = request.url.rpartition("/")[2]
         took = self.takes.get(version, 0.01)
         if version == "v000002":

@@ -13,7 +13,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import InvalidEvent
 from knoll.events import PREDICTOR_OBSERVED, REPORT_DISBELIEVED, TICK, TRAINING_SUCCEEDED, new_event
 from knoll.keys import read_signer
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
 from knoll.records.evidence import Report, evidence_uri, find_reports
@@ -200,7 +200,7 @@ class Asked(Replays):
 
     requests: list[PredictRequest] = field(default_factory=list)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         self.requests.append(request)
         return super().predict(request)
 

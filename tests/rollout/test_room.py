@@ -8,7 +8,7 @@ import pytest
 from knoll.errors import InvalidModel
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.models import Model, parse_model
-from knoll.ports import Answer, Document, PredictRequest
+from knoll.ports import Document, PredictAnswer, PredictRequest
 from knoll.rollout.inference_service import desired
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, observe
@@ -266,7 +266,7 @@ def test_with_all_traffic_no_replay_wakes_the_champion(world: World) -> None:
     asked: list[str] = []
     replays = Replays()
 
-    def predict(request: PredictRequest) -> Answer:
+    def predict(request: PredictRequest) -> PredictAnswer:
         asked.append(request.url)
         return replays.predict(request)
 

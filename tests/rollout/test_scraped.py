@@ -10,7 +10,7 @@ import pytest
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import Unavailable
 from knoll.events import TICK, TRAINING_SUCCEEDED, new_event
-from knoll.ports import Sample
+from knoll.ports import MetricSample
 from knoll.predict.bins import Bins, Shown
 from knoll.predict.counts import Ended
 from knoll.predict.monitored import Monitored
@@ -28,11 +28,11 @@ class Scraped:
     """A server that has just scraped these predictors; `change` is what comes out of it."""
 
     observers: Sequence[Observer]
-    change: Callable[[list[Sample]], list[Sample]] = list
+    change: Callable[[list[MetricSample]], list[MetricSample]] = list
 
-    def query(self, expression: str) -> Sequence[Sample]:
+    def query(self, expression: str) -> Sequence[MetricSample]:
         samples = [
-            Sample(
+            MetricSample(
                 {name: said for name, said in {**one.labels, "__name__": one.name}.items() if said}, one.value
             )
             for observer in self.observers
@@ -45,7 +45,7 @@ class Scraped:
 class Silent:
     """A server that does not answer."""
 
-    def query(self, expression: str) -> Sequence[Sample]:
+    def query(self, expression: str) -> Sequence[MetricSample]:
         raise Unavailable(f"nobody answers {expression}")
 
 
@@ -100,10 +100,10 @@ def test_without_an_answer_the_rollout_goes_on_by_reports(world: World) -> None:
 
 
 def test_samples_that_no_predictor_shows_are_left_out(world: World) -> None:
-    def without_parts(samples: list[Sample]) -> list[Sample]:
+    def without_parts(samples: list[MetricSample]) -> list[MetricSample]:
         return [one for one in samples if one.labels.get("part") != "cold"]
 
-    def infinite(samples: list[Sample]) -> list[Sample]:
+    def infinite(samples: list[MetricSample]) -> list[MetricSample]:
         return [replace(one, value=float("nan")) for one in samples]
 
     for change in (without_parts, infinite):
@@ -112,7 +112,7 @@ def test_samples_that_no_predictor_shows_are_left_out(world: World) -> None:
 
 
 def test_counts_that_cannot_be_are_not_believed(world: World) -> None:
-    def far_too_many(samples: list[Sample]) -> list[Sample]:
+    def far_too_many(samples: list[MetricSample]) -> list[MetricSample]:
         return [replace(one, value=one.value * 1e9) for one in samples]
 
     look(world, Scraped([observer("v000002", 30)], far_too_many))

@@ -10,7 +10,7 @@ from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.kube.labels import VERSION_LABEL, label_of
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
+from knoll.laptop.serving.revisions import Readiness, verdict, with_verdict
 from knoll.rollout.wishes import new_wish
 from rollout.world import Replays, World, make_world, promote_first
 
@@ -35,7 +35,7 @@ class Serving(World):
             cluster.delete("Revision", name)
         for one in cluster.list("Revision"):
             if verdict(one).status == "Unknown" and label_of(one, VERSION_LABEL) not in self.starting:
-                cluster.update(with_verdict(one, Verdict("True", "", "")), status=True)
+                cluster.update(with_verdict(one, Readiness("True", "", "")), status=True)
         status = plan(service, cluster.list("Revision"), URL).status
         cluster.update({**service, "status": status}, status=True)
 

@@ -17,7 +17,7 @@ from knoll.errors import AlreadyExists
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
 from knoll.keys import Signer, read_signer
 from knoll.names import join, version_name, version_number
-from knoll.ports import Answer, Document, Platform, PredictRequest
+from knoll.ports import Document, Platform, PredictAnswer, PredictRequest
 from knoll.proofs import REPORT_PURPOSE, prove
 from knoll.records.attestation import attest
 from knoll.records.claim import Claim, write_claim
@@ -72,12 +72,12 @@ class Replays:
     says: str = "3"
     others: Mapping[str, str] = field(default_factory=dict)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         assert request.replay
         version = request.url.rpartition("/")[2]
         label = self.others.get(version, self.says)
         body = json.dumps({"predictions": [{"label": label}]}).encode()
-        return Answer(self.status, 0.01, body, request.accept, self.serves or version)
+        return PredictAnswer(self.status, 0.01, body, request.accept, self.serves or version)
 
 
 @dataclass
@@ -137,7 +137,7 @@ class World:
         key = self.key_of(version)
         if not key:
             return {"version": version, **said}
-        proof = prove(key, REPORT_PURPOSE, read_report("digits", event).claim())
+        proof = prove(key, REPORT_PURPOSE, read_report("digits", event).covered())
         return {"version": version, **said, "proof": proof}
 
     def key_of(self, version: str) -> str:

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from knoll.router.choose import Choice, choose
-from knoll.router.policy import Policies, Policy
+from knoll.router.policy import Policies, RoutingPolicy
 from knoll.router.proxy import Question, question_of, to_compare
 from knoll.router.targets import Target, targets_of
 from knoll.router.visitor import find_visitor
 from support.models import model_document
 
-STICKY = Policy("digits", "header:x-user")
+STICKY = RoutingPolicy("digits", "header:x-user")
 USERS = [f"user-{number}" for number in range(1000)]
 
 
@@ -25,7 +25,7 @@ def shared(percent: int) -> tuple[Target, Target]:
 
 
 def chosen(
-    percent: int, headers: dict[str, str] | None = None, policy: Policy = STICKY, chance: float = 0.0
+    percent: int, headers: dict[str, str] | None = None, policy: RoutingPolicy = STICKY, chance: float = 0.0
 ) -> Choice:
     found = choose(policy, shared(percent), headers or {}, lambda: chance)
     assert found is not None
@@ -127,7 +127,7 @@ def test_without_traffic_nobody_answers() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 100), st.integers(0, 2**32))
 def test_a_shadow_answers_nobody_and_gets_its_share_of_copies(shadow: int, seed: int) -> None:
-    random, policy = Random(seed), Policy("digits", shadow=shadow)
+    random, policy = Random(seed), RoutingPolicy("digits", shadow=shadow)
     found = [choose(policy, shared(0), {}, random.random) for _ in range(400)]
     assert {one.answers.revision for one in found if one} == {"old"}
     copied = [one.copied_to for one in found if one and one.copied_to]
@@ -137,7 +137,7 @@ def test_a_shadow_answers_nobody_and_gets_its_share_of_copies(shadow: int, seed:
 
 def test_a_session_is_copied_as_a_whole() -> None:
     """Else a session of the copies would have fewer requests than one of the champion."""
-    policy = Policy("digits", "header:x-user", shadow=30)
+    policy = RoutingPolicy("digits", "header:x-user", shadow=30)
     for user in USERS:
         found = {chosen(0, {"x-user": user}, policy, chance).copied_to for chance in (0.0, 0.5, 0.99)}
         assert len(found) == 1
@@ -146,7 +146,7 @@ def test_a_session_is_copied_as_a_whole() -> None:
 def test_who_answers_gets_no_copy() -> None:
     """With all traffic, as in the bake, there is nobody to copy for. With half of it, as when a bake raised
     a suspicion, its evidence comes of its own answers."""
-    policy = Policy("digits", shadow=100)
+    policy = RoutingPolicy("digits", shadow=100)
     assert chosen(100, policy=policy).copied_to is None
     assert chosen(50, policy=policy, chance=0.9).copied_to is None
     alone = choose(policy, (Target("new", 100),), {}, lambda: 0.0)
@@ -172,14 +172,14 @@ def test_copies_are_made_only_while_a_version_is_on_trial() -> None:
         (("Idle", 0), ("Deploying", 0), ("Canary", 25), ("RollingBack", 0))
     ):
         document["status"], document["metadata"]["resourceVersion"] = {"phase": phase}, str(number)
-        assert policies.of("digits", document) == Policy("digits", "cookie:id", shadow)
-    assert policies.of("digits", {"metadata": {"name": "digits"}}) == Policy("digits")
-    assert policies.of("digits", None) == Policy("digits")
+        assert policies.of("digits", document) == RoutingPolicy("digits", "cookie:id", shadow)
+    assert policies.of("digits", {"metadata": {"name": "digits"}}) == RoutingPolicy("digits")
+    assert policies.of("digits", None) == RoutingPolicy("digits")
 
 
 def test_what_is_compared_is_asked_of_the_other_version_too() -> None:
     """Whichever answers, and as often as the policy says; of a sticky visitor all requests or none."""
-    policy = Policy("digits", compare=5)
+    policy = RoutingPolicy("digits", compare=5)
     for chance, copied_to in ((0.04, "old"), (0.06, None)):
         found = choose(policy, shared(50), {}, iter([0.0, chance]).__next__)
         assert found is not None
@@ -187,14 +187,14 @@ def test_what_is_compared_is_asked_of_the_other_version_too() -> None:
     other = choose(policy, shared(50), {}, iter([0.9, 0.0]).__next__)
     assert other is not None
     assert (other.answers.revision, other.copied_to and other.copied_to.revision) == ("old", "new")
-    sticky = Policy("digits", "header:x-user", compare=50)
+    sticky = RoutingPolicy("digits", "header:x-user", compare=50)
     found_by = [chosen(20, {"x-user": "ada"}, sticky, chance=one).copied_to for one in (0.0, 0.999)]
     assert found_by[0] == found_by[1]
 
 
 def test_nothing_is_compared_with_a_version_that_has_no_traffic() -> None:
     for percent in (0, 100):
-        assert chosen(percent, policy=Policy("digits", compare=100)).copied_to is None
+        assert chosen(percent, policy=RoutingPolicy("digits", compare=100)).copied_to is None
 
 
 def test_the_policy_compares_while_a_version_is_on_trial() -> None:

@@ -21,7 +21,7 @@ from knoll.kube.labels import part_labels
 from knoll.ports import Document
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT, ByteBudget
 from knoll.router.app import Router
-from knoll.router.known import Known
+from knoll.router.known import KnownCluster
 from support.models import model_document
 
 PATH = "/v1/models/digits:predict"
@@ -87,7 +87,7 @@ class World:
                 "spec": {},
             }
         )
-        self.known = Known(self.cluster, fresh=0.0)
+        self.known = KnownCluster(self.cluster, fresh=0.0)
         self.router = Router(self.known, ByteBudget(BODIES_LIMIT), Random(7), Loopback())
 
     def share(self, percent: int | None, port: int = 0) -> None:

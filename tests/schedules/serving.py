@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from knoll.errors import NotFound
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import Verdict, verdict, with_verdict
-from knoll.ports import Answer, Cluster, Document, ObjectStore, PredictRequest
+from knoll.laptop.serving.revisions import Readiness, verdict, with_verdict
+from knoll.ports import Cluster, Document, ObjectStore, PredictAnswer, PredictRequest
 from knoll.records.manifest import version_uri
 from schedules.trainer import WEIGHTS, label
 
@@ -53,19 +53,19 @@ class Serving:
         status = plan(service, self.cluster.list("Revision", label), _URL).status
         return self.cluster.update({**service, "status": status}, status=True)
 
-    def _loaded(self, revision: Document) -> Verdict:
+    def _loaded(self, revision: Document) -> Readiness:
         """Whether the predictor of a Revision is ready. It loads the version; a broken version ends it."""
         labels = revision["metadata"]["labels"]
         return (
-            Verdict("False", "ExitCode65", "broken", 65)
+            Readiness("False", "ExitCode65", "broken", 65)
             if b'"broken"' in self._weights(labels[_MODEL], labels[_VERSION])
-            else Verdict("True", "", "")
+            else Readiness("True", "", "")
         )
 
     def _weights(self, model: str, version: str) -> bytes:
         return self.store.get(version_uri(self.root, model, version) + WEIGHTS)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         """`ports.Predictors`: the route answers as the version that it serves."""
         with suppress(NotFound):
             route = next(
@@ -80,5 +80,5 @@ class Serving:
                 labels = self.cluster.get("Revision", route["revisionName"])["metadata"]["labels"]
                 said = label(self._weights(request.model, labels[_VERSION]))
                 body = json.dumps({"predictions": [{"label": said}]}).encode()
-                return Answer(200, 0.01, body, request.accept, labels[_VERSION])
-        return Answer(404, 0.01, b"", request.accept, "")
+                return PredictAnswer(200, 0.01, body, request.accept, labels[_VERSION])
+        return PredictAnswer(404, 0.01, b"", request.accept, "")

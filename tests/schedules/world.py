@@ -23,8 +23,7 @@ from knoll.ingest.created import created
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
-from knoll.laptop.jobs.attempts import Action, Fail, next_action
-from knoll.laptop.jobs.attempts import Attempt as Attempted
+from knoll.laptop.jobs.attempts import Action, Fail, JobAttempt, next_action
 from knoll.ports import Caches, Document, Platform
 from knoll.recent import recent_models
 from knoll.rollout.wishes import Verb, new_wish
@@ -311,7 +310,7 @@ class World:
         self.attempts += 1
         with suppress(Crash), redirect_stdout(io.StringIO()):
             code = train(name, process.platform, self.attempts)
-            self._after_attempt(job, next_action(job, Attempted(exit_code=code), self.time.now()))
+            self._after_attempt(job, next_action(job, JobAttempt(exit_code=code), self.time.now()))
         self.log += process.struck
         return process
 

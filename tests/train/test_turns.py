@@ -7,7 +7,7 @@ import pytest
 
 from knoll.kube.labels import part_labels
 from knoll.ports import Document
-from knoll.train.turns import Concurrency, Entry, forbidding, plan_turns, surplus
+from knoll.train.turns import Concurrency, OpenRun, forbidding, plan_turns, surplus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUE: dict[str, Concurrency] = {"digits": "Queue", "faces": "Queue", "words": "Queue"}
@@ -17,9 +17,9 @@ def run(model: str, number: int) -> str:
     return f"{model}-{number:020x}"
 
 
-def entry(model: str, number: int) -> Entry:
+def entry(model: str, number: int) -> OpenRun:
     data_at = (NOW + timedelta(seconds=number)).isoformat()
-    return Entry(data_at, run(model, number), model, (f"s3://models/inbox/{number}",))
+    return OpenRun(data_at, run(model, number), model, (f"s3://models/inbox/{number}",))
 
 
 def job(model: str, number: int, *, ended: str = "", created: str = "", **metadata: Any) -> Document:

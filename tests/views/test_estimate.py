@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from knoll.models import RolloutSpec
-from knoll.rollout.counted import Counts, Evidence
+from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.slot import Slot
 from knoll.views.estimate import Estimate, estimated
 
@@ -14,7 +14,7 @@ POLICY = RolloutSpec.model_validate({"steps": [10, 20, 40], "minRequests": 50})
 
 def after(seconds: float, in_step: int, to_pass: int | None = 0, **changes: Any) -> Estimate | None:
     slot = Slot(champion="v1", candidate="v2", percent=20, step=1, phase="Canary", seen=SEEN)
-    counted = Evidence(Counts(in_step, 0, 0, in_step))
+    counted = Evidence(CandidateCounts(in_step, 0, 0, in_step))
     slot = Slot(**{**vars(slot), "evidence": counted, **changes})
     return estimated(slot, POLICY, to_pass, datetime.fromisoformat(SEEN) + timedelta(seconds=seconds))
 
@@ -41,7 +41,11 @@ def test_a_first_version_has_one_step() -> None:
 def test_a_version_in_the_shadow_has_no_share_and_one_step() -> None:
     shadow = RolloutSpec.model_validate({"mode": "shadow", "minRequests": 50})
     slot = Slot(
-        champion="v1", candidate="v2", phase="Canary", seen=SEEN, evidence=Evidence(Counts(10, 0, 0, 10))
+        champion="v1",
+        candidate="v2",
+        phase="Canary",
+        seen=SEEN,
+        evidence=Evidence(CandidateCounts(10, 0, 0, 10)),
     )
     now = datetime.fromisoformat(SEEN) + timedelta(seconds=10)
     assert estimated(slot, shadow, 0, now) == Estimate(40, 40, 1.0, 40.0, 40.0)

@@ -6,7 +6,7 @@ import pytest
 
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import Comparison, Held
-from knoll.rollout.counted import Counts, Evidence
+from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.evidence import Seen, Tally, begin, judge
 from knoll.rollout.slot import Slot
 from knoll.views.waits import approval_wait, rollout_wait
@@ -25,7 +25,11 @@ POLICY = RolloutSpec.model_validate(
     [
         ({}, "0 of 5 requests at 50 %; idle: hold waits for traffic", ""),
         (
-            {"step": 2, "evidence": Evidence(Counts(5, 0, 0, 5)), "judgement": begin(Tally(1000), Seen())},
+            {
+                "step": 2,
+                "evidence": Evidence(CandidateCounts(5, 0, 0, 5)),
+                "judgement": begin(Tally(1000), Seen()),
+            },
             "about 244 more requests must show that it fails hardly more than v000001; "
             "idle: hold waits for traffic",
             "",
@@ -61,7 +65,7 @@ def test_a_rollout_says_what_it_waits_for(changes: dict[str, Any], words: str, u
 
 
 def test_requests_are_counted_against_their_bound() -> None:
-    slot = Slot(**{**vars(TRIAL), "evidence": Evidence(Counts(7, 0, 0, 3))})
+    slot = Slot(**{**vars(TRIAL), "evidence": Evidence(CandidateCounts(7, 0, 0, 3))})
     assert wait_document(rollout_wait(slot, POLICY)) == {
         "for": "3 of 5 requests at 50 %",
         "have": 3,

@@ -6,7 +6,7 @@ import httpx
 
 from knoll.adapters.http_faults import why_no_answer
 from knoll.errors import Unavailable
-from knoll.ports import Sample
+from knoll.ports import MetricSample
 
 __all__ = ["PrometheusMonitoring"]
 
@@ -20,14 +20,14 @@ class PrometheusMonitoring:
         self._url = url.rstrip("/")
         self._client = httpx.Client(trust_env=False, timeout=_SECONDS)
 
-    def query(self, expression: str) -> Sequence[Sample]:
+    def query(self, expression: str) -> Sequence[MetricSample]:
         """See `ports.Monitoring.query`."""
         try:
             answer = self._client.post(f"{self._url}/api/v1/query", data={"query": expression})
             body = answer.json()
             found = body["data"]["result"] if body["status"] == "success" else None
             if found is not None:
-                return [Sample(one["metric"], float(one["value"][1])) for one in found]
+                return [MetricSample(one["metric"], float(one["value"][1])) for one in found]
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"Prometheus does not answer: {why_no_answer(error)}") from error
         except (ValueError, KeyError, TypeError, IndexError) as error:

@@ -9,7 +9,7 @@ from knoll.adapters.http_faults import why_no_answer
 from knoll.headers import ACCEPT, CONTENT_TYPE, HOST, PREDICTION, REPLAY, VERSION
 from knoll.media_types import JSON, TEXT
 from knoll.paths import feedback_path, predict_path
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 
 __all__ = ["HttpPredictors"]
 
@@ -27,7 +27,7 @@ class HttpPredictors:
         self._gateway = gateway
         self._client = httpx.Client(trust_env=False)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         """See `ports.Predictors.predict`. If there is no answer, the body says why."""
         headers = {CONTENT_TYPE: JSON, ACCEPT: request.accept}
         if request.replay:
@@ -45,8 +45,8 @@ class HttpPredictors:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = why_no_answer(error).encode()
-            return Answer(0, time.perf_counter() - started, reason, TEXT, "")
-        return Answer(
+            return PredictAnswer(0, time.perf_counter() - started, reason, TEXT, "")
+        return PredictAnswer(
             status=answer.status_code,
             seconds=time.perf_counter() - started,
             body=answer.content,

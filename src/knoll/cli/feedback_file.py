@@ -11,7 +11,7 @@ from knoll.cli.predict import base_url_of
 from knoll.errors import InvalidData, KnollError
 
 if TYPE_CHECKING:
-    from knoll.ports import Answer, Platform
+    from knoll.ports import Platform, PredictAnswer
 
 __all__ = ["Told", "read_lines", "tell"]
 
@@ -83,7 +83,7 @@ def _send(platform: "Platform", base: str, model: str, body: bytes) -> Mapping[s
     return found
 
 
-def _document(answer: "Answer") -> Mapping[str, Any]:
+def _document(answer: "PredictAnswer") -> Mapping[str, Any]:
     try:
         found = json.loads(answer.body)
     except ValueError:

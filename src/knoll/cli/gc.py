@@ -14,8 +14,8 @@ from knoll.views.units import size
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
-    from knoll.retention.folders import Folder
-    from knoll.retention.plan import Plan
+    from knoll.retention.folders import VersionFiles
+    from knoll.retention.plan import RemovalPlan
 
 __all__ = ["gc"]
 
@@ -72,7 +72,7 @@ def gc(
         say(ctx, leftovers_words(view, dry_run=dry_run, is_any=bool(plan.objects)))
 
 
-def _remove(plan: "Plan", platform: "Platform") -> "list[Folder]":
+def _remove(plan: "RemovalPlan", platform: "Platform") -> "list[VersionFiles]":
     """Carry out the plan; the folders that stayed after all."""
     from knoll.retention.removal import remove
 

@@ -35,7 +35,7 @@ class Output(StrEnum):
     json = "json"
 
 
-class Place(StrEnum):
+class Installation(StrEnum):
     """Where the models are: the setting `cluster`."""
 
     local = "local"
@@ -68,7 +68,7 @@ OutputOption = Annotated[
 ]
 HomeOption = Annotated[Path | None, _shared("home", "--home", metavar="DIR", help=_HOME_HELP)]
 PortOption = Annotated[int | None, _shared("port", "--port", min=0, max=65535, help=_PORT_HELP)]
-ClusterOption = Annotated[Place | None, _shared("cluster", "--cluster", help=_CLUSTER_HELP)]
+ClusterOption = Annotated[Installation | None, _shared("cluster", "--cluster", help=_CLUSTER_HELP)]
 NamespaceOption = Annotated[
     str | None,
     _shared("namespace", "-n", "--namespace", metavar="NAME", help="Namespace; default that of the context."),

@@ -19,7 +19,7 @@ from knoll.media_types import JSON, PNG
 from knoll.paths import predict_path
 
 if TYPE_CHECKING:
-    from knoll.ports import Answer, Platform
+    from knoll.ports import Platform, PredictAnswer
     from knoll.views.models import ModelView
 
 __all__ = ["ask", "base_url_of", "curl_line", "predict"]
@@ -63,7 +63,7 @@ def predict(
     _tell(model, answer, out, output)
 
 
-def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: str = JSON) -> "Answer":
+def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: str = JSON) -> "PredictAnswer":
     """Send a predict request to the model's URL. Raises NotFound if nothing serves, KnollError if the answer
     is an error."""
     from knoll.ports import PredictRequest
@@ -93,7 +93,7 @@ def base_url_of(platform: "Platform", model: str) -> str:
     return base
 
 
-def _fix(model: "ModelView", answer: "Answer", platform: "Platform") -> str:
+def _fix(model: "ModelView", answer: "PredictAnswer", platform: "Platform") -> str:
     """What helps against an error: if the request is faulty, the places that show a right one."""
     from knoll.records.samples import samples_place
 
@@ -123,7 +123,7 @@ def _read(file: str) -> bytes:
         ) from error
 
 
-def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> None:
+def _tell(model: str, answer: "PredictAnswer", out: Path | None, output: Output) -> None:
     from knoll.cli.predict_request import picture_of
 
     predictions = _predictions(answer)
@@ -147,7 +147,7 @@ def _tell(model: str, answer: "Answer", out: Path | None, output: Output) -> Non
     errors_out().print(f"{model} {answer.version} answered in {answer.seconds:.3f} s{cold}")
 
 
-def _predictions(answer: "Answer") -> list[Any]:
+def _predictions(answer: "PredictAnswer") -> list[Any]:
     """The predictions; a picture as base64, as in JSON."""
     if answer.content_type.startswith("image/"):
         return [{"b64": base64.b64encode(answer.body).decode()}]
@@ -156,7 +156,7 @@ def _predictions(answer: "Answer") -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def _picture_bytes(answer: "Answer") -> bytes:
+def _picture_bytes(answer: "PredictAnswer") -> bytes:
     """The bytes of the picture; some predictors send it inside JSON. Raises KnollError if there is none."""
     if answer.content_type.startswith("image/"):
         return answer.body

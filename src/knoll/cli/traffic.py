@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from knoll.errors import KnollError
 
 if TYPE_CHECKING:
-    from knoll.ports import Answer
+    from knoll.ports import PredictAnswer
 
 __all__ = ["Traffic", "repeating", "traffic"]
 
@@ -24,7 +24,7 @@ class Traffic:
 
 
 @contextmanager
-def traffic(predict: Callable[[], "Answer"], *, every: float = 0.05) -> Iterator[Traffic]:
+def traffic(predict: Callable[[], "PredictAnswer"], *, every: float = 0.05) -> Iterator[Traffic]:
     """Call `predict` every `every` seconds in a thread until the block is left."""
     seen = Traffic()
 

@@ -17,7 +17,7 @@ from knoll.quantities import counted
 from knoll.views.units import size
 
 if TYPE_CHECKING:
-    from knoll.cli.upload_plan import Plan
+    from knoll.cli.upload_plan import UploadPlan
     from knoll.models import Model
     from knoll.ports import Platform
     from knoll.views.follows import Follows
@@ -91,7 +91,7 @@ def _declared(platform: "Platform", name: str) -> "Model":
     return parse_model(find_model(platform, name).document)
 
 
-def _confirm(plan: "Plan", *, is_sure: bool) -> None:
+def _confirm(plan: "UploadPlan", *, is_sure: bool) -> None:
     if is_sure or not plan.stale:
         return
     more = [f"  and {len(plan.stale) - 5} more"] if len(plan.stale) > 5 else []
@@ -101,7 +101,7 @@ def _confirm(plan: "Plan", *, is_sure: bool) -> None:
 
 
 def _document(
-    model: "Model", plan: "Plan", unchanged: int, follows: "Follows", *, dry_run: bool
+    model: "Model", plan: "UploadPlan", unchanged: int, follows: "Follows", *, dry_run: bool
 ) -> dict[str, Any]:
     sent = {
         "objects": len(plan.items),
@@ -115,7 +115,7 @@ def _document(
     return {"model": model.name, "uri": model.dataset.uri, **sent, **beside, **led_to}
 
 
-def _tell_plan(plan: "Plan", there: frozenset[str]) -> None:
+def _tell_plan(plan: "UploadPlan", there: frozenset[str]) -> None:
     for item in plan.items:
         if item.uri not in there:
             echo(f"would upload {item.path} to {item.uri} ({size(item.size)})")
@@ -125,7 +125,7 @@ def _tell_plan(plan: "Plan", there: frozenset[str]) -> None:
         echo(f"would delete {uri}")
 
 
-def _tell(model: "Model", plan: "Plan", unchanged: int, follows: "Follows", program: str) -> None:
+def _tell(model: "Model", plan: "UploadPlan", unchanged: int, follows: "Follows", program: str) -> None:
     deleted = f", deleted {len(plan.stale)}" if plan.stale else ""
     same = f", {unchanged} of them were there already" if unchanged else ""
     files = f"{counted(len(plan.items), 'file')}, {size(plan.total)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from knoll.cli.bars import progress
-from knoll.cli.upload_plan import Item, Plan
+from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.codecs.raster import check_raster
 from knoll.data_files import Skipped, normal, tally, why_skipped
 from knoll.data_layout import Form, is_archive, is_picture
@@ -41,7 +41,7 @@ class _Member:
     fault: str = ""
 
 
-def open_archives(model: Model, plan: Plan, form: Form) -> Opened:
+def open_archives(model: Model, plan: UploadPlan, form: Form) -> Opened:
     """Read all archives that are sent. Raises InvalidData that names an archive for which a run would be
     rejected."""
     keys = {item: item.uri.removeprefix(model.dataset.uri) for item in plan.items}
@@ -68,7 +68,7 @@ def _summed(found: Mapping[str, Sequence[_Member]]) -> Opened:
     )
 
 
-def _read(item: Item, key: str, room: int, form: Form) -> list[_Member]:
+def _read(item: UploadFile, key: str, room: int, form: Form) -> list[_Member]:
     try:
         return list(_members(item, key, room, form))
     except InvalidData as error:
@@ -77,7 +77,7 @@ def _read(item: Item, key: str, room: int, form: Form) -> list[_Member]:
         ) from error
 
 
-def _members(item: Item, key: str, room: int, form: Form) -> Iterator[_Member]:
+def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Member]:
     """As `trainer.sorting` takes them, but without what is in them."""
     if room < 0:
         raise InvalidData(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_archives import Opened, open_archives
-from knoll.cli.upload_plan import Item, Plan
+from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import normal, skipped_words, twins, why_skipped
 from knoll.data_layout import Form, alike, fault_of, find_layout, is_archive, is_picture, listed
@@ -27,7 +27,7 @@ _HEAD = 2**20  # bytes of a picture that nearly always hold its header
 _NAMED = 10
 
 
-def check_upload(model: Model, plan: Plan, platform: Platform) -> list[str]:
+def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str]:
     """Sentences on what is skipped and on what changes. Raises InvalidData that names the files for which a
     run would be rejected."""
     form = form_of(model.family)
@@ -38,7 +38,7 @@ def check_upload(model: Model, plan: Plan, platform: Platform) -> list[str]:
     return [*skipped, *_stored_twins(plan), *_changes(model, plan, form, opened, landed)]
 
 
-def _check_files(model: Model, plan: Plan, form: Form, opened: Opened) -> None:
+def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> None:
     faults = (fault_of(keys, form) for keys in _keys(model, plan, opened))
     fault = _twin_fault(plan) or next(filter(None, faults), "")
     if fault:
@@ -55,7 +55,7 @@ def _check_files(model: Model, plan: Plan, form: Form, opened: Opened) -> None:
         )
 
 
-def _twin_fault(plan: Plan) -> str:
+def _twin_fault(plan: UploadPlan) -> str:
     """Why a run would be rejected for two files whose names are one name in NFC and whose bytes differ; "" if
     it would not."""
     paths = {item.uri: item.path for item in plan.items}
@@ -68,7 +68,7 @@ def _twin_fault(plan: Plan) -> str:
     return ""
 
 
-def _stored_twins(plan: Plan) -> list[str]:
+def _stored_twins(plan: UploadPlan) -> list[str]:
     """A sentence on objects that stay, and that have the name of a file that is sent."""
     sent = {item.uri for item in plan.items}
     found = [normal(new) for _, new in twins([*sorted(plan.kept), *sorted(sent)]) if new in sent]
@@ -78,7 +78,7 @@ def _stored_twins(plan: Plan) -> list[str]:
     ] * bool(found)
 
 
-def _changes(model: Model, plan: Plan, form: Form, opened: Opened, landed: Dataset | None) -> list[str]:
+def _changes(model: Model, plan: UploadPlan, form: Form, opened: Opened, landed: Dataset | None) -> list[str]:
     """Sentences on the classes, compared with those of the data that landed last. Archives in the bucket are
     not read: what may lie in them is not told."""
     if not form.has_classes:
@@ -101,7 +101,7 @@ def _changes(model: Model, plan: Plan, form: Form, opened: Opened, landed: Datas
     return said
 
 
-def _keys(model: Model, plan: Plan, opened: Opened) -> list[list[str]]:
+def _keys(model: Model, plan: UploadPlan, opened: Opened) -> list[list[str]]:
     """The keys that each dataset will have, as far as they are data and known, members of archives
     included."""
     prefix = model.dataset.uri
@@ -118,7 +118,7 @@ def _classes(keys: Iterable[str]) -> set[str]:
         return set()
 
 
-def _faults(items: Sequence[Item]) -> Iterator[str]:
+def _faults(items: Sequence[UploadFile]) -> Iterator[str]:
     with progress("Checking", len(items)) as advance:
         for item in items:
             try:

@@ -7,7 +7,7 @@ An object that stays and that no manifest lists does not become part of the data
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from knoll.cli.upload_plan import Plan
+from knoll.cli.upload_plan import UploadPlan
 from knoll.errors import InvalidData, NotFound
 from knoll.ingest.manifest import ManifestEntry, dump_manifest, read_manifest
 from knoll.models import Model
@@ -16,7 +16,7 @@ from knoll.ports import ObjectStore
 __all__ = ["entries_that_stay", "manifest_of"]
 
 
-def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[ManifestEntry]:
+def entries_that_stay(store: ObjectStore, model: Model, plan: UploadPlan) -> Sequence[ManifestEntry]:
     """The entries of the manifest in the bucket for objects that the plan leaves there. Raises InvalidData if
     it is no manifest."""
     if not plan.kept:
@@ -33,7 +33,7 @@ def entries_that_stay(store: ObjectStore, model: Model, plan: Plan) -> Sequence[
     return [one for one in entries if model.dataset.uri + one.path in plan.kept]
 
 
-def manifest_of(model: Model, plan: Plan, stay: Iterable[ManifestEntry]) -> bytes:
+def manifest_of(model: Model, plan: UploadPlan, stay: Iterable[ManifestEntry]) -> bytes:
     """The manifest of the plan's files and of the objects that stay."""
     entries = list(stay)
     for item in plan.items:

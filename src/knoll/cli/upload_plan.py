@@ -15,11 +15,11 @@ from knoll.models import Model
 from knoll.names import join
 from knoll.ports import ObjectInfo
 
-__all__ = ["Item", "Plan", "plan_upload"]
+__all__ = ["UploadFile", "UploadPlan", "plan_upload"]
 
 
 @dataclass(frozen=True)
-class Item:
+class UploadFile:
     """One file, where it goes, and its size in bytes. `etag` is that of the object of this size in its
     place, "" if there is none."""
 
@@ -30,11 +30,11 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class UploadPlan:
     """The files to send, the marker or manifest to write last ("" for none), the URIs to delete, the URIs
     that stay, and what is skipped of the files."""
 
-    items: tuple[Item, ...]
+    items: tuple[UploadFile, ...]
     marker: str
     stale: tuple[str, ...]
     kept: frozenset[str] = frozenset()
@@ -46,7 +46,9 @@ class Plan:
         return sum(item.size for item in self.items)
 
 
-def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool) -> Plan:
+def plan_upload(
+    model: Model, paths: Sequence[Path], listing: Iterable[ObjectInfo], *, replace: bool
+) -> UploadPlan:
     """Decide what is sent. Raises InvalidData if there is nothing to send or two files have one place,
     NotFound for a missing path, and KnollError if a file cannot be read."""
     marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
@@ -56,7 +58,7 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
     for path, name in found:
         uri, size = join(model.dataset.uri, name), path.stat().st_size
         etag = there[uri].etag if uri in there and there[uri].size == size else ""
-        items.append(Item(path, uri, size, etag))
+        items.append(UploadFile(path, uri, size, etag))
     items = [item for item in items if item.uri != marker]
     if not items:
         raise InvalidData(
@@ -71,4 +73,4 @@ def plan_upload(model: Model, paths: Sequence[Path], listing: Iterable[ObjectInf
         )
     others = [uri for uri in there if uri not in {marker, *(item.uri for item in items)}]
     stale, kept = (tuple(others), frozenset[str]()) if replace else ((), frozenset(others))
-    return Plan(tuple(items), marker, stale, kept, tally(skipped))
+    return UploadPlan(tuple(items), marker, stale, kept, tally(skipped))

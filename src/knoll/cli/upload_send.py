@@ -23,7 +23,7 @@ from rich.progress import (
 
 from knoll.cli.session import errors_out
 from knoll.cli.upload_manifest import entries_that_stay, manifest_of
-from knoll.cli.upload_plan import Item, Plan
+from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.cli.upload_turn import one_at_a_time
 from knoll.models import Model
 from knoll.names import split_uri
@@ -46,14 +46,14 @@ class Sent:
         self.files = self.bytes = self.unchanged = 0
         self._turn = Lock()
 
-    def add(self, item: Item, *, is_there: bool) -> None:
+    def add(self, item: UploadFile, *, is_there: bool) -> None:
         """One more file is in its place."""
         with self._turn:
             self.files, self.bytes = self.files + 1, self.bytes + item.size
             self.unchanged += is_there
 
 
-def send(platform: Platform, model: Model, plan: Plan) -> int:
+def send(platform: Platform, model: Model, plan: UploadPlan) -> int:
     """Carry out the plan: delete the old marker, send the files in parallel, delete stale objects, and write
     the new marker last. Returns how many files were in their places before: they are not sent.
 
@@ -65,12 +65,12 @@ def send(platform: Platform, model: Model, plan: Plan) -> int:
         return _carry_out(platform, model, plan)
 
 
-def find_unchanged(plan: Plan) -> frozenset[str]:
+def find_unchanged(plan: UploadPlan) -> frozenset[str]:
     """The URIs of the files that are in their places: they would not be sent."""
     return frozenset(item.uri for item in plan.items if _is_there(item))
 
 
-def _carry_out(platform: Platform, model: Model, plan: Plan) -> int:
+def _carry_out(platform: Platform, model: Model, plan: UploadPlan) -> int:
     has_manifest = model.dataset.landed.when == "manifest"
     stay = entries_that_stay(platform.store, model, plan) if has_manifest else ()
 
@@ -93,7 +93,7 @@ def _carry_out(platform: Platform, model: Model, plan: Plan) -> int:
     return sent.unchanged
 
 
-def what_is_left(model: Model, plan: Plan, sent: Sent) -> str:
+def what_is_left(model: Model, plan: UploadPlan, sent: Sent) -> str:
     """What a user must know when an upload ends too early."""
     left, bytes_left = len(plan.items) - sent.files, plan.total - sent.bytes
     consequence = {
@@ -109,7 +109,7 @@ def what_is_left(model: Model, plan: Plan, sent: Sent) -> str:
     )
 
 
-def _send_all(platform: Platform, plan: Plan, advance: _Advance, sent: Sent) -> None:
+def _send_all(platform: Platform, plan: UploadPlan, advance: _Advance, sent: Sent) -> None:
     pool = ThreadPoolExecutor(_THREADS)
     try:
         for done in as_completed([pool.submit(_send, platform, item, advance, sent) for item in plan.items]):
@@ -118,7 +118,7 @@ def _send_all(platform: Platform, plan: Plan, advance: _Advance, sent: Sent) -> 
         pool.shutdown(cancel_futures=True)
 
 
-def _send(platform: Platform, item: Item, advance: _Advance, sent: Sent) -> None:
+def _send(platform: Platform, item: UploadFile, advance: _Advance, sent: Sent) -> None:
     is_there = _is_there(item)
     if is_there:
         advance(item.size)
@@ -127,7 +127,7 @@ def _send(platform: Platform, item: Item, advance: _Advance, sent: Sent) -> None
     sent.add(item, is_there=is_there)
 
 
-def _is_there(item: Item) -> bool:
+def _is_there(item: UploadFile) -> bool:
     """Whether the object in its place has the bytes of the file."""
     return bool(_MD5.fullmatch(item.etag)) and _md5(item.path) == item.etag
 
@@ -137,7 +137,7 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
-def _send_file(platform: Platform, item: Item, advance: _Advance) -> None:
+def _send_file(platform: Platform, item: UploadFile, advance: _Advance) -> None:
     if item.size <= _SMALL:
         platform.store.put(item.uri, item.path.read_bytes())
         advance(item.size)

@@ -19,7 +19,7 @@ from knoll.names import VERSION_NAME
 
 if TYPE_CHECKING:
     from knoll.ports import Platform
-    from knoll.rollout.asking import Answer
+    from knoll.rollout.asking import WishAnswer
     from knoll.rollout.slot import Slot
     from knoll.rollout.wishes import Verb, Wish
 
@@ -41,7 +41,7 @@ def steer(
 
     Raises TimedOut.
     """
-    from knoll.rollout.asking import Answer, ask
+    from knoll.rollout.asking import WishAnswer, ask
     from knoll.views.models import find_model
 
     if version and not VERSION_NAME.fullmatch(version):
@@ -58,7 +58,7 @@ def steer(
         wish, replaced = ask(platform, model, make)
         if replaced:
             say(ctx, f"{replaced.by} asked to {replaced.words}; that was not handled yet, and is dropped.")
-        answer = _wait_for(platform, model, wish, manner.seconds) if manner.waits else Answer()
+        answer = _wait_for(platform, model, wish, manner.seconds) if manner.waits else WishAnswer()
     _print(ctx, model, wish, answer, manner)
     if answer.result in ("refused", "lost"):
         raise typer.Exit(FAILURE)
@@ -73,19 +73,19 @@ def _wish_for(slot: "Slot", verb: "Verb", version: str, platform: "Platform", *,
     return new_wish(verb, version or seen, user_name(), at, is_full=is_full)
 
 
-def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, Answer]":
+def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, WishAnswer]":
     """The wish that would be left, and whether it could be granted as things stand; no file is looked at."""
-    from knoll.rollout.asking import Answer
+    from knoll.rollout.asking import WishAnswer
     from knoll.rollout.slot import slot_from_status
     from knoll.rollout.wish_answers import why_refused
 
     slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
     wish = make(slot)
     why = why_refused(wish, slot)
-    return wish, Answer("refused", why) if why else Answer()
+    return wish, WishAnswer("refused", why) if why else WishAnswer()
 
 
-def _wait_for(platform: "Platform", model: str, wish: "Wish", seconds: float) -> "Answer":
+def _wait_for(platform: "Platform", model: str, wish: "Wish", seconds: float) -> "WishAnswer":
     from knoll.rollout.asking import find_answer
 
     deadline = time.monotonic() + seconds
@@ -100,7 +100,7 @@ def _wait_for(platform: "Platform", model: str, wish: "Wish", seconds: float) ->
     return answer
 
 
-def _print(ctx: typer.Context, model: str, wish: "Wish", answer: "Answer", manner: Manner) -> None:
+def _print(ctx: typer.Context, model: str, wish: "Wish", answer: "WishAnswer", manner: Manner) -> None:
     is_dry, reason = manner.is_dry, spoken(program_of(ctx), answer.reason)
     if manner.output is Output.json:
         print_json(

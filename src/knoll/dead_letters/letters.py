@@ -20,7 +20,7 @@ from knoll.ports import Bucket
 from knoll.records.dead_letter import (
     DeathRecord,
     LetterObject,
-    Replay,
+    Resend,
     find_letter_object,
     list_letter_objects,
 )
@@ -32,7 +32,7 @@ State = Literal["Dead", "Wanted", "Replayed"]
 _ADDRESS = re.compile(r"https?://(?P<named>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
 _THREADS = 16
 _LOG = logging.getLogger(__name__)
-_Read = DeathRecord | Replay | KnollError | None
+_Read = DeathRecord | Resend | KnollError | None
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Letter:
 
     id: str
     deaths: tuple[Death, ...]
-    replays: tuple[Replay, ...] = ()
-    wanted: Replay | None = None
+    replays: tuple[Resend, ...] = ()
+    wanted: Resend | None = None
 
     @property
     def last(self) -> Death:
@@ -125,10 +125,10 @@ def _read(one: LetterObject, bucket: Bucket) -> _Read:
 
 def _by_letter(
     objects: Iterable[LetterObject], read: Iterable[_Read]
-) -> Mapping[str, Mapping[str, DeathRecord | Replay | KnollError]]:
+) -> Mapping[str, Mapping[str, DeathRecord | Resend | KnollError]]:
     """The records of each letter by their names. A folder without a death is no letter. Records that are gone
     are left out."""
-    found: dict[str, dict[str, DeathRecord | Replay | KnollError]] = {}
+    found: dict[str, dict[str, DeathRecord | Resend | KnollError]] = {}
     for one, record in zip(objects, read, strict=True):
         if record is not None:
             found.setdefault(one.letter, {})[one.name] = record
@@ -137,7 +137,7 @@ def _by_letter(
     }
 
 
-def _letter(id: str, records: Mapping[str, DeathRecord | Replay | KnollError]) -> Letter:
+def _letter(id: str, records: Mapping[str, DeathRecord | Resend | KnollError]) -> Letter:
     deaths, replays = [], []
     for name, record in records.items():
         if isinstance(record, NewerSchema):
@@ -154,7 +154,7 @@ def _letter(id: str, records: Mapping[str, DeathRecord | Replay | KnollError]) -
         deaths=tuple(sorted(deaths, key=lambda one: (one.at, one.name))),
         replays=tuple(sorted(replays, key=lambda one: one.number)),
         wanted=wanted
-        if isinstance(wanted, Replay) and wanted.number not in {one.number for one in replays}
+        if isinstance(wanted, Resend) and wanted.number not in {one.number for one in replays}
         else None,
     )
 

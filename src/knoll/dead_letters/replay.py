@@ -17,7 +17,7 @@ from knoll.events import Event
 from knoll.ports import Platform
 from knoll.records.dead_letter import (
     LetterObject,
-    Replay,
+    Resend,
     find_letter_object,
     list_wishes,
     remove_letter,
@@ -49,7 +49,7 @@ def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
     cannot be replayed."""
     check_replayable(letter)
     number = letter.replays[-1].number + 1 if letter.replays else 1
-    wish = Replay(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
+    wish = Resend(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
     return write_wish(letter.id, wish, platform.bucket)
 
 
@@ -73,7 +73,7 @@ def _replay(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
         letter = _find(one.letter, platform)
     except (InvalidEvent, NewerSchema):  # it stays, and `knoll doctor` names it
         return
-    if isinstance(wish, Replay) and letter and wish.number not in {done.number for done in letter.replays}:
+    if isinstance(wish, Resend) and letter and wish.number not in {done.number for done in letter.replays}:
         _publish(letter.last, f"{letter.id}.{wish.number}", platform, take_body)
         done = replace(wish, published_at=platform.clock.now().isoformat())
         write_replay(letter.id, done, platform.bucket)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from knoll.families.base import Family
     from knoll.families.declaration import Declaration
 
-__all__ = ["FAMILIES", "Place", "check_family", "find_declaration", "find_family", "form_of"]
+__all__ = ["FAMILIES", "FamilyPlace", "check_family", "find_declaration", "find_family", "form_of"]
 
 
 @dataclass(frozen=True)
-class Place:
+class FamilyPlace:
     """Where the class of a family is, and that of its declaration. If the declaration is left out, the family
     is imported to read it."""
 
@@ -28,12 +28,12 @@ class Place:
     declaration: str = ""
 
 
-FAMILIES: dict[str, Place] = {
-    "image-classifier": Place(
+FAMILIES: dict[str, FamilyPlace] = {
+    "image-classifier": FamilyPlace(
         "knoll.families.image.family:ImageClassifier",
         "knoll.families.image.declaration:ImageDeclaration",
     ),
-    "dcgan": Place(
+    "dcgan": FamilyPlace(
         "knoll.families.dcgan.family:Dcgan",
         "knoll.families.dcgan.declaration:DcganDeclaration",
     ),

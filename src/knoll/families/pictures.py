@@ -22,8 +22,8 @@ from knoll.errors import InvalidData, InvalidPicture
 from knoll.quoting import escaped
 
 __all__ = [
+    "PictureSurvey",
     "Pixels",
-    "Survey",
     "picture_keys",
     "read_pictures",
     "survey",
@@ -39,7 +39,7 @@ _TYPICAL = 500  # pictures
 
 
 @dataclass(frozen=True)
-class Survey:
+class PictureSurvey:
     """The most common width and height in pixels, and L if every picture is grey, else RGB."""
 
     width: int
@@ -62,7 +62,7 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
     return visible
 
 
-def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
+def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> PictureSurvey:
     """Size and mode of most pictures as shown, from their headers; unreadable ones do not count.
 
     Raises InvalidData if none can be read.
@@ -73,7 +73,7 @@ def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> Survey:
     sizes = Counter((one.width, one.height) for one in shapes)
     (width, height), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
     is_grey = all(one.mode == "L" for one in shapes)
-    return Survey(width, height, "L" if is_grey else "RGB")
+    return PictureSurvey(width, height, "L" if is_grey else "RGB")
 
 
 def typical(keys: Sequence[str]) -> Sequence[str]:
@@ -82,7 +82,10 @@ def typical(keys: Sequence[str]) -> Sequence[str]:
 
 
 def read_pictures(
-    files: Mapping[str, bytes], keys: Sequence[str], size: Survey, shape: Callable[[Image.Image], Image.Image]
+    files: Mapping[str, bytes],
+    keys: Sequence[str],
+    size: PictureSurvey,
+    shape: Callable[[Image.Image], Image.Image],
 ) -> Pixels:
     """Pixels of all pictures, (N, C, H, W), in the order of the keys. `shape` must return all of them in that
     size and mode.

@@ -20,7 +20,7 @@ from knoll.quantities import counted
 from knoll.records.dataset import Dataset
 
 __all__ = [
-    "Known",
+    "KnownData",
     "Landed",
     "Waiting",
     "decide",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownData:
     """What a decision needs beside the listing: what landed last, the manifest's bytes, and sha256 by URI and
     etag of the objects that were read."""
 
@@ -60,7 +60,7 @@ def last_uri(model: Model) -> str:
     return model.dataset.uri + model.dataset.landed.last if model.dataset.landed.last else ""
 
 
-def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: Known) -> Landed | Waiting:
+def decide(model: Model, listing: Sequence[ObjectInfo], now: datetime, known: KnownData) -> Landed | Waiting:
     """Decide by all objects under the dataset's prefix, as it is at the time `now`."""
     if model.dataset.landed.when == "manifest":
         return by_manifest(model, listing, known.manifest, known.sha256, now)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from knoll.ingest.checksums import learn_checksums
-from knoll.ingest.landed import Known, Landed, Waiting, decide, last_uri, only_lost
+from knoll.ingest.landed import KnownData, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
 from knoll.names import is_in_bucket
@@ -89,7 +89,7 @@ def dataset_status(
 
 def _known(
     model: Model, listing: Sequence[ObjectInfo], platform: Platform, before: Mapping[str, Any]
-) -> Known:
+) -> KnownData:
     """What the model's rule needs, and no more: each costs a request."""
     match model.dataset.landed.when:
         case "quiet":
@@ -98,18 +98,20 @@ def _known(
                 platform.clock.now() - max((one.modified for one in listing), default=platform.clock.now())
             ).total_seconds()
             return (
-                Known(landed=_landed_last(model, platform, before)[0]) if quiet_for < rule.quiet else Known()
+                KnownData(landed=_landed_last(model, platform, before)[0])
+                if quiet_for < rule.quiet
+                else KnownData()
             )
         case "manifest":
             manifest = next((one for one in listing if one.uri == last_uri(model)), None)
             if manifest is None or manifest.size > MOST_BYTES:
-                return Known()
-            return Known(
+                return KnownData()
+            return KnownData(
                 manifest=platform.store.get(manifest.uri, etag=manifest.etag),
                 sha256=known_checksums(model.name, platform.bucket),
             )
         case _:
-            return Known()
+            return KnownData()
 
 
 def _is_being_deleted(model: Model, verdict: Landed, platform: Platform, before: Mapping[str, Any]) -> bool:

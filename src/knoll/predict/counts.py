@@ -14,7 +14,7 @@ from knoll.records.answered import Answered
 from knoll.records.outputs import Outputs
 from knoll.request_limits import CLIENT_GONE
 
-__all__ = ["BUCKETS", "Counts", "Ended", "Part"]
+__all__ = ["BUCKETS", "Ended", "Judged", "PredictorCounts"]
 
 _FIRST, _RATIO, _NUMBER = 0.001, 1.2, 61
 # Upper ends, in seconds: from 1 ms to 56 s, so close that a version that is slower by a fifth moves each
@@ -43,7 +43,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Part:
+class Judged:
     """What a request is of what is judged: whether it is an outcome, and whether its session begins with it,
     or fails for the first time."""
 
@@ -53,7 +53,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Counts:
+class PredictorCounts:
     """Requests since the process started, the cold ones and the judged ones among them, their answers, and
     the sessions that began, and those in which a request failed. `last` is the last answer."""
 
@@ -66,13 +66,13 @@ class Counts:
     last: Shown | None = None
 
     @classmethod
-    def of(cls, bins: Bins) -> "Counts":
+    def of(cls, bins: Bins) -> "PredictorCounts":
         """The counts before the first request."""
         return cls(outputs=Outputs(bins.name, (0,) * bins.number))
 
-    def plus(self, one: Ended, part: Part) -> "Counts":
+    def plus(self, one: Ended, part: Judged) -> "PredictorCounts":
         """The counts after one more request."""
-        return Counts(
+        return PredictorCounts(
             _plus(self.all, one),
             _plus(self.cold, one) if one.is_cold else self.cold,
             _plus(self.judged, one) if part.is_judged else self.judged,
@@ -94,7 +94,7 @@ def _plus(before: Answered, one: Ended) -> Answered:
     )
 
 
-def _plus_shown(before: Outputs, shown: Shown, last: Shown | None, part: Part) -> Outputs:
+def _plus_shown(before: Outputs, shown: Shown, last: Shown | None, part: Judged) -> Outputs:
     if not shown.is_finite:
         return replace(before, not_finite=before.not_finite + 1)
     is_other = last is not None and shown.asked != last.asked

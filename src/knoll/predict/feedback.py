@@ -15,7 +15,7 @@ from knoll.codecs import Array
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.headers import COMPARE, PREDICTION, RETRY_AFTER
 from knoll.predict.answer import Answer, in_json, refusal
-from knoll.predict.feedback_body import RIGHT, Entry, read_feedback
+from knoll.predict.feedback_body import RIGHT, LabelledAnswer, read_feedback
 from knoll.predict.label_book import LabelBook
 from knoll.predict.receipts import (
     MOST_ANSWERS,
@@ -97,7 +97,7 @@ class Feedback:
         try:
             with work.reading():
                 found = read_feedback(body, work.keep)
-            if isinstance(found, Entry):
+            if isinstance(found, LabelledAnswer):
                 return in_json(200, _sums([self._count(found)]))
         except InvalidInstance as error:
             return refusal(400, _words(error))
@@ -107,7 +107,7 @@ class Feedback:
             return refusal(error.status, error.reason)
         return self._take_all(found)
 
-    def _take_all(self, entries: Sequence[Entry | InvalidInstance]) -> Answer:
+    def _take_all(self, entries: Sequence[LabelledAnswer | InvalidInstance]) -> Answer:
         counted: list[Sequence[bool]] = []
         refused: list[dict[str, Any]] = []
         for index, one in enumerate(entries):
@@ -121,7 +121,7 @@ class Feedback:
             return refusal(refused[0]["status"], refused[0]["error"], refused=refused)
         return in_json(200, {**_sums(counted), "refused": refused})
 
-    def _count(self, entry: Entry) -> Sequence[bool]:
+    def _count(self, entry: LabelledAnswer) -> Sequence[bool]:
         """Count an entry; whether each labelled answer was right. Raises _RefusedError."""
         receipt = self._known(entry.id)
         if len(entry.labels) != len(receipt.answers):

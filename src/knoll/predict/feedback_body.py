@@ -8,7 +8,7 @@ from knoll.errors import InvalidInstance
 from knoll.headers import PREDICTION
 from knoll.predict.json_body import read_json
 
-__all__ = ["MOST_ENTRIES", "RIGHT", "Entry", "read_feedback"]
+__all__ = ["MOST_ENTRIES", "RIGHT", "LabelledAnswer", "read_feedback"]
 
 MOST_ENTRIES = 1_000
 RIGHT = f'send {{"id": "...", "label": "..."}}: the id is the header {PREDICTION} of the answer'
@@ -16,14 +16,16 @@ _KEYS = ("id", "label", "labels", "feedback")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LabelledAnswer:
     """The id of an answer, and the label of each of its instances; None where it is not known."""
 
     id: str
     labels: tuple[str | None, ...]
 
 
-def read_feedback(body: bytes, keep: Callable[[int], None]) -> Entry | list[Entry | InvalidInstance]:
+def read_feedback(
+    body: bytes, keep: Callable[[int], None]
+) -> LabelledAnswer | list[LabelledAnswer | InvalidInstance]:
     """The one entry, or the list of them, in which a faulty one is its fault. `keep` is told the bytes of
     memory that they take. Raises InvalidInstance, and what `keep` raises."""
     found = read_json(body, _KEYS, RIGHT, keep)
@@ -39,14 +41,14 @@ def read_feedback(body: bytes, keep: Callable[[int], None]) -> Entry | list[Entr
     return [_entry_or_fault(one) for one in entries]
 
 
-def _entry_or_fault(found: Any) -> Entry | InvalidInstance:
+def _entry_or_fault(found: Any) -> LabelledAnswer | InvalidInstance:
     try:
         return _entry(found)
     except InvalidInstance as error:
         return error
 
 
-def _entry(found: Any) -> Entry:
+def _entry(found: Any) -> LabelledAnswer:
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):
         raise InvalidInstance("it names no id of an answer", fix=RIGHT)
     if ("label" in found) == ("labels" in found):
@@ -54,7 +56,7 @@ def _entry(found: Any) -> Entry:
     labels = found["labels"] if "labels" in found else [found["label"]]
     if not isinstance(labels, list) or not labels or all(one is None for one in labels):
         raise InvalidInstance("it has no label", fix=RIGHT)
-    return Entry(found["id"], tuple(None if one is None else _label(one) for one in labels))
+    return LabelledAnswer(found["id"], tuple(None if one is None else _label(one) for one in labels))
 
 
 def _label(found: Any) -> str:

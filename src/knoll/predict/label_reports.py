@@ -59,7 +59,7 @@ class LabelReports:
             "windows": [list(one) for one in labels.windows],
             "compared": labels.compared,
             "different": labels.different,
-            "proof": prove(settings.revision_key, LABELS_PURPOSE, labels.claim()),
+            "proof": prove(settings.revision_key, LABELS_PURPOSE, labels.covered()),
         }
         return new_event(
             PREDICTOR_LABELLED, source=settings.source, time=clock.now(), subject=self._model, data=data

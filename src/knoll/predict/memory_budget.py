@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.quantities import in_words
 
-__all__ = ["MemoryBudget", "Shares", "share"]
+__all__ = ["MemoryBudget", "MemoryShares", "share"]
 
 _SMALL = 2**20  # bytes that are taken without asking
 _PATIENCE = 5.0  # seconds
@@ -26,18 +26,18 @@ _FOR_BODIES = 0.4
 
 
 @dataclass(frozen=True)
-class Shares:
+class MemoryShares:
     """Bytes: all bodies together, and all work on them at a time."""
 
     bodies: int
     work: int
 
 
-def share(limit: int, held: int, most_bodies: int) -> Shares:
+def share(limit: int, held: int, most_bodies: int) -> MemoryShares:
     """How the memory of a process is shared that may take `limit` bytes and has `held` already."""
     free = max(limit - held - limit // _SPARE, _LEAST)
     bodies = min(most_bodies, int(free * _FOR_BODIES) // _COPIES)
-    return Shares(bodies, free - _COPIES * bodies)
+    return MemoryShares(bodies, free - _COPIES * bodies)
 
 
 class MemoryBudget:

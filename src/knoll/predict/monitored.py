@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from knoll.predict.counts import BUCKETS, Counts
+from knoll.predict.counts import BUCKETS, PredictorCounts
 from knoll.predict.observer import Observer
 from knoll.records.answered import Answered
 
@@ -43,11 +43,11 @@ class Monitored(Collector):
             yield family
 
 
-def _parts(counts: Counts) -> Mapping[str, Answered]:
+def _parts(counts: PredictorCounts) -> Mapping[str, Answered]:
     return {"all": counts.all, "cold": counts.cold, "judged": counts.judged}
 
 
-def _requests(counts: Counts, labels: Mapping[str, str]) -> Metric:
+def _requests(counts: PredictorCounts, labels: Mapping[str, str]) -> Metric:
     family = CounterMetricFamily(
         "knoll_requests", "requests by how they ended", labels=[*labels, "part", "ended"]
     )
@@ -58,7 +58,7 @@ def _requests(counts: Counts, labels: Mapping[str, str]) -> Metric:
     return family
 
 
-def _seconds(counts: Counts, labels: Mapping[str, str]) -> Metric:
+def _seconds(counts: PredictorCounts, labels: Mapping[str, str]) -> Metric:
     family = HistogramMetricFamily(
         "knoll_request_seconds", "seconds a request took", labels=[*labels, "part"]
     )
@@ -68,7 +68,7 @@ def _seconds(counts: Counts, labels: Mapping[str, str]) -> Metric:
     return family
 
 
-def _answers(counts: Counts, labels: Mapping[str, str]) -> Metric:
+def _answers(counts: PredictorCounts, labels: Mapping[str, str]) -> Metric:
     family = CounterMetricFamily("knoll_answers", "judged answers by bin", labels=[*labels, "bins", "bin"])
     for number, count in enumerate(counts.outputs.counts):
         family.add_metric([*labels.values(), counts.outputs.bins, str(number)], count)

@@ -12,7 +12,7 @@ from knoll.errors import KnollError
 from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
 from knoll.predict.bins import Bins
-from knoll.predict.counts import BUCKETS, Counts, Ended
+from knoll.predict.counts import BUCKETS, Ended, PredictorCounts
 from knoll.predict.reporting import reporting
 from knoll.predict.sessions import Sessions
 from knoll.proofs import REPORT_PURPOSE, prove
@@ -30,7 +30,7 @@ class Observer:
         self._model, self._version, self._replica = model, version, str(uuid.uuid4())
         self._platform = platform
         self._lock = threading.Lock()
-        self._counts = self._reported = Counts.of(bins)
+        self._counts = self._reported = PredictorCounts.of(bins)
         self._sessions = Sessions()
         self._is_warned = False
 
@@ -40,7 +40,7 @@ class Observer:
         return reporting(self.send, "observer") if has_sink else nullcontext()
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> PredictorCounts:
         """What is counted by now."""
         with self._lock:
             return self._counts
@@ -80,7 +80,7 @@ class Observer:
         else:
             self._reported, self._is_warned = counts, False
 
-    def _report(self, counts: Counts) -> Report:
+    def _report(self, counts: PredictorCounts) -> Report:
         return Report(
             self._model,
             self._version,
@@ -99,7 +99,7 @@ class Observer:
             failed_sessions=counts.failed_sessions,
         )
 
-    def _data(self, counts: Counts) -> dict[str, Any]:
+    def _data(self, counts: PredictorCounts) -> dict[str, Any]:
         report, key = self._report(counts), self._platform.settings.revision_key
         return {
             "model": report.model,
@@ -120,11 +120,11 @@ class Observer:
                 "constant": counts.outputs.constant,
             },
             **(_of_sessions(counts) if counts.sessions else {}),
-            **({"proof": prove(key, REPORT_PURPOSE, report.claim())} if key else {}),
+            **({"proof": prove(key, REPORT_PURPOSE, report.covered())} if key else {}),
         }
 
 
-def _of_sessions(counts: Counts) -> dict[str, Any]:
+def _of_sessions(counts: PredictorCounts) -> dict[str, Any]:
     return {
         "judged": asdict(counts.judged),
         "sessions": counts.sessions,

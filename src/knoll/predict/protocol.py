@@ -20,7 +20,7 @@ from knoll.http_connection import Connection
 from knoll.predict.counts import Ended
 from knoll.predict.door import behind_door
 from knoll.predict.envelope import Envelope
-from knoll.predict.memory_budget import MemoryBudget, Shares
+from knoll.predict.memory_budget import MemoryBudget, MemoryShares
 from knoll.predict.monitored import Monitored
 from knoll.predict.observer import Observer
 from knoll.predict.predictions import Predictions
@@ -57,7 +57,7 @@ def run(
     observer: Observer,
     *,
     workers: int,
-    memory: Shares,
+    memory: MemoryShares,
     token: str = "",
     key: str = "",
 ) -> None:

@@ -9,7 +9,7 @@ anew.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from knoll.predict.counts import Ended, Part
+from knoll.predict.counts import Ended, Judged
 
 __all__ = ["Sessions"]
 
@@ -31,11 +31,11 @@ class Sessions:
         self._most = most
         self._known: OrderedDict[str, _Session] = OrderedDict()
 
-    def note(self, one: Ended, now: float) -> Part:
+    def note(self, one: Ended, now: float) -> Judged:
         """What the request is of its session; `now` is in seconds, and rises. A request without a session
         is judged by itself."""
         if not one.session:
-            return Part(is_judged=not one.is_cold)
+            return Judged(is_judged=not one.is_cold)
         known = self._known.get(one.session)
         is_new = known is None or now - known.seen > _PAUSE
         session = _Session(now) if known is None or is_new else known
@@ -43,7 +43,7 @@ class Sessions:
         self._known.move_to_end(one.session)
         if len(self._known) > self._most:
             self._known.popitem(last=False)
-        part = Part(
+        part = Judged(
             is_judged=not (one.is_cold or session.is_judged),
             begins=is_new,
             fails=one.has_failed and not session.has_failed,

@@ -16,16 +16,16 @@ Checksums = Mapping[tuple[str, str], str]  # by URI and etag
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class _Stored(Record):
+class _Checksums(Record):
     """Each entry is a URI, an etag and the sha256 in hex."""
 
     sha256: list[list[str]]
 
 
-_read = reader(_Stored, "record of checksums")
+_read = reader(_Checksums, "record of checksums")
 
 
-def load_checksums(body: bytes) -> _Stored:
+def load_checksums(body: bytes) -> _Checksums:
     """Read the record; knoll 0.1 wrote the list alone."""
     return _read(b'{"sha256": %s}' % body if body.lstrip().startswith(b"[") else body)
 
@@ -46,5 +46,5 @@ def known_checksums(model: str, bucket: Bucket) -> Checksums:
 
 def write_checksums(model: str, known: Checksums, bucket: Bucket) -> None:
     """Write what is known, over an older record, but not over that of a newer knoll."""
-    stored = _Stored([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
+    stored = _Checksums([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
     renew_hint(checksums_uri(bucket.root, model), stored, load_checksums, bucket)

@@ -23,7 +23,7 @@ __all__ = [
     "LARGEST",
     "DeathRecord",
     "LetterObject",
-    "Replay",
+    "Resend",
     "body_to_text",
     "count_replays",
     "dead_letters_uri",
@@ -89,7 +89,7 @@ class DeathRecord(Record):
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Replay(Record):
+class Resend(Record):
     """The wish of `by` to replay a letter because of the deaths `cures`; `published_at` is empty until a
     broker took it."""
 
@@ -121,7 +121,7 @@ class LetterObject:
 
 
 _load_death = reader(DeathRecord, "dead letter", fault=InvalidEvent)
-load_replay = reader(Replay, "replay", fault=InvalidEvent)
+load_replay = reader(Resend, "replay", fault=InvalidEvent)
 
 
 def load_death(body: bytes) -> DeathRecord:
@@ -185,7 +185,7 @@ def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
     yield from _list(_wishes(bucket, letter), bucket)
 
 
-def find_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Replay | None:
+def find_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Resend | None:
     """What lies there; None if it was removed. Raises InvalidEvent if it cannot be read."""
     if one.size > LARGEST:
         raise InvalidEvent(f"its {one.size:,} bytes are more than a dead letter can have")
@@ -199,12 +199,12 @@ def write_death(letter: str, death: str, record: DeathRecord, bucket: Bucket) ->
     return put_once(death_uri(bucket.root, letter, death), record, bucket)
 
 
-def write_wish(letter: str, wish: Replay, bucket: Bucket) -> bool:
+def write_wish(letter: str, wish: Resend, bucket: Bucket) -> bool:
     """Ask for a replay of the letter. False if one with that number is wanted already."""
     return put_once(join(bucket.root, "replays", f"{letter}.{wish.number:06d}.json"), wish, bucket)
 
 
-def write_replay(letter: str, done: Replay, bucket: Bucket) -> bool:
+def write_replay(letter: str, done: Resend, bucket: Bucket) -> bool:
     """Write that the broker took the replay, unless that is written already."""
     return put_once(join(bucket.root, "dead-letters", letter, f"replay-{done.number:06d}.json"), done, bucket)
 

@@ -56,7 +56,7 @@ class Report(Counted):
     sessions: int = 0
     failed_sessions: int = 0
 
-    def claim(self) -> bytes:
+    def covered(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
         said = (self.model, self.version, self.revision, self.instance)
         counts = (self.requests, self.errors, self.refused, self.cold_starts)

@@ -60,7 +60,7 @@ class Labels(Counted):
         """All that is counted."""
         return self.right + self.wrong + self.compared
 
-    def claim(self) -> bytes:
+    def covered(self) -> bytes:
         """What the proof of the counts stands for: all that is counted, and where."""
         counts = [[int(one) for one in window] for window in self.windows]
         said = self.model, self.version, self.by, self.instance

@@ -27,14 +27,14 @@ from knoll.records.run import Run, is_opened, load_run
 from knoll.records.stamp import UNSTAMPED, Stamped, has_keys, is_body_stamped, is_stamped, why_unstamped
 from knoll.records.survey import load_survey
 
-__all__ = ["KNOWN", "Facts", "Place", "place_of"]
+__all__ = ["KNOWN", "Facts", "RecordPlace", "place_of"]
 
 _FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
 Facts = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordPlace:
     """Keys of one kind of record. `load` reads it; None takes any bytes. `says` is what the record says of
     the parts of its key that have the same names, and `doubt` why it cannot be true. `doubt_newer` is why
     bytes that claim to be of a newer knoll cannot be."""
@@ -46,7 +46,7 @@ class Place:
     doubt_newer: Callable[[bytes, Facts, Bucket], str] = lambda *_: ""
 
 
-def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **more: Any) -> Place:
+def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **more: Any) -> RecordPlace:
     """The place for that key, in which <name> stands for the pattern of a name."""
     patterns = {
         "model": MODEL_NAME.pattern,
@@ -61,7 +61,7 @@ def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **
     def says(record: Any) -> Facts:
         return {name: str(getattr(record, name)) for name in names}
 
-    return Place(re.compile(key, re.ASCII), load, **{"says": says, **more})
+    return RecordPlace(re.compile(key, re.ASCII), load, **{"says": says, **more})
 
 
 def _says_step(step: Any) -> Facts:
@@ -103,7 +103,7 @@ def _doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
 
 def _doubt_stamp(one: RolloutStep | Report | Labels, bucket: Bucket) -> str:
     """What is wrong with the stamp of a record about a version. Versions that were made before there were
-    keys have no signature; nor have the records about them a stamp."""
+    keys have no attestation, and the records about them have no stamp."""
     if is_stamped(one, bucket):
         return ""
     uri = join(version_uri(bucket.root, one.model, one.version), ATTESTATION)
@@ -241,7 +241,7 @@ _PLACES = (
 KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}
 
 
-def place_of(key: str) -> tuple[Place | None, re.Match[str] | None]:
+def place_of(key: str) -> tuple[RecordPlace | None, re.Match[str] | None]:
     """The place of a key, and its parts; None and None, if no place has such keys."""
     for place in _PLACES:
         if match := place.key.fullmatch(key):

@@ -12,9 +12,9 @@ from knoll.records.record import LENIENT, Numbers, Record, find_hint, reader, re
 __all__ = [
     "BLOCKED",
     "WAITING",
+    "DataRead",
     "Point",
     "Progress",
-    "Reading",
     "find_progress",
     "list_progress",
     "load_progress",
@@ -29,7 +29,7 @@ BLOCKED, WAITING = "blocked", "waiting"  # the states that train writes
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
-class Reading:
+class DataRead:
     """How many files and bytes of the dataset are read, and how many there are."""
 
     files: int
@@ -64,7 +64,7 @@ class Progress(Record):
     metrics: Numbers
     updated_at: str
     reason: str = ""
-    reading: Reading | None = None
+    reading: DataRead | None = None
     curve: tuple[Point, ...] = ()
 
 

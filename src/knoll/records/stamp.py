@@ -1,4 +1,4 @@
-"""Stamps: signatures in records that somebody with the keys of the bucket could forge to change what is
+"""Stamps: key signatures in records that somebody with the keys of the bucket could forge to change what is
 trained or served.
 
 The key stands in the settings of functions only; trainers sign their records with the key of versions. A

@@ -16,7 +16,7 @@ from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run, ve
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.claim import in_a_row
 from knoll.records.manifest import MANIFEST, extra_files, load_manifest
-from knoll.records.places import KNOWN, Place, place_of
+from knoll.records.places import KNOWN, RecordPlace, place_of
 from knoll.records.record import MOST_BYTES, read_some
 
 __all__ = ["Stray", "find_strays", "model_of_key", "stray_place"]
@@ -120,8 +120,8 @@ class _Claims:
 
 
 def model_of_key(key: str, models: Iterable[str] = ()) -> str:
-    """The model whose place the key is in; "" for none. In a place of runs, what is named after no run is
-    told of the one of the `models` whose name it begins with."""
+    """The model whose place the key is in; "" for none. In a place of runs, a name may be of no run: then it
+    is the model with the longest name that the key's name begins with."""
     place, _, name = key.partition("/")
     match = RUN_ID.match(name) if place in _OF_RUNS else _FOLDER.match(name)
     if match:
@@ -151,7 +151,7 @@ def _why_stray(one: ObjectInfo, bucket: Bucket, *, is_read: bool) -> str:
         return f"it cannot be read: {error}"
 
 
-def _fault(one: ObjectInfo, place: Place, named: dict[str, str | None], bucket: Bucket) -> str:
+def _fault(one: ObjectInfo, place: RecordPlace, named: dict[str, str | None], bucket: Bucket) -> str:
     if place.load is None:
         return ""
     if one.size > MOST_BYTES:

@@ -10,11 +10,11 @@ from knoll.ports import ObjectInfo, Platform
 from knoll.records.manifest import MANIFEST
 from knoll.records.removal import list_files
 
-__all__ = ["Folder", "folders_of", "read_folders"]
+__all__ = ["VersionFiles", "folders_of", "read_folders"]
 
 
 @dataclass(frozen=True)
-class Folder:
+class VersionFiles:
     """The files under one version number: how many, their bytes in all, and when the newest was written. They
     are a version only if there is a manifest."""
 
@@ -31,18 +31,18 @@ class Folder:
         return version_number(self.version)
 
 
-def read_folders(platform: Platform, models: Iterable[str] = ()) -> list[Folder]:
+def read_folders(platform: Platform, models: Iterable[str] = ()) -> list[VersionFiles]:
     """The folders of these models, or of all that the bucket has, with or without a Model."""
     return [one for model in models or [""] for one in folders_of(list_files(platform.bucket, model))]
 
 
-def folders_of(listing: Iterable[tuple[str, ObjectInfo]]) -> Iterator[Folder]:
+def folders_of(listing: Iterable[tuple[str, ObjectInfo]]) -> Iterator[VersionFiles]:
     """The folders in a listing of keys, which must be in order. A folder that is not named as a version is
     passed over: it is not knoll's."""
     for (model, version), found in groupby(listing, lambda one: _folder_of(one[0])):
         if version:
             files = dict(found)
-            yield Folder(
+            yield VersionFiles(
                 model,
                 version,
                 len(files),

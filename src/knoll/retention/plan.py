@@ -9,30 +9,30 @@ from itertools import groupby
 from knoll.errors import NotFound, Rejected
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim
-from knoll.retention.decide import Verdict, to_remove
-from knoll.retention.folders import Folder, read_folders
+from knoll.retention.decide import FolderVerdict, to_remove
+from knoll.retention.folders import VersionFiles, read_folders
 from knoll.retention.leftovers import Leftover, Runs, read_leftovers, read_runs
 from knoll.retention.uses import read_uses
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["RemovalPlan", "make_plan"]
 
 _THREADS = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class RemovalPlan:
     """A verdict on each folder, and the superfluous records."""
 
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[FolderVerdict]
     leftovers: Sequence[Leftover]
 
     @property
-    def folders(self) -> list[Folder]:
+    def folders(self) -> list[VersionFiles]:
         """The folders that go."""
         return [one.folder for one in self.verdicts if one.is_removed]
 
     @property
-    def unsealed(self) -> list[Folder]:
+    def unsealed(self) -> list[VersionFiles]:
         """The folders that stay and have no manifest."""
         return [one.folder for one in self.verdicts if not one.is_removed and not one.folder.is_version]
 
@@ -47,7 +47,7 @@ class Plan:
         return sum(one.files for one in self.folders) + len(self.leftovers)
 
 
-def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
+def make_plan(platform: Platform, models: Collection[str], keep: int) -> RemovalPlan:
     """Judge the versions of these models, or of all. Raises NotFound if one of them has neither a Model nor a
     version."""
     folders = read_folders(platform, models)
@@ -60,7 +60,7 @@ def make_plan(platform: Platform, models: Collection[str], keep: int) -> Plan:
         for model, mine in groupby(folders, lambda one: one.model)
         for verdict in _judge(model, list(mine), runs, keep, platform)
     ]
-    return Plan(verdicts, read_leftovers(platform, runs, models))
+    return RemovalPlan(verdicts, read_leftovers(platform, runs, models))
 
 
 def _check_declared(model: str, platform: Platform) -> None:
@@ -72,7 +72,9 @@ def _check_declared(model: str, platform: Platform) -> None:
         ) from error
 
 
-def _judge(model: str, folders: Sequence[Folder], runs: Runs, keep: int, platform: Platform) -> list[Verdict]:
+def _judge(
+    model: str, folders: Sequence[VersionFiles], runs: Runs, keep: int, platform: Platform
+) -> list[FolderVerdict]:
     """Judge one model. A claim is a request, so claims are read only for versions that would go."""
     uses, now = read_uses(model, platform), platform.clock.now()
     going = [one.folder.version for one in to_remove(folders, uses, {}, keep, now) if one.is_removed]

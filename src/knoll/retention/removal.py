@@ -29,9 +29,9 @@ from knoll.errors import Forbidden, NotFound
 from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, label_of, part_labels
 from knoll.ports import Platform
 from knoll.records.removal import put_manifest_back, remove_files, take_manifest_away
-from knoll.retention.folders import Folder
+from knoll.retention.folders import VersionFiles
 from knoll.retention.leftovers import remove_leftover
-from knoll.retention.plan import Plan
+from knoll.retention.plan import RemovalPlan
 from knoll.retention.uses import read_uses
 from knoll.rollout.revision_keys import REVISION_KEY
 
@@ -41,10 +41,12 @@ _AT_ONCE = 128  # versions whose manifests are away during the second look
 _THREADS = 8
 
 
-def remove(plan: Plan, platform: Platform, count: Callable[[int], None] = lambda _: None) -> list[Folder]:
+def remove(
+    plan: RemovalPlan, platform: Platform, count: Callable[[int], None] = lambda _: None
+) -> list[VersionFiles]:
     """Carry out the plan; `count` is told how many objects are done. Returns the folders that stay because
     they are used now."""
-    kept: list[Folder] = []
+    kept: list[VersionFiles] = []
     bucket = platform.bucket
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(lambda one: put_manifest_back(one.model, one.version, bucket), plan.unsealed))
@@ -60,7 +62,7 @@ def remove(plan: Plan, platform: Platform, count: Callable[[int], None] = lambda
     return kept
 
 
-def _remove_keys(gone: Sequence[Folder], platform: Platform) -> None:
+def _remove_keys(gone: Sequence[VersionFiles], platform: Platform) -> None:
     """Remove the keys of the Revisions that served these versions of a model, if one may: they are small."""
     versions = {one.version for one in gone}
     with suppress(Forbidden):
@@ -72,17 +74,19 @@ def _remove_keys(gone: Sequence[Folder], platform: Platform) -> None:
                         platform.cluster.delete("Secret", secret["metadata"]["name"])
 
 
-def _lots(folders: Sequence[Folder]) -> Iterator[Sequence[Folder]]:
+def _lots(folders: Sequence[VersionFiles]) -> Iterator[Sequence[VersionFiles]]:
     """A few folders of one model at a time."""
     for _, group in groupby(folders, lambda one: one.model):
         mine = list(group)
         yield from (mine[start : start + _AT_ONCE] for start in range(0, len(mine), _AT_ONCE))
 
 
-def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExecutor) -> list[Folder]:
+def _set_free(
+    folders: Sequence[VersionFiles], platform: Platform, pool: ThreadPoolExecutor
+) -> list[VersionFiles]:
     """Take the manifests away of all folders that are not used by now; the folders that nothing uses."""
     model, bucket = folders[0].model, platform.bucket
-    free: list[Folder] = []
+    free: list[VersionFiles] = []
     unused = _unused(folders, model, platform)
     sealed = [one for one in unused if one.is_version]
     list(pool.map(lambda one: take_manifest_away(model, one.version, bucket), sealed))
@@ -94,6 +98,6 @@ def _set_free(folders: Sequence[Folder], platform: Platform, pool: ThreadPoolExe
     return free
 
 
-def _unused(folders: Sequence[Folder], model: str, platform: Platform) -> list[Folder]:
+def _unused(folders: Sequence[VersionFiles], model: str, platform: Platform) -> list[VersionFiles]:
     used = read_uses(model, platform).reasons
     return [one for one in folders if one.version not in used]

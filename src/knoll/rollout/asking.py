@@ -10,13 +10,13 @@ from knoll.ports import Document, Platform
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.wishes import Wish, open_wish
 
-__all__ = ["Answer", "ask", "find_answer"]
+__all__ = ["WishAnswer", "ask", "find_answer"]
 
 _TRIES = 10
 
 
 @dataclass(frozen=True)
-class Answer:
+class WishAnswer:
     """What became of a wish, and why. Lost: another one took its place before it was handled, or was handled
     since."""
 
@@ -42,15 +42,19 @@ def ask(platform: Platform, model: str, make: Callable[[Slot], Wish]) -> tuple[W
     raise KnollError(f"model {model}: it changed during each of {_TRIES} tries", fix="run the command again")
 
 
-def find_answer(platform: Platform, model: str, wish: Wish) -> Answer:
+def find_answer(platform: Platform, model: str, wish: Wish) -> WishAnswer:
     """What has become of the wish by now. Raises NotFound for no such Model."""
     document = platform.cluster.get("Model", model)
     slot = slot_from_status(document.get("status") or {})
     handled = slot.steering.handled
     if handled.id == wish.id:
-        return Answer("refused" if handled.is_refused else "granted", handled.answer)
+        return WishAnswer("refused" if handled.is_refused else "granted", handled.answer)
     newest = open_wish(document, slot)
-    return Answer() if newest and newest.id == wish.id else Answer("lost", "another wish has taken its place")
+    return (
+        WishAnswer()
+        if newest and newest.id == wish.id
+        else WishAnswer("lost", "another wish has taken its place")
+    )
 
 
 def _with_wish(document: Document, wish: Wish) -> Document:

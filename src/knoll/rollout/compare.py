@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from knoll.errors import InvalidVersion, Rejected
-from knoll.ports import Answer, Bucket, Document, Platform
+from knoll.ports import Bucket, Document, Platform, PredictAnswer
 from knoll.records.samples import Sample, look_at_golden_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.observed import Observed
-from knoll.rollout.replay import Route, ask, paced, prediction_of, publish_continued, write_part
+from knoll.rollout.replay import DirectRoute, ask, paced, prediction_of, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
 from knoll.rollout.steps import Compare
@@ -52,7 +52,7 @@ def write_compared_part(
         return True
     version = slot.champion if step.of_champion else slot.candidate
     url = observed.champion_url if step.of_champion else observed.tagged_url
-    route = Route(version, url, key_of_revision(document, slot, version, platform.settings))
+    route = DirectRoute(version, url, key_of_revision(document, slot, version, platform.settings))
     after = _ask_part(name, begun, samples, route, until, platform)
     if after == begun and step.is_late:
         told = f"answered {after.asked} of the {after.samples} samples of {slot.champion}"
@@ -78,7 +78,7 @@ def _ask_part(
     model: str,
     begun: Comparison,
     samples: Sequence[Sample],
-    route: Route,
+    route: DirectRoute,
     until: datetime,
     platform: Platform,
 ) -> Comparison:
@@ -97,7 +97,7 @@ def _ask_part(
     return found
 
 
-def _is_final(answer: Answer, version: str) -> bool:
+def _is_final(answer: PredictAnswer, version: str) -> bool:
     """Whether the version would answer so again. A predictor that starts, or that is busy, would not; and a
     gateway may not know the route yet."""
     return answer.version == version and answer.status < 500 and answer.status not in _BUSY

@@ -16,7 +16,7 @@ from knoll.rollout.hooks import (
     Abort,
     Ask,
     Go,
-    Wait,
+    HookWait,
     after_answer,
     answer_name,
     hook_words,
@@ -57,7 +57,7 @@ def ask_before_step(
             return step, slot
         case Abort(reason):
             return Rollback(reason), slot
-        case Wait(reason):
+        case HookWait(reason):
             return NotYet(reason), slot
 
 
@@ -97,7 +97,7 @@ def _about(slot: Slot, document: Document, kind: HookType | None, percent: int) 
 
 def _asked(
     slot: Slot, hooks: Sequence[HookSpec], facts: dict[str, Any], until: datetime, platform: Platform
-) -> tuple[Go | Wait | Abort, Slot]:
+) -> tuple[Go | HookWait | Abort, Slot]:
     """Ask each hook that has not agreed yet; what follows, and the slot with what they said."""
     while True:
         now = platform.clock.now()
@@ -106,7 +106,7 @@ def _asked(
         if not isinstance(found, Ask):
             return found, slot
         if now >= until:
-            return Wait(hooked.said or _LATER), slot
+            return HookWait(hooked.said or _LATER), slot
         answer = _ask(found.hook, hooked.about, facts, platform)
         after = after_answer(hooked, found.hook, answer, platform.clock.now().isoformat())
         if after.said != hooked.said or after.agreed != hooked.agreed:

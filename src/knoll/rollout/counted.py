@@ -8,7 +8,7 @@ from knoll.rollout.replay_times import EDGES, Times, plus_times, times_of
 from knoll.rollout.unknown import with_longer
 
 __all__ = [
-    "Counts",
+    "CandidateCounts",
     "Evidence",
     "Pair",
     "Total",
@@ -33,7 +33,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True)
-class Counts:
+class CandidateCounts:
     """Requests to the candidate since its rollout began: those that it did not refuse, those that failed,
     those that knoll sent, and those since the step began; and `refused` beside them. What a version refuses
     says nothing for it."""
@@ -61,7 +61,7 @@ class Evidence:
     the champion (see `replay_times`).
     """
 
-    counts: Counts = Counts()
+    counts: CandidateCounts = CandidateCounts()
     replayed: Pair = (0, 0)
     champion_replayed: Pair = (0, 0)
     before: int = 0
@@ -97,7 +97,7 @@ class Evidence:
 def read_evidence(found: Mapping[str, Any]) -> Evidence:
     """Read it from `rollout.evidence` of a status. Missing fields are 0."""
     return Evidence(
-        counts=Counts(*(found.get(key) or 0 for key in _COUNTS)),
+        counts=CandidateCounts(*(found.get(key) or 0 for key in _COUNTS)),
         replayed=_pair(found.get("replays")),
         champion_replayed=_pair(found.get("championReplays")),
         before=found.get("before") or 0,

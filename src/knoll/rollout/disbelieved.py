@@ -1,7 +1,7 @@
 """Reports that are not believed: counted in the Model's status, and told once.
 
-Anybody who reaches the broker may send any number of them. So they become no dead letters, and a process
-writes once a minute at most for a Model, whose count is therefore the least that there were.
+Anybody who reaches the broker may send any number of them. So they become no dead letters. A process writes
+once a minute at most for a Model, and forgets the rest when it ends: there may have been more than the count.
 """
 
 import logging
@@ -24,7 +24,7 @@ _EVERY = timedelta(minutes=1)
 _QUIET = timedelta(days=1)  # after so long without one, the next is news
 
 
-class _Waiting:
+class _Unwritten:
     """The reports that a process has disbelieved and not written yet, by Model, and when it wrote last."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ def disbelieve(document: Document, reason: str, platform: Platform) -> None:
     """Count a report on this Model that is not believed; say so in the status, the log and an event, unless
     that was done already."""
     model = document["metadata"]["name"]
-    count = platform.caches.of(_Waiting).taken(model, platform.clock.now())
+    count = platform.caches.of(_Unwritten).taken(model, platform.clock.now())
     if not count:
         return
     with suppress(NotFound):

@@ -20,7 +20,7 @@ LONGEST_WAIT = 5.0  # seconds, of one call: whoever published the event may wait
 _GRAIN = timedelta(milliseconds=1)  # a deadline is over when it is behind
 
 
-class _Waiting:
+class _WaitingCalls:
     """The Models for which a call of this process waits."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ def wait_until_due(document: Document, seconds: float, platform: Platform) -> fl
     now = platform.clock.now()
     due = due_of(document, now)
     left = (due - now).total_seconds() if due else 0.0
-    name, waiting = document["metadata"]["name"], platform.caches.of(_Waiting)
+    name, waiting = document["metadata"]["name"], platform.caches.of(_WaitingCalls)
     if not 0 < left <= seconds + _GRAIN.total_seconds():
         return 0.0
     with waiting.lock:

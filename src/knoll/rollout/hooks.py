@@ -21,8 +21,8 @@ __all__ = [
     "Abort",
     "Ask",
     "Go",
+    "HookWait",
     "Hooked",
-    "Wait",
     "after_answer",
     "answer_name",
     "hook_words",
@@ -87,7 +87,7 @@ class Go:
 
 
 @dataclass(frozen=True)
-class Wait:
+class HookWait:
     """A hook does not agree yet, and why."""
 
     reason: str
@@ -112,7 +112,7 @@ def question_id(*about: object) -> str:
 
 def next_question(
     hooked: Hooked, hooks: Sequence[HookSpec], now: datetime
-) -> tuple[Ask | Go | Wait | Abort, Hooked]:
+) -> tuple[Ask | Go | HookWait | Abort, Hooked]:
     """What to do before the transition that `hooked` is about, and the state then. `hooks` are all that guard
     it, in their order."""
     while hooked.agreed < len(hooks):
@@ -122,7 +122,7 @@ def next_question(
             return Abort(f"{hooked.said} {_TRIES} times, and by onTimeout the rollout ends"), hooked
         if not (is_mute and hook.on_timeout == "go"):
             is_early = hooked.due is not None and now < hooked.due
-            return Wait(hooked.said) if is_early else Ask(hook), hooked
+            return HookWait(hooked.said) if is_early else Ask(hook), hooked
         hooked = _agreed(hooked)
     return Go(), hooked
 

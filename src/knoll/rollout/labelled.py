@@ -70,7 +70,7 @@ def keep_labels(model: str, event: Event, platform: Platform) -> bool:
 def _why_disbelieved(labels: Labels, event: Event, document: Document, slot: Slot, platform: Platform) -> str:
     """Why the counts are not believed; "" if they are. Without a key nobody can have joined a label."""
     key, proof = key_of_revision(document, slot, labels.by, platform.settings), event.data.get("proof")
-    if not (key and isinstance(proof, str) and is_proven(proof, key, LABELS_PURPOSE, labels.claim())):
+    if not (key and isinstance(proof, str) and is_proven(proof, key, LABELS_PURPOSE, labels.covered())):
         return "they have no proof by the key of the Revision that counted them"
     created = str(document["metadata"].get("creationTimestamp") or "")
     most = most_replicas(created, platform.clock.now())

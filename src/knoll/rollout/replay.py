@@ -16,7 +16,7 @@ from itertools import cycle, islice
 
 from knoll.errors import Conflict, InvalidVersion, Rejected
 from knoll.events import ROLLOUT_CONTINUED, new_event
-from knoll.ports import Answer, Clock, Document, Platform, PredictRequest
+from knoll.ports import Clock, Document, Platform, PredictAnswer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
 from knoll.records.samples import Sample, find_samples
 from knoll.rollout.observed import Observed
@@ -29,8 +29,8 @@ __all__ = [
     "ANSWER_TIME",
     "REPLAY_REQUESTS",
     "REPLAY_TIME",
-    "Part",
-    "Route",
+    "DirectRoute",
+    "ReplayPart",
     "ask",
     "paced",
     "prediction_of",
@@ -46,7 +46,7 @@ ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which beg
 
 
 @dataclass(frozen=True)
-class Part:
+class ReplayPart:
     """How many samples were sent, how many of them failed, and how many at the champion; whether others are
     left to be sent, and whether they are left because the predictor did not answer. `seconds` are those of
     the candidate and of the champion, where both have answered."""
@@ -60,7 +60,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Route:
+class DirectRoute:
     """Where a version answers past the traffic split, and the key that proves replays to it."""
 
     version: str
@@ -101,19 +101,19 @@ def publish_continued(model: str, platform: Platform) -> None:
 
 def send_part(
     model: str,
-    candidate: Route,
-    champion: Route | None,
+    candidate: DirectRoute,
+    champion: DirectRoute | None,
     step: Replay,
     until: datetime,
     platform: Platform,
     first: int = 0,
-) -> Part:
+) -> ReplayPart:
     """Send a part of the candidate's samples to its predictor, and to the champion's if there is one, none
     after `until` (see `paced`). It begins behind the `first` ones, and after the last one anew.
 
     Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
     """
-    part = Part()
+    part = ReplayPart()
     try:
         samples = find_samples(model, candidate.version, platform.bucket)
     except Rejected as error:
@@ -129,7 +129,7 @@ def send_part(
         failed = not _is_right(answers[0], candidate.version, sample)
         beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
         seconds = (*part.seconds, *_seconds(answers)) if part.sent else ()
-        part = Part(part.sent + 1, part.failed + failed, part.champion_failed + beside, seconds=seconds)
+        part = ReplayPart(part.sent + 1, part.failed + failed, part.champion_failed + beside, seconds=seconds)
     return replace(part, is_cut=bool(samples) and part.sent < step.requests)
 
 
@@ -160,7 +160,7 @@ def write_part(document: Document, after: Slot, platform: Platform) -> bool:
             return True
 
 
-def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> Answer:
+def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> PredictAnswer:
     """Send one sample to the predictor at `url`, as a replay that the key proves, and wait ANSWER_TIME at
     most."""
     body = json.dumps({"instances": [sample.instance]}).encode()
@@ -169,22 +169,24 @@ def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> A
     return platform.predictors.predict(PredictRequest(url, model, body, replay=replay, seconds=longest))
 
 
-def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> Route:
-    return Route(version, url, key_of_revision(document, slot, version, platform.settings) if version else "")
+def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> DirectRoute:
+    return DirectRoute(
+        version, url, key_of_revision(document, slot, version, platform.settings) if version else ""
+    )
 
 
-def _seconds(answers: Sequence[Answer]) -> list[tuple[float, float]]:
+def _seconds(answers: Sequence[PredictAnswer]) -> list[tuple[float, float]]:
     """How long both took; empty if there are no two, or if one did not answer."""
     are_there = len(answers) == 2 and all(one.status for one in answers)
     return [(answers[0].seconds, answers[1].seconds)] if are_there else []
 
 
-def _is_starting(answer: Answer) -> bool:
+def _is_starting(answer: PredictAnswer) -> bool:
     """Whether there was no answer in time: a replica may have to start first."""
     return answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds()
 
 
-def _is_right(answer: Answer, version: str, sample: Sample) -> bool:
+def _is_right(answer: PredictAnswer, version: str, sample: Sample) -> bool:
     """200 from the right version, and for a classifier the label that its training gave."""
     if answer.status != 200 or answer.version != version:
         return False

@@ -140,7 +140,7 @@ def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slo
     proof = event.data.get("proof")
     if key and not isinstance(proof, str):
         return "it has no proof. It is forged, or its predictor is not replaced yet by one that has a key"
-    if key and not is_proven(proof, key, REPORT_PURPOSE, report.claim()):
+    if key and not is_proven(proof, key, REPORT_PURPOSE, report.covered()):
         return "its proof is not by the key of its Revision"
     return why_unlikely(report, document, _asked(event), platform)
 

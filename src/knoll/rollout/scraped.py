@@ -13,7 +13,7 @@ from typing import Any
 
 from knoll.errors import InvalidEvent, Unavailable
 from knoll.events import PREDICTOR_OBSERVED, new_event
-from knoll.ports import Document, Platform, Sample
+from knoll.ports import Document, MetricSample, Platform
 from knoll.records.evidence import Report, write_report
 from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.reports import read_report, why_unlikely
@@ -44,10 +44,10 @@ def keep_scraped(document: Document, slot: Slot, platform: Platform) -> None:
                 write_report(report, platform.bucket)
 
 
-def report_data(samples: Iterable[Sample]) -> Sequence[Mapping[str, Any]]:
+def report_data(samples: Iterable[MetricSample]) -> Sequence[Mapping[str, Any]]:
     """The data of a report for each replica in the samples. Raises KeyError, ValueError or OverflowError if
     they are not what a predictor shows."""
-    replicas: dict[str, list[Sample]] = defaultdict(list)
+    replicas: dict[str, list[MetricSample]] = defaultdict(list)
     for one in samples:
         replicas[one.labels["replica"]].append(one)
     return [_data(replica, found) for replica, found in replicas.items()]
@@ -66,7 +66,7 @@ def _scraped(model: str, version: str, platform: Platform) -> Sequence[Report]:
     return [read_report(model, event) for event in events]
 
 
-def _data(replica: str, samples: Sequence[Sample]) -> Mapping[str, Any]:
+def _data(replica: str, samples: Sequence[MetricSample]) -> Mapping[str, Any]:
     whole, labels = _answered("all", samples), samples[0].labels
     latency = whole.pop("latency")
     sessions = _number("knoll_sessions_total", samples)
@@ -88,7 +88,7 @@ def _data(replica: str, samples: Sequence[Sample]) -> Mapping[str, Any]:
     }
 
 
-def _answered(part: str, samples: Sequence[Sample]) -> dict[str, Any]:
+def _answered(part: str, samples: Sequence[MetricSample]) -> dict[str, Any]:
     mine = [one for one in samples if one.labels.get("part") == part]
     by_end = {one.labels["ended"]: int(one.value) for one in mine if "ended" in one.labels}
     rising = [0, *(number for _, number in _buckets(mine))]
@@ -100,17 +100,17 @@ def _answered(part: str, samples: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def _edges(samples: Sequence[Sample]) -> list[float]:
+def _edges(samples: Sequence[MetricSample]) -> list[float]:
     found = _buckets([one for one in samples if one.labels.get("part") == "all"])
     return [edge for edge, _ in found][:-1]
 
 
-def _buckets(samples: Iterable[Sample]) -> list[tuple[float, int]]:
+def _buckets(samples: Iterable[MetricSample]) -> list[tuple[float, int]]:
     """The ends of buckets, rising, and how many requests took no longer."""
     return sorted((float(one.labels["le"]), int(one.value)) for one in samples if "le" in one.labels)
 
 
-def _outputs(samples: Sequence[Sample]) -> dict[str, Any]:
+def _outputs(samples: Sequence[MetricSample]) -> dict[str, Any]:
     answers = {int(one.labels["bin"]): one for one in samples if "bin" in one.labels}
     return {
         "bins": next((one.labels["bins"] for one in answers.values()), ""),
@@ -120,5 +120,5 @@ def _outputs(samples: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def _number(name: str, samples: Sequence[Sample]) -> int:
+def _number(name: str, samples: Sequence[MetricSample]) -> int:
     return next(int(one.value) for one in samples if one.labels["__name__"] == name)

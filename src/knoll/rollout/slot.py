@@ -16,7 +16,7 @@ from knoll.rollout.comparison import Comparison, Held, read_comparison, read_hel
 from knoll.rollout.counted import Evidence, evidence_fields, read_evidence
 from knoll.rollout.evidence import (
     Judgement,
-    Policy,
+    PassingPolicy,
     Verdict,
     judgement_to_fields,
     read_judgement,
@@ -97,7 +97,7 @@ class Slot:
     @property
     def verdict(self) -> Verdict | None:
         """What the judgement says; None before it has begun."""
-        shared = Policy(min_requests=0, share=min(max(self.percent, 1), 99) / 100)
+        shared = PassingPolicy(min_requests=0, share=min(max(self.percent, 1), 99) / 100)
         return verdict(self.judgement, shared) if self.judgement else None
 
     @property

@@ -1,7 +1,7 @@
 """What the evidence in a slot asks for: to roll back, to share the traffic again, or to wait. Pure."""
 
 from knoll.models import RolloutSpec
-from knoll.rollout.counted import Counts
+from knoll.rollout.counted import CandidateCounts
 from knoll.rollout.evidence import words_of
 from knoll.rollout.evidence.arms import SUSPICION
 from knoll.rollout.slot import Slot
@@ -77,5 +77,5 @@ def _about(number: int | None) -> str:
     return f"about {number:,}" if number else "some"
 
 
-def beside(counts: Counts) -> str:
+def beside(counts: CandidateCounts) -> str:
     return f", {counts.refused} refused beside them" if counts.refused else ""

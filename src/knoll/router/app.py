@@ -24,7 +24,7 @@ from knoll.ports import Document
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import choose
 from knoll.router.copies import Copies
-from knoll.router.known import Known
+from knoll.router.known import KnownCluster
 from knoll.router.policy import Policies
 from knoll.router.proxy import CONNECT_WITHIN, Question, forward
 from knoll.router.relay import in_error, relay, unavailable
@@ -45,7 +45,7 @@ class Router:
 
     def __init__(
         self,
-        known: Known,
+        known: KnownCluster,
         bodies: ByteBudget,
         random: Random | None = None,
         resolver: aiohttp.abc.AbstractResolver | None = None,

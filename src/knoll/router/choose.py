@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from knoll.router.policy import Policy
+from knoll.router.policy import RoutingPolicy
 from knoll.router.targets import Target
 from knoll.router.visitor import Visitor, find_visitor
 
@@ -27,7 +27,7 @@ class Choice:
 
 
 def choose(
-    policy: Policy, targets: Sequence[Target], headers: Mapping[str, str], chance: Callable[[], float]
+    policy: RoutingPolicy, targets: Sequence[Target], headers: Mapping[str, str], chance: Callable[[], float]
 ) -> Choice | None:
     """What becomes of a request with these headers, whose names are in lower case. The newest Revision is the
     first target; `chance` gives numbers from 0 up to 1. None if no target has traffic."""
@@ -57,7 +57,7 @@ def _at(point: float, targets: Sequence[Target]) -> Target | None:
 
 
 def _copied_to(
-    policy: Policy,
+    policy: RoutingPolicy,
     targets: Sequence[Target],
     answers: Target,
     visitor: Visitor | None,

@@ -13,7 +13,7 @@ from knoll.errors import KnollError, Unavailable
 from knoll.kube.labels import MANAGED
 from knoll.ports import Cluster, Document
 
-__all__ = ["Known", "Snapshot"]
+__all__ = ["KnownCluster", "Snapshot"]
 
 _FRESH = 1.0  # seconds
 _PATIENCE = 0.5  # seconds
@@ -28,7 +28,7 @@ class Snapshot:
     isvcs: dict[str, Document] = field(default_factory=dict)
 
 
-class Known:
+class KnownCluster:
     """What the cluster has. All its state belongs to one event loop."""
 
     def __init__(self, cluster: Cluster, fresh: float = _FRESH) -> None:

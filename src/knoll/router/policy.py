@@ -6,11 +6,11 @@ from knoll.errors import InvalidModel
 from knoll.models import parse_model
 from knoll.ports import Document
 
-__all__ = ["Policies", "Policy"]
+__all__ = ["Policies", "RoutingPolicy"]
 
 
 @dataclass(frozen=True)
-class Policy:
+class RoutingPolicy:
     """`sticky` is header:NAME, cookie:NAME or "" (see `visitor`). `shadow` is the percentage of the requests
     that the version on trial gets a copy of, and `compare` that of those that both versions answer; 0 if none
     is on trial with copies."""
@@ -25,13 +25,13 @@ class Policies:
     """The policies of Models, each read once for every change of its Model."""
 
     def __init__(self) -> None:
-        self._read: dict[str, tuple[str, Policy]] = {}
+        self._read: dict[str, tuple[str, RoutingPolicy]] = {}
 
-    def of(self, model: str, document: Document | None) -> Policy:
+    def of(self, model: str, document: Document | None) -> RoutingPolicy:
         """The policy of a Model; requests to one that is not there, or faulty, go by chance."""
         if document is None:
             self._read.pop(model, None)
-            return Policy(model)
+            return RoutingPolicy(model)
         state = str(document["metadata"].get("resourceVersion"))
         known = self._read.get(model)
         if known is None or known[0] != state:
@@ -39,15 +39,15 @@ class Policies:
         return known[1]
 
 
-def _policy(model: str, document: Document) -> Policy:
+def _policy(model: str, document: Document) -> RoutingPolicy:
     try:
         rollout = parse_model(document).rollout
     except InvalidModel:
-        return Policy(model)
+        return RoutingPolicy(model)
     is_on_trial = (document.get("status") or {}).get("phase") == "Canary"
     sticky = rollout.sticky or ""
     if not is_on_trial:
-        return Policy(model, sticky)
+        return RoutingPolicy(model, sticky)
     if rollout.mode == "shadow":
-        return Policy(model, sticky, shadow=rollout.shadow)
-    return Policy(model, sticky, compare=rollout.compare)
+        return RoutingPolicy(model, sticky, shadow=rollout.shadow)
+    return RoutingPolicy(model, sticky, compare=rollout.compare)

@@ -16,7 +16,7 @@ from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, has_outcome, note_spoilt, write_outcome
 from knoll.train.entries import remove_entries
 from knoll.train.pods import last_end
-from knoll.train.turns import Entry
+from knoll.train.turns import OpenRun
 
 __all__ = ["reject_run", "settle_entry", "skip_run", "supersede_run"]
 
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 _UNANSWERED = re.compile(rf"exit code (is )?{UNAVAILABLE}\b")  # of the trainer, on a laptop and on a cluster
 
 
-def settle_entry(entry: Entry, job: Document | None, event: Event, platform: Platform) -> bool:
+def settle_entry(entry: OpenRun, job: Document | None, event: Event, platform: Platform) -> bool:
     """Remove the entry if its Job has ended. False if the entry stays.
 
     If the run has no outcome, it ends as failed: its trainer was killed, or never started.
@@ -60,7 +60,7 @@ def _advice(told: str, run: str) -> list[str]:
     return []
 
 
-def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Platform) -> None:
+def skip_run(entry: OpenRun, model: Model, reason: str, event: Event, platform: Platform) -> None:
     """End the run untrained, and delete its Job.
 
     If its data was replaced, and lands again, it gets a new run. Where each object is a dataset, all objects
@@ -70,12 +70,14 @@ def skip_run(entry: Entry, model: Model, reason: str, event: Event, platform: Pl
     _end_untrained(entry, reason, event, platform, superseded=superseded)
 
 
-def supersede_run(entry: Entry, reason: str, event: Event, platform: Platform) -> None:
+def supersede_run(entry: OpenRun, reason: str, event: Event, platform: Platform) -> None:
     """End the run as superseded, and delete its Job. If it is asked for again, it is a new run."""
     _end_untrained(entry, reason, event, platform, superseded=True)
 
 
-def _end_untrained(entry: Entry, reason: str, event: Event, platform: Platform, *, superseded: bool) -> None:
+def _end_untrained(
+    entry: OpenRun, reason: str, event: Event, platform: Platform, *, superseded: bool
+) -> None:
     outcome = Outcome("skipped", _now(platform), reason=reason, superseded=superseded)
     _end_run(entry.run, outcome, event, platform)
     with suppress(NotFound):

@@ -17,7 +17,7 @@ from knoll.records.run import is_opened
 from knoll.train.ending import settle_entry, skip_run, supersede_run
 from knoll.train.entries import list_entries, remove_entries
 from knoll.train.starting import delete_surplus, start_job
-from knoll.train.turns import Entry, Plan, forbidding, plan_turns
+from knoll.train.turns import NextRuns, OpenRun, forbidding, plan_turns
 from knoll.train.unasked import Checks
 from knoll.train.waiting import note_waiting
 
@@ -29,9 +29,9 @@ def sweep_inbox(event: Event, platform: Platform) -> None:
     jobs = platform.cluster.list("Job", MANAGED)
     entries = list_entries(platform.bucket)
     job_of = {job["metadata"]["name"]: job for job in jobs}
-    left: list[Entry] = []
+    left: list[OpenRun] = []
 
-    def settle(entry: Entry) -> None:
+    def settle(entry: OpenRun) -> None:
         if not settle_entry(entry, job_of.get(entry.run), event, platform):
             left.append(entry)
 
@@ -51,7 +51,7 @@ def _do_all(*steps: Callable[[], None]) -> None:
     act_on_each(steps, call)
 
 
-def _take_turns(entries: Collection[Entry], jobs: list[Document], event: Event, platform: Platform) -> None:
+def _take_turns(entries: Collection[OpenRun], jobs: list[Document], event: Event, platform: Platform) -> None:
     if not entries:
         return
     wanted = {entry.model for entry in entries}
@@ -71,12 +71,12 @@ class _Turns:
 
     checks: Checks
     event: Event
-    entries: set[Entry]
+    entries: set[OpenRun]
     jobs: list[Document]
-    fit: set[Entry] = field(default_factory=set)
+    fit: set[OpenRun] = field(default_factory=set)
     failed: list[KnollError] = field(default_factory=list)
 
-    def settle_and_plan(self) -> Plan:
+    def settle_and_plan(self) -> NextRuns:
         """End the runs that must not go on. The turns are those of the others: they have no outcome, are
         still asked for, and have their data."""
         live = {job["metadata"]["name"] for job in self.jobs if is_live(job)}
@@ -96,13 +96,13 @@ class _Turns:
             self._settle_each(unsure, self._end_unfit)
             self.fit.update(unsure)
 
-    def _settle_each(self, entries: Iterable[Entry], goes_on: Callable[[Entry], bool]) -> None:
+    def _settle_each(self, entries: Iterable[OpenRun], goes_on: Callable[[OpenRun], bool]) -> None:
         """Let the entries go that are not fit, with their Jobs. An entry that cannot be checked has no turn.
         If that may pass, no other entry of its model has one; but without keys for stamps anybody can write a
         record of a newer schema, so it holds no other run. If its record or data is spoilt, it ends."""
         has_keys = bool(self.checks.platform.bucket.stamp_verify_key)
 
-        def check(entry: Entry) -> None:
+        def check(entry: OpenRun) -> None:
             try:
                 if not goes_on(entry):
                     self.entries.discard(entry)
@@ -121,7 +121,7 @@ class _Turns:
         except KnollError as error:
             self.failed.append(error)
 
-    def _end_spoilt(self, entry: Entry, error: Rejected) -> None:
+    def _end_spoilt(self, entry: OpenRun, error: Rejected) -> None:
         """End the run, so that its data gets a new one. An entry of the inbox without a record is no run."""
         platform = self.checks.platform
         if is_opened(entry.run, platform.bucket):
@@ -132,12 +132,12 @@ class _Turns:
         if self.failed:
             raise self.failed[0]
 
-    def _end_unasked(self, entry: Entry) -> bool:
+    def _end_unasked(self, entry: OpenRun) -> bool:
         """End the run if its Model does not ask for it any more; whether it goes on."""
         self.checks.copy_record(entry)
         return self._end_if(entry, self.checks.why_unasked(entry))
 
-    def _end_unfit(self, entry: Entry) -> bool:
+    def _end_unfit(self, entry: OpenRun) -> bool:
         """End the run if it must not start; whether it may."""
         if has_outcome(entry.run, self.checks.platform.bucket):  # a late event had put it back
             note_spoilt(entry.run, self.checks.platform.bucket)
@@ -148,24 +148,24 @@ class _Turns:
         fault = checks.why_unasked(entry) or checks.why_forged(entry) or checks.why_lost(entry)
         return self._end_if(entry, fault)
 
-    def _end_if(self, entry: Entry, fault: str) -> bool:
+    def _end_if(self, entry: OpenRun, fault: str) -> bool:
         if fault:
             supersede_run(entry, fault, self.event, self.checks.platform)
         return not fault
 
 
-def _carry_out(plan: Plan, checks: Checks, event: Event, platform: Platform) -> None:
+def _carry_out(plan: NextRuns, checks: Checks, event: Event, platform: Platform) -> None:
     unskipped = set(plan.skip)
 
-    def skip(entry: Entry) -> None:
+    def skip(entry: OpenRun) -> None:
         skip_run(entry, checks.models[entry.model], plan.skip[entry], event, platform)
         unskipped.remove(entry)
 
-    def start(entry: Entry) -> None:
+    def start(entry: OpenRun) -> None:
         if entry.model not in {one.model for one in unskipped}:  # the Job of that one may still be live
             start_job(checks.record(entry), checks.documents[entry.model], event, platform)
 
-    def block(entry: Entry) -> None:
+    def block(entry: OpenRun) -> None:
         reason = f"all {platform.settings.quota} Jobs of the quota are live"
         note_waiting(entry.run, entry.model, BLOCKED, reason, event, platform)
 

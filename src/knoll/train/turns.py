@@ -17,7 +17,7 @@ from knoll.kube.times import timestamp
 from knoll.names import model_of_run
 from knoll.ports import Document
 
-__all__ = ["Concurrency", "Entry", "Plan", "plan_turns", "surplus"]
+__all__ = ["Concurrency", "NextRuns", "OpenRun", "plan_turns", "surplus"]
 
 _HARDLY = timedelta(minutes=2)  # two ticks: a sweep has looked by then
 
@@ -25,7 +25,7 @@ Concurrency = Literal["Queue", "Replace", "Forbid"]
 
 
 @dataclass(frozen=True, order=True)
-class Entry:
+class OpenRun:
     """A run that is not settled, and its objects in the inbox. Entries sort by the time of their data."""
 
     data_at: str
@@ -35,17 +35,17 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Plan:
+class NextRuns:
     """What to do: runs to start, oldest first; runs that only the quota holds back; runs to end untrained,
     and why."""
 
-    start: Sequence[Entry]
-    blocked: Sequence[Entry]
-    skip: Mapping[Entry, str]
+    start: Sequence[OpenRun]
+    blocked: Sequence[OpenRun]
+    skip: Mapping[OpenRun, str]
 
 
 def forbidding(
-    entries: Iterable[Entry], jobs: Iterable[Document], policies: Mapping[str, Concurrency]
+    entries: Iterable[OpenRun], jobs: Iterable[Document], policies: Mapping[str, Concurrency]
 ) -> set[str]:
     """The runs whose live Jobs make train skip an entry of their model, unless they have an outcome."""
     models = {entry.model for entry in entries if policies.get(entry.model) == "Forbid"}
@@ -53,12 +53,12 @@ def forbidding(
 
 
 def plan_turns(
-    entries: Iterable[Entry],
+    entries: Iterable[OpenRun],
     jobs: Sequence[Document],
     policies: Mapping[str, Concurrency],
     quota: int,
     over: Set[str] = frozenset(),
-) -> Plan:
+) -> NextRuns:
     """The turns of all models in `policies`. Entries of other models wait, and so do those with an ended Job.
 
     Runs in `over` have an outcome. While their Jobs live, they hold their model's turn, but nothing is
@@ -67,8 +67,8 @@ def plan_turns(
     live = [job for job in jobs if is_live(job)]
     ended = {_name(job) for job in jobs} - {_name(job) for job in live}
     open_entries = sorted(entry for entry in entries if entry.model in policies and entry.run not in ended)
-    skip: dict[Entry, str] = {}
-    first: list[Entry] = []
+    skip: dict[OpenRun, str] = {}
+    first: list[OpenRun] = []
     for model, policy in policies.items():
         mine = [entry for entry in open_entries if entry.model == model]
         running = {_name(job) for job in live if _model(job) == model}
@@ -77,7 +77,7 @@ def plan_turns(
             [entry for entry in mine if entry not in skip], running - {entry.run for entry in skip}
         )
     room = max(0, quota - len({_name(job) for job in live} - {entry.run for entry in skip}))
-    return Plan(sorted(first)[:room], sorted(first)[room:], skip)
+    return NextRuns(sorted(first)[:room], sorted(first)[room:], skip)
 
 
 def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
@@ -101,8 +101,8 @@ def surplus(jobs: Iterable[Document], quota: int, now: datetime) -> list[str]:
 
 
 def _skipped(
-    mine: Sequence[Entry], running: Set[str], training: Set[str], policy: Concurrency
-) -> dict[Entry, str]:
+    mine: Sequence[OpenRun], running: Set[str], training: Set[str], policy: Concurrency
+) -> dict[OpenRun, str]:
     if policy == "Replace" and mine:
         return dict.fromkeys(mine[:-1], f"replaced by {mine[-1].run}: the Model's concurrency is Replace")
     if policy == "Forbid" and training:
@@ -111,7 +111,7 @@ def _skipped(
     return {}
 
 
-def _next(mine: Sequence[Entry], running: set[str]) -> Sequence[Entry]:
+def _next(mine: Sequence[OpenRun], running: set[str]) -> Sequence[OpenRun]:
     return () if running else mine[:1]
 
 

@@ -14,7 +14,7 @@ from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_fore
 from knoll.records.run import Run, opened_at, read_run, why_not_asked
 from knoll.records.stamp import is_stamped
 from knoll.train.entries import find_or_copy_record
-from knoll.train.turns import Entry
+from knoll.train.turns import OpenRun
 
 __all__ = ["Checks", "is_what_landed", "why_undeclared"]
 
@@ -50,7 +50,7 @@ class Checks:
     _fresh: dict[str, Document | None] = field(default_factory=dict)
     _listings: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def copy_record(self, entry: Entry) -> None:
+    def copy_record(self, entry: OpenRun) -> None:
         """Write the record of the entry's run, if ingest was killed before it did. It must be there before
         the run is checked. If its Model is gone or cannot be read, no check asks for it."""
         if entry.run in self._records:
@@ -59,11 +59,11 @@ class Checks:
         if known is not None and readable_models([known]):
             self._records[entry.run] = find_or_copy_record(entry, self.platform.bucket)
 
-    def record(self, entry: Entry) -> Run:
+    def record(self, entry: OpenRun) -> Run:
         """The record of the entry's run. Raises NotFound."""
         return self._records.get(entry.run) or read_run(entry.run, self.platform.bucket)
 
-    def first(self, entries: Iterable[Entry], live: Collection[str]) -> list[Entry]:
+    def first(self, entries: Iterable[OpenRun], live: Collection[str]) -> list[OpenRun]:
         """The entries to check before turns are planned: their Model is gone, they are in training, or others
         may be skipped because of them. The rest is checked when its turn comes: each check reads a record."""
         replacing = {one.name for one in self.models.values() if one.training.concurrency == "Replace"}
@@ -73,7 +73,7 @@ class Checks:
             if one.model not in self.documents or one.run in live or one.model in replacing
         ]
 
-    def why_unasked(self, entry: Entry) -> str:
+    def why_unasked(self, entry: OpenRun) -> str:
         """Why no Model asks for the run; "" if one does, or if its Model cannot be read."""
         document, model = self.documents.get(entry.model), self.models.get(entry.model)
         if document is not None and (
@@ -95,12 +95,12 @@ class Checks:
                 self._fresh[name] = None
         return self._fresh[name]
 
-    def why_forged(self, entry: Entry) -> str:
+    def why_forged(self, entry: OpenRun) -> str:
         """Why the run may not start, though a Model asks for it; "" if ingest has opened it."""
         is_known = is_stamped(self.record(entry), self.platform.bucket)
         return "" if is_known else "no function of this platform has stamped its record"
 
-    def why_lost(self, entry: Entry) -> str:
+    def why_lost(self, entry: OpenRun) -> str:
         """Why the run's data cannot be trained any more; "" if it can, as far as one listing tells."""
         run = self.record(entry)
         if is_what_landed(run, self.documents[entry.model]):

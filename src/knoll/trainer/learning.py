@@ -13,7 +13,7 @@ from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
 from knoll.quantities import memory_of, parse_quantity
 from knoll.quoting import escaped
-from knoll.records.progress import Reading
+from knoll.records.progress import DataRead
 from knoll.records.run import Run
 from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
@@ -69,7 +69,7 @@ def threads_for(resources: Mapping[str, Any]) -> int:
     return max(1, math.floor(parse_quantity(resources.get("cpu", 1))))
 
 
-def _news_of(reading: Reading) -> News:
+def _news_of(reading: DataRead) -> News:
     percent = _TRAINING_PERCENT[0] * reading.bytes // max(1, reading.of_bytes)
     return News("reading", min(percent, _TRAINING_PERCENT[0]), reading=reading)
 

@@ -18,7 +18,7 @@ from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavaila
 from knoll.families.base import Files
 from knoll.ports import Bucket, ObjectStore, Platform
 from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
-from knoll.records.progress import Reading
+from knoll.records.progress import DataRead
 from knoll.records.run import Run, opened_at
 from knoll.records.stamp import is_stamped
 from knoll.trainer.memory import check_data
@@ -28,7 +28,7 @@ __all__ = ["DataChanged", "Read", "read_data", "read_objects"]
 _READERS = 8
 _TELL_SECONDS = 1.0
 
-Told = Callable[[Reading], None]
+Told = Callable[[DataRead], None]
 
 
 class DataChanged(KnollError):
@@ -74,7 +74,7 @@ def _counted(bodies: Iterable[bytes], dataset: Dataset, told: Told) -> Iterator[
         size += len(body)
         if time.monotonic() - last >= _TELL_SECONDS or count == len(dataset.objects):
             last = time.monotonic()
-            told(Reading(count, len(dataset.objects), size, whole))
+            told(DataRead(count, len(dataset.objects), size, whole))
         yield body
 
 

@@ -15,7 +15,7 @@ from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.progress import Point, Progress, Reading, write_progress
+from knoll.records.progress import DataRead, Point, Progress, write_progress
 from knoll.records.run import Run
 
 __all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", "publish_event", "say"]
@@ -78,7 +78,7 @@ class News:
     percent: int
     seconds_left: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
-    reading: Reading | None = None
+    reading: DataRead | None = None
 
 
 class Journal(Protocol):

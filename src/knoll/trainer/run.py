@@ -32,7 +32,7 @@ from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import News, Quiet, Reporter, publish_event, say
 from knoll.trainer.signing import find_signer
-from knoll.trainer.version_files import Work, draft_version
+from knoll.trainer.version_files import FinishedTraining, draft_version
 
 __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
 
@@ -119,7 +119,9 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
     if learnt.exam:
         golden = learnt.exam.score(_score(learnt, learnt.exam.examples, "golden set"))
     reporter.report(News("exporting", 96, metrics=metrics))
-    work = Work(run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics, golden)
+    work = FinishedTraining(
+        run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics, golden
+    )
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))
     made = publish(run.model, run.id, draft, platform.bucket, find_signer(platform.settings))

@@ -27,11 +27,11 @@ from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft
 from knoll.trainer.report import leave_out, say
 
-__all__ = ["Work", "draft_version"]
+__all__ = ["FinishedTraining", "draft_version"]
 
 
 @dataclass(frozen=True)
-class Work:
+class FinishedTraining:
     """One training, finished and scored."""
 
     run: Run
@@ -48,7 +48,7 @@ class Work:
         return self.config.model_dump(mode="json", by_alias=True)
 
 
-def draft_version(work: Work, *, created_at: str, threads: int = 0) -> Draft:
+def draft_version(work: FinishedTraining, *, created_at: str, threads: int = 0) -> Draft:
     """A function that `publish` calls with each number that it tries. Raises Rejected if the graph does not
     answer as the network does. A picture or card that cannot be made is left out."""
     notes = [*work.examples.notes, *work.trained.notes]
@@ -75,7 +75,7 @@ def _encode_weights(networks: nn.ModuleDict, run: str) -> bytes:
 
 
 @torch.no_grad()
-def _make_pictures(work: Work, notes: list[str]) -> dict[str, bytes]:
+def _make_pictures(work: FinishedTraining, notes: list[str]) -> dict[str, bytes]:
     pictures = {f"samples/{step:06d}.png": picture for step, picture in work.trained.pictures.items()}
     with leave_out("the picture of the held-out examples", say, notes):
         pictures |= work.family.final_pictures(work.trained.networks, work.examples, work.config)
@@ -91,7 +91,9 @@ def _make_served(export: Export, threads: int) -> dict[str, bytes]:
     return {GRAPH: graph, SIGNATURE: export.signature.encode(), SAMPLES: encode_samples(samples)}
 
 
-def _facts(work: Work, export: Export, pictures: tuple[str, ...], notes: tuple[str, ...]) -> CardFacts:
+def _facts(
+    work: FinishedTraining, export: Export, pictures: tuple[str, ...], notes: tuple[str, ...]
+) -> CardFacts:
     counts = len(work.examples.train[0]), len(work.examples.held_out[0])
     return CardFacts(
         run=work.run,
@@ -107,7 +109,7 @@ def _facts(work: Work, export: Export, pictures: tuple[str, ...], notes: tuple[s
     )
 
 
-def _manifest(work: Work, version: str, files: Mapping[str, bytes], created_at: str) -> Manifest:
+def _manifest(work: FinishedTraining, version: str, files: Mapping[str, bytes], created_at: str) -> Manifest:
     return Manifest(
         model=work.run.model,
         version=version,

@@ -15,7 +15,7 @@ from knoll.records.signature import SIGNATURE, Tensor, load_signature
 from knoll.views.units import seconds_between
 from knoll.views.versions import VersionView, read_version
 
-__all__ = ["Comparison", "Field", "compare_versions", "comparison_document"]
+__all__ = ["ComparisonView", "Field", "compare_versions", "comparison_document"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonView:
     """Two versions of a model, and every fact about them."""
 
     model: str
@@ -40,16 +40,16 @@ class Comparison:
     fields: Sequence[Field]
 
 
-def compare_versions(platform: Platform, model: str, first: str, second: str) -> Comparison:
+def compare_versions(platform: Platform, model: str, first: str, second: str) -> ComparisonView:
     """Put two versions side by side. Raises NotFound if one is not there."""
     sides = [dict(_facts(platform, read_version(platform, model, name))) for name in (first, second)]
     names = [*sides[0], *(name for name in sides[1] if name not in sides[0])]
     ordered = sorted(names, key=lambda name: _order(name))
     fields = tuple(Field(name, (sides[0].get(name), sides[1].get(name))) for name in ordered)
-    return Comparison(model, (first, second), fields)
+    return ComparisonView(model, (first, second), fields)
 
 
-def comparison_document(found: Comparison) -> dict[str, Any]:
+def comparison_document(found: ComparisonView) -> dict[str, Any]:
     """The comparison as `-o json` shows it."""
     fields = [{"field": one.name, "values": list(one.values), "differs": one.differs} for one in found.fields]
     return {"model": found.model, "versions": list(found.versions), "fields": fields}

@@ -18,11 +18,11 @@ from knoll.views.run import RunView, run_document
 from knoll.views.runs import read_runs
 from knoll.waits import Wait, wait_document
 
-__all__ = ["Description", "Exam", "description_document", "read_description"]
+__all__ = ["Description", "ExamView", "description_document", "read_description"]
 
 
 @dataclass(frozen=True)
-class Exam:
+class ExamView:
     """A golden set: where it lies, and its pin; None if no run has used it, or if the pin has a fault."""
 
     uri: str
@@ -37,7 +37,7 @@ class Description:
     champion. `drift` has the champion's answers beside its training data."""
 
     model: ModelView
-    exam: Exam | None
+    exam: ExamView | None
     run: RunView | None
     data_wait: Wait | None
     revisions: Sequence[RevisionView]
@@ -62,17 +62,17 @@ def read_description(platform: Platform, model: str) -> Description:
     )
 
 
-def _find_exam(platform: Platform, view: ModelView) -> Exam | None:
+def _find_exam(platform: Platform, view: ModelView) -> ExamView | None:
     uri = ((view.document.get("spec") or {}).get("gate") or {}).get("goldenSet")
     if not uri:
         return None
     try:
-        return Exam(uri, find_golden(view.name, uri, platform.bucket))
+        return ExamView(uri, find_golden(view.name, uri, platform.bucket))
     except (Rejected, NewerSchema) as error:
-        return Exam(uri, None, str(error))
+        return ExamView(uri, None, str(error))
 
 
-def _exam_document(exam: Exam) -> dict[str, Any]:
+def _exam_document(exam: ExamView) -> dict[str, Any]:
     pin = exam.pin
     return {
         "uri": exam.uri,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from knoll.errors import KnollError, NotFound
-from knoll.ingest.landed import Known, Landed, decide
+from knoll.ingest.landed import KnownData, Landed, decide
 from knoll.ingest.opening import asked_runs
 from knoll.models import Model
 from knoll.ports import Platform
@@ -46,7 +46,7 @@ def _run_of(platform: Platform, model: Model) -> str:
             return ""
         case "quiet":
             listing = list(platform.store.list(model.dataset.uri))
-            verdict = decide(model, listing, platform.clock.now() + _LATER, Known())
+            verdict = decide(model, listing, platform.clock.now() + _LATER, KnownData())
             datasets = verdict.datasets if isinstance(verdict, Landed) else ()
             return next(iter(asked_runs(model, datasets, platform).values()), "")
         case _:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from knoll.retention.folders import Folder
-from knoll.retention.plan import Plan
+from knoll.retention.folders import VersionFiles
+from knoll.retention.plan import RemovalPlan
 
-__all__ = ["Item", "LeftoversView", "leftovers_document", "leftovers_view"]
+__all__ = ["LeftoverView", "LeftoversView", "leftovers_document", "leftovers_view"]
 
 _USED = "used since it was decided"
 
 
 @dataclass(frozen=True)
-class Item:
+class LeftoverView:
     """A version, the files of a killed run, or a record. `kind` is version, files, inbox or progress, `name`
     a version or a run, `size` in bytes."""
 
@@ -31,8 +31,8 @@ class Item:
 class LeftoversView:
     """What goes and what stays."""
 
-    removed: Sequence[Item]
-    kept: Sequence[Item]
+    removed: Sequence[LeftoverView]
+    kept: Sequence[LeftoverView]
 
     @property
     def objects(self) -> int:
@@ -45,10 +45,10 @@ class LeftoversView:
         return sum(one.size for one in self.removed)
 
 
-def leftovers_view(plan: Plan, stayed: Collection[Folder] = ()) -> LeftoversView:
+def leftovers_view(plan: RemovalPlan, stayed: Collection[VersionFiles] = ()) -> LeftoversView:
     """The view of a plan. `stayed` are folders that were not removed after all, because they are used now."""
-    removed: list[Item] = []
-    kept: list[Item] = []
+    removed: list[LeftoverView] = []
+    kept: list[LeftoverView] = []
     for verdict in plan.verdicts:
         is_late = verdict.folder in stayed
         item = _folder_item(verdict.folder, _USED if is_late else verdict.reason)
@@ -68,17 +68,17 @@ def leftovers_document(view: LeftoversView, keep: int, *, dry_run: bool) -> dict
     }
 
 
-def _folder_item(one: Folder, reason: str) -> Item:
+def _folder_item(one: VersionFiles, reason: str) -> LeftoverView:
     kind = "version" if one.is_version else "files"
-    return Item(kind, one.model, one.version, one.files, one.size, one.newest, reason)
+    return LeftoverView(kind, one.model, one.version, one.files, one.size, one.newest, reason)
 
 
-def _record_items(plan: Plan) -> Iterator[Item]:
+def _record_items(plan: RemovalPlan) -> Iterator[LeftoverView]:
     for one in plan.leftovers:
-        yield Item(one.kind, one.model, one.run, 1, one.size, one.modified, one.reason)
+        yield LeftoverView(one.kind, one.model, one.run, 1, one.size, one.modified, one.reason)
 
 
-def _item_document(one: Item) -> dict[str, Any]:
+def _item_document(one: LeftoverView) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "model": one.model,

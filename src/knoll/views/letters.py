@@ -18,7 +18,7 @@ from knoll.errors import InvalidEvent, NewerSchema, NotFound
 from knoll.events import event_to_json
 from knoll.headers import ATTRIBUTE
 from knoll.ports import Platform
-from knoll.records.dead_letter import Replay, list_wishes
+from knoll.records.dead_letter import Resend, list_wishes
 from knoll.views.ids import only_match
 from knoll.waits import Wait, wait_document
 
@@ -77,7 +77,7 @@ class LetterView:
         return None
 
     @property
-    def asked(self) -> Sequence[Replay]:
+    def asked(self) -> Sequence[Resend]:
         """Every replay that was asked for."""
         return (*self.letter.replays, self.letter.wanted) if self.letter.wanted else self.letter.replays
 
@@ -88,7 +88,7 @@ class Happening:
 
     at: str
     death: Death | None = None
-    replay: Replay | None = None
+    replay: Resend | None = None
 
 
 def read_letters(platform: Platform, type: str = "") -> list[LetterView]:

@@ -19,13 +19,13 @@ from knoll.rollout.slot import read_decision
 from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
-from knoll.views.verdicts import Verdict, verdict_document, verdict_of
+from knoll.views.verdicts import LastDecision, verdict_document, verdict_of
 from knoll.views.waits import approval_wait, edit_wait, hook_wait, pause_wait, room_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
     "ModelView",
-    "Route",
+    "RouteView",
     "find_model",
     "model_document",
     "model_view",
@@ -39,7 +39,7 @@ _ROLES = ("champion", "candidate", "previous")
 
 
 @dataclass(frozen=True)
-class Route:
+class RouteView:
     """Where KServe sends requests: a revision, its percentage of the traffic, and its tag. None means that
     KServe does not say."""
 
@@ -79,13 +79,13 @@ class ModelView:
     quarantined_at: Mapping[str, str]
     damage: str
     fallen: Mapping[str, str]
-    verdict: Verdict
+    verdict: LastDecision
     held: str
     roomless: str
     is_hooked: bool
     is_edited: bool
     wait: Wait | None
-    routes: tuple[Route, ...]
+    routes: tuple[RouteView, ...]
     base_url: str
     conditions: tuple[Condition, ...]
     document: Document
@@ -170,7 +170,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         is_edited=steering_from_status(status).edit is not None,
         wait=wait,
         routes=tuple(
-            Route(one.get("revisionName"), one.get("percent"), one.get("tag"))
+            RouteView(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
         base_url=_base_url(str(metadata["name"]), spec, isvc).rstrip("/"),
@@ -188,9 +188,9 @@ def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
     return (router_url(name, predictor) if is_routed else "") or str(direct)
 
 
-def _last_verdict(status: Mapping[str, Any]) -> Verdict:
+def _last_verdict(status: Mapping[str, Any]) -> LastDecision:
     last = read_decision(status)
-    return verdict_of(last.action, last.reason, last.version) if last else Verdict()
+    return verdict_of(last.action, last.reason, last.version) if last else LastDecision()
 
 
 def _waits(name: str, status: Mapping[str, Any]) -> tuple[Wait | None, Sequence[Condition]]:

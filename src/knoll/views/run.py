@@ -12,11 +12,11 @@ from knoll.errors import NotFound
 from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.progress import BLOCKED, WAITING, Progress, Reading, find_progress
+from knoll.records.progress import BLOCKED, WAITING, DataRead, Progress, find_progress
 from knoll.records.run import Run, find_run
 from knoll.views.conditions import conditions_of
 from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
-from knoll.views.verdicts import Verdict, read_verdict
+from knoll.views.verdicts import LastDecision, read_verdict
 from knoll.waits import Wait, wait_document
 
 __all__ = ["RunView", "read_run", "run_document", "run_state"]
@@ -36,7 +36,7 @@ class RunView:
     reason: str
     progress: Progress | None
     outcome: Outcome | None
-    verdict: Verdict
+    verdict: LastDecision
     wait: Wait | None
 
     @property
@@ -79,7 +79,7 @@ class RunView:
         return self.verdict.name if self.verdict.is_bad else self.state
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> DataRead | None:
         """How much of its data is read; None unless it reads."""
         return self.progress.reading if self.state == "Running" and self.progress else None
 
@@ -111,7 +111,7 @@ def read_run(platform: Platform, id: str, queue: Queue | None = None) -> RunView
         wait = turn_wait(run, progress, queue or Queue(platform))
     elif state == "Pending" and job:
         wait = job_wait(job, progress)
-    verdict = read_verdict(platform, run.model, outcome.version) if outcome else Verdict()
+    verdict = read_verdict(platform, run.model, outcome.version) if outcome else LastDecision()
     return RunView(run, state, wait.what if wait else reason, progress, outcome, verdict, wait)
 
 
@@ -143,7 +143,7 @@ def _state_of_job(job: Document, progress: Progress | None) -> tuple[str, str]:
     return "Pending", "" if conditions else "its Job has not started yet"
 
 
-def reading_document(one: Reading | None) -> dict[str, int] | None:
+def reading_document(one: DataRead | None) -> dict[str, int] | None:
     """How much is read as `-o json` shows it."""
     if one is None:
         return None

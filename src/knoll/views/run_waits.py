@@ -18,7 +18,7 @@ from knoll.quantities import counted
 from knoll.records.progress import BLOCKED, WAITING, Progress
 from knoll.records.run import Run
 from knoll.train.entries import list_entries
-from knoll.train.turns import Entry
+from knoll.train.turns import OpenRun
 from knoll.views.conditions import Condition, conditions_of
 from knoll.waits import Wait
 
@@ -34,7 +34,7 @@ class Queue:
     platform: Platform
 
     @cached_property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[OpenRun]:
         """The inbox, oldest data first."""
         return list_entries(self.platform.bucket)
 

@@ -18,7 +18,7 @@ from knoll.views.ids import find_run_id
 from knoll.views.models import find_model
 from knoll.views.rollouts import StepsView, comparison_document, read_steps
 from knoll.views.run import RunView, read_run, run_document
-from knoll.views.verdicts import Verdict, verdict_document, verdict_of
+from knoll.views.verdicts import LastDecision, verdict_document, verdict_of
 from knoll.views.versions import VersionView, find_readable, read_version, version_document, version_names
 
 __all__ = ["Trail", "read_trail", "trail_document"]
@@ -50,10 +50,10 @@ class Trail:
         return metrics.get(str(self.gate.get("metric", "")))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> LastDecision:
         """What its rollout has decided about the version; a nameless one before it has looked."""
         last = last_decision(self.steps)
-        return verdict_of(last.action, last.reason, last.version) if last else Verdict()
+        return verdict_of(last.action, last.reason, last.version) if last else LastDecision()
 
     @property
     def golden_value(self) -> float | None:

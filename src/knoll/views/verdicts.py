@@ -6,7 +6,7 @@ from typing import Any
 from knoll.ports import Platform
 from knoll.records.rollout import find_last_step
 
-__all__ = ["Verdict", "read_verdict", "verdict_document", "verdict_of"]
+__all__ = ["LastDecision", "read_verdict", "verdict_document", "verdict_of"]
 
 _NAMES = {
     "Promote": "Promoted",
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LastDecision:
     """The last decision about a version: Promoted, Refused by the gate, Held until somebody approves it,
     RolledBack, Damaged, or OnTrial while its rollout goes on. `name` is "" if no rollout has looked at the
     version yet."""
@@ -39,18 +39,18 @@ class Verdict:
         return self.name not in ("", "OnTrial")
 
 
-def read_verdict(platform: Platform, model: str, version: str) -> Verdict:
+def read_verdict(platform: Platform, model: str, version: str) -> LastDecision:
     """The verdict on a version, from the records of its rollout: they outlive the Model."""
     step = find_last_step(model, version, platform.bucket) if version else None
-    return verdict_of(step.action, step.reason, version) if step else Verdict()
+    return verdict_of(step.action, step.reason, version) if step else LastDecision()
 
 
-def verdict_of(action: str, reason: str, version: str) -> Verdict:
+def verdict_of(action: str, reason: str, version: str) -> LastDecision:
     """The verdict that an action of a rollout means."""
-    return Verdict(_NAMES.get(action, "OnTrial"), reason, version) if action else Verdict()
+    return LastDecision(_NAMES.get(action, "OnTrial"), reason, version) if action else LastDecision()
 
 
-def verdict_document(verdict: Verdict) -> dict[str, Any] | None:
+def verdict_document(verdict: LastDecision) -> dict[str, Any] | None:
     """The verdict as `-o json` shows it; null if there is none."""
     if not verdict.name:
         return None

@@ -5,7 +5,7 @@ import uvicorn
 from knoll.http_connection import server_config
 from knoll.request_limits import ByteBudget
 from knoll.router.app import Router
-from knoll.router.known import Known
+from knoll.router.known import KnownCluster
 from knoll.settings import read_settings
 from knoll.wiring.kubernetes import kubernetes_cluster
 from knoll.wiring.logs import escape_logs
@@ -19,7 +19,7 @@ def main() -> None:
     """Route the requests of a namespace's Models until SIGTERM."""
     escape_logs()
     settings = read_settings()
-    known = Known(kubernetes_cluster(settings))
+    known = KnownCluster(kubernetes_cluster(settings))
     serve(Router(known, ByteBudget(settings.body_memory)), settings.listen_host, settings.listen_port)
 
 

@@ -1,12 +1,12 @@
 """The numbers of a verdict are recorded, and read again."""
 
 from knoll.rollout.evidence import Seen, Tally, arms_from_fields, begin, judge, verdict, verdict_to_fields
-from knoll.rollout.evidence.verdict import Policy
+from knoll.rollout.evidence.verdict import PassingPolicy
 
 
 def test_what_is_recorded_is_read_with_its_outcome() -> None:
     state = judge(begin(Tally(1000), Seen()), Seen(Tally(900), Tally(300)))
-    found = verdict(state, Policy())
+    found = verdict(state, PassingPolicy())
     read = arms_from_fields(verdict_to_fields(found))
     assert [(one.arm, one.outcome) for one in read] == [("errors", "pass"), ("refusals", "inconclusive")]
     known = {one.arm: one for one in found.arms}

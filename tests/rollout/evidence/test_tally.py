@@ -19,7 +19,7 @@ from knoll.predict.counts import BUCKETS, Ended
 from knoll.predict.observer import Observer
 from knoll.records.evidence import find_reports, write_report
 from knoll.request_limits import CLIENT_GONE
-from knoll.rollout.evidence import Policy, Seen, Tally, begin, judge, tally, verdict
+from knoll.rollout.evidence import PassingPolicy, Seen, Tally, begin, judge, tally, verdict
 from knoll.rollout.plausible import why_impossible
 from knoll.rollout.reports import read_report
 from knoll.settings import Settings
@@ -122,7 +122,7 @@ def test_a_candidate_with_one_answer_to_all_is_told_by_what_predictors_report() 
             one.send()
         served, tried = (tally([read_report("digits", event)]) for event in sink.taken[-2:])
         judgement = judge(judgement, Seen(served, tried))
-    told = verdict(judgement, Policy())
+    told = verdict(judgement, PassingPolicy())
     assert (told.outcome, told.pauses) == ("inconclusive", True)
 
 

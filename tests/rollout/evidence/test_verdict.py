@@ -6,7 +6,7 @@ import pytest
 from knoll.rollout.evidence import (
     Compared,
     Judgement,
-    Policy,
+    PassingPolicy,
     Seen,
     Tally,
     Verdict,
@@ -19,7 +19,7 @@ from knoll.rollout.evidence.arms import SUSPICION, ArmName
 from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.evidence.verdict import ArmVerdict
 
-POLICY = Policy(share=0.25)
+POLICY = PassingPolicy(share=0.25)
 EDGES = (0.01, 0.1)
 SOUND, NOTHING = Tally(), Compared()
 
@@ -174,7 +174,7 @@ def test_an_arm_is_told_with_all_its_numbers() -> None:
 
 def test_what_is_missing_depends_on_the_share() -> None:
     state = replace(Judgement(), errors=TwoSample(past=1000, past_bad=10))
-    missing = [verdict(state, Policy(share=share)).missing for share in (0.05, 0.5)]
+    missing = [verdict(state, PassingPolicy(share=share)).missing for share in (0.05, 0.5)]
     assert missing == [507, 599]
 
 
@@ -202,11 +202,11 @@ def labelled(rounds: int, wrong: int, of: int = 4) -> Judgement:
 def test_labels_without_pairs_are_judged_as_two_samples() -> None:
     """With the same alpha and margin as pairs. What only one side has waits for the other."""
     bad, sound, one_side = labelled(8, 4), labelled(100, 0), labelled(30, 0, of=0)
-    found = verdict(bad, Policy())
+    found = verdict(bad, PassingPolicy())
     assert (found.outcome, arm(found, "labels").outcome, arm(found, "labels").judged) == ("fail", "fail", 32)
     assert arm(found, "labels").fail_at == pytest.approx(1 / 0.0003)
-    assert arm(verdict(sound, Policy()), "labels").outcome == "pass"
-    assert arm(verdict(one_side, Policy()), "labels").judged == 0
+    assert arm(verdict(sound, PassingPolicy()), "labels").outcome == "pass"
+    assert arm(verdict(one_side, PassingPolicy()), "labels").judged == 0
 
 
 def test_a_judgement_that_needs_labels_passes_only_with_them() -> None:

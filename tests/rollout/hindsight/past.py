@@ -12,7 +12,7 @@ from typing import Any
 from knoll.models import RolloutSpec
 from knoll.records.rollout import RolloutStep
 from knoll.rollout.comparison import Comparison
-from knoll.rollout.counted import Counts
+from knoll.rollout.counted import CandidateCounts
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Seen, Tally, begin, judge
 from knoll.rollout.hindsight import Hindsight, attempts, seen_again
@@ -89,7 +89,7 @@ def _counted(slot: Slot, mine: Tally, theirs: Tally, policy: RolloutSpec) -> Slo
     if slot.phase not in ("Canary", "Baking"):
         return slot
     before = slot.evidence.before
-    counts = Counts(mine.requests, mine.errors, 0, mine.requests - before)
+    counts = CandidateCounts(mine.requests, mine.errors, 0, mine.requests - before)
     counted = replace(slot, evidence=replace(slot.evidence, counts=counts))
     if not slot.champion:
         return counted

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from knoll.ports import Answer, PredictRequest
+from knoll.ports import PredictAnswer, PredictRequest
 
 __all__ = ["MemoryPredictors"]
 
@@ -13,7 +13,7 @@ class MemoryPredictors:
 
     asked: list[str] = field(default_factory=list)
 
-    def predict(self, request: PredictRequest) -> Answer:
+    def predict(self, request: PredictRequest) -> PredictAnswer:
         """Keep the URL. The status is 0."""
         self.asked.append(request.url)
-        return Answer(0, 0.0, b"", request.accept, "")
+        return PredictAnswer(0, 0.0, b"", request.accept, "")

@@ -20,7 +20,7 @@ __all__ = ["MemoryStore"]
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredObject:
     body: bytes
     info: ObjectInfo
 
@@ -36,9 +36,9 @@ class MemoryStore:
     def __init__(self, now: Callable[[], datetime] = _utc_now, *, keeps_versions: bool = False) -> None:
         self._now = now
         self._keeps_versions = keeps_versions
-        self._past: dict[str, list[tuple[_Stored, datetime]]] = {}  # with the time of their end
+        self._past: dict[str, list[tuple[_StoredObject, datetime]]] = {}  # with the time of their end
         self._lock = threading.Lock()
-        self._objects: dict[str, _Stored] = {}
+        self._objects: dict[str, _StoredObject] = {}
         self._order: list[str] = []  # by code points, which is the order of their UTF-8 bytes
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -85,7 +85,7 @@ class MemoryStore:
             if uri not in self._objects:
                 insort(self._order, uri)
             self._remember(uri)
-            self._objects[uri] = _Stored(content, info)
+            self._objects[uri] = _StoredObject(content, info)
         return info.etag
 
     def delete(self, uri: str) -> None:
@@ -99,7 +99,7 @@ class MemoryStore:
         if self._keeps_versions and uri in self._objects:
             self._past.setdefault(uri, []).append((self._objects[uri], self._now()))
 
-    def _was(self, uri: str, etag: str, at: datetime) -> _Stored | None:
+    def _was(self, uri: str, etag: str, at: datetime) -> _StoredObject | None:
         past = self._past.get(uri, [])
         return next(
             (one for one, end in past if one.info.etag == etag and one.info.modified <= at < end), None

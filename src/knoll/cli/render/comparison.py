@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 from knoll.cli.tables import PlainTable, plain_table
-from knoll.views.comparison import Comparison
+from knoll.views.comparison import ComparisonView
 
 __all__ = ["comparison_table"]
 
 _LONGEST = 60  # characters of a value
 
 
-def comparison_table(found: Comparison) -> PlainTable:
+def comparison_table(found: ComparisonView) -> PlainTable:
     """A row for each fact; `!=` marks what differs."""
     rows = (
         (one.name, "!=" if one.differs else "", *(_words(one.name, value) for value in one.values))

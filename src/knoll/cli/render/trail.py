@@ -14,7 +14,7 @@ from knoll.rollout.evidence import arms_from_fields
 from knoll.views.run import RunView
 from knoll.views.trail import Trail
 from knoll.views.units import duration, scores, seconds_between, short_digest, size
-from knoll.views.verdicts import Verdict
+from knoll.views.verdicts import LastDecision
 from knoll.views.versions import VersionView
 
 __all__ = ["trail_tree"]
@@ -48,7 +48,7 @@ def _add_step(steps: Tree, step: RolloutStep) -> None:
         branch.add(f"{arm.arm:<11}{arm_words(arm)}")
 
 
-def _verdict_line(verdict: Verdict) -> str:
+def _verdict_line(verdict: LastDecision) -> str:
     if not verdict.name:
         return "verdict  none: no rollout has looked at it yet"
     return f"verdict  {verdict.name}: {verdict.reason}"

@@ -10,7 +10,7 @@ from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE
-from knoll.families.pictures import Survey, picture_keys, read_pictures
+from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures
 
 __all__ = ["DcganData"]
 
@@ -49,7 +49,7 @@ def _enough_keys(files: Files) -> list[str]:
 
 
 def _read(files: Files, keys: Sequence[str]) -> torch.Tensor:
-    return torch.from_numpy(read_pictures(files, keys, Survey(SIDE, SIDE, "RGB"), _square))
+    return torch.from_numpy(read_pictures(files, keys, PictureSurvey(SIDE, SIDE, "RGB"), _square))
 
 
 def _square(picture: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from knoll.data_layout import Layout, find_layout, listed
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.declaration import ImageClassifierConfig
-from knoll.families.pictures import Survey, picture_keys, read_pictures, survey, typical
+from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures, survey, typical
 from knoll.quoting import escaped
 
 __all__ = ["ImageData"]
@@ -70,7 +70,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
                 f"it has the classes {listed(unknown)}, which the data lacks: add them to the data, or leave "
                 "them out of the golden set"
             )
-        size = Survey(about["width"], about["height"], about["mode"])
+        size = PictureSurvey(about["width"], about["height"], about["mode"])
         pixels = torch.from_numpy(read_pictures(files, keys, size, _shape(size)))
         rows = pixels, torch.tensor([places[label] for label in labels])
         notes = (f"The golden set has no pictures of the classes {listed(absent)}.",) if absent else ()
@@ -85,7 +85,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
         return len(keys) * size.width * size.height * size.channels
 
 
-def _shape(size: Survey) -> Callable[[Image.Image], Image.Image]:
+def _shape(size: PictureSurvey) -> Callable[[Image.Image], Image.Image]:
     return lambda picture: fit_raster(picture, size.mode, size.width, size.height)
 
 
@@ -127,7 +127,7 @@ def _classes(labels: Sequence[str]) -> list[str]:
     return sorted(counts)
 
 
-def _choose_size(found: Survey, config: ImageClassifierConfig) -> Survey:
+def _choose_size(found: PictureSurvey, config: ImageClassifierConfig) -> PictureSurvey:
     """What the config says, else the size of most pictures. The larger side is bounded, unless the config
     wants more; very long pictures are squeezed, so that the smaller side stays large enough."""
     longest = max(_LONGEST_SIDE, config.image_width or 0, config.image_height or 0)
@@ -139,14 +139,14 @@ def _choose_size(found: Survey, config: ImageClassifierConfig) -> Survey:
             f"the pictures have {width}×{height} pixels, but need at least {_LEAST_SIDE}×{_LEAST_SIDE}",
             fix="use larger pictures, or set imageWidth and imageHeight",
         )
-    return Survey(width, height, config.mode or found.mode)
+    return PictureSurvey(width, height, config.mode or found.mode)
 
 
 def _scaled(side: int, scale: float) -> int:
     return max(min(side, _LEAST_SIDE), round(side * scale))
 
 
-def _notes(found: Survey, size: Survey) -> tuple[str, ...]:
+def _notes(found: PictureSurvey, size: PictureSurvey) -> tuple[str, ...]:
     if found.width <= size.width and found.height <= size.height:
         return ()
     return (

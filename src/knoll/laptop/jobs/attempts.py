@@ -17,15 +17,15 @@ from knoll.quantities import in_words
 
 __all__ = [
     "Action",
-    "Attempt",
     "Fail",
+    "JobAttempt",
+    "JobWait",
     "Obstacle",
     "Remove",
     "Retry",
     "Start",
     "Succeed",
     "Terminate",
-    "Wait",
     "next_action",
 ]
 
@@ -33,7 +33,7 @@ _DEFAULT_BACKOFF_LIMIT = 6
 
 
 @dataclass(frozen=True)
-class Attempt:
+class JobAttempt:
     """The present attempt: it runs, or it has ended with `exit_code`, or there is none. The next one must not
     start before `not_before`. `peak` is the most memory that its processes took, in bytes; 0 if unknown."""
 
@@ -57,7 +57,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Wait:
+class JobWait:
     """Do nothing until then, or until something changes. `obstacle` says why no attempt runs."""
 
     until: datetime | None = None
@@ -97,10 +97,12 @@ class Remove:
     """The Job has been over for longer than its ttlSecondsAfterFinished."""
 
 
-Action = Start | Wait | Terminate | Retry | Succeed | Fail | Remove
+Action = Start | JobWait | Terminate | Retry | Succeed | Fail | Remove
 
 
-def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstacle | None = None) -> Action:
+def next_action(
+    job: Document, attempt: JobAttempt, now: datetime, obstacle: Obstacle | None = None
+) -> Action:
     """What to do now. `obstacle` says why no attempt can start, if there is a reason."""
     spec, status = job["spec"], job.get("status") or {}
     over_since = _over_since(status)
@@ -118,31 +120,33 @@ def next_action(job: Document, attempt: Attempt, now: datetime, obstacle: Obstac
     if attempt.exit_code is not None:
         return _after_a_failure(job, attempt, attempt.exit_code)
     if attempt.is_running:
-        return Wait(deadline, is_running=True)
+        return JobWait(deadline, is_running=True)
     if attempt.not_before is not None and now < attempt.not_before:
-        return Wait(attempt.not_before)
-    return Wait(deadline, obstacle) if obstacle else Start()
+        return JobWait(attempt.not_before)
+    return JobWait(deadline, obstacle) if obstacle else Start()
 
 
-def _after_the_end(spec: Mapping[str, Any], attempt: Attempt, over_since: datetime, now: datetime) -> Action:
+def _after_the_end(
+    spec: Mapping[str, Any], attempt: JobAttempt, over_since: datetime, now: datetime
+) -> Action:
     if attempt.is_running:
         return Terminate()
     ttl = spec.get("ttlSecondsAfterFinished")
     if ttl is None:
-        return Wait()
+        return JobWait()
     end = over_since + timedelta(seconds=ttl)
-    return Remove() if now >= end else Wait(end)
+    return Remove() if now >= end else JobWait(end)
 
 
-def _while_suspended(attempt: Attempt) -> Action:
+def _while_suspended(attempt: JobAttempt) -> Action:
     if attempt.is_running:
         return Terminate()
     if attempt.exit_code is not None:
         return Retry(is_counted=False)
-    return Wait(obstacle=Obstacle("JobSuspended", "Job suspended"))
+    return JobWait(obstacle=Obstacle("JobSuspended", "Job suspended"))
 
 
-def _after_a_failure(job: Document, attempt: Attempt, exit_code: int) -> Action:
+def _after_a_failure(job: Document, attempt: JobAttempt, exit_code: int) -> Action:
     spec = job["spec"]
     for index, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
         if not _matches(rule, exit_code) or _was_killed_by_somebody(job, attempt):
@@ -162,12 +166,12 @@ def _after_a_failure(job: Document, attempt: Attempt, exit_code: int) -> Action:
     return Retry(is_counted=True)
 
 
-def _was_killed_by_somebody(job: Document, attempt: Attempt) -> bool:
+def _was_killed_by_somebody(job: Document, attempt: JobAttempt) -> bool:
     """A cluster kills only for memory; on a laptop a user may, and then another try can help."""
     return attempt.exit_code == KILLED and not took_too_much(attempt.peak, job_memory(job))
 
 
-def _memory_words(job: Document, attempt: Attempt) -> list[str]:
+def _memory_words(job: Document, attempt: JobAttempt) -> list[str]:
     if attempt.exit_code != KILLED:
         return []
     return [killed_words(job_memory(job), in_words(attempt.peak) if attempt.peak else "an unknown amount")]

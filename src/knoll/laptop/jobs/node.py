@@ -8,7 +8,7 @@ from typing import BinaryIO
 from knoll.errors import Rejected
 from knoll.laptop.children import Child
 from knoll.laptop.containers import Unrunnable, command_of, container_of, environment_of
-from knoll.laptop.jobs.attempts import Attempt, Obstacle
+from knoll.laptop.jobs.attempts import JobAttempt, Obstacle
 from knoll.laptop.jobs.logs import next_log
 from knoll.laptop.locks import try_lock
 from knoll.laptop.resources import Resources, requests_of, shortage
@@ -18,7 +18,7 @@ __all__ = ["Node"]
 
 
 @dataclass(frozen=True)
-class _Running:
+class _RunningJob:
     child: Child
     wanted: Resources
     gpus: tuple[int, ...]
@@ -41,7 +41,7 @@ class Node:
     ) -> None:
         self._entry_points, self._environment, self._secrets = entry_points, environment, secrets
         self._logs, self._capacity = logs, capacity
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, _RunningJob] = {}
         self._lock: BinaryIO | None = None
 
     def claim(self) -> bool:
@@ -55,13 +55,13 @@ class Node:
         """Whether an attempt has ended."""
         return any(one.child.poll() is not None for one in self._running.values())
 
-    def attempt(self, uid: str) -> Attempt:
+    def attempt(self, uid: str) -> JobAttempt:
         """The attempt of a Job: it runs, has ended, or there is none."""
         running = self._running.get(uid)
         if running is None:
-            return Attempt()
+            return JobAttempt()
         code = running.child.poll()
-        return Attempt(is_running=code is None, exit_code=code, peak=running.child.peak)
+        return JobAttempt(is_running=code is None, exit_code=code, peak=running.child.peak)
 
     def obstacle(self, job: Document) -> Obstacle | None:
         """Why an attempt of the Job cannot start now, if there is a reason."""
@@ -93,7 +93,7 @@ class Node:
             grace=float(pod.get("terminationGracePeriodSeconds", 30)),
             held=[self._lock.fileno()] if self._lock else [],
         )
-        self._running[job["metadata"]["uid"]] = _Running(child, wanted, gpus)
+        self._running[job["metadata"]["uid"]] = _RunningJob(child, wanted, gpus)
 
     def terminate(self, uid: str) -> None:
         """Ask the attempt of a Job to end. Returns at once."""

@@ -18,12 +18,12 @@ from knoll.laptop.changes import publish_change
 from knoll.laptop.jobs.attempts import (
     Action,
     Fail,
+    JobWait,
     Remove,
     Retry,
     Start,
     Succeed,
     Terminate,
-    Wait,
     next_action,
 )
 from knoll.laptop.jobs.node import Node
@@ -134,7 +134,7 @@ class JobRunner:
             self._node.forget(uid)  # only after the write: until then nothing else knows the exit code
         if isinstance(action, Retry):
             self._not_before[uid] = now + timedelta(seconds=self._delay(written))
-        return action.until if isinstance(action, Wait) else now
+        return action.until if isinstance(action, JobWait) else now
 
     def _delay(self, job: Document) -> float:
         failed = (job.get("status") or {}).get("failed", 0)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from knoll.kube.times import timestamp
-from knoll.laptop.jobs.attempts import Action, Fail, Obstacle, Retry, Start, Succeed, Terminate, Wait
+from knoll.laptop.jobs.attempts import Action, Fail, JobWait, Obstacle, Retry, Start, Succeed, Terminate
 from knoll.ports import Document
 
 __all__ = ["status_after"]
@@ -29,15 +29,17 @@ def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]
             return {**changed, "completionTime": time, "conditions": [done]}
         case Fail(reason, message):
             return {**changed, "conditions": [_condition("Failed", reason, message, time)]}
-        case Wait(obstacle=Obstacle() as obstacle):
+        case JobWait(obstacle=Obstacle() as obstacle):
             return {**changed, "conditions": [_waiting(status, obstacle, time)]}
     return {**changed, "conditions": []}
 
 
 def _counts(status: dict[str, Any], action: Action) -> dict[str, int]:
-    is_running = isinstance(action, Start | Terminate) or (isinstance(action, Wait) and action.is_running)
+    is_running = isinstance(action, Start | Terminate) or (isinstance(action, JobWait) and action.is_running)
     is_pending = (
-        isinstance(action, Wait) and action.obstacle is not None and action.obstacle.reason != "JobSuspended"
+        isinstance(action, JobWait)
+        and action.obstacle is not None
+        and action.obstacle.reason != "JobSuspended"
     )
     is_counted = isinstance(action, Retry | Fail) and action.is_counted
     return {

@@ -22,7 +22,7 @@ from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions, replica_command
 from knoll.laptop.serving.replica import Replica
-from knoll.laptop.serving.revisions import GAVE_UP, Verdict, min_scale, verdict
+from knoll.laptop.serving.revisions import GAVE_UP, Readiness, min_scale, verdict
 from knoll.ports import Document
 from knoll.router.proxy import CONNECT_WITHIN
 
@@ -144,7 +144,7 @@ class Autoscaler:
             activator = Activator(Replica(replica_command(revision, self._options), self.http))
         except (Unrunnable, Rejected) as error:
             reason = error.reason if isinstance(error, Unrunnable) else "CreateContainerConfigError"
-            refused = Verdict("False", reason, str(error))
+            refused = Readiness("False", reason, str(error))
             if found != refused:
                 self._spawn(self._judge(revision, refused))
             return
@@ -167,13 +167,13 @@ class Autoscaler:
         while (left := deadline - clock()) > 0:
             failure = await activator.start(left)
             if failure is None:
-                return await self._judge(revision, Verdict("True", ""))
+                return await self._judge(revision, Readiness("True", ""))
             message, code = failure.message, failure.exit_code
             if code is not None and activator.replica.crashes > 1:
-                await self._judge(revision, Verdict("False", f"ExitCode{code}", message, code))
-        return await self._judge(revision, Verdict("False", GAVE_UP, message))
+                await self._judge(revision, Readiness("False", f"ExitCode{code}", message, code))
+        return await self._judge(revision, Readiness("False", GAVE_UP, message))
 
-    async def _judge(self, revision: Document, found: Verdict) -> None:
+    async def _judge(self, revision: Document, found: Readiness) -> None:
         await asyncio.to_thread(self._inference_services.judge, revision, found)
         self._wake.set()
 

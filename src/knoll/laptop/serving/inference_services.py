@@ -13,7 +13,7 @@ from knoll.errors import Conflict, NotFound, Rejected
 from knoll.exits import REJECTED
 from knoll.laptop.changes import publish_change
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import Verdict, isvc_name, refusing_pod, with_verdict
+from knoll.laptop.serving.revisions import Readiness, isvc_name, refusing_pod, with_verdict
 from knoll.ports import Clock, Cluster, Document, Events
 
 __all__ = ["Documents", "InferenceServices"]
@@ -65,7 +65,7 @@ class InferenceServices:
             publish_change(isvc, self._events, self._clock)
             del self._unsent[name]
 
-    def judge(self, revision: Document, found: Verdict) -> None:
+    def judge(self, revision: Document, found: Readiness) -> None:
         """Write whether this very Revision, by its uid, has become ready."""
         name, uid = revision["metadata"]["name"], revision["metadata"]["uid"]
         with suppress(NotFound):

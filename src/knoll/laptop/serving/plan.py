@@ -21,11 +21,11 @@ from knoll.laptop.serving.status import isvc_status
 from knoll.laptop.serving.traffic import Rollout, settle
 from knoll.ports import Document
 
-__all__ = ["Plan", "plan"]
+__all__ = ["ServingPlan", "plan"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServingPlan:
     """What to write: a new Revision or None, the names of Revisions to delete because nothing refers to them,
     and the InferenceService's status."""
 
@@ -34,7 +34,7 @@ class Plan:
     status: Document
 
 
-def plan(isvc: Document, revisions: Sequence[Document], url: str) -> Plan:
+def plan(isvc: Document, revisions: Sequence[Document], url: str) -> ServingPlan:
     """What follows from an InferenceService and the Revisions that carry its name. `url` is the base URL of
     all models."""
     uid = isvc["metadata"].get("uid")
@@ -45,7 +45,7 @@ def plan(isvc: Document, revisions: Sequence[Document], url: str) -> Plan:
     rollout = _rollout(isvc, known)
     kept = {rollout.created, rollout.ready, rollout.rolled_out, rollout.previous} & set(_names(own))
     garbage = tuple(name for name in _names(revisions) if name not in kept)
-    return Plan(create, garbage, isvc_status(isvc, rollout, verdict(known[-1]), url))
+    return ServingPlan(create, garbage, isvc_status(isvc, rollout, verdict(known[-1]), url))
 
 
 def _rollout(isvc: Document, known: Sequence[Document]) -> Rollout:

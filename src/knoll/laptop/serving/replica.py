@@ -55,7 +55,7 @@ _GONE = Failure("it was deleted, or the platform stops", None)
 
 
 @dataclass(frozen=True)
-class _Running:
+class _RunningReplica:
     child: Child
     address: str
     since: float
@@ -79,8 +79,8 @@ class Replica:
         self.failure: Failure | None = None
         self.crashes = 0
         self._http = http
-        self._running: _Running | None = None
-        self._starting: asyncio.Task[_Running | Failure] | None = None
+        self._running: _RunningReplica | None = None
+        self._starting: asyncio.Task[_RunningReplica | Failure] | None = None
         self._is_closed = False
         self._retry_at = _now()
 
@@ -113,7 +113,7 @@ class Replica:
         starting = self._starting
         await asyncio.wait({starting})
         outcome = _GONE if starting.cancelled() else starting.result()
-        return outcome.address if isinstance(outcome, _Running) else outcome
+        return outcome.address if isinstance(outcome, _RunningReplica) else outcome
 
     async def check_connection(self) -> None:
         """Call this after a connection broke: it waits a moment to see whether the process has ended."""
@@ -143,14 +143,16 @@ class Replica:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
 
-    def _record_start(self, task: asyncio.Task[_Running | Failure]) -> None:
+    def _record_start(self, task: asyncio.Task[_RunningReplica | Failure]) -> None:
         self._starting = None
         if task.cancelled() or task.exception() is not None:
             return
         outcome = task.result()
-        self._running, self.failure = (outcome, None) if isinstance(outcome, _Running) else (None, outcome)
+        self._running, self.failure = (
+            (outcome, None) if isinstance(outcome, _RunningReplica) else (None, outcome)
+        )
 
-    async def _start(self, patience: float) -> _Running | Failure:
+    async def _start(self, patience: float) -> _RunningReplica | Failure:
         deadline = _now() + patience
         await asyncio.sleep(self._retry_at - _now())
         try:
@@ -168,13 +170,13 @@ class Replica:
             raise
         return await self._give_up(running, code)
 
-    async def _launch(self) -> _Running:
+    async def _launch(self) -> _RunningReplica:
         command, port = self.command, _free_port()
         environment = {**command.environment, "PORT": str(port)}
         child = await asyncio.to_thread(Child, command.argv, environment, command.log, grace=_GRACE)
-        return _Running(child, f"http://127.0.0.1:{port}", _now())
+        return _RunningReplica(child, f"http://127.0.0.1:{port}", _now())
 
-    async def _give_up(self, running: _Running, code: int | None) -> Failure:
+    async def _give_up(self, running: _RunningReplica, code: int | None) -> Failure:
         last = last_lines(self.command.log).strip().rpartition("\n")[2].strip()
         self._count_crash(running, code)
         if code is not None:
@@ -190,7 +192,7 @@ class Replica:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    def _count_crash(self, running: _Running, code: int | None) -> None:
+    def _count_crash(self, running: _RunningReplica, code: int | None) -> None:
         self.crashes = 1 if _now() - running.since > _STABLE else self.crashes + 1
         self._retry_at = _now() + backoff(self.crashes)
         text = "the replica of %s ended with exit code %s, crash %d in a row"

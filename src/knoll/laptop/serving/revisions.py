@@ -19,7 +19,7 @@ from knoll.ports import Document
 
 __all__ = [
     "GAVE_UP",
-    "Verdict",
+    "Readiness",
     "has_same_template",
     "has_tag_routing",
     "isvc_name",
@@ -39,7 +39,7 @@ _NOT_IN_POD = {"minReplicas", "maxReplicas", "canaryTrafficPercent", "labels", "
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Readiness:
     """Whether a Revision has become ready: "True", "False" or "Unknown", and why. `exit_code` is the last one
     of its replica."""
 
@@ -49,15 +49,17 @@ class Verdict:
     exit_code: int | None = None
 
 
-def verdict(revision: Document) -> Verdict:
+def verdict(revision: Document) -> Readiness:
     """What the Revision's status says about its readiness."""
     for one in (revision.get("status") or {}).get("conditions") or []:
         if one["type"] == "Ready":
-            return Verdict(one["status"], one.get("reason", ""), one.get("message", ""), one.get("exitCode"))
-    return Verdict()
+            return Readiness(
+                one["status"], one.get("reason", ""), one.get("message", ""), one.get("exitCode")
+            )
+    return Readiness()
 
 
-def with_verdict(revision: Document, found: Verdict) -> Document:
+def with_verdict(revision: Document, found: Readiness) -> Document:
     """The Revision with another readiness."""
     condition: Document = {
         "type": "Ready",

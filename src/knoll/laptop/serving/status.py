@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from knoll.laptop.serving.revisions import Verdict
-from knoll.laptop.serving.traffic import Rollout, Target
+from knoll.laptop.serving.revisions import Readiness
+from knoll.laptop.serving.traffic import Rollout, TrafficTarget
 from knoll.ports import Document
 
 __all__ = ["isvc_status"]
 
 
-def isvc_status(isvc: Document, rollout: Rollout, newest: Verdict, url: str) -> Document:
+def isvc_status(isvc: Document, rollout: Rollout, newest: Readiness, url: str) -> Document:
     """The whole status. `newest` is the verdict on the newest Revision, `url` the base URL of all models."""
     prefix = f"{isvc['metadata']['name']}-predictor"
     predictor = {
@@ -29,7 +29,7 @@ def isvc_status(isvc: Document, rollout: Rollout, newest: Verdict, url: str) -> 
     }
 
 
-def _target(target: Target, url: str, prefix: str) -> Document:
+def _target(target: TrafficTarget, url: str, prefix: str) -> Document:
     document: Document = {
         "revisionName": target.revision,
         "latestRevision": target.is_latest,
@@ -38,7 +38,7 @@ def _target(target: Target, url: str, prefix: str) -> Document:
     return document | ({"tag": target.tag, "url": f"{url}/{target.tag}-{prefix}"} if target.tag else {})
 
 
-def _conditions(rollout: Rollout, newest: Verdict) -> list[Document]:
+def _conditions(rollout: Rollout, newest: Readiness) -> list[Document]:
     configuration = _configuration(rollout.created, newest)
     route = {"status": "True"} if rollout.traffic else configuration
     both = configuration if configuration["status"] != "True" else route
@@ -52,7 +52,7 @@ def _conditions(rollout: Rollout, newest: Verdict) -> list[Document]:
     return [{"type": name, **state} for name, state in states.items()]
 
 
-def _configuration(created: str, newest: Verdict) -> Document:
+def _configuration(created: str, newest: Readiness) -> Document:
     if newest.status == "True":
         return {"status": "True"}
     if newest.status == "Unknown":
@@ -61,7 +61,7 @@ def _configuration(created: str, newest: Verdict) -> Document:
     return {"status": "False", "reason": "RevisionFailed", "message": message}
 
 
-def _model_status(isvc: Document, rollout: Rollout, newest: Verdict) -> Document:
+def _model_status(isvc: Document, rollout: Rollout, newest: Readiness) -> Document:
     target, transition = {"True": ("Loaded", "UpToDate"), "Unknown": ("Loading", "InProgress")}.get(
         newest.status, ("FailedToLoad", "BlockedByFailedLoad")
     )
@@ -75,6 +75,6 @@ def _model_status(isvc: Document, rollout: Rollout, newest: Verdict) -> Document
     }
 
 
-def _failure(revision: str, found: Verdict) -> Document:
+def _failure(revision: str, found: Readiness) -> Document:
     failure = {"reason": "ModelLoadFailed", "message": found.message, "modelRevisionName": revision}
     return failure | ({} if found.exit_code is None else {"exitCode": found.exit_code})

@@ -8,11 +8,11 @@ The rules are those of KServe's ksvc_reconciler.go (`createKnativeService`) and 
 
 from dataclasses import dataclass, replace
 
-__all__ = ["Rollout", "Target", "settle"]
+__all__ = ["Rollout", "TrafficTarget", "settle"]
 
 
 @dataclass(frozen=True)
-class Target:
+class TrafficTarget:
     """One part of the traffic. `is_latest` marks the target that follows the newest ready Revision."""
 
     revision: str
@@ -30,7 +30,7 @@ class Rollout:
     ready: str
     rolled_out: str
     previous: str
-    traffic: tuple[Target, ...] = ()
+    traffic: tuple[TrafficTarget, ...] = ()
 
 
 def settle(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> Rollout:
@@ -45,14 +45,14 @@ def settle(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> Rol
     return settle(settled, canary_percent, is_tagged)
 
 
-def _split(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> tuple[Target, ...]:
+def _split(rollout: Rollout, canary_percent: int | None, is_tagged: bool) -> tuple[TrafficTarget, ...]:
     if not rollout.ready:
         return ()
     percent = 100 if canary_percent is None or not rollout.rolled_out else canary_percent
-    latest = Target(rollout.ready, percent, True, "latest" if is_tagged else "")
+    latest = TrafficTarget(rollout.ready, percent, True, "latest" if is_tagged else "")
     if percent == 100:
         return (latest,)
-    return latest, Target(rollout.rolled_out, 100 - percent, False, "prev")
+    return latest, TrafficTarget(rollout.rolled_out, 100 - percent, False, "prev")
 
 
 def _propagate(rollout: Rollout) -> Rollout:

@@ -15,14 +15,14 @@ from knoll.rollout.evidence.judgement import (
 from knoll.rollout.evidence.labelled import compared_by, with_labels
 from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
-from knoll.rollout.evidence.verdict import ArmVerdict, Policy, Verdict, verdict
+from knoll.rollout.evidence.verdict import ArmVerdict, PassingPolicy, Verdict, verdict
 from knoll.rollout.evidence.words import words_of
 
 __all__ = [
     "ArmVerdict",
     "Compared",
     "Judgement",
-    "Policy",
+    "PassingPolicy",
     "Seen",
     "Tally",
     "Verdict",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from knoll.records.evidence import Report
-from knoll.rollout.counted import Counts, Evidence, Pair, Total
+from knoll.rollout.counted import CandidateCounts, Evidence, Pair, Total
 
 __all__ = ["count", "total"]
 
@@ -14,7 +14,7 @@ def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
     requests, errors, refused = _since(evidence.earlier, total(reports, evidence.replicas))
     counted = max(requests - refused, 0) + evidence.replayed[0]
     failed = errors + evidence.replayed[1]
-    counts = Counts(counted, failed, evidence.replayed[0], counted - evidence.before, refused)
+    counts = CandidateCounts(counted, failed, evidence.replayed[0], counted - evidence.before, refused)
     return replace(evidence, counts=counts)
 
 

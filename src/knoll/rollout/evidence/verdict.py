@@ -10,14 +10,14 @@ from knoll.rollout.evidence.judgement import Judgement
 from knoll.rollout.evidence.missing import missing_answers, missing_pairs, missing_requests
 from knoll.rollout.evidence.stakes import bounded_exp
 
-__all__ = ["ArmVerdict", "Outcome", "Policy", "Verdict", "verdict"]
+__all__ = ["ArmVerdict", "Outcome", "PassingPolicy", "Verdict", "verdict"]
 
 Outcome = Literal["fail", "pass", "inconclusive"]
 _PASS_AT = 1 / PASS_ALPHA
 
 
 @dataclass(frozen=True)
-class Policy:
+class PassingPolicy:
     """What a candidate needs to pass: so many requests, besides the pass of its errors, which is not asked
     for if their margin is 1; and whether answers are compared and labels come back, so that these arms have
     to pass, too. `share` is the candidate's part of the traffic, above 0 and below 1; it only serves the
@@ -87,7 +87,7 @@ class Verdict:
     is_suspected: bool = False
 
 
-def verdict(judgement: Judgement, policy: Policy) -> Verdict:
+def verdict(judgement: Judgement, policy: PassingPolicy) -> Verdict:
     """The verdict by all that is judged. An arm that has failed stays failed, and one that has passed
     stays passed: E and L count by their largest value, as Ville's inequality allows."""
     arms = tuple(_arm_verdict(arm, judgement, policy) for arm in ARMS)
@@ -109,7 +109,7 @@ def verdict(judgement: Judgement, policy: Policy) -> Verdict:
     )
 
 
-def _arm_verdict(arm: Arm, judgement: Judgement, policy: Policy) -> ArmVerdict:
+def _arm_verdict(arm: Arm, judgement: Judgement, policy: PassingPolicy) -> ArmVerdict:
     e, support, judged = _numbers(arm.name, judgement)
     can_pass = arm.margin is not None and (arm.name != "errors" or judgement.margin < 1)
     has_passed = can_pass and support >= _PASS_AT * (1 - 1e-12)
@@ -172,7 +172,7 @@ def _most(missing: list[int | None], requests: int) -> int | None:
     return max(*known, requests, 0) if len(known) == len(missing) else None
 
 
-def _is_on(name: ArmName, judgement: Judgement, policy: Policy) -> bool:
+def _is_on(name: ArmName, judgement: Judgement, policy: PassingPolicy) -> bool:
     needed = {
         "agreement": policy.compares or judgement.needs_agreement,
         "labels": policy.has_labels or judgement.needs_labels,

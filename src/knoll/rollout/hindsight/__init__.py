@@ -9,7 +9,7 @@ first.
 """
 
 from knoll.models import RolloutSpec
-from knoll.rollout.hindsight.attempts import Attempt, attempts
+from knoll.rollout.hindsight.attempts import RolloutAttempt, attempts
 from knoll.rollout.hindsight.before_traffic import before_traffic
 from knoll.rollout.hindsight.ends import UNKNOWN, Hindsight
 from knoll.rollout.hindsight.in_traffic import in_traffic
@@ -17,6 +17,6 @@ from knoll.rollout.hindsight.in_traffic import in_traffic
 __all__ = ["UNKNOWN", "Attempt", "Hindsight", "attempts", "seen_again"]
 
 
-def seen_again(attempt: Attempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
+def seen_again(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
     """How an attempt that has ended would have ended by this policy."""
     return before_traffic(attempt, policy, min_agreement) or in_traffic(attempt, policy, min_agreement)

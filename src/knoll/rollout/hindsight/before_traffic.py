@@ -2,7 +2,7 @@
 
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import read_comparison
-from knoll.rollout.hindsight.attempts import Attempt
+from knoll.rollout.hindsight.attempts import RolloutAttempt
 from knoll.rollout.hindsight.ends import Hindsight, as_recorded, seconds_between, unknown
 
 __all__ = ["before_traffic"]
@@ -12,7 +12,7 @@ _LATE = (
 )
 
 
-def before_traffic(attempt: Attempt, policy: RolloutSpec, min_agreement: float) -> Hindsight | None:
+def before_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight | None:
     """How the rollout would have ended without any traffic; None if it would have had some."""
     first, last = attempt.first, attempt.last
     if last.action == "Reject":

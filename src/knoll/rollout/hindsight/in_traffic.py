@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from knoll.models import RolloutSpec
 from knoll.records.rollout import RolloutStep
-from knoll.rollout.hindsight.attempts import Attempt
+from knoll.rollout.hindsight.attempts import RolloutAttempt
 from knoll.rollout.hindsight.ends import Hindsight, as_recorded, seconds_between, unknown
 from knoll.rollout.hindsight.pace import Pace
 from knoll.rollout.hindsight.passed import has_passed_by, why_not_failed, why_not_passed
@@ -13,7 +13,7 @@ from knoll.rollout.weighed import ERROR_BUDGET
 __all__ = ["in_traffic"]
 
 
-def in_traffic(attempt: Attempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
+def in_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
     """How the rollout would have ended once it had traffic. After a suspicion in the bake it has one more
     step. `since` is from when on it might have baked."""
     is_first = not attempt.first.champion
