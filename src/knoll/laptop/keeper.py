@@ -9,7 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from knoll.errors import KnollError, StoreUnavailable, Unavailable
 from knoll.laptop.disk import Space, why_full
@@ -20,6 +21,14 @@ _LOG = logging.getLogger(__name__)
 _EVERY = 2.0  # seconds between looks
 _WRITE_EVERY = 30.0  # seconds between writes to a server that is well
 _PATIENCE = 3  # failed writes in a row, and starts in a row
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What is wrong, by its kind, and in words that may change while it lasts."""
+
+    kind: Literal["", "full", "ended", "was full", "refuses"] = ""
+    words: str = ""
 
 
 class _Server(Protocol):
@@ -38,13 +47,18 @@ class Keeper:
         write: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.fault = ""  # why the platform is not well
+        self._found = _Fault()
         self._server, self._space, self._write, self._clock = server, space, write, clock
         self._due = clock()
         self._failures = self._starts = 0
         self._was_full = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    @property
+    def fault(self) -> str:
+        """Why the platform is not well; "" if it is."""
+        return self._found.words
 
     @property
     def has_given_up(self) -> bool:
@@ -62,10 +76,10 @@ class Keeper:
 
     def look(self) -> str:
         """Look once, and do what helps. Returns the fault that is left, or ""."""
-        before, self.fault = self.fault, self._look()
-        if self.fault and self.fault.partition(":")[0] != before.partition(":")[0]:
+        before, self._found = self._found, self._look()
+        if self.fault and self._found.kind != before.kind:
             _LOG.error("%s", self.fault)
-        if before and not self.fault:
+        if before.words and not self.fault:
             _LOG.warning("the platform is well again")
         return self.fault
 
@@ -76,37 +90,37 @@ class Keeper:
             except Exception:
                 _LOG.exception("a look at the store failed")
 
-    def _look(self) -> str:
+    def _look(self) -> _Fault:
         if full := why_full(self._space()):
             self._was_full = True
-            return full
+            return _Fault("full", full)
         if self._server.poll() is not None:
-            return self._start_again("SeaweedFS has ended by itself")
+            return self._start_again(_Fault("ended", "SeaweedFS has ended by itself"))
         if self._was_full:
-            return self._start_again("the disk was full")
-        return self._try() if self._failures or self._clock() >= self._due else ""
+            return self._start_again(_Fault("was full", "the disk was full"))
+        return self._try() if self._failures or self._clock() >= self._due else _Fault()
 
-    def _try(self) -> str:
+    def _try(self) -> _Fault:
         try:
             self._write()
         except StoreUnavailable as error:
             self._failures += 1
             if self._failures < _PATIENCE:
-                return self.fault
-            return self._start_again(f"the store takes no writes: {error}")
+                return self._found
+            return self._start_again(_Fault("refuses", f"the store takes no writes: {error}"))
         except KnollError:
             pass  # it answered: the server itself is well
         self._due = self._clock() + _WRITE_EVERY
         self._failures = self._starts = 0
-        return ""
+        return _Fault()
 
-    def _start_again(self, why: str) -> str:
-        _LOG.warning("%s; it is started again", why)
+    def _start_again(self, why: _Fault) -> _Fault:
+        _LOG.warning("%s; it is started again", why.words)
         self._starts += 1
         self._failures = 1  # so that the next look writes
         self._was_full = False
         try:
             self._server.restart()
         except Unavailable as error:
-            return f"{why}: {error}"
+            return _Fault(why.kind, f"{why.words}: {error}")
         return why
