@@ -6,7 +6,8 @@ which failing versions fail. Each version is published when the rollout before h
 rollout the clients go on until they have sent enough requests.
 
 A failed request counts unless a failing version has answered it itself. A version that is rolled back or held
-must get its last request within two seconds of the decision, by the time of its record.
+must get its last request within two seconds of the decision, by the time of its record. After Ctrl-C the
+results so far are shown.
 """
 
 import argparse
@@ -50,7 +51,7 @@ _TICK = "10"  # seconds: nothing may have to wait for one
 @dataclass
 class Seen:
     """What came of it: the rollouts after the first one, in their order, how many of them left another digest
-    than the expected one to serve, and all requests."""
+    than the expected one to serve, and all requests. `stuck` says why not all was measured."""
 
     trials: list[Trial] = field(default_factory=list)
     wrong_digests: int = 0
@@ -106,9 +107,11 @@ def measure(laptop: Laptop, rollouts: int, requests: int, rate: float) -> Seen:
                 seen.wrong_digests += {trial.champion_pin, _serving(url, wanted[0])} != {digest}
                 bar.advance(done)
                 bar.update(sent, completed=len(load.answered))
+            _finish(load, requests, lambda count: bar.update(sent, completed=count))
         except TimeoutError as error:
             seen.stuck = str(error)
-        _finish(load, requests, lambda count: bar.update(sent, completed=count))
+        except KeyboardInterrupt:
+            seen.stuck = "stopped"
     return replace(seen, answered=tuple(load.answered))
 
 
@@ -138,7 +141,7 @@ def _until(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def show(seen: Seen, rollouts: int) -> int:
+def show(seen: Seen, rollouts: int, requests: int) -> int:
     """Print a table, and last the goals; 1 if one is missed."""
     table = Table("version", "rollouts", "promoted", "rolled back", "held", "s, median", "s, p95")
     for name in ("requests to it", "failed", "s to its last one, at most"):
@@ -162,6 +165,7 @@ def show(seen: Seen, rollouts: int) -> int:
             Goal("seconds from a decision to the last request to a bad version", longest, MOMENT),
             Goal("requests sent to a bad version later than that", late, 0),
             Goal("requests that a switch failed", len(failed), 0),
+            Goal("requests that are missing", max(0, requests - len(seen.answered)), 0),
         ]
     )
 
@@ -205,7 +209,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, platform(Path(folder) / "home") as laptop:
         seen = measure(laptop, given.rollouts, given.requests, given.rate)
-    return show(seen, given.rollouts)
+    return show(seen, given.rollouts, given.requests)
 
 
 if __name__ == "__main__":

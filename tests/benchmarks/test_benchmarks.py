@@ -124,7 +124,7 @@ def test_router_runs() -> None:
 def test_switch_runs() -> None:
     """One bad version and one good one. Seconds are not judged at this size."""
     goals = run("switch.py", "--rollouts", "2", "--requests", "300", "--rate", "60")
-    assert [goal["met"] for goal in goals if not goal["goal"].startswith("seconds")] == [True] * 4
+    assert [goal["met"] for goal in goals if not goal["goal"].startswith("seconds")] == [True] * 5
 
 
 def test_the_simulated_rule_is_the_rule(scripts: Mapping[str, ModuleType]) -> None:
