@@ -11,7 +11,7 @@ from knoll.adapters.memory.clock import MemoryClock
 from knoll.predict.answer import Answer
 from knoll.predict.feedback import Feedback
 from knoll.predict.label_book import LabelBook
-from knoll.predict.receipts import new_receipt, receipt_text
+from knoll.predict.receipts import new_receipt, receipt_text, short_digest
 from knoll.predict.work import Work
 from knoll.records.labels import MOST_WINDOWS
 from knoll.records.signature import Signature, Tensor
@@ -96,7 +96,7 @@ def forged(digits: Feedback) -> dict[str, str]:
     real = id_of(digits, "7")
     model, version, at, nonce, body, answers, proof = real.split(".")
     worse = id_of(digits, "8").split(".")[5]
-    receipt = new_receipt("digits", "v000002", int(at, 16), b"body", ["7"])
+    receipt = new_receipt("digits", "v000002", int(at, 16), b"body", [short_digest("7")])
     return {
         "other answer": ".".join([model, version, at, nonce, body, worse, proof]),
         "other version": ".".join([model, "v000001", at, nonce, body, answers, proof]),

@@ -22,7 +22,7 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.events import Event
 from knoll.events.http import event_from_http
 from knoll.ports import PredictAnswer, PredictRequest
-from knoll.predict.receipts import new_receipt, receipt_text
+from knoll.predict.receipts import new_receipt, receipt_text, short_digest
 from knoll.proofs import LABELS_PURPOSE, REPLAY_PURPOSE, REPORT_PURPOSE, is_proven, prove
 from knoll.records.answered import Answered
 from knoll.rollout.labelled import read_labels
@@ -328,7 +328,7 @@ def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
             assert client.post(path, content=b"{").status_code == 400
             assert client.get(path).status_code == 405
             copied = json.dumps({"instances": [LIGHT, DARK]}).encode()
-            other = new_receipt("shade", "v000002", int(time.time()), copied, ["dark", "dark"])
+            other = new_receipt("shade", "v000002", int(time.time()), copied, [short_digest("dark")] * 2)
             for id in (receipt_text(other, answers), receipt_text(other, "another"), "x"):
                 headers = {"x-knoll-compare": id}
                 client.post("/v1/models/shade:predict", content=copied, headers=headers)

@@ -63,6 +63,11 @@ class Feedback:
         found = [one for one in self.signature.outputs if one.codec == "classes"]
         return [str(label) for label in found[0].options["labels"]] if len(found) == 1 else []
 
+    @cached_property
+    def _digests(self) -> Mapping[str, str]:
+        """The short digest of each label, which most answers need."""
+        return {label: short_digest(label) for label in self.classes}
+
     def note(self, outputs: Mapping[str, Array], answered: list[str]) -> None:
         """Add the labels of a batch of outputs to those that were answered."""
         classes = self.classes
@@ -75,7 +80,8 @@ class Feedback:
         many."""
         if not self.key or not 0 < len(answered) <= MOST_ANSWERS:
             return {}
-        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), body, answered)
+        answers = [self._digests.get(one) or short_digest(one) for one in answered]
+        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), body, answers)
         return {PREDICTION: receipt_text(receipt, self.key)}
 
     def compare(self, body: bytes, headers: Mapping[str, str], answered: Sequence[str]) -> None:

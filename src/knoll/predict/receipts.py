@@ -52,10 +52,9 @@ class Receipt:
     answers: tuple[str, ...]
 
 
-def new_receipt(model: str, version: str, at: int, body: bytes, labels: Iterable[str]) -> Receipt:
-    """The receipt of the answer to a body with these labels, MOST_ANSWERS at most."""
-    answers = tuple(map(short_digest, labels))
-    return Receipt(model, version, at, secrets.token_hex(8), body_digest(body), answers)
+def new_receipt(model: str, version: str, at: int, body: bytes, answers: Iterable[str]) -> Receipt:
+    """The receipt of the answer to a body with labels of these short digests, MOST_ANSWERS at most."""
+    return Receipt(model, version, at, secrets.token_hex(8), body_digest(body), tuple(answers))
 
 
 def receipt_text(receipt: Receipt, key: str) -> str:
