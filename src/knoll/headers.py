@@ -19,6 +19,7 @@ __all__ = [
     "ERROR_CODE",
     "ERROR_DATA",
     "ERROR_DESTINATION",
+    "FEEDBACK_COPY",
     "HEADERS_OF_AIOHTTP",
     "HOP_BY_HOP",
     "HOST",
@@ -77,6 +78,7 @@ HOP_BY_HOP = frozenset(  # what a proxy hands to nobody (RFC 9110, 7.6.1), and w
 ATTRIBUTE = "ce-"  # so begin the headers that carry attributes of a CloudEvent
 VERSION = "x-model-version"  # in every answer of a predictor: the version that answered
 COMPARE = "x-knoll-compare"  # in the copy of a request: the id of the answer that another version gave to it
+FEEDBACK_COPY = "feedback-copy"  # the same header in a copy of feedback
 DIGEST = "x-model-digest"  # in every answer of a predictor: the sha256 of the version's manifest, in hex
 PREDICTION = "x-knoll-prediction"  # in an answer with classes: the id with which feedback comes back
 REPLAY = "x-knoll-replay"  # in a request of a rollout: the proof that it is none of a user

@@ -200,6 +200,35 @@ def test_the_copy_of_a_request_compares_both_answers_once(digits: Feedback) -> N
     assert digits.book.compared() == {"v000001": (4, 2)}
 
 
+def labelled_pair(digits: Feedback, theirs: str, mine: str, truth: str, **headers: str) -> None:
+    """Both versions have answered a request, and v000002 is told its true label."""
+    champion = replace(digits, version="v000001", book=LabelBook())
+    id = champion.id_of(b"{}", [theirs, "1"])["x-knoll-prediction"]
+    digits.compare(b"{}", {"x-knoll-compare": id}, [mine, "2"])
+    for _ in range(2):
+        digits.take(json.dumps({"id": id, "labels": [truth, None]}).encode(), headers, Work())
+
+
+def test_a_label_of_what_both_have_answered_says_which_one_was_right(digits: Feedback) -> None:
+    """Each answer once, also if the feedback comes twice."""
+    for theirs, mine, truth in (("7", "7", "7"), ("7", "8", "7"), ("7", "8", "8"), ("7", "8", "9")):
+        labelled_pair(digits, theirs, mine, truth)
+    assert digits.book.pairs() == {"v000001": {"paired": 4, "only_version": 1, "only_by": 1}}
+    assert counts(digits) == {"v000001": (2, 2)}
+
+
+def test_a_copy_of_feedback_counts_for_pairs_alone(digits: Feedback) -> None:
+    """The version that has the request counts the label."""
+    labelled_pair(digits, "7", "8", "7", **{"x-knoll-compare": "feedback-copy"})
+    assert digits.book.pairs() == {"v000001": {"paired": 1, "only_version": 1, "only_by": 0}}
+    assert counts(digits) == {}
+
+
+def test_a_label_of_what_only_one_has_answered_is_no_pair(digits: Feedback) -> None:
+    take(digits, {"id": id_of(replace(digits, version="v000001"), "7"), "label": "7"})
+    assert digits.book.pairs() == {}
+
+
 def test_a_comparison_that_no_version_has_asked_for_counts_nothing(digits: Feedback) -> None:
     """The header may come from anybody: the answer must be another version's, to this very request."""
     champion = replace(digits, version="v000001", book=LabelBook())

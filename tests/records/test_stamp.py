@@ -54,7 +54,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("rollouts/digits/v000002/000001.json", load_step),
         ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
         ("runs/flowers-0123456789abcdef0123.json", load_run),
-        ("labels/digits/v000002/pod-0.0000000000000013.json", load_labels),
+        ("labels/digits/v000002/pod-0.0000000000000017.json", load_labels),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
         ("golden/digits/95cd3daa3c69f6434031091e9ecc634a932139b7718f2e60434ac80547cbae1d.json", load_golden),

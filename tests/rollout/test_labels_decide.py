@@ -6,7 +6,7 @@ import pytest
 
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.models import parse_model
-from knoll.records.labels import Window
+from knoll.records.labels import Window, find_labels
 from knoll.rollout.slot import slot_from_status
 from knoll.rollout.weighed import missing
 from rollout.test_labelled import said
@@ -94,3 +94,32 @@ def test_without_the_policy_labels_decide_nothing(tmp_path: Path) -> None:
     label(world, "v000001", 500, 0)
     label(world, "v000002", 0, 500)
     assert world.status()["phase"] == "Canary"
+
+
+def test_pairs_of_answers_to_the_same_request_decide_where_answers_are_compared(tmp_path: Path) -> None:
+    """By few of them: 14 of 30 answers of one sample, and of another one, would say nothing yet."""
+    world = make_world(tmp_path, stamp_key=private_key(3))
+    promote_first(world)
+    cluster = world.platform.cluster
+    changes = {"labels": True, "compare": 5, "steps": [50]}
+    cluster.update(with_policy(cluster.get("Model", "digits"), **changes))
+    gate = {"gate": {"metric": "accuracy", "atLeast": 0.9, "minAgreement": 0}}
+    document = cluster.get("Model", "digits")
+    cluster.update({**document, "spec": {**document["spec"], **gate}})
+    world.publish("v000002", 0.96)
+    world.tell(TRAINING_SUCCEEDED)
+    world.time.move(60)
+    counts = {"compared": 60, "different": 30, "pairs": [60, 28, 2]}
+    world.tell("dev.knoll.predictor.labelled", **said(world, "v000001", [], **counts))
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.status()["quarantine"]["v000002"].startswith(
+        "of 60 labelled requests that both answered, only v000001 was right on 28, only it on 2; "
+    )
+
+
+@pytest.mark.parametrize("pairs", [[1, 2, 0], [2, 1, -1], [3, 1.0, 1], [2**31, 0, 0], [1, 0]])
+def test_pairs_that_are_no_counts_are_not_believed(world: World, pairs: list[float]) -> None:
+    data = said(world, "v000001", []) | {"pairs": pairs}
+    world.tell("dev.knoll.predictor.labelled", **data)
+    assert find_labels("digits", "v000001", world.platform.bucket) == {}
+    assert world.status()["disbelievedReports"]

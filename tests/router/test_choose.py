@@ -213,3 +213,14 @@ def test_a_copy_has_the_id_of_the_answer_and_no_client_may_say_one() -> None:
     scope = {"type": "http", "method": "POST", "headers": [(b"x-knoll-compare", b"forged")]}
     path = {"path": "/", "raw_path": b"/", "query_string": b"", "path_params": {}}
     assert question_of(Request(scope | path), b"{}").headers == ()
+
+
+def test_feedback_goes_to_both_versions_while_they_are_compared() -> None:
+    """Either may know what it has answered to the same request; the copy counts for nothing else."""
+    for part, copied in ((5, True), (0, False)):
+        policy = RoutingPolicy("digits", compare=part).of_path("/v1/models/digits:feedback")
+        assert (chosen(50, policy=policy, chance=0.99).copied_to is not None) is copied
+    assert RoutingPolicy("digits", shadow=50).of_path("/v1/models/digits:feedback").shadow == 0
+    assert RoutingPolicy("digits", shadow=50).of_path("/v1/models/digits:predict").shadow == 50
+    question = Question("POST", "/v1/models/digits:feedback?x=1", (), b"{}")
+    assert to_compare(question, Response(b"{}")).headers == (("x-knoll-compare", "feedback-copy"),)

@@ -1,12 +1,12 @@
 """Feedback: true labels that come back with the ids of answers. They are counted as right or wrong answers of
 the version that gave them. The copy of a request comes with such an id, too: then both answers are compared.
+Feedback comes in a copy, too, for the version that has answered such a copy: then only pairs are counted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from operator import ne
 from typing import Any
 
 import numpy as np
@@ -96,38 +96,40 @@ class Feedback:
         if receipt.model == self.model and receipt.version != self.version and self._is_fresh(receipt):
             mine = [short_digest(label) for label in answered]
             if len(mine) == len(receipt.answers):
-                self.book.compare(receipt, sum(map(ne, mine, receipt.answers)))
+                self.book.compare(receipt, mine)
 
-    def take(self, body: bytes, _: Mapping[str, str], work: Work) -> Answer:
-        """Answer a request with feedback: one entry, or a list, of which each that is sound counts."""
+    def take(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
+        """Answer a request with feedback: one entry, or a list, of which each that is sound counts. A copy,
+        for which the other version has the request, counts for pairs alone."""
+        is_copy = COMPARE in headers
         try:
             with work.reading():
                 found = read_feedback(body, work.keep)
             if isinstance(found, LabelledAnswer):
-                return in_json(200, _sums([self._count(found)]))
+                return in_json(200, _sums([self._count(found, is_copy)]))
         except InvalidInstance as error:
             return refusal(400, _words(error))
         except Unavailable as error:
             return _in_a_moment(error)
         except _RefusedError as error:
             return refusal(error.status, error.reason)
-        return self._take_all(found)
+        return self._take_all(found, is_copy)
 
-    def _take_all(self, entries: Sequence[LabelledAnswer | InvalidInstance]) -> Answer:
+    def _take_all(self, entries: Sequence[LabelledAnswer | InvalidInstance], is_copy: bool) -> Answer:
         counted: list[Sequence[bool]] = []
         refused: list[dict[str, Any]] = []
         for index, one in enumerate(entries):
             try:
                 if isinstance(one, InvalidInstance):
                     raise _RefusedError(400, _words(one))
-                counted.append(self._count(one))
+                counted.append(self._count(one, is_copy))
             except _RefusedError as error:
                 refused.append({"index": index, "status": error.status, "error": error.reason})
         if not counted:
             return refusal(refused[0]["status"], refused[0]["error"], refused=refused)
         return in_json(200, {**_sums(counted), "refused": refused})
 
-    def _count(self, entry: LabelledAnswer) -> Sequence[bool]:
+    def _count(self, entry: LabelledAnswer, is_copy: bool) -> Sequence[bool]:
         """Count an entry; whether each labelled answer was right. Raises _RefusedError."""
         receipt = self._known(entry.id)
         if len(entry.labels) != len(receipt.answers):
@@ -135,7 +137,8 @@ class Feedback:
             raise _RefusedError(400, f"it has {have} labels, and the answer had {want} instances")
         pairs = zip(entry.labels, receipt.answers, strict=True)
         are_right = [self._is_right(label, answer) for label, answer in pairs if label is not None]
-        if not self.book.count(receipt, are_right):
+        self.book.pair(receipt, [None if one is None else short_digest(one) for one in entry.labels])
+        if not is_copy and not self.book.count(receipt, are_right):
             raise _RefusedError(409, "this answer was counted before: each id counts once")
         return are_right
 

@@ -1,9 +1,11 @@
 """What is known of the answers of a model: how many were right and wrong by what users have told, by version
-and minute, and how many differ from those of the version served here. Each answer counts once."""
+and minute, how many differ from those of the version served here, and of those that both have answered and
+users have labelled, which one was right. Each answer counts once."""
 
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from operator import ne
 
 from knoll.predict.receipts import Receipt
 from knoll.records.labels import MOST_WINDOWS, Window
@@ -24,6 +26,8 @@ class LabelBook:
         self._right: dict[str, Counter[int]] = {}
         self._wrong: dict[str, Counter[int]] = {}
         self._compared: dict[str, tuple[int, int]] = {}
+        self._mine = OrderedDict[str, str]()
+        self._pairs: dict[str, Counter[str]] = {}
 
     def count(self, receipt: Receipt, are_right: Sequence[bool]) -> bool:
         """Count the labels that are known of an answer; False, if it was counted before."""
@@ -37,17 +41,43 @@ class LabelBook:
             self._fold(receipt.version)
             return True
 
-    def compare(self, receipt: Receipt, different: int) -> None:
-        """Count an answer of another version, and how many of its labels are others here."""
+    def compare(self, receipt: Receipt, mine: Sequence[str]) -> None:
+        """Count an answer of another version, and how many of its labels are others than these, which are
+        those of here. They are kept for the true ones, of the last 10,000 answers."""
         with self._lock:
             if _is_new(receipt.nonce, self._seen):
                 answers, before = self._compared.get(receipt.version, (0, 0))
+                different = sum(map(ne, mine, receipt.answers))
                 self._compared[receipt.version] = answers + len(receipt.answers), before + different
+                self._mine[receipt.nonce] = "".join(mine)
+                if len(self._mine) > _MOST_IDS:
+                    self._mine.popitem(last=False)
+
+    def pair(self, receipt: Receipt, truth: Sequence[str | None]) -> None:
+        """Count which version was right, if both have answered: of each instance the short digest of its true
+        label, None if that is not known."""
+        with self._lock:
+            joined = self._mine.pop(receipt.nonce, None)
+            if joined is None:
+                return
+            found, width = self._pairs.setdefault(receipt.version, Counter()), len(joined) // len(truth)
+            for index, (label, theirs) in enumerate(zip(truth, receipt.answers, strict=True)):
+                if label is not None:
+                    mine = joined[index * width : (index + 1) * width]
+                    found["paired"] += 1
+                    found["only_version"] += label == theirs != mine
+                    found["only_by"] += label == mine != theirs
 
     def compared(self) -> Mapping[str, tuple[int, int]]:
         """Compared answers of each other version, and those that differ."""
         with self._lock:
             return dict(self._compared)
+
+    def pairs(self) -> Mapping[str, Mapping[str, int]]:
+        """Labelled answers of each other version to which there is one from here, `paired`, and those that
+        only one of both has right, `only_version` and `only_by`."""
+        with self._lock:
+            return {version: dict(found) for version, found in self._pairs.items()}
 
     def windows(self) -> Mapping[str, tuple[Window, ...]]:
         """Right and wrong answers of each version, by the minute in which they were given."""

@@ -3,7 +3,9 @@ with the key of its Revision."""
 
 import logging
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from knoll.errors import KnollError
 from knoll.events import PREDICTOR_LABELLED, Event, new_event
@@ -32,9 +34,11 @@ class LabelReports:
 
     def send(self) -> None:
         """Publish what has changed since the last time. What is lost is made good by a later report."""
-        windows, compared = self._book.windows(), self._book.compared()
+        windows, compared, pairs = self._book.windows(), self._book.compared(), self._book.pairs()
         for version in sorted({*windows, *compared}):
-            labels = self._labels(version, windows.get(version, ()), compared.get(version, (0, 0)))
+            answers, different = compared.get(version, (0, 0))
+            known: dict[str, Any] = {"compared": answers, "different": different, **pairs.get(version, {})}
+            labels = self._labels(version, windows.get(version, ()), known)
             if labels == self._reported.get(version):
                 continue
             try:
@@ -44,10 +48,8 @@ class LabelReports:
                 return
             self._reported[version] = labels
 
-    def _labels(self, version: str, windows: tuple[Window, ...], compared: tuple[int, int]) -> Labels:
-        answers, different = compared
-        facts = self._model, version, self._replica, self._version
-        return Labels(*facts, windows, compared=answers, different=different)
+    def _labels(self, version: str, windows: tuple[Window, ...], known: Mapping[str, Any]) -> Labels:
+        return Labels(self._model, version, self._replica, self._version, windows, **known)
 
     def _event(self, labels: Labels) -> Event:
         settings, clock = self._platform.settings, self._platform.clock
@@ -59,6 +61,7 @@ class LabelReports:
             "windows": [list(one) for one in labels.windows],
             "compared": labels.compared,
             "different": labels.different,
+            "pairs": [labels.paired, labels.only_version, labels.only_by],
             "proof": prove(settings.revision_key, LABELS_PURPOSE, labels.covered()),
         }
         return new_event(

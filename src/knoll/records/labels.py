@@ -37,13 +37,18 @@ Window = tuple[int, int, int]  # a minute, in seconds since 1970, and the right 
 class Labels(Counted):
     """What a replica, which serves the version `by`, knows since it started. `windows` are the labels that
     users have told: MOST_WINDOWS minutes at most, rising; minute 0 stands for all that came before them.
-    `compared` answers were given to the same requests by both versions, and `different` of them differ."""
+    `compared` answers were given to the same requests by both versions, and `different` of them differ.
+    Of these, the true labels of `paired` are known: `only_version` were answered rightly by `version` alone,
+    and `only_by` by the replica alone."""
 
     by: str
     windows: tuple[Window, ...] = ()
     reported_at: str = ""
     compared: int = 0
     different: int = 0
+    paired: int = 0
+    only_version: int = 0
+    only_by: int = 0
 
     @property
     def right(self) -> int:
@@ -58,13 +63,14 @@ class Labels(Counted):
     @property
     def answers(self) -> int:
         """All that is counted."""
-        return self.right + self.wrong + self.compared
+        return self.right + self.wrong + self.compared + self.paired
 
     def covered(self) -> bytes:
         """What the proof of the counts stands for: all that is counted, and where."""
         counts = [[int(one) for one in window] for window in self.windows]
         said = self.model, self.version, self.by, self.instance
-        return json.dumps([*said, counts, self.compared, self.different]).encode()
+        pairs = self.paired, self.only_version, self.only_by
+        return json.dumps([*said, counts, self.compared, self.different, *pairs]).encode()
 
 
 load_labels = stamped_reader(Labels, "count of labels")

@@ -41,7 +41,8 @@ def read_labels(model: str, event: Event) -> Labels:
         ):
             raise ValueError("compared and different are no counts")
         windows = _windows(data["windows"])
-        return Labels(model, version, replica, by, windows, event.time, compared, different)
+        pairs = _pairs(data.get("pairs", (0, 0, 0)))
+        return Labels(model, version, replica, by, windows, event.time, compared, different, *pairs)
 
 
 def keep_labels(model: str, event: Event, platform: Platform) -> bool:
@@ -77,6 +78,13 @@ def _why_disbelieved(labels: Labels, event: Event, document: Document, slot: Slo
     if is_one_too_many(labels, most, platform.bucket):
         return f"{most:,} other replicas have counted labels already"
     return ""
+
+
+def _pairs(found: Any) -> tuple[int, int, int]:
+    paired, only_version, only_by = found
+    if any(type(one) is not int or one < 0 for one in found) or not only_version + only_by <= paired < _MOST:
+        raise ValueError("pairs are no counts")
+    return paired, only_version, only_by
 
 
 def _windows(found: Any) -> tuple[Window, ...]:

@@ -64,7 +64,8 @@ def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -
         seen = replace(seen, compared=_compared(slot, theirs, mine))
     own = slot.compared.tolerated if slot.compared else 0.0
     differing = 1 - model.min_agreement + own if policy.compare else 0.0
-    made = begin(known, seen, policy.margin, min(differing, _MOST_DIFFERING), has_pairs=False)
+    has_pairs = policy.labels and policy.compare > 0
+    made = begin(known, seen, policy.margin, min(differing, _MOST_DIFFERING), has_pairs)
     return replace(made, began_at=began, needs_labels=policy.labels, needs_agreement=policy.compare > 0)
 
 
@@ -86,8 +87,7 @@ def _with_answers(model: str, slot: Slot, before: Judgement, seen: Seen, bucket:
 
 def _compared(slot: Slot, theirs: Sequence[Labels], mine: Sequence[Labels]) -> Compared:
     """The answers of each of the two versions that the other one has compared with its own."""
-    one, other = compared_by(slot.candidate, theirs), compared_by(slot.champion, mine)
-    return Compared(one.answers + other.answers, one.different + other.different)
+    return compared_by(slot.candidate, slot.champion, theirs, mine)
 
 
 def _answers(model: str, slot: Slot, bucket: Bucket) -> tuple[Sequence[Labels], Sequence[Labels]]:

@@ -81,7 +81,8 @@ class Router:
         if document is None or isvc is None:
             return in_error(404, f"no model {name!r} is served here")
         targets = targets_of(traffic_of(isvc))
-        choice = choose(self._policies.of(name, document), targets, request.headers, self._random.random)
+        policy = self._policies.of(name, document).of_path(request.url.path)
+        choice = choose(policy, targets, request.headers, self._random.random)
         if choice is None:
             return unavailable(f"no version of {name} has been ready yet")
         ask, copy = partial(self._ask, isvc, len(targets)), partial(self._send, isvc)

@@ -1,12 +1,14 @@
 """How the requests of a Model are routed, as the Model and the state of its rollout say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knoll.errors import InvalidModel
 from knoll.models import parse_model
 from knoll.ports import Document
 
-__all__ = ["Policies", "RoutingPolicy"]
+__all__ = ["FEEDBACK", "Policies", "RoutingPolicy"]
+
+FEEDBACK = ":feedback"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,13 @@ class RoutingPolicy:
     sticky: str = ""
     shadow: int = 0
     compare: int = 0
+
+    def of_path(self, path: str) -> "RoutingPolicy":
+        """The policy of requests to that path. While answers are compared, both versions get all feedback:
+        either may know what it has answered to the same request."""
+        if not path.endswith(FEEDBACK):
+            return self
+        return replace(self, shadow=0, compare=100 if self.compare else 0)
 
 
 class Policies:

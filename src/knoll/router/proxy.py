@@ -11,7 +11,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from yarl import URL
 
-from knoll.headers import COMPARE, CONNECTION, DATE, HOP_BY_HOP, PREDICTION, REVISION, SERVER, SESSION, TOKEN
+from knoll.headers import (
+    COMPARE,
+    CONNECTION,
+    DATE,
+    FEEDBACK_COPY,
+    HOP_BY_HOP,
+    PREDICTION,
+    REVISION,
+    SERVER,
+    SESSION,
+    TOKEN,
+)
+from knoll.router.policy import FEEDBACK
 
 __all__ = ["CONNECT_WITHIN", "Question", "forward", "question_of", "to_compare", "unless_gone"]
 
@@ -44,8 +56,10 @@ def question_of(request: Request, body: bytes, session: str = "") -> Question:
 
 
 def to_compare(question: Question, answer: Response) -> Question:
-    """The question for another version, with the id of the answer that this one got, if it has one."""
-    id = answer.headers.get(PREDICTION)
+    """The question for another version, with the id of the answer that this one got, if it has one; feedback
+    is only marked as a copy."""
+    is_feedback = question.path.partition("?")[0].endswith(FEEDBACK)
+    id = FEEDBACK_COPY if is_feedback else answer.headers.get(PREDICTION)
     return replace(question, headers=(*question.headers, (COMPARE, id))) if id else question
 
 

@@ -13,13 +13,14 @@ from knoll.headers import RETRY_AFTER
 from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_SECONDS, ByteBudget
 from knoll.router.choose import Choice
 from knoll.router.copies import Copies
+from knoll.router.policy import FEEDBACK
 from knoll.router.proxy import Question, question_of, to_compare, unless_gone
 from knoll.router.request_body import BodyTooLarge, held_body
 from knoll.router.targets import Target
 
 __all__ = ["in_error", "relay", "unavailable"]
 
-_PREDICTIONS = (":predict", "/infer")
+_COPIED = (":predict", "/infer", FEEDBACK)
 _Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
 
 
@@ -27,7 +28,8 @@ async def relay(
     request: Request, choice: Choice, ask: _Ask, copy: _Ask, bodies: ByteBudget, copies: Copies
 ) -> Response:
     """The answer of the Revision that the choice names, by `ask`. After the client has it, a copy of a
-    prediction is offered, to be sent by `copy`. What goes wrong is answered with {"error": …}."""
+    prediction, or of feedback, is offered, to be sent by `copy`. What goes wrong is answered with
+    {"error": …}."""
     try:
         async with held_body(request, bodies) as body:
             question = question_of(request, body, choice.session)
@@ -40,7 +42,7 @@ async def relay(
         return in_error(CLIENT_GONE, "the client has gone")
     except Unavailable as error:
         return unavailable(f"{error}; {error.fix}" if error.fix else str(error))
-    if choice.copied_to and request.url.path.endswith(_PREDICTIONS):
+    if choice.copied_to and request.url.path.endswith(_COPIED):
         send = partial(copy, choice.copied_to, to_compare(question, answer))
         answer.background = BackgroundTask(copies.offer, len(question.body), send)
     return answer

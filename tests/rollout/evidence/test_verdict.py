@@ -215,3 +215,16 @@ def test_a_judgement_that_needs_labels_passes_only_with_them() -> None:
     found = verdict(replace(state, needs_labels=True), POLICY)
     assert (found.outcome, [one.arm for one in found.waiting]) == ("inconclusive", ["labels"])
     assert found.reason.startswith("labels: about ")
+
+
+def test_labels_that_are_judged_twice_have_half_of_the_alpha_each() -> None:
+    """Either may fail or pass, and E and L are half of the larger ones."""
+    alone = replace(labelled(8, 4), has_pairs=True)
+    assert arm(verdict(alone, PassingPolicy()), "labels").e == pytest.approx(alone.quality.most / 2)
+    paired = judged(30, compared=Compared(labelled=1, only_champion=1))
+    assert arm(verdict(paired, PassingPolicy()), "labels").e == pytest.approx(paired.labels.most / 2)
+    both = replace(paired, quality=alone.quality)
+    found = arm(verdict(both, PassingPolicy()), "labels")
+    assert found.e == pytest.approx(max(alone.quality.most, paired.labels.most) / 2)
+    assert found.judged == paired.labels.pairs + alone.quality.judged
+    assert arm(verdict(begin(Tally(), Seen()), PassingPolicy()), "labels").e == 1.0

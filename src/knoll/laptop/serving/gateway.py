@@ -125,6 +125,7 @@ class Gateway:
         if route.tag:
             return next((Choice(one) for one in traffic if one.tag == route.tag), None)
         policy = self._policies.of(route.name, self._autoscaler.models.get(route.name))
+        policy = policy.of_path(request.url.path)
         return choose(policy, traffic, request.headers, self._random.random)
 
     async def _ask(self, target: Target, question: Question) -> Response:

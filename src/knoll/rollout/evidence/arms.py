@@ -7,8 +7,8 @@ errors, which every model has. Three tenths are for latency, in two equal parts.
 some models have: refusals .02 %, agreement .05 %, labels .03 %. An alpha that is half as large costs a
 tenth more requests.
 
-Labels are judged in pairs where both versions answer the same requests, else as two samples. Which of the two
-is fixed when the judgement begins, so one alpha is enough.
+Labels are judged as two samples, and in pairs, too, where both versions answer the same requests. Then E and
+L of the arm are half of the larger of both: by the union bound, each of the two has half of the alpha.
 """
 
 from dataclasses import dataclass

@@ -38,10 +38,9 @@ class Judgement:
     more. `asked` is the margin that the policy asks for. `differing` is the part of its answers that may
     differ from the champion's. `slow` and `middling` are the buckets of latency that end near the champion's
     p95 and median, in seconds, and `slow_replay` and `middling_replay` those of replays; None until they are
-    known. Labels come in pairs if `has_pairs`: then `labels`
-    is judged, else `quality`. If it `needs_labels` or `needs_agreement`, that arm must pass, too. `began_at`
-    is when the traffic was first shared, in seconds since 1970. The others are the states of the arms, and
-    `suspicion` that of the bake."""
+    known. Labels are judged in `quality`, and if `has_pairs` in `labels`, too. If it `needs_labels` or
+    `needs_agreement`, that arm must pass, too. `began_at` is when the traffic was first shared, in seconds
+    since 1970. The others are the states of the arms, and `suspicion` that of the bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
@@ -176,12 +175,11 @@ def _with_compared(before: Judgement, news: Seen) -> Judgement:
     if before.has_pairs:
         pairs = Pairs(compared.labelled, compared.only_champion, compared.only_candidate)
         before = replace(before, labels=before.labels.after_batch(labels.delta, labels.margin or 0.0, pairs))
-    else:
-        mine, theirs = news.candidate, news.champion
-        told = _batch(mine.labelled, mine.wrong, theirs.labelled, theirs.wrong)
-        before = replace(before, quality=before.quality.after_batch(labels.rule, told))
+    mine, theirs = news.candidate, news.champion
+    told = _batch(mine.labelled, mine.wrong, theirs.labelled, theirs.wrong)
     return replace(
         before,
+        quality=before.quality.after_batch(labels.rule, told),
         agreement=before.agreement.after_batch(
             before.differing, *_part(compared.answers, compared.different)
         ),

@@ -25,7 +25,16 @@ def with_labels(tally: Tally, counted: Iterable[Labels], since: float = -inf, un
     return replace(tally, labelled=sum(right for right, _ in windows) + wrong, wrong=wrong)
 
 
-def compared_by(version: str, counted: Iterable[Labels]) -> Compared:
-    """The answers that replicas of a version have compared with their own."""
-    mine = [one for one in counted if one.by == version]
-    return Compared(sum(one.compared for one in mine), sum(one.different for one in mine))
+def compared_by(candidate: str, champion: str, theirs: Iterable[Labels], mine: Iterable[Labels]) -> Compared:
+    """The answers of each version that the other one has compared with its own. `theirs` is what is known of
+    the champion's answers, and `mine` of the candidate's."""
+    by_candidate = [one for one in theirs if one.by == candidate]
+    by_champion = [one for one in mine if one.by == champion]
+    both = [*by_candidate, *by_champion]
+    return Compared(
+        sum(one.compared for one in both),
+        sum(one.different for one in both),
+        sum(one.paired for one in both),
+        sum(one.only_version for one in by_candidate) + sum(one.only_by for one in by_champion),
+        sum(one.only_by for one in by_candidate) + sum(one.only_version for one in by_champion),
+    )

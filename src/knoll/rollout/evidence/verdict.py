@@ -135,7 +135,7 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
         agreed = judgement.agreement
         return agreed.most, bounded_exp(agreed.most_support), agreed.requests
     if name == "labels" and judgement.has_pairs:
-        return judgement.labels.most, judgement.labels.most_support, judgement.labels.pairs
+        return _numbers_of_labels(judgement)
     compared = {
         "errors": judgement.errors,
         "latencyP95": judgement.latency_p95,
@@ -146,14 +146,22 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
     return compared.most, bounded_exp(compared.most_support), compared.judged
 
 
+def _numbers_of_labels(judgement: Judgement) -> tuple[float, float, int]:
+    """Of labels that are judged twice: half of the larger E and L, as each has half of the alpha."""
+    pairs, alone = judgement.labels, judgement.quality
+    most, support = max(pairs.most, alone.most), max(pairs.most_support, bounded_exp(alone.most_support))
+    return max(most / 2, 1.0), max(support / 2, 1.0), pairs.pairs + alone.judged
+
+
 def _missing(arm: Arm, judgement: Judgement, share: float) -> int | None:
     if arm.name == "agreement":
         return missing_answers(judgement.agreement, judgement.differing, log(_PASS_AT))
     margin = arm.margin or 0.0
-    if arm.name == "labels" and judgement.has_pairs:
-        return missing_pairs(judgement.labels, margin, _PASS_AT)
     if arm.name == "labels":
-        return missing_requests(judgement.quality, margin, share, log(_PASS_AT))
+        needed = _PASS_AT * (1 + judgement.has_pairs)
+        alone = missing_requests(judgement.quality, margin, share, log(needed))
+        paired = missing_pairs(judgement.labels, margin, needed) if judgement.has_pairs else None
+        return min((one for one in (alone, paired) if one is not None), default=None)
     return missing_requests(judgement.errors, judgement.margin, share, log(_PASS_AT))
 
 

@@ -1,7 +1,7 @@
 """What the arms of a judgement have found, in words, with the counts behind it. Pure."""
 
 from knoll.rollout.evidence.judgement import Judgement
-from knoll.rollout.evidence.tally import Seen, Tally
+from knoll.rollout.evidence.tally import Compared, Seen, Tally
 from knoll.rollout.evidence.verdict import ArmVerdict, Verdict
 
 __all__ = ["stopped_by", "words_of"]
@@ -48,14 +48,19 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
         case "agreement":
             compared = seen.compared
             return f"{compared.different} of {compared.answers} answers differ from those of {champion}"
-        case "labels" if not judgement.has_pairs:
-            found = f"{mine.wrong} of {mine.labelled} labelled answers were wrong"
-            beside = f"{theirs.wrong} of {theirs.labelled}"
         case "labels":
-            compared = seen.compared
-            only = f"only {champion} was right on {compared.only_champion}"
-            return f"of {compared.labelled} labelled requests {only}, only it on {compared.only_candidate}"
+            paired = _paired(seen.compared, champion)
+            found = f"{paired}{mine.wrong} of {mine.labelled} labelled answers were wrong"
+            beside = f"{theirs.wrong} of {theirs.labelled}"
     return f"{found}, and {beside} to {champion}"
+
+
+def _paired(compared: Compared, champion: str) -> str:
+    """Which version was right where both have answered; "" if no label of such a request is known."""
+    if not compared.labelled:
+        return ""
+    only = f"only {champion} was right on {compared.only_champion}, only it on {compared.only_candidate}"
+    return f"of {compared.labelled} labelled requests that both answered, {only}; "
 
 
 def _slower(what: str, edge: float | None, mine: Tally, theirs: Tally) -> str:
