@@ -22,11 +22,13 @@ def describe(
     If nothing is trained, look at the lines "Data" and "Waits for": they say what the data waits for, since
     when, and what ends the wait. The line "Answers" names the class of which the champion answers most more
     or less often than it was trained on, by its reports of the last seven days.
+    The line "Moved" names what lies elsewhere in requests or answers than in the samples of the version.
 
     JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
     pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,
     labels: [{version, right, wrong}], drift: {version, answers, answered: CLASS, trained: CLASS, distance,
-    hasShifted}|null, revisions: [{name, generation, version, role, percent, tags, ready, reason, createdAt}],
+    hasShifted}|null, facets: [{version, facet, index, bound, requests, hasMoved}], revisions: [{name,
+    generation, version, role, percent, tags, ready, reason, createdAt}],
     conditions: [{type, status, reason, message}]}.
     Next: knoll why MODEL, knoll rollout status MODEL
     """

@@ -30,16 +30,17 @@ def status(
     -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back, rejected
     or held for approval, 3 if time ran out. A line "Comparison" says on how many of the champion's
     held-out samples both versions agree, and on how many each is right. A line "Labels" says how many of
-    the answers that users have labelled were right, of the version and of the champion. A line "Waiting"
-    (`waiting` and `wait` in JSON) says what the rollout waits for, how much of it there is, since when,
-    and what ends the wait. Without a rollout it says what the next one waits for: a version that was not
-    tried yet, a run or, before the first version, data. If it is missing, no rollout is expected.
+    the answers that users have labelled were right, of the version and of the champion, "Moved" what lies
+    elsewhere in requests or answers than in the samples of a version, and "Waiting" (`waiting` and `wait`
+    in JSON) what the rollout waits for, how much of it there is, since when, and what ends the wait. Without
+    a rollout it says what the next one waits for: a version that was not tried yet, a run or, before the
+    first version, data. If it is missing, no rollout is expected.
 
-    JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests,
-    errors, replayed, refused}, comparison: {version, champion, since, note, samples, asked, agreed,
-    labelled, right, championRight, repeated, repeatAgreed, agreement, score, championScore}|null,
-    labels: [{version, right, wrong}], waiting, wait: {for, have, need, since, until, ends},
-    records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
+    JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
+    replayed, refused}, comparison: {version, champion, since, note, samples, asked, agreed, labelled, right,
+    championRight, repeated, repeatAgreed, agreement, score, championScore}|null, labels: [{version, right,
+    wrong}], facets: [{version, facet, index, bound, requests, hasMoved}], waiting, wait: {for, have, need,
+    since, until, ends}, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.rollouts import rollout_picture
     from knoll.views.rollouts import read_rollout, rollout_document

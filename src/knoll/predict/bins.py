@@ -35,13 +35,14 @@ _Outputs = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Shown:
-    """The first answer of a request: its bin, if it has one by itself, and checksums of what was asked and
-    answered."""
+    """The first answer of a request: its bin, if it has one by itself, checksums of what was asked and
+    answered, and the bin of each facet (see `facets`)."""
 
     bin: int | None = None
     asked: int = 0
     answered: int = 0
     is_finite: bool = True
+    facets: tuple[int, ...] = ()
 
 
 NOT_FINITE = Shown(is_finite=False)

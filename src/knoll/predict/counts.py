@@ -10,7 +10,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from knoll.predict.bins import SAME, Bins, Shown
+from knoll.predict.facets import FacetBins
 from knoll.records.answered import Answered
+from knoll.records.facets import FACET_BINS, Facets
 from knoll.records.outputs import Outputs
 from knoll.request_limits import CLIENT_GONE
 
@@ -22,6 +24,7 @@ _FIRST, _RATIO, _NUMBER = 0.001, 1.2, 61
 BUCKETS = tuple(float(f"{_FIRST * _RATIO**index:.4g}") for index in range(_NUMBER))
 _NONE = Answered(latency=(0,) * (len(BUCKETS) + 1))
 _NOTHING = Outputs()
+_NO_FACETS = Facets()
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Judged:
 @dataclass(frozen=True)
 class PredictorCounts:
     """Requests since the process started, the cold ones and the judged ones among them, their answers, and
-    the sessions that began, and those in which a request failed. `last` is the last answer."""
+    the sessions that began, and those in which a request failed. `last` is the last answer. `facets` are
+    those of the judged requests."""
 
     all: Answered = _NONE
     cold: Answered = _NONE
@@ -64,11 +68,16 @@ class PredictorCounts:
     sessions: int = 0
     failed_sessions: int = 0
     last: Shown | None = None
+    facets: Facets = _NO_FACETS
 
     @classmethod
-    def of(cls, bins: Bins) -> "PredictorCounts":
+    def of(cls, bins: Bins, facets: FacetBins | None = None) -> "PredictorCounts":
         """The counts before the first request."""
-        return cls(outputs=Outputs(bins.name, (0,) * bins.number))
+        nothing = Outputs(bins.name, (0,) * bins.number)
+        if facets is None:
+            return cls(outputs=nothing)
+        rows = ((0,) * FACET_BINS,) * len(facets.names)
+        return cls(outputs=nothing, facets=Facets(facets.names, facets.expected, rows))
 
     def plus(self, one: Ended, part: Judged) -> "PredictorCounts":
         """The counts after one more request."""
@@ -80,6 +89,7 @@ class PredictorCounts:
             self.sessions + part.begins,
             self.failed_sessions + part.fails,
             one.shown if one.shown and one.shown.is_finite else self.last,
+            _plus_facets(self.facets, one.shown) if one.shown and part.is_judged else self.facets,
         )
 
 
@@ -104,6 +114,13 @@ def _plus_shown(before: Outputs, shown: Shown, last: Shown | None, part: Judged)
     if part.is_judged and found is not None:
         counts = _with_one_more(counts, found)
     return replace(before, counts=counts, constant=before.constant + is_constant)
+
+
+def _plus_facets(before: Facets, shown: Shown) -> Facets:
+    if not shown.facets:
+        return before
+    rows = zip(before.counts, shown.facets, strict=True)
+    return replace(before, counts=tuple(_with_one_more(*row) for row in rows))
 
 
 def _with_one_more(counts: tuple[int, ...], index: int) -> tuple[int, ...]:

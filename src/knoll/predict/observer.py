@@ -13,6 +13,7 @@ from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.ports import Platform
 from knoll.predict.bins import Bins
 from knoll.predict.counts import BUCKETS, Ended, PredictorCounts
+from knoll.predict.facets import FacetBins
 from knoll.predict.reporting import reporting
 from knoll.predict.sessions import Sessions
 from knoll.proofs import REPORT_PURPOSE, prove
@@ -26,11 +27,13 @@ _log = logging.getLogger(__name__)
 class Observer:
     """Counts requests, and reports them in the background at most once a second, if they have changed."""
 
-    def __init__(self, model: str, version: str, platform: Platform, bins: Bins) -> None:
+    def __init__(
+        self, model: str, version: str, platform: Platform, bins: Bins, facets: FacetBins | None = None
+    ) -> None:
         self._model, self._version, self._replica = model, version, str(uuid.uuid4())
         self._platform = platform
         self._lock = threading.Lock()
-        self._counts = self._reported = PredictorCounts.of(bins)
+        self._counts = self._reported = PredictorCounts.of(bins, facets)
         self._sessions = Sessions()
         self._is_warned = False
 
@@ -97,6 +100,7 @@ class Observer:
             judged=counts.judged if counts.sessions else None,
             sessions=counts.sessions,
             failed_sessions=counts.failed_sessions,
+            facets=counts.facets if counts.facets.names else None,
         )
 
     def _data(self, counts: PredictorCounts) -> dict[str, Any]:
@@ -120,6 +124,7 @@ class Observer:
                 "constant": counts.outputs.constant,
             },
             **(_of_sessions(counts) if counts.sessions else {}),
+            **({"facets": asdict(report.facets)} if report.facets else {}),
             **({"proof": prove(key, REPORT_PURPOSE, report.covered())} if key else {}),
         }
 

@@ -55,12 +55,12 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     name, book = version.manifest.version, LabelBook()
     feedback = Feedback(model, name, version.signature, settings.answer_key, book, platform.clock.now)
     served = Served(model, version, graph, Usual(version), feedback)
-    observer, labels = Observer(model, name, platform, served.bins), LabelReports(model, name, book, platform)
+    observer = Observer(model, name, platform, served.bins, served.facets)
     headers = {VERSION: name, DIGEST: version.digest}
     with (
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
         observer.reporting(),
-        labels.reporting(),
+        LabelReports(model, name, book, platform).reporting(),
     ):
         protocol.run(
             served,

@@ -17,6 +17,7 @@ from knoll.headers import RETRY_AFTER
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
+from knoll.predict.facets import FacetBins, facets_of
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
 from knoll.predict.json_body import is_long
@@ -55,6 +56,11 @@ class Served:
     def bins(self) -> Bins:
         """Where its answers are counted."""
         return bins_of(self.version.signature)
+
+    @cached_property
+    def facets(self) -> FacetBins:
+        """What is counted of its requests and answers beside them."""
+        return facets_of(self.version.signature, self.version.samples)
 
     @property
     def example(self) -> Any:
@@ -159,7 +165,8 @@ class Served:
             work.check()
             outputs = self._run(inputs, work)
             if index == 0:
-                work.shown = self.bins.shown(inputs, outputs)
+                shown = self.bins.shown(inputs, outputs)
+                work.shown = replace(shown, facets=self.facets.find(inputs, outputs))
                 work.keep(self._memory_of(outputs, size, dense))
             yield outputs
 

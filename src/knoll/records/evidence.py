@@ -12,6 +12,7 @@ from pydantic import with_config
 
 from knoll.ports import Bucket
 from knoll.records.answered import Answered
+from knoll.records.facets import Facets
 from knoll.records.outputs import Outputs
 from knoll.records.record import LENIENT, Fields
 from knoll.records.rising import REPLICA, Counted, Rising
@@ -40,7 +41,8 @@ class Report(Counted):
     requests whose client waited in vain. `cold` is the part that came before the first answer; None of
     predictors that did not count it. `outputs` is what was answered, None likewise.
     `judged` are the independent ones of the others: all that have no session, and the first one of each
-    session; None without sessions. `failed_sessions` had a request that failed."""
+    session; None without sessions. `failed_sessions` had a request that failed. `facets` are those of the
+    judged requests; None of predictors that count none."""
 
     requests: int
     errors: int
@@ -55,6 +57,7 @@ class Report(Counted):
     judged: Answered | None = None
     sessions: int = 0
     failed_sessions: int = 0
+    facets: Facets | None = None
 
     def covered(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
@@ -80,6 +83,8 @@ class Report(Counted):
             claims["outputs"] = asdict(self.outputs)
         if self.judged:
             claims |= {"judged": asdict(self.judged), "sessions": [self.sessions, self.failed_sessions]}
+        if self.facets:
+            claims["facets"] = asdict(self.facets)
         return [claims]
 
 

@@ -10,6 +10,7 @@ from knoll.ports import Document, Platform
 from knoll.proofs import REPORT_PURPOSE, is_proven
 from knoll.records.answered import Answered
 from knoll.records.evidence import REPLICA, Report, find_report, has_replicas, write_report
+from knoll.records.facets import Facets
 from knoll.records.outputs import Outputs
 from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.plausible import most_replicas, why_impossible
@@ -51,6 +52,7 @@ def read_report(model: str, event: Event) -> Report:
             cold=_read_answered(data["cold"]) if is_apart else None,
             outputs=_read_outputs(data["outputs"]) if is_apart and "outputs" in data else None,
             **(_read_sessions(data) if is_apart and "judged" in data else {}),
+            facets=_read_facets(data["facets"], requests) if is_apart and "facets" in data else None,
         )
         if not _are_parts(report):
             raise ValueError("its cold and its judged requests are no parts of all requests")
@@ -114,6 +116,20 @@ def _read_outputs(found: Mapping[str, Any]) -> Outputs:
         raise ValueError("its answers are no counts")
     if len(read.counts) > _MOST_BUCKETS:
         raise ValueError("its answers have too many bins")
+    return read
+
+
+def _read_facets(found: Mapping[str, Any], requests: int) -> Facets:
+    names, rows = (
+        tuple(found["names"]),
+        ([tuple(row) for row in found[key]] for key in ("expected", "counts")),
+    )
+    expected, counts = rows
+    read = Facets(names, tuple(expected), tuple(counts))
+    are_named = all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in names)
+    are_whole = all(type(one) is int and one <= _MOST for row in (*expected, *counts) for one in row)
+    if not (are_named and are_whole and read.are_possible and read.requests <= requests):
+        raise ValueError("its facets are no counts of its requests")
     return read
 
 

@@ -11,6 +11,7 @@ from knoll.records.golden import GoldenSet, find_golden
 from knoll.records.run import is_opened
 from knoll.views.drift import DriftView, drift_document, read_drift
 from knoll.views.expected import expected_runs
+from knoll.views.facets import FacetsView, facets_documents, read_facets
 from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.models import ModelView, find_model, model_document
 from knoll.views.revisions import RevisionView, read_revisions
@@ -43,6 +44,7 @@ class Description:
     revisions: Sequence[RevisionView]
     labels: Sequence[LabelsView] = ()
     drift: DriftView | None = None
+    facets: Sequence[FacetsView] = ()
 
     def percent_of(self, version: str) -> int:
         """The part of the traffic that a version gets."""
@@ -57,8 +59,9 @@ def read_description(platform: Platform, model: str) -> Description:
     run = next(iter(read_runs(platform, model, 1)), None)
     labels = read_label_counts(platform, model, (view.candidate, view.champion))
     drift = read_drift(platform, model, view.champion)
+    facets = read_facets(platform, model, (view.candidate, view.champion))
     return Description(
-        view, _find_exam(platform, view), run, _data_wait(platform, view), shown, labels, drift
+        view, _find_exam(platform, view), run, _data_wait(platform, view), shown, labels, drift, facets
     )
 
 
@@ -104,6 +107,7 @@ def description_document(found: Description) -> dict[str, Any]:
         "run": run_document(found.run) if found.run else None,
         "labels": labels_documents(found.labels),
         "drift": drift_document(found.drift),
+        "facets": facets_documents(found.facets),
         "revisions": [{**one, "createdAt": one.pop("created_at")} for one in revisions],
         "conditions": [
             {"type": one.type, "status": one.status, "reason": one.reason, "message": one.message}

@@ -17,6 +17,7 @@ from knoll.rollout.candidates import next_candidate
 from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.expected import expected_runs
+from knoll.views.facets import FacetsView, facets_documents, read_facets
 from knoll.views.labels import LabelsView, labels_documents, read_label_counts
 from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, find_model
@@ -59,6 +60,7 @@ class RolloutView:
     comparison: Comparison | None = None
     left_out: str = ""
     labels: Sequence[LabelsView] = ()
+    facets: Sequence[FacetsView] = ()
 
     @property
     def decision(self) -> RolloutStep | None:
@@ -112,6 +114,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         comparison=compared if compared and compared.version == version else None,
         left_out=steps.left_out,
         labels=read_label_counts(platform, model, (version, view.champion)),
+        facets=read_facets(platform, model, (version, view.champion)),
     )
 
 
@@ -137,6 +140,7 @@ def rollout_document(view: RolloutView) -> dict[str, Any]:
         "evidence": dict(view.evidence),
         "comparison": comparison_document(view.comparison),
         "labels": labels_documents(view.labels),
+        "facets": facets_documents(view.facets),
         "waiting": view.waiting,
         "wait": wait_document(view.wait),
         "records": [one.fields() for one in view.steps],

@@ -13,6 +13,7 @@ from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.views.conditions import Condition
 from knoll.views.description import Description
+from knoll.views.facets import facets_words
 from knoll.views.labels import labels_words
 from knoll.views.models import ModelView
 from knoll.views.revisions import RevisionView
@@ -59,6 +60,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Waits for", found.data_wait.told if found.data_wait else ""),
         ("Labels", labels_words(found.labels)),
         ("Answers", found.drift.words if found.drift else ""),
+        ("Moved", facets_words(found.facets)),
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(_quarantine_words(model, version, now) for version in model.quarantine)),
     ]

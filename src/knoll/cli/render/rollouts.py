@@ -10,6 +10,7 @@ from knoll.cli.bars import wait_bar
 from knoll.cli.tables import plain_table
 from knoll.quoting import escaped
 from knoll.records.rollout import RolloutStep
+from knoll.views.facets import facets_words
 from knoll.views.labels import labels_words
 from knoll.views.rollouts import RolloutView
 
@@ -60,6 +61,7 @@ def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]
         ),
         ("Comparison", view.comparison.words if view.comparison else ""),
         ("Labels", labels_words(view.labels)),
+        ("Moved", facets_words(view.facets)),
         ("Waiting", view.wait.told if view.wait else ""),
         ("", wait_bar(view.wait, now) if view.wait else ""),
     ]
