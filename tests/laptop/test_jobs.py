@@ -429,7 +429,9 @@ def test_a_process_that_was_killed_with_much_memory_ends_its_job_with_the_amount
     until(lambda: laptop.condition().get("type") == "Failed")
     told = job_failure(laptop.cluster.get("Job", "digits-1"))
     words = r"PodFailurePolicy: killed, probably out of memory: asked for 16Mi, used [\d.]+[MG]i; .*code 137 "
-    assert re.match(words, told), told
+    assert told
+    assert re.match(words, told.words), told
+    assert (told.exit_code, told.lacked_memory) == (137, True)
     assert len(laptop.tries()) == 1
 
 

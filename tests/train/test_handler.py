@@ -135,11 +135,18 @@ def counting(platform: Platform) -> tuple[Platform, list[str]]:
     return replace(platform, cluster=cluster, store=store, caches=Caches()), calls
 
 
-def finish(platform: Platform, run: str, *, condition: str, **about: str) -> None:
+def finish(platform: Platform, run: str, *, condition: str, **about: Any) -> None:
     job = platform.cluster.get("Job", run)
     platform.cluster.update(
         {**job, "status": {"conditions": [{"type": condition, "status": "True", **about}]}}, status=True
     )
+
+
+def fail_pod(platform: Platform, run: str, name: str, code: int, time: str = "2026-01-01T00:01:00Z") -> None:
+    platform.cluster.create(pod(run, name))
+    end = {"exitCode": code, "finishedAt": time, "reason": "OOMKilled" if code == 137 else "Error"}
+    status = {"phase": "Failed", "containerStatuses": [{"name": "trainer", "state": {"terminated": end}}]}
+    platform.cluster.update({**platform.cluster.get("Pod", name), "status": status}, status=True)
 
 
 def test_a_landed_dataset_becomes_one_job_that_carries_only_the_run_id(platform: Platform) -> None:
@@ -220,15 +227,19 @@ def test_a_failed_job_gets_an_outcome_once_and_frees_the_queue(platform: Platfor
     assert len(taken(platform)) == 1
 
 
+@pytest.mark.parametrize("is_laptop", [True, False])
 @pytest.mark.parametrize("code", [75, 1])
 def test_a_failure_for_want_of_an_answer_says_where_it_is_named_and_what_to_do(
-    platform: Platform, code: int
+    platform: Platform, code: int, is_laptop: bool
 ) -> None:
+    """The exit code decides: a laptop's Job has it, or else the Pod."""
     landed = landed_of(platform, b"one")
     train.handle(landed, platform)
     (run,) = jobs(platform)
-    message = f"Job has reached the specified backoff limit; the last exit code is {code}"
-    finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message=message)
+    where = {"exitCode": code} if is_laptop else {}
+    if not is_laptop:
+        fail_pod(platform, run, "last", code)
+    finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message="tried 3 times", **where)
     train.sweep(landed, platform)
     reason = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))["reason"]
     told = f"did not answer, or met what only a newer knoll reads: knoll runs logs {run} names it"
@@ -365,16 +376,25 @@ def test_the_outcome_of_a_failed_job_says_how_its_last_pod_ended(platform: Platf
     landed = landed_of(platform, b"one")
     train.handle(landed, platform)
     (run,) = jobs(platform)
-    for name, code, time in (("early", 1, "2026-01-01T00:01:00Z"), ("late", 137, "2026-01-01T00:09:00Z")):
-        platform.cluster.create(pod(run, name))
-        end = {"exitCode": code, "finishedAt": time, "reason": "OOMKilled" if code == 137 else "Error"}
-        status = {"phase": "Failed", "containerStatuses": [{"name": "trainer", "state": {"terminated": end}}]}
-        platform.cluster.update({**platform.cluster.get("Pod", name), "status": status}, status=True)
+    fail_pod(platform, run, "early", 1, "2026-01-01T00:01:00Z")
+    fail_pod(platform, run, "late", 137, "2026-01-01T00:09:00Z")
     finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message="tried 2 times")
     train.sweep(landed, platform)
     outcome = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))
     assert outcome["reason"].startswith("the last Pod: killed, probably out of memory: asked for ")
     assert "OOMKilled, exit code 137; BackoffLimitExceeded: tried 2 times; raise spec." in outcome["reason"]
+    assert outcome["lacked_memory"] == 2 * 2**30
+
+
+def test_a_job_of_a_laptop_says_by_itself_that_memory_was_lacking(platform: Platform) -> None:
+    """A laptop has no Pods. The field says it, and no words do."""
+    landed = landed_of(platform, b"one")
+    train.handle(landed, platform)
+    (run,) = jobs(platform)
+    finish(platform, run, condition="Failed", reason="Any", message="words", exitCode=137, lackedMemory=True)
+    train.sweep(landed, platform)
+    outcome = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))
+    assert outcome["reason"].startswith("Any: words; raise spec.training.resources.memory")
     assert outcome["lacked_memory"] == 2 * 2**30
 
 

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from knoll.kube.jobs import TrainerEnd
 from knoll.train.pods import last_end, obstacle
+
+KILLED = "killed, probably out of memory: asked for 2Gi"
 
 
 def pod(phase: str, *, state: Any = None, conditions: Any = (), **status: Any) -> dict[str, Any]:
@@ -59,15 +62,15 @@ def test_an_obstacle_fits_into_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "how"),
+    ("found", "end"),
     [
         (
             pod("Failed", state={"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
-            "killed, probably out of memory: asked for 2Gi, used all of it: OOMKilled, exit code 137",
+            TrainerEnd(f"{KILLED}, used all of it: OOMKilled, exit code 137", 137, lacked_memory=True),
         ),
         (
             pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 137}}),
-            "killed, probably out of memory: asked for 2Gi, used an unknown amount: Error, exit code 137",
+            TrainerEnd(f"{KILLED}, used an unknown amount: Error, exit code 137", 137, lacked_memory=True),
         ),
         (
             pod(
@@ -75,17 +78,18 @@ def test_an_obstacle_fits_into_a_table() -> None:
                 state={"terminated": {"reason": "Error", "exitCode": 137}},
                 conditions=[{"type": "DisruptionTarget", "status": "True"}],
             ),
-            "Error, exit code 137",
+            TrainerEnd("Error, exit code 137", 137),
         ),
         (
             pod("Failed", state={"terminated": {"reason": "Error", "exitCode": 1, "message": "last line"}}),
-            "Error, exit code 1: last line",
+            TrainerEnd("Error, exit code 1: last line", 1),
         ),
-        (pod("Failed", reason="Evicted", message="low on memory"), "Evicted: low on memory"),
-        (pod("Failed", reason="DeadlineExceeded"), "DeadlineExceeded"),
-        (pod("Succeeded", state={"terminated": {"reason": "Completed", "exitCode": 0}}), ""),
+        (pod("Failed", reason="Evicted", message="low on memory"), TrainerEnd("Evicted: low on memory")),
+        (pod("Failed", reason="DeadlineExceeded"), TrainerEnd("DeadlineExceeded")),
+        (pod("Failed"), TrainerEnd("nothing says why it failed")),
+        (pod("Succeeded", state={"terminated": {"reason": "Completed", "exitCode": 0}}), None),
     ],
 )
-def test_how_a_pod_ended(found: dict[str, Any], how: str) -> None:
+def test_how_a_pod_ended(found: dict[str, Any], end: TrainerEnd | None) -> None:
     """The Pod's own reason, then its container's."""
-    assert last_end([found]) == how
+    assert last_end([found]) == end

@@ -6,9 +6,7 @@ from typing import Any
 from knoll.ports import Document
 from knoll.quantities import in_words, parse_quantity
 
-__all__ = ["OUT_OF_MEMORY", "asked_memory", "job_memory", "killed_words", "took_too_much"]
-
-OUT_OF_MEMORY = "killed, probably out of memory"
+__all__ = ["asked_memory", "job_memory", "killed_words", "took_too_much"]
 
 
 def asked_memory(pod: Mapping[str, Any]) -> int:
@@ -33,4 +31,5 @@ def took_too_much(peak: int, asked: int) -> bool:
 
 def killed_words(asked: int, used: str) -> str:
     """What is told of a training that was killed for want of memory."""
-    return f"{OUT_OF_MEMORY}: asked for {in_words(asked) if asked else 'no amount'}, used {used}"
+    amount = in_words(asked) if asked else "no amount"
+    return f"killed, probably out of memory: asked for {amount}, used {used}"

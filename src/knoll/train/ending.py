@@ -1,14 +1,15 @@
 """The end of a run that its trainer did not end: the Job failed, the cluster rejects it, or it is skipped."""
 
 import logging
-import re
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from knoll.errors import KnollError, NotFound
 from knoll.events import TRAINING_FAILED, Event, new_event
 from knoll.exits import UNAVAILABLE
-from knoll.kube.jobs import is_live, job_failure
-from knoll.kube.killed import OUT_OF_MEMORY, job_memory
+from knoll.kube.jobs import TrainerEnd, is_live, job_failure
+from knoll.kube.killed import job_memory
 from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
@@ -21,7 +22,6 @@ from knoll.train.turns import OpenRun
 __all__ = ["reject_run", "settle_entry", "skip_run", "supersede_run"]
 
 _LOG = logging.getLogger(__name__)
-_UNANSWERED = re.compile(rf"exit code (is )?{UNAVAILABLE}\b")  # of the trainer, on a laptop and on a cluster
 
 
 def settle_entry(entry: OpenRun, job: Document | None, event: Event, platform: Platform) -> bool:
@@ -40,19 +40,17 @@ def settle_entry(entry: OpenRun, job: Document | None, event: Event, platform: P
 
 def _failure(run: str, job: Document, platform: Platform) -> Outcome:
     """The outcome of a run whose Job has ended without one. What it lacked comes first."""
-    reason = job_failure(job) or "the Job has completed without an outcome"
-    told = sorted(
-        filter(None, (reason, _last_words(run, platform))), key=lambda words: OUT_OF_MEMORY not in words
-    )
-    is_short = OUT_OF_MEMORY in told[0]
-    words = "; ".join([*told, *_advice("; ".join(told), run)])
-    return Outcome("failed", _now(platform), reason=words, lacked_memory=is_short * job_memory(job))
+    of_job = job_failure(job) or TrainerEnd("the Job has completed without an outcome")
+    ends = sorted((of_job, *_last_end(run, platform)), key=lambda end: not end.lacked_memory)
+    words = "; ".join([*(end.words for end in ends), *_advice(ends, run)])
+    lacked = job_memory(job) if ends[0].lacked_memory else 0
+    return Outcome("failed", _now(platform), reason=words, lacked_memory=lacked)
 
 
-def _advice(told: str, run: str) -> list[str]:
-    if OUT_OF_MEMORY in told:
+def _advice(ends: Sequence[TrainerEnd], run: str) -> list[str]:
+    if any(end.lacked_memory for end in ends):
         return ["raise spec.training.resources.memory, or lower batchSize in spec.training.config"]
-    if _UNANSWERED.search(told):
+    if any(end.exit_code == UNAVAILABLE for end in ends):
         return [
             "each try waited for something that did not answer, or met what only a newer knoll reads: knoll "
             f"runs logs {run} names it; mend that, then change data or config: the same is not trained again"
@@ -101,14 +99,14 @@ def _end_run(run: str, outcome: Outcome, event: Event, platform: Platform) -> No
     platform.events.publish(ended)
 
 
-def _last_words(run: str, platform: Platform) -> str:
+def _last_end(run: str, platform: Platform) -> list[TrainerEnd]:
     """How the last Pod of the run ended. Empty if that cannot be read: the outcome is written anyway."""
     try:
         end = last_end(platform.cluster.list("Pod", {JOB_LABEL: run}))
     except KnollError as error:
         _LOG.warning("the Pods of %s cannot be listed: %s", run, error)
-        return ""
-    return f"the last Pod: {end}" if end else ""
+        return []
+    return [replace(end, words=f"the last Pod: {end.words}")] if end else []
 
 
 def _now(platform: Platform) -> str:

@@ -1,11 +1,12 @@
 """Why a Pod of a Job does not start, and how its last Pod ended, in the words of the kubelet and the
-scheduler. Pure: Pod documents in, words out.
+scheduler. Pure: it gets Pod documents and returns values.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from knoll.exits import KILLED
+from knoll.kube.jobs import TrainerEnd
 from knoll.kube.killed import asked_memory, killed_words
 from knoll.kube.kinds import TRAINER_CONTAINER
 from knoll.kube.obstacles import STUCK, UNSCHEDULABLE, obstacle_words
@@ -37,33 +38,42 @@ def obstacle(pod: Document) -> str:
     return _cut(obstacle_words(reason, message), _LONGEST)
 
 
-def last_end(pods: Iterable[Document]) -> str:
-    """How the last Pod that failed did end, such as "Error, exit code 1"; "" if none has failed.
+def last_end(pods: Iterable[Document]) -> TrainerEnd | None:
+    """How the last Pod that failed did end, such as "Error, exit code 1"; None if none has failed.
 
     One that was killed for want of memory goes before the others: they failed because it was gone.
     """
-    ends = sorted(end for pod in pods if (end := _end(pod))[2])
-    return _cut(ends[-1][2], _LONGEST_END) if ends else ""
+    ends = [(_end(pod), _ended_at(pod)) for pod in pods if _has_failed(pod)]
+    return max(ends, key=lambda one: (one[0].lacked_memory, one[1], one[0].words))[0] if ends else None
 
 
-def _end(pod: Document) -> tuple[bool, str, str]:
-    """Whether the Pod was killed for want of memory, when it ended, and how. How is empty if it did not
-    fail."""
-    status = pod.get("status") or {}
-    if status.get("phase") != "Failed":
-        return False, "", ""
-    ends = [
-        (one.get("state") or {}).get("terminated") or {}
-        for one in _containers(status)
-        if one.get("name") == TRAINER_CONTAINER
-    ]
-    end = ends[0] if ends else {}
+def _has_failed(pod: Document) -> bool:
+    return (pod.get("status") or {}).get("phase") == "Failed"
+
+
+def _end(pod: Document) -> TrainerEnd:
+    """How a Pod that failed did end."""
+    status, end = pod["status"], _terminated(pod)
     code = [f"exit code {end['exitCode']}"] if "exitCode" in end else []
     how = ", ".join([*_words(end, "reason"), *code])
-    time = str(end.get("finishedAt") or (pod.get("metadata") or {}).get("creationTimestamp") or "")
     shortage = _memory_words(pod, end)
     told = [*shortage, *_words(status, "reason", "message"), *([how] if how else []), *_words(end, "message")]
-    return bool(shortage), time, ": ".join(told)
+    return TrainerEnd(
+        _cut(": ".join(told) or "nothing says why it failed", _LONGEST_END),
+        end.get("exitCode"),
+        bool(shortage),
+    )
+
+
+def _ended_at(pod: Document) -> str:
+    created = (pod.get("metadata") or {}).get("creationTimestamp")
+    return str(_terminated(pod).get("finishedAt") or created or "")
+
+
+def _terminated(pod: Document) -> Mapping[str, Any]:
+    """How the container of the trainer ended, as the kubelet describes it; empty if that is unknown."""
+    ends = [one for one in _containers(pod["status"]) if one.get("name") == TRAINER_CONTAINER]
+    return ((ends[0].get("state") or {}).get("terminated") or {}) if ends else {}
 
 
 def _memory_words(pod: Document, end: Mapping[str, Any]) -> list[str]:

@@ -85,11 +85,14 @@ class Succeed:
 
 @dataclass(frozen=True)
 class Fail:
-    """The Job has failed for good. `is_counted` says whether an attempt failed with it."""
+    """The Job has failed for good. `is_counted` says whether an attempt failed with it, `exit_code` how that
+    ended, and `lacked_memory` whether it was killed for want of memory."""
 
     reason: str
     message: str
     is_counted: bool = True
+    exit_code: int | None = None
+    lacked_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,9 @@ def _after_a_failure(job: Document, attempt: JobAttempt, exit_code: int) -> Acti
         if not _matches(rule, exit_code) or _was_killed_by_somebody(job, attempt):
             continue
         if rule["action"] == "FailJob":
-            message = _policy_message(job, exit_code, index)
-            return Fail("PodFailurePolicy", "; ".join([*_memory_words(job, attempt), message]))
+            shortage = _memory_words(job, attempt)
+            message = "; ".join([*shortage, _policy_message(job, exit_code, index)])
+            return Fail("PodFailurePolicy", message, exit_code=exit_code, lacked_memory=bool(shortage))
         if rule["action"] == "Ignore":
             return Retry(is_counted=False)
         break
@@ -162,6 +166,7 @@ def _after_a_failure(job: Document, attempt: JobAttempt, exit_code: int) -> Acti
         return Fail(
             "BackoffLimitExceeded",
             f"Job has reached the specified backoff limit; the last exit code is {exit_code}",
+            exit_code=exit_code,
         )
     return Retry(is_counted=True)
 

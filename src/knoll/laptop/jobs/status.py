@@ -2,6 +2,8 @@
 
 One condition is knoll's own: `Waiting`, while an attempt cannot start. Its reason is one that a
 cluster shows on the Pod (ErrImagePull, CreateContainerConfigError), or NoRoom: nothing is scheduled here.
+Two fields of the condition `Failed` are knoll's own, too: `exitCode` and `lackedMemory`. A cluster shows them
+on the Pod.
 """
 
 from datetime import datetime
@@ -27,8 +29,8 @@ def status_after(job: Document, action: Action, now: datetime) -> dict[str, Any]
                 "Complete", "CompletionsReached", "Reached expected number of succeeded pods", time
             )
             return {**changed, "completionTime": time, "conditions": [done]}
-        case Fail(reason, message):
-            return {**changed, "conditions": [_condition("Failed", reason, message, time)]}
+        case Fail():
+            return {**changed, "conditions": [_failed(action, time)]}
         case JobWait(obstacle=Obstacle() as obstacle):
             return {**changed, "conditions": [_waiting(status, obstacle, time)]}
     return {**changed, "conditions": []}
@@ -52,6 +54,13 @@ def _counts(status: dict[str, Any], action: Action) -> dict[str, int]:
 
 def _condition(kind: str, reason: str, message: str, time: str) -> dict[str, str]:
     return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": time}
+
+
+def _failed(action: Fail, time: str) -> dict[str, Any]:
+    condition: dict[str, Any] = _condition("Failed", action.reason, action.message, time)
+    if action.exit_code is not None:
+        condition["exitCode"] = action.exit_code
+    return {**condition, "lackedMemory": True} if action.lacked_memory else condition
 
 
 def _waiting(status: dict[str, Any], obstacle: Obstacle, time: str) -> dict[str, str]:
