@@ -46,6 +46,7 @@ _MODEL = "shop"
 _ROLLOUT = {"steps": [50], "minRequests": 20, "bake": "1s", "idle": "hold"}
 _FASTEST = 10_000.0  # requests a second, which no machine answers
 _TICK = "10"  # seconds: nothing may have to wait for one
+_PATIENCE = 300.0  # seconds until the platform is up, on a busy machine
 
 
 @dataclass
@@ -133,11 +134,12 @@ def _serving(url: str, question: Question) -> str:
         connection.close()
 
 
-def _until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
+def _until(condition: Callable[[], object], seconds: float = 0.0) -> None:
+    patience = max(seconds, _PATIENCE)
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s in vain")
+            raise TimeoutError(f"the platform is not up within {patience:.0f} s")
         time.sleep(0.02)
 
 
