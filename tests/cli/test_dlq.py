@@ -10,7 +10,7 @@ import pytest
 from cli.declared import Knoll
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.dead_letters import handler
-from knoll.dead_letters.replay import replay_wanted
+from knoll.dead_letters.resend import resend_wanted
 from knoll.events import Event, event_to_json
 from knoll.ports import Platform
 from knoll.records.dead_letter import LARGEST
@@ -34,7 +34,7 @@ def broker() -> MemoryEvents:
 @pytest.fixture
 def tick(platform: Platform, broker: MemoryEvents) -> Callable[[], None]:
     """What the sweep does for dead letters."""
-    return lambda: replay_wanted(replace(platform, events=broker), lambda meant_for, headers, body: None)
+    return lambda: resend_wanted(replace(platform, events=broker), lambda meant_for, headers, body: None)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
     assert settings.home.stat().st_mode & 0o077 == 0
 
 
-def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_replayed(
+def test_an_event_that_a_function_refuses_is_a_dead_letter_that_can_be_resent(
     knoll: Knoll, tmp_path: Path, until: Eventually
 ) -> None:
     """Posted to the broker, taken, refused once by train, and shown with the reason; published again by a

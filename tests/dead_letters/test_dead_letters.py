@@ -162,7 +162,7 @@ def test_what_has_died_under_an_older_knoll_is_the_same_letter_and_death(release
     """Else a broker that delivers a dead letter again after an upgrade makes a second one of it."""
     kept = golden_bucket(release)
     deaths = {one.uri: kept.store.get(one.uri) for one in list_deaths(kept)}
-    for one in list_letter_objects(kept):  # the first death came before the replay
+    for one in list_letter_objects(kept):  # the first death came before the resend
         kept.store.delete(one.uri)
     platform = memory_platform(store=kept.store)
     for body in deaths.values():
@@ -170,7 +170,7 @@ def test_what_has_died_under_an_older_knoll_is_the_same_letter_and_death(release
         if death.event is not None:
             handle(event_from_json(death.event), platform)
         else:
-            how = {"meant_for": death.meantFor, "replayed": death.replay}
+            how = {"meant_for": death.meantFor, "resend": death.replay}
             keep_body(death.headers, death.content(), death.reason, platform, **how)
     assert {one.uri for one in list_deaths(platform.bucket)} == deaths.keys()
 

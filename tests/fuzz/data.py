@@ -30,7 +30,7 @@ from knoll.models import parse_model
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import load_claim
 from knoll.records.dataset import load_dataset
-from knoll.records.dead_letter import load_death, load_replay
+from knoll.records.dead_letter import load_death, load_resend
 from knoll.records.evidence import load_report
 from knoll.records.manifest import load_manifest
 from knoll.records.outcome import load_outcome
@@ -50,7 +50,7 @@ _SLOW = 2.0  # seconds of CPU
 _LIMITS = RasterLimits(pixels=1_000_000, scanned_pixels=4_000_000)
 _ROOM = 2**22  # bytes that an archive may unpack to
 _LOADERS = (
-    *(load_checksums, load_claim, load_dataset, load_death, load_replay, load_report, load_manifest),
+    *(load_checksums, load_claim, load_dataset, load_death, load_resend, load_report, load_manifest),
     *(load_outcome, load_probe, load_progress, load_step, load_run, load_samples, load_signature),
 )
 _ASKED = Signature(

@@ -15,7 +15,7 @@ from knoll.records.attestation import Attestation, load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
-from knoll.records.dead_letter import DeathRecord, Resend, load_death, load_replay
+from knoll.records.dead_letter import DeathRecord, Resend, load_death, load_resend
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
@@ -124,7 +124,7 @@ _LABELS = {
     "by": "v000001",
     "windows": [[60, 2, 1]],
 }
-_REPLAY = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
+_RESEND = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
     Kind("run", Run.__name__, r"runs/[^/]+\.json", load_run, _RUN),
@@ -197,7 +197,7 @@ KINDS = (
         load_death,
         {"at": "2026-01-01T00:00:00+00:00"},
     ),
-    Kind("replay", Resend.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_replay, _REPLAY),
+    Kind("resend", Resend.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_resend, _RESEND),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
     Kind("count of labels", Labels.__name__, r"labels/[^/]+/[^/]+/[^/]+\.json", load_labels, _LABELS),
 )

@@ -122,25 +122,25 @@ def test_a_record_is_read_with_the_values_that_it_had(path: Path) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_dead_letters_have_all_deaths_and_replays(release: str) -> None:
-    """One letter is an event, the other one a body that died again after its replay."""
+def test_dead_letters_have_all_deaths_and_resends(release: str) -> None:
+    """One letter is an event, the other one a body that died again after its resend."""
     event, body = sorted(
         read_dead_letters(golden_bucket(release)), key=lambda letter: letter.last.event is None
     )
     assert event.last.event is not None
     assert (event.last.event.type, event.last.event.data) == ("dev.knoll.dataset.landed", {"model": "digits"})
     assert (event.last.reason, event.last.code, event.last.destination) == ("why", "422", "knoll-train")
-    assert (event.state, event.replays[0].by, event.replays[0].number) == ("Replayed", "ada", 1)
-    assert event.replays[0].published_at
-    assert event.replays[0].cures == (event.last.name,)
+    assert (event.state, event.resends[0].by, event.resends[0].number) == ("Replayed", "ada", 1)
+    assert event.resends[0].published_at
+    assert event.resends[0].cures == (event.last.name,)
     assert [death.replay for death in body.deaths] == ["", f"{body.id}.1"]
     assert {(death.body, death.meant_for) for death in body.deaths} == {(b'{"Records": "none"}', "ingest")}
     assert body.state == "Dead"
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_wish_to_replay_is_read(release: str) -> None:
-    """It is all that is left to do for a letter whose replay was not yet published."""
+def test_a_wish_for_a_resend_is_read(release: str) -> None:
+    """It is all that is left to do for a letter whose resend was not yet published."""
     bucket = golden_bucket(release)
     for one in list(bucket.store.list(f"{ROOT}/dead-letters/")):
         if "/replay-" in one.uri:

@@ -64,12 +64,12 @@ def replay(
     if refused and not every:
         raise next(iter(refused.values()))
     taken = [one for one in found if one.id not in refused]
-    new = set() if dry_run else _ask_for_replays(taken, _asker(ctx), platform)
+    new = set() if dry_run else _ask_for_resends(taken, _asker(ctx), platform)
     told = [(one.id, "wanted" if dry_run or one.id in new else "unchanged", "") for one in taken]
     told += [(id, "refused", str(error)) for id, error in refused.items()]
     _print_results(ctx, told, output, dry_run=dry_run)
     if watch and taken and not dry_run:
-        _watch_replays({one.id for one in taken}, platform, output, timeout)
+        _watch_resends({one.id for one in taken}, platform, output, timeout)
 
 
 def drop(
@@ -92,7 +92,7 @@ def drop(
     JSON: {"dropped": [ID]}.
     Next: knoll dlq list
     """
-    from knoll.dead_letters.replay import drop as drop_letter
+    from knoll.dead_letters.resend import drop as drop_letter
 
     platform = platform_of(ctx)
     found = _ids_to_drop(platform, letters, type, every=every, replayed=replayed)
@@ -157,25 +157,25 @@ def _chosen_letters(
 
 def _refused_letters(letters: "Sequence[LetterView]") -> dict[str, Rejected]:
     """Those that cannot be replayed, and why."""
-    from knoll.dead_letters.replay import check_replayable
+    from knoll.dead_letters.resend import check_resendable
 
     refused = {}
     for one in letters:
         try:
-            check_replayable(one.letter)
+            check_resendable(one.letter)
         except Rejected as error:
             refused[one.id] = error
     return refused
 
 
-def _ask_for_replays(letters: "Sequence[LetterView]", by: str, platform: "Platform") -> set[str]:
+def _ask_for_resends(letters: "Sequence[LetterView]", by: str, platform: "Platform") -> set[str]:
     """Ask for a replay of each letter; the ids of those for which this is new."""
-    from knoll.dead_letters.replay import want_replay
+    from knoll.dead_letters.resend import want_resend
 
     new = set()
     with progress("Asking for replays", len(letters)) as advance:
         for one in letters:
-            if want_replay(one.letter, by, platform):
+            if want_resend(one.letter, by, platform):
                 new.add(one.id)
             advance(1)
     return new
@@ -199,7 +199,7 @@ def _print_results(ctx: typer.Context, told: Sequence[_Result], output: Output, 
         say(ctx, "The next tick publishes them. Next: knoll dlq list --all")
 
 
-def _watch_replays(ids: set[str], platform: "Platform", output: Output, timeout: float | None) -> None:
+def _watch_resends(ids: set[str], platform: "Platform", output: Output, timeout: float | None) -> None:
     from knoll.cli.watch import Frame, watch
     from knoll.views.letters import count_wanted
 

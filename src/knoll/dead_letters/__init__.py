@@ -1,1 +1,1 @@
-"""Dead letters: events that no function took are kept, shown, and replayed."""
+"""Dead letters: events that no function took are kept, shown, and resent."""

@@ -4,9 +4,9 @@ it died.
 Nothing is refused here but what exceeds the limits of `quota`, because a refused dead letter is lost. What
 cannot be read as an event is kept as it came.
 
-A death that is delivered twice is one object. Its id is made of the reason, and of the replay that led to it,
+A death that is delivered twice is one object. Its id is made of the reason, and of the resend that led to it,
 or else of the time at which a broker took the event. If no broker set that time, deaths for one reason count
-as one until the letter is replayed.
+as one until the letter is resent.
 """
 
 from collections.abc import Mapping
@@ -29,17 +29,17 @@ from knoll.ports import Platform
 from knoll.records.dead_letter import (
     DeathRecord,
     body_to_text,
-    count_replays,
+    count_resends,
     death_of,
     letter_of_body,
     letter_of_event,
     write_death,
 )
 
-__all__ = ["REPLAY", "handle", "keep_body", "receive", "without_trace"]
+__all__ = ["RESEND", "handle", "keep_body", "receive", "without_trace"]
 
-# extension of an event that is replayed: which replay it is, so that its next death is told from the last
-REPLAY = "knollreplay"
+# extension of an event that is resent: which resend it is, so that its next death is told from the last
+RESEND = "knollreplay"
 _WHY = (ERROR_CODE, ERROR_DATA)
 
 
@@ -47,8 +47,8 @@ def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable."""
     who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
     letter = letter_of_event(who, without_trace(event))
-    replayed = event.extensions.get(REPLAY, "")
-    record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=replayed)
+    resend = event.extensions.get(RESEND, "")
+    record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=resend)
     _keep(letter, event.extensions, record, platform)
 
 
@@ -69,12 +69,12 @@ def keep_body(
     platform: Platform,
     *,
     meant_for: str = "",
-    replayed: str = "",
+    resend: str = "",
 ) -> None:
     """Keep what cannot be read as an event, with the reason and the headers that describe it. Raises
     StoreUnavailable.
 
-    `meant_for` names the function that can get it again, `replayed` the replay that led to this.
+    `meant_for` names the function that can get it again, `resend` the one that led to this.
     """
     told = {
         name.lower(): value
@@ -91,17 +91,17 @@ def keep_body(
         headers=told,
         body=body_to_text(body),
         meantFor=meant_for,
-        replay=replayed,
+        replay=resend,
     )
     _keep(letter, {**extensions, _WHY[1]: reason}, record, platform)
 
 
 def without_trace(event: Event) -> Event:
-    """The event as its sender published it, without what brokers and replays added."""
+    """The event as its sender published it, without what brokers and resends added."""
     own = {
         name: value
         for name, value in event.extensions.items()
-        if name != REPLAY and not name.startswith(OF_THE_BROKER)
+        if name != RESEND and not name.startswith(OF_THE_BROKER)
     }
     return replace(event, extensions=own)
 
@@ -113,7 +113,7 @@ def _trigger(destination: str) -> str:
 
 
 def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
-    when = record.replay or extensions.get(ARRIVAL) or count_replays(letter, platform.bucket)
+    when = record.replay or extensions.get(ARRIVAL) or count_resends(letter, platform.bucket)
     death = death_of(when, (extensions.get(name, "") for name in _WHY))
     platform.caches.of(Room).take(len(record.encode()), platform.bucket, platform.clock.now())
     write_death(letter, death, record, platform.bucket)

@@ -1,6 +1,6 @@
-"""Dead letters as people see them: each with every death and every replay, oldest first.
+"""Dead letters as people see them: each with every death and every resend, oldest first.
 
-Names, not clocks, say whether a letter is dead: a replay names the deaths that it is meant to cure, and a
+Names, not clocks, say whether a letter is dead: a resend names the deaths that it is meant to cure, and a
 letter with any other death is dead.
 """
 
@@ -40,7 +40,7 @@ class Death:
     """One time that a letter died: when it came here, what came, who refused it with which code, and why.
 
     What is no event has its headers and body, and `meant_for` if a function can get it again. `replay` is the
-    replay that led to this death, as LETTER.NUMBER.
+    resend that led to this death, as LETTER.NUMBER.
     """
 
     name: str
@@ -55,19 +55,19 @@ class Death:
     replay: str
 
     @property
-    def can_be_replayed(self) -> bool:
+    def can_be_resent(self) -> bool:
         """Whether it is an event, or names the function that should get it."""
         return self.event is not None or bool(self.meant_for)
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter: its deaths, at least one, and its replays, oldest first, and the replay that is
+    """A dead letter: its deaths, at least one, and its resends, oldest first, and the resend that is
     wanted."""
 
     id: str
     deaths: tuple[Death, ...]
-    replays: tuple[Resend, ...] = ()
+    resends: tuple[Resend, ...] = ()
     wanted: Resend | None = None
 
     @property
@@ -77,10 +77,10 @@ class Letter:
 
     @property
     def state(self) -> State:
-        """Wanted: the next tick replays it. Replayed: it has not died since. Dead: all others."""
+        """Wanted: the next tick resends it. Replayed: it has not died since. Dead: all others."""
         if self.wanted:
             return "Wanted"
-        cured = {name for replay in self.replays for name in replay.cures}
+        cured = {name for one in self.resends for name in one.cures}
         return "Replayed" if cured.issuperset(one.name for one in self.deaths) else "Dead"
 
 
@@ -138,7 +138,7 @@ def _by_letter(
 
 
 def _letter(id: str, records: Mapping[str, DeathRecord | Resend | KnollError]) -> Letter:
-    deaths, replays = [], []
+    deaths, resends = [], []
     for name, record in records.items():
         if isinstance(record, NewerSchema):
             raise record
@@ -147,14 +147,14 @@ def _letter(id: str, records: Mapping[str, DeathRecord | Resend | KnollError]) -
         if isinstance(record, DeathRecord):
             deaths.append(_death(name, record))
         elif name != "wanted":
-            replays.append(record)
+            resends.append(record)
     wanted = records.get("wanted")
     return Letter(
         id,
         deaths=tuple(sorted(deaths, key=lambda one: (one.at, one.name))),
-        replays=tuple(sorted(replays, key=lambda one: one.number)),
+        resends=tuple(sorted(resends, key=lambda one: one.number)),
         wanted=wanted
-        if isinstance(wanted, Resend) and wanted.number not in {one.number for one in replays}
+        if isinstance(wanted, Resend) and wanted.number not in {one.number for one in resends}
         else None,
     )
 

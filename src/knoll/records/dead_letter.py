@@ -1,6 +1,6 @@
-"""Dead letters: an object for each death of a letter, each replay, and each replay that is wanted.
+"""Dead letters: an object for each death of a letter, each resend, and each resend that is wanted.
 
-Deaths and replays are added and never changed, so a letter keeps its history. Wishes for a replay lie apart,
+Deaths and resends are added and never changed, so a letter keeps its history. Wishes for a resend lie apart,
 so that a tick lists nothing else.
 """
 
@@ -25,7 +25,7 @@ __all__ = [
     "LetterObject",
     "Resend",
     "body_to_text",
-    "count_replays",
+    "count_resends",
     "dead_letters_uri",
     "death_of",
     "death_uri",
@@ -35,12 +35,12 @@ __all__ = [
     "list_letter_objects",
     "list_wishes",
     "load_death",
-    "load_replay",
+    "load_resend",
     "remove_letter",
     "remove_wish",
     "sizes_of_letters",
     "write_death",
-    "write_replay",
+    "write_resend",
     "write_wish",
 ]
 
@@ -58,7 +58,7 @@ class DeathRecord(Record):
     """One time that a letter died: when it came here, and the event, whose extensions say why.
 
     What is no event has `reason`, `headers`, and its `body` in base64. `meantFor` is the function that can
-    get it again, `replay` the replay that led to this death, as LETTER.NUMBER.
+    get it again, `replay` the resend that led to this death, as LETTER.NUMBER.
     """
 
     at: str
@@ -90,7 +90,7 @@ class DeathRecord(Record):
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Resend(Record):
-    """The wish of `by` to replay a letter because of the deaths `cures`; `published_at` is empty until a
+    """The wish of `by` to resend a letter because of the deaths `cures`; `published_at` is empty until a
     broker took it."""
 
     number: int
@@ -111,17 +111,17 @@ class LetterObject:
 
     @property
     def is_death(self) -> bool:
-        """Whether a death lies there, and no replay."""
+        """Whether a death lies there, and no resend."""
         return self.name.startswith("death-")
 
     @property
     def is_wish(self) -> bool:
-        """Whether it only asks for a replay: nothing of the letter lies there."""
+        """Whether it only asks for a resend: nothing of the letter lies there."""
         return self.name == "wanted"
 
 
 _load_death = reader(DeathRecord, "dead letter", fault=InvalidEvent)
-load_replay = reader(Resend, "replay", fault=InvalidEvent)
+load_resend = reader(Resend, "resend", fault=InvalidEvent)
 
 
 def load_death(body: bytes) -> DeathRecord:
@@ -168,20 +168,20 @@ def death_uri(root: str, letter: str, death: str) -> str:
 
 
 def list_letter_objects(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
-    """The objects of all letters, or of one: deaths, replays, then wishes. Foreign files are passed over."""
+    """The objects of all letters, or of one: deaths, resends, then wishes. Foreign files are passed over."""
     lying = join(bucket.root, "dead-letters", letter, "") if letter else dead_letters_uri(bucket.root)
     yield from _list(lying, bucket)
     yield from list_wishes(bucket, letter)
 
 
 def sizes_of_letters(bucket: Bucket) -> list[int]:
-    """The bytes of each object of all letters: deaths and replays. What no knoll has written does not
+    """The bytes of each object of all letters: deaths and resends. What no knoll has written does not
     count."""
     return [one.size for one in _list(dead_letters_uri(bucket.root), bucket) if one.size <= LARGEST]
 
 
 def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:
-    """The replays that are wanted, of all letters or of one."""
+    """The resends that are wanted, of all letters or of one."""
     yield from _list(_wishes(bucket, letter), bucket)
 
 
@@ -191,7 +191,7 @@ def find_letter_object(one: LetterObject, bucket: Bucket) -> DeathRecord | Resen
         raise InvalidEvent(f"its {one.size:,} bytes are more than a dead letter can have")
     if one.is_death:
         return find(one.uri, load_death, bucket)
-    return find(one.uri, load_replay, bucket)
+    return find(one.uri, load_resend, bucket)
 
 
 def write_death(letter: str, death: str, record: DeathRecord, bucket: Bucket) -> bool:
@@ -200,12 +200,12 @@ def write_death(letter: str, death: str, record: DeathRecord, bucket: Bucket) ->
 
 
 def write_wish(letter: str, wish: Resend, bucket: Bucket) -> bool:
-    """Ask for a replay of the letter. False if one with that number is wanted already."""
+    """Ask for a resend of the letter. False if one with that number is wanted already."""
     return put_once(join(bucket.root, "replays", f"{letter}.{wish.number:06d}.json"), wish, bucket)
 
 
-def write_replay(letter: str, done: Resend, bucket: Bucket) -> bool:
-    """Write that the broker took the replay, unless that is written already."""
+def write_resend(letter: str, done: Resend, bucket: Bucket) -> bool:
+    """Write that the broker took the resend, unless that is written already."""
     return put_once(join(bucket.root, "dead-letters", letter, f"replay-{done.number:06d}.json"), done, bucket)
 
 
@@ -223,8 +223,8 @@ def remove_letter(letter: str, bucket: Bucket) -> None:
         bucket.store.delete(uri)
 
 
-def count_replays(letter: str, bucket: Bucket) -> int:
-    """How often the letter was replayed."""
+def count_resends(letter: str, bucket: Bucket) -> int:
+    """How often the letter was resent."""
     return sum(1 for _ in bucket.store.list(join(bucket.root, "dead-letters", letter, "replay-")))
 
 

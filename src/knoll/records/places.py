@@ -13,7 +13,7 @@ from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, find_claim, list_claims, load_claim
 from knoll.records.dataset import load_dataset
-from knoll.records.dead_letter import load_death, load_replay
+from knoll.records.dead_letter import load_death, load_resend
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.labels import Labels, load_labels
@@ -235,8 +235,8 @@ _PLACES = (
     _place(r"uploads/<model>/[^/\x00-\x1f\x7f]+"),
     _place(r"probes/[^/]+/.+"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
-    _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_replay),
-    _place(r"replays/<letter>\.\d{6,}\.json", load_replay),
+    _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_resend),
+    _place(r"replays/<letter>\.\d{6,}\.json", load_resend),
 )
 KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}
 

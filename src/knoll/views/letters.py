@@ -1,4 +1,4 @@
-"""Dead letters: events that no function took, with every time that happened and every replay."""
+"""Dead letters: events that no function took, with every time that happened and every resend."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ class LetterView:
 
     @property
     def wait(self) -> Wait | None:
-        """What the letter waits for; None if it was replayed."""
+        """What the letter waits for; None if it was resent."""
         if self.letter.wanted:
             ends = "the tick publishes it, and a broker delivers it"
             return Wait("the next tick", self.letter.wanted.at, ends, 0, 1)
@@ -78,17 +78,17 @@ class LetterView:
 
     @property
     def asked(self) -> Sequence[Resend]:
-        """Every replay that was asked for."""
-        return (*self.letter.replays, self.letter.wanted) if self.letter.wanted else self.letter.replays
+        """Every resend that was asked for."""
+        return (*self.letter.resends, self.letter.wanted) if self.letter.wanted else self.letter.resends
 
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing that happened to a letter: its death, with the reason, or a replay, with who asked for it."""
+    """One thing that happened to a letter: its death, with the reason, or a resend, with who asked for it."""
 
     at: str
     death: Death | None = None
-    replay: Resend | None = None
+    resend: Resend | None = None
 
 
 def read_letters(platform: Platform, type: str = "") -> list[LetterView]:
@@ -131,10 +131,10 @@ def count_wanted(platform: Platform, ids: set[str]) -> int:
 
 
 def history_of(view: LetterView) -> list[Happening]:
-    """Deaths and replays in the order of time."""
+    """Deaths and resends in the order of time."""
     happened = [Happening(one.at, death=one) for one in view.letter.deaths]
-    happened += [Happening(one.at, replay=one) for one in view.asked]
-    return sorted(happened, key=lambda one: (one.at, one.replay is not None))
+    happened += [Happening(one.at, resend=one) for one in view.asked]
+    return sorted(happened, key=lambda one: (one.at, one.resend is not None))
 
 
 def letter_document(view: LetterView) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""The table of stages: what each one does with an event, a POST, a tick and a body that is replayed."""
+"""The table of stages: what each one does with an event, a POST, a tick and a body that is resent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from knoll.dead_letters import handler as dead_letters
-from knoll.dead_letters.replay import replay_wanted
+from knoll.dead_letters.resend import resend_wanted
 from knoll.errors import Rejected
 from knoll.events import Event
 from knoll.events.event import EVENT_LIMIT
@@ -29,7 +29,7 @@ class Stage:
 
     `handle` acts on one event, and returns the event that follows from it; it raises Rejected for never and
     Unavailable for later. `receive` does the same for one POST. `sweep` does at a tick what a lost event left
-    undone. `take` is `receive` for a replay: it keeps nothing that it refuses; without it, `receive` is used.
+    undone. `take` is `receive` for a resend: it keeps nothing that it refuses; without it, `receive` is used.
     `limit` is the most bytes that a POST may have.
     """
 
@@ -40,8 +40,8 @@ class Stage:
     limit: int = EVENT_LIMIT
 
 
-def _replay(_: Event, platform: Platform) -> None:
-    """Publish the dead letters whose replay is wanted; a body goes to the stage that it was meant for."""
+def _resend(_: Event, platform: Platform) -> None:
+    """Publish the dead letters whose resend is wanted; a body goes to the stage that it was meant for."""
 
     def take(meant_for: str, headers: Headers, body: bytes) -> Event | None:
         stage = STAGES.get(meant_for)
@@ -49,7 +49,7 @@ def _replay(_: Event, platform: Platform) -> None:
             raise Rejected(f"this knoll has no function {meant_for!r}", fix="replay it with a newer knoll")
         return (stage.take or stage.receive)(headers, body, platform)
 
-    replay_wanted(platform, take)
+    resend_wanted(platform, take)
 
 
 def _sweep(event: Event, platform: Platform) -> None:
@@ -60,8 +60,8 @@ def _receive_tick(headers: Headers, body: bytes, platform: Platform) -> None:
     _sweep(event_from_http(headers, body), platform)
 
 
-def _refuse_replay(headers: Headers, body: bytes, platform: Platform) -> None:  # noqa: ARG001
-    """A replay is part of a sweep, so it must not start one."""
+def _refuse_resend(headers: Headers, body: bytes, platform: Platform) -> None:  # noqa: ARG001
+    """A resend is part of a sweep, so it must not start one."""
     raise Rejected("no tick is replayed", fix="drop it: the next tick does the same work")
 
 
@@ -72,6 +72,6 @@ STAGES: Mapping[str, Stage] = {
     "train": Stage(train.handle, train.receive, train.sweep),
     "rollout": Stage(rollout.handle, rollout.receive, rollout.sweep),
     # a dead letter is an event, and what a broker says about it
-    "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _replay, limit=2 * EVENT_LIMIT),
-    "sweep": Stage(_sweep, _receive_tick, take=_refuse_replay),
+    "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _resend, limit=2 * EVENT_LIMIT),
+    "sweep": Stage(_sweep, _receive_tick, take=_refuse_resend),
 }

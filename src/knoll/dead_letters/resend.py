@@ -1,4 +1,4 @@
-"""Replaying a dead letter: a person asks for it, and the next tick publishes it.
+"""Resending a dead letter: a person asks for it, and the next tick publishes it.
 
 A person cannot reach the broker of a cluster, but can reach the model bucket. So the wish is an object there,
 and the sweep fulfils it, on a laptop as on a cluster. The order is: the wish, the publication, the mark with
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from knoll.dead_letters.handler import REPLAY, keep_body, without_trace
+from knoll.dead_letters.handler import RESEND, keep_body, without_trace
 from knoll.dead_letters.letters import Death, Letter, read_letter
 from knoll.errors import InvalidEvent, NewerSchema, NotFound, Rejected, act_on_each
 from knoll.events import Event
@@ -22,11 +22,11 @@ from knoll.records.dead_letter import (
     list_wishes,
     remove_letter,
     remove_wish,
-    write_replay,
+    write_resend,
     write_wish,
 )
 
-__all__ = ["TakeBody", "check_replayable", "drop", "replay_wanted", "want_replay"]
+__all__ = ["TakeBody", "check_resendable", "drop", "resend_wanted", "want_resend"]
 
 # gets the function that a body was meant for, the headers and the body
 TakeBody = Callable[[str, Mapping[str, str], bytes], Event | None]
@@ -34,9 +34,9 @@ TakeBody = Callable[[str, Mapping[str, str], bytes], Event | None]
 _MOST = 500  # in one tick: a broker waits for its answer a minute
 
 
-def check_replayable(letter: Letter) -> None:
-    """Raises Rejected if the letter cannot be replayed."""
-    if not letter.last.can_be_replayed:
+def check_resendable(letter: Letter) -> None:
+    """Raises Rejected if the letter cannot be resent."""
+    if not letter.last.can_be_resent:
         raise Rejected(
             f"dead letter {letter.id} cannot be replayed: it is not an event, and nothing says which "
             f"function should get it: {letter.last.reason}",
@@ -44,11 +44,11 @@ def check_replayable(letter: Letter) -> None:
         )
 
 
-def want_replay(letter: Letter, by: str, platform: Platform) -> bool:
-    """Ask for a replay in the name of `by`. False if it is wanted already. Raises Rejected if the letter
-    cannot be replayed."""
-    check_replayable(letter)
-    number = letter.replays[-1].number + 1 if letter.replays else 1
+def want_resend(letter: Letter, by: str, platform: Platform) -> bool:
+    """Ask for a resend in the name of `by`. False if it is wanted already. Raises Rejected if the letter
+    cannot be resent."""
+    check_resendable(letter)
+    number = letter.resends[-1].number + 1 if letter.resends else 1
     wish = Resend(number, platform.clock.now().isoformat(), by, tuple(one.name for one in letter.deaths))
     return write_wish(letter.id, wish, platform.bucket)
 
@@ -58,25 +58,25 @@ def drop(letter: str, platform: Platform) -> None:
     remove_letter(letter, platform.bucket)
 
 
-def replay_wanted(platform: Platform, take_body: TakeBody) -> None:
-    """Replay what is wanted, at most some hundreds; `take_body` gets what came as no event.
+def resend_wanted(platform: Platform, take_body: TakeBody) -> None:
+    """Resend what is wanted, at most some hundreds; `take_body` gets what came as no event.
 
-    If a letter cannot be replayed now, it stays wanted, and the others go on.
+    If a letter cannot be resent now, it stays wanted, and the others go on.
     """
     wanted = list(islice(list_wishes(platform.bucket), _MOST))
-    act_on_each(wanted, lambda wish: _replay(wish, platform, take_body))
+    act_on_each(wanted, lambda wish: _resend(wish, platform, take_body))
 
 
-def _replay(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
+def _resend(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:
     try:
         wish = find_letter_object(one, platform.bucket)
         letter = _find(one.letter, platform)
     except (InvalidEvent, NewerSchema):  # it stays, and `knoll doctor` names it
         return
-    if isinstance(wish, Resend) and letter and wish.number not in {done.number for done in letter.replays}:
+    if isinstance(wish, Resend) and letter and wish.number not in {done.number for done in letter.resends}:
         _publish(letter.last, f"{letter.id}.{wish.number}", platform, take_body)
         done = replace(wish, published_at=platform.clock.now().isoformat())
-        write_replay(letter.id, done, platform.bucket)
+        write_resend(letter.id, done, platform.bucket)
     remove_wish(one, platform.bucket)
 
 
@@ -91,12 +91,12 @@ def _find(letter: str, platform: Platform) -> Letter | None:
 def _publish(death: Death, name: str, platform: Platform, take_body: TakeBody) -> None:
     if death.event is not None:
         event = without_trace(death.event)
-        platform.events.publish(replace(event, extensions={**event.extensions, REPLAY: name}))
+        platform.events.publish(replace(event, extensions={**event.extensions, RESEND: name}))
         return
     try:
         reply = take_body(death.meant_for, death.headers, death.body)
     except Rejected as error:
-        keep_body(death.headers, death.body, str(error), platform, meant_for=death.meant_for, replayed=name)
+        keep_body(death.headers, death.body, str(error), platform, meant_for=death.meant_for, resend=name)
         return
     if reply is not None:
         platform.events.publish(reply)

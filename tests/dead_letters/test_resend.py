@@ -1,4 +1,4 @@
-"""A replay causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole
+"""A resend causes its effect once, whatever is killed on the way; a letter that dies again keeps its whole
 history."""
 
 import base64
@@ -17,7 +17,7 @@ from knoll.adapters.memory.store import MemoryStore
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters import handler
 from knoll.dead_letters.letters import Letter, read_dead_letters, read_letter
-from knoll.dead_letters.replay import drop, replay_wanted, want_replay
+from knoll.dead_letters.resend import drop, resend_wanted, want_resend
 from knoll.errors import InvalidEvent, NewerSchema, NotFound, Rejected, StoreUnavailable, Unavailable
 from knoll.events import Event
 from knoll.events.http import refusal
@@ -88,18 +88,18 @@ def only(platform: Platform) -> Letter:
 
 
 def tick(platform: Platform) -> None:
-    replay_wanted(platform, _no_body)
+    resend_wanted(platform, _no_body)
 
 
 def _no_body(meant_for: str, headers: Mapping[str, str], body: bytes) -> None:
     raise AssertionError(f"{headers} {body!r} for {meant_for!r} is no event")
 
 
-def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: MemoryEvents) -> None:
+def test_a_resend_publishes_the_event_as_it_was_sent_once(platform: Platform, broker: MemoryEvents) -> None:
     """With its id and source, so that handlers know it, and without what the broker has added; asked for
-    twice it is one replay."""
+    twice it is one resend."""
     handler.handle(DEAD, platform)
-    asked = [want_replay(only(platform), "alice", platform) for _ in range(2)]
+    asked = [want_resend(only(platform), "alice", platform) for _ in range(2)]
     assert (asked, only(platform).state) == ([True, False], "Wanted")
     tick(platform)
     tick(platform)
@@ -107,11 +107,11 @@ def test_a_replay_publishes_the_event_as_it_was_sent_once(platform: Platform, br
     assert broker.taken == [
         replace(EVENT, extensions={"correlationid": "c", "knollreplay": f"{letter.id}.1"})
     ]
-    assert (letter.state, [(one.number, one.by) for one in letter.replays]) == ("Replayed", [(1, "alice")])
+    assert (letter.state, [(one.number, one.by) for one in letter.resends]) == ("Replayed", [(1, "alice")])
 
 
-def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() -> None:
-    """The marker's event dies, is replayed by a tick that is killed before it can say so, and by another: one
+def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_resent() -> None:
+    """The marker's event dies, is resent by a tick that is killed before it can say so, and by another: one
     run, one Job."""
     world = World({"digits": DIGITS})
     world.write("digits", "1.txt", b"1")
@@ -119,7 +119,7 @@ def test_what_a_function_did_not_take_has_its_effect_once_when_it_is_replayed() 
     lost = world.feed[-1].event
     world.feed.clear()
     handler.handle(replace(lost, extensions=WHY), world.platform)
-    want_replay(only(world.platform), "alice", world.platform)
+    want_resend(only(world.platform), "alice", world.platform)
     with pytest.raises(Killed):
         tick(replace(world.platform, store=_Port(world.store, Mortal(7, "before"))))
     assert (len(world.feed), only(world.platform).state) == (1, "Wanted")
@@ -137,15 +137,15 @@ def test_the_reason_of_a_death_is_the_error_that_a_function_answered(platform: P
     assert only(platform).last.reason == 'no "weights"'
 
 
-def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(
+def test_a_letter_that_dies_again_keeps_every_death_and_every_resend(
     platform: Platform, broker: MemoryEvents
 ) -> None:
     """The same death delivered again counts once, in the order of the deaths; the letter is dead until a
-    replay is taken for good."""
+    resend is taken for good."""
     handler.handle(DEAD, platform)
     handler.handle(DEAD, platform)
     for _ in range(2):
-        want_replay(only(platform), "alice", platform)
+        want_resend(only(platform), "alice", platform)
         tick(platform)
         again = replace(broker.taken[-1], extensions={**broker.taken[-1].extensions, **WHY})
         for arrived in (
@@ -161,19 +161,19 @@ def test_a_letter_that_dies_again_keeps_every_death_and_every_replay(
     assert {(one.reason, one.code, one.destination) for one in letter.deaths} == {
         ("why", "422", "knoll-train")
     }
-    want_replay(letter, "alice", platform)
+    want_resend(letter, "alice", platform)
     tick(platform)
-    assert (only(platform).state, len(only(platform).replays)) == ("Replayed", 3)
+    assert (only(platform).state, len(only(platform).resends)) == ("Replayed", 3)
 
 
 @pytest.mark.parametrize("arrived", [{}, {"knativearrivaltime": "2026-01-01T00:09:00Z"}])
-def test_an_event_that_is_sent_and_dies_anew_after_a_replay_is_dead(
+def test_an_event_that_is_sent_and_dies_anew_after_a_resend_is_dead(
     platform: Platform, arrived: dict[str, str]
 ) -> None:
     """Also when no broker tells when it arrived."""
     dead = replace(EVENT, extensions={**WHY, **arrived})
     handler.handle(dead, platform)
-    want_replay(only(platform), "alice", platform)
+    want_resend(only(platform), "alice", platform)
     tick(platform)
     handler.handle(
         replace(EVENT, extensions={**WHY, **(arrived and {"knativearrivaltime": "2026-01-01T00:10:00Z"})}),
@@ -199,7 +199,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     for _ in range(2):
         assert answer("ingest", {}, b'{"Records": [{}]}', platform).status == 422
     assert len(only(platform).deaths) == 1
-    want_replay(only(platform), "alice", platform)
+    want_resend(only(platform), "alice", platform)
     STAGES["sweep"].handle(EVENT, platform)
     assert ([one.replay for one in only(platform).deaths], broker.taken) == (
         ["", f"{only(platform).id}.1"],
@@ -207,7 +207,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     )
     platform.cluster.create(DIGITS)
     handler.keep_body({}, NOTIFICATION, "knoll was too old to read it", platform, meant_for="ingest")
-    want_replay(letters(platform)[-1], "alice", platform)
+    want_resend(letters(platform)[-1], "alice", platform)
     STAGES["sweep"].handle(EVENT, platform)
     STAGES["sweep"].handle(EVENT, platform)
     assert [one.data["s3"]["object"]["key"] for one in broker.taken] == ["digits/_SUCCESS"]
@@ -227,27 +227,27 @@ def test_a_body_goes_to_the_stage_that_it_was_meant_for(
     """Ingest would take this notification; the others refuse it, and that is one more death."""
     handler.keep_body({}, NOTIFICATION, "why", platform, meant_for=meant_for)
     platform.cluster.create(DIGITS)
-    want_replay(only(platform), "alice", platform)
+    want_resend(only(platform), "alice", platform)
     STAGES["sweep"].handle(EVENT, platform)
     assert (len(only(platform).deaths), broker.taken) == (2, [])
     assert reason in only(platform).last.reason
 
 
-def test_what_nobody_was_meant_to_get_cannot_be_replayed(platform: Platform) -> None:
+def test_what_nobody_was_meant_to_get_cannot_be_resent(platform: Platform) -> None:
     """The error names the way out."""
     handler.keep_body({"content-type": "text/plain"}, b"hello", "the data is not JSON", platform)
     with pytest.raises(Rejected, match="is not an event") as error:
-        want_replay(only(platform), "alice", platform)
+        want_resend(only(platform), "alice", platform)
     assert "knoll dlq show" in error.value.fix
 
 
-def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, broker: MemoryEvents) -> None:
+def test_a_broker_that_is_down_delays_a_resend_and_no_other(platform: Platform, broker: MemoryEvents) -> None:
     """What is wanted stays so, until the broker takes it."""
     handler.handle(DEAD, platform)
     handler.handle(replace(DEAD, id="2"), platform)
     first, second = letters(platform)
     for one in (first, second):
-        want_replay(one, "alice", platform)
+        want_resend(one, "alice", platform)
 
     def refuse_the_first(event: Event) -> None:
         if event.id == "1":
@@ -263,12 +263,12 @@ def test_a_broker_that_is_down_delays_a_replay_and_no_other(platform: Platform, 
     assert [event.id for event in broker.taken] == ["2", "1"]
 
 
-def test_what_is_dropped_is_gone_and_is_not_replayed(platform: Platform, broker: MemoryEvents) -> None:
+def test_what_is_dropped_is_gone_and_is_not_resent(platform: Platform, broker: MemoryEvents) -> None:
     """With its history and what was wanted of it."""
     handler.handle(DEAD, platform)
-    want_replay(only(platform), "alice", platform)
+    want_resend(only(platform), "alice", platform)
     tick(platform)
-    want_replay(only(platform), "alice", platform)
+    want_resend(only(platform), "alice", platform)
     drop(only(platform).id, platform)
     tick(platform)
     assert (list(platform.store.list("s3://knoll-models/")), len(broker.taken)) == ([], 1)
@@ -293,7 +293,7 @@ def test_a_letter_that_somebody_has_spoilt_hides_no_other(platform: Platform) ->
 
 
 def test_a_letter_that_only_a_newer_knoll_reads_hides_no_other(platform: Platform) -> None:
-    """As during an upgrade; its replay waits for the newer one."""
+    """As during an upgrade; its resend waits for the newer one."""
     handler.handle(DEAD, platform)
     platform.store.put(death_uri(platform.bucket.root, "0" * 20, "1" * 20), b'{"schema": 9, "needs": "7.3"}')
     assert only(platform).last.event == DEAD
@@ -336,7 +336,7 @@ class _Port:
 
 
 @pytest.mark.parametrize("how", ["before", "after", "lost"])
-def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(
+def test_whatever_is_killed_a_resend_neither_gets_lost_nor_works_twice(
     how: str, broker: MemoryEvents, platform: Platform
 ) -> None:
     """At every call of a port: of who asks for it, of the tick that does it, and of the function that is told
@@ -354,18 +354,18 @@ def test_whatever_is_killed_a_replay_neither_gets_lost_nor_works_twice(
         effects = {(event.id, event.source, event.extensions["knollreplay"]) for event in taken}
         letter = only(world)
         assert effects == {("1", "/test", f"{letter.id}.1")}, f"{how} call {at}"
-        assert (letter.state, len(letter.deaths), len(letter.replays)) == ("Dead", 2, 1), f"{how} call {at}"
+        assert (letter.state, len(letter.deaths), len(letter.resends)) == ("Dead", 2, 1), f"{how} call {at}"
         drop_again(world, at, how)
     assert ended > 5, "the story has more calls than were tried"
 
 
 def _story(platform: Platform) -> None:
-    """An event dies, is replayed, and dies again; each step is begun anew until it is done, as a broker, a
+    """An event dies, is resent, and dies again; each step is begun anew until it is done, as a broker, a
     tick and a user begin it."""
     handler.handle(DEAD, platform)
     letter = only(platform)
-    if not letter.replays:
-        want_replay(letter, "alice", platform)
+    if not letter.resends:
+        want_resend(letter, "alice", platform)
     tick(platform)
     letter = only(platform)
     extensions = {"correlationid": "c", "knollreplay": f"{letter.id}.1", **WHY}
