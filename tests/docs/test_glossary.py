@@ -22,7 +22,7 @@ WORDS = {
     "service": (r"services?", r"inference_services?|service_account|knative\.dev/service", ()),
     "server": (
         r"servers?",
-        r"(API|S3|HTTP) server|As in V2, the server|-server\"",
+        r"(API|S3|HTTP) server|As in V2, the server",
         tuple(
             name
             for name in MODULES

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from knoll.errors import Conflict, NotFound, Rejected
 from knoll.exits import REJECTED
+from knoll.kube.labels import REVISION_LABEL
 from knoll.laptop.changes import publish_change
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import Readiness, isvc_name, refusing_pod, with_verdict
@@ -77,11 +78,11 @@ class InferenceServices:
     def tell_refusal(self, revision: Document, message: str | None) -> None:
         """Say in a Pod of the Revision that its replica refuses to serve, and why; None says that it does
         not."""
-        pod = refusing_pod(revision, REJECTED, message or "")
-        name = pod["metadata"]["name"]
-        with suppress(NotFound):
-            self._documents.delete("Pod", name)
+        for old in self._documents.list("Pod", {REVISION_LABEL: revision["metadata"]["name"]}):
+            with suppress(NotFound):
+                self._documents.delete("Pod", old["metadata"]["name"])
         if message is not None:
+            pod = refusing_pod(revision, REJECTED, message)
             self._documents.update({**self._documents.create(pod), "status": pod["status"]}, status=True)
 
     def _try_settle(self, isvc: Document, revisions: Sequence[Document], url: str) -> Document:

@@ -94,7 +94,7 @@ def new_revision(isvc: Document, number: int) -> Document:
 def refusing_pod(revision: Document, code: int, message: str) -> Document:
     """The Pod of a Revision whose replica has ended with that code, as the kubelet describes it."""
     metadata = {
-        "name": f"{revision_name(revision)}-server",
+        "name": f"{revision_name(revision)}-replica",
         "labels": {**revision["metadata"]["labels"], REVISION_LABEL: revision_name(revision)},
     }
     end = {"exitCode": code, "reason": "Error", "message": message}
