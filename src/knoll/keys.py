@@ -38,7 +38,7 @@ class VerifyKey:
     _key: Ed25519PublicKey = field(repr=False)
 
     def has_signed(self, body: bytes, signature: bytes) -> bool:
-        """Whether the signature of these bytes is by this key."""
+        """Whether the key signature of these bytes is by this key."""
         try:
             self._key.verify(signature, body)
         except InvalidSignature:

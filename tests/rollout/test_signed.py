@@ -54,7 +54,7 @@ def test_a_champion_from_before_the_key_serves_on_under_its_pin(world: World) ->
     [
         ("unsigned", "it is not signed"),
         ("foreign", "KNOLL_VERIFY_KEY has no such key"),
-        ("moved", "its signature is for another version"),
+        ("moved", "its attestation is for another version"),
         ("changed", "manifest.json is not the one that was signed"),
     ],
 )

@@ -1,7 +1,7 @@
 """The attestation of a version, attestation.json: who has signed its manifest.
 
 It is a DSSE envelope around an in-toto statement, so that other tools can verify it, too. The statement names
-model, version and the sha256 of manifest.json: a signature counts for no other version. It lies beside the
+model, version and the sha256 of manifest.json: an attestation counts for no other version. It lies beside the
 manifest, and is written before it. Because it signs the manifest, the manifest does not name it.
 
 https://github.com/secure-systems-lab/dsse, https://github.com/in-toto/attestation
@@ -46,7 +46,7 @@ _UNSIGNED = f"it is not signed: it has no {ATTESTATION}"
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class EnvelopeSignature:
-    """One signature of the envelope, in base64, and the id of its key."""
+    """One key signature of the envelope, in base64, and the id of its key."""
 
     keyid: str
     sig: str
@@ -67,7 +67,7 @@ load_attestation = reader(Attestation, "attestation", file=ATTESTATION, fault=In
 
 @dataclass(frozen=True)
 class Signed:
-    """What the look at a signature finds: the id of the key ("" if none of ours has signed), and what is
+    """What the look at an attestation finds: the id of the key ("" if none of ours has signed), and what is
     wrong."""
 
     by: str = ""
@@ -92,8 +92,8 @@ def attest(model: str, version: str, manifest_sha256: str, signer: "Signer") -> 
 
 
 def signed_of(model: str, version: str, manifest_sha256: str, body: bytes | None, keys: str) -> Signed:
-    """Look at the signature of a version: `body` is its attestation, None if it has none, and `keys` are the
-    public keys that count. Without keys nothing is looked at."""
+    """Look at the attestation of a version: `body` has its bytes, or is None if there is none. `keys` are the
+    public keys that count; without them, nothing is looked at."""
     if not keys:
         return Signed()
     if body is None:
@@ -157,7 +157,7 @@ def _signer(found: Attestation, body: bytes, keys: Mapping[str, "VerifyKey"]) ->
     for one in ours:
         if keys[one.keyid].has_signed(body, b64decode(one.sig, validate=True)):
             return one.keyid
-    raise InvalidVersion(f"its signature by key {ours[0].keyid[:12]}… is wrong: {ATTESTATION} was changed")
+    raise InvalidVersion(f"its attestation by key {ours[0].keyid[:12]}… is wrong: {ATTESTATION} was changed")
 
 
 def _fault_of_statement(payload: bytes, subject: list[dict[str, Any]]) -> str:
@@ -172,4 +172,4 @@ def _fault_of_statement(payload: bytes, subject: list[dict[str, Any]]) -> str:
         return ""
     if f"'{subject[0]['name']}'" in str(said.get("subject")):
         return f"{MANIFEST} is not the one that was signed"
-    return "its signature is for another version"
+    return "its attestation is for another version"

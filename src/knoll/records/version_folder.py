@@ -74,7 +74,7 @@ class VersionFolder:
         check_signed(sealed.manifest.model, sealed.manifest.version, sealed.sha256, envelope, keys)
 
     def list(self, manifest: Manifest) -> Mapping[str, ObjectInfo]:
-        """The files that are there and count: those of the manifest, and the manifest with its signature."""
+        """The files that are there and count: those of the manifest, the manifest, and its attestation."""
         listed = {one.uri.removeprefix(self.uri): one for one in self.source.list(self.uri)}
         return {name: one for name, one in listed.items() if name in {*manifest.files, *SEALS}}
 

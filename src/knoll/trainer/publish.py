@@ -1,4 +1,4 @@
-"""Publishing a version: first its number, then its files, its signature, and the manifest last.
+"""Publishing a version: first its number, then its files, its attestation, and the manifest last.
 
 A claim gives a number to one run only, and a run that starts again finds its own number. A claim that cannot
 be read takes its own number. No file is ever overwritten. If an earlier attempt left other bytes under the
