@@ -31,9 +31,10 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
-from knoll.keys import Signer, read_signer
+from knoll.events import TRAINING_SUCCEEDED
+from knoll.keys import read_signer
 from knoll.names import join, run_id
-from knoll.ports import Document
+from knoll.ports import Bucket, Document
 from knoll.records.attestation import attest
 from knoll.records.claim import claim_uri
 from knoll.records.manifest import (
@@ -48,6 +49,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import load_run, run_uri, runs_uri
 from knoll.settings import SIGN_FILE, SIGNING_SECRET
+from support.candidates import Kind, announced, publish_candidate
 
 ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., str]
@@ -210,11 +212,14 @@ class Installation:
         listed = self.store.list(versions_uri(self.root, name))
         return [one.uri.split("/")[-2] for one in listed if one.uri.endswith("/manifest.json")]
 
+    def records(self, name: str, version: str) -> list[dict[str, Any]]:
+        """The records of a rollout."""
+        listed = self.store.list(join(rollouts_uri(self.root, name), version, ""))
+        return [json.loads(self.store.get(one.uri)) for one in listed]
+
     def steps(self, name: str, version: str) -> list[str]:
         """Actions and percentages of a rollout, from its records."""
-        listed = self.store.list(join(rollouts_uri(self.root, name), version, ""))
-        records = [json.loads(self.store.get(one.uri)) for one in listed]
-        return [f"{one['action']} {one['percent']}" for one in records]
+        return [f"{one['action']} {one['percent']}" for one in self.records(name, version)]
 
     def isvc(self, name: str) -> Document:
         """The model's InferenceService."""
@@ -358,7 +363,7 @@ class Installation:
             self.store.put(join(version_uri(self.root, *target), file), damaged)
         manifest = replace(origin, model=model, version=version, run=run)
         sha256 = entry_of(manifest.encode()).sha256
-        attested = attest(model, version, sha256, self.signer()).encode()
+        attested = attest(model, version, sha256, read_signer(self.sign_key())).encode()
         self.store.put(join(version_uri(self.root, *target), ATTESTATION), attested)
         self.store.put(manifest_uri(self.root, *target), manifest.encode(), if_absent=True)
         self.store.put(
@@ -366,18 +371,24 @@ class Installation:
             Outcome("succeeded", origin.created_at, version).encode(),
             if_absent=True,
         )
-        self.publish(
-            {
-                "id": uuid.uuid4().hex,
-                "type": "dev.knoll.training.succeeded",
-                "data": {"model": model, "version": version},
-            }
-        )
+        self.announce({"model": model, "version": version})
 
-    def signer(self) -> Signer:
+    def try_candidate(self, kind: Kind, name: str) -> str:
+        """Publish the next version of a Model, made of the first one of the digits, and announce it."""
+        bucket = Bucket(self.store, self.root, sign_key=self.sign_key())
+        sealed = publish_candidate(kind, name, bucket, of=("digits", "v000001"))
+        self.announce(announced(sealed))
+        return sealed.manifest.version
+
+    def announce(self, data: Document) -> None:
+        """Tell that a training has succeeded."""
+        event = {"id": uuid.uuid4().hex, "type": TRAINING_SUCCEEDED, "data": data}
+        assert self.publish(event) == 202
+
+    def sign_key(self) -> str:
         """The key that signs, which only Pods of trainings get; a test may read the Secret."""
         found = json.loads(self.kubectl("get", "secret", SIGNING_SECRET, "-n", self.namespace, "-o", "json"))
-        return read_signer(base64.b64decode(found["data"][SIGN_FILE]).decode())
+        return base64.b64decode(found["data"][SIGN_FILE]).decode()
 
     @contextmanager
     def asking(self, name: str, body: Any, every: float = 0.1) -> Iterator[Traffic]:

@@ -12,9 +12,38 @@ from typing import Any
 
 import pytest
 
+from knoll.cli.app import VERBS
+from knoll.cli.grammar import RENAMED
+
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
+READING = {
+    "families": ([], "image-classifier"),
+    "runs": (["digits"], "Succeeded"),
+    "runs curve": (["digits"], "loss"),
+    "list": ([], "digits"),
+    "data": (["digits"], "v000001"),
+    "describe": (["digits"], "v000001"),
+    "versions": (["digits"], "v000001"),
+    "card": (["digits"], "accuracy"),
+    "rollout": (["digits"], "champion"),
+    "rollout status": (["digits"], "v000001"),
+    "dlq list": ([], ""),
+    "why": (["digits"], "Promote"),
+    "verify": (["digits"], "v000001"),
+    "doctor": ([], ""),
+    "gc": (["digits", "--dry-run"], ""),
+}
+# in tests/cluster/test_dead_letters.py or below
+WRITING = {"apply", "upload", "delete", "predict", "feedback", "events", "runs logs"} | {
+    f"dlq {verb}" for verb in ("show", "replay", "drop")
+}
+STEERING = {
+    f"rollout {verb}"
+    for verb in ("pause", "resume", "promote", "abort", "undo", "retry", "approve", "replay")
+}
+SERVED = ["Start 0", "Shift 20", "Pause 20", "Resume 20", "Shift 50", "Bake 100", "Promote 100"]
 Digits = Callable[..., Path]
 Kn = Callable[..., str]
 
@@ -80,6 +109,87 @@ def test_kn_model_lists_describes_and_asks(installation: Any, kn: Kn, first: Non
     )
     assert (rollout["model"], rollout["champion"]) == ("digits", told["champion"])
     assert rollout["records"][0]["action"] == "Start"
+
+
+def test_no_verb_is_left_out() -> None:
+    """Each verb of `kn model` is typed on a cluster."""
+    known = {RENAMED.get(verb.words, verb.words) for verb in VERBS if not verb.is_local}
+    assert known == READING.keys() | WRITING | STEERING
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_each_verb_that_reads_answers_for_people_and_programs(
+    installation: Any, kn: Kn, first: None, verb: str
+) -> None:
+    words, found = READING[verb]
+    command = ("model", *verb.split(), *words, "-n", installation.namespace)
+    assert found in kn(*command)
+    assert json.loads(kn(*command, "-o", "json").splitlines()[-1])
+
+
+def test_an_upload_and_a_true_label_reach_the_cluster(
+    installation: Any, kn: Kn, first: None, digits: Digits
+) -> None:
+    folder, space = digits(start=0), ("-n", installation.namespace, "-o", "json")
+    told = json.loads(kn("model", "upload", "digits", str(folder), "--dry-run", *space).splitlines()[-1])
+    assert (told["dryRun"], told["objects"]) == (True, 90)
+    picture = next(iter(sorted((digits("7", count=1) / "7").iterdir())))
+    answer = json.loads(kn("model", "predict", "digits", str(picture), *space).splitlines()[0])
+    label = ("--id", answer["id"], "--label", "7")
+    assert json.loads(kn("model", "feedback", "digits", *label, *space).splitlines()[-1])["counted"] == 1
+
+
+def test_each_wish_about_a_rollout_is_granted(
+    installation: Any, kn: Kn, first: None, seven: dict[str, Any], tmp_path: Path
+) -> None:
+    """A version is paused, led on by hand and undone; one that answers otherwise is approved, aborted, tried
+    again and aborted again."""
+
+    def steer(verb: str, *words: str) -> None:
+        place = ("-n", installation.namespace, "-o", "json")
+        told = kn("model", "rollout", verb, "steered", *words, *place)
+        assert json.loads(told.splitlines()[-1])["result"] == "granted", told
+
+    def steps_begin(version: str, *steps: str) -> None:
+        installation.until(lambda: installation.steps("steered", version)[: len(steps)] == [*steps], 180)
+
+    installation.declare("steered", idle="hold", minRequests=1000)
+    one = installation.try_candidate("good", "steered")
+    steps_begin(one, "Start 100", "Shift 100")
+    steer("promote", "--full")
+    installation.wait_for_champion("steered", one)
+    two = installation.try_candidate("good", "steered")
+    steps_begin(two, "Start 0", "Shift 20")
+    for verb in ("pause", "resume", "promote"):
+        steer(verb)
+    steps_begin(two, *SERVED[:5])
+    steer("promote", "--full")
+    installation.wait_for_champion("steered", two)
+    assert installation.steps("steered", two) == SERVED
+    wrong = installation.try_candidate("wrong", "steered")
+    steps_begin(wrong, "Start 0", "Hold 0")
+    steer("approve", wrong)
+    installation.until(lambda: "Shift 20" in installation.steps("steered", wrong), 180)
+    steer("abort")
+    installation.until(lambda: wrong in installation.status("steered").get("quarantine", {}), 180)
+    installation.wait_for_champion("steered", two)
+    steer("retry", wrong)
+    installation.until(lambda: installation.status("steered").get("candidate") == wrong, 180)
+    steer("abort")
+    installation.wait_for_champion("steered", two)
+    steer("undo")
+    installation.until(lambda: installation.status("steered").get("candidate") == one, 180)
+    installation.until(lambda: "Shift 20" in installation.steps("steered", one), 180)
+    steer("promote", "--full")
+    installation.until(lambda: installation.status("steered").get("champion") == one, 180)
+    assert installation.predict("steered", seven).headers["x-model-version"] == one
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rollout: {steps: [20], minRequests: 100}")
+    replayed = kn(
+        "model", "rollout", "replay", "steered", "--policy", str(policy), "-n", installation.namespace
+    )
+    assert two in replayed
+    installation.forget("steered")
 
 
 def test_kn_model_applies_twice_and_deletes(installation: Any, kn: Kn, tmp_path: Path) -> None:

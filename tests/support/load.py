@@ -5,10 +5,11 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from knoll.headers import DIGEST, VERSION
@@ -17,6 +18,7 @@ from knoll.paths import predict_path
 __all__ = ["Answered", "Load", "Question", "ask", "asking", "questions"]
 
 _PATIENCE = 60.0  # seconds
+_JSON = MappingProxyType({"content-type": "application/json"})
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ def questions(pictures: Iterable[tuple[bytes, str]]) -> list[Question]:
 
 
 @contextmanager
-def asking(url: str, model: str, asked: Sequence[Question], rate: float, threads: int = 4) -> Iterator[Load]:
-    """Ask these questions in turn while the block runs."""
+def asking(
+    url: str, model: str, asked: Sequence[Question], rate: float, threads: int = 4, host: str = ""
+) -> Iterator[Load]:
+    """Ask these questions in turn while the block runs. `host` is for a gateway that goes by it."""
+    headers = {**_JSON, **({"host": host} if host else {})}
     load, over = Load(rate), threading.Event()
 
     def ask_on(first: int) -> None:
@@ -68,7 +73,7 @@ def asking(url: str, model: str, asked: Sequence[Question], rate: float, threads
             if over.wait(due - time.monotonic()):
                 connection.close()
                 return
-            load.answered.append(ask(connection, model, question))
+            load.answered.append(ask(connection, model, question, headers))
 
     workers = [threading.Thread(target=ask_on, args=(one % len(asked),)) for one in range(threads)]
     for one in workers:
@@ -81,11 +86,13 @@ def asking(url: str, model: str, asked: Sequence[Question], rate: float, threads
             one.join(_PATIENCE)
 
 
-def ask(connection: http.client.HTTPConnection, model: str, question: Question) -> Answered:
+def ask(
+    connection: http.client.HTTPConnection, model: str, question: Question, headers: Mapping[str, str] = _JSON
+) -> Answered:
     """Send one request; without an answer the connection is closed."""
     sent = time.time()
     try:
-        connection.request("POST", predict_path(model), question.body, {"content-type": "application/json"})
+        connection.request("POST", predict_path(model), question.body, headers)
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
