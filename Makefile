@@ -91,7 +91,7 @@ docs: develop ## write the pages, and parts of pages, that are made from the cod
 	$(BIN)/python docs/generate.py
 
 site: develop ## the documentation as a web site, in build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants src/*.egg-info
