@@ -69,6 +69,7 @@ CANARY = Slot(
 DEPLOYING = replace(CANARY, phase="Deploying", seen="")
 BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
 YIELDING = replace(BAKING, phase="RollingBack", percent=0, steps_back=True)
+ALONE = replace(CANARY, seen="", since=ago(31), proven="v000002")
 LAST = replace(CANARY, step=1, percent=50)
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
 
@@ -258,6 +259,22 @@ LOADED = "ready: loaded, verified, warm"
             NotYet("waiting for v000001 to be ready again: it pulls"),
         ),
         (replace(CANARY, phase="RollingBack", since=ago(101)), Observed(), Restore()),
+        (
+            replace(ALONE, since=ago(30)),
+            replace(READY, percent=100),
+            NotYet("waiting to see 20 % of the traffic shifted"),
+        ),
+        (
+            replace(ALONE, proven=""),
+            replace(READY, percent=100),
+            NotYet("waiting to see 20 % of the traffic shifted"),
+        ),
+        (ALONE, replace(READY, percent=99), NotYet("waiting to see 20 % of the traffic shifted")),
+        (
+            ALONE,
+            replace(READY, percent=100),
+            Promote("v000001 has no traffic to share any more", final=False),
+        ),
         (YIELDING, replace(READY, percent=100), NotYet("waiting for v000001 to get the traffic")),
         (YIELDING, replace(READY, percent=1), NotYet("waiting for v000001 to get the traffic")),
         (YIELDING, Observed(), NotYet("waiting for v000001 to get the traffic")),

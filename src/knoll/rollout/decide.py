@@ -16,6 +16,7 @@ step at 100 %, and few of its requests may fail.
 from datetime import datetime, timedelta
 
 from knoll.models import RolloutSpec
+from knoll.rollout.base import may_serve_alone
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot
 from knoll.rollout.steps import (
@@ -39,6 +40,7 @@ __all__ = ["IDLE", "QUIET", "STEP_BACK", "next_step", "next_traffic"]
 READY = "ready: loaded, verified, warm"
 QUIET = timedelta(seconds=3)  # how long a step waits for live requests before it replays samples
 STEP_BACK = timedelta(seconds=10)  # how long a rollback waits for the revision before the candidate's
+ALONE = timedelta(seconds=30)  # how long a step waits until a candidate with all traffic shares it
 IDLE = timedelta(minutes=1)  # how long a step waits for the first one before it goes on without any
 MOST_REPLAYS = 2000  # of a rollout, to find out whether it passes
 
@@ -112,11 +114,7 @@ def _because(observed: Observed) -> str:
 
 def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
     if not slot.seen:
-        return (
-            TrafficSeen()
-            if observed.is_ready and observed.percent == slot.percent
-            else NotYet(f"waiting to see {slot.percent} % of the traffic shifted")
-        )
+        return _unseen(slot, observed, now)
     if slot.steering.paused:
         return _paused(slot)
     counts, age = slot.evidence.counts, _age(slot.seen, now)
@@ -134,6 +132,17 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
     if needed and is_short and policy.idle == "replay" and age >= QUIET.total_seconds():
         return Replay(needed, may_start=age < policy.progress_deadline)
     return NotYet(waits_for + beside(counts))
+
+
+def _unseen(slot: Slot, observed: Observed, now: datetime) -> Step:
+    """What the wanted traffic leads to, once it is observed. If the InferenceService was deleted, KServe may
+    have no revision but the candidate's: one that may serve alone has all traffic then, and bakes."""
+    if observed.is_ready and observed.percent == slot.percent:
+        return TrafficSeen()
+    is_alone = observed.is_ready and observed.percent == 100 and _age(slot.since, now) > ALONE.total_seconds()
+    if is_alone and may_serve_alone(slot, slot.candidate):
+        return Promote(f"{slot.champion} has no traffic to share any more", final=False)
+    return NotYet(f"waiting to see {slot.percent} % of the traffic shifted")
 
 
 def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
