@@ -73,9 +73,10 @@ bench-router: develop ## measure what a request costs by way of the router, and 
 bench-switch: develop ## roll out 100 good and bad versions in a row under load, on a real platform on this machine
 	PYTHONPATH=tests $(BIN)/python benchmarks/switch.py
 
-mutate: $(BIN)/.installed-mutation ## change the judgement of rollouts in each small way; name the changes that no test notices
-	$(BIN)/mutmut run
+mutate: $(BIN)/.installed-mutation ## change the judgement and the state machine of rollouts in each small way; name the changes that no test notices
+	$(BIN)/mutmut run $(MUTANTS)
 	$(BIN)/mutmut results
+	PYTHONPATH=tests $(BIN)/python -m support.mutants
 
 check: develop ## check style, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
