@@ -29,11 +29,11 @@ def test_each_change_of_a_model_is_told_once(cluster: LocalCluster) -> None:
     changes = ModelChanges(cluster, events, MemoryClock())
     for name in ("beans", "digits"):
         cluster.create(model_document(name))
-    changes.look()
+    changes.work()
     assert events.taken == [], "a new Model is no changed one"
     change(cluster, "digits", "1")
-    changes.look()
-    changes.look()
+    changes.work()
+    changes.work()
     (told,) = events.taken
     assert (told.type, told.extensions["kind"]) == ("dev.knative.apiserver.resource.update", "Model")
     assert told.data["metadata"]["name"] == "digits"
@@ -51,10 +51,10 @@ def test_a_change_that_the_broker_did_not_take_is_told_again(cluster: LocalClust
     events = Deaf()
     changes = ModelChanges(cluster, events, MemoryClock())
     cluster.create(model_document("digits"))
-    changes.look()
+    changes.work()
     change(cluster, "digits", "1")
     with pytest.raises(Unavailable):
-        changes.look()
+        changes.work()
     events.is_deaf = False
-    changes.look()
+    changes.work()
     assert len(events.taken) == 1

@@ -6,7 +6,6 @@ ended by itself, or that took no writes a few times in a row.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Literal, Protocol
 
 from knoll.errors import KnollError, StoreUnavailable, Unavailable
 from knoll.laptop.disk import Space, why_full
+from knoll.laptop.repeated import Repeated
 
 __all__ = ["Keeper"]
 
@@ -36,7 +36,7 @@ class _Server(Protocol):
     def restart(self) -> None: ...
 
 
-class Keeper:
+class Keeper(Repeated):
     """Looks every few seconds, on a thread of its own. `space` measures the disk; `write` writes, reads and
     deletes an object, and raises StoreUnavailable."""
 
@@ -47,13 +47,12 @@ class Keeper:
         write: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("keeper", _EVERY)
         self._found = _Fault()
         self._server, self._space, self._write, self._clock = server, space, write, clock
         self._due = clock()
         self._failures = self._starts = 0
         self._was_full = False
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     @property
     def fault(self) -> str:
@@ -65,14 +64,10 @@ class Keeper:
         """Whether the server does not run, and starting it again did not help."""
         return self._starts > _PATIENCE
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more; a look that is under way ends first."""
-        self._over.set()
-        self._thread.join()
+    def work(self) -> None:
+        """Look, unless it has given up."""
+        if not self.has_given_up:
+            self.look()
 
     def look(self) -> str:
         """Look once, and do what helps. Returns the fault that is left, or ""."""
@@ -82,13 +77,6 @@ class Keeper:
         if before.words and not self.fault:
             _LOG.warning("the platform is well again")
         return self.fault
-
-    def _run(self) -> None:
-        while not self._over.wait(_EVERY) and not self.has_given_up:
-            try:
-                self.look()
-            except Exception:
-                _LOG.exception("a look at the store failed")
 
     def _look(self) -> _Fault:
         if full := why_full(self._space()):

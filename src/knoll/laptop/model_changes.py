@@ -4,17 +4,14 @@ Any process may write a Model into the file of documents. So the file is looked 
 with each write; the Models are read only if it has risen.
 """
 
-import logging
-import threading
 from typing import Protocol
 
-from knoll.errors import Unavailable
 from knoll.laptop.changes import publish_change
+from knoll.laptop.repeated import Repeated
 from knoll.ports import Clock, Cluster, Events
 
 __all__ = ["ModelChanges"]
 
-_LOG = logging.getLogger(__name__)
 _EVERY = 0.5  # seconds between looks
 
 
@@ -22,26 +19,16 @@ class _Documents(Cluster, Protocol):
     def revision(self) -> int: ...
 
 
-class ModelChanges:
+class ModelChanges(Repeated):
     """A thread that publishes an event for each Model that has changed since the look before."""
 
     def __init__(self, documents: _Documents, events: Events, clock: Clock) -> None:
+        super().__init__("model-changes", _EVERY)
         self._documents, self._events, self._clock = documents, events, clock
         self._revision = -1
         self._known: dict[str, str] = {}  # resourceVersion by uid
-        self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="model-changes", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more; a look that is under way ends first."""
-        self._is_stopped.set()
-        self._thread.join()
-
-    def look(self) -> None:
+    def work(self) -> None:
         """Publish what has changed since the last look; a first look publishes nothing, and so does a new
         Model. Raises Unavailable; then the next look tells it again."""
         revision = self._documents.revision()
@@ -54,10 +41,3 @@ class ModelChanges:
                 publish_change(one, self._events, self._clock)
         self._known = {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in models}
         self._revision = revision
-
-    def _run(self) -> None:
-        while not self._is_stopped.wait(_EVERY):
-            try:
-                self.look()
-            except Unavailable as error:
-                _LOG.warning("cannot tell of changed Models, will try again: %s", error)

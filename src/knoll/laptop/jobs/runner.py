@@ -7,7 +7,6 @@ count the old ones as failures.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from knoll.laptop.jobs.attempts import (
 )
 from knoll.laptop.jobs.node import Node
 from knoll.laptop.jobs.status import status_after
+from knoll.laptop.repeated import Repeated
 from knoll.laptop.resources import Resources, local_capacity
 from knoll.ports import Clock, Cluster, Document, Events
 
@@ -39,7 +39,7 @@ _TRY_AGAIN = timedelta(seconds=1)
 _LONGEST_BACKOFF = 360.0  # seconds, as in Kubernetes
 
 
-class JobRunner:
+class JobRunner(Repeated):
     """Runs Jobs between `start` and `stop`, in a thread of its own.
 
     See `Node` for `entry_points`, `environment` and `secrets`. `changed` returns a number that rises with
@@ -61,35 +61,24 @@ class JobRunner:
         changed: Callable[[], int] | None = None,
         backoff: float = 1.0,
     ) -> None:
+        super().__init__("jobs", _LOOK_EVERY)
         self._cluster, self._events, self._clock = cluster, events, clock
         self._node = Node(entry_points, environment, secrets, logs, capacity or local_capacity())
         self._changed, self._backoff = changed, backoff
         self._not_before: dict[str, datetime] = {}  # by uid of the Job
         self._seen: int | None = None
         self._wake = clock.now()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-
-    def start(self) -> None:
-        """Begin to run Jobs."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Terminate all attempts and wait for their end. Their Jobs stay active, so that the next start takes
         them up again."""
-        self._stopping.set()
-        self._thread.join()
+        super().stop()
         self._node.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_EVERY):
-            try:
-                if self._node.claim() and self._is_due():
-                    self._look()
-            except Unavailable as error:
-                _LOG.warning("cannot look at the Jobs, will try again: %s", error)
-            except Exception:  # a bug that one look meets must not end all trainings without a word
-                _LOG.exception("cannot look at the Jobs, will try again")
+    def work(self) -> None:
+        """Look at the Jobs, if there is something to do. Raises Unavailable."""
+        if self._node.claim() and self._is_due():
+            self._look()
 
     def _is_due(self) -> bool:
         if self._changed is None or self._changed() != self._seen or self._clock.now() >= self._wake:
