@@ -24,15 +24,16 @@ def data(
     limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest landings.")] = 10,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show a model's data as it lies in the bucket, what is skipped, by reason, and what each landing led to.
+    """Show a model's data in the bucket, what is skipped and why, and what each landing led to.
 
     Example: knoll data digits
 
-    Files of other kinds and folders that can be read in two ways are named: a run would be rejected.
+    It names files of other kinds, and folders that can be read in two ways: a run on them would be rejected.
 
     A landing is a state of the data that was complete. CHANGE compares it with the landing before. Then come
-    the run on it, the version which that made, and the state of the version: champion, quarantined, and so
-    on, else that of the run. NOW says which state the data is in. Data that returns is no new landing.
+    its run, the version that the run made, and the state of that version, such as champion or quarantined.
+    Without a version it is the state of the run. NOW says which state the data is in. Data that returns is no
+    new landing.
 
     JSON: {model, uri, state, reason, files, bytes, groups: [{name, files, bytes, heldOut}],
     archives: {files, bytes}, skipped: [{reason, count, examples}], fault, landings: [{digest, landedAt, now,

@@ -20,9 +20,9 @@ def describe(
     Example: knoll describe digits
 
     If nothing is trained, look at the lines "Data" and "Waits for": they say what the data waits for, since
-    when, and what ends the wait. The line "Answers" names the class of which the champion answers most more
-    or less often than it was trained on, by its reports of the last seven days.
-    The line "Moved" names what lies elsewhere in requests or answers than in the samples of the version.
+    when, and what ends the wait. The line "Answers" names the class whose share in the champion's answers of
+    the last seven days differs most from its share in the training data. The line "Moved" names what has
+    moved away from the samples of the version, in requests or answers.
 
     JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
     pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,

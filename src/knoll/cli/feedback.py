@@ -33,13 +33,13 @@ def feedback(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Tell a model the true labels of answers that it gave, so that it is counted which version was right.
+    """Tell a model the true labels of its answers, so that knoll counts how often each version was right.
 
     Example: knoll feedback digits labels.csv; knoll feedback digits --id ID --label 7
 
     The id of an answer is its header x-knoll-prediction; `knoll predict -o json` prints it. Each id counts
-    once, for 30 days. On a line of the file more labels may follow the first, one for each prediction; an
-    empty one is not known. If a line does not count, it is named with the reason, and the exit code is 1.
+    once, for 30 days. A line of the file may have several labels, one for each prediction; if one is not
+    known, leave it empty. If a line does not count, knoll names it with the reason, and the exit code is 1.
 
     JSON: {model, counted, right, wrong, refused: [{line, status, error}]}. Next: knoll rollout status MODEL
     """

@@ -38,10 +38,10 @@ def replay(
 
     Example: knoll rollout replay digits --policy stricter.yaml
 
-    FILE has rollout, as in the spec of a Model, and gate with minAgreement; what is left out has its
-    default. ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown where nothing was
-    recorded that could tell, from the step under STEP on: what a laxer policy would have let go on, and what
-    a stricter one would still have waited for.
+    FILE has rollout, as in the spec of a Model, and gate with minAgreement; what is left out has its default.
+    ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown if the records cannot tell,
+    from the step under STEP on: because a laxer policy would have let the version go on, or because a
+    stricter one would still have waited.
 
     JSON: {"rollouts": [{model, version, startedAt, ended, would, differs: true|false|null, step, why}],
     otherwise, unknown}. Next: knoll why MODEL VERSION, knoll apply -f FILE

@@ -97,7 +97,8 @@ def undo(
 
     Example: knoll rollout undo digits --to v000003
 
-    What it replaces does not come back by itself until the data or the config ask for another version.
+    The version that it replaces does not come back by itself, until the data or the config asks for another
+    one.
 
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w

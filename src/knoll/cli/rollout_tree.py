@@ -33,8 +33,8 @@ def rollout(
 
     Each line of evidence is an arm. E says how sure it is that the candidate is worse than the champion, L
     that it is as good. Both begin at 1, and a full bar has reached its bound: at that of E the candidate is
-    rolled back, at that of L it passes. The bars have a log scale. During the bake, at the bound of
-    "suspicion", the traffic is shared again. "needed" is an estimate by the rate of requests since the step
+    rolled back, at that of L it passes. The bars have a log scale. If "suspicion" reaches its bound during
+    the bake, the traffic is shared again. "needed" is an estimate by the rate of requests since the step
     began. -w ends with the rollout, with the exit codes of knoll rollout status.
 
     JSON: what knoll rollout status has, and {steps, since, versions: [{role, version, percent, state}],

@@ -44,10 +44,10 @@ def runs(
     If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w the command ends when the
     newest run ends; the exit code is 1 if that run was rejected or failed.
 
-    If a run made a version, STATE also says what became of it: Refused means by the gate, Held until it
-    is approved, RolledBack by its traffic, Damaged that its bytes have changed. In JSON, `state` is about the
-    training alone, and `verdict` about the version: Promoted, OnTrial, Refused, Held, RolledBack, Damaged, or
-    empty before a rollout has looked.
+    If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
+    for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about
+    the training alone, and `verdict` about the version: Promoted, OnTrial, Refused, Held, RolledBack,
+    Damaged, or empty before a rollout has looked.
 
     JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,

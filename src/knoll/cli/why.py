@@ -20,8 +20,8 @@ def why(
 
     Example: knoll why digits v000002
 
-    Under a step stands each arm that was judged by then: E and its bound, L and its bound if the arm can
-    pass, and on how much evidence.
+    Under each step stand the arms that were judged by then: E with its bound, L with its bound if the arm can
+    pass, and the amount of evidence.
 
     JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, comparison,
     rollout: [{..., verdict: {ARM: {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version,
