@@ -129,8 +129,8 @@ def test_another_golden_set_asks_for_another_run() -> None:
         "digits-0", "digits", "image-classifier", "d", "s3://d", {}, "now", golden_set="s3://exams/one/"
     )
     assert why_not_asked(run, first) == ""
-    assert "golden set is s3://exams/two/ since, and was s3://exams/one/" in why_not_asked(run, second)
-    assert "golden set is none since" in why_not_asked(run, plain)
+    assert "golden set is s3://exams/two/ now, and was s3://exams/one/" in why_not_asked(run, second)
+    assert "golden set is none now" in why_not_asked(run, plain)
 
 
 def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:

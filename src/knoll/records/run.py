@@ -103,14 +103,14 @@ def why_not_asked(run: Run, model: Model) -> str:
     """Why the Model does not ask for what the run trains; "" if it does. That its data is there is another
     question."""
     if run.family != model.family:
-        return f"the Model's family is {model.family} since, and was {run.family}"
+        return f"the Model's family is {model.family} now, and was {run.family}"
     if run.golden_set != model.golden_set:
         before, after = (one or "none" for one in (run.golden_set, model.golden_set))
-        return f"the Model's golden set is {after} since, and was {before}"
+        return f"the Model's golden set is {after} now, and was {before}"
     if config_digest(run.family, run.config, run.golden_set) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):
-        return f"the Model's data lies under {model.dataset.uri} since, and lay under {run.prefix}"
+        return f"the Model's data now lies under {model.dataset.uri}, and lay under {run.prefix}"
     return ""
 
 

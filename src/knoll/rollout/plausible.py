@@ -32,11 +32,13 @@ def why_impossible(report: Report, before: Report | None, since: str, asked: int
             f"of {more:,} more requests {failed:,} more have failed, and {news.refused:,} more were refused"
         )
     if more >= 0 and not _have_risen(report, before):
-        return f"of {more:,} more requests a larger or a negative number was cold or judged"
+        return (
+            f"{more:,} more requests have come, and more than that, or fewer than none, were cold or judged"
+        )
     if more >= 0 and not _have_more_sessions(report, before):
-        return f"in {more:,} more requests more sessions began or failed, or fewer than before"
+        return f"{more:,} more requests have come, and their sessions are more than that, or fewer than none"
     if more >= 0 and before and not _have_more_answers(report, before):
-        return f"to {more:,} more requests there were more answers, or fewer than before"
+        return f"{more:,} more requests have come, with more answers than that, or fewer than none"
     seconds = _seconds(since, report.reported_at)
     if more < 0:
         return f"{counted} are reported after {report.requests - more:,}" if seconds > _SLACK else ""
