@@ -1,8 +1,8 @@
 """The snapshot of a dataset: the objects, and the state of each, that a dataset digest stands for. It is
 written once.
 
-Nobody signs it, because its name says what it has. What has not that is spoilt, also if it claims to be of a
-newer knoll, and the next run of that data writes over it.
+Nobody signs it, because its name is a digest of its content. If the content is another one, the snapshot is
+spoilt, even if it claims to be of a newer knoll, and the next run of that data writes over it.
 """
 
 import re

@@ -125,8 +125,8 @@ def note_spoilt(run: str, bucket: Bucket) -> None:
 
 
 def note_foretold(run: str, bucket: Bucket) -> bool:
-    """Write the hint for a run that has an outcome, and was never opened, so that its data gets another run;
-    whether it is so."""
+    """Write the hint if the run has an outcome, but was never opened: then its data gets another run. True if
+    that is so."""
     is_foretold = has_outcome(run, bucket) and not is_opened(run, bucket)  # in this order: it may be just now
     if is_foretold:
         overwrite(superseded_uri(bucket.root, run), Record(), bucket)

@@ -2,8 +2,8 @@
 the oldest version was scored.
 
 Whoever has the keys of the bucket can delete a pin, or write another one, and exchange the golden set. So it
-is not pinned anew as long as something signed says how it was: the manifest of a version, or, when that is
-removed, the outcome of its run, which stays.
+is not pinned anew as long as something signed tells its state: the manifest of a version or, when that is
+removed, the outcome of its run.
 """
 
 from contextlib import suppress

@@ -4,7 +4,8 @@ Records outlive the code that wrote them, and during an upgrade old and new func
 reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
 rises only when an old reader would misunderstand a record; then that reader refuses it.
 
-Of what is absent, `find_…` gives None, and if it finds many, it finds none. `read_…` raises NotFound.
+If nothing is there, `find_…` returns None, or an empty collection where it finds many. `read_…` raises
+NotFound.
 """
 
 import json

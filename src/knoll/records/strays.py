@@ -48,7 +48,7 @@ _FOLDER = re.compile(rf"({MODEL_NAME.pattern})(?:/|\.json$)", re.ASCII)
 
 
 def find_strays(bucket: Bucket, is_read: Callable[[ObjectInfo], bool] = lambda _: True) -> Iterator[Stray]:
-    """All strays of the bucket, by one listing. Of objects that are not read only the names are judged."""
+    """All strays of the bucket, by one listing. If an object is not read, only its name is judged."""
     root, claims, named = join(bucket.root, ""), _Claims(), set[str]()
     groups = _groups(bucket.store.list(root), root)
     with ThreadPoolExecutor(_THREADS) as pool:

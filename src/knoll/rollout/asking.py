@@ -25,8 +25,8 @@ class WishAnswer:
 
 
 def ask(platform: Platform, model: str, make: Callable[[Slot], Wish]) -> tuple[Wish, Wish | None]:
-    """Write the wish that `make` makes of the slot, on the condition that the Model is still the one that was
-    read. Returns it, and the one whose place it takes, if that was not handled yet.
+    """Write the wish that `make` makes of the slot, if the Model is still the one that was read. Returns this
+    wish, and the wish that it replaces, if that was not handled yet.
 
     Raises NotFound for no such Model, and KnollError if the Model changes again and again.
     """

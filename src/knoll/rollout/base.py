@@ -25,7 +25,7 @@ def may_serve_alone(slot: Slot, version: str) -> bool:
 
 
 def slot_without_trial(slot: Slot, base: str, at: str) -> Slot:
-    """The slot whose trial is put off, because `base` is not its champion, "" for nothing. The candidate is
+    """The slot with its trial put off, because `base` ("" for none) is not its champion. The candidate is
     tried again when the champion serves."""
     who = f"{base} has it" if base else "nothing has it"
     reason = f"{slot.champion} has no traffic to share any more, {who}; {slot.candidate} is tried later"

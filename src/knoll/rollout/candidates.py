@@ -1,7 +1,7 @@
 """Which version is tried next. The answer comes from the model bucket, never from an event.
 
 A version counts if the outcome of its run names it, and if the Model still asks for what the run trained.
-Other folders are left by trainers that lost their run to another trainer.
+Trainers that lost their run to another trainer leave other folders.
 """
 
 import logging
@@ -66,8 +66,8 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
 
 
 def without_undone(slot: Slot, asked: str, bucket: Bucket) -> Slot:
-    """The slot that bars no version any more, if the data asks for another one than that which a human has
-    undone."""
+    """The slot without the bar on the version that a human has undone, if the data asks for another
+    version."""
     undone = slot.steering.undone
     if not undone or not asked or _version_of(asked, bucket) == undone:
         return slot
@@ -134,8 +134,8 @@ def was_promoted(model: str, version: str, pin: str, bucket: Bucket) -> bool:
 
 def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> str:
     """Why the version may not get traffic, by its manifest, its origin and the offline gate; "" if it may.
-    `pin` is the sha256 that its manifest must have. An older version than the champion is tried because its
-    data has returned, so its metrics are not compared with the champion's.
+    `pin` is the sha256 that its manifest must have. A version that is older than the champion is tried
+    because its data has returned; then its metrics are not compared with the champion's.
 
     Raises NotFound if the version has no manifest, as while it is removed.
     """

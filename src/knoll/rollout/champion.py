@@ -46,8 +46,8 @@ def slot_checked(model: str, slot: Slot, refusal: str | None, platform: Platform
 
 
 def numbered(model: str, slot: Slot, bucket: Bucket) -> Slot:
-    """The slot, whose last decision has a number that no record of its version has: the version may have been
-    tried before, or a stray may lie there."""
+    """The slot with a free number for its last decision. The version may have records of an earlier trial, or
+    a stray may lie there."""
     made = slot.transition
     assert made is not None
     return replace(slot, transition=replace(made, number=next_number(model, made.version, bucket)))

@@ -1,9 +1,8 @@
 """The comparison of a candidate with the champion: it is sent the champion's samples on its tagged route.
 
-The champion's own answers are in its samples, as its training gave them; it may sleep. Only if the candidate
-agrees with too few of them, the champion is sent them, too: a model whose answers are not always the same
-differs from itself. One call sends a bounded part, as with replays (`replay`). A part whose call was killed
-is sent again.
+The champion's own answers are in its samples, as its training gave them; it may sleep. If the candidate
+agrees with too few of them, the champion gets the samples, too: its own answers may not always be the same.
+One call sends a bounded part, as with replays (`replay`). A part whose call was killed is sent again.
 """
 
 from collections.abc import Sequence

@@ -40,8 +40,9 @@ class Comparison:
     candidate was `right` on so many, and the champion on `champion_right`. `note` says why nothing is
     compared; with `is_missing` something should be. `since` is when the comparison began.
 
-    If the candidate agrees too little, the champion is asked, too: `repeated` samples so far, and so often it
-    `repeat_agreed` with what its training gave. As often as it differs from itself, the candidate may, too.
+    If the candidate agrees too little, the champion is asked, too: `repeated` samples so far, and on
+    `repeat_agreed` of them it answered as in its training. The candidate may differ as often as the champion
+    differs from itself.
     """
 
     version: str = ""
@@ -81,7 +82,7 @@ class Comparison:
         return self.agreement + self.tolerated < min_agreement - _ROUNDING
 
     def asks_champion(self, min_agreement: float) -> bool:
-        """Whether the champion is to be asked what the candidate agreed with too little."""
+        """Whether the champion must answer its samples, too, because the candidate agreed with too few."""
         is_short = self.agreement is not None and self.agreement < min_agreement
         return self.is_over and is_short and self.repeated < self.samples
 
@@ -117,8 +118,8 @@ class Comparison:
         )
 
     def with_repeat(self, answer: Any, sample: Sample, spread: Sequence[float]) -> "Comparison":
-        """The comparison after the champion itself was asked one more sample. If it could not answer (None),
-        that is no other answer."""
+        """The comparison after the champion itself was asked one more sample. None, no answer, does not count
+        as a different one."""
         agreed = self.repeat_agreed + (answer is None or agrees(answer, sample.prediction, spread))
         return replace(self, repeated=self.repeated + 1, repeat_agreed=agreed)
 

@@ -37,8 +37,8 @@ _LATER = "its hooks are asked with the next event or tick"
 def ask_before_step(
     step: Step, slot: Slot, model: Model, document: Document, until: datetime, platform: Platform
 ) -> tuple[Step, Slot]:
-    """The step, if the hooks agree; else that it is not yet made, or the way back. And the slot with what
-    they said. None is asked after `until`."""
+    """The step if the hooks agree, else a wait or the way back; and the slot with what they said. No hook is
+    asked after `until`."""
     if not model.rollout.hooks or slot.phase == "RollingBack":
         return step, slot
     slot = _about(slot, document, *_guarded(step, slot))
@@ -64,8 +64,8 @@ def ask_before_step(
 def ask_before_start(
     slot: Slot, begun: Slot, model: Model, document: Document, until: datetime, platform: Platform
 ) -> tuple[str, Slot, bool]:
-    """Whether the trial in `begun` may begin: "" or why not, the slot before with what the hooks said, and
-    whether the version must not be tried."""
+    """Why the trial in `begun` may not begin yet, "" if it may; the slot before it, with what the hooks said;
+    and whether the version must not be tried."""
     hooks = hooks_of("confirm-rollout", model.rollout.hooks)
     if not hooks:
         return "", slot, False

@@ -33,7 +33,8 @@ class _Unwritten:
         self._written: dict[str, datetime] = {}
 
     def taken(self, model: str, now: datetime) -> int:
-        """Count one more. All that wait are taken, if it is time to write; else none, and 0 is returned."""
+        """Count one more report. If it is time to write, return how many wait, and begin anew; else return
+        0."""
         with self._lock:
             self._counts[model] += 1
             if model in self._written and now - self._written[model] < _EVERY:

@@ -74,7 +74,7 @@ def due_of(document: Document, now: datetime) -> datetime | None:
 
 def wait_until_due(document: Document, seconds: float, platform: Platform) -> float:
     """Wait until the rollout of the Model is due, if that is within so many seconds; how long this waited. It
-    waits for nothing that is overdue, and beside no other wait for the Model."""
+    does not wait if that time is over, or if another call waits for the Model."""
     now = platform.clock.now()
     due = due_of(document, now)
     left = (due - now).total_seconds() if due else 0.0

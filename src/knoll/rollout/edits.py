@@ -2,8 +2,8 @@
 
 Each write of the spec raises its generation, and the slot has the one that knoll's own next write makes, from
 before that write. What KServe's webhooks change in a write belongs to that write. So a spec of a greater
-generation that is not what knoll wants was changed by somebody else. What is merely added is not told from
-a default, and stays.
+generation that is not what knoll wants was changed by somebody else. A field that was only added looks like a
+default, and stays.
 """
 
 from collections.abc import Mapping

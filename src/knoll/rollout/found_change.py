@@ -13,8 +13,8 @@ __all__ = ["find_change"]
 
 
 def find_change(model: str, slot: Slot, version: str, bucket: Bucket) -> str:
-    """What is other in the signature of the version than in the champion's, in words; "" for nothing. If one
-    of the two cannot be read, nothing is compared, and the predictor refuses what is spoilt."""
+    """How the signature of the version differs from the champion's, in words; "" if it does not. If one of
+    the two cannot be read, nothing is compared, and the predictor refuses what is spoilt."""
     if not slot.champion:
         return ""
     with suppress(Rejected, NotFound):

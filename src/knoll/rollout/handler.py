@@ -136,9 +136,9 @@ def _replay_end(platform: Platform) -> datetime:
 
 
 def advance(name: str, until: datetime, platform: Platform, patience: float = 0.0) -> None:
-    """Go on with the rollout of a Model until it waits for something. It replays until that time. What is due
-    within `patience` seconds is waited for. Raises NotFound for no such Model, and NewerSchema if a wish, or
-    a record, is left to a newer knoll."""
+    """Go on with the rollout of a Model until it waits for something. It replays nothing after `until`, and
+    waits for what is due within `patience` seconds. Raises NotFound for no such Model, and NewerSchema if a
+    wish, or a record, is left to a newer knoll."""
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
         isvc = find_isvc(name, platform)

@@ -46,9 +46,9 @@ _NO = (403, 409)
 class Hooked:
     """What hooks have said so far.
 
-    `about` is the transition. So many of its hooks `agreed`, in their order. The next one was asked `tries`
-    times, the last time `at`, and the last `silent` times without an answer. It `said` why it does not agree.
-    `rollback_at` is when it was last asked whether the version shall go.
+    `about` is the transition. `agreed` says how many of its hooks have agreed, in their order. The next one
+    was asked `tries` times, the last time `at`, and the last `silent` times without an answer. It `said` why
+    it does not agree. `rollback_at` is when it was last asked whether the version shall go.
     """
 
     about: str = ""

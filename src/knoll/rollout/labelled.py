@@ -49,7 +49,7 @@ def keep_labels(model: str, event: Event, platform: Platform) -> bool:
     """Keep what a predictor of the candidate, the champion or the previous champion was told of any of them;
     whether the rollout may go on by it.
 
-    What is not believed is counted as a report that is not. Raises NotFound if there is no such Model.
+    If a record is not believed, it is counted like such a report. Raises NotFound if there is no such Model.
     """
     document = platform.cluster.get("Model", model)
     try:

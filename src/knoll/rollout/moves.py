@@ -41,9 +41,9 @@ def slot_after_start(
     is_proven: bool = False,
 ) -> Slot:
     """The slot when the trial of a version begins. `pin` is the sha256 of its manifest, `signer` the id of
-    the key that has signed it, `earlier` what is reported on it so far, and `change` what is other in its
-    signature than in the champion's. One that `is_proven` needs no approval. Beside a champion a version gets
-    no traffic before its answers are compared."""
+    the key that has signed it, `earlier` what is reported on it so far, and `change` how its signature
+    differs from the champion's. If it `is_proven`, it needs no approval. Beside a champion a version gets no
+    traffic before its answers are compared."""
     percent, evidence = 0 if slot.champion else 100, Evidence(earlier=earlier)
     proven = version if is_proven else ""
     cleared = replace(slot, evidence=evidence, judgement=None, comparison=None, held=None, proven=proven)
@@ -99,8 +99,8 @@ def returned(slot: Slot, version: str) -> Slot:
 
 
 def with_hold_checked(slot: Slot, version: str, min_agreement: float) -> Slot:
-    """The slot when `version` is to be tried next: another one waits no more, nor does this one if it is
-    approved, or if the gate asks for less by now."""
+    """The slot when `version` is to be tried next. No other version waits for approval any more, and this one
+    does not if it is approved, or if the gate now asks for less."""
     held, found = slot.held, slot.comparison
     if held is None:
         return slot

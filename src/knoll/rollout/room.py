@@ -79,7 +79,7 @@ def read_no_room(found: Mapping[str, Any] | None) -> NoRoom | None:
 
 
 def told_since(found: NoRoom | None, before: NoRoom | None, at: str) -> NoRoom | None:
-    """What is found with the time at which the version began to wait, which is `at` if it did not before."""
+    """What is found, with the time since when the version waits: `at` if it did not wait before."""
     if found is None:
         return None
     return replace(found, since=before.since if before and before.version == found.version else at)

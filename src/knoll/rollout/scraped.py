@@ -1,5 +1,5 @@
 """Reports by what Prometheus has scraped of predictors, for installations where it sees more of them than the
-broker does. Nothing proves these counts: who sets KNOLL_PROMETHEUS trusts what that one scrapes.
+broker does. Nothing proves these counts: whoever sets KNOLL_PROMETHEUS trusts that Prometheus.
 
 Counts only rise, so the last scrape of a replica stands for it, also after its end. What it answered between
 that scrape and its end is missing. A scrape becomes what an event would have, and is kept as such.

@@ -15,7 +15,7 @@ _SHOWN = 5  # names or changes of each kind in a reason
 
 
 def signature_change(old: Signature, new: Signature, champion: str) -> str:
-    """What is other in the signature `new` than in that of the champion, in words; "" for nothing."""
+    """How the signature `new` differs from that of the champion, in words; "" if it does not."""
     changes = [
         *_classes_changed(_classes(old), _classes(new)),
         *_tensors_changed("input", old.inputs, new.inputs),

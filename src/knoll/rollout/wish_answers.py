@@ -82,8 +82,8 @@ def as_wished(slot: Slot, wish: Wish, answer: str, *, is_refused: bool = False) 
 
 
 def undone_by(slot: Slot, version: str) -> str:
-    """The version that must not come right back if a human lets `version` take the champion's place: of those
-    that were replaced so, the newest one. That is never `version` itself, which returns so."""
+    """The version that must not come back at once if a human lets `version` take the champion's place: the
+    newest of those that humans have replaced. It is never `version` itself."""
     known = [one for one in (slot.champion, slot.steering.undone) if one not in ("", version)]
     newest = max(known, key=version_number, default="")
     is_newer = newest and version_number(version) > version_number(newest)

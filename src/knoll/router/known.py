@@ -1,7 +1,7 @@
 """Models and InferenceServices of the namespace, as they were a moment ago.
 
-They are listed while requests come, once a second at most, and beside the requests: a request waits only
-after a pause, and half a second at most. While the API server does not answer, what was known before counts.
+They are listed while requests come, once a second at most, and beside the requests: a request waits for that
+only after a pause, and half a second at most. If the API server does not answer, the last documents count.
 """
 
 import asyncio

@@ -64,8 +64,8 @@ def to_compare(question: Question, answer: Response) -> Question:
 
 
 async def forward(http: aiohttp.ClientSession, address: str, revision: str, question: Question) -> Response:
-    """Ask the Revision at the base URL `address`; return its answer, or 504 if it takes too long. Which
-    Revision it is may be unknown, "". Raises aiohttp.ClientError."""
+    """Ask the Revision at the base URL `address`; return its answer, or 504 if it takes too long. If the
+    Revision is not known, its name is "". Raises aiohttp.ClientError."""
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
             return await _sent(http, address, revision, question)

@@ -1,4 +1,5 @@
-"""What of the files that were read is trained on: archives unpacked, and without what is no data."""
+"""The files on which a run trains: those that were read, with archives unpacked, and without what is no
+data."""
 
 from collections.abc import Iterator
 
