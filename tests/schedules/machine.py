@@ -13,15 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from knoll.names import version_name
 from knoll.rollout.wishes import Verb
+from schedules.acts import edit_service, remove_service, report, shut_quota
 from schedules.checks import wrong_at_the_end
-from schedules.declared import GATES, model_document
+from schedules.declared import GATES, POLICIES, model_document
 from schedules.faults import KINDS, Fault, Kind
 from schedules.world import World
 
-__all__ = ["Loop"]
+__all__ = ["ACTS", "Loop"]
 
 _MODELS = ("beans", "digits")
 _QUALITIES = st.sampled_from(("good", "good", "good", "shifted", "poor", "broken", "unreadable"))
+ACTS = ("pause", "resume", "promote", "abort", "approve", "undo", "edit", "remove", "fail")
 _NAMES = st.sampled_from(("0", "1", "2"))
 _MODEL = st.sampled_from(_MODELS)
 _ANY = st.integers(0, 11)
@@ -41,6 +43,7 @@ class Loop(RuleBasedStateMachine):
 
     world: World
     events: int  # what has happened so far, settling excluded
+    reports: int
 
     @initialize(
         gates=st.tuples(st.sampled_from(GATES), st.sampled_from(GATES)),
@@ -52,6 +55,7 @@ class Loop(RuleBasedStateMachine):
         end=st.tuples(st.booleans(), st.booleans()),
         has_champion=st.booleans(),
         releases=st.one_of(st.just(0), st.integers(1, 1_000_000)),
+        policies=st.tuples(st.sampled_from([*POLICIES]), st.sampled_from([*POLICIES])),
     )
     def begin(
         self,
@@ -62,13 +66,15 @@ class Loop(RuleBasedStateMachine):
         end: tuple[bool, bool],
         has_champion: bool,
         releases: int,
+        policies: tuple[str, str],
     ) -> None:
         documents = {
-            name: model_document(name, gate, concurrency) for name, gate in zip(_MODELS, gates, strict=True)
+            name: model_document(name, gate, concurrency, policy)
+            for name, gate, policy in zip(_MODELS, gates, policies, strict=True)
         }
         self.world = World(documents, quota=quota, releases=releases, **world)
         self.ends_deaf, self.has_last_word = end
-        self.uploads = self.events = 0
+        self.uploads = self.events = self.reports = 0
         if has_champion:
             self.upload(_MODELS[0], ["0", "1"], "good")
             self.calm(8)
@@ -127,6 +133,63 @@ class Loop(RuleBasedStateMachine):
         """A human steers the rollout; 0 names no version."""
         self._pass(1)
         self.world.wish(model, verb, version_name(number) if number else "")
+
+    @rule(
+        model=_MODEL,
+        quality=st.sampled_from(("good", "good", "shifted")),
+        turns=st.integers(1, 4),
+        act=st.sampled_from(ACTS),
+    )
+    def interrupt(self, model: str, quality: str, turns: int, act: str) -> None:
+        """Another version, so many turns of its rollout, from its start to its bake, and then a human."""
+        self.upload(model, ["0"], quality)
+        self.world.pass_a_minute()
+        for _ in range(turns):
+            self._take_turn()
+        if act == "undo":
+            self.calm(3)
+        match act:
+            case "edit" | "remove":
+                self.meddle(model, act == "remove")
+            case "fail":
+                self.report(model, 10)
+            case _:
+                self._steer(model, act)
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        """All events of now, and KServe."""
+        self._pass(1)
+        for _ in range(len(self.world.feed)):
+            self.world.deliver(0)
+        self.world.serve()
+
+    def _steer(self, model: str, verb: Any) -> None:
+        """A human steers what is on trial, or waits for approval, or serves."""
+        self._pass(1)
+        version = self.world.tried(model) if verb == "approve" else ""
+        self.world.wish(model, verb, version)
+
+    @precondition(lambda self: self.world.cluster.list("InferenceService"))
+    @rule(model=_MODEL, is_removed=st.booleans())
+    def meddle(self, model: str, is_removed: bool) -> None:
+        """Somebody changes or deletes what serves."""
+        self._pass(1)
+        (remove_service if is_removed else edit_service)(self.world, model)
+
+    @precondition(lambda self: self.world.cluster.list("InferenceService"))
+    @rule(model=_MODEL, failing=st.sampled_from((0, 10)))
+    def report(self, model: str, failing: int) -> None:
+        """A predictor has answered ever more requests."""
+        self._pass(1)
+        self.reports += 1
+        report(self.world, model, 20 * self.reports, failing * self.reports)
+
+    @rule()
+    def shut_quota(self) -> None:
+        """There is room, or none."""
+        self._pass(1)
+        shut_quota(self.world, is_open=False)
 
     @precondition(lambda self: self.world.feed)
     @rule(number=_ANY, faults=_FAULTS)
@@ -208,6 +271,7 @@ class Loop(RuleBasedStateMachine):
         for model in _MODELS:
             if self.world.declared[model][-1].document is None:
                 self.world.declare(model, 1)
+        shut_quota(self.world, is_open=True)
         for model in self.world.wished:
             self.world.wish(model, "resume", "")
         if self.has_last_word:

@@ -98,11 +98,14 @@ class Objects(MemoryStore):
 
 
 class Documents(MemoryCluster):
-    """The document store. It calls `note` with each document that is written."""
+    """The document store. It calls `note` with each document that is written, and `note_status` with each
+    whose status is."""
 
-    def __init__(self, time: Time, note: Callable[[Document], None]) -> None:
+    def __init__(
+        self, time: Time, note: Callable[[Document], None], note_status: Callable[[Document], None]
+    ) -> None:
         super().__init__("default", time)
-        self._note = note
+        self._note, self._note_status = note, note_status
 
     def create(self, document: Document) -> Document:
         """See `ports.Cluster.create`."""
@@ -113,8 +116,7 @@ class Documents(MemoryCluster):
     def update(self, document: Document, *, status: bool = False) -> Document:
         """See `ports.Cluster.update`."""
         written = super().update(document, status=status)
-        if not status:
-            self._note(written)
+        (self._note_status if status else self._note)(written)
         return written
 
     def save(self) -> bytes:

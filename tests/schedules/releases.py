@@ -47,8 +47,11 @@ _STAMPED: Mapping[str, Load[Stamped]] = {
 }
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")
-# without the judgement each pass of an older one would begin it anew, and no rollout would end
-_ROLLOUT_0_1 = ("judgement", "step", "percent", "since", "seen", "attempt", "evidence", "transition")
+# without the first three each pass of an older one would begin them anew, and no rollout would end
+_ROLLOUT_0_1 = (
+    *("judgement", "comparison", "hooks"),
+    *("step", "percent", "since", "seen", "attempt", "evidence", "transition"),
+)
 
 
 _ROLLOUT = ("status.rollout.transition.version",)

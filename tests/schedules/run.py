@@ -12,9 +12,10 @@ import multiprocessing
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -24,6 +25,7 @@ from schedules.kill_points import STORIES, Passage
 from schedules.machine import Loop
 from schedules.memory import repeatable
 from schedules.race import jobs_of_races
+from schedules.reached import EXPECTED
 
 __all__ = ["main"]
 
@@ -38,12 +40,13 @@ _RACES = 8
 
 @dataclass(frozen=True)
 class Done:
-    """What a piece of work came to: how many schedules or pairs, and what was wrong, with the command that
-    plays it again."""
+    """What a piece of work came to: how many schedules or pairs, what was wrong, with the command that plays
+    it again, and how often each state and step of a rollout was reached."""
 
     name: str
     count: int
     wrong: Sequence[str] = ()
+    reached: Counter[str] = field(default_factory=Counter)
 
 
 def main() -> int:
@@ -95,12 +98,15 @@ def _set(first_seed: int, number: int) -> Done:
     count."""
     logging.disable(logging.CRITICAL)
     counted: list[int] = []
+    reached: Counter[str] = Counter()
 
     class Counted(Loop):
         def teardown(self) -> None:
             if hasattr(self, "world"):
                 counted.append(int(self.events >= FEWEST_EVENTS))
             super().teardown()
+            if hasattr(self, "world"):
+                reached.update(self.world.reached)
 
     plan = settings(
         max_examples=_SET,
@@ -122,7 +128,7 @@ def _set(first_seed: int, number: int) -> Done:
             sum(counted),
             ["\n".join([str(error), *getattr(error, "__notes__", []), f"again: {command}"])],
         )
-    return Done("schedules", sum(counted))
+    return Done("schedules", sum(counted), reached=reached)
 
 
 def _pairs_of(story: str, part: int) -> Done:
@@ -174,6 +180,8 @@ def _report(done: Sequence[Done], minutes: float) -> int:
         name: sum(line.startswith(f"{name}:") for line in wrong)
         for name in ("lost", "doubled", "wrong version")
     }
+    reached = sum((one.reached for one in done), Counter[str]())
+    print("reached:", ", ".join(f"{name} {reached[name]:,}" for name in sorted(EXPECTED)))
     goals = [
         (
             f"random schedules of at least {FEWEST_EVENTS} events",
@@ -182,6 +190,12 @@ def _report(done: Sequence[Done], minutes: float) -> int:
             counts.get("schedules", 0) >= SCHEDULES,
         ),
         *((name, count, 0, count == 0) for name, count in faults.items()),
+        (
+            "states and steps of rollouts that no schedule reached",
+            len(EXPECTED - reached.keys()),
+            0,
+            not EXPECTED - reached.keys(),
+        ),
         (
             "pairs of faults at kill points",
             counts.get("pairs of faults", 0),

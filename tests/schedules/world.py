@@ -8,6 +8,7 @@ rules. Time passes only if the schedule says so.
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
@@ -32,8 +33,10 @@ from knoll.wiring.stages import STAGES
 from schedules.broker import RETRIES, Delivery, subscribers
 from schedules.checks import wrong_after_a_tick, wrong_change, wrong_skip, wrong_start, wrong_write
 from schedules.faults import Crash, Fault, Process
+from schedules.hooks import Hooks
 from schedules.kubelet import note
 from schedules.memory import Documents, Names, Objects, Time
+from schedules.reached import in_status, in_step
 from schedules.releases import Release, platform_of, release_of, told
 from schedules.serving import Serving
 from schedules.trainer import train
@@ -122,6 +125,7 @@ class World:
     attempts: int = 0
     was_paused: bool = False
     wished: set[str] = field(default_factory=set)  # Models of which a human has asked for something
+    reached: Counter[str] = field(default_factory=Counter)  # states and steps of rollouts
 
     def __post_init__(self) -> None:
         self.time = Time()
@@ -131,10 +135,12 @@ class World:
             keeps_versions=self.keeps_versions,
             whole_seconds=self.whole_seconds,
         )
-        self.cluster = Documents(self.time, self._watch)
+        self.cluster = Documents(self.time, self._watch, self._watch_status)
         settings = _settings(self.quota, has_keys=self.has_keys)
         self.serving = Serving(self.store, self.cluster, settings.model_root)
-        self.platform = Platform(self.store, self.cluster, self, self.serving, self.time, settings)
+        self.platform = Platform(
+            self.store, self.cluster, self, self.serving, self.time, settings, hooks=Hooks()
+        )
         self.memory = Caches()
         recent_models(Process(self.platform, memory=self.memory).platform)
         for name, document in self.models.items():
@@ -156,9 +162,15 @@ class World:
     def _watch_object(self, uri: str, before: bytes | None, after: bytes | None) -> None:
         self.wrong += wrong_change(self.platform.settings.model_root, uri, before, after)
         self.wrong += wrong_skip(self, uri, after) + wrong_start(self, uri, after)
+        if after and before is None and uri.startswith(f"{self.platform.settings.model_root}/rollouts/"):
+            self.reached += in_step(after)
 
     def _watch(self, written: Document) -> None:
         self.wrong += wrong_write(self, written)
+
+    def _watch_status(self, written: Document) -> None:
+        if written["kind"] == "Model":
+            self.reached.update(in_status(written))
 
     # The user
 
@@ -224,6 +236,11 @@ class World:
         self._tell(
             self.cluster.update({**found, "metadata": {**found["metadata"], "annotations": annotations}})
         )
+
+    def tried(self, model: str) -> str:
+        """The version that is on trial, or waits for approval; "" if none is."""
+        status = (self._find_model(model) or {}).get("status") or {}
+        return status.get("candidate") or (status.get("held") or {}).get("version") or ""
 
     def delete(self, model: str) -> None:
         """Delete the Model. Kubernetes deletes its parts when the next minute passes or KServe has a turn."""
