@@ -118,8 +118,15 @@ class Installation:
         """kubectl apply in the namespace."""
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump(document))
 
-    def declare(self, name: str, training: Mapping[str, Any] = MappingProxyType({}), **rollout: Any) -> None:
-        """Apply a Model that learns digits from this namespace's bucket, in seconds."""
+    def declare(
+        self,
+        name: str,
+        training: Mapping[str, Any] = MappingProxyType({}),
+        resources: Mapping[str, Any] = MappingProxyType({}),
+        **rollout: Any,
+    ) -> None:
+        """Apply a Model that learns digits from this namespace's bucket, in seconds. `resources` are further
+        ones of its predictors."""
         document = yaml.safe_load((ROOT / "examples" / "digits" / "model.yaml").read_text())
         document["metadata"] = {"name": name}
         spec = document["spec"]
@@ -135,7 +142,7 @@ class Installation:
             "minReplicas": 0,
             "maxReplicas": 2,
             "concurrency": 8,
-            "resources": {"cpu": "50m", "memory": "384Mi"},
+            "resources": {"cpu": "50m", "memory": "384Mi", **resources},
         }
         spec["rollout"] = {
             "steps": [20, 50],
@@ -145,7 +152,7 @@ class Installation:
             "idle": "replay",
             "progressDeadline": "180s",
         } | rollout
-        if spec["rollout"].get("mode") == "shadow":
+        if spec["rollout"].get("mode") == "shadow" or spec["rollout"].get("strategy") == "resource":
             del spec["rollout"]["steps"]
         self.apply(document)
 
