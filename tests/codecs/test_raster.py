@@ -115,6 +115,77 @@ def test_all_depths_go_from_black_to_white() -> None:
     assert near(one(png(1, 1, 16, 6, b"\0" + deep[-2:] + b"\0" * 4 + b"\x80\0")), (255, 127, 127))
 
 
+_KINDS = [  # what the PNG specification allows: type of colour, samples of a pixel, bits of a sample
+    *((0, 1, depth) for depth in (1, 2, 4, 8, 16)),
+    *((2, 3, depth) for depth in (8, 16)),
+    *((3, 1, depth) for depth in (1, 2, 4, 8)),
+    *((colours, samples, depth) for colours, samples in ((4, 2), (6, 4)) for depth in (8, 16)),
+]
+
+
+def _samples(samples: int, depth: int) -> list[tuple[int, ...]]:
+    """Pixels of a row. In those of 16 bits, each half of one equals a half of another."""
+    values = {1: [0, 1], 2: [0, 1, 2, 3], 4: [0, 5, 10, 15], 8: [0, 9, 128, 255]}
+    row = values.get(depth, [0x0102, 0x0103, 0x0202, 0x0201])
+    return [tuple(row[(place + sample) % len(row)] for sample in range(samples)) for place in range(len(row))]
+
+
+def _row(pixels: list[tuple[int, ...]], depth: int) -> bytes:
+    bits = "".join(f"{sample:0{depth}b}" for pixel in pixels for sample in pixel)
+    bits += "0" * (-len(bits) % 8)
+    return b"\0" + int(bits, 2).to_bytes(len(bits) // 8)
+
+
+def _shown(pixel: tuple[int, ...], depth: int) -> list[int]:
+    """Samples of 8 bits (PNG, 13.12)."""
+    return [value >> 8 if depth == 16 else value * 255 // (2**depth - 1) for value in pixel]
+
+
+def _over_white(colour: list[int], alpha: int) -> Any:
+    """PNG, 13.16."""
+    mixed = [int((value * alpha + 255 * (255 - alpha)) / 255 + 0.5) for value in colour]
+    return mixed if len(mixed) == 3 else mixed[0]
+
+
+@pytest.mark.parametrize(("colours", "samples", "depth"), _KINDS)
+@pytest.mark.parametrize("marked", range(4))
+def test_each_kind_of_png_is_shown_as_its_specification_says(
+    colours: int, samples: int, depth: int, marked: int
+) -> None:
+    """Of all types and depths: where a pixel is transparent, whether by a sample, an entry of the palette or
+    a marked colour, it lies on white. No other pixel does."""
+    row = _samples(samples, depth)
+    clear = row[marked % len(row)]
+    palette = [(7 * entry % 256, 3 * entry % 256, entry) for entry in range(2**depth if depth < 16 else 0)]
+    alphas = [0 if (entry,) == clear else 255 - entry // 2 for entry in range(len(palette))]
+    high = sum(1 << bit for bit in range(depth, 16))  # bits that do not count
+    chunks, wanted = [], []
+    if colours == 3:
+        chunks = [chunk(b"PLTE", bytes(sum(palette, ()))), chunk(b"tRNS", bytes(alphas))]
+        wanted = [_over_white(list(palette[entry]), alphas[entry]) for (entry,) in row]
+    elif colours in {0, 2}:
+        chunks = [chunk(b"tRNS", struct.pack(f">{samples}H", *(high | sample for sample in clear)))]
+        wanted = [_over_white(_shown(pixel, depth), 0 if pixel == clear else 255) for pixel in row]
+    else:
+        wanted = [_over_white(_shown(pixel, depth)[:-1], _shown(pixel, depth)[-1]) for pixel in row]
+    assert pixels(png(len(row), 1, depth, colours, _row(row, depth), *chunks)) == [wanted]
+
+
+def test_a_transparent_colour_after_the_data_or_a_second_one_does_not_count() -> None:
+    """Both break the specification, and viewers pass over them."""
+    black, white = chunk(b"tRNS", b"\0\0"), chunk(b"tRNS", b"\0\xff")
+    assert one(png(1, 1, 8, 0, b"\0\0", white, black)) == 0
+    body = png(1, 1, 8, 0, b"\0\0")
+    assert one(body[:-12] + black + body[-12:]) == 0
+
+
+@pytest.mark.parametrize("palette", [[], [b""], [b"\0" * 4], [b"\0" * 771]])
+def test_a_picture_of_a_palette_without_a_whole_one_is_refused(palette: list[bytes]) -> None:
+    """It is not taken as black."""
+    with pytest.raises(InvalidPicture, match="palette"):
+        read_raster(png(1, 1, 8, 3, b"\0\0", *(chunk(b"PLTE", colours) for colours in palette)))
+
+
 def test_cmyk_has_the_colours_of_the_print() -> None:
     """A JPEG with Adobe's inverted CMYK, as printers send it, is not shown as its negative."""
     cyan = encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "JPEG", quality=95)
@@ -340,6 +411,12 @@ def test_the_memory_of_a_picture_is_told_from_its_header(
     body = encoded(Image.new(mode, (2400, 2000)), kind, **options)
     told = open_raster(body).memory("L", 32, 32)
     assert most * 2400 * 2000 <= told <= most * 2400 * 2000 + 10 * 2**20
+
+
+def test_a_picture_that_is_read_twice_is_told_to_take_twice_the_memory() -> None:
+    """A transparent colour with 16 bits takes both halves of each sample."""
+    body = png(1000, 1000, 16, 2, b"\0" * 6001 * 1000, chunk(b"tRNS", b"\0" * 6))
+    assert 12 * 10**6 <= open_raster(body).memory("L", 32, 32) <= 12 * 10**6 + 10 * 2**20
 
 
 def test_a_narrow_picture_of_many_rows_is_resized_in_little_memory() -> None:

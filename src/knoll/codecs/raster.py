@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from knoll.codecs.raster_colours import convert_colours, flat_mode
+from knoll.codecs.raster_colours import Decoded, convert_colours, flat_mode
 from knoll.codecs.raster_file import RasterFile
 from knoll.codecs.raster_header import Header, read_header
 from knoll.codecs.raster_memory import LARGE, Stored, decoding_memory
@@ -72,22 +72,30 @@ class Raster:
 
     def __init__(self, body: bytes, limits: RasterLimits) -> None:
         self._header = header = _checked(body, limits)
-        self._file = RasterFile(_without(header.texts, body))
+        self._file = RasterFile(_without(header.unread, body))
         picture = _open(self._file, header, limits)
         self.size, self.mode = picture.size, picture.mode
+        self._is_read_twice = header.depth == 16 and bool(header.clear) and picture.mode == "RGB"
         self._opened = [picture]
 
     @property
     def shape(self) -> Shape:
         """What `read` gives."""
         width, height = self.size if self._header.orientation < 5 else self.size[::-1]
-        return Shape(width, height, flat_mode(self.mode))
+        return Shape(width, height, flat_mode(self.mode, self._header.is_grey))
 
     def memory(self, mode: str, width: int, height: int) -> int:
         """The most bytes that are taken at a time by `read`, and by `fit_raster` to that mode and size."""
-        shown = (self.shape.width, self.shape.height)
-        header = self._header
-        stored = Stored(self.size, self.mode, shown, header.orientation > 1, header.coefficients)
+        header, shown = self._header, self.shape
+        stored = Stored(
+            self.size,
+            self.mode,
+            (shown.width, shown.height),
+            shown.mode,
+            is_turned=header.orientation > 1,
+            is_read_twice=self._is_read_twice,
+            coefficients=header.coefficients,
+        )
         return decoding_memory(stored, mode, (width, height))
 
     def read(self, check: Callable[[], None] = lambda: None) -> Image.Image:
@@ -104,11 +112,22 @@ class Raster:
         check()
         return flat if turn is None else flat.transpose(turn)
 
-    def _load(self, check: Callable[[], None]) -> Image.Image:
+    def _load(self, check: Callable[[], None]) -> Decoded:
+        header = self._header
         picture = self._opened.pop()
-        self._file.watch(check, self._header.scan_starts)
+        self._file.watch(check, header.scan_starts)
         picture.load()
-        return picture
+        lower = self._load_lower() if self._is_read_twice else None
+        return Decoded(picture, header.is_grey, header.depth, header.clear, lower)
+
+    def _load_lower(self) -> Image.Image:
+        """The lower 8 of 16 bits: Pillow gives the upper ones, here of samples whose bytes it swaps."""
+        self._file.seek(0)
+        lower = Image.open(self._file, formats=["PNG"])
+        assert isinstance(lower, ImageFile.ImageFile)
+        lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
+        lower.load()
+        return lower
 
 
 def open_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Raster:
@@ -191,11 +210,11 @@ def _has_tables(profile: Any) -> bool:
     return any(profile[place : place + 4] in _TABLES for place in range(132, 132 + 12 * min(tags, 200), 12))
 
 
-def _without(texts: Sequence[tuple[int, int]], body: bytes) -> bytes:
-    """A PNG without its texts: Pillow unpacks them all, and refuses long ones."""
-    if not texts:
+def _without(chunks: Sequence[tuple[int, int]], body: bytes) -> bytes:
+    """A PNG without its texts, all of which Pillow unpacks, and without transparency that comes too late."""
+    if not chunks:
         return body
-    starts, ends = [0, *(end for _, end in texts)], [*(start for start, _ in texts), len(body)]
+    starts, ends = [0, *(end for _, end in chunks)], [*(start for start, _ in chunks), len(body)]
     return b"".join(body[start:end] for start, end in zip(starts, ends, strict=True))
 
 

@@ -1,6 +1,7 @@
 """What the markers of a PNG or JPEG say, without decoding: size, scans, orientation, and whether it is whole.
 
-Pillow does not tell the number of scans, and decodes a whole PNG to find its orientation.
+Pillow does not tell the number of scans, and decodes a whole PNG to find its orientation. Of a transparent
+colour it does not tell by how many bits it is given.
 """
 
 import re
@@ -32,12 +33,15 @@ _OTHERS = {
 }
 _KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_PALETTE, _SAMPLES = 3, {0: 1, 2: 3}  # types of colour, and how many samples their transparent colour has
+_GREY_TYPES = {0, 4}
 _HEAD = 1024
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _MOST_CHUNKS = 100_000
+_MOST_COLOURS = 769  # bytes of a palette, and one more
 _MOST_SEGMENTS = 10_000
 _MOST_GARBAGE = 64 * 2**10  # bytes between segments, each of which costs Pillow a microsecond
 _MOST_EXIF = 16  # blocks: Pillow copies all of them again for each
@@ -46,15 +50,22 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Header:
-    """`size` is as stored. `orientation` is EXIF's, 1 to 8. A PNG has one scan. `texts` are the first and the
-    last place of each of its texts, `scan_starts` the places of a JPEG's scans, and `coefficients` how many
-    numbers a JPEG keeps for each pixel until its last scan."""
+    """`size` is as stored. `orientation` is EXIF's, 1 to 8.
+
+    A PNG has one scan. `unread` are the first and the last place of each of its chunks that are passed over.
+    A sample has `depth` bits. `clear` are the samples of the transparent colour, if grey or RGB has one.
+
+    `scan_starts` are the places of a JPEG's scans, and `coefficients` is how many numbers a JPEG keeps for
+    each pixel until its last scan."""
 
     size: tuple[int, int]
     scans: int = 1
     orientation: int = 1
     is_whole: bool = True
-    texts: tuple[tuple[int, int], ...] = ()
+    unread: tuple[tuple[int, int], ...] = ()
+    depth: int = 8
+    is_grey: bool = False
+    clear: tuple[int, ...] = ()
     scan_starts: tuple[int, ...] = ()
     coefficients: float = 0.0
 
@@ -75,17 +86,45 @@ def read_header(body: bytes) -> Header:
 
 
 def _read_png(body: bytes) -> Header:
-    size, exif, last, texts = (0, 0), b"", b"", []
+    first: dict[bytes, bytes] = {}  # of each kind that counts, before the data
+    last, unread = b"", []
     for number, (kind, start, length) in enumerate(_chunks(body)):
-        if number == 0 and kind == b"IHDR" and length >= 8 and start + 8 <= len(body):
-            size = struct.unpack_from(">II", body, start)
-        elif kind == b"eXIf":
-            exif = body[start : start + length]
-        elif kind in _TEXTS:
-            texts.append((start - 8, start + length + 4))
+        if kind in _TEXTS or (kind == b"tRNS" and first.keys() & {b"tRNS", b"IDAT"}):
+            unread.append((start - 8, start + length + 4))
+        elif kind == b"eXIf" or (kind == b"IHDR" and number == 0):
+            first[kind] = body[start : start + length]
+        elif kind in {b"tRNS", b"PLTE", b"IDAT"} and b"IDAT" not in first:
+            first[kind] = body[start : start + min(length, _MOST_COLOURS)]
         last = kind if start + length <= len(body) else b""
+    head = first.get(b"IHDR", b"")
+    if len(head) < 10:
+        raise _sizeless()
+    size, depth, colours = struct.unpack_from(">IIBB", head)[:2], head[8], head[9]
     _check_size(size)
-    return Header(size, 1, _orientation(exif), last == b"IEND", tuple(texts))
+    if colours == _PALETTE and b"IDAT" in first:
+        _check_palette(first.get(b"PLTE", b""))
+    return Header(
+        size,
+        orientation=_orientation(first.get(b"eXIf", b"")),
+        is_whole=last == b"IEND",
+        unread=tuple(unread),
+        depth=depth,
+        is_grey=colours in _GREY_TYPES,
+        clear=_clear(first.get(b"tRNS", b""), _SAMPLES.get(colours, 0), depth),
+    )
+
+
+def _check_palette(palette: bytes) -> None:
+    if not palette or len(palette) % 3:
+        fault = "it has a broken palette" if palette else "it has no palette, and its pixels ask for one"
+        raise InvalidPicture(f"its header is broken: {fault}", fix="write the file again")
+
+
+def _clear(chunk: bytes, samples: int, depth: int) -> tuple[int, ...]:
+    """Each sample has 16 bits, of which the lower ones count (PNG, 11.3.2.1)."""
+    if not samples or len(chunk) < 2 * samples:
+        return ()
+    return tuple(sample & (1 << depth) - 1 for sample in struct.unpack_from(f">{samples}H", chunk))
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -122,9 +161,8 @@ def _read_jpeg(body: bytes) -> Header:
         max(len(scans), 1),
         _orientation(exif),
         last == _EOI,
-        (),
-        tuple(scans),
-        _coefficients(body, frame, scans),
+        scan_starts=tuple(scans),
+        coefficients=_coefficients(body, frame, scans),
     )
 
 
@@ -167,7 +205,11 @@ def _length(body: bytes, start: int) -> int:
 
 def _check_size(size: tuple[int, int]) -> None:
     if min(size) < 1:
-        raise InvalidPicture("its header is broken: it has no size", fix="write the file again")
+        raise _sizeless()
+
+
+def _sizeless() -> InvalidPicture:
+    return InvalidPicture("its header is broken: it has no size", fix="write the file again")
 
 
 def _orientation(exif: bytes) -> int:

@@ -6,7 +6,7 @@ becomes grey, 8 if it has an orientation or transparency, and 12 in a progressiv
 
 from dataclasses import dataclass
 
-from knoll.codecs.raster_colours import STRIP, flat_mode
+from knoll.codecs.raster_colours import STRIP
 
 __all__ = ["LARGE", "Stored", "decoding_memory"]
 
@@ -21,20 +21,23 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as its file has it, and its size as `shown`. `coefficients` is how many numbers of 2 bytes a
-    JPEG keeps for each pixel until its last scan."""
+    """A picture as its file has it, and its size and mode as shown. If it is read twice, both pictures are
+    kept. `coefficients` is how many numbers of 2 bytes a JPEG keeps for each pixel until its last scan."""
 
     size: Size
     mode: str
     shown: Size
+    flat_mode: str
     is_turned: bool
+    is_read_twice: bool
     coefficients: float
 
 
 def decoding_memory(stored: Stored, wanted_mode: str, wanted: Size) -> int:
     """The most bytes at a time while a picture is decoded, shown, and fitted to a mode and a size."""
-    flat, (width, height) = flat_mode(stored.mode), stored.size
+    flat, (width, height) = stored.flat_mode, stored.size
     raw, still = _image(stored.size, stored.mode), _image(stored.shown, flat)
+    raw *= 2 if stored.is_read_twice else 1
     strip = min(width * height, max(STRIP, width)) * _STRIP_BYTES
     fitted = 0 if flat == wanted_mode else _image(stored.shown, wanted_mode)
     between = _image((wanted[0], min(stored.shown[1], LARGE // wanted[0])), wanted_mode)
