@@ -167,7 +167,7 @@ def test_what_is_trained_has_changed_so_older_runs_end_and_the_new_one_starts(
     assert jobs(platform) == [newer]
     for run in older:
         assert end_of(platform, run).superseded
-        assert "since" in end_of(platform, run).reason
+        assert end_of(platform, run).reason.startswith("the Model's ")
 
 
 def test_a_config_that_comes_back_is_asked_for_again() -> None:

@@ -33,7 +33,7 @@ def feedback(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Tell a model the true labels of its answers, so that knoll counts how often each version was right.
+    """Tell a model the true labels of its answers, so that its versions are counted as right or wrong.
 
     Example: knoll feedback digits labels.csv; knoll feedback digits --id ID --label 7
 
