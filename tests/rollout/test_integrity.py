@@ -15,6 +15,8 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, rollout_step_uri
 from knoll.records.run import run_uri
 from knoll.rollout import handler
+from knoll.views.models import find_model
+from knoll.views.verdicts import read_verdict
 from rollout.world import MODEL, World, make_world, promote_canary, promote_first, with_policy
 
 ROOT = "s3://knoll-models"
@@ -169,6 +171,23 @@ def test_a_champion_alone_holds_and_says_so_until_it_is_put_back(world: World) -
     world.platform.store.put(uri, good)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["damage"], world.status()["champion"]) == ("", "v000002")
+
+
+def test_a_champion_that_is_mended_is_called_damaged_no_more(world: World) -> None:
+    """Neither in the Model nor in its run, and the records say when: once, however often it is looked at."""
+    uri = manifest_uri(ROOT, "digits", "v000001")
+    good = world.platform.store.get(uri)
+    forge(world, "v000001")
+    world.tell(TRAINING_SUCCEEDED)
+    assert find_model(world.platform, "digits").verdict.name == "Damaged"
+    assert read_verdict(world.platform, "digits", "v000001").name == "Damaged"
+    world.platform.store.put(uri, good)
+    for _ in range(3):
+        world.tell(TRAINING_SUCCEEDED)
+    told = [find_model(world.platform, "digits").verdict, read_verdict(world.platform, "digits", "v000001")]
+    assert [one.name for one in told] == ["Promoted"] * 2
+    assert not any(one.is_bad for one in told)
+    assert [one.split()[1] for one in world.records()[-2:]] == ["Damage", "Mend"]
 
 
 STEP = RolloutStep("digits", "v000900", "v000900", 1, "Promote", "2036-01-01T00:00:00+00:00", 100, "forged")

@@ -13,7 +13,7 @@ from knoll.records.attestation import key_of
 from knoll.records.rollout import next_number
 from knoll.rollout.candidates import champion_number
 from knoll.rollout.integrity import NOTHING_SEEN, Look, look_at, pin_of, with_pins
-from knoll.rollout.moves import returned, slot_after_damage
+from knoll.rollout.moves import returned, slot_after_damage, slot_after_mend
 from knoll.rollout.slot import Slot
 
 __all__ = ["numbered", "slot_checked"]
@@ -36,7 +36,8 @@ def slot_checked(model: str, slot: Slot, refusal: str | None, platform: Platform
     if slot.damage and (fault or look.listing == slot.listing):
         return slot
     if not fault:
-        return replace(slot, damage="", listing=look.listing)
+        seen_well = replace(slot, listing=look.listing)
+        return numbered(model, slot_after_mend(seen_well, at), bucket) if slot.damage else seen_well
     of_previous = ""
     if has_other:
         of_previous = _look(model, slot.previous, slot, platform).fault

@@ -22,6 +22,7 @@ __all__ = [
     "returned",
     "slot_after",
     "slot_after_damage",
+    "slot_after_mend",
     "slot_after_reject",
     "slot_after_start",
     "with_hold_checked",
@@ -89,6 +90,12 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
         if previous and previous not in slot.quarantine:
             after = after.barred(previous, refused)
     return after
+
+
+def slot_after_mend(slot: Slot, at: str) -> Slot:
+    """The slot when the damaged champion is as pinned again."""
+    clean = replace(slot, damage="")
+    return clean.noted("Mend", at, "its files are as pinned again", slot.champion, Evidence())
 
 
 def returned(slot: Slot, version: str) -> Slot:

@@ -46,6 +46,7 @@ _EVENTS = {
     "Hold": types.ROLLOUT_HELD,
     "Fallback": types.ROLLOUT_FELLBACK,
     "Damage": types.ROLLOUT_DAMAGED,
+    "Mend": types.ROLLOUT_RESUMED,
     "Pause": types.ROLLOUT_PAUSED,
     "Resume": types.ROLLOUT_RESUMED,
     "Approve": types.ROLLOUT_APPROVED,

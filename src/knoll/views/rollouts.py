@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
-_ENDS = ("Promote", *_BAD)
+_ENDS = ("Promote", "Mend", *_BAD)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ __all__ = ["LastDecision", "read_verdict", "verdict_document", "verdict_of"]
 
 _NAMES = {
     "Promote": "Promoted",
+    "Mend": "Promoted",  # only a champion is damaged, and only it is mended
     "Reject": "Refused",
     "Hold": "Held",
     "Rollback": "RolledBack",
