@@ -39,7 +39,7 @@ def feedback(
 
     The id of an answer is its header x-knoll-prediction; `knoll predict -o json` prints it. Each id counts
     once, for 30 days. A line of the file may have several labels, one for each prediction; if one is not
-    known, leave it empty. If a line does not count, knoll names it with the reason, and the exit code is 1.
+    known, leave it empty. Lines that do not count are named with the reason, and then the exit code is 1.
 
     JSON: {model, counted, right, wrong, refused: [{line, status, error}]}. Next: knoll rollout status MODEL
     """
