@@ -18,6 +18,7 @@ from knoll.paths import predict_path
 __all__ = ["Answered", "Load", "Question", "ask", "asking", "questions"]
 
 _PATIENCE = 60.0  # seconds
+_LONGEST_PAUSE = 2.0  # seconds without a request: servers close what is idle for five
 _JSON = MappingProxyType({"content-type": "application/json"})
 
 
@@ -67,13 +68,17 @@ def asking(
     load, over = Load(rate), threading.Event()
 
     def ask_on(first: int) -> None:
-        due, connection = time.monotonic(), _connection(url)
+        used = due = time.monotonic()
+        connection = _connection(url)
         for question in cycle([*asked[first:], *asked[:first]]):
             due = max(due + threads / load.rate, time.monotonic() - 1)
             if over.wait(due - time.monotonic()):
                 connection.close()
                 return
+            if time.monotonic() - used > _LONGEST_PAUSE:
+                connection.close()  # the next request opens it again
             load.answered.append(ask(connection, model, question, headers))
+            used = time.monotonic()
 
     workers = [threading.Thread(target=ask_on, args=(one % len(asked),)) for one in range(threads)]
     for one in workers:
