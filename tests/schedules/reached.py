@@ -35,5 +35,8 @@ def in_status(document: Document) -> Iterator[str]:
 
 
 def in_step(body: bytes) -> Counter[str]:
-    """The step in the record of a rollout."""
-    return Counter([json.loads(body)["action"]])
+    """The step in the record of a rollout; none in what is no step."""
+    try:
+        return Counter([json.loads(body)["action"]])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return Counter()
