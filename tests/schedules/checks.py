@@ -26,7 +26,6 @@ from knoll.records.rollout import rollouts_uri
 from knoll.records.run import Run, load_run, run_uri, runs_uri, why_not_asked
 from knoll.rollout.slot import slot_from_status
 from knoll.rollout.wishes import open_wish
-from schedules.releases import is_newer_hint
 from schedules.trainer import WEIGHTS, label, quality
 
 if TYPE_CHECKING:
@@ -67,8 +66,6 @@ def wrong_after_a_tick(world: "World") -> list[str]:
 def wrong_change(root: str, uri: str, before: bytes | None, after: bytes | None) -> list[str]:
     """Faults of a change or removal: what knoll has written stays, with few exceptions."""
     place = uri.removeprefix(f"{root}/").partition("/")[0]
-    if place in _CHANGING and is_newer_hint(before) and not is_newer_hint(after):
-        return [f"lost: {uri}, which only a newer knoll understands, was overwritten"]
     if (
         before in (None, after)
         or not uri.startswith(f"{root}/")

@@ -4,7 +4,7 @@ Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds
 know to every record, event and status, however deep, makes lists longer, and its predictors take one more
 argument. What it added to a status must still be there after ours has written it, and ours must not rewrite
 an InferenceService only because of that argument. In half of all mixtures it writes its hints and caches in
-a schema that only "newer" reads; ours must do without them, and leave them as they are. "older" writes the
+a schema that only "newer" reads; ours must do without them. "older" writes the
 forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1 cannot read records that have a
 `schema`, so it never runs beside another release (docs/operate.md). It stamps nothing, so with keys there
 are only "ours" and "newer".
@@ -29,7 +29,7 @@ from knoll.records.run import load_run
 from knoll.records.stamp import Stamped, stamped
 from knoll.rollout.inference_service import asked
 
-__all__ = ["ADDED", "Release", "is_newer_hint", "platform_of", "release_of", "told"]
+__all__ = ["ADDED", "Release", "platform_of", "release_of", "told"]
 
 Release = Literal["ours", "newer", "older"]
 
@@ -98,7 +98,7 @@ def told(event: Event, release: Release) -> Event:
     return replace(event, data={**event.data, **_NEW})
 
 
-def is_newer_hint(body: bytes | None) -> bool:
+def _is_newer_hint(body: bytes | None) -> bool:
     """Whether only a newer knoll understands what was read."""
     return body is not None and body.startswith(b"{") and json.loads(body).get("schema") == 2
 
@@ -124,7 +124,7 @@ class _OtherStore(_Passing):
     def get(self, uri: str, **options: Any) -> bytes:
         """See `ports.ObjectStore.get`; a newer knoll reads what it has written."""
         body = self.port.get(uri, **options)
-        if self.release != "newer" or not is_newer_hint(body):
+        if self.release != "newer" or not _is_newer_hint(body):
             return body
         return json.dumps({**json.loads(body), "schema": 1}).encode()
 

@@ -12,7 +12,7 @@ import pytest
 
 from knoll.errors import NewerSchema, Rejected
 from knoll.records import outcome
-from knoll.records.record import find, overwrite
+from knoll.records.record import find
 from knoll.records.stamp import is_stamped
 from knoll.rollout.slot import slot_to_status
 from schedules import releases
@@ -170,11 +170,6 @@ def test_a_writer_that_rewrites_what_a_newer_release_serves_is_found_out() -> No
 def test_a_reader_that_cannot_do_without_a_hint_of_a_newer_knoll_is_found_out() -> None:
     with patch("knoll.records.checksums.find_hint", find):
         assert _is_found_out("manifest")
-
-
-def test_a_writer_that_overwrites_a_hint_of_a_newer_knoll_is_found_out() -> None:
-    with patch("knoll.records.survey.renew_hint", lambda uri, one, _, bucket: overwrite(uri, one, bucket)):
-        assert _is_found_out()
 
 
 def _is_found_out(gate: str = "marker", *, has_keys: bool = False) -> bool:

@@ -7,7 +7,7 @@ from pydantic import with_config
 
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Record, find_hint, reader, renew_hint
+from knoll.records.record import LENIENT, Record, find_hint, overwrite, reader
 
 __all__ = ["Checksums", "checksums_uri", "known_checksums", "load_checksums", "write_checksums"]
 
@@ -45,6 +45,6 @@ def known_checksums(model: str, bucket: Bucket) -> Checksums:
 
 
 def write_checksums(model: str, known: Checksums, bucket: Bucket) -> None:
-    """Write what is known, over an older record, but not over that of a newer knoll."""
+    """Write what is known, over what lies there."""
     stored = _Checksums([[uri, etag, sha256] for (uri, etag), sha256 in sorted(known.items())])
-    renew_hint(checksums_uri(bucket.root, model), stored, load_checksums, bucket)
+    overwrite(checksums_uri(bucket.root, model), stored, bucket)

@@ -7,7 +7,7 @@ from pydantic import with_config
 
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
-from knoll.records.record import LENIENT, Numbers, Record, find_hint, reader, renew_hint
+from knoll.records.record import LENIENT, Numbers, Record, find_hint, overwrite, reader
 
 __all__ = [
     "BLOCKED",
@@ -97,8 +97,8 @@ def find_progress(run: str, bucket: Bucket) -> Progress | None:
 
 
 def write_progress(run: str, progress: Progress, bucket: Bucket) -> None:
-    """Write the progress over the last one, but not over that of a newer knoll."""
-    renew_hint(progress_uri(bucket.root, run), progress, load_progress, bucket)
+    """Write the progress over what lies there."""
+    overwrite(progress_uri(bucket.root, run), progress, bucket)
 
 
 def list_progress(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:

@@ -37,7 +37,6 @@ __all__ = [
     "put_once",
     "read_some",
     "reader",
-    "renew_hint",
 ]
 
 MOST_BYTES = 64 * 2**20  # of one record; a snapshot of 300,000 objects has this size
@@ -117,7 +116,7 @@ def newer_at(uri: str, error: NewerSchema) -> NewerSchema:
 
 def find_hint(uri: str, load: Load[_Read], bucket: Bucket) -> _Read | None:
     """The hint or cache at this place. None also if it cannot be read, or only by a newer knoll: work goes on
-    without it."""
+    without it, and writes it anew. Anybody could write one that stays for ever."""
     with suppress(Rejected, NewerSchema):
         return find(uri, load, bucket)
     return None
@@ -147,16 +146,6 @@ def put_once(uri: str, record: Record | bytes, bucket: Bucket) -> bool:
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
     """Write the record, over an older one if there is one. Raises StoreUnavailable."""
     bucket.store.put(uri, record.encode(), content_type=JSON)
-
-
-def renew_hint(uri: str, record: Record, load: Load[Record], bucket: Bucket) -> None:
-    """Write a hint or cache over an older one. One that only a newer knoll understands stays."""
-    try:
-        with suppress(Rejected):
-            find(uri, load, bucket)
-    except NewerSchema:
-        return
-    overwrite(uri, record, bucket)
 
 
 def _with_article(what: str) -> str:

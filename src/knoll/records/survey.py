@@ -7,7 +7,7 @@ from pydantic import with_config
 
 from knoll.names import join
 from knoll.ports import Bucket
-from knoll.records.record import LENIENT, Record, Texts, find_hint, reader, renew_hint
+from knoll.records.record import LENIENT, Record, Texts, find_hint, overwrite, reader
 
 __all__ = ["Survey", "find_survey", "load_survey", "survey_uri", "write_survey"]
 
@@ -41,5 +41,5 @@ def find_survey(bucket: Bucket) -> Survey | None:
 
 
 def write_survey(survey: Survey, bucket: Bucket) -> None:
-    """Write a survey over the one before, but not over that of a newer knoll."""
-    renew_hint(survey_uri(bucket.root), survey, load_survey, bucket)
+    """Write a survey over what lies there."""
+    overwrite(survey_uri(bucket.root), survey, bucket)
