@@ -22,6 +22,8 @@ class World:
     now: float = 0.0
     starts: int = 0
     writes: int = 0
+    hangs: float = 0.0
+    seen: list[str] = field(default_factory=list)
     keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +42,9 @@ class World:
 
     def write(self) -> None:
         self.writes += 1
+        for _ in range(int(self.hangs)):
+            self.now += 1
+            self.seen.append(self.keeper.fault)
         if self.broken:
             raise StoreUnavailable("it answered 500")
 
@@ -49,10 +54,10 @@ class World:
 
 
 def test_a_server_that_is_well_is_written_to_now_and_then() -> None:
-    """In ten minutes some twenty writes, and no start."""
+    """In ten minutes some sixty writes, and no start."""
     world = World()
     assert {world.look() for _ in range(300)} == {""}
-    assert 15 < world.writes < 25
+    assert 45 < world.writes < 65
     assert world.starts == 0
 
 
@@ -77,6 +82,24 @@ def test_a_server_that_refuses_three_writes_in_a_row_is_started_again() -> None:
         assert world.writes < 10
         world.look()
     assert world.writes == 3
+    assert world.look() == ""
+
+
+def test_a_server_that_hangs_is_told_while_it_is_asked_and_then_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever asks meanwhile reads it after five seconds, and the log has it when the first write is given
+    up."""
+    world = World(broken=True, hangs=10)
+    assert "the store does not answer" in world.look()
+    assert world.seen[:4] == [""] * 4
+    assert world.seen[5] == "the store has not answered for 6 seconds"
+    assert [one.getMessage()[:27] for one in caplog.records] == ["the store does not answer: "]
+    assert world.starts == 0
+    world.look()
+    world.look()
+    assert world.starts == 1
+    world.hangs = 0
     assert world.look() == ""
 
 

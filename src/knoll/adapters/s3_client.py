@@ -24,14 +24,16 @@ _FILES = ("config_file", "credentials_file")
 _SECTIONS = ("s3", "proxies_config")  # of a profile; botocore reads variables for them on its own
 
 
-def build_client(endpoint: str, access_key: str, secret_key: str, region: str) -> "S3Client":
+def build_client(
+    endpoint: str, access_key: str, secret_key: str, region: str, *, tries_once: bool = False
+) -> "S3Client":
     """A client for these settings. An empty endpoint means AWS. Empty keys mean the default chain of AWS:
-    environment, profile, role of the Pod."""
+    environment, profile, role of the Pod. If it `tries_once`, it gives up after 10 seconds without a byte."""
     config = Config(
         connect_timeout=5,
-        read_timeout=60,
+        read_timeout=10 if tries_once else 60,
         max_pool_connections=32,
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": 1 if tries_once else 4},
         s3={"addressing_style": "path"} if endpoint else {},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

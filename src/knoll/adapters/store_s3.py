@@ -38,11 +38,14 @@ class S3Store:
     Pod.
     """
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
+    def __init__(
+        self, endpoint: str, access_key: str, secret_key: str, region: str, *, tries_once: bool = False
+    ) -> None:
         self._endpoint = endpoint
         self._access_key = access_key
         self._secret_key = secret_key
         self._region = region
+        self._tries_once = tries_once
         self._has_keys = bool(endpoint and access_key and secret_key)
         self._lock = threading.Lock()
         self._built: S3Client | None = None
@@ -189,7 +192,13 @@ class S3Store:
     def _client(self) -> "S3Client":
         with self._lock:
             if self._built is None:
-                self._built = build_client(self._endpoint, self._access_key, self._secret_key, self._region)
+                self._built = build_client(
+                    self._endpoint,
+                    self._access_key,
+                    self._secret_key,
+                    self._region,
+                    tries_once=self._tries_once,
+                )
             return self._built
 
 

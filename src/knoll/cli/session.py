@@ -59,9 +59,10 @@ def laptop_settings_of(ctx: typer.Context) -> "Settings":
 
 def platform_of(ctx: typer.Context) -> "Platform":
     """The platform that the settings name. Raises KnollError if none runs there."""
+    from knoll.cli.patience import with_waits_told
     from knoll.wiring.platform import user_platform
 
-    return user_platform(settings_of(ctx))
+    return with_waits_told(user_platform(settings_of(ctx)), lambda text: echo(text, err=True))
 
 
 def program_of(ctx: typer.Context) -> str:

@@ -2,7 +2,7 @@
 
 SeaweedFS keeps its directory in eight parts. One that met a full disk refuses writes until a new start, and
 the others go on. So when there is room again, the server is started again. The same happens to one that has
-ended by itself, or that took no writes a few times in a row.
+ended by itself, or that took no writes a few times in a row. A server that hangs is told while it is asked.
 """
 
 import logging
@@ -19,7 +19,8 @@ __all__ = ["Keeper"]
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 2.0  # seconds between looks
-_WRITE_EVERY = 30.0  # seconds between writes to a server that is well
+_WRITE_EVERY = 10.0  # seconds between writes to a server that is well
+_SLOW = 5.0  # seconds after which a write that has no answer is a fault
 _PATIENCE = 3  # failed writes in a row, and starts in a row
 
 
@@ -27,7 +28,7 @@ _PATIENCE = 3  # failed writes in a row, and starts in a row
 class _Fault:
     """What is wrong, by its kind, and in words that may change while it lasts."""
 
-    kind: Literal["", "full", "ended", "was full", "refuses"] = ""
+    kind: Literal["", "full", "ended", "was full", "refuses", "hangs"] = ""
     words: str = ""
 
 
@@ -38,7 +39,7 @@ class _Server(Protocol):
 
 class Keeper(Repeated):
     """Looks every few seconds, on a thread of its own. `space` measures the disk; `write` writes, reads and
-    deletes an object, and raises StoreUnavailable."""
+    deletes an object, and raises StoreUnavailable; it ends within seconds, also if nothing answers."""
 
     def __init__(
         self,
@@ -53,11 +54,15 @@ class Keeper(Repeated):
         self._due = clock()
         self._failures = self._starts = 0
         self._was_full = False
+        self._asked_at: float | None = None
 
     @property
     def fault(self) -> str:
         """Why the platform is not well; "" if it is."""
-        return self._found.words
+        asked_at = self._asked_at
+        waited = 0.0 if asked_at is None else self._clock() - asked_at
+        hang = f"the store has not answered for {waited:.0f} seconds" if waited >= _SLOW else ""
+        return self._found.words or hang
 
     @property
     def has_given_up(self) -> bool:
@@ -89,15 +94,19 @@ class Keeper(Repeated):
         return self._try() if self._failures or self._clock() >= self._due else _Fault()
 
     def _try(self) -> _Fault:
+        began = self._asked_at = self._clock()
         try:
             self._write()
         except StoreUnavailable as error:
             self._failures += 1
             if self._failures < _PATIENCE:
-                return self._found
+                is_slow = self._clock() - began >= _SLOW
+                return _Fault("hangs", f"the store does not answer: {error}") if is_slow else self._found
             return self._start_again(_Fault("refuses", f"the store takes no writes: {error}"))
         except KnollError:
             pass  # it answered: the server itself is well
+        finally:
+            self._asked_at = None
         self._due = self._clock() + _WRITE_EVERY
         self._failures = self._starts = 0
         return _Fault()

@@ -58,7 +58,7 @@ def keeper_of(settings: Settings, server: SeaweedFS | None) -> Keeper | None:
     """Who looks after the platform's own server; None if the user has one."""
     if server is None:
         return None
-    store = object_store(settings)
+    store = object_store(settings, tries_once=True)
     # each in another folder: parts of the server keep folders, and only one of them may be broken
     folders = cycle(f"health-{os.getpid()}-{number}" for number in range(_FOLDERS))
 

@@ -158,11 +158,12 @@ def _hooks() -> Hooks:
     return hooks
 
 
-def object_store(settings: Settings) -> "S3Store":
-    """The S3 server of these settings."""
+def object_store(settings: Settings, *, tries_once: bool = False) -> "S3Store":
+    """The S3 server of these settings. If it `tries_once`, a call fails within seconds if nothing answers."""
     from knoll.adapters.store_s3 import S3Store
 
-    return S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
+    where = (settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
+    return S3Store(*where, tries_once=tries_once)
 
 
 def documents(settings: Settings) -> LocalCluster:
