@@ -311,7 +311,9 @@ def test_a_dry_run_warns_of_what_is_hardly_meant_once(
         rollout="{minRequests: 1000000000000, bake: 9999h}",
     )
     picture = "{uri: s3://cli-data/digits/7/, landed: {marker: a.png}}"
-    path.write_text(f"{odd}---\n{model_yaml('cli-data', 'sevens', dataset=picture)}")
+    hasty = "{uri: s3://cli-data/hasty/, landed: {when: quiet, quiet: 1h}}"
+    others = [("sevens", picture), ("hasty", hasty)]
+    path.write_text("---\n".join([odd, *(model_yaml("cli-data", name, dataset=one) for name, one in others)]))
     warned = knoll("apply", "-f", path, "--dry-run")
     assert warned.exit_code == 0
     for told in (
@@ -322,6 +324,7 @@ def test_a_dry_run_warns_of_what_is_hardly_meant_once(
         "digits: spec.rollout.bake is 9999h, which is more than 30 days",
         "digits: spec.rollout.minRequests is 1,000,000,000,000",
         "sevens: spec.dataset.landed.marker is a.png",
+        "hasty: spec.dataset.landed.maxWait is 10m, less than quiet, 1h",
     ):
         assert warned.stderr.count(told) == 1
     assert warned.stderr.count("share data") == 1

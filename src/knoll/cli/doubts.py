@@ -56,6 +56,11 @@ def _of_landing(model: Model) -> Iterator[str]:
                 f"spec.dataset.landed.{field.alias} is for the rule {rule}, and the rule is {landed.when}: "
                 "the field does nothing"
             )
+    if landed.when == "quiet" and 0 < landed.max_wait < landed.quiet:
+        yield (
+            f"spec.dataset.landed.maxWait is {as_duration(landed.max_wait)}, less than quiet, "
+            f"{as_duration(landed.quiet)}: no data is ever waited for until it is quiet"
+        )
     if is_picture(landed.last) or is_archive(landed.last):
         yield f"spec.dataset.landed.{landed.when} is {landed.last}: a file of that name is never data"
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from knoll.models.places import Prefix
-from knoll.models.units import Seconds, form, unit
+from knoll.models.places import Name, Prefix
+from knoll.models.units import Seconds, unit
 
 __all__ = ["DatasetSpec", "LandedSpec", "Spec"]
 
@@ -22,11 +22,11 @@ class LandedSpec(Spec):
         default="marker",
         description="The rule that says when the data is complete; the rules are explained below",
     )
-    marker: Annotated[str, form("a name without a slash")] = Field(
+    marker: Name = Field(
         default="_SUCCESS",
         description="Name of the marker object, right under the prefix. For the rule `marker`",
     )
-    manifest: Annotated[str, form("a name without a slash")] = Field(
+    manifest: Name = Field(
         default="manifest.json",
         description="Name of the list of objects, right under the prefix. For the rule `manifest`",
     )
@@ -48,15 +48,6 @@ class LandedSpec(Spec):
     def last(self) -> str:
         """Name of the object that is written last, and is no data itself; "" if the rule has none."""
         return {"marker": self.marker, "manifest": self.manifest}.get(self.when, "")
-
-    @field_validator("marker", "manifest")
-    @classmethod
-    def _is_right_under_the_prefix(cls, name: str) -> str:
-        if not name or "/" in name:
-            raise ValueError(
-                "name one object right under the prefix, such as _SUCCESS or manifest.json, without a slash"
-            )
-        return name
 
 
 class DatasetSpec(Spec):

@@ -19,10 +19,10 @@ class ServingSpec(Spec):
         default=0, ge=0, description="Replicas that always run; with 0 an idle model costs nothing"
     )
     max_replicas: Annotated[int, unit("replicas")] = Field(
-        default=4, ge=1, description="The most replicas at once"
+        default=4, ge=1, le=10_000, description="The most replicas at once"
     )
     concurrency: Annotated[int, unit("requests")] = Field(
-        default=8, ge=1, description="Requests that one replica handles at once"
+        default=8, ge=1, le=1000, description="Requests that one replica handles at once"
     )
     resources: Annotated[Resources, _SERVED_WITH] = Field(
         default_factory=dict, description="What one replica requests, which is also its limit"

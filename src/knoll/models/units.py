@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from knoll.quantities import is_quantity
+from knoll.quantities import is_quantity, parse_quantity
 
 __all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration", "form", "unit"]
 
@@ -19,7 +19,8 @@ _RESOURCE = re.compile(
     r"|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
-_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
+_LONG = re.compile(r"(\d+h)?(\d+m)?(\d+(\.\d+)?s)?")
 
 
 def unit(name: str, *, none: str = "") -> Any:
@@ -46,7 +47,8 @@ def _read_seconds(value: Any) -> Any:
         raise ValueError("write a duration such as 90s, 5m or 2h")
     match = _DURATION.fullmatch(value)
     if not match or not value:
-        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h")
+        longest = ", or longer than 999999h" if _LONG.fullmatch(value) else ""
+        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h{longest}")
     hours, minutes, seconds = match.groups(default="0")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
@@ -63,6 +65,13 @@ def _check_resource(name: str) -> str:
     return name
 
 
+def _check_amounts(resources: Mapping[str, str]) -> Mapping[str, str]:
+    for name in ("cpu", "memory"):
+        if name in resources and not parse_quantity(resources[name]):
+            raise ValueError(f"{name} must be more than 0: no Pod runs without any")
+    return resources
+
+
 Seconds = Annotated[
     float, BeforeValidator(_read_seconds), Field(json_schema_extra={"kind": "duration", "unit": "h, m, s"})
 ]
@@ -71,4 +80,5 @@ Quantity = Annotated[str, BeforeValidator(_read_quantity)]
 Resources = Annotated[
     Mapping[Annotated[str, AfterValidator(_check_resource)], Quantity],
     Field(max_length=16, json_schema_extra={"kind": "quantities", "unit": "cores, bytes, GPUs"}),
+    AfterValidator(_check_amounts),
 ]
