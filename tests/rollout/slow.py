@@ -20,22 +20,27 @@ def _nothing(_: int) -> None:
 
 @dataclass
 class Slow(Replays):
-    """Each answer of the candidate takes `seconds`; `before` sees the number of each request to it, from 0.
-    The champion v000001 answers at once."""
+    """Each answer of the candidate takes `seconds`, and of the champion v000001 `beside`; `before` sees the
+    number of each request to the candidate, from 0."""
 
     world: World | None = None
     seconds: float = 5.0
+    beside: float = 0.0
     sent: int = 0
     before: Callable[[int], None] = _nothing
 
     def predict(self, request: PredictRequest) -> PredictAnswer:
         assert self.world is not None
         if request.url.endswith("v000001"):
-            return super().predict(request)
+            return self._after(self.beside, request)
         number, self.sent = self.sent, self.sent + 1
-        self.world.time.move(min(self.seconds, request.seconds))
         self.before(number)
-        if self.seconds > request.seconds:
+        return self._after(self.seconds, request)
+
+    def _after(self, seconds: float, request: PredictRequest) -> PredictAnswer:
+        assert self.world is not None
+        self.world.time.move(min(seconds, request.seconds))
+        if seconds > request.seconds:
             return PredictAnswer(0, request.seconds, b"no answer", "text/plain", "")
         return super().predict(request)
 

@@ -12,7 +12,7 @@ from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
 from knoll.ports import PredictAnswer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.observed import Observed
-from knoll.rollout.replay import ANSWER_TIME, REPLAY_REQUESTS, REPLAY_TIME, replay_part
+from knoll.rollout.replay import ANSWER_TIME, CALL_TIME, REPLAY_SAMPLES, REPLAY_TIME, replay_part
 from knoll.rollout.slot import slot_from_status
 from knoll.rollout.steps import Replay
 from rollout.slow import Killed, Slow, live_through
@@ -61,12 +61,34 @@ def test_without_events_the_ticks_alone_end_the_replay(tmp_path: Path) -> None:
 
 
 def test_a_fast_predictor_gets_a_bounded_part_in_each_pass(tmp_path: Path) -> None:
-    world, slow = make_trial(tmp_path, minRequests=2 * REPLAY_REQUESTS + 1)
+    world, slow = make_trial(tmp_path, minRequests=2 * REPLAY_SAMPLES + 1)
     slow.seconds = 0.0
     handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
-    assert slow.sent == REPLAY_REQUESTS
+    assert slow.sent == REPLAY_SAMPLES
     live_to_the_end(world)
-    assert (world.status()["champion"], slow.sent) == ("v000002", 2 * (2 * REPLAY_REQUESTS + 1))
+    assert (world.status()["champion"], slow.sent) == ("v000002", 2 * (2 * REPLAY_SAMPLES + 1))
+
+
+def test_two_slow_predictors_hold_up_no_call_until_the_broker_gives_up(tmp_path: Path) -> None:
+    """A pair that begins late, and whose second answer does not come in time, is sent again."""
+    world, slow = make_trial(tmp_path)
+    slow.seconds = slow.beside = 0.5
+
+    def slow_down(number: int) -> None:
+        slow.seconds = slow.beside = 19.0 if number in (18, 19) else 0.5
+
+    slow.before = slow_down
+    assert max(live_to_the_end(world)) == CALL_TIME.total_seconds()
+    assert (world.status()["champion"], slow.sent) == ("v000002", 41)
+    evidence = world.status()["rollout"]["evidence"]
+    assert (evidence["replays"], evidence["championReplays"]) == ([40, 0], [40, 0])
+
+
+def test_versions_that_are_as_slow_as_an_answer_may_be_get_on_by_a_pair_a_call(tmp_path: Path) -> None:
+    world, slow = make_trial(tmp_path, minRequests=5, progressDeadline="1h")
+    slow.seconds = slow.beside = ANSWER_TIME.total_seconds()
+    assert max(live_to_the_end(world)) <= CALL_TIME.total_seconds()
+    assert (world.status()["champion"], slow.sent) == ("v000002", 10)
 
 
 @pytest.mark.parametrize("fatal", [0, 1, 3, 4, 19, 20, 39])

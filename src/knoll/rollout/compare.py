@@ -87,7 +87,7 @@ def _ask_part(
     is_champion = route.version == begun.champion
     first = begun.repeated if is_champion else begun.asked
     for sample in paced(samples[first:], until, platform.clock):
-        answer = ask(model, route.url, sample, platform, route.key)
+        answer = ask(model, route, sample, platform)
         if not _is_final(answer, route.version):
             break
         prediction = prediction_of(answer.body) if answer.status == 200 else None

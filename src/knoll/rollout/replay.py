@@ -1,7 +1,8 @@
 """Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
 users' traffic. The champion gets each of them, too, so that both are judged by the same requests. The two
 take turns in being the first that is asked. Of each part, the times of the first pair are left out: one of
-both may have started for it.
+both may have started for it. If the call has no time left for the second answer of a pair, that pair counts
+as nothing, and the next call begins with it.
 
 One call of the function sends a bounded part of them, writes what it counted into the slot, and wakes rollout
 again. If it is killed before it writes, its part is sent again: the candidate then gets more requests than
@@ -27,7 +28,8 @@ from knoll.rollout.world import write_slot
 
 __all__ = [
     "ANSWER_TIME",
-    "REPLAY_REQUESTS",
+    "CALL_TIME",
+    "REPLAY_SAMPLES",
     "REPLAY_TIME",
     "DirectRoute",
     "ReplayPart",
@@ -40,9 +42,10 @@ __all__ = [
     "write_part",
 ]
 
-REPLAY_REQUESTS = 50  # of one part, at most
-REPLAY_TIME = timedelta(seconds=20)  # for all parts of one call
-ANSWER_TIME = timedelta(seconds=20)  # for the last request of a call, which began before that time was over
+REPLAY_SAMPLES = 50  # of one part, at most, each to both versions
+REPLAY_TIME = timedelta(seconds=20)  # in which the parts of one call may begin with a sample
+ANSWER_TIME = timedelta(seconds=20)  # for one answer
+CALL_TIME = timedelta(seconds=50)  # for all requests of one call; the broker gives up after 60 s
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def send_part(
     """Send a part of the candidate's samples to its predictor, and to the champion's if there is one, none
     after `until` (see `paced`). It begins behind the `first` ones, and after the last one anew.
 
-    Each answer is waited for ANSWER_TIME at most. Raises InvalidVersion if the samples are gone or spoilt.
+    Each answer is waited for ANSWER_TIME at most, and none after the CALL_TIME. Raises InvalidVersion if the
+    samples are gone or spoilt.
     """
     part = ReplayPart()
     try:
@@ -121,11 +125,14 @@ def send_part(
     if samples is None:
         raise InvalidVersion("its samples cannot be read: they are gone")
     routes, turn = [one for one in (candidate, champion) if one], 1
+    end = until + CALL_TIME - REPLAY_TIME
     for sample in paced(islice(cycle(samples), first, first + step.requests), until, platform.clock):
-        answers = [ask(model, one.url, sample, platform, one.key) for one in routes[::turn]][::turn]
+        answers = [_ask_by(end, model, one, sample, platform) for one in routes[::turn]][::turn]
         turn = -turn
         if step.may_start and any(map(_is_starting, answers)):
             return replace(part, is_cut=True, has_no_answer=True)
+        if platform.clock.now() >= end and not all(one.status for one in answers):
+            return replace(part, is_cut=True)
         failed = not _is_right(answers[0], candidate.version, sample)
         beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
         seconds = (*part.seconds, *_seconds(answers)) if part.sent else ()
@@ -134,10 +141,10 @@ def send_part(
 
 
 def paced(samples: Iterable[Sample], until: datetime, clock: Clock) -> Iterator[Sample]:
-    """The samples that one part has: REPLAY_REQUESTS at most, and none that would end after `until` if it
+    """The samples that one part has: REPLAY_SAMPLES at most, and none that would end after `until` if it
     takes as long as the slowest one before."""
     slowest = timedelta(0)
-    for sample in islice(samples, REPLAY_REQUESTS):
+    for sample in islice(samples, REPLAY_SAMPLES):
         began = clock.now()
         if began + slowest > until or began >= until:
             return
@@ -160,13 +167,23 @@ def write_part(document: Document, after: Slot, platform: Platform) -> bool:
             return True
 
 
-def ask(model: str, url: str, sample: Sample, platform: Platform, key: str) -> PredictAnswer:
-    """Send one sample to the predictor at `url`, as a replay that the key proves, and wait ANSWER_TIME at
+def ask(
+    model: str, route: DirectRoute, sample: Sample, platform: Platform, longest: timedelta = ANSWER_TIME
+) -> PredictAnswer:
+    """Send one sample to a version, as a replay that the key of the route proves, and wait so long at
     most."""
     body = json.dumps({"instances": [sample.instance]}).encode()
-    replay = prove(key, REPLAY_PURPOSE, body) if key else "true"
-    longest = ANSWER_TIME.total_seconds()
-    return platform.predictors.predict(PredictRequest(url, model, body, replay=replay, seconds=longest))
+    replay = prove(route.key, REPLAY_PURPOSE, body) if route.key else "true"
+    seconds = longest.total_seconds()
+    return platform.predictors.predict(PredictRequest(route.url, model, body, replay=replay, seconds=seconds))
+
+
+def _ask_by(
+    end: datetime, model: str, route: DirectRoute, sample: Sample, platform: Platform
+) -> PredictAnswer:
+    """The same, and wait no longer than until `end`."""
+    left = max(end - platform.clock.now(), timedelta(seconds=1))
+    return ask(model, route, sample, platform, min(ANSWER_TIME, left))
 
 
 def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> DirectRoute:
