@@ -93,15 +93,16 @@ def test_a_value_that_nothing_can_have_is_a_fault(path: str, impossible: dict[st
 
 
 def test_values_at_the_edge_are_taken() -> None:
-    """No cores, no bake, as many replicas at least as at most, and a bucket name as short as S3 allows."""
+    """A thousandth of a core, no bake, as many replicas at least as at most, and a bucket name as short as S3
+    allows."""
     edge = document(
         dataset={"uri": "s3://a.1/"},
-        training={"resources": {"cpu": 0, "ephemeral-storage": "1Gi"}, "deadline": "0.5s"},
+        training={"resources": {"cpu": "1m", "ephemeral-storage": "1Gi"}, "deadline": "0.5s"},
         serving={"minReplicas": 2, "maxReplicas": 2},
         rollout={"bake": "0s"},
     )
     model = parse_model(edge)
-    assert (model.training.resources["cpu"], model.rollout.bake, model.serving.min_replicas) == ("0", 0, 2)
+    assert (model.training.resources["cpu"], model.rollout.bake, model.serving.min_replicas) == ("1m", 0, 2)
 
 
 @pytest.mark.parametrize("rubbish", [None, [], "text", {}, {"spec": []}, {"metadata": 3, "spec": None}])

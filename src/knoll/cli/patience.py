@@ -53,7 +53,7 @@ class _Waits:
             self._tell(self._words)
 
 
-class _Told:
+class _PatientAdapter:
     """An adapter of which some methods tell long waits."""
 
     def __init__(self, adapter: Any, methods: tuple[str, ...], waits: _Waits) -> None:
@@ -84,4 +84,4 @@ class _Told:
 
 def _told(adapter: Any, methods: tuple[str, ...], waits: _Waits) -> Any:
     """Any, because a type checker cannot know that it has the methods of the adapter."""
-    return _Told(adapter, methods, waits)
+    return _PatientAdapter(adapter, methods, waits)
