@@ -54,13 +54,15 @@ def kn(installation: Any) -> Kn:
     if shutil.which("kn") is None:
         pytest.skip("kn is not on the PATH")
 
-    def run(*arguments: str, code: int = 0) -> str:
+    def run(*arguments: str, code: int = 0, or_else: int = 0) -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**installation.environment, "PATH": path, "NO_COLOR": "1"}
         ended = subprocess.run(
             ["kn", *arguments], env=environment, capture_output=True, text=True, timeout=240
         )
-        assert ended.returncode == code, f"kn {arguments}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        assert ended.returncode in (code, or_else or code), (
+            f"kn {arguments}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        )
         return ended.stdout + ended.stderr
 
     return run
@@ -123,8 +125,9 @@ def test_each_verb_that_reads_answers_for_people_and_programs(
 ) -> None:
     words, found = READING[verb]
     command = ("model", *verb.split(), *words, "-n", installation.namespace)
-    assert found in kn(*command)
-    assert json.loads(kn(*command, "-o", "json").splitlines()[-1])
+    finds = int(verb == "doctor")  # it ends with 1 if it finds what another test has left
+    assert found in kn(*command, or_else=finds)
+    assert json.loads(kn(*command, "-o", "json", or_else=finds).splitlines()[-1])
 
 
 def test_an_upload_and_a_true_label_reach_the_cluster(
