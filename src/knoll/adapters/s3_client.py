@@ -33,7 +33,7 @@ def build_client(
         connect_timeout=5,
         read_timeout=10 if tries_once else 60,
         max_pool_connections=32,
-        retries={"mode": "standard", "max_attempts": 1 if tries_once else 4},
+        retries={"mode": "standard", "total_max_attempts": 1 if tries_once else 5},
         s3={"addressing_style": "path"} if endpoint else {},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
