@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
 from knoll.cli.patience import with_waits_told
@@ -58,6 +60,22 @@ def test_a_predictor_that_hangs_is_named() -> None:
     platform, told = told_by(Hanging())
     platform.predictors.predict(request)
     assert [one.partition(" to ")[0] for one in told] == ["Waiting for the predictor"]
+
+
+def test_a_long_listing_has_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one for each object: a bucket may have a hundred thousand."""
+    started: list[float] = []
+
+    class Timer(threading.Timer):
+        def start(self) -> None:
+            started.append(self.interval)
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    platform = with_waits_told(memory_platform(MemoryClock()), pytest.fail, 5.0)
+    for number in range(50):
+        platform.store.put(f"s3://data/{number}", b"")
+    assert len([*platform.store.list("s3://data/")]) == 50
+    assert started == [5.0]
 
 
 def test_nothing_is_told_of_quick_answers() -> None:

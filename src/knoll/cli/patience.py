@@ -1,12 +1,13 @@
 """What a command waits for is told after some seconds: a store that hangs looks like nothing at all."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from knoll.ports import Platform
+from knoll.ports import ObjectStore, Platform, Predictors
 
 __all__ = ["with_waits_told"]
 
@@ -23,34 +24,54 @@ def with_waits_told(platform: Platform, tell: Callable[[str], None], seconds: fl
     predictor = "Waiting for the predictor to answer; it may have to start first …"
     return replace(
         platform,
-        store=_told(platform.store, _OF_STORE, _Waits(store, tell, seconds)),
-        predictors=_told(platform.predictors, _OF_PREDICTORS, _Waits(predictor, tell, seconds)),
+        store=cast(ObjectStore, _PatientAdapter(platform.store, _OF_STORE, _Waits(store, tell, seconds))),
+        predictors=cast(
+            Predictors,
+            _PatientAdapter(platform.predictors, _OF_PREDICTORS, _Waits(predictor, tell, seconds)),
+        ),
     )
 
 
 class _Waits:
-    """Tells the words once, if one of its waits is long."""
+    """Tells the words once, if one of its waits is long. One timer at a time serves them all: a listing may
+    have a hundred thousand."""
 
     def __init__(self, words: str, tell: Callable[[str], None], seconds: float) -> None:
         self._words, self._tell, self._seconds = words, tell, seconds
         self._lock = threading.Lock()
-        self._is_told = False
+        self._began: dict[object, float] = {}
+        self._is_watched = False
 
     @contextmanager
     def wait(self) -> Iterator[None]:
-        timer = threading.Timer(self._seconds, self._say)
-        timer.daemon = True
-        timer.start()
+        mine = object()
+        with self._lock:
+            self._began[mine] = time.monotonic()
+            if not self._is_watched:
+                self._look_after(self._seconds)
         try:
             yield
         finally:
-            timer.cancel()
+            with self._lock:
+                del self._began[mine]
 
-    def _say(self) -> None:
+    def _look_after(self, seconds: float) -> None:
+        self._is_watched = True
+        timer = threading.Timer(seconds, self._look)
+        timer.daemon = True
+        timer.start()
+
+    def _look(self) -> None:
+        """Tell, if the oldest wait is long; else look again when it would be."""
         with self._lock:
-            is_first, self._is_told = not self._is_told, True
-        if is_first:
-            self._tell(self._words)
+            now = time.monotonic()
+            left = self._seconds - (now - min(self._began.values(), default=now))
+            if left > 0:
+                self._is_watched = False
+                if self._began:
+                    self._look_after(left)
+                return
+        self._tell(self._words)
 
 
 class _PatientAdapter:
@@ -80,8 +101,3 @@ class _PatientAdapter:
             if answer is missing:
                 return
             yield answer
-
-
-def _told(adapter: Any, methods: tuple[str, ...], waits: _Waits) -> Any:
-    """Any, because a type checker cannot know that it has the methods of the adapter."""
-    return _PatientAdapter(adapter, methods, waits)
