@@ -23,9 +23,9 @@ __all__ = [
     "Sample",
     "Samples",
     "encode_samples",
+    "find_pinned_samples",
     "find_samples",
     "load_samples",
-    "look_at_golden_samples",
     "samples_place",
     "samples_uri",
 ]
@@ -71,7 +71,7 @@ def find_samples(model: str, version: str, bucket: Bucket) -> Sequence[Sample] |
     return found.samples if found else None
 
 
-def look_at_golden_samples(model: str, version: str, pin: str, bucket: Bucket) -> Sequence[Sample] | None:
+def find_pinned_samples(model: str, version: str, pin: str, bucket: Bucket) -> Sequence[Sample] | None:
     """The same, if manifest and samples are what was trained: `pin` is the sha256 of the manifest, "" is no
     pin. None also without a manifest."""
     with suppress(NotFound):

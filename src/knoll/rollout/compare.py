@@ -11,7 +11,7 @@ from datetime import datetime
 
 from knoll.errors import InvalidVersion, Rejected
 from knoll.ports import Bucket, Document, Platform, PredictAnswer
-from knoll.records.samples import Sample, look_at_golden_samples
+from knoll.records.samples import Sample, find_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.observed import Observed
 from knoll.rollout.replay import DirectRoute, ask, paced, prediction_of, publish_continued, write_part
@@ -67,7 +67,7 @@ def write_compared_part(
 def _compared_samples(model: str, slot: Slot, bucket: Bucket) -> list[Sample]:
     """The champion's samples that can be compared. Raises Rejected if they are gone, or not as pinned."""
     pin = slot.pins.get(slot.champion, "")
-    found = look_at_golden_samples(model, slot.champion, pin, bucket)
+    found = find_pinned_samples(model, slot.champion, pin, bucket)
     if found is None:
         raise InvalidVersion("they are gone")
     return compared_samples(found)

@@ -14,7 +14,7 @@ from knoll.rollout.hindsight.before_traffic import before_traffic
 from knoll.rollout.hindsight.ends import UNKNOWN, Hindsight
 from knoll.rollout.hindsight.in_traffic import in_traffic
 
-__all__ = ["UNKNOWN", "Attempt", "Hindsight", "attempts", "seen_again"]
+__all__ = ["UNKNOWN", "Hindsight", "RolloutAttempt", "attempts", "seen_again"]
 
 
 def seen_again(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
