@@ -2,9 +2,10 @@
 
 from urllib.parse import quote
 
-__all__ = ["BROKER", "FUNCTIONS", "LIVE", "READY", "feedback_path", "predict_path"]
+__all__ = ["BROKER", "FEEDBACK", "FUNCTIONS", "LIVE", "READY", "feedback_path", "predict_path"]
 
 BROKER = "/broker"  # of the laptop: it takes events
+FEEDBACK = ":feedback"  # behind the path of a model: true labels for its answers
 FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what it would get on a cluster
 LIVE = "/v2/health/live"  # of a predictor, a router, and of the laptop's gateway
 READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
@@ -17,4 +18,4 @@ def predict_path(model: str) -> str:
 
 def feedback_path(model: str) -> str:
     """Where true labels for answers of a model go, below the same URL."""
-    return f"/v1/models/{quote(model, safe='')}:feedback"
+    return f"/v1/models/{quote(model, safe='')}{FEEDBACK}"

@@ -29,7 +29,7 @@ __all__ = ["Death", "Letter", "list_letters", "read_dead_letters", "read_letter"
 
 State = Literal["Dead", "Wanted", "Replayed"]
 
-_ADDRESS = re.compile(r"https?://(?P<named>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
+_ADDRESS = re.compile(r"https?://(?P<hostname>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
 _THREADS = 16
 _LOG = logging.getLogger(__name__)
 _Read = DeathRecord | Resend | KnollError | None
@@ -193,7 +193,7 @@ def _event(record: DeathRecord) -> tuple[Event | None, bytes]:
 def _who(destination: str) -> str:
     """The function or Trigger that a broker names by its URL, or as it is."""
     match = _ADDRESS.match(destination)
-    return (match["trigger"] or match["named"]) if match else destination
+    return (match["trigger"] or match["hostname"]) if match else destination
 
 
 def _plain(text: str) -> str:

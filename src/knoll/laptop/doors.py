@@ -36,6 +36,10 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _Headers = Iterable[tuple[bytes, bytes]]
 
 _CLOSED = (BROKER, FUNCTIONS)
+_AUTHORIZATION, _HOST, _ORIGIN = AUTHORIZATION.encode(), HOST.encode(), ORIGIN.encode()
+_SEC_FETCH, _SEC_FETCH_MODE, _SEC_FETCH_SITE = (
+    name.encode() for name in (SEC_FETCH, SEC_FETCH_MODE, SEC_FETCH_SITE)
+)
 _OWN_SITE = {b"same-origin", b"none"}
 _FOREIGN = (
     "a page of another site may not use this platform: send the request from a program, or from a page of "
@@ -74,7 +78,7 @@ class Doors:
 
 def _host(headers: _Headers) -> bytes:
     """The name that the request was sent to, without its port; empty if that is not clear."""
-    values = [value for name, value in headers if name == HOST.encode()]
+    values = [value for name, value in headers if name == _HOST]
     return values[0].partition(b":")[0].lower() if len(values) == 1 else b""
 
 
@@ -82,17 +86,17 @@ def foreign(method: str, headers: _Headers, origins: Collection[bytes]) -> bool:
     """Whether a browser says that another site sends this. A link to this platform may be followed: the
     page with the link does not see the answer."""
     given = list(headers)
-    if any(name == ORIGIN.encode() and value not in origins for name, value in given):
+    if any(name == _ORIGIN and value not in origins for name, value in given):
         return True
-    found = {name: value for name, value in given if name.startswith(SEC_FETCH.encode())}
-    is_link = method in ("GET", "HEAD") and found.get(SEC_FETCH_MODE.encode()) == b"navigate"
-    return found.get(SEC_FETCH_SITE.encode(), b"none") not in _OWN_SITE and not is_link
+    found = {name: value for name, value in given if name.startswith(_SEC_FETCH)}
+    is_link = method in ("GET", "HEAD") and found.get(_SEC_FETCH_MODE) == b"navigate"
+    return found.get(_SEC_FETCH_SITE, b"none") not in _OWN_SITE and not is_link
 
 
 def holds(headers: _Headers, token: str) -> bool:
     """Whether a request shows the token, as bearer token or as password. Some stores can send their
     notifications only to http://knoll:TOKEN@127.0.0.1:8080/functions/ingest."""
-    values = [value for name, value in headers if name == AUTHORIZATION.encode()]
+    values = [value for name, value in headers if name == _AUTHORIZATION]
     if len(values) != 1 or not token:
         return False
     scheme, _, shown = values[0].strip().partition(b" ")

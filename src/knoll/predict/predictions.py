@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
+from knoll.paths import FEEDBACK
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.bins import SHOWN, Shown
 from knoll.predict.memory_budget import MemoryBudget
@@ -28,7 +29,7 @@ _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
-_FEEDBACK = re.compile(r"/v1/models/(?P<v1>[^/]+):feedback")
+_FEEDBACK = re.compile(rf"/v1/models/(?P<v1>[^/]+){FEEDBACK}")
 _READ = re.compile(
     r"/|/metrics|/v1/models|/v1/models/[^/:]+"
     r"|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"

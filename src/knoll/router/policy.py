@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 
 from knoll.errors import InvalidModel
 from knoll.models import parse_model
+from knoll.paths import FEEDBACK
 from knoll.ports import Document
 
-__all__ = ["FEEDBACK", "Policies", "RoutingPolicy"]
-
-FEEDBACK = ":feedback"
+__all__ = ["Policies", "RoutingPolicy"]
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,13 @@ from knoll.headers import (
     SESSION,
     TOKEN,
 )
-from knoll.router.policy import FEEDBACK
+from knoll.paths import FEEDBACK
 
 __all__ = ["CONNECT_WITHIN", "Question", "forward", "question_of", "to_compare", "unless_gone"]
 
 CONNECT_WITHIN = 5.0  # seconds
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
+_CONNECTION = CONNECTION.encode()
 _OF_THE_FRONT = {DATE.encode(), SERVER.encode()}  # it adds its own to every answer
 _OF_KNOLL = {COMPARE.encode(), TOKEN.encode(), SESSION.encode()}  # no client may say these
 
@@ -117,7 +118,7 @@ async def _disconnect(request: Request) -> Response:
 def _path(request: Request) -> str:
     """Path and query as they came, without the host in the path."""
     path: str = request.scope["raw_path"].decode("latin-1")
-    if "named" in request.path_params:
+    if "hostname" in request.path_params:
         path = "/" + path.split("/", 2)[2]
     query = request.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
@@ -126,6 +127,6 @@ def _path(request: Request) -> str:
 def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that a proxy hands on (RFC 9110, 7.6.1), in lower case."""
     lower = [(name.lower(), value) for name, value in headers]
-    connection = [value for name, value in lower if name == CONNECTION.encode()]
+    connection = [value for name, value in lower if name == _CONNECTION]
     named = {part.strip().lower() for value in connection for part in value.split(b",")}
     return [(name, value) for name, value in lower if name not in HOP_BY_HOP and name not in named]

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from knoll.errors import Unavailable
 from knoll.headers import RETRY_AFTER
+from knoll.paths import FEEDBACK
 from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_SECONDS, ByteBudget
 from knoll.router.choose import Choice
 from knoll.router.copies import Copies
-from knoll.router.policy import FEEDBACK
 from knoll.router.proxy import Question, question_of, to_compare, unless_gone
 from knoll.router.request_body import BodyTooLarge, held_body
 from knoll.router.targets import Target

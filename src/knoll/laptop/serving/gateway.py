@@ -81,7 +81,7 @@ class Gateway:
             ("POST", "/v2/models/{model}/infer", self._predict),
         ]
         found: list[HttpRoute] = []
-        for prefix in ("", "/{named}"):
+        for prefix in ("", "/{hostname}"):
             repository = f"{prefix}/v2/repository/{{rest:path}}"
             found.append(HttpRoute(repository, _refuse_repository, methods=["GET", "POST"]))
             found += [HttpRoute(prefix + path, act, methods=[method]) for method, path, act in calls]
@@ -93,7 +93,7 @@ class Gateway:
     async def _healthy(self, request: Request) -> Response:
         """As in V2, the server is ready when all of its models are. Below a host there is one model."""
         routes = [Route(one, "") for _, one in sorted(self._autoscaler.isvcs.items())]
-        if "named" in request.path_params:
+        if "hostname" in request.path_params:
             route = self._route(request)
             if isinstance(route, Response):
                 return route
@@ -177,7 +177,7 @@ class Gateway:
         if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
             return in_error(404, "the name of a model holds no slash, encoded or not")
         isvcs = self._autoscaler.isvcs
-        host, model = request.path_params.get("named", ""), request.path_params.get("model", "")
+        host, model = request.path_params.get("hostname", ""), request.path_params.get("model", "")
         route = find_route(isvcs, host, model)
         if route is not None:
             return route
