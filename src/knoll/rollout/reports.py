@@ -120,12 +120,9 @@ def _read_outputs(found: Mapping[str, Any]) -> Outputs:
 
 
 def _read_facets(found: Mapping[str, Any], requests: int) -> Facets:
-    names, rows = (
-        tuple(found["names"]),
-        ([tuple(row) for row in found[key]] for key in ("expected", "counts")),
-    )
-    expected, counts = rows
-    read = Facets(names, tuple(expected), tuple(counts))
+    names = tuple(found["names"])
+    expected, counts = (tuple(tuple(row) for row in found[key]) for key in ("expected", "counts"))
+    read = Facets(names, expected, counts)
     are_named = all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in names)
     are_whole = all(type(one) is int and one <= _MOST for row in (*expected, *counts) for one in row)
     if not (are_named and are_whole and read.are_possible and read.requests <= requests):

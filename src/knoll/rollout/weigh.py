@@ -11,7 +11,6 @@ from knoll.records.evidence import find_reports
 from knoll.records.labels import Labels, find_labels
 from knoll.rollout.counted import Pair
 from knoll.rollout.evidence import (
-    Compared,
     Judgement,
     Seen,
     Tally,
@@ -61,7 +60,7 @@ def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -
     if policy.labels or policy.compare:
         theirs, mine = _answers(model.name, slot, bucket)
         known = with_labels(known, theirs, until=began)
-        seen = replace(seen, compared=_compared(slot, theirs, mine))
+        seen = replace(seen, compared=compared_by(slot.candidate, slot.champion, theirs, mine))
     own = slot.compared.tolerated if slot.compared else 0.0
     differing = 1 - model.min_agreement + own if policy.compare else 0.0
     has_pairs = policy.labels and policy.compare > 0
@@ -75,7 +74,7 @@ def _with_answers(model: str, slot: Slot, before: Judgement, seen: Seen, bucket:
     until = datetime.fromisoformat(slot.since).timestamp() if slot.phase == "Baking" else inf
     theirs, mine = _answers(model, slot, bucket)
     if before.needs_agreement:
-        seen = replace(seen, compared=_compared(slot, theirs, mine))
+        seen = replace(seen, compared=compared_by(slot.candidate, slot.champion, theirs, mine))
     if not before.needs_labels:
         return seen
     return replace(
@@ -83,11 +82,6 @@ def _with_answers(model: str, slot: Slot, before: Judgement, seen: Seen, bucket:
         champion=with_labels(seen.champion, theirs, before.began_at, until),
         candidate=with_labels(seen.candidate, mine, before.began_at, until),
     )
-
-
-def _compared(slot: Slot, theirs: Sequence[Labels], mine: Sequence[Labels]) -> Compared:
-    """The answers of each of the two versions that the other one has compared with its own."""
-    return compared_by(slot.candidate, slot.champion, theirs, mine)
 
 
 def _answers(model: str, slot: Slot, bucket: Bucket) -> tuple[Sequence[Labels], Sequence[Labels]]:
