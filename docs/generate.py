@@ -8,7 +8,6 @@ line. NAME is one of `BLOCKS`.
 import re
 import sys
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from knoll.families import FAMILIES, find_family
 from knoll.families.declaration import FamilyConfig
 from knoll.models import ModelSpec
 from knoll.settings import Settings
+from layers import code_map, layers
 from quotes import attributes, code, methods, whole_file
 
 __all__ = ["BLOCKS", "commands", "fill", "main", "pages", "variables"]
@@ -193,12 +193,6 @@ def _is_model(one: Any) -> bool:
     return isinstance(one, type) and issubclass(one, BaseModel)
 
 
-def _layers(_: str) -> str:
-    """The import contract, as pyproject.toml has it."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    return "\n".join(["```text", *contracts[0]["layers"], "```"])
-
-
 def _decisions(_: str) -> str:
     """A list of the decisions, with links."""
     titles = {
@@ -221,7 +215,8 @@ BLOCKS: Mapping[str, Callable[[str], str]] = {
     "family": _family,
     "families": _families,
     "base_config": _base_config,
-    "layers": _layers,
+    "layers": layers,
+    "code_map": code_map,
     "file": whole_file,
     "code": code,
     "methods": methods,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fields import table
 
-__all__ = ["attributes", "code", "methods", "whole_file"]
+__all__ = ["attributes", "code", "first_words", "methods", "whole_file"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,8 +91,14 @@ def _parts(argument: str) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield name, one
 
 
-def _first_sentence(function: ast.FunctionDef) -> str:
-    return " ".join((ast.get_docstring(function) or "").split()).partition(". ")[0].rstrip(".")
+def first_words(path: Path) -> str:
+    """The first sentence of the docstring of a package or module, without its dot. Its path has no .py."""
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return _first_sentence(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def _first_sentence(one: ast.FunctionDef | ast.Module) -> str:
+    return " ".join((ast.get_docstring(one) or "").split()).partition(". ")[0].rstrip(".")
 
 
 def _read(path: str) -> str:

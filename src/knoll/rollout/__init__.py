@@ -1,1 +1,2 @@
-"""From a model version to the champion: gate, canary, evidence, promotion or rollback."""
+"""From a model version to the champion: gate, decision (`decide.py`), slot, InferenceService,
+promotion or rollback."""
