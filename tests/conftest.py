@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
+
+# a busy machine is no fault of an example
+hypothesis.settings.register_profile(
+    "any-speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-speed")
 
 # folders whose tests need the whole machine, or share what is expensive to make
 _GROUPS = {"loop": "machine", "predict": "predict", "trainer": "trainer"}

@@ -22,7 +22,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, database=None)
+@settings(max_examples=400, derandomize=True, database=None)
 @given(st.lists(inputs, min_size=1, max_size=8))
 def test_no_input_is_too_odd(several: list[Input]) -> None:
     """`make fuzz` tries a million, here is a sample."""

@@ -42,7 +42,7 @@ def within_bounds(count: int, of: int, percent: int) -> bool:
     return abs(count - of * share) <= 5 * math.sqrt(of * share * (1 - share)) + 10
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 100), min_size=2, max_size=8))
 def test_no_visitor_goes_back_while_the_share_grows(percents: list[int]) -> None:
     """Of 1000 visitors, each that a share leads to the newest is also there with every greater share."""
@@ -85,7 +85,6 @@ def test_visitors_of_one_model_are_others_for_another() -> None:
     assert within_bounds(both, 1000, 25)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(0, 2**32))
 def test_requests_without_a_key_go_by_chance_in_the_right_shares(percent: int, seed: int) -> None:
     random = Random(seed)
@@ -124,7 +123,6 @@ def test_without_traffic_nobody_answers() -> None:
     assert choose(STICKY, (Target("new", 0),), {}, lambda: 0.0) is None
 
 
-@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(0, 2**32))
 def test_a_shadow_answers_nobody_and_gets_its_share_of_copies(shadow: int, seed: int) -> None:
     random, policy = Random(seed), RoutingPolicy("digits", shadow=shadow)

@@ -13,7 +13,6 @@ TestLoop = Loop.TestCase
 TestLoop.settings = settings(
     max_examples=60,
     stateful_step_count=30,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.generate, Phase.shrink],

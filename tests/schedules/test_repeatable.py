@@ -71,7 +71,6 @@ def test_the_schedules_of_a_seed_make_the_same_calls(number: int) -> None:
     plan = settings(
         max_examples=20,
         stateful_step_count=30,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
