@@ -1,20 +1,22 @@
 """Hooks are asked before a version starts, gets more traffic, or bakes; and whether it shall go."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.hooks import MemoryHooks
 from knoll.errors import InvalidModel
-from knoll.events import HOOK_ANSWERED, TRAINING_SUCCEEDED
-from knoll.hooks import HookAnswer
+from knoll.events import HOOK_ANSWERED, TRAINING_SUCCEEDED, Event
+from knoll.hooks import HookAnswer, HookRequest
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.models import RolloutSpec, parse_model
 from knoll.models.hooks import HookSpec
+from knoll.rollout import handler
 from knoll.rollout.due import due_at
 from knoll.rollout.hooks import (
     Abort,
@@ -28,6 +30,7 @@ from knoll.rollout.hooks import (
     question_id,
     read_hooked,
 )
+from knoll.rollout.replay import CALL_TIME
 from knoll.rollout.slot import Slot
 from knoll.rollout.wishes import new_wish
 from knoll.views.models import find_model
@@ -110,10 +113,12 @@ def test_what_a_hook_says_is_one_short_line_without_its_secret() -> None:
 
 
 def test_what_hooks_said_is_kept_in_the_status_and_a_newer_transition_asks_anew() -> None:
-    state = replace(asked(NO, SILENT, hook=hook()), agreed=1, rollback_at=NOW.isoformat())
+    of_rollback: dict[str, Any] = {"rollback_at": NOW.isoformat(), "rollback_next": 2}
+    state = replace(asked(NO, SILENT, hook=hook()), agreed=1, **of_rollback)
     assert read_hooked(json.loads(json.dumps(hooked_fields(state)))) == state
     assert state.about_to("t") is state
-    assert state.about_to("u") == Hooked("u", rollback_at=NOW.isoformat())
+    assert state.about_to("u") == Hooked("u", **of_rollback)
+    assert state.with_yes() == Hooked("t", 2, **of_rollback)
     assert read_hooked(None) == Hooked()
 
 
@@ -153,6 +158,18 @@ def test_a_hook_is_asked_again_when_it_is_due_though_nothing_happens() -> None:
 def test_only_an_address_of_the_web_is_a_url(url: str) -> None:
     with pytest.raises(InvalidModel, match=r"spec\.rollout\.hooks\.0\.url"):
         parse_model(with_policy(MODEL, hooks=[{"type": "rollback", "url": url}]))
+
+
+@dataclass
+class SilentHooks(MemoryHooks):
+    """Hooks of which those without an answer take all the time that they get."""
+
+    clock: MemoryClock = field(default_factory=MemoryClock)
+
+    def ask(self, request: HookRequest) -> HookAnswer:
+        answer = super().ask(request)
+        self.clock.move(0 if answer.status else request.seconds)
+        return answer
 
 
 def hooks_of(world: World) -> MemoryHooks:
@@ -273,3 +290,55 @@ def test_the_way_back_is_asked_for_once_in_ten_seconds(tmp_path: Path) -> None:
     world.time.move(11)
     world.tell(TRAINING_SUCCEEDED)
     assert len(questions(world)) == 2
+
+
+def make_silent(world: World, *urls: str) -> SilentHooks:
+    """Hooks say yes at these URLs, and give no answer at others."""
+    hooks = SilentHooks(dict.fromkeys(urls, YES), clock=world.time)
+    world.platform = replace(world.platform, hooks=hooks)
+    return hooks
+
+
+def seconds_of_tick(world: World) -> float:
+    """How long a tick takes; the next one comes a minute after it began."""
+    began = world.time.present
+    handler.sweep(Event("tick", "/test", "dev.knoll.tick", ""), world.platform)
+    world.kserve()
+    took = (world.time.present - began).total_seconds()
+    world.time.move(60 - took)
+    return took
+
+
+@pytest.mark.parametrize("kind", ["rollback", "confirm-step"])
+def test_ten_silent_hooks_hold_up_no_call_until_the_broker_gives_up(kind: str, tmp_path: Path) -> None:
+    slow = [{"type": kind, "url": f"http://hook{number}.test/", "timeout": "30s"} for number in range(10)]
+    if kind != "rollback":
+        slow = [{**one, "onTimeout": "go"} for one in slow]
+    world = hooked_world(tmp_path, *slow)
+    hooks = make_silent(world)
+    world.tell(TRAINING_SUCCEEDED)
+    for _ in range(40):
+        assert seconds_of_tick(world) <= CALL_TIME.total_seconds()
+    assert {one.url for one in hooks.asked} == {one["url"] for one in slow}
+
+
+def test_each_call_asks_the_hooks_that_the_one_before_had_no_time_for(tmp_path: Path) -> None:
+    urls = [f"http://hook{number}.test/" for number in range(3)]
+    world = hooked_world(tmp_path, *({"type": "rollback", "url": url, "timeout": "12s"} for url in urls))
+    hooks = make_silent(world)
+    world.tell(TRAINING_SUCCEEDED)
+    for _ in range(5):
+        seconds_of_tick(world)
+    assert [one.url for one in hooks.asked][:6] == urls * 2
+
+
+def test_a_silent_hook_leaves_time_for_the_others_and_for_the_rollout(tmp_path: Path) -> None:
+    """Only ticks wake rollout here, and the hook takes more of each than a call has for questions."""
+    slow, window = ({"type": "rollback", "url": "http://slow.test/", "timeout": "30s"}, "http://window.test/")
+    world = hooked_world(tmp_path, slow, {"type": "confirm-step", "url": window})
+    make_silent(world, window)
+    document = world.platform.cluster.get("Model", "digits")
+    world.platform.cluster.update(with_policy(document, idle="replay"))
+    for _ in range(15):
+        seconds_of_tick(world)
+    assert world.status()["champion"] == "v000002"

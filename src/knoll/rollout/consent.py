@@ -117,19 +117,24 @@ def _asked(
 def _asked_to_go(
     slot: Slot, model: Model, document: Document, until: datetime, platform: Platform
 ) -> tuple[Rollback | None, Slot]:
-    """Ask whether the version shall go, if it is time; the way back, if a hook wants it, and the slot."""
-    hooks, now = hooks_of("rollback", model.rollout.hooks), platform.clock.now()
-    if not hooks or now >= until or not is_rollback_due(slot.hooked, now):
+    """Ask whether the version shall go, if it is time; the way back, if a hook wants it, and the slot. The
+    hooks that are not asked before `until` are the first ones of the next call."""
+    hooks, began = hooks_of("rollback", model.rollout.hooks), platform.clock.now()
+    if not hooks or began >= until or not is_rollback_due(slot.hooked, began):
         return None, slot
-    slot = replace(slot, hooked=replace(slot.hooked, rollback_at=now.isoformat()))
     facts = _facts(slot, "rollback", 0, "", document)
     about = question_id(document["metadata"]["uid"], slot.candidate, "rollback")
-    for hook in hooks:
-        answer = _ask(hook, about, facts, platform)
+    first = slot.hooked.rollback_next
+    for number in range(first, first + len(hooks)):
+        hook = hooks[number % len(hooks)]
+        answer, now = _ask(hook, about, facts, platform), platform.clock.now()
+        slot = replace(slot, hooked=slot.hooked.with_rollback((number + 1) % len(hooks), began, now))
         if answer.status == 200:
             reason = hook_words(hook, "wants it back", answer)
             _tell(hook, about, facts, answer, reason, platform)
             return Rollback(reason), slot
+        if now >= until:
+            break
     return None, slot
 
 

@@ -48,7 +48,8 @@ class Hooked:
 
     `about` is the transition. `agreed` says how many of its hooks have agreed, in their order. The next one
     was asked `tries` times, the last time `at`, and the last `silent` times without an answer. It `said` why
-    it does not agree. `rollback_at` is when it was last asked whether the version shall go.
+    it does not agree. `rollback_at` is when it was last asked whether the version shall go, or later if that
+    took long, and `rollback_next` is the hook that is asked this next, from 0.
     """
 
     about: str = ""
@@ -58,10 +59,21 @@ class Hooked:
     at: str = ""
     said: str = ""
     rollback_at: str = ""
+    rollback_next: int = 0
 
     def about_to(self, transition: str) -> "Hooked":
         """The same if it is about that transition, else one without answers."""
-        return self if self.about == transition else Hooked(transition, rollback_at=self.rollback_at)
+        return self if self.about == transition else self._anew(transition, 0)
+
+    def with_yes(self) -> "Hooked":
+        """The same after one more hook has agreed."""
+        return self._anew(self.about, self.agreed + 1)
+
+    def with_rollback(self, following: int, began: datetime, ended: datetime) -> "Hooked":
+        """The same after hooks were asked whether the version shall go. They rest for twice the time that
+        this took, so that slow ones leave time for all else that a rollout does."""
+        at = (ended + 2 * (ended - began)).isoformat()
+        return replace(self, rollback_at=at, rollback_next=following)
 
     @property
     def is_waiting(self) -> bool:
@@ -72,6 +84,9 @@ class Hooked:
     def due(self) -> datetime | None:
         """When the hook is asked again; None if none is waited for."""
         return datetime.fromisoformat(self.at) + _pause(self.tries) if self.is_waiting else None
+
+    def _anew(self, about: str, agreed: int) -> "Hooked":
+        return Hooked(about, agreed, rollback_at=self.rollback_at, rollback_next=self.rollback_next)
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,7 @@ def next_question(
         if not (is_mute and hook.on_timeout == "go"):
             is_early = hooked.due is not None and now < hooked.due
             return HookWait(hooked.said) if is_early else Ask(hook), hooked
-        hooked = _agreed(hooked)
+        hooked = hooked.with_yes()
     return Go(), hooked
 
 
@@ -132,7 +147,7 @@ def after_answer(hooked: Hooked, hook: HookSpec, answer: HookAnswer, at: str) ->
     and all else is no answer."""
     name = answer_name(answer)
     if name == "yes":
-        return _agreed(hooked)
+        return hooked.with_yes()
     tried = replace(hooked, tries=hooked.tries + 1, at=at)
     if name == "no":
         return replace(tried, silent=0, said=hook_words(hook, "says no", answer))
@@ -172,7 +187,9 @@ def read_hooked(found: Mapping[str, Any] | None) -> Hooked:
     texts: dict[str, Any] = {
         name: str(found.get(_camel(name)) or "") for name in ("about", "at", "said", "rollback_at")
     }
-    counts: dict[str, Any] = {name: int(found.get(name) or 0) for name in ("agreed", "tries", "silent")}
+    counts: dict[str, Any] = {
+        name: int(found.get(_camel(name)) or 0) for name in ("agreed", "tries", "silent", "rollback_next")
+    }
     return Hooked(**texts, **counts)
 
 
@@ -182,11 +199,8 @@ def hooked_fields(hooked: Hooked) -> dict[str, Any]:
 
 
 def _camel(name: str) -> str:
-    return "rollbackAt" if name == "rollback_at" else name
-
-
-def _agreed(hooked: Hooked) -> Hooked:
-    return Hooked(hooked.about, hooked.agreed + 1, rollback_at=hooked.rollback_at)
+    first, _, second = name.partition("_")
+    return first + second.capitalize()
 
 
 def _pause(tries: int) -> timedelta:
