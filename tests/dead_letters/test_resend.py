@@ -263,6 +263,19 @@ def test_a_broker_that_is_down_delays_a_resend_and_no_other(platform: Platform, 
     assert [event.id for event in broker.taken] == ["2", "1"]
 
 
+def test_a_slow_broker_gets_in_one_tick_what_it_takes_in_some_seconds(platform: Platform) -> None:
+    """The next tick goes on: the broker of the tick does not wait for ever."""
+    clock, taken = MemoryClock(), list[Event]()
+    slow = replace(platform, clock=clock, events=MemoryEvents(taken, lambda _: clock.move(6)))
+    for id in "1234":
+        handler.handle(replace(DEAD, id=id), slow)
+        want_resend(next(one for one in letters(slow) if one.state == "Dead"), "alice", slow)
+    tick(slow)
+    assert len(taken) == 2
+    tick(slow)
+    assert sorted(event.id for event in taken) == [*"1234"]
+
+
 def test_what_is_dropped_is_gone_and_is_not_resent(platform: Platform, broker: MemoryEvents) -> None:
     """With its history and what was wanted of it."""
     handler.handle(DEAD, platform)

@@ -1,11 +1,14 @@
 """What ingest decides by Models that are a second old is put to the test before a run comes of it."""
 
+import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
+from knoll.adapters.memory.store import MemoryStore
 from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, TICK, Event, new_event
 from knoll.ingest import handler
 from knoll.records.outcome import Outcome, write_outcome
@@ -180,3 +183,28 @@ def test_a_golden_set_that_a_model_names_later_asks_for_a_run_of_the_same_data()
     runs = [find_run(id, world.platform.bucket) for id, _ in list_runs("", world.platform.bucket)]
     asked = sorted(run.golden_set for run in runs if run)
     assert asked == ["", "s3://exams/one/", "s3://exams/two/"]
+
+
+def test_a_tick_reads_objects_for_some_seconds_for_all_its_models() -> None:
+    """What it does not get to is read by the next one."""
+    read: list[str] = []
+
+    class SlowStore(MemoryStore):
+        def get(self, uri: str, **options: Any) -> bytes:
+            if uri.endswith(".csv"):
+                read.append(uri)
+                time.move(11)
+            return super().get(uri, **options)
+
+    time = MemoryClock()
+    platform = memory_platform(time, store=SlowStore(time.now))
+    manifest = json.dumps([{"path": "0.csv", "sha256": sha256(b"0").hexdigest()}]).encode()
+    for name in ("ants", "bees"):
+        dataset = {"uri": f"s3://data/{name}/", "landed": {"when": "manifest"}}
+        model = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}}
+        platform.cluster.create({**model, "spec": {"family": "image-classifier", "dataset": dataset}})
+        platform.store.put(f"s3://data/{name}/0.csv", b"0")
+        platform.store.put(f"s3://data/{name}/manifest.json", manifest)
+    for wanted in (["ants"], ["ants", "bees"]):
+        handler.sweep(new_event(TICK, source="tick", time=time.now()), platform)
+        assert [uri.split("/")[3] for uri in read] == wanted

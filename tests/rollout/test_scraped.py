@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import Unavailable
 from knoll.events import TICK, TRAINING_SUCCEEDED, new_event
@@ -17,6 +18,7 @@ from knoll.predict.monitored import Monitored
 from knoll.predict.observer import Observer
 from knoll.records.evidence import find_reports
 from knoll.rollout import handler
+from knoll.rollout.replay import REPLAY_TIME
 from rollout.world import World, make_world, promote_first
 from support.keys import private_key
 
@@ -42,10 +44,16 @@ class Scraped:
         return self.change([one for one in samples if one.labels["version"] in expression])
 
 
+@dataclass
 class Silent:
-    """A server that does not answer."""
+    """A server that does not answer, however long it is waited for."""
+
+    clock: MemoryClock
+    asked: int = 0
 
     def query(self, expression: str) -> Sequence[MetricSample]:
+        self.asked += 1
+        self.clock.move(REPLAY_TIME.total_seconds())
         raise Unavailable(f"nobody answers {expression}")
 
 
@@ -93,7 +101,10 @@ def test_a_failing_candidate_is_rolled_back_by_what_was_scraped(world: World) ->
 
 
 def test_without_an_answer_the_rollout_goes_on_by_reports(world: World) -> None:
-    look(world, Silent())
+    """One question has no answer in time, so the tick asks none after it."""
+    silent = Silent(world.time)
+    look(world, silent)
+    assert silent.asked == 1
     assert world.served() == ("v000002", 20)
     world.observe("v000002", 20)
     assert world.served() == ("v000002", 50)

@@ -8,6 +8,7 @@ twice is the same event to its handler, and the same death if it dies again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 
 from knoll.dead_letters.handler import RESEND, keep_body, without_trace
@@ -31,7 +32,7 @@ __all__ = ["TakeBody", "check_resendable", "drop", "resend_wanted", "want_resend
 # gets the function that a body was meant for, the headers and the body
 TakeBody = Callable[[str, Mapping[str, str], bytes], Event | None]
 
-_MOST = 500  # in one tick: a broker waits for its answer a minute
+_MOST, _TIME = 500, timedelta(seconds=10)  # of one tick: its broker waits for an answer, and not for long
 
 
 def check_resendable(letter: Letter) -> None:
@@ -59,12 +60,18 @@ def drop(letter: str, platform: Platform) -> None:
 
 
 def resend_wanted(platform: Platform, take_body: TakeBody) -> None:
-    """Resend what is wanted, at most some hundreds; `take_body` gets what came as no event.
+    """Resend what is wanted, at most some hundreds, and for some seconds; `take_body` gets what came as no
+    event.
 
     If a letter cannot be resent now, it stays wanted, and the others go on.
     """
-    wanted = list(islice(list_wishes(platform.bucket), _MOST))
-    act_on_each(wanted, lambda wish: _resend(wish, platform, take_body))
+    until = platform.clock.now() + _TIME
+
+    def resend(wish: LetterObject) -> None:
+        if platform.clock.now() < until:
+            _resend(wish, platform, take_body)
+
+    act_on_each(list(islice(list_wishes(platform.bucket), _MOST)), resend)
 
 
 def _resend(one: LetterObject, platform: Platform, take_body: TakeBody) -> None:

@@ -2,33 +2,42 @@
 
 A store gives no sha256 of what it holds; an etag is an MD5 at most. What was read is kept in the model
 bucket, one record a model. That is a cache: if it is lost, or overwritten by a look that has read less, the
-objects are read again. A look reads for some seconds only, so that the function ends in time, and the next
-look goes on. An object is always read to its end.
+objects are read again. A call of the function reads for some seconds only, for all its Models, so that it
+ends in time, and the next one goes on. An object is always read to its end.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from knoll.errors import Conflict, NotFound
 from knoll.models import Model
 from knoll.ports import ObjectInfo, ObjectStore, Platform
 from knoll.records.checksums import Checksums, known_checksums, write_checksums
 
-__all__ = ["learn_checksums"]
+__all__ = ["end_of_reading", "learn_checksums"]
 
 _READERS = 4
 _PART = 8 * 2**20  # bytes
 _TIME = timedelta(seconds=10)
 
 
+def end_of_reading(platform: Platform) -> datetime:
+    """When the call that begins now stops to read."""
+    return platform.clock.now() + _TIME
+
+
 def learn_checksums(
-    model: Model, unread: Sequence[ObjectInfo], listing: Iterable[ObjectInfo], platform: Platform
+    model: Model,
+    unread: Sequence[ObjectInfo],
+    listing: Iterable[ObjectInfo],
+    until: datetime,
+    platform: Platform,
 ) -> Checksums:
-    """Read some of the objects, and write down what is known of those in the listing."""
-    until = platform.clock.now() + _TIME
+    """Read some of the objects, and write down what is known of those in the listing. It begins with none
+    after `until`."""
 
     def read(one: ObjectInfo) -> tuple[tuple[str, str], str] | None:
         if platform.clock.now() >= until:

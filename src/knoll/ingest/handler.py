@@ -6,12 +6,14 @@ tells.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from knoll.dead_letters.handler import keep_body
 from knoll.errors import Conflict, InvalidEvent, NotFound, act_on_each
 from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, Event, new_event
 from knoll.events.http import event_from_http, is_event
+from knoll.ingest.checksums import end_of_reading
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
@@ -35,12 +37,12 @@ def handle(event: Event, platform: Platform) -> Event | None:
     if not event.type.startswith(OBJECT_CREATED):
         return None
     uri = _created_uri(event)
-    landed = []
+    landed, until = [], end_of_reading(platform)
     known = recent_models(
         platform, lambda known: any(may_land(model, uri) for model in readable_models(known.values()))
     )
     for document in known.values():
-        landed += _land(document, platform, event, uri)
+        landed += _land(document, platform, event, until, uri)
     return _publish_but_last(landed, platform)
 
 
@@ -65,33 +67,37 @@ def take(headers: Mapping[str, str], body: bytes, platform: Platform) -> Event |
 def sweep(event: Event, platform: Platform) -> None:
     """Look at the dataset of every Model. Events go on meanwhile, so each Model is taken as it is at its
     turn."""
+    until = end_of_reading(platform)
 
     def publish_landed(name: str) -> None:
         document = recent_models(platform).get(name)
-        for landed in _land(document, platform, event) if document else []:
+        for landed in _land(document, platform, event, until) if document else []:
             platform.events.publish(landed)
 
     act_on_each(recent_models(platform), publish_landed)
 
 
-def _land(document: Document, platform: Platform, cause: Event, uri: str = "") -> list[Event]:
+def _land(
+    document: Document, platform: Platform, cause: Event, until: datetime, uri: str = ""
+) -> list[Event]:
     """Look at a Model's dataset, write its status, open the runs of what landed, and return their events.
 
-    With `uri`, only what that object completes. If the Model has changed since it was read, it is read again.
+    With `uri`, only what that object completes. Objects are read until that time. If the Model has changed
+    since it was read, it is read again.
     """
     model = next(iter(readable_models([document])), None)
     if model is None or (uri and not may_land(model, uri)):
         return []
     before = (document.get("status") or {}).get("dataset") or {}
     only = uri if model.dataset.landed.when == "object" else ""
-    verdict = look_and_learn(model, platform, only, before=before)
+    verdict = look_and_learn(model, platform, only, before=before, until=until)
     landed = () if isinstance(verdict, Waiting) else verdict.datasets
     asked, new = runs_to_open(model, landed, platform)
     status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))
     try:
         if not _show_verdict(document, status, platform, must_write=bool(new)):
             document = remember_model(platform.cluster.get("Model", model.name), platform)
-            return _land(document, platform, cause, uri)
+            return _land(document, platform, cause, until, uri)
     except NotFound:
         return []
     opened = [open_run(run, document, dataset, platform, cause) for dataset, run in new.items()]

@@ -3,9 +3,10 @@ decides the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from knoll.ingest.checksums import learn_checksums
+from knoll.ingest.checksums import end_of_reading, learn_checksums
 from knoll.ingest.landed import KnownData, Landed, Waiting, decide, last_uri, only_lost
 from knoll.ingest.manifest import MOST_BYTES
 from knoll.models import Model
@@ -28,27 +29,32 @@ def look(
     `before` is what the Model's status says of its dataset. No object is read for its sha256. The model
     bucket is never data: what knoll writes there would train the next version, which writes again.
     """
-    return _look(model, platform, only, before, is_learning=False)
+    return _look(model, platform, only, before, None)
 
 
 def look_and_learn(
-    model: Model, platform: Platform, only: str = "", *, before: Mapping[str, Any] = _NOTHING
+    model: Model,
+    platform: Platform,
+    only: str = "",
+    *,
+    before: Mapping[str, Any] = _NOTHING,
+    until: datetime | None = None,
 ) -> Landed | Waiting:
     """The same, but objects are read for their sha256 as far as the rule needs that, and what was read is
-    written down."""
-    return _look(model, platform, only, before, is_learning=True)
+    written down. It reads until that time, and without one for some seconds."""
+    return _look(model, platform, only, before, until or end_of_reading(platform))
 
 
 def _look(
-    model: Model, platform: Platform, only: str, before: Mapping[str, Any], *, is_learning: bool
+    model: Model, platform: Platform, only: str, before: Mapping[str, Any], until: datetime | None
 ) -> Landed | Waiting:
     if is_in_bucket(model.dataset.uri, platform.settings.model_bucket):
         return Waiting(f"{platform.settings.model_bucket} is the bucket of models: keep data in another one")
     listing = list(platform.store.list(only or model.dataset.uri))
     known = _known(model, listing, platform, before)
     verdict = decide(model, listing, platform.clock.now(), known)
-    if isinstance(verdict, Waiting) and verdict.unread and is_learning:
-        sha256 = learn_checksums(model, verdict.unread, listing, platform)
+    if isinstance(verdict, Waiting) and verdict.unread and until:
+        sha256 = learn_checksums(model, verdict.unread, listing, until, platform)
         return decide(model, listing, platform.clock.now(), replace(known, sha256=sha256))
     if isinstance(verdict, Landed) and _is_being_deleted(model, verdict, platform, before):
         return Waiting(

@@ -131,14 +131,15 @@ def _is_own_change(event: Event) -> bool:
 
 
 def _replay_end(platform: Platform) -> datetime:
-    """When the call that begins now stops to replay. A sweep has one such time for all Models."""
+    """When the call that begins now stops to ask predictors, hooks and Prometheus. A sweep has one such time
+    for all Models."""
     return platform.clock.now() + REPLAY_TIME
 
 
 def advance(name: str, until: datetime, platform: Platform, patience: float = 0.0) -> None:
-    """Go on with the rollout of a Model until it waits for something. It replays nothing after `until`, and
-    waits for what is due within `patience` seconds. Raises NotFound for no such Model, and NewerSchema if a
-    wish, or a record, is left to a newer knoll."""
+    """Go on with the rollout of a Model until it waits for something. It asks nobody after `until`, and waits
+    for what is due within `patience` seconds. Raises NotFound for no such Model, and NewerSchema if a wish,
+    or a record, is left to a newer knoll."""
     for _ in range(_MOST_PASSES):
         # Before the slot: otherwise an old slot could overwrite what a newer one has asked for.
         isvc = find_isvc(name, platform)
@@ -159,7 +160,7 @@ def _make_pass(
     refused: Refusals = _NONE,
 ) -> bool:
     """One pass over a Model and the InferenceService that was read before it; whether another is needed. It
-    replays until that time. `refused` is what `refusals` has found."""
+    asks until that time. `refused` is what `refusals` has found."""
     try:
         model = parse_model(document)
     except InvalidModel:
@@ -215,7 +216,7 @@ def _take_step(
     document: Document, model: Model, slot: Slot, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
     """Decide the next step of the trial and carry it out; whether another pass is needed."""
-    keep_scraped(document, slot, platform)
+    keep_scraped(document, slot, until, platform)
     keep_crashes(model.name, slot, platform)
     counted = weighed(model, slot, platform.bucket)
     now = platform.clock.now()

@@ -8,6 +8,7 @@ that scrape and its end is missing. A scrape becomes what an event would have, a
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -26,12 +27,15 @@ _QUERY = 'last_over_time({{__name__=~"knoll_.+",model="{model}",version="{versio
 _ENDED = {"errors": "error", "timeouts": "timeout", "refused": "refused"}
 
 
-def keep_scraped(document: Document, slot: Slot, platform: Platform) -> None:
+def keep_scraped(document: Document, slot: Slot, until: datetime, platform: Platform) -> None:
     """Keep what was scraped of the candidate and of the champion in the last two weeks, if there is a
-    Prometheus to ask. If it does not answer, the rollout goes on by what it has."""
+    Prometheus to ask. If it does not answer, the rollout goes on by what it has. It is not asked after
+    `until`."""
     if platform.monitoring is None or slot.phase not in ("Canary", "Baking"):
         return
     for version in filter(None, (slot.candidate, slot.champion)):
+        if platform.clock.now() >= until:
+            return
         try:
             found = _scraped(document["metadata"]["name"], version, platform)
         except (Unavailable, InvalidEvent) as error:
