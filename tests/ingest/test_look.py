@@ -129,6 +129,21 @@ def test_each_object_of_a_manifest_is_read_once_and_again_only_when_it_is_anothe
     assert here.store.read == ["manifest.json"]
 
 
+def test_what_only_a_newer_knoll_says_of_the_data_stays_until_other_data_landed() -> None:
+    here = world(when="marker")
+    here.marked(a="one")
+    here.look()
+    here.status["addedLater"] = 1
+    for bodies in ({"a": "one"}, {}):
+        here.upload(**bodies)
+        here.look()
+        assert here.status["addedLater"] == 1
+    here.marked(b="two")
+    here.look()
+    assert here.status["state"] == "Landed"
+    assert "addedLater" not in here.status
+
+
 def test_a_large_object_is_read_in_parts_and_an_empty_one_not_at_all() -> None:
     here = world(when="manifest")
     bodies = {"large": "x" * (20 * 2**20), "empty": ""}

@@ -83,6 +83,18 @@ def test_forged_reports_decide_nothing_and_become_no_dead_letters(
     assert world.served() == ("v000002", 50)
 
 
+def test_what_only_a_newer_knoll_says_of_forged_reports_stays_when_others_come(world: World) -> None:
+    forged = {"version": "v000002", "instance": "forged", "requests": 9, "errors": 9}
+    send(world, forged)
+    document = world.platform.cluster.get("Model", "digits")
+    told = {**disbelieved(world), "addedLater": 1}
+    grown = {**document, "status": {**document["status"], "disbelievedReports": told}}
+    world.platform.cluster.update(grown, status=True)
+    world.time.move(61)
+    send(world, forged)
+    assert (disbelieved(world)["count"], disbelieved(world)["addedLater"]) == (2, 1)
+
+
 def test_a_proof_holds_for_its_model_version_and_counts_alone(world: World) -> None:
     """Neither the champion's predictor nor one of another Model speaks for the candidate."""
     honest = world.report("v000002", 10)

@@ -151,7 +151,9 @@ def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
         assert _is_found_out()
 
 
-@pytest.mark.parametrize("writer", ["slot.with_unknown", "slot.with_parts", "steering.with_unknown"])
+@pytest.mark.parametrize(
+    "writer", ["slot.with_unknown", "evidence.stored.with_parts", "steering.with_unknown"]
+)
 def test_a_writer_that_forgets_what_is_deep_in_a_status_is_found_out(writer: str) -> None:
     with patch(f"knoll.rollout.{writer}", lambda known, *_: known and dict(known)):
         assert _is_found_out(has_keys=True)

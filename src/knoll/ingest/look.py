@@ -19,6 +19,7 @@ from knoll.records.dataset import Dataset, find_newest_dataset, find_snapshot, h
 __all__ = ["dataset_status", "look", "look_and_learn"]
 
 _NOTHING: Mapping[str, Any] = {}
+_FIELDS = ("state", "reason", "digest", "marked", "run")
 
 
 def look(
@@ -72,10 +73,20 @@ def dataset_status(
     the `run` that it asks for, for a rollout.
 
     With the rule `object`, no look needs what landed last, and a status with it would be written for each
-    object. A look at `only` one object does not change what the status says of all.
+    object. A look at `only` one object does not change what the status says of all. Unknown fields of the one
+    `before` stay while it is about the same data.
     """
     if only and before.get("state") == "Landed":
         return dict(before)
+    known = _known_fields(model, verdict, before, run)
+    is_same = known.get("digest") == before.get("digest")
+    unknown = {name: one for name, one in before.items() if is_same and name not in _FIELDS}
+    return {**unknown, **known}
+
+
+def _known_fields(
+    model: Model, verdict: Landed | Waiting, before: Mapping[str, Any], run: str
+) -> dict[str, Any]:
     if isinstance(verdict, Waiting):
         kept = {key: before[key] for key in ("digest", "marked", "run") if key in before}
         return {"state": "Waiting", "reason": verdict.what, **kept}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from knoll.rollout.replay_times import EDGES, Times, plus_times, times_of
-from knoll.rollout.unknown import with_longer
+from knoll.rollout.unknown import with_longer, with_parts
 
 __all__ = [
     "CandidateCounts",
@@ -111,13 +111,14 @@ def evidence_fields(evidence: Evidence, before: Mapping[str, Any] = _NOTHING) ->
     """The evidence as `rollout.evidence` of a status has it. `before` is what that has of the same rollout:
     unknown fields stay, and what is behind the known end of a list."""
     unknown = {name: one for name, one in before.items() if name not in _FIELDS}
-    return with_longer({**unknown, **_known_fields(evidence)}, before)
+    return with_longer({**unknown, **_known_fields(evidence, before)}, before)
 
 
-def _known_fields(evidence: Evidence) -> dict[str, Any]:
+def _known_fields(evidence: Evidence, before: Mapping[str, Any]) -> dict[str, Any]:
     """A list never gets longer: an older knoll would cut it off. What is new has a field of its own."""
     replicas = {name: list(counts) for name, counts in evidence.replicas.items()}
     (requests, failed, refused), (mine, theirs) = evidence.earlier, evidence.times
+    times = with_parts({"candidate": [*mine], "champion": [*theirs]}, before.get("replaySeconds"))
     return {
         "replays": list(evidence.replayed),
         "championReplays": list(evidence.champion_replayed),
@@ -125,7 +126,7 @@ def _known_fields(evidence: Evidence) -> dict[str, Any]:
         "earlier": [requests, failed],
         "earlierRefused": refused,
         **({"instances": replicas} if replicas else {}),
-        **({"replaySeconds": {"candidate": [*mine], "champion": [*theirs]}} if mine or theirs else {}),
+        **({"replaySeconds": times} if mine or theirs else {}),
         **evidence.counts.numbers(),
     }
 

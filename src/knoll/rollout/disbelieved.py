@@ -76,7 +76,8 @@ def _write(document: Document, count: int, reason: str, platform: Platform) -> N
     status, now = document.get("status") or {}, platform.clock.now()
     before = status.get("disbelievedReports") or {}
     told = {"count": before.get("count", 0) + count, "reason": reason, "at": now.isoformat()}
-    platform.cluster.update({**document, "status": {**status, "disbelievedReports": told}}, status=True)
+    shown = {**status, "disbelievedReports": {**before, **told}}
+    platform.cluster.update({**document, "status": shown}, status=True)
     if not before:
         _tell(document["metadata"]["name"], told, platform)
 

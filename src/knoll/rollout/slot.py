@@ -27,7 +27,7 @@ from knoll.rollout.hooks import Hooked, hooked_fields, read_hooked
 from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 from knoll.rollout.transition import Transition, read_transition
-from knoll.rollout.unknown import with_parts, with_unknown
+from knoll.rollout.unknown import with_unknown
 
 __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
@@ -218,7 +218,6 @@ def slot_to_status(slot: Slot, status: Mapping[str, Any]) -> Mapping[str, Any]:
 def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
     made, last = _fields(slot.transition), before.get("transition") or {}
     counted = before.get("evidence") or {} if (made or {}).get("version") == last.get("version") else {}
-    judged = judgement_to_fields(slot.judgement) if slot.judgement else None
     compared = slot.comparison.fields() if slot.comparison else None
     hooked = hooked_fields(slot.hooked) if slot.hooked != Hooked() else None
     return {
@@ -231,7 +230,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
         "attempt": slot.attempt,
         "stepsBack": slot.steps_back,
         "evidence": evidence_fields(slot.evidence, counted),
-        "judgement": with_parts(judged, before.get("judgement"), "began"),
+        "judgement": judgement_to_fields(slot.judgement, before.get("judgement")),
         "transition": with_unknown(made, last, "version", "number"),
         "decided": with_unknown(_fields(slot.decided), before.get("decided"), "version", "number"),
         "comparison": with_unknown(compared, before.get("comparison"), "version", "champion", "since"),

@@ -11,17 +11,15 @@ def with_unknown(known: Mapping[str, Any] | None, before: Any, *about: str) -> d
     field of `about` has changed. None if there is no object any more."""
     if known is None:
         return None
-    return {**before, **known} if _is_same(known, before, about) else dict(known)
+    is_same = isinstance(before, Mapping) and all(before.get(name) == known.get(name) for name in about)
+    return {**before, **known} if is_same else dict(known)
 
 
-def with_parts(known: Mapping[str, Any] | None, before: Any, *about: str) -> dict[str, Any] | None:
-    """The same, for the objects in it, too."""
-    if known is None or not _is_same(known, before, about):
-        return None if known is None else dict(known)
-    parts = {
-        name: with_unknown(one, before.get(name)) for name, one in known.items() if isinstance(one, Mapping)
-    }
-    return {**before, **known, **parts}
+def with_parts(known: Mapping[str, Any], before: Any) -> dict[str, Any]:
+    """The object with the fields that only the one `before` has, and so the objects in it, to the leaves."""
+    old = before if isinstance(before, Mapping) else {}
+    parts = {name: with_parts(one, old.get(name)) for name, one in known.items() if isinstance(one, Mapping)}
+    return {**old, **known, **parts}
 
 
 def with_longer(known: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +30,3 @@ def with_longer(known: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str
         if isinstance(one, list) and isinstance(before.get(name), list)
     }
     return {**known, **longer}
-
-
-def _is_same(known: Mapping[str, Any], before: Any, about: tuple[str, ...]) -> bool:
-    return isinstance(before, Mapping) and all(before.get(name) == known.get(name) for name in about)

@@ -9,11 +9,10 @@ from knoll.rollout.evidence.judgement import (
     Judgement,
     begin,
     judge,
-    judgement_to_fields,
-    read_judgement,
 )
 from knoll.rollout.evidence.labelled import compared_by, with_labels
 from knoll.rollout.evidence.recorded import arms_from_fields, verdict_to_fields
+from knoll.rollout.evidence.stored import judgement_to_fields, read_judgement
 from knoll.rollout.evidence.tally import Compared, Seen, Tally, tally
 from knoll.rollout.evidence.verdict import ArmVerdict, PassingPolicy, Verdict, verdict
 from knoll.rollout.evidence.words import words_of

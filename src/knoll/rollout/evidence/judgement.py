@@ -7,12 +7,7 @@ as one batch: that is valid, too, and only finds less, because it has nothing to
 history.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from knoll.rollout.evidence.arms import SUSPICION, ArmName, find_arm
 from knoll.rollout.evidence.bets import past_rate
@@ -22,7 +17,7 @@ from knoll.rollout.evidence.shares import Shares
 from knoll.rollout.evidence.tally import Seen, Tally
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
-__all__ = ["Judgement", "begin", "judge", "judgement_to_fields", "read_judgement"]
+__all__ = ["Judgement", "begin", "judge"]
 
 _MOST_HISTORY = (
     1000  # requests that count of the champion's history, so that a base that has changed is learnt
@@ -69,9 +64,6 @@ class Judgement:
     def base(self) -> float:
         """The champion's rate of failure, as far as it is known."""
         return past_rate(self.errors.past_bad, self.errors.past)
-
-
-_ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
 
 
 def begin(
@@ -122,20 +114,6 @@ def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
         requests, bad = _part(news.candidate.answered, news.candidate.errors)
         return replace(after, suspicion=before.suspicion.after_batch(tolerated, requests, bad))
     return _with_edges(_with_replays(_with_shared(after, news), news), seen)
-
-
-def judgement_to_fields(judgement: Judgement) -> dict[str, Any]:
-    """The judgement as JSON has it."""
-    fields: dict[str, Any] = _ADAPTER.dump_python(judgement, mode="json")
-    return fields
-
-
-def read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
-    """The judgement in a status; None for none, and for one that cannot be read: it is begun again. Unknown
-    fields are passed over, and missing ones have their defaults."""
-    with suppress(ValidationError):
-        return _ADAPTER.validate_python(found) if found else None
-    return None
 
 
 def _with_shared(before: Judgement, news: Seen) -> Judgement:
