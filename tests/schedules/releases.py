@@ -1,19 +1,24 @@
 """Two releases of knoll side by side, as during an upgrade: some calls are carried out by another one.
 
-Both run our code. "ours" is the old reader, and "newer" is the upgrade: it adds fields that ours does not
-know to every record, event and status, however deep, makes lists longer, and its predictors take one more
-argument. What it added to a status must still be there after ours has written it, and ours must not rewrite
-an InferenceService only because of that argument. In half of all mixtures it writes its hints and caches in
-a schema that only "newer" reads; ours must do without them. "older" writes the
-forms of knoll 0.1, but reads as ours does: the strict reader of knoll 0.1 cannot read records that have a
-`schema`, so it never runs beside another release (docs/operate.md). It stamps nothing, so with keys there
-are only "ours" and "newer".
+All run our code, so what is tried are readers and writers, and no decisions but ours. "ours" is the old
+reader of "newer", which is the upgrade: it adds fields that ours does not know to every record, to each
+object that lies in a dataset, to each file of a manifest, to every event, and to each object of a status, all
+the way down. It makes lists longer, and its predictors take one more argument. What it added to a status must
+still be there after ours has written it, and ours must not rewrite an InferenceService only because of that
+argument. In half of all mixtures it writes its hints and caches in a schema that only "newer" reads; ours
+must do without them.
+
+"older" reads of a record the fields that knoll 0.2 knew, and of a status all. It writes the forms of knoll
+0.1. The strict reader of 0.1 is not tried: it cannot read records that have a `schema`, so it never runs
+beside another release (docs/operate.md). "older" stamps nothing, so with keys there are only "ours" and
+"newer".
 """
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from typing import Any, BinaryIO, Literal
 
@@ -28,6 +33,8 @@ from knoll.records.rollout import load_step
 from knoll.records.run import load_run
 from knoll.records.stamp import Stamped, stamped
 from knoll.rollout.inference_service import asked
+from records.kinds import GOLDEN
+from support.statuses import objects_of
 
 __all__ = ["ADDED", "Release", "platform_of", "release_of", "told"]
 
@@ -37,7 +44,7 @@ ADDED = "addedLater"
 _NEWER_RELEASE = "99.0.0"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
 _NEWER_SCHEMA: Mapping[str, Any] = {"schema": 2, "needs": _NEWER_RELEASE}
-_HINTS = ("survey.json", "checksums")
+_HINTS = ("survey.json", "checksums", "progress")
 _STAMPED: Mapping[str, Load[Stamped]] = {
     "runs": load_run,
     "inbox": load_run,
@@ -55,18 +62,16 @@ _ROLLOUT_0_1 = (
 
 
 _ROLLOUT = ("status.rollout.transition.version",)
-# the objects of a status that a newer knoll may add to, each with what must be the same so that it stays
-_OBJECTS: Mapping[str, Sequence[str]] = {
+# what must be the same so that what a newer knoll added to such an object stays, and to those in it
+_ABOUT: Mapping[str, Sequence[str]] = {
     "status": (),
+    "status.dataset": ("status.dataset.digest",),
     "status.held": ("status.held.version",),
     "status.noRoom": ("status.noRoom.version",),
-    "status.steering": (),
     "status.steering.wish": ("status.steering.wish.id",),
     "status.steering.edit": ("status.steering.edit.generation",),
-    "status.rollout": (),
     "status.rollout.evidence": _ROLLOUT,
     "status.rollout.judgement": ("status.rollout.judgement.began",),
-    "status.rollout.judgement.errors": ("status.rollout.judgement.began",),
     "status.rollout.transition": (*_ROLLOUT, "status.rollout.transition.number"),
     "status.rollout.decided": ("status.rollout.decided.version", "status.rollout.decided.number"),
     "status.rollout.comparison": ("status.rollout.comparison.version", "status.rollout.comparison.since"),
@@ -122,9 +127,12 @@ class _OtherStore(_Passing):
     has_own_hints: bool
 
     def get(self, uri: str, **options: Any) -> bytes:
-        """See `ports.ObjectStore.get`; a newer knoll reads what it has written."""
+        """See `ports.ObjectStore.get`; a newer knoll reads what it has written, and an older one no more than
+        it knew."""
         body = self.port.get(uri, **options)
-        if self.release != "newer" or not _is_newer_hint(body):
+        if self.release == "older":
+            return _as_read_by_0_2(uri.removeprefix(f"{self.bucket.root}/"), body)
+        if not _is_newer_hint(body):
             return body
         return json.dumps({**json.loads(body), "schema": 1}).encode()
 
@@ -214,28 +222,35 @@ def _with_its_argument(document: Document, release: Release) -> Document:
     return grown
 
 
-def _at(place: str, status: Document) -> Document:
-    """The object at a place such as status.rollout; empty if there is none."""
-    found = status
-    for name in place.split(".")[1:]:
-        found = found.get(name) or {}
-    return found
-
-
 def _lost(before: Document, after: Document) -> Iterator[str]:
     """The places at which something new was before and is not after, though all is about the same."""
-    for place, about in _OBJECTS.items():
-        was, now = _at(place, before), _at(place, after)
-        if not was or not now or any(_fact(one, before) != _fact(one, after) for one in about):
+    written = dict(objects_of(after))
+    for place, was in objects_of(before):
+        now = written.get(place)
+        if not now or any(_fact(one, before) != _fact(one, after) for one in _about(place)):
             continue
         if ADDED in was and ADDED not in now:
             yield place
         yield from (f"{place}.{name}" for name in _LISTS if len(was.get(name, ())) > len(now.get(name, ())))
 
 
+def _about(place: str) -> Sequence[str]:
+    """What the object at that place is about: the rule of the place, or of the nearest one around it."""
+    return _ABOUT[place] if place in _ABOUT else _about(place.rpartition(".")[0])
+
+
 def _fact(place: str, status: Document) -> Any:
-    folder, _, name = place.rpartition(".")
-    return _at(folder, status).get(name)
+    """What is at that place, without what a newer knoll added."""
+    found: Any = status
+    for name in place.split(".")[1:]:
+        found = (found or {}).get(name)
+    return _without_new(found)
+
+
+def _without_new(found: Any) -> Any:
+    if not isinstance(found, dict):
+        return found
+    return {name: _without_new(one) for name, one in found.items() if name != ADDED}
 
 
 def _is_record(key: str) -> bool:
@@ -270,6 +285,27 @@ def _with_new(fields: Document) -> Document:
     return grown
 
 
+def _as_read_by_0_2(key: str, body: bytes) -> bytes:
+    """The record with the fields that knoll 0.2 knew."""
+    known = _fields_of_0_2().get(key.partition("/")[0])
+    if known is None or not body.startswith(b"{"):
+        return body
+    return json.dumps({name: one for name, one in json.loads(body).items() if name in known}).encode()
+
+
+@cache
+def _fields_of_0_2() -> Mapping[str, Set[str]]:
+    """The fields of its records by folder, as its golden files have them. Those of a version are left out:
+    their bytes are compared."""
+    found: dict[str, set[str]] = {}
+    bucket = GOLDEN / "knoll-0.2" / "bucket"
+    for file in bucket.rglob("*"):
+        folder = file.relative_to(bucket).parts[0]
+        if file.is_file() and folder not in ("models", "removing") and file.read_bytes().startswith(b"{"):
+            found.setdefault(folder, set()).update(json.loads(file.read_text()))
+    return found
+
+
 def _as_0_1(key: str, fields: Document) -> bytes:
     """The record in the form that it had in knoll 0.1."""
     kind = key.partition("/")[0]
@@ -290,9 +326,8 @@ def _status(status: Document, release: Release) -> Document:
         kept = rollout and {name: rollout[name] for name in _ROLLOUT_0_1 if name in rollout}
         return {**status, "rollout": kept} if rollout else status
     grown = copy.deepcopy(status)
-    for place in _OBJECTS:
-        if place == "status" or _at(place, grown):
-            found = _at(place, grown)
-            found.update(_NEW)
-            found.update({name: [*found[name][:2], 7] for name in _LISTS if name in found})
+    for _, found in list(objects_of(grown)):
+        are_counts = all(type(one) is int for one in found.values())
+        found.update({ADDED: 7} if found and are_counts else _NEW)
+        found.update({name: [*found[name][:2], 7] for name in _LISTS if name in found})
     return grown

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NewerSchema, Rejected
 from knoll.records import outcome
 from knoll.records.record import find
@@ -35,9 +36,12 @@ def _played() -> Iterator[None]:
 def _played_world(
     seed: int, gate: str = "marker", concurrency: str = "Queue", *, has_keys: bool = False
 ) -> World:
-    """A world in which four datasets have landed, the third while the second was in training."""
-    document = model_document("digits", gate, concurrency)
-    world = World({"digits": document}, releases=seed, quota=1, has_keys=has_keys)
+    """A world in which four datasets have landed, the third while the second was in training. The quota has
+    room for one Job, and another model has landed first."""
+    documents = {name: model_document(name, gate, concurrency) for name in ("beans", "digits")}
+    world = World(documents, releases=seed, quota=1, has_keys=has_keys)
+    world.write("beans", "0", b"good")
+    world.mark("beans")
     for number, quality in enumerate(("good", "good", "poor", "good")):
         world.write("digits", "0", f"{quality}-{number}".encode())
         world.mark("digits")
@@ -152,10 +156,19 @@ def test_a_writer_that_forgets_what_it_does_not_know_is_found_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "writer", ["slot.with_unknown", "evidence.stored.with_parts", "steering.with_unknown"]
+    "writer",
+    ["slot.with_unknown", "evidence.stored.with_parts", "counted.with_parts", "steering.with_unknown"],
 )
 def test_a_writer_that_forgets_what_is_deep_in_a_status_is_found_out(writer: str) -> None:
     with patch(f"knoll.rollout.{writer}", lambda known, *_: known and dict(known)):
+        assert _is_found_out(has_keys=True)
+
+
+def test_a_writer_that_forgets_what_is_in_the_leaves_of_a_judgement_is_found_out() -> None:
+    def shallow(known: Any, before: Any) -> Any:
+        return {**(before or {}), **known}
+
+    with patch("knoll.rollout.evidence.stored.with_parts", shallow):
         assert _is_found_out(has_keys=True)
 
 
@@ -172,6 +185,20 @@ def test_a_writer_that_rewrites_what_a_newer_release_serves_is_found_out() -> No
 def test_a_reader_that_cannot_do_without_a_hint_of_a_newer_knoll_is_found_out() -> None:
     with patch("knoll.records.checksums.find_hint", find):
         assert _is_found_out("manifest")
+
+
+def test_each_hint_is_met_in_a_schema_that_only_a_newer_knoll_reads() -> None:
+    met, put = set[str](), MemoryStore.put
+
+    def noted(store: MemoryStore, uri: str, body: Any, **options: Any) -> str:
+        if b'"schema": 2' in body:
+            met.add(uri.removeprefix(f"{_ROOT}/").partition("/")[0])
+        return put(store, uri, body, **options)
+
+    with patch.object(MemoryStore, "put", noted):
+        for seed in (1, 3, 5):
+            _played_world(seed, "manifest")
+    assert met == {"checksums", "progress", "survey.json"}
 
 
 def _is_found_out(gate: str = "marker", *, has_keys: bool = False) -> bool:
