@@ -9,8 +9,10 @@ import pytest
 from knoll.errors import NewerSchema
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_FAILED, Event, new_event
 from knoll.records.run import list_runs
+from knoll.retention.plan import make_plan
 from knoll.rollout import handler as rollout
 from knoll.train import handler as train
+from knoll.views.runs import RunsView, look_at_runs
 from schedules.declared import model_document
 from schedules.memory import repeatable
 from schedules.world import World
@@ -96,3 +98,17 @@ def test_a_newer_record_stops_its_model_only_and_a_tick_says_so_once(
     kind, handle = (TRAINING_FAILED, train.handle) if place == "runs" else (ROLLOUT_CONTINUED, rollout.handle)
     with pytest.raises(NewerSchema):
         handle(_event(kind, "digits", world, runId=run), world.platform)
+
+
+def test_a_step_of_a_newer_knoll_hides_no_run_and_its_model_keeps_all_versions() -> None:
+    world = _world()
+    world.settle(deaf=False)
+    world.store.put(f"{ROOT}/rollouts/digits/v000001/000099.json", NEWER)
+    world.cluster.delete("Model", "digits")
+    shown = look_at_runs(world.platform, "", 20, RunsView())
+    reasons = {one.run.model: one.verdict.reason for one in shown.runs}
+    assert reasons.keys() == {"beans", "digits"}
+    assert "schema 2" in reasons["digits"]
+    kept = {one.folder.model: one.reason for one in make_plan(world.platform, [], 1).verdicts}
+    assert kept["beans"] == "champion"
+    assert "use knoll 7.3 or a newer one" in kept["digits"]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from knoll.errors import NotFound, Rejected
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Bucket, Platform
 from knoll.records.claim import find_claim
 from knoll.retention.decide import FolderVerdict, to_remove
@@ -75,8 +75,13 @@ def _check_declared(model: str, platform: Platform) -> None:
 def _judge(
     model: str, folders: Sequence[VersionFiles], runs: Runs, keep: int, platform: Platform
 ) -> list[FolderVerdict]:
-    """Judge one model. A claim is a request, so claims are read only for versions that would go."""
-    uses, now = read_uses(model, platform), platform.clock.now()
+    """Judge one model. A claim is a request, so claims are read only for versions that would go. If only a
+    newer knoll understands what uses them, all stay."""
+    now = platform.clock.now()
+    try:
+        uses = read_uses(model, platform)
+    except NewerSchema as error:
+        return [FolderVerdict(one, False, f"{error}: {error.fix}") for one in folders]
     going = [one.folder.version for one in to_remove(folders, uses, {}, keep, now) if one.is_removed]
     return to_remove(folders, uses, _unsettled(model, going, runs, platform), keep, now)
 
@@ -94,6 +99,6 @@ def _claimant(model: str, version: str, bucket: Bucket) -> str:
     """The run that has claimed the number; "" without a claim: then nothing publishes under it."""
     try:
         claim = find_claim(model, version, bucket)
-    except Rejected:
+    except (NewerSchema, Rejected):
         return "with a claim that cannot be read"
     return claim.run if claim else ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from knoll.errors import NewerSchema
 from knoll.ports import Platform
 from knoll.records.rollout import find_last_step
 
@@ -41,8 +42,12 @@ class LastDecision:
 
 
 def read_verdict(platform: Platform, model: str, version: str) -> LastDecision:
-    """The verdict on a version, from the records of its rollout: they outlive the Model."""
-    step = find_last_step(model, version, platform.bucket) if version else None
+    """The verdict on a version, from the records of its rollout: they outlive the Model. If only a newer
+    knoll understands them, it has no name, and the reason says so."""
+    try:
+        step = find_last_step(model, version, platform.bucket) if version else None
+    except NewerSchema as error:
+        return LastDecision(reason=f"{error}: {error.fix}", version=version)
     return verdict_of(step.action, step.reason, version) if step else LastDecision()
 
 
