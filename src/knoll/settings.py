@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     stamp_key: str = Field(default="", description="private key in PEM with which functions stamp records")
     stamp_verify_key: str = Field(
         default="",
-        description="public keys in PEM: a run, report or step counts only if one of them has stamped it",
+        description="public keys in PEM: a run, its outcome, a report or a step counts only if it is stamped",
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")

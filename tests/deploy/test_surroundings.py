@@ -334,7 +334,8 @@ def test_only_functions_that_stamp_records_get_the_key_for_it(deploy: ModuleType
     assert config["KNOLL_STAMP_VERIFY_KEY"] == keys
     have_it = [one for one in documents if "knoll-stamping" in yaml.safe_dump(one)]
     names = {one["metadata"]["name"] for one in have_it}
-    assert names == {"knoll-ingest", "knoll-notifications", "knoll-rollout", "knoll-sweep"}
+    writers = ("ingest", "notifications", "rollout", "sweep", "train")
+    assert names == {f"knoll-{name}" for name in writers}
     for one in have_it:
         (variable,) = [
             variable

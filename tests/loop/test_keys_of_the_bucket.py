@@ -20,7 +20,7 @@ from knoll.records.manifest import ATTESTATION, find_manifest, find_sealed, vers
 from knoll.records.outcome import Outcome, find_outcome, outcome_uri, superseded_uri
 from knoll.records.progress import progress_uri
 from knoll.records.rollout import RolloutStep, rollout_step_uri
-from knoll.records.run import Run, read_run, write_run
+from knoll.records.run import Run, list_runs, read_run, write_run
 from loop.conftest import Laptop, Until
 from loop.test_loop import FAST, picture
 
@@ -83,6 +83,10 @@ def findings(laptop: Laptop) -> list[str]:
     """What `knoll doctor` finds."""
     found = json.loads(laptop.knoll("doctor", "-o", "json", code=1))["findings"]
     return [json.dumps(one) for one in found]
+
+
+def runs(laptop: Laptop) -> set[str]:
+    return {run for run, _ in list_runs("digits-", laptop.platform.bucket)}
 
 
 def forged_run(laptop: Laptop, name: str, dataset: Dataset) -> Run:
@@ -188,9 +192,17 @@ def test_forged_records_decide_nothing_before_and_after_the_model_is_applied_aga
     laptop.wait_for_champion("v000002")
     assert laptop.model()["quarantine"] == {}
     serves(laptop, data, "v000002")
+    before = runs(laptop)
     laptop.knoll("upload", "digits", str(digits(tmp_path / "new", start=80, count=20)))
+    until(lambda: runs(laptop) - before, 30)
+    (run,) = runs(laptop) - before
+    forged = Outcome("failed", LATE, reason="forged", run=run)
+    put(laptop, outcome_uri(laptop.root, run), forged.encode())
     laptop.wait_for_champion("v000003")
     serves(laptop, data, "v000003")
+    ended = find_outcome(run, laptop.platform.bucket)
+    assert ended
+    assert (ended.state, ended.version) == ("succeeded", "v000003")
 
 
 def test_a_champion_with_another_signature_or_other_files_gives_way_until_it_is_whole(

@@ -19,11 +19,21 @@ from knoll.ports import Bucket, Document, Platform
 from knoll.quantities import memory_of
 from knoll.records.dataset import Dataset, dataset_place, write_dataset
 from knoll.records.inbox import list_inbox, write_entry
-from knoll.records.outcome import ended_runs, find_outcome, list_superseded, note_foretold
+from knoll.records.outcome import (
+    ended_runs,
+    find_outcome,
+    is_signed,
+    list_superseded,
+    note_foretold,
+    without_strays,
+)
 from knoll.records.run import Run, is_opened, list_runs, write_run
 from knoll.records.stamp import stamped
 
 __all__ = ["asked_runs", "open_run", "record_run", "runs_to_open"]
+
+
+_MOST_READ = 100  # outcomes in one look; with the rule `object` a Model has as many runs as objects
 
 
 class _Opened(set[str]):
@@ -50,13 +60,14 @@ def _asked_run(model: Model, dataset: Dataset, hints: set[str], platform: Platfo
 
 def _is_spent(run: str, model: Model, platform: Platform) -> bool:
     """Whether the hint came true: its writer may have been killed, and the run may have ended otherwise. What
-    was never opened has not ended: a stranger wrote its outcome."""
+    was never opened has not ended: a stranger wrote its outcome. A stranger may also have written one that
+    nobody has signed."""
     outcome = find_outcome(run, platform.bucket)
     if outcome is None:
         return False
     if outcome.superseded or 0 < outcome.lacked_memory < memory_of(model.training.resources):
         return True
-    return not is_opened(run, platform.bucket)
+    return not is_signed(outcome, platform.bucket) or not is_opened(run, platform.bucket)
 
 
 def runs_to_open(
@@ -84,7 +95,8 @@ def _unopened(model: str, runs: Mapping[Dataset, str], platform: Platform) -> di
     if there.intersection(runs.values()) - known:
         # in this order: an entry is removed when its run has an outcome
         known |= there.intersection({one.run for one in list_inbox(platform.bucket, only)})
-        known |= there.intersection(ended_runs(only, platform.bucket))
+        ended = sorted(there.intersection(runs.values(), ended_runs(only, platform.bucket)) - known)
+        known |= {*ended[_MOST_READ:], *without_strays(ended[:_MOST_READ], platform.bucket)}
     return {dataset: run for dataset, run in runs.items() if run not in there & known}
 
 

@@ -11,7 +11,7 @@ from knoll.records.claim import find_claim, list_claims
 from knoll.records.evidence import Report
 from knoll.records.labels import Labels
 from knoll.records.manifest import ATTESTATION, version_uri
-from knoll.records.outcome import Outcome, find_outcome, has_outcome
+from knoll.records.outcome import Outcome, find_outcome, has_outcome, why_stray
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep
 from knoll.records.run import Run, is_opened
@@ -126,6 +126,8 @@ def doubt_newer_outcome(body: bytes, named: Facts, bucket: Bucket) -> str:
 def doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
     """Why the run cannot have ended so."""
     run = named["run"]
+    if doubt := why_stray(outcome, run, bucket):
+        return doubt
     return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
 
 

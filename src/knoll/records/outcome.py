@@ -1,37 +1,64 @@
 """The outcome: how a run ended. It is written once; the first writer wins.
 
+If everybody who may end a run has a key, a run that functions have opened ends only by a signed outcome: any
+other one in its place is a stray, which is passed over, and written over at the end of the run.
+
 If an outcome is superseded, or lacked memory, a hint is written before it, so that these runs are found
 without reading all outcomes.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import with_config
 
-from knoll.errors import NewerSchema, Rejected
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
-from knoll.records.record import LENIENT, Numbers, Record, is_there, overwrite, put_once
-from knoll.records.run import is_opened
-from knoll.records.stamp import Stamped, find_known, has_keys, stamped, stamped_reader
+from knoll.records.record import (
+    LENIENT,
+    Numbers,
+    Record,
+    is_there,
+    newer_at,
+    overwrite,
+    put_once,
+    read_some,
+)
+from knoll.records.run import is_from_before_keys, is_opened
+from knoll.records.stamp import (
+    Stamped,
+    are_all_stamped,
+    has_keys,
+    is_body_stamped,
+    is_stamped,
+    known_reader,
+    stamped,
+    stamped_reader,
+    why_unstamped,
+)
 
 __all__ = [
     "Outcome",
     "ended_runs",
     "find_outcome",
     "has_outcome",
+    "is_signed",
     "list_outcomes",
     "list_superseded",
     "load_outcome",
     "note_foretold",
-    "note_spoilt",
     "outcome_uri",
     "outcomes_uri",
+    "settle_outcome",
     "superseded_prefix",
     "superseded_uri",
+    "why_stray",
+    "without_strays",
     "write_outcome",
 ]
 
@@ -47,8 +74,7 @@ class Outcome(Stamped):
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
     is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples;
-    `golden_set` is its URI, and `golden_digest` its state then. knoll 0.2 wrote none of these five. An
-    outcome without a stamp counts, unless it is of a newer schema.
+    `golden_set` is its URI, and `golden_digest` its state then. knoll 0.2 wrote none of these five.
     """
 
     by_trainers = True
@@ -102,26 +128,58 @@ def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
 
 
 def has_outcome(run: str, bucket: Bucket) -> bool:
-    """Whether the run has ended. Only a listing, so that an outcome that cannot be read counts, too."""
-    return is_there(outcome_uri(bucket.root, run), bucket)
-
-
-def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
-    """Write the outcome if there is none. True if this call wrote it."""
-    if outcome.superseded or outcome.lacked_memory:
-        overwrite(superseded_uri(bucket.root, run), Record(), bucket)
-    if put_once(outcome_uri(bucket.root, run), stamped(replace(outcome, run=run), bucket), bucket):
-        return True
-    note_spoilt(run, bucket)
+    """Whether the run has ended. An outcome that cannot be read counts, too, unless it is a stray."""
+    uri = outcome_uri(bucket.root, run)
+    if not are_all_stamped(Outcome, bucket):
+        return is_there(uri, bucket)
+    with suppress(NotFound):
+        return not _is_stray(run, read_some(uri, bucket), bucket)
     return False
 
 
-def note_spoilt(run: str, bucket: Bucket) -> None:
-    """Write the hint for a run whose outcome is spoilt, so that ingest finds it, and opens a new run."""
+def without_strays(ended: Iterable[str], bucket: Bucket) -> set[str]:
+    """Those of the runs, of which a listing shows outcomes, that have ended. With keys each is read."""
+    are_read = are_all_stamped(Outcome, bucket)
+    return {run for run in ended if not are_read or has_outcome(run, bucket)}
+
+
+def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
+    """Write the outcome if there is none, over a stray if there is one. True if this call wrote it."""
+    if outcome.superseded or outcome.lacked_memory:
+        _hint(run, bucket)
+    uri, ended = outcome_uri(bucket.root, run), stamped(replace(outcome, run=run), bucket)
+    if put_once(uri, ended, bucket):
+        return True
+    is_free = not has_outcome(run, bucket)
+    if is_free:
+        overwrite(uri, ended, bucket)
+    return is_free
+
+
+def settle_outcome(run: str, bucket: Bucket) -> bool:
+    """Make the outcome last; False if the run has none.
+
+    Functions stamp what its trainer has signed, so that it counts without the key of the trainer. If it is
+    spoilt, or of a run from before the keys and unsigned, the hint is written: ingest opens a new run if that
+    is asked for again.
+    """
     try:
-        _find(run, bucket)
+        found = _find(run, bucket)
+        is_sound = found is None or is_signed(found, bucket)
     except Rejected:
-        overwrite(superseded_uri(bucket.root, run), Record(), bucket)
+        found, is_sound = None, False
+    if not is_sound:
+        _hint(run, bucket)
+    elif found and bucket.stamp_key and are_all_stamped(Outcome, bucket):
+        ours = stamped(found, bucket)
+        if ours.stamp != found.stamp:
+            overwrite(outcome_uri(bucket.root, run), ours, bucket)
+    return found is not None or not is_sound
+
+
+def is_signed(outcome: Outcome, bucket: Bucket) -> bool:
+    """Whether one of our keys has signed the outcome; true where not everybody has a key."""
+    return not are_all_stamped(Outcome, bucket) or is_stamped(outcome, bucket)
 
 
 def note_foretold(run: str, bucket: Bucket) -> bool:
@@ -129,20 +187,43 @@ def note_foretold(run: str, bucket: Bucket) -> bool:
     that is so."""
     is_foretold = has_outcome(run, bucket) and not is_opened(run, bucket)  # in this order: it may be just now
     if is_foretold:
-        overwrite(superseded_uri(bucket.root, run), Record(), bucket)
+        _hint(run, bucket)
     return is_foretold
 
 
+def why_stray(outcome: Outcome, run: str, bucket: Bucket) -> str:
+    """Why the outcome at the place of the run does not end it; "" if it does."""
+    is_believed = is_signed(outcome, bucket) or is_from_before_keys(run, bucket)
+    return "" if is_believed else why_unstamped(Outcome)
+
+
 def _find(run: str, bucket: Bucket) -> Outcome | None:
+    uri = outcome_uri(bucket.root, run)
     try:
-        found = find_known(outcome_uri(bucket.root, run), load_outcome, Outcome, bucket)
+        body = read_some(uri, bucket)
+        found = None if _is_stray(run, body, bucket) else known_reader(load_outcome, Outcome, bucket)(body)
+    except NotFound:
+        return None
     except NewerSchema as error:
         if has_keys(Outcome, bucket) or is_opened(run, bucket):
-            raise
+            raise newer_at(uri, error) from error
         raise Rejected(f"the run was never opened, and {error}") from error
     if found and found.run not in ("", run):
         raise Rejected(f"it is the outcome of another run: {escaped(found.run)[:80]}")
     return found
+
+
+def _is_stray(run: str, body: bytes, bucket: Bucket) -> bool:
+    """Whether what lies in the outcome's place does not end the run. What has the stamp of another run's
+    outcome does not."""
+    if not are_all_stamped(Outcome, bucket):
+        return False
+    is_ours = is_body_stamped(Outcome, body, bucket) and json.loads(body).get("run") == run
+    return not is_ours and not is_from_before_keys(run, bucket)
+
+
+def _hint(run: str, bucket: Bucket) -> None:
+    overwrite(superseded_uri(bucket.root, run), Record(), bucket)
 
 
 def list_outcomes(prefix: str, bucket: Bucket) -> Iterator[ObjectInfo]:

@@ -9,17 +9,18 @@ from datetime import datetime
 
 from pydantic import with_config
 
-from knoll.errors import NotFound, Rejected
+from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.models import Model
 from knoll.names import RUN_ID, config_digest, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
 from knoll.records.record import LENIENT, Fields, Texts, is_there, put_once
-from knoll.records.stamp import Stamped, find_known, stamped_reader
+from knoll.records.stamp import Stamped, find_known, is_stamped, stamped_reader
 
 __all__ = [
     "Run",
     "find_run",
+    "is_from_before_keys",
     "is_opened",
     "list_runs",
     "load_run",
@@ -122,6 +123,16 @@ def write_run(run: Run, bucket: Bucket) -> bool:
 def is_opened(run: str, bucket: Bucket) -> bool:
     """Whether the run has a record, by a listing alone: also one that cannot be read counts."""
     return is_there(run_uri(bucket.root, run), bucket)
+
+
+def is_from_before_keys(run: str, bucket: Bucket) -> bool:
+    """Whether the run has a record that no function of this platform has stamped: an older release wrote it,
+    or a stranger."""
+    try:
+        found = find_run(run, bucket)
+    except (NewerSchema, Rejected):
+        return False
+    return found is not None and not is_stamped(found, bucket)
 
 
 def opened_at(run: str, bucket: Bucket) -> datetime | None:

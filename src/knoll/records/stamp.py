@@ -21,6 +21,7 @@ __all__ = [
     "UNSIGNED",
     "UNSTAMPED",
     "Stamped",
+    "are_all_stamped",
     "find_known",
     "find_stamped",
     "has_keys",
@@ -77,18 +78,18 @@ def stamped_reader(kind: type[_Kind], what: str) -> Load[_Kind]:
 
 def stamped(record: _Kind, bucket: Bucket) -> _Kind:
     """The record with the stamp of this process; the record itself if the platform asks for no stamps. The
-    same record gets the same stamp. A record that trainers write, too, counts without a stamp, so it has none
-    if this process has no key.
+    same record gets the same stamp. Trainers, which have no key for stamps, sign with the key of versions.
 
     Raises Unavailable if the platform asks for stamps, and this process has no key for them.
     """
-    signs = record.by_trainers and bool(bucket.sign_key)
+    signs = record.by_trainers and not bucket.stamp_key
     key, name = (bucket.sign_key, "sign_key") if signs else (bucket.stamp_key, "stamp_key")
     if not key:
-        if bucket.stamp_verify_key and not record.by_trainers:
+        if are_all_stamped(type(record), bucket):
+            trainer = f"; {variable('sign_key')} in a trainer" if record.by_trainers else ""
             raise Unavailable(
-                "this function has no key to stamp its records with (KNOLL_STAMP_KEY), and the platform "
-                "believes no others",
+                f"this process has no key to stamp its records with ({variable('stamp_key')}{trainer}), and "
+                "the platform believes no others",
                 fix="knoll up and make deploy make the keys: docs/operate.md, under Keys",
             )
         return record
@@ -108,6 +109,12 @@ def is_stamped(record: Stamped, bucket: Bucket) -> bool:
 def has_keys(kind: type[Stamped], bucket: Bucket) -> bool:
     """Whether the platform has public keys for stamps of that kind of record."""
     return bool(bucket.verify_key if kind.by_trainers else bucket.stamp_verify_key)
+
+
+def are_all_stamped(kind: type[Stamped], bucket: Bucket) -> bool:
+    """Whether everybody who writes such records has a key: functions, and also trainers, if they write
+    some."""
+    return bool(bucket.stamp_verify_key and (bucket.verify_key or not kind.by_trainers))
 
 
 def why_unstamped(kind: type[Stamped]) -> str:

@@ -15,7 +15,7 @@ from knoll.kube.labels import MANAGED
 from knoll.names import model_of_run
 from knoll.ports import Bucket, ObjectInfo, Platform
 from knoll.records.inbox import list_inbox, remove_entry
-from knoll.records.outcome import list_outcomes
+from knoll.records.outcome import list_outcomes, without_strays
 from knoll.records.progress import list_progress, remove_progress
 from knoll.retention.decide import DAY
 
@@ -48,11 +48,13 @@ class Runs:
 
 
 def read_runs(platform: Platform, models: Collection[str] = ()) -> Runs:
-    """The runs of these models, or of all."""
+    """The runs of these models, or of all. A stray in the place of an outcome ends no run that waits."""
     bucket = platform.bucket
     ended = _by_run(list_outcomes, bucket, models)
-    inbox = {one.run: one.info for one in list_inbox(bucket)}
-    return Runs({run: one.modified for run, one in ended.items()}, _of_models(inbox, models))
+    inbox = _of_models({one.run: one.info for one in list_inbox(bucket)}, models)
+    waiting = ended.keys() & inbox.keys()
+    goes_on = waiting - without_strays(waiting, bucket)
+    return Runs({run: one.modified for run, one in ended.items() if run not in goes_on}, inbox)
 
 
 def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ()) -> list[Leftover]:

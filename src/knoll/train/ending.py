@@ -14,12 +14,12 @@ from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
 from knoll.ports import Document, Platform
-from knoll.records.outcome import Outcome, has_outcome, note_spoilt, write_outcome
+from knoll.records.outcome import Outcome, has_outcome, settle_outcome, write_outcome
 from knoll.train.entries import remove_entries
 from knoll.train.pods import last_end
 from knoll.train.turns import OpenRun
 
-__all__ = ["reject_run", "settle_entry", "skip_run", "supersede_run"]
+__all__ = ["close_entry", "reject_run", "settle_entry", "skip_run", "supersede_run"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,9 +33,14 @@ def settle_entry(entry: OpenRun, job: Document | None, event: Event, platform: P
         return False
     if not has_outcome(entry.run, platform.bucket):
         _end_run(entry.run, _failure(entry.run, job, platform), event, platform)
-    note_spoilt(entry.run, platform.bucket)
-    remove_entries([entry], platform.bucket)
+    close_entry(entry, platform)
     return True
+
+
+def close_entry(entry: OpenRun, platform: Platform) -> None:
+    """Remove the entry of a run that has ended. If its outcome is gone by now, the next sweep ends it."""
+    if settle_outcome(entry.run, platform.bucket):
+        remove_entries([entry], platform.bucket)
 
 
 def _failure(run: str, job: Document, platform: Platform) -> Outcome:
@@ -80,7 +85,7 @@ def _end_untrained(
     _end_run(entry.run, outcome, event, platform)
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
-    remove_entries([entry], platform.bucket)
+    close_entry(entry, platform)
 
 
 def reject_run(run: str, reason: str, event: Event, platform: Platform) -> None:

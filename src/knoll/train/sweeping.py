@@ -11,11 +11,11 @@ from knoll.kube.labels import MANAGED
 from knoll.models import readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
-from knoll.records.outcome import has_outcome, note_spoilt
+from knoll.records.outcome import has_outcome
 from knoll.records.progress import BLOCKED
 from knoll.records.run import is_opened
-from knoll.train.ending import settle_entry, skip_run, supersede_run
-from knoll.train.entries import list_entries, remove_entries
+from knoll.train.ending import close_entry, settle_entry, skip_run, supersede_run
+from knoll.train.entries import list_entries
 from knoll.train.starting import delete_surplus, start_job
 from knoll.train.turns import NextRuns, OpenRun, forbidding, plan_turns
 from knoll.train.unasked import Checks
@@ -140,8 +140,7 @@ class _Turns:
     def _end_unfit(self, entry: OpenRun) -> bool:
         """End the run if it must not start; whether it may."""
         if has_outcome(entry.run, self.checks.platform.bucket):  # a late event had put it back
-            note_spoilt(entry.run, self.checks.platform.bucket)
-            remove_entries([entry], self.checks.platform.bucket)
+            close_entry(entry, self.checks.platform)
             return False
         checks = self.checks
         checks.copy_record(entry)
