@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -14,14 +15,16 @@ import httpx
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Conflict
 from knoll.laptop.front import Front, listen
 from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.autoscaler import Autoscaler
+from knoll.laptop.serving.examples import find_example
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
-from knoll.ports import Document
+from knoll.ports import Bucket, Document
 from knoll.request_limits import BODIES_LIMIT, ByteBudget
 
 __all__ = ["PREDICTOR", "Eventually", "Laptop", "LaptopWith", "eventually"]
@@ -47,6 +50,7 @@ class Laptop:
     def __init__(self, folder: Path, idle: float, progress_deadline: float) -> None:
         self.folder, self.events = folder, MemoryEvents()
         self.cluster = LocalCluster(folder / "knoll.db", "default", SystemClock())
+        self.store = MemoryStore()
         self._times = (idle, progress_deadline)
         self.start()
 
@@ -65,7 +69,8 @@ class Laptop:
         isvcs = InferenceServices(self.cluster, self.events, SystemClock())
         self.autoscaler = Autoscaler(isvcs, options)
         self.bodies = ByteBudget(BODIES_LIMIT)
-        self.gateway = Gateway(self.autoscaler, self.bodies, Random(7), patience=20.0)
+        examples = partial(find_example, Bucket(self.store, "s3://models"))
+        self.gateway = Gateway(self.autoscaler, self.bodies, Random(7), 20.0, examples)
         functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
         self.front = Front(
             bound,

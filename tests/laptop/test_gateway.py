@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from knoll.kube.labels import VERSION_LABEL
 from knoll.laptop.serving.gateway import Gateway
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT, ByteBudget
 from laptop.running import Eventually, Laptop, LaptopWith
@@ -95,6 +96,19 @@ def test_v1_and_v2_paths_answer_at_the_root_and_below_a_host(laptop: Laptop) -> 
         ):
             assert laptop.http.post(prefix + path + "?a=1", content=b"{}").json()["path"] == path + "?a=1"
         assert laptop.http.post(f"{prefix}/v2/repository/models/digits/load").status_code == 403
+
+
+def test_a_model_that_sleeps_shows_an_example_and_sleeps_on(
+    laptop_with: LaptopWith, eventually: Eventually
+) -> None:
+    with laptop_with(idle=0.3) as laptop:
+        signature = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}], "outputs": []}'
+        laptop.store.put("s3://models/models/digits/v000001/signature.json", signature)
+        laptop.serve(labels={VERSION_LABEL: "v000001"})
+        eventually(lambda: not laptop.autoscaler.running)
+        about = laptop.http.get("/v1/models/digits").json()
+        assert about == {"name": "digits", "ready": True, "example": {"instances": [[0.0, 0.0]]}}
+        assert not laptop.autoscaler.running
 
 
 def test_headers_pass_and_those_of_one_hop_do_not(laptop: Laptop) -> None:

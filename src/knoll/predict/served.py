@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs import Array, Reading, decode, example_instance
+from knoll.codecs import Array, Reading, decode, example_request
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.predict.answer import Answer, refusal
@@ -62,11 +62,10 @@ class Served:
         """What is counted of its requests and answers beside them."""
         return facets_of(self.version.signature, self.version.samples)
 
-    @property
+    @cached_property
     def example(self) -> Any:
         """A V1 request that is answered; None if only a large one would be."""
-        instance = example_instance(self.version.signature)
-        return None if instance is None else {"instances": [instance]}
+        return example_request(self.version.signature)
 
     def predict(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
         """Answer a V1 request. Raises ClientGone."""
@@ -81,7 +80,8 @@ class Served:
             answer = answer_v1(batches, self.version.signature, headers, self.name, warnings)
             return self._with_id(answer, body, headers, answered)
 
-        return self._guarded(answer, f"GET /v1/models/{self.name} shows one")
+        large = f"only a large one: GET /v2/models/{self.name} shows the tensors"
+        return self._guarded(answer, self.example or large)
 
     def infer(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
         """Answer a V2 request. Raises ClientGone."""
@@ -121,7 +121,7 @@ class Served:
         self.feedback.compare(body, headers, answered)
         return replace(answer, headers={**answer.headers, **self.feedback.id_of(body, answered)})
 
-    def _guarded(self, answer: Callable[[], Answer], example: str) -> Answer:
+    def _guarded(self, answer: Callable[[], Answer], example: Any) -> Answer:
         """The answer, or the refusal of a faulty request or of one too many, or 500 if the version failed."""
         try:
             return answer()

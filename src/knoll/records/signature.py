@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pydantic import with_config
 
 from knoll.errors import InvalidVersion
-from knoll.records.record import LENIENT, Fields, Record, reader
+from knoll.ports import Bucket
+from knoll.records.manifest import version_uri
+from knoll.records.record import LENIENT, Fields, Record, read_some, reader
 
-__all__ = ["SIGNATURE", "Signature", "Tensor", "load_signature"]
+__all__ = ["SIGNATURE", "Signature", "Tensor", "load_signature", "read_signature"]
 
 SIGNATURE = "signature.json"
 
@@ -38,3 +40,8 @@ class Signature(Record):
 
 
 load_signature = reader(Signature, "signature", file=SIGNATURE, fault=InvalidVersion)
+
+
+def read_signature(model: str, version: str, bucket: Bucket) -> Signature:
+    """The signature of a version. Raises NotFound, InvalidVersion and StoreUnavailable."""
+    return load_signature(read_some(version_uri(bucket.root, model, version) + SIGNATURE, bucket))

@@ -39,6 +39,7 @@ from knoll.laptop.private import find_or_make_token, keep_private
 from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.asked import with_asked
 from knoll.laptop.serving.autoscaler import Autoscaler
+from knoll.laptop.serving.examples import find_example
 from knoll.laptop.serving.gateway import Gateway
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
@@ -123,7 +124,8 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     # documents live longer than this port: child processes get the sink from their environment
     platform = build_platform(settings.model_copy(update={"sink": "", "sign_key": ""}), broker)
     autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings, cluster))
-    gateway = Gateway(autoscaler, ByteBudget(settings.body_memory))
+    examples = partial(find_example, platform.bucket)
+    gateway = Gateway(autoscaler, ByteBudget(settings.body_memory), example_of=examples)
     front = Front(
         bound,
         token=settings.token,

@@ -16,6 +16,7 @@ import aiohttp
 
 from knoll.errors import Rejected, Unavailable
 from knoll.headers import HEADERS_OF_AIOHTTP, TOKEN
+from knoll.kube.labels import VERSION_LABEL, label_of
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
@@ -93,6 +94,11 @@ class Autoscaler:
             return f"{revision} is no longer served"
         failure = self._served[revision].activator.replica.failure
         return f"{revision} does not start: {failure.message}" if failure else ""
+
+    def version(self, revision: str) -> str:
+        """The version that the Revision serves; "" if it is gone."""
+        served = self._served.get(revision)
+        return label_of(served.revision, VERSION_LABEL) if served else ""
 
     async def check_connection(self, revision: str) -> None:
         """Call this after a connection to the Revision's replica broke (see `Replica.check_connection`)."""

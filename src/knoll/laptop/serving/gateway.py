@@ -8,7 +8,7 @@ Revision is ready unless its last start failed.
 A request is sent once. If its replica ends meanwhile, another one might, too.
 """
 
-import json
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from knoll.errors import Unavailable
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.route import Route, answering, find_route, why_unavailable
@@ -29,7 +28,7 @@ from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
 from knoll.router.policy import Policies
-from knoll.router.proxy import Question, forward, question_of
+from knoll.router.proxy import Question, forward
 from knoll.router.relay import in_error, relay, unavailable
 from knoll.router.targets import Target, targets_of
 
@@ -42,7 +41,8 @@ _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 class Gateway:
     """Routes for predict requests. `random` is the chance of the weights; a request waits `patience` seconds
     for a replica. The bodies of all requests stay within `bodies`. `asked` has the number of requests that
-    were sent to each Revision, with the `copies`. The event loop enters `lifespan` before the first one."""
+    were sent to each Revision, with the `copies`. `example_of` a model and a version is a right request, or
+    None. The event loop enters `lifespan` before the first one."""
 
     def __init__(
         self,
@@ -50,10 +50,11 @@ class Gateway:
         bodies: ByteBudget,
         random: Random | None = None,
         patience: float = _PATIENCE,
+        example_of: Callable[[str, str], Any] = lambda *_: None,
     ) -> None:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
         self._bodies, self._policies, self.copies = bodies, Policies(), Copies()
-        self._examples: dict[str, Any] = {}
+        self._example_of, self._examples = example_of, dict[tuple[str, str], Any]()
         self.asked: Counter[str] = Counter()
 
     @asynccontextmanager
@@ -150,23 +151,18 @@ class Gateway:
         raise AssertionError("unreachable")
 
     async def _described(self, request: Request) -> Response:
-        """Whether the model is ready, with a right request as soon as a replica has told one."""
+        """Whether the model is ready, with a right request. It wakes nothing: the signature of the version
+        says what is right."""
         answer, route = await self._ready(request), self._route(request)
         if answer.status_code != 200 or isinstance(route, Response):
             return answer
         for revision in answering(route):
-            if revision not in self._examples and revision in self._autoscaler.running:
-                self._examples[revision] = await self._example(revision, request)
-            if example := self._examples.get(revision):
+            served = route.name, self._autoscaler.version(revision)
+            if self._examples.get(served) is None:
+                self._examples[served] = await asyncio.to_thread(self._example_of, *served)
+            if example := self._examples[served]:
                 return JSONResponse({"name": request.path_params["model"], "ready": True, "example": example})
         return answer
-
-    async def _example(self, revision: str, request: Request) -> Any:
-        try:
-            answer = await self._ask(Target(revision, 0), question_of(request, b""))
-            return json.loads(bytes(answer.body)).get("example")
-        except (ValueError, AttributeError, Unavailable):
-            return None
 
     def _fault(self, route: Route) -> str:
         """Why requests would not be answered; "" if there is no known reason."""
