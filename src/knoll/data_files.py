@@ -18,11 +18,18 @@ __all__ = ["Skipped", "normal", "skipped_words", "tally", "twins", "why_skipped"
 _NAMED = 3  # examples of each reason
 _SYSTEM = re.compile(
     r"""__MACOSX | thumbs\.db(:encryptable)? | ehthumbs(_vista)?\.db | desktop\.ini | icon\r
-    | \$RECYCLE\.BIN | System\ Volume\ Information | RECYCLER | lost\+found
-    | @eaDir | \#recycle | \#snapshot | @Recycle | __pycache__""",
+    | \$RECYCLE\.BIN | System\ Volume\ Information | RECYCLER | (?-i:RECYCLED) | lost\+found | FOUND\.\d{3}
+    | Network\ Trash\ Folder | Temporary\ Items | TheVolumeSettingsFolder | DfsrPrivate
+    | @eaDir | @tmp | @Recently-Snapshot | \#recycle | \#snapshot | ~snapshot | @Recycle | __pycache__""",
     re.VERBOSE | re.IGNORECASE,
 )
-_LOCK = re.compile(r"~\$.+")
+_OF_FILES = {  # reasons that the name of the file alone gives
+    "lock of an open document": r"~\$.+",
+    "copy that an editor has kept": r".+~ | \#.+\#",
+    "unfinished download": r".+\.(crdownload|opdownload) | .+\.\w+\.(part|partial)",
+    "made by a photo program": r"picasa\.ini | zbthumbnail\.info | pspbrwse\.jbf | .+\.(xmp|aae)",
+}
+_NAMES = {reason: re.compile(names, re.VERBOSE | re.IGNORECASE) for reason, names in _OF_FILES.items()}
 _MARKER = re.compile(r"_SUCCESS|_temporary|_(started|committed)_\d+")  # of Hadoop and Spark
 
 
@@ -50,9 +57,9 @@ def why_skipped(key: str) -> str | None:
         return "hidden"
     if any(_SYSTEM.fullmatch(part) for part in parts):
         return "made by the operating system"
-    if _LOCK.fullmatch(name):
-        return "lock of an open document"
-    return "marker of another program" if any(_MARKER.fullmatch(part) for part in parts) else None
+    if any(_MARKER.fullmatch(part) for part in parts):
+        return "marker of another program"
+    return next((reason for reason, names in _NAMES.items() if names.fullmatch(name)), None)
 
 
 def normal(name: str) -> str:
