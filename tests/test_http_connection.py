@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from knoll.http_connection import Connection
+from knoll.http_connection import Connection, server_config
 
 
 class Hasty(Connection):
@@ -31,7 +31,8 @@ async def answers(
 def port() -> Iterator[int]:
     """A server whose clients have 0.3 s for the head of a request."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        config = uvicorn.Config(answers, http=Hasty, lifespan="off", log_config=None)
+        config = server_config(answers, 1)
+        config.http, config.lifespan = Hasty, "off"
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
@@ -81,3 +82,14 @@ def test_a_body_that_is_no_http_gets_an_error_in_json(port: int, length: bytes) 
     """Also while the application waits for it."""
     status, body = exchange(port, b"POST /waits HTTP/1.1\r\nhost: x\r\n" + length)
     assert (status, body) == (400, {"error": "this is no HTTP request"})
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"]
+)
+def test_what_strangers_send_writes_no_line(port: int, odd: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Else any program on the machine could fill the terminal of `knoll up`."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(odd)
+        assert client.recv(1000)
+    assert not caplog.records

@@ -6,6 +6,7 @@ no HTTP get an error in JSON, too.
 
 import asyncio
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -111,13 +112,15 @@ class Connection(HttpToolsProtocol):
 
 
 def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
-    """The settings of a server with such connections. It logs nothing, and ends `drain` seconds after it was
+    """The settings of a server with such connections. It logs its own failures alone, nothing that strangers
+    send, and ends `drain` seconds after it was
     asked to at the latest. `where` is its `host` and `port`, if it makes its own socket."""
     return uvicorn.Config(
         app,
         http=Connection,
         ws="none",
         log_config=None,
+        log_level=logging.ERROR,
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=drain,
