@@ -71,6 +71,17 @@ def test_a_head_without_end_is_refused(port: int) -> None:
     assert (status, body["error"]) == (431, "the head of the request is longer than 65536 bytes")
 
 
+@pytest.mark.parametrize(
+    "head", [b"GET /?%b HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\ncontent-length: 2\r\nx-a: %b\r\n\r\n{}"]
+)
+def test_the_limit_of_a_head_holds_for_its_last_bytes_and_for_its_path(port: int, head: bytes) -> None:
+    long = {"error": "the head of the request is longer than 65536 bytes"}
+    assert exchange(port, head % (b"b" * 65536)) == (431, long)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head % (b"b" * 64_000))
+        assert b"200" in client.recv(1000)
+
+
 def test_what_is_no_http_gets_an_error_in_json(port: int) -> None:
     assert exchange(port, b"\x16\x03\x01 what\r\n\r\n") == (400, {"error": "this is no HTTP request"})
 
@@ -81,7 +92,7 @@ def test_what_is_no_http_gets_an_error_in_json(port: int) -> None:
 def test_a_body_that_is_no_http_gets_an_error_in_json(port: int, length: bytes) -> None:
     """Also while the application waits for it."""
     status, body = exchange(port, b"POST /waits HTTP/1.1\r\nhost: x\r\n" + length)
-    assert (status, body) == (400, {"error": "this is no HTTP request"})
+    assert (status, body) == (400, {"error": "the request breaks the rules of HTTP"})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ __all__ = ["Connection", "server_config"]
 
 _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 2**10
+_AROUND_URL, _AROUND_HEADER = len("GET  HTTP/1.1\r\n"), len(": \r\n")
 _TAKEN_WITHIN = 60.0  # seconds without progress while an answer is taken
 
 
@@ -32,6 +33,7 @@ class Connection(HttpToolsProtocol):
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
         self._head_bytes, self._has_begun = 0, False
+        self._told_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -48,19 +50,30 @@ class Connection(HttpToolsProtocol):
         if was_waiting and self._head is not None:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES:
-                self._refuse(431, f"the head of the request is longer than {_HEAD_BYTES} bytes")
+                self._refuse_long()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._await_head()
-        self._has_begun = True
+        self._has_begun, self._told_bytes = True, _AROUND_URL
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + _AROUND_HEADER)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._cancel_head()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        self._refuse(400, "this is no HTTP request")
+        if self._told_bytes > _HEAD_BYTES:
+            self._refuse_long()
+        is_told = self._told_bytes > _AROUND_URL
+        self._refuse(400, "the request breaks the rules of HTTP" if is_told else "this is no HTTP request")
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -75,6 +88,16 @@ class Connection(HttpToolsProtocol):
         if self._head is None:
             self._head_bytes, self._has_begun = 0, False
             self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
+
+    def _count(self, size: int) -> None:
+        """Count parts of the head as they are parsed: the last bytes of it come with those of the body. An
+        error ends the parser, which then asks for the answer with `send_400_response`."""
+        self._told_bytes += size
+        if self._told_bytes > _HEAD_BYTES:
+            raise ValueError
+
+    def _refuse_long(self) -> None:
+        self._refuse(431, f"the head of the request is longer than {_HEAD_BYTES} bytes")
 
     def _refuse_late(self) -> None:
         if not self._has_begun:  # opened in advance, and never used
