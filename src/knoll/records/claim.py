@@ -66,7 +66,7 @@ def find_claim(model: str, version: str, bucket: Bucket) -> Claim | None:
     except NewerSchema as error:
         if has_keys(Claim, bucket):
             raise
-        raise Rejected(f"{UNSIGNED}, and {error}") from error
+        raise Rejected(f"{UNSIGNED}, and {error}", fix=error.fix) from error
 
 
 def write_claim(model: str, version: str, claim: Claim, bucket: Bucket) -> bool:

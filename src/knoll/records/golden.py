@@ -82,7 +82,7 @@ def find_golden(model: str, uri: str, bucket: Bucket) -> GoldenSet | None:
     except NewerSchema as error:
         if has_keys(GoldenSet, bucket):
             raise
-        raise Rejected(f"{UNSIGNED}, and {error}") from error
+        raise Rejected(f"{UNSIGNED}, and {error}", fix=error.fix) from error
     if found and (found.model, found.uri) != (model, uri):
         raise Rejected(f"it is the pin of another golden set: {escaped(f'{found.model} {found.uri}')[:80]}")
     return found

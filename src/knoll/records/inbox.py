@@ -103,7 +103,7 @@ def copy_entry_to_record(uri: str, bucket: Bucket) -> Run:
     except NewerSchema as error:
         if bucket.stamp_verify_key:
             raise newer_at(uri, error) from error
-        raise Rejected(f"{uri} has no record, and {error}") from error
+        raise Rejected(f"{uri} has no record, and {error}", fix=error.fix) from error
     if run.id != inbox_entry(uri)[0]:
         raise Rejected(f"{uri} is of another run")
     put_once(run_uri(bucket.root, run.id), body, bucket)

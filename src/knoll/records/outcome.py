@@ -124,7 +124,8 @@ def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
     try:
         return _find(run, bucket)
     except Rejected as error:
-        return Outcome("failed", "", reason=f"its outcome cannot be read: {error}", superseded=True)
+        why = f"{error}: {error.fix}" if error.fix else str(error)
+        return Outcome("failed", "", reason=f"its outcome cannot be read: {why}", superseded=True)
 
 
 def has_outcome(run: str, bucket: Bucket) -> bool:
@@ -207,7 +208,7 @@ def _find(run: str, bucket: Bucket) -> Outcome | None:
     except NewerSchema as error:
         if has_keys(Outcome, bucket) or is_opened(run, bucket):
             raise newer_at(uri, error) from error
-        raise Rejected(f"the run was never opened, and {error}") from error
+        raise Rejected(f"the run was never opened, and {error}", fix=error.fix) from error
     if found and found.run not in ("", run):
         raise Rejected(f"it is the outcome of another run: {escaped(found.run)[:80]}")
     return found
