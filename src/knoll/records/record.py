@@ -2,7 +2,9 @@
 
 Records outlive the code that wrote them, and during an upgrade old and new functions read the same ones. So a
 reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
-rises only when an old reader would misunderstand a record; then that reader refuses it.
+rises only when an old reader would misunderstand a record; then that reader refuses it, and says which knoll
+reads it. Only what can be made anew counts as absent then, and is written over, so that nobody can stop a
+model with it: progress, checksums, the survey, and a snapshot, for whoever has its data.
 
 If nothing is there, `find_…` returns None, or an empty collection where it finds many. `read_…` raises
 NotFound.
