@@ -1,8 +1,10 @@
 """Who runs in a home, told by its lock and one file, whatever was killed there before."""
 
 import fcntl
+import json
 import os
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,16 @@ def test_what_a_kill_has_left_behind_is_not_what_runs(tmp_path: Path) -> None:
         keep(tmp_path, FOUND)
         assert running(settings) == FOUND
     assert running(settings) is None
+
+
+def test_what_another_release_of_knoll_runs_is_found(tmp_path: Path) -> None:
+    """It may have written fields that this one does not know, and not yet those that came later."""
+    settings = read_settings(home=tmp_path)
+    later = ("model_bucket", "own_s3", "token", "verify_key", "stamp_verify_key")
+    fields = {name: one for name, one in asdict(FOUND).items() if name not in later}
+    with hold_home(tmp_path):
+        (tmp_path / "platform.json").write_text(json.dumps({**fields, "addedLater": {"a": 1}}))
+        assert running(settings) == FOUND
 
 
 def test_a_home_has_one_platform(tmp_path: Path) -> None:

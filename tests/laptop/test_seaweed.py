@@ -138,6 +138,15 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert str(tmp_path / "weed.log") in caught.value.fix
 
 
+def test_keys_of_another_release_are_used_and_what_they_lack_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text('{"access": "KNOLL1", "addedLater": 1}')
+    keys = find_or_make_keys(path)
+    assert (keys.access, len(keys.secret)) == ("KNOLL1", 40)
+    assert find_or_make_keys(path) == keys
+    assert json.loads(path.read_text())["addedLater"] == 1
+
+
 def test_a_missing_program_names_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,12 +138,16 @@ def find_weed() -> Path:
 
 
 def find_or_make_keys(path: Path) -> Keys:
-    """The keys in a JSON file that only its owner can read; generated if there is no such file."""
+    """The keys in a JSON file that only its owner can read. What it lacks is generated, and its other fields,
+    which another release may have written, stay."""
+    made = Keys(access=f"KNOLL{secrets.token_hex(7).upper()}", secret=secrets.token_urlsafe(30))
+    found: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError):
-        return Keys(**json.loads(path.read_text()))
-    keys = Keys(access=f"KNOLL{secrets.token_hex(7).upper()}", secret=secrets.token_urlsafe(30))
-    write_private(path, json.dumps(asdict(keys), indent=1))
-    return keys
+        found = json.loads(path.read_text())
+    kept = {**asdict(made), **found}
+    if kept != found:
+        write_private(path, json.dumps(kept, indent=1))
+    return Keys(kept["access"], kept["secret"])
 
 
 def _command(weed: Path, ports: dict[str, int]) -> list[str]:

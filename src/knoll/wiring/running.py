@@ -1,7 +1,8 @@
 """What `knoll up` runs in a home folder, so that other commands find it.
 
 A lock shows whether it runs: the system releases it when the process ends, also after a kill. platform.json
-says what runs. It has keys in it, and only its owner can read it.
+says what runs. It has keys in it, and only its owner can read it. Another release may have written it, so
+unknown fields are passed over, and missing ones have their defaults.
 """
 
 import fcntl
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from knoll.errors import NotFound
 from knoll.laptop.locks import lock
@@ -37,11 +40,14 @@ class Running:
     s3_access_key: str
     s3_secret_key: str
     s3_region: str
-    model_bucket: str
-    own_s3: str
+    model_bucket: str = Settings.model_fields["model_bucket"].default
+    own_s3: str = ""
     token: str = ""
     verify_key: str = ""
     stamp_verify_key: str = ""
+
+
+_READ = TypeAdapter(Running)
 
 
 @contextmanager
@@ -64,12 +70,12 @@ def running(settings: Settings) -> Running | None:
     """What runs in this home. None if nothing does, or if it is not ready yet; a file that a killed process
     left does not count."""
     try:
-        found = Running(**json.loads((settings.home / _FILE).read_text()))
+        found = _READ.validate_json((settings.home / _FILE).read_bytes())
         with (settings.home / _LOCK).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return found
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         pass
     return None
 
