@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     verify_key: str = Field(
         default="",
         description="public keys in PEM, one after the other: only a version that one of them has signed is "
-        "rolled out. If empty, attestations are not looked at. `knoll up` and `make deploy` set it",
+        "rolled out. If empty, attestations are not checked. `knoll up` and `make deploy` set it",
     )
     stamp_key: str = Field(default="", description="private key in PEM with which functions stamp records")
     stamp_verify_key: str = Field(

@@ -21,8 +21,8 @@ def describe(
 
     If nothing is trained, look at the lines "Data" and "Waits for": they say what the data waits for, since
     when, and what ends the wait. The line "Answers" names the class whose share in the champion's answers of
-    the last seven days differs most from its share in the training data. The line "Moved" names what has
-    moved away from the samples of the version, in requests or answers.
+    the last seven days differs most from its share in the training data. The line "Moved" names the numbers
+    of requests or answers whose distribution has moved away from that of the version's samples.
 
     JSON: as one of knoll models, and {namespace, createdAt, goldenSet: {uri, digest, files, run,
     pinnedAt, fault}|null, dataWait: {for, have, need, since, until, ends}, run: as one of knoll runs,

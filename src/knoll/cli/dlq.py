@@ -26,8 +26,8 @@ def list_letters(
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """List the dead letters, newest first: what no function took, why, how often, and whether a replay is
-    wanted.
+    """List the dead letters, newest first: the event, why no function took it, how often, and whether a
+    replay is wanted.
 
     Example: knoll dlq list --type dev.knoll.training
 

@@ -28,12 +28,12 @@ def doctor(
     Example: knoll doctor
 
     It looks at the disk and the file of documents. It writes a small object to the store and deletes it. It
-    names each object of the model bucket that does not belong where it lies, or that only a newer version of
-    the platform reads; such objects are passed over. It names each Model if a report of its predictors was
-    not believed in the last day, or if its champion is damaged or stands in for a damaged version. It names
-    each rollout that is paused or waits for approval, and each whose InferenceService somebody has changed.
-    The exit code is 1 if anything is found. JSON: {"well", "findings": [{place, what, fix}]}; with --repair
-    {damage, keptAt, read, rebuilt}. Next: knoll models
+    names each object of the model bucket that does not belong where it lies, or that only a newer knoll
+    reads; knoll ignores such objects. It names each Model if a report of its predictors was not believed in
+    the last day, or if its champion is damaged or serves in place of a damaged version. It names each rollout
+    that is paused or waits for approval, and each whose InferenceService somebody has changed. The exit code
+    is 1 if anything is found. JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage,
+    keptAt, read, rebuilt}. Next: knoll models
     """
     if repair:
         _repair(ctx, output)

@@ -30,11 +30,11 @@ def status(
     -w ends with the rollout: exit code 0 if the version was promoted, 1 if it was rolled back, rejected or
     held for approval, 3 if time ran out. A line "Comparison" says on how many of the champion's held-out
     samples both versions agree, and on how many each is right. A line "Labels" says how many labelled answers
-    of the version and of the champion were right. A line "Moved" names what has moved away from the samples
-    of a version, in requests or answers. A line "Waiting" (`waiting` and `wait` in JSON) says what the
-    rollout waits for, how much of it there is, since when, and what ends the wait. Without a rollout it says
-    what the next one waits for: a version that was not tried yet, a run or, before the first version, data.
-    Without this line no rollout is expected.
+    of the version and of the champion were right. A line "Moved" names the numbers of requests or answers
+    whose distribution has moved away from that of the version's samples. A line "Waiting" (`waiting` and
+    `wait` in JSON) says what the rollout waits for, how much of it there is, since when, and what ends the
+    wait. Without a rollout it says what the next one waits for: a version that was not tried yet, a run or,
+    before the first version, data. Without this line no rollout is expected.
 
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
     replayed, refused}, comparison: {version, champion, since, note, samples, asked, agreed, labelled, right,

@@ -33,14 +33,14 @@ def replay(
     model: _ModelArgument = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """Put what past rollouts recorded through another policy, and say which would have ended otherwise.
+    """Apply another policy to the records of past rollouts, and say which would have ended differently.
     Nothing is changed, and nothing is sent.
 
     Example: knoll rollout replay digits --policy stricter.yaml
 
-    FILE has rollout, as in the spec of a Model, and gate with minAgreement; what is left out has its default.
-    ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown if the records cannot tell,
-    from the step under STEP on: because a laxer policy would have let the version go on, or because a
+    FILE has rollout, as in the spec of a Model, and gate with minAgreement; fields that are left out have
+    their defaults. ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown if the records
+    do not show the end, from the step under STEP on: a laxer policy would have let the version go on, or a
     stricter one would still have waited.
 
     JSON: {"rollouts": [{model, version, startedAt, ended, would, differs: true|false|null, step, why}],

@@ -34,7 +34,7 @@ def pause(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
 
 @with_manner
 def resume(ctx: typer.Context, model: ModelArgument, manner: Manner) -> None:
-    """Let a paused rollout go on. What somebody has changed in the InferenceService is taken back.
+    """Let a paused rollout go on. If somebody has changed the InferenceService, the change is undone.
 
     Example: knoll rollout resume digits
 
@@ -97,7 +97,7 @@ def undo(
 
     Example: knoll rollout undo digits --to v000003
 
-    The version that it replaces does not come back by itself, until the data or the config asks for another
+    The version that it replaces is not tried again by itself, until the data or the config asks for another
     one.
 
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
@@ -108,7 +108,7 @@ def undo(
 
 @with_manner
 def retry(ctx: typer.Context, model: ModelArgument, version: _WantedArgument, manner: Manner) -> None:
-    """Take a version out of quarantine and try it again, if it is whole. The gate is asked again, too.
+    """Take a version out of quarantine and try it again, if it is undamaged. It must pass the gate again.
 
     Example: knoll rollout retry digits v000002
 

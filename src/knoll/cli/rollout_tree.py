@@ -31,11 +31,11 @@ def rollout(
 
     Example: knoll rollout digits -w
 
-    Each line of evidence is an arm. E says how sure it is that the candidate is worse than the champion, L
-    that it is as good. Both begin at 1, and a full bar has reached its bound: at that of E the candidate is
-    rolled back, at that of L it passes. The bars have a log scale. If "suspicion" reaches its bound during
-    the bake, the traffic is shared again. "needed" is an estimate by the rate of requests since the step
-    began. -w ends with the rollout, with the exit codes of knoll rollout status.
+    Each line of evidence is an arm. E is the evidence that the candidate is worse than the champion, L the
+    evidence that it is as good. Both begin at 1, and a full bar has reached its bound: at the bound of E the
+    candidate is rolled back, at the bound of L it passes. The bars have a log scale. If "suspicion" reaches
+    its bound during the bake, the traffic is shared again. "needed" is an estimate from the rate of requests
+    since the step began. -w ends with the rollout, with the exit codes of knoll rollout status.
 
     JSON: what knoll rollout status has, and {steps, since, versions: [{role, version, percent, state}],
     minRequests, inStep, verdict: {outcome, reason, missing, pauses, isSuspected, arms: [{arm, outcome, e,

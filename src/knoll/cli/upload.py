@@ -56,7 +56,7 @@ def upload(
     Example: knoll upload digits path/to/data --replace
 
     The files are checked before the first byte is sent: folders, archives, pictures, classes against those
-    that landed last. Files that are there already are not sent. If a version has the same data, it returns.
+    that landed last. Files that are there already are not sent. A version of the same data comes back.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
     examples}], run, version, follows}. Next: knoll runs MODEL -w, knoll data MODEL

@@ -32,11 +32,11 @@ def _checked(url: str) -> str:
 
 
 class HookSpec(Spec):
-    """Who is asked, and when."""
+    """A hook, and when it is asked."""
 
     type: HookType = Field(
         description="When it is asked: `confirm-rollout` before a version starts, `confirm-step` before its "
-        "traffic rises, `confirm-promotion` before its bake, `rollback` all the time whether it shall go"
+        "traffic rises, `confirm-promotion` before its bake, `rollback` again and again during the trial"
     )
     url: Annotated[str, AfterValidator(_checked), form("an http or https URL")] = Field(
         description="Where the question is posted"
@@ -47,5 +47,5 @@ class HookSpec(Spec):
     on_timeout: Literal["wait", "go", "abort"] = Field(
         default="wait",
         description="What follows if it gives no answer three times in a row: `wait` asks again, `go` goes "
-        "on without it, `abort` takes the version back. After `rollback` nothing does",
+        "on without it, `abort` ends the rollout. It does not apply to `rollback`",
     )

@@ -50,9 +50,9 @@ class GateSpec(Spec):
         default=0.8,
         ge=0,
         le=1,
-        description="On which part of the champion's held-out samples the version must answer as the "
-        "champion. If it agrees less, it waits for `knoll rollout approve`; with 0 it never does. Without a "
-        "gate the default holds",
+        description="On which part of the champion's held-out samples the version must give the champion's "
+        "answer. If it agrees on less, it waits for `knoll rollout approve`; with 0 it never waits. Without "
+        "a gate the default holds",
     )
     golden_set: Annotated[Prefix | None, form("s3://bucket/prefix/", none="held-out data alone")] = Field(
         default=None,
@@ -81,11 +81,11 @@ class RolloutSpec(Spec):
         le=100,
         description="Which part of the requests is copied, with `mode: shadow`",
     )
-    sticky: Annotated[StickyKey | None, form("header:NAME or cookie:NAME", none="by chance")] = Field(
+    sticky: Annotated[StickyKey | None, form("header:NAME or cookie:NAME", none="at random")] = Field(
         default=None,
-        description="What tells visitors apart: a header or cookie. Requests with the same value go to the "
+        description="The header or cookie that identifies a visitor. Requests with the same value go to the "
         "same version, and while the share of the version on trial grows, no visitor goes back. A request "
-        "without a value goes by chance",
+        "without a value is routed at random",
     )
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False)] = (
         Field(
@@ -104,8 +104,8 @@ class RolloutSpec(Spec):
         default=0.02,
         ge=0.001,
         le=1,
-        description="How much more often than the champion the version may fail at most. Before it gets all "
-        "traffic, that must be shown; `1` asks for nothing",
+        description="How much more often than the champion the version may fail. It gets all traffic only "
+        "when its requests show that it stays below; with `1` nothing must be shown",
     )
     bake: Seconds = Field(
         default=300.0, description="How long the version serves all traffic before it becomes the champion"
@@ -120,14 +120,14 @@ class RolloutSpec(Spec):
         ge=0,
         le=100,
         description="Which part of the requests both versions answer, so that their answers are compared: "
-        "the version is rolled back if clearly more of them differ than `gate.minAgreement` lets differ, and "
-        "gets all traffic only after they have shown that it agrees. No client waits for the other answer",
+        "the version is rolled back if clearly more answers differ than `gate.minAgreement` permits, and "
+        "gets all traffic only after it has been shown to agree. No client waits for the other answer",
     )
     labels: bool = Field(
         default=False,
-        description="Whether feedback decides, too: the version is rolled back if more of its answers were "
-        "wrong than of the champion's, and gets all traffic only after true labels have shown that they were "
-        "not. Whoever may ask the model may send labels",
+        description="Whether feedback decides, too: the version is rolled back if it was clearly more often "
+        "wrong than the champion, and gets all traffic only after true labels have shown that it was not. "
+        "Everybody who may ask the model may send labels",
     )
     progress_deadline: PositiveSeconds = Field(
         default=600.0, description="How long the version may take to become ready; then it is rolled back"
@@ -139,18 +139,18 @@ class RolloutSpec(Spec):
     )
     strategy: Literal["availability", "resource"] = Field(
         default="availability",
-        description="What a rollout needs: `availability` room for version and champion, `resource` room for "
-        "one of them. Then the version starts while the champion sleeps, and gets all traffic at once",
+        description="With `availability`, version and champion run side by side. With `resource`, only one "
+        "of them runs: the version starts while the champion sleeps, and gets all traffic at once",
     )
     allow_signature_change: bool = Field(
         default=False,
         description="Whether a version may have other classes, inputs or outputs than the champion, or "
-        "others of their shapes and datatypes",
+        "other shapes or datatypes of them",
     )
 
     hooks: Annotated[tuple[HookSpec, ...], Field(strict=False, max_length=10)] = Field(
         default=(),
-        description="Who is asked during a rollout, in this order",
+        description="Hooks that are asked during a rollout, in this order",
         json_schema_extra={"unit": "hooks", "range": "see below", "none": "nobody is asked"},
     )
 

@@ -38,7 +38,7 @@ class TrainingSpec(Spec):
         default=2,
         ge=0,
         le=10,
-        description="Further attempts after a failure that may pass. Bad data is never tried again",
+        description="Further attempts after a failure that may be temporary. Bad data is never tried again",
     )
     concurrency: Literal["Queue", "Replace", "Forbid"] = Field(
         default="Queue",

@@ -39,17 +39,17 @@ class DataPart(ABC, Generic[ConfigT]):
         """Decode and split the data, the same way each time. Raises InvalidData that names the file.
 
         `files` has the dataset's objects, sorted by key. A key is relative to the prefix. The members of a
-        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC. What
-        `why_skipped` knows, marker and manifest are not among them.
+        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC. Files
+        that `why_skipped` skips, the marker and the manifest are left out.
         """
 
     def golden(self, files: Files, about: Mapping[str, Any], config: ConfigT) -> Examples:
-        """All files of a golden set as examples to score, in the form that `examples` has made of the data:
-        `about` is what it said of that. The same rows are on both sides. Raises InvalidData that names the
-        file, or what the networks do not know.
+        """All files of a golden set as examples to score, in the form of the data's examples, whose `about`
+        is given. The same rows are on both sides. Raises InvalidData that names the file, or what the
+        networks do not know.
 
-        By default `examples` decodes them, and must say the same of them. Override this if `about` depends on
-        the data.
+        By default `examples` decodes them, and must return the same `about`. Override this if `about` depends
+        on the data.
         """
         found = self.examples(files, config)
         other = sorted(name for name in {*found.about, *about} if found.about.get(name) != about.get(name))
@@ -62,8 +62,8 @@ class DataPart(ABC, Generic[ConfigT]):
         return Examples(rows, rows, about, found.notes)
 
     def decoded_bytes(self, files: Files, config: ConfigT) -> int:
-        """About how many bytes `examples` will take, found without decoding all. If they do not fit into the
-        run's memory, it is rejected. By default 0: nobody knows."""
+        """An estimate of the bytes that `examples` will take, without decoding all files. If they do not fit
+        into the run's memory, it is rejected. By default 0: unknown."""
         return 0
 
 
