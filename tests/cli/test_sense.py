@@ -28,4 +28,4 @@ def test_a_bound_that_is_not_finite_is_told_once(bound: str, number: float) -> N
 
 def test_a_name_that_yaml_reads_as_a_number_wants_quotes() -> None:
     text = model_yaml("cli-data").replace("name: digits", "name: 1e3", 1)
-    assert any("1000.0, which is no text until it has quotes" in one for one in _faults(text))
+    assert any("1000.0, which is no text without quotes" in one for one in _faults(text))

@@ -134,7 +134,7 @@ def test_an_edit_of_the_inference_service_is_seen_in_the_model(knoll: Knoll, rec
     (condition,) = [one for one in json.loads(told)["conditions"] if one["type"] == "ServiceAsWritten"]
     assert (condition["status"], condition["message"]) == ("False", what)
     waiting = json.loads(knoll("rollout", "status", "digits", "-o", "json").stdout)["waiting"]
-    assert "knoll rollout resume digits takes that back; what shall stay belongs into the Model" in waiting
+    assert "knoll rollout resume digits undoes the change; to keep it, make it in the Model" in waiting
 
 
 @pytest.mark.usefixtures("canary")
@@ -164,7 +164,7 @@ def test_a_dry_run_leaves_no_wish(knoll: Knoll, platform: Platform) -> None:
     )
     refused = knoll("rollout", "undo", "digits", "--dry-run")
     assert refused.exit_code == 1
-    assert "v000002 is on trial; knoll rollout abort takes it back" in refused.stdout
+    assert "v000002 is on trial; knoll rollout abort ends its trial" in refused.stdout
     assert WISH not in (platform.cluster.get("Model", "digits")["metadata"].get("annotations") or {})
 
 
@@ -179,4 +179,4 @@ def test_what_is_no_version_or_no_model_is_said_at_once(
 def test_kn_users_read_the_commands_that_they_type(kn_model: Knoll, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KNOLL_CLUSTER", "local")
     told = kn_model("rollout", "undo", "digits", "--dry-run")
-    assert "kn model rollout abort takes it back" in told.stdout
+    assert "kn model rollout abort ends its trial" in told.stdout

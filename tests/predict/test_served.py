@@ -105,7 +105,7 @@ def test_pixels_in_0_to_1_are_told_from_0_to_255(shade: Served) -> None:
     parts = predict(shade, [[0.5, 1.0], [1.0, 0.9]], [[True, True], [True, True]], DARK)
     found = orjson.loads(parts.body)
     assert [one["label"] for one in found["predictions"]] == ["light", "light", "dark"]
-    assert any("parts of white" in one for one in found["warnings"])
+    assert any("0 as black and 1 as white" in one for one in found["warnings"])
     assert "all 0 or 1" in error(predict(shade, [[0, 1], [1, 0]]))
     assert "mixes numbers" in error(predict(shade, [[True, 7], [1, 0]]))
     assert "in 0..1" in error(infer(shade, inputs=[{**IMAGE, "data": [255.0] * 16}]))
@@ -119,7 +119,7 @@ def test_fractions_that_resampling_carried_out_of_0_to_1_are_clipped(
     row = [high, high, high, 0.99]
     found = predict(shade, [row, row, row, [*row[:3], low]])
     assert orjson.loads(found.body)["predictions"][0]["label"] == "light"
-    assert "taken as parts of white, and clipped" in found.headers["x-model-warnings"]
+    assert "0 as black and 1 as white, and clipped" in found.headers["x-model-warnings"]
     same = infer(shade, inputs=[{**IMAGE, "data": [*row * 3, *row[:3], low]}])
     assert same.status == 200
     assert "clipped to 0..1: they lie in" in same.headers["x-model-warnings"]

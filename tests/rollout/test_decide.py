@@ -306,7 +306,7 @@ def test_with_answers_that_are_spread_otherwise_somebody_must_look() -> None:
     assert slot.judgement is not None
     step = next_step(replace(slot, judgement=judge(slot.judgement, seen)), POLICY, READY, NOW)
     assert isinstance(step, NotYet)
-    assert "its 240 answers are spread otherwise than those of v000001" in step.reason
+    assert "its 240 answers are distributed differently from those of v000001" in step.reason
 
 
 def test_a_shadow_is_shown_to_fail_no_more_before_it_gets_traffic() -> None:

@@ -83,7 +83,7 @@ def test_an_edit_during_a_canary_stays_and_the_rollout_waits(canary: World) -> N
 def test_resume_takes_the_edit_back_and_the_rollout_goes_on(canary: World) -> None:
     edit(canary, minReplicas=3, canaryTrafficPercent=70)
     canary.observe("v000002", 50)
-    answer = "the change of predictor.minReplicas, predictor.canaryTrafficPercent is taken back by ann"
+    answer = "the change of predictor.minReplicas, predictor.canaryTrafficPercent is undone by ann"
     assert ask(canary, "resume", "v000002") == (True, answer)
     canary.tell(TRAINING_SUCCEEDED)
     assert (canary.served(), predictor(canary)["minReplicas"]) == (("v000002", 50), 0)
@@ -128,7 +128,7 @@ def test_a_version_that_fails_is_rolled_back_over_an_edit(canary: World, percent
     reason = canary.status()["quarantine"]["v000002"]
     assert reason.startswith("10 of 10 requests failed, and 0 of ")
     assert "; the change of predictor.minReplicas" in reason
-    assert reason.endswith("is taken back")
+    assert reason.endswith("is undone")
 
 
 def test_a_rollback_is_carried_out_over_an_edit_that_was_not_seen_before(canary: World) -> None:
@@ -138,7 +138,7 @@ def test_a_rollback_is_carried_out_over_an_edit_that_was_not_seen_before(canary:
     assert canary.served() == ("v000001", 0)
     edit(canary, canaryTrafficPercent=80, labels={"knoll.dev/version": "v000002"})
     assert canary.served() == ("v000001", 0)
-    assert canary.reasons()[-1].endswith("of the InferenceService; it is taken back")
+    assert canary.reasons()[-1].endswith("of the InferenceService; it is undone")
     canary.passes = 2
     canary.tell(TRAINING_SUCCEEDED)
     assert (canary.served(), canary.status()["phase"]) == (("v000001", None), "Idle")
@@ -167,10 +167,10 @@ def test_no_trial_begins_while_what_serves_is_edited(world: World) -> None:
     world.publish("v000002", 0.96)
     world.tell(TRAINING_SUCCEEDED)
     assert (world.status()["phase"], world.served()) == ("Idle", ("v000001", None))
-    why = "predictor.minReplicas of the InferenceService was changed; knoll rollout resume takes that back"
+    why = "predictor.minReplicas of the InferenceService was changed; knoll rollout resume undoes that"
     assert ask(world, "undo", "v000002") == (False, why)
     assert world.records()[3:] == ["1 Promote 100", "1 Edit 100", "1 Refuse 100"]
-    assert ask(world, "resume") == (True, "the change of predictor.minReplicas is taken back by ann")
+    assert ask(world, "resume") == (True, "the change of predictor.minReplicas is undone by ann")
     world.tell(TRAINING_SUCCEEDED)
     assert world.served() == ("v000002", 20)
 
@@ -179,7 +179,7 @@ def test_promote_waits_for_the_end_of_an_edit_and_pause_does_not(canary: World) 
     edit(canary, minReplicas=3)
     assert not ask(canary, "promote", "v000002")[0]
     assert ask(canary, "pause", "v000002") == (True, "paused at 20 % by ann")
-    answer = "resumed at 20 % by ann; the change of predictor.minReplicas is taken back"
+    answer = "resumed at 20 % by ann; the change of predictor.minReplicas is undone"
     assert ask(canary, "resume", "v000002") == (True, answer)
     assert (predictor(canary)["minReplicas"], canary.status()["steering"]["paused"]) == (0, "")
 

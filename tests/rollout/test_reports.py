@@ -183,7 +183,7 @@ def test_after_the_key_was_replaced_each_predictor_gets_another_one(world: World
     of_old, before = world.report("v000002", 400), world.revision_key()
     with_key(world, 4)
     send(world, of_old)
-    assert "not by the key" in disbelieved(world)["reason"]
+    assert "not made with the key" in disbelieved(world)["reason"]
     world.tell(TRAINING_SUCCEEDED)
     assert world.revision_key() != before
     assert is_untouched(world)
@@ -234,7 +234,7 @@ def test_what_the_gateway_has_not_sent_is_not_believed(world: World) -> None:
     said = world.report("v000002", 400)
     send(world, said, knollasked="399")
     assert is_untouched(world)
-    assert "the gateway has sent it 399" in disbelieved(world)["reason"]
+    assert "but the gateway has sent it 399" in disbelieved(world)["reason"]
     send(world, said, knollasked="400")
     assert world.status()["rollout"]["evidence"]["requests"] == 400
 
@@ -379,23 +379,23 @@ def report(requests: int, errors: int = 0, after: float = 0) -> Report:
         (
             report(10, 1, after=1),
             report(5, 2),
-            "of 5 more requests -1 more have failed, and 0 more were refused",
+            "it reports 5 new requests, of them -1 failed and 0 refused",
         ),
         (
             report(10, 7, after=1),
             report(5, 1),
-            "of 5 more requests 6 more have failed, and 0 more were refused",
+            "it reports 5 new requests, of them 6 failed and 0 refused",
         ),
         (
             report(5, 1, after=1),
             report(5, 0),
-            "of 0 more requests 1 more have failed, and 0 more were refused",
+            "it reports 0 new requests, of them 1 failed and 0 refused",
         ),
         (report(5, 0), report(9, 0, after=1), ""),  # an older report that comes late
-        (report(5, 0, after=3600), report(9, 0), "5 requests are reported after 9"),
+        (report(5, 0, after=3600), report(9, 0), "it reports 5 requests, after 9 before"),
         (report(MOST_PER_SECOND * 3600, after=3600), None, ""),
-        (report(2**53, after=3600), None, "more than one process answers"),
-        (report(2**53, after=3600), report(9, 0), "more than one process answers"),
+        (report(2**53, after=3600), None, "more than one process can answer"),
+        (report(2**53, after=3600), report(9, 0), "more than one process can answer"),
     ],
 )
 def test_counts_that_cannot_be_are_told_from_those_that_can(

@@ -81,7 +81,7 @@ def pod(phase: str = "Running", version: str = "v000001", name: str = "pod") -> 
             model("resource"),
             1,
             [],
-            "v000001 is awake, and by the strategy resource one version runs at a time",
+            "v000001 is awake, and with the strategy resource one version runs at a time",
         ),
         (
             model(minReplicas=2, resources={}),

@@ -114,7 +114,7 @@ def test_a_version_that_is_paused_before_it_is_ready_gets_no_traffic(world: Worl
     world.passes = 2
     world.tell(TRAINING_SUCCEEDED)
     assert (world.served(), world.status()["steering"]["paused"]) == (("v000002", 0), "ann")
-    assert ask(world, "promote", "v000002") == (False, "v000002 has not got its first traffic yet")
+    assert ask(world, "promote", "v000002") == (False, "v000002 has had no traffic yet")
     ask(world, "resume", "v000002")
     assert world.served() == ("v000002", 20)
 
@@ -185,7 +185,7 @@ def verdict(world: World) -> tuple[str, str, str]:
 def test_undo_brings_the_previous_version_back_past_the_gate(canary: World) -> None:
     """Also if it is much worse; and what it replaces does not come right back."""
     promote_canary(canary)
-    assert ask(canary, "undo") == (True, "undone by ann: v000002 gives way")
+    assert ask(canary, "undo") == (True, "undone by ann: v000002 is replaced")
     assert canary.served() == ("v000001", 20)
     ask(canary, "promote", "v000001", is_full=True)
     ask(canary, "promote", "v000001")

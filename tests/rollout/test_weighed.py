@@ -24,7 +24,7 @@ def answered(slot: Slot, requests: int, margin: float = 0.02) -> Slot:
 def test_the_last_step_says_how_many_requests_must_show_that_the_version_is_as_good() -> None:
     needed, words = missing(answered(LAST, 20), POLICY)
     assert needed > 100
-    assert words == f"about {needed:,} more requests must show that it fails hardly more than v000001"
+    assert words == f"about {needed:,} more requests must show that it fails hardly more often than v000001"
     assert missing(answered(LAST, 19), POLICY) == (1, "19 of 20 requests at 50 %")
     assert missing(answered(replace(LAST, step=0), 20), POLICY) == (0, "")
     assert missing(answered(replace(LAST, percent=100), 20), POLICY) == (0, "")

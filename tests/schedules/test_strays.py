@@ -104,7 +104,7 @@ def test_strays_are_told_once_in_a_condition_of_their_model_and_in_the_log(
         world.store.put(ROOT + key, b"x")
     for _ in range(30):
         world.pass_a_minute()
-    told = [line for line in caplog.messages if "passed over in the model bucket" in line]
+    told = [line for line in caplog.messages if "ignored in the model bucket" in line]
     assert len(told) == len(strays)
     assert any("x\\x0a.py: no record in models/ has such a name" in line for line in told)
     (one,) = [one for one in find_model(world.platform, "digits").conditions if one.type == CONDITION]

@@ -242,7 +242,7 @@ def test_a_failure_for_want_of_an_answer_says_where_it_is_named_and_what_to_do(
     finish(platform, run, condition="Failed", reason="BackoffLimitExceeded", message="tried 3 times", **where)
     train.sweep(landed, platform)
     reason = json.loads(platform.store.get(outcome_uri("s3://knoll-models", run)))["reason"]
-    told = f"did not answer, or met what only a newer knoll reads: knoll runs logs {run} names it"
+    told = f"did not answer, or only a newer knoll reads a record: knoll runs logs {run} names it"
     assert (told in reason) is (code == 75)
 
 
@@ -411,7 +411,7 @@ def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platfo
     stuck = {**pod(run), "status": {"phase": "Pending", "conditions": [condition]}}
     for _ in range(3):
         train.handle(object_changed(stuck, source="/test", time=NOW), platform)
-    reason = "no node can take its Pod, says the scheduler: 0/1 nodes are available: 1 Insufficient gpu."
+    reason = "the scheduler finds no node for its Pod: 0/1 nodes are available: 1 Insufficient gpu."
     progress = load_progress(platform.store.get(progress_uri("s3://knoll-models", run)))
     assert (progress.state, progress.reason) == ("waiting", reason)
     (told,) = taken(platform)

@@ -29,7 +29,7 @@ def scheduled(status: str, reason: str = "", message: str = "") -> dict[str, str
     [
         (
             pod("Pending", conditions=[scheduled("False", "Unschedulable", "0/3 nodes")]),
-            "no node can take its Pod, says the scheduler: 0/3 nodes",
+            "the scheduler finds no node for its Pod: 0/3 nodes",
         ),
         (
             pod(

@@ -217,7 +217,7 @@ def test_a_spoilt_pin_is_named_and_written_over(
     ready.store.put(place, spoilt if isinstance(spoilt, bytes) else forged)
     with pytest.raises(Killed):
         train(RUN, ready.platform)
-    assert capsys.readouterr().out.count(f"passed over: {place}") == 1
+    assert capsys.readouterr().out.count(f"ignored: {place}") == 1
     pin = find_golden("digits", EXAM, ready.platform.bucket)
     assert pin is not None
     assert (pin.files, pin.run) == (60, RUN)

@@ -47,7 +47,7 @@ def test_a_stray_object_is_named_with_its_place(key: str, platform: Platform) ->
     (found,) = examine(platform)
     assert found.place == f"{platform.settings.model_root}/{key}".replace("\n", "\\x0a")
     assert found.what
-    assert found.fix.startswith("knoll passes it over")
+    assert found.fix.startswith("knoll ignores it")
 
 
 @pytest.mark.parametrize("release", sorted(folder.name for folder in GOLDEN.iterdir()))
@@ -105,7 +105,7 @@ WAITS = {
             "steering": {"edit": {"generation": 4, "fields": ["predictor.minReplicas"]}, "paused": "ann"},
         },
         "it waits for a human: somebody has changed predictor.minReplicas of the InferenceService",
-        "knoll rollout resume digits takes that back",
+        "knoll rollout resume digits undoes the change",
     ),
     "hold": (
         {"held": {"version": "v000002", "reason": "answers otherwise", "since": "2026-01-01T00:00:00+00:00"}},

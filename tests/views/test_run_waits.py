@@ -93,11 +93,11 @@ def test_what_is_so_is_said_of_a_run_that_nothing_is_before(
 
 
 def test_a_pod_that_cannot_start_has_a_deadline() -> None:
-    noted = Progress("waiting", 0, None, {}, AT, "no node can take its Pod, says the scheduler: 0/1")
+    noted = Progress("waiting", 0, None, {}, AT, "the scheduler finds no node for its Pod: 0/1")
     wait = job_wait(job("digits-1", active=1, startTime=AT), noted)
     assert wait is not None
     assert wait.told == (
-        "no node can take its Pod, says the scheduler: 0/1; if that is not mended, the run fails at 10:05:00 "
+        "the scheduler finds no node for its Pod: 0/1; if that is not mended, the run fails at 10:05:00 "
         "(since 2026-01-01 10:00:00)"
     )
 

@@ -30,7 +30,7 @@ POLICY = RolloutSpec.model_validate(
                 "evidence": Evidence(CandidateCounts(5, 0, 0, 5)),
                 "judgement": begin(Tally(1000), Seen()),
             },
-            "about 244 more requests must show that it fails hardly more than v000001; "
+            "about 244 more requests must show that it fails hardly more often than v000001; "
             "idle: hold waits for traffic",
             "",
         ),

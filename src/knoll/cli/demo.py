@@ -50,7 +50,7 @@ def demo(
     with _home(home, keep=keep) as folder, tempfile.TemporaryDirectory(prefix="knoll-demo-data-") as data:
         settings = read_settings(home=folder, port=0)
         left = (
-            f"The demo and its platform have stopped. What they made lies in {folder}; delete it if you like."
+            f"The demo and its platform have stopped. Their files are in {folder}; delete them if you like."
         )
         with leaving(left), _logs_on_failure(settings):
             tell(settings, platform_child, _example(), Path(data), started)

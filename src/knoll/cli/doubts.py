@@ -59,7 +59,7 @@ def _of_landing(model: Model) -> Iterator[str]:
     if landed.when == "quiet" and 0 < landed.max_wait < landed.quiet:
         yield (
             f"spec.dataset.landed.maxWait is {as_duration(landed.max_wait)}, less than quiet, "
-            f"{as_duration(landed.quiet)}: no data is ever waited for until it is quiet"
+            f"{as_duration(landed.quiet)}: the data lands before that time is over"
         )
     if is_picture(landed.last) or is_archive(landed.last):
         yield f"spec.dataset.landed.{landed.when} is {landed.last}: a file of that name is never data"

@@ -35,8 +35,8 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
         yield from _family_faults(document, family)
     yield from _memory_faults(document)
     for path, why in (
-        (_DATA, "a run's own records would be its data"),
-        (_GOLDEN_SET, "its own records would be the exam"),
+        (_DATA, "its records would be the data"),
+        (_GOLDEN_SET, "its records would be the golden set"),
     ):
         uri = _at(document, *path)
         if isinstance(uri, str) and is_in_bucket(uri, model_bucket):
@@ -45,7 +45,7 @@ def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
 
 def clashes(model: Model, others: Iterable[Model]) -> Iterator[Fault]:
     """Where data of one Model lies in the golden set of another one, or the other way round: whoever uploads
-    data could write the exam."""
+    data could change the test."""
     ours, golden, fix = model.dataset.uri, model.golden_set, "(use a prefix of its own)"
     for other in others:
         if other.name != model.name and overlap(golden, other.dataset.uri):

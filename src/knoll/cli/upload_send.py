@@ -99,7 +99,7 @@ def what_is_left(model: Model, plan: UploadPlan, sent: Sent) -> str:
     consequence = {
         "marker": "The marker is not written, so the data does not land.",
         "manifest": "The manifest is not written, so the data does not land.",
-        "quiet": "What was sent lands when it is quiet for long enough.",
+        "quiet": "The files that were sent land when nothing was written for long enough.",
         "object": "Each file that was sent is a dataset already.",
     }
     return (

@@ -118,4 +118,4 @@ def _print(ctx: typer.Context, model: str, wish: "Wish", answer: "WishAnswer", m
     told = f"{answer.result}: {reason}" if reason else answer.result
     echo(f"model/{model} {wish.words} {told}{' (dry run)' if is_dry else ''}")
     if answer.result == "wanted" and not is_dry:
-        say(ctx, f"It is not waited for. Next: knoll rollout status {model}")
+        say(ctx, f"The command does not wait for the answer. Next: knoll rollout status {model}")

@@ -61,8 +61,8 @@ def decode(
     first: int = 0,
     reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> dict[str, Array]:
-    """V1 instances as one batch per input. If there are several inputs, an instance is an object of values by
-    input name.
+    """V1 instances -> one batch (B, ...) for each input. If there are several inputs, an instance is an
+    object of values by input name.
 
     The instances are named from number `first` on. Raises InvalidInstance that names the index and the fault,
     and what `reading` raises.
@@ -80,8 +80,8 @@ def decode(
 
 
 def encode(outputs: Mapping[str, Array], signature: Signature) -> list[Any]:
-    """Output batches as V1 predictions. If there are several outputs, a prediction is an object of values by
-    output name."""
+    """Output batches (B, ...) -> B V1 predictions. If there are several outputs, a prediction is an object of
+    values by output name."""
     columns = {
         tensor.name: ENCODERS[tensor.codec](outputs[tensor.name], tensor) for tensor in signature.outputs
     }

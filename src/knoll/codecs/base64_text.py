@@ -41,8 +41,8 @@ def _read_loosely(text: str) -> bytes:
     lone = _LONE_SPACE.search(text, start, max(end, start))
     if lone:
         raise InvalidInstance(
-            f"b64 has a space among its digits, at character {lone.start() + 1} of {len(text)}: a form makes "
-            "spaces of +",
+            f"b64 has a space among its digits, at character {lone.start() + 1} of {len(text)}: a form turns "
+            "+ into spaces",
             fix="send it as JSON, or write + as %2B in the form",
         )
     digits = _SPACE.sub("", text[start:end]).translate(_URL_SAFE)

@@ -1,6 +1,6 @@
 """The codec `image`: PNG, JPEG or pixels in; PNG out.
 
-Pixels are numbers in 0..255. Fractions in 0..1 are taken as parts of white, and booleans as black and white;
+Pixels are numbers in 0..255. In fractions 0 is black and 1 is white. Booleans are black and white;
 a warning says so. Resampling may have carried fractions a little out of 0..1: they are clipped. Fractions
 farther out, but at most 16, and whole numbers that are all 0 or 1 could be either, and are refused. Whole
 numbers up to 16 are nearly black, or have another white: a warning says so.
@@ -25,7 +25,7 @@ from knoll.records.signature import Signature, Tensor
 
 __all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures"]
 
-OVERSHOOT = 0.1  # how far resampling carries parts of white out of 0..1
+OVERSHOOT = 0.1  # how far resampling carries fractions out of 0..1
 _DARK = 16  # fractions up to this are no pixels of 0..255; some data sets have 8 or 16 for white
 _CHANNELS = {"L": 1, "RGB": 3}
 # A request is answered while somebody waits. These pixels take a core two seconds.
@@ -131,9 +131,10 @@ def _from_parts(pixels: Array, low: float, high: float, warn: _Warn) -> Array:
             fix="send numbers in 0..255, or fractions in 0..1",
         )
     if low < 0 or high > 1:
-        warn(f"its pixels were taken as parts of white, and clipped to 0..1: they lie in {low:g}..{high:g}")
+        clipped = f"clipped to 0..1: they lie in {low:g}..{high:g}"
+        warn(f"its pixels were read with 0 as black and 1 as white, and {clipped}")
     else:
-        warn("its pixels were taken as parts of white, because all lie in 0..1")
+        warn("its pixels were read with 0 as black and 1 as white, because all lie in 0..1")
     return pixels.clip(0, 1) * 255
 
 

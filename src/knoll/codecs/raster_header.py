@@ -116,7 +116,7 @@ def _read_png(body: bytes) -> Header:
 
 def _check_palette(palette: bytes) -> None:
     if not palette or len(palette) % 3:
-        fault = "it has a broken palette" if palette else "it has no palette, and its pixels ask for one"
+        fault = "it has a broken palette" if palette else "it has no palette, and its pixels need one"
         raise InvalidPicture(f"its header is broken: {fault}", fix="write the file again")
 
 
@@ -187,7 +187,7 @@ def _markers(body: bytes) -> Iterator[tuple[int, int]]:
         start = found.start() if found else len(body)
         garbage += start - place if is_head else 0
         if garbage > _MOST_GARBAGE:
-            raise InvalidPicture("its header has too many bytes that say nothing", fix="save it again")
+            raise InvalidPicture("its header has too many filler bytes", fix="save it again")
         if found is None:
             return
         marker = body[start + 1]

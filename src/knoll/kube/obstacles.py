@@ -14,7 +14,7 @@ STUCK = {
 }
 _WORDS = {
     **STUCK,
-    UNSCHEDULABLE: "no node can take its Pod, says the scheduler",
+    UNSCHEDULABLE: "the scheduler finds no node for its Pod",
     "JobSuspended": "its Job is suspended",
     "NoRoom": "this machine has no room for it",
     "Unsupported": "this machine cannot run its Job",

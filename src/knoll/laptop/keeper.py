@@ -80,7 +80,7 @@ class Keeper(Repeated):
         if self.fault and self._found.kind != before.kind:
             _LOG.error("%s", self.fault)
         if before.words and not self.fault:
-            _LOG.warning("the platform is well again")
+            _LOG.warning("the platform works again")
         return self.fault
 
     def _look(self) -> _Fault:

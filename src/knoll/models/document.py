@@ -34,7 +34,7 @@ def parse_model(document: Any) -> Model:
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
-        read = "" if name is None or isinstance(name, str) else ", which is no text until it has quotes,"
+        read = "" if name is None or isinstance(name, str) else ", which is no text without quotes,"
         what = f"{name!r}{read} must be 1-40 lower-case letters, digits and dashes, starting with a letter"
         faults.append(Fault(("metadata", "name"), what))
     spec = document.get("spec")
@@ -67,7 +67,7 @@ def _faults_of_spec(spec: Any, name: str) -> list[Fault]:
     nodes, golden = declared.training.nodes, declared.golden_set
     if overlap(golden, declared.dataset.uri):
         what = (
-            f"{golden} overlaps the data, {declared.dataset.uri}: whoever uploads data could write the exam "
+            f"{golden} overlaps the data, {declared.dataset.uri}: whoever uploads data could change the test "
             "(use a prefix of its own, such as s3://exams/digits/)"
         )
         return [Fault(("spec", "gate", "goldenSet"), what)]

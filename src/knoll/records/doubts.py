@@ -1,4 +1,4 @@
-"""Doubts: why what lies in a place cannot be the record that it says it is; "" if it can."""
+"""Doubts: why an object cannot be the record that it claims to be; "" if it can."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -89,7 +89,7 @@ def doubt_newer_hint(*_: Any) -> str:
 
 def doubt_snapshot(*_: Any) -> str:
     """Why bytes of a newer schema are no snapshot."""
-    return "it is not the snapshot that its name says"
+    return "its content is not that of the digest in its name"
 
 
 def unless_stamped(kind: type[Stamped], *, always: bool = False) -> Callable[[bytes, Facts, Bucket], str]:

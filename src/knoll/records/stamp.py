@@ -89,7 +89,7 @@ def stamped(record: _Kind, bucket: Bucket) -> _Kind:
             trainer = f"; {variable('sign_key')} in a trainer" if record.by_trainers else ""
             raise Unavailable(
                 f"this process has no key to stamp its records with ({variable('stamp_key')}{trainer}), and "
-                "the platform believes no others",
+                "the platform ignores records without a stamp",
                 fix="knoll up and make deploy make the keys: docs/operate.md, under Keys",
             )
         return record

@@ -1,7 +1,7 @@
-"""Strays: what lies in the model bucket, and is not what its place asks for.
+"""Strays: objects of the model bucket that do not belong where they lie.
 
-Readers pass strays over, each in its module. Here they are found and named, for people. So are records that
-only a newer knoll understands: they are in their place, and no damage.
+Each reader ignores strays. Here they are found and named, for people. Records that only a newer knoll
+understands are named, too, although they are in their place and no damage.
 """
 
 import re
@@ -115,7 +115,7 @@ class _Claims:
         """The claims that are not in a row with those before."""
         for model, names in self._names.items():
             row = {*in_a_row(names)}
-            why = f"{version_name(1 + len(row))} was never claimed, and numbers are claimed in a row"
+            why = f"{version_name(1 + len(row))} was never claimed, and numbers are claimed in order"
             yield from (Stray(f"claims/{model}/{name}", why) for name in sorted(names - row))
 
 
@@ -134,7 +134,7 @@ def _why_stray(one: ObjectInfo, bucket: Bucket, *, is_read: bool) -> str:
     """Why the object is not what its place asks for; "" if it is, or if it is gone. Raises NewerSchema."""
     key = one.uri.removeprefix(join(bucket.root, ""))
     if key.endswith("/"):
-        return "it stands for a folder, and knoll writes none"
+        return "it is an empty object for a folder, and knoll writes none"
     place, match = place_of(key)
     if place is None or match is None:
         top = key.partition("/")[0]

@@ -1,4 +1,4 @@
-"""Changes of the InferenceService that knoll has not made: found, told, and left as they are. Pure.
+"""Changes of the InferenceService by others: found, reported, and left as they are. Pure.
 
 Each write of the spec raises its generation, and the slot has the one that knoll's own next write makes, from
 before that write. What KServe's webhooks change in a write belongs to that write. So a spec of a greater
@@ -54,7 +54,7 @@ def without_edits(slot: Slot, step: Step) -> Step:
     if not edit:
         return step
     if isinstance(step, Rollback) and slot.phase in ("Canary", "Baking"):
-        return Rollback(f"{step.reason}; the change of {edit.words} is taken back")
+        return Rollback(f"{step.reason}; the change of {edit.words} is undone")
     return NotYet(edit.told)
 
 
@@ -77,7 +77,7 @@ def _when_edited(slot: Slot, live: Document, wanted: Document, at: str) -> Slot:
     edit = Edit(live["metadata"]["generation"], fields, _last_writer(live), at)
     steering, reason = slot.steering.with_edit(edit), edit.told
     if slot.phase == "RollingBack":
-        steering, reason = steering.without_edit(), f"{reason}; it is taken back"
+        steering, reason = steering.without_edit(), f"{reason}; it is undone"
     return replace(slot, steering=steering).noted("Edit", at, reason, slot.candidate or slot.champion)
 
 

@@ -134,7 +134,7 @@ def next_question(
         hook = hooks[hooked.agreed]
         is_mute = hooked.silent >= _TRIES
         if is_mute and hook.on_timeout == "abort":
-            return Abort(f"{hooked.said} {_TRIES} times, and by onTimeout the rollout ends"), hooked
+            return Abort(f"{hooked.said} {_TRIES} times, so onTimeout ends the rollout"), hooked
         if not (is_mute and hook.on_timeout == "go"):
             is_early = hooked.due is not None and now < hooked.due
             return HookWait(hooked.said) if is_early else Ask(hook), hooked

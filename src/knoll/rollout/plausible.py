@@ -1,6 +1,7 @@
-"""Whether a report counts what can be, as far as that is known without asking anybody. Pure.
+"""Whether the counts of a report are possible, as far as that is known without a request. Pure.
 
-A proof says who reports, and not that its counts are right: a predictor may have a fault, or be taken over.
+A proof says who reports, not that the counts are right: a predictor may have a fault, or an attacker may
+control it.
 """
 
 from collections.abc import Iterator
@@ -19,31 +20,27 @@ _SLACK = 60.0  # seconds between the clocks of two machines
 
 
 def why_impossible(report: Report, before: Report | None, since: str, asked: int | None) -> str:
-    """Why the counts cannot be; "" if they can. `before` is what the same process has reported, and `since`
-    the time before which it can have counted nothing. `asked` are the requests that the Revision got, if the
-    platform has counted them itself."""
+    """Why the counts are impossible; "" if they are possible. `before` is what the same process has reported,
+    and `since` the time before which it can have counted nothing. `asked` are the requests that the Revision
+    got, if the platform has counted them itself."""
     counted = f"{report.requests:,} requests"
     if asked is not None and report.requests > asked:
-        return f"{counted} are reported, and the gateway has sent it {asked:,}"
+        return f"it reports {counted}, but the gateway has sent it {asked:,}"
     news = _news(report.whole, before.whole if before else None)
     more, failed = news.requests, news.errors + news.timeouts
     if more >= 0 and not news.is_possible:
-        return (
-            f"of {more:,} more requests {failed:,} more have failed, and {news.refused:,} more were refused"
-        )
+        return f"it reports {more:,} new requests, of them {failed:,} failed and {news.refused:,} refused"
     if more >= 0 and not _have_risen(report, before):
-        return (
-            f"{more:,} more requests have come, and more than that, or fewer than none, were cold or judged"
-        )
+        return f"it reports {more:,} new requests, but its cold or judged ones are more than that or negative"
     if more >= 0 and not _have_more_sessions(report, before):
-        return f"{more:,} more requests have come, and their sessions are more than that, or fewer than none"
+        return f"it reports {more:,} new requests, but its sessions are more than that or negative"
     if more >= 0 and before and not _have_more_answers(report, before):
-        return f"{more:,} more requests have come, with more answers than that, or fewer than none"
+        return f"it reports {more:,} new requests, but its answers are more than that or negative"
     seconds = _seconds(since, report.reported_at)
     if more < 0:
-        return f"{counted} are reported after {report.requests - more:,}" if seconds > _SLACK else ""
+        return f"it reports {counted}, after {report.requests - more:,} before" if seconds > _SLACK else ""
     if more > MOST_PER_SECOND * (seconds + _SLACK):
-        return f"{more:,} requests in {seconds:,.0f} s are more than one process answers"
+        return f"{more:,} requests in {seconds:,.0f} s are more than one process can answer"
     return ""
 
 

@@ -152,9 +152,9 @@ def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slo
     key = key_of_revision(document, slot, report.version, platform.settings)
     proof = event.data.get("proof")
     if key and not isinstance(proof, str):
-        return "it has no proof. It is forged, or its predictor is not replaced yet by one that has a key"
+        return "it has no proof: it is forged, or from an old predictor that has no key"
     if key and not is_proven(proof, key, REPORT_PURPOSE, report.covered()):
-        return "its proof is not by the key of its Revision"
+        return "its proof was not made with the key of its Revision"
     return why_unlikely(report, document, _asked(event), platform)
 
 

@@ -1,8 +1,7 @@
 """Whether there is room for a version beside the champion. Pure.
 
-What counts are the ResourceQuotas of the namespace: a Pod that they forbid is not created, whatever nodes
-there are. Nodes are not looked at. The scheduler knows them better, and a cluster that adds nodes does so
-because a Pod waits.
+Only the ResourceQuotas of the namespace count: a Pod that they forbid is not created, whatever nodes there
+are. Nodes are not read. The scheduler knows them better, and a cluster adds nodes only when a Pod waits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,12 +37,12 @@ def find_no_room(
 ) -> NoRoom | None:
     """Why the version cannot start now, without its time; None if it can. `pods` are those of the champion.
 
-    By the strategy `availability`, a champion that sleeps must find room to wake up, too. By `resource` it
-    must sleep.
+    With the strategy `availability`, a champion that sleeps must find room to wake up, too. With `resource`
+    it must sleep.
     """
     awake, least = count_awake(pods), max(1, model.serving.min_replicas)
     if model.rollout.strategy == "resource" and champion and awake:
-        reason = f"{champion} is awake, and by the strategy resource one version runs at a time"
+        reason = f"{champion} is awake, and with the strategy resource one version runs at a time"
         return NoRoom(version, reason, _sleep(version, champion), "")
     is_beside = champion and model.rollout.strategy == "availability"
     reserved = max(0, least - awake) if is_beside else 0

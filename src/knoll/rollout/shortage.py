@@ -1,7 +1,8 @@
-"""What a lack of room makes of the next step. Pure.
+"""How a lack of room changes the next step. Pure.
 
-A version that finds no room is not a bad one. So it is asked for again when its time is over, and is neither
-rolled back nor put into quarantine. Its Pod that waits harms nobody: the champion has its own.
+If there is no room for a version, that is no fault of the version. So when its time is over, another Revision
+is created, and it is neither rolled back nor put into quarantine. Its waiting Pod does no harm, because the
+champion has Pods of its own.
 """
 
 from dataclasses import replace
@@ -20,8 +21,8 @@ _FREE = "it starts when other Pods have ended, or the cluster has grown"
 def amid_shortage(step: Step, slot: Slot, observed: Observed, at: str) -> tuple[Step, Slot]:
     """The step at the time `at`, and the slot that says what is missing, if something is.
 
-    By the strategy `resource` no traffic is taken from a champion that waits for its own start: the requests
-    that wake it would wait for the version's end, and time out.
+    With the strategy `resource` no traffic is taken from a champion that waits for its own start: the
+    requests that wake it would wait for the version's end, and time out.
     """
     found = _lack(step, slot, observed)
     told = replace(slot, no_room=told_since(found, slot.no_room, at))
@@ -33,7 +34,7 @@ def amid_shortage(step: Step, slot: Slot, observed: Observed, at: str) -> tuple[
 def _lack(step: Step, slot: Slot, observed: Observed) -> NoRoom | None:
     """What is missing for the step, without its time; None for nothing."""
     if observed.champion_waits and isinstance(step, Shift | Settle):
-        reason = f"requests wait for {slot.champion} to start, and by the strategy resource they come first"
+        reason = f"requests wait for {slot.champion} to start, and with the strategy resource they come first"
         fix = f"{slot.candidate} gets its traffic when {slot.champion} has had no requests for a while"
         return NoRoom(slot.candidate, reason, fix, "")
     if slot.phase != "Deploying" or not isinstance(step, NotYet | Rollback):

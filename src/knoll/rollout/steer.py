@@ -57,7 +57,7 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
         if fault := _why_not_again(model, slot, wish.verb, version, platform):
             return numbered(model.name, refused(slot, wish, fault, at), platform.bucket)
         if wish.verb == "undo":
-            why = f"undone by {wish.by}: {slot.champion or 'nothing'} gives way"
+            why = f"undone by {wish.by}: {slot.champion or 'nothing'} is replaced"
             after = begun(model, slot, version, platform, why)
         else:
             after = judged(model, returned(slot, version), version, platform)

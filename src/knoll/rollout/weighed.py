@@ -60,7 +60,7 @@ def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:
     if waiting and "errors" not in waiting:
         return 0, "; ".join(f"{_about(one)} {_SHOWN[arm]} {slot.champion}" for arm, one in waiting.items())
     needed = waiting.get("errors", said.missing)
-    shown = f"{_about(needed)} more requests must show that it fails hardly more than {slot.champion}"
+    shown = f"{_about(needed)} more requests must show that it fails hardly more often than {slot.champion}"
     return needed or _PART, shown
 
 

@@ -106,7 +106,7 @@ def _why_not_now(wish: Wish, slot: Slot) -> str:
     if wish.verb == "promote" and slot.steering.edit:
         return _while_edited(slot)
     if wish.verb == "promote" and slot.phase == "Deploying":
-        return f"{slot.candidate} has not got its first traffic yet"
+        return f"{slot.candidate} has had no traffic yet"
     if wish.verb == "promote" and wish.is_full and slot.phase == "Baking":
         return f"{slot.candidate} has all traffic already; without --full its bake ends now"
     return ""
@@ -117,7 +117,7 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
     if slot.steering.edit:
         return _while_edited(slot)
     if slot.phase != "Idle":
-        return f"{slot.candidate} is on trial; knoll rollout abort takes it back"
+        return f"{slot.candidate} is on trial; knoll rollout abort ends its trial"
     if not VERSION_NAME.fullmatch(version):
         return f"{version} is no version" if version else "no version served before"
     if version == slot.champion:
@@ -136,7 +136,7 @@ def _in_quarantine(slot: Slot, version: str) -> str:
 def _while_edited(slot: Slot) -> str:
     assert slot.steering.edit is not None
     words = slot.steering.edit.words
-    return f"{words} of the InferenceService was changed; knoll rollout resume takes that back"
+    return f"{words} of the InferenceService was changed; knoll rollout resume undoes that"
 
 
 def _resumed(slot: Slot, by: str, at: str) -> Slot:
@@ -145,7 +145,7 @@ def _resumed(slot: Slot, by: str, at: str) -> Slot:
     after = replace(slot, steering=steering.with_pause().without_edit())
     reason = f"resumed at {slot.percent} % by {by}"
     if edit:
-        back = f"the change of {edit.words} is taken back"
+        back = f"the change of {edit.words} is undone"
         reason = f"{reason}; {back}" if steering.paused else f"{back} by {by}"
     action = "Resume" if steering.paused else "Unedit"
     return after.noted(action, at, reason, slot.candidate or slot.champion)

@@ -57,7 +57,7 @@ def _advice(ends: Sequence[TrainerEnd], run: str) -> list[str]:
         return ["raise spec.training.resources.memory, or lower batchSize in spec.training.config"]
     if any(end.exit_code == UNAVAILABLE for end in ends):
         return [
-            "each try waited for something that did not answer, or met what only a newer knoll reads: knoll "
+            "each try failed because something did not answer, or only a newer knoll reads a record: knoll "
             f"runs logs {run} names it; mend that, then change data or config: the same is not trained again"
         ]
     return []

@@ -63,7 +63,7 @@ def pin_exam(
         pin = _pin_of(run, listed, read, platform)
         pinned = look_at_golden(run.model, run.golden_set, platform.bucket)
         if pinned.fault:
-            journal.say(f"passed over: {escaped(pinned.fault)}")
+            journal.say(f"ignored: {escaped(pinned.fault)}")
         _check_pin(pin, pinned)
         files, more = sort_files(read, room_for(read.values(), limit - beside))
         notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
@@ -90,7 +90,7 @@ def _named(golden_set: str) -> Iterator[None]:
 
 
 def _check_place(run: Run, platform: Platform) -> None:
-    """Whoever writes the data, or versions, must not write the exam."""
+    """Raise Rejected if writers of the data, or of versions, could also write the golden set."""
     if overlap(run.golden_set, run.prefix):
         raise Rejected(f"it overlaps the data, {run.prefix}: keep it under a prefix of its own, {_NAME_IT}")
     if is_in_bucket(run.golden_set, platform.settings.model_bucket):

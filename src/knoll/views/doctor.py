@@ -38,7 +38,7 @@ class Check:
 
 
 def _strays(platform: Platform) -> Iterator[Finding]:
-    fix = "knoll passes it over: find out who wrote it, and delete it if it is not needed"
+    fix = "knoll ignores it: find out who wrote it, and delete it if it is not needed"
     for one in find_strays(platform.bucket):
         yield Finding(escaped(stray_place(one, platform.bucket)), escaped(one.why), escaped(one.fix) or fix)
 

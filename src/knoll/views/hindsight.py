@@ -27,7 +27,7 @@ class PastRollout:
 
     @property
     def differs(self) -> bool | None:
-        """Whether it would have ended otherwise; None if that is unknown."""
+        """Whether it would have ended differently; None if that is unknown."""
         return None if self.again.would == UNKNOWN else self.again.would != self.ended
 
 
@@ -40,12 +40,12 @@ class HindsightView:
 
     @property
     def otherwise(self) -> int:
-        """How many would have ended otherwise."""
+        """How many would have ended differently."""
         return sum(one.differs is True for one in self.rollouts)
 
     @property
     def unknown(self) -> int:
-        """Of how many nobody can tell."""
+        """How many have an unknown end."""
         return sum(one.differs is None for one in self.rollouts)
 
 

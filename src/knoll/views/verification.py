@@ -128,7 +128,7 @@ def _attestation(platform: Platform, slot: Slot, sealed: Sealed) -> tuple[str, s
 def _strays(made: Manifest, bucket: Bucket) -> str:
     """Which files lie in the version's folder and are no part of it."""
     found = version_folder(made.model, made.version, bucket).strays(made)
-    return f"passed over, as the manifest does not name them: {some_of(found)}" if found else ""
+    return f"ignored, because the manifest does not name them: {some_of(found)}" if found else ""
 
 
 def _fault_of_exam(model: str, score: GoldenScore, bucket: Bucket) -> str:

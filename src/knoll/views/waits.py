@@ -49,7 +49,7 @@ def approval_wait(model: str, held: Held) -> Wait:
 
 def edit_wait(model: str, edit: Edit) -> Wait:
     """That somebody else has changed the InferenceService of the model."""
-    ends = f"knoll rollout resume {model} takes that back; what shall stay belongs into the Model"
+    ends = f"knoll rollout resume {model} undoes the change; to keep it, make it in the Model"
     return Wait(f"a human: {edit.told}", edit.at, ends)
 
 

@@ -41,7 +41,7 @@ def survey(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the sign
     found = islice(damage, _MOST_NAMED)
     strays = {one.key: one.why for one in found}
     for key in sorted(strays.keys() - last.strays.keys()):
-        _LOG.warning("passed over in the model bucket: %s: %s", escaped(key), escaped(strays[key]))
+        _LOG.warning("ignored in the model bucket: %s: %s", escaped(key), escaped(strays[key]))
     _tell_models(strays, now, platform)
     write_survey(Survey(now.isoformat(), (now - _OVERLAP).isoformat(), strays), bucket)
 
@@ -83,7 +83,7 @@ def with_condition(document: Document, keys: Sequence[str], at: str) -> Document
             if len(others) == len(before)
             else {**document, "status": {**status, "conditions": others}}
         )
-    message = f"passed over in the model bucket: {some_of(keys)}; knoll doctor says why"
+    message = f"ignored in the model bucket: {some_of(keys)}; knoll doctor says why"
     told = {"type": CONDITION, "status": "False", "reason": "Strays", "message": message}
     if any({**one, "lastTransitionTime": ""} == {**told, "lastTransitionTime": ""} for one in before):
         return document

@@ -24,8 +24,8 @@ class _Told:
 def sweep_all(event: Event, platform: Platform, sweeps: Iterable[Callable[[Event, Platform], None]]) -> None:
     """Let every stage sweep, and look for strays; if one fails, the others still do.
 
-    A tick is never wrong. If something in the store is, or is a newer knoll's, the log says so, once as long
-    as it stays so: the next tick tries again, and perhaps with a newer function.
+    A tick is never refused. If something in the store is wrong, or only a newer knoll reads it, the log says
+    so, once as long as it stays so. The next tick tries again, perhaps with a newer function.
     """
     told, fault, began = platform.caches.of(_Told), "", platform.clock.now()
     try:
@@ -33,6 +33,6 @@ def sweep_all(event: Event, platform: Platform, sweeps: Iterable[Callable[[Event
     except (Rejected, NewerSchema) as error:
         fault = escaped(f"{error}: {error.fix}" if error.fix else str(error))
         if fault != told.text:
-            _LOG.error("the sweep did all but this: %s", fault)
+            _LOG.error("the sweep could not do this part: %s", fault)
     told.text = fault
     follow(began, platform)

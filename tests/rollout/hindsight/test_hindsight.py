@@ -186,7 +186,7 @@ def test_arms_that_only_one_of_both_policies_judges_leave_the_end_unknown() -> N
     assert again(back, policy_of(**asks, compare=5)).would == "RolledBack"
     assert again(back, policy_of(**asks, compare=5), 0.9).would == "RolledBack"
     assert again(back, policy_of(**asks, compare=5), 0.5).would == UNKNOWN
-    assert again(back, policy_of(**asks)).why == "the policy judges agreement otherwise, or not at all"
+    assert again(back, policy_of(**asks)).why == "the policy judges agreement differently, or not at all"
 
 
 def test_records_without_numbers_tell_nothing_of_a_verdict() -> None:

@@ -31,7 +31,7 @@ def repair_lines(done: Repaired) -> Iterator[str]:
         yield "The file of documents is whole: there was nothing to repair."
         return
     yield f"The file was damaged: {done.damage}"
-    yield f"It lies at {done.kept_at}. {len(done.read)} documents could still be read."
+    yield f"It is kept at {done.kept_at}. {len(done.read)} documents could still be read."
     for name in done.rebuilt:
         yield f"Model {name} was rebuilt from its newest run, without its gate, rollout and serving."
     yield "Next: knoll up, then knoll apply -f FILE for each Model, so that it is as you declared it"

@@ -22,7 +22,8 @@ def hindsight_row(one: PastRollout) -> tuple[str, ...]:
 def hindsight_picture(view: HindsightView) -> RenderableType:
     """A row for each rollout, and what they come to."""
     rollouts = counted(len(view.rollouts), "rollout")
-    whole = f"Of {rollouts}, {view.otherwise} would have ended otherwise, and {view.unknown} cannot be told."
+    ends = f"{view.otherwise} would have ended differently, and {view.unknown} cannot be told"
+    whole = f"Of {rollouts}, {ends}."
     if not view.rollouts:
         return "No rollout has ended yet."
     return Group(plain_table(HINDSIGHT_HEADINGS, map(hindsight_row, view.rollouts)), "", whole)

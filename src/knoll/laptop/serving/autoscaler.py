@@ -117,7 +117,7 @@ class Autoscaler:
             try:
                 await self._look()
             except Exception:
-                _LOG.exception("the autoscaler failed; its next look begins anew")
+                _LOG.exception("the autoscaler failed, and will try again")
                 self._seen = -1
 
     async def _look(self) -> None:

@@ -44,7 +44,7 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
             ]
             return f"{'; '.join(filter(None, told))} to {champion}"
         case "outputs":
-            return f"its {arm.judged} answers are spread otherwise than those of {champion}"
+            return f"its {arm.judged} answers are distributed differently from those of {champion}"
         case "agreement":
             compared = seen.compared
             return f"{compared.different} of {compared.answers} answers differ from those of {champion}"

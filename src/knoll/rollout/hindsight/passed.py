@@ -37,7 +37,7 @@ def why_not_failed(one: RolloutStep, policy: RolloutSpec, min_agreement: float) 
     failed = [arm for arm in arms_from_fields(one.verdict) if arm.outcome == "fail" and arm.rolls_back]
     if not failed or any(_fails(arm, policy, min_agreement) for arm in failed):
         return ""
-    return f"the policy judges {' and '.join(arm.arm for arm in failed)} otherwise, or not at all"
+    return f"the policy judges {' and '.join(arm.arm for arm in failed)} differently, or not at all"
 
 
 def _needed(policy: RolloutSpec, min_agreement: float) -> Iterator[tuple[ArmName, float]]:
