@@ -1,8 +1,7 @@
-"""Whether the champion may serve on: a look at its files, and at what its predictor says of them.
+"""Whether the champion may keep serving, by its files and by what its predictor says about them.
 
-A champion that is not as pinned gives way to the version before it. So does one that its predictor refuses,
-with exit code 65. It is in quarantine until every byte is as pinned again; then it is tried like a new
-version.
+If the files do not match the pin, or the predictor refuses them with exit code 65, the version before serves
+again. The champion is in quarantine until every byte matches the pin; then it is tried like a new version.
 """
 
 from dataclasses import replace
@@ -20,7 +19,7 @@ __all__ = ["numbered", "slot_checked"]
 
 
 def slot_checked(model: str, slot: Slot, refusal: str | None, platform: Platform) -> Slot:
-    """The slot after a look at the champion's files: if they are not as pinned, another version serves, or
+    """The slot after a look at the champion's files: if they do not match the pin, another version serves, or
     the slot says why none can. `refusal` is what its predictor says if it refuses them, else None."""
     bucket, at = platform.bucket, platform.clock.now().isoformat()
     slot = _with_returned(model, with_pins(model, slot, bucket), platform)

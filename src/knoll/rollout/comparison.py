@@ -1,8 +1,8 @@
 """How the answers of a candidate compare with those of the champion, before any traffic. Pure.
 
-The exam is the champion's: its samples are held-out data that the candidate's training did not choose, with
-the answers that the champion's training gave. So wrong labels of the candidate's data show here, also if it
-was scored on such labels.
+The samples are those of the champion: held-out data that the candidate's training did not choose, with the
+answers that the champion's training gave. So wrong labels of the candidate's data show here, even if the
+candidate was scored on such labels.
 """
 
 import math
@@ -154,7 +154,8 @@ def compared_samples(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def spreads(samples: Sequence[Sample]) -> tuple[float, ...]:
-    """For each number of an answer, how far the champion's answers lie apart; empty for labels."""
+    """For each number of an answer, the largest of the champion's answers less the smallest; empty for
+    labels."""
     rows = [_numbers(one.prediction) or () for one in samples]
     if any(label_of(one.prediction) is not None for one in samples) or len({*map(len, rows)}) != 1:
         return ()
@@ -162,8 +163,8 @@ def spreads(samples: Sequence[Sample]) -> tuple[float, ...]:
 
 
 def agrees(answer: Any, expected: Any, spread: Sequence[float] = ()) -> bool:
-    """Whether two answers agree: the same label; or numbers that lie apart by a tenth of the spread of the
-    champion's answers at most, on average over all numbers of the answer."""
+    """Whether two answers agree: they have the same label; or their numbers differ by at most a tenth of the
+    spread of the champion's answers, on average over all numbers of the answer."""
     wanted = label_of(expected)
     if wanted is not None:
         return label_of(answer) == wanted

@@ -1,4 +1,4 @@
-"""Reports that are not believed: counted in the Model's status, and told once.
+"""Reports that are not believed: counted in the Model's status, and reported once.
 
 Anybody who reaches the broker may send any number of them. So they become no dead letters. A process writes
 once a minute at most for a Model, and forgets the rest when it ends: there may have been more than the count.

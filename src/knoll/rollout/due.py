@@ -1,7 +1,7 @@
-"""When time alone moves a rollout on, and a short wait for that.
+"""The time at which a rollout goes on without an event, and a short wait for that time.
 
-A tick may be a minute away. So a call of the function that finds something due within seconds waits for it,
-once a process and Model. What is due later is the sweep's (`knoll.rollout.follow`).
+A tick may be a minute away. So if something is due within seconds, the call of the function waits for it: at
+most one call for each process and Model. The sweep does what is due later (`knoll.rollout.follow`).
 """
 
 import threading
@@ -29,8 +29,8 @@ class _WaitingCalls:
 
 
 def due_at(slot: Slot, policy: RolloutSpec, now: datetime) -> datetime | None:
-    """When the rollout in the slot moves on if nothing is seen meanwhile, or a hook is asked again: the first
-    such time after `now`, or else one that is over. None if time alone never moves it."""
+    """When the rollout in the slot goes on without an event, or a hook is asked again: the first such time
+    after `now`, or else one that has passed. None if there is none."""
     dues = [due for due in (_due_of_phase(slot, policy), *_dues_of_hooks(slot, policy)) if due]
     later = [due for due in dues if due > now]
     return min(later or dues, default=None)

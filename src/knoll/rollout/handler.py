@@ -1,7 +1,7 @@
 """The rollout function. It goes on with a rollout when a version is trained, a predictor reports, a Model or
 InferenceService changes, or a tick has passed.
 
-Each pass reads the slot, makes the world what the slot says (record, event, InferenceService), looks at it,
+Each pass reads the slot, writes what the slot says (record, event, InferenceService), reads the status,
 decides one step, and carries that out. A pass that was killed is repeated by the next one.
 """
 

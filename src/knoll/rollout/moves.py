@@ -72,8 +72,8 @@ def slot_after_reject(slot: Slot, version: str, reason: str, at: str, cause: Cau
 
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
-    """The slot when the champion is not as pinned any more; `of_previous` is what is wrong with the version
-    before it. That one serves again, if it may.
+    """The slot when the champion no longer matches its pin; `of_previous` is what is wrong with the version
+    before it. That version serves again, if it may.
     """
     champion, previous = slot.champion, slot.previous
     refused = slot.quarantine.get(previous, "") or of_previous
@@ -93,13 +93,14 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
 
 
 def slot_after_mend(slot: Slot, at: str) -> Slot:
-    """The slot when the damaged champion is as pinned again."""
+    """The slot when the damaged champion matches its pin again."""
     clean = replace(slot, damage="")
     return clean.noted("Mend", at, "its files are as pinned again", slot.champion, Evidence())
 
 
 def returned(slot: Slot, version: str) -> Slot:
-    """The slot when a version that gave way is as pinned again: it may be tried like a new one."""
+    """The slot when a version that was replaced because of damage matches its pin again: it may be tried like
+    a new one."""
     quarantine = {name: why for name, why in slot.quarantine.items() if name != version}
     fallen = {name: listing for name, listing in slot.fallen.items() if name != version}
     return replace(slot, quarantine=quarantine, fallen=fallen)

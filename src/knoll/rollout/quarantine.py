@@ -1,6 +1,6 @@
 """Since when versions are in quarantine, and when they leave it by themselves. Pure.
 
-A version that gave way because of damage stays until its files are right again, however long that takes.
+A damaged version stays until its files are right again, however long that takes.
 """
 
 from dataclasses import replace
@@ -13,8 +13,8 @@ __all__ = ["with_times"]
 
 
 def with_times(slot: Slot, policy: RolloutSpec, now: datetime) -> Slot:
-    """The slot in which each version in quarantine has the time since when it is there, and from which those
-    are gone whose time is over."""
+    """The slot with the time since when each version is in quarantine, and without the versions whose time is
+    over."""
     known = slot.steering.quarantined
     since = {version: known.get(version) or now.isoformat() for version in slot.quarantine}
     kept = {version: at for version, at in since.items() if not _is_over(slot, version, at, policy, now)}

@@ -1,8 +1,8 @@
-"""Reports by what Prometheus has scraped of predictors, for installations where it sees more of them than the
-broker does. Nothing proves these counts: whoever sets KNOLL_PROMETHEUS trusts that Prometheus.
+"""Reports from the counts that Prometheus has scraped, for installations where it gets more of them than the
+broker. Nothing proves these counts: whoever sets KNOLL_PROMETHEUS trusts that Prometheus.
 
-Counts only rise, so the last scrape of a replica stands for it, also after its end. What it answered between
-that scrape and its end is missing. A scrape becomes what an event would have, and is kept as such.
+Counts only rise, so the last scrape of a replica counts, even after its end. Its answers between that scrape
+and its end are missing. A scrape becomes the data of a report, and is kept as one.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The world of a rollout: what follows from the slot is written here, and what is seen of it is read."""
+"""The Kubernetes objects and records of a rollout: written here as the slot says, and read."""
 
 from contextlib import suppress
 from dataclasses import replace

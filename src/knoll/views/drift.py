@@ -1,7 +1,8 @@
-"""Whether a version answers other classes than its training data had: users may ask other things by now.
+"""Whether the classes that a version answers are distributed as in its training data. If not, the requests
+may have changed.
 
-The predictors count their answers by class, and the names of the training's files tell its classes. Nothing
-is stopped by it: a shift may be what the world has become.
+The predictors count their answers by class, and the names of the training's files have its classes. A shift
+stops nothing, because it may be real.
 """
 
 from collections import Counter
@@ -42,14 +43,14 @@ class DriftView:
 
     @property
     def distance(self) -> float:
-        """The part of the answers that would have to be of another class, for the same shares as in training:
-        the total variation, from 0 to 1."""
+        """The total variation distance between the shares of the classes in answers and training data, from 0
+        to 1: the part of the answers that would have to be of another class."""
         return sum(abs(one - other) for one, other in self._shares().values()) / 2
 
     @property
     def has_shifted(self) -> bool:
-        """Whether that is more than chance: by Pearson's chi-square with classes - 1 degrees of freedom,
-        whose mean is that and whose variance twice as much."""
+        """Whether that is more than chance explains: Pearson's chi-square with k = classes - 1 degrees of
+        freedom is compared with its mean k and its standard deviation, the root of 2 k."""
         if self.answers < _FEWEST or self.distance < _LEAST:
             return False
         chi = sum(

@@ -1,4 +1,5 @@
-"""Whether requests and answers lie elsewhere than the samples of their version, facet by facet."""
+"""Whether requests and answers are distributed differently from the samples of their version, facet by
+facet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Drift: whether requests and answers lie elsewhere than the samples of the version. Pure.
+"""Drift: whether requests and answers are distributed differently from the samples of the version. Pure.
 
 For each facet (see `knoll.records.facets`) the population stability index compares the shares p of the
 samples and q of the requests in the bins:
@@ -40,12 +40,13 @@ class Moved:
 
     @property
     def has_moved(self) -> bool:
-        """Whether the requests lie elsewhere than the samples."""
+        """Whether the requests are distributed differently from the samples."""
         return self.index >= self.bound
 
 
 def stability_index(expected: Sequence[int], counts: Sequence[int]) -> float:
-    """PSI of two rows of counts in the same bins."""
+    """PSI of two rows of counts in the same bins, of equal length: 0 for equal shares, without an upper
+    bound."""
     pairs = zip(_shares(expected), _shares(counts), strict=True)
     return sum((there - here) * log(there / here) for here, there in pairs)
 

@@ -1,4 +1,4 @@
-"""Hindsight: how a past rollout would have ended by another policy, as far as its records tell. Pure.
+"""Hindsight: how a past rollout would have ended with another policy, as far as its records show. Pure.
 
 The record of a step has what was counted and judged when the step was decided. E and L hold for any policy:
 where an arm fails is fixed, and how the traffic was shared makes no difference to what they mean. So `steps`
