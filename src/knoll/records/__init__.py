@@ -1,2 +1,2 @@
-"""What lies in the model bucket: one module for each kind of record, with its schema, its place, and how it
-is read and written."""
+"""The records of the model bucket: one module for each kind, with its schema, its place, its reads and its
+writes."""

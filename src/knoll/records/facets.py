@@ -15,9 +15,9 @@ FACET_BINS = 5
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Facets:
-    """Facets by name, as "image mean" or "input[3]". Of each there are FACET_BINS bins, whose ends part the
-    samples of the version into fifths: `expected` counts the samples in each bin, and `counts` the
-    requests. See `knoll.predict.facets`."""
+    """Facets by name, as "image mean" or "input[3]". Each has FACET_BINS bins, whose bounds are the quintiles
+    of the version's samples: `expected` counts the samples in each bin, and `counts` the requests. See
+    `knoll.predict.facets`."""
 
     names: tuple[str, ...] = ()
     expected: tuple[tuple[int, ...], ...] = ()

@@ -1,4 +1,4 @@
-"""The golden set of a model: files that score each version, and that do not come with its data.
+"""The golden set of a model: files that score each version, and that are no part of its data.
 
 Its digest is pinned when a run first uses it, under its URI, and a pin that counts never gets another digest.
 So whoever writes the data cannot exchange the golden set afterwards. Another URI has another pin. Trainers

@@ -2,8 +2,8 @@
 replica.
 
 A replica counts from its start. Each record is an object of its own, named after what it counts, and replaces
-the records of its replica that count less. So one that comes twice, late or beside another one does no harm.
-With keys for stamps, a record that no function has stamped is a stray.
+the records of its replica that count less. So a record that comes twice, late, or at the same time as another
+one does no harm. With keys for stamps, a record that no function has stamped is a stray.
 """
 
 import re

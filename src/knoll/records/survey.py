@@ -1,4 +1,5 @@
-"""The survey: which strays the last look through the model bucket has found, so that each is told once."""
+"""The survey: which strays the last look through the model bucket has found, so that each is reported
+once."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,5 @@
-"""The sign that an upload goes on: an empty object for each. Its key says who, its age whether that lives.
+"""The sign that an upload runs: an empty object for each upload. Its key says who uploads, and its age
+whether the upload still runs.
 
 It is a hint for people; nothing depends on it.
 """
@@ -27,12 +28,12 @@ def upload_uri(root: str, model: str, who: str) -> str:
 
 
 def sign_place(model: str, who: str, bucket: Bucket) -> str:
-    """Where an upload hangs its sign out."""
+    """Where the sign of an upload is."""
     return upload_uri(bucket.root, model, who)
 
 
 def hang_out(uri: str, bucket: Bucket) -> None:
-    """Write the sign, or make it young again."""
+    """Write the sign, or refresh it."""
     bucket.store.put(uri, b"")
 
 
@@ -54,8 +55,8 @@ def remove_old_signs(uri: str, bucket: Bucket) -> None:
 
 
 def _signs(uri: str, bucket: Bucket) -> tuple[dict[str, datetime], list[str]]:
-    """The signs of other uploads that are young, with their times, and those that are old. All ages are by
-    the store's clock, so the own sign must be young; without it there are none."""
+    """The fresh signs of other uploads, with their times, and the old ones. Ages are measured by the store's
+    clock against the own sign, which must be fresh; without it there are none."""
     signs = {one.uri: one.modified for one in bucket.store.list(uri.rpartition("/")[0] + "/")}
     own = signs.pop(uri, None)
     if own is None:
