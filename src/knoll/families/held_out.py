@@ -1,7 +1,7 @@
 """Which examples are held out from training, by the sha256 of their key.
 
 A file stays on its side while the dataset grows. So champion and candidate are compared on data that neither
-has seen in training, although the candidate was trained on more.
+has seen in training, even if the candidate was trained on more data.
 """
 
 import hashlib

@@ -50,7 +50,8 @@ NOT_FINITE = Shown(is_finite=False)
 
 @dataclass(frozen=True)
 class Bins:
-    """So many bins, with a name that is the same for all versions that have the same ones."""
+    """The bins of a version: their number, and a name that all versions with the same bins share. `find`
+    gives the bin of the first row of outputs (B, ...), from 0 to `number` - 1; None if it has none."""
 
     name: str
     number: int

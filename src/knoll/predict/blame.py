@@ -1,6 +1,7 @@
-"""Whose fault it is that a graph fails: the version's for inputs as it was trained for, else the client's.
+"""Who is at fault if a graph fails: the version if the inputs are like those of its training, else the
+client.
 
-Without this, one client could have a good version rolled back with numbers that no graph can take.
+Without this, one client could cause the rollback of a good version with numbers that no graph can take.
 """
 
 from collections.abc import Mapping

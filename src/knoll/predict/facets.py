@@ -1,7 +1,7 @@
-"""Facets: a few numbers of each request and answer, to be held against the samples of the version.
+"""Facets: a few numbers of each request and answer, to be compared with the samples of the version.
 
-The samples are held-out data of the training. Their fifths are the bins, so that no predictor has to keep
-numbers, and the counts of all replicas add up. Facets are
+The samples are held-out data of the training. Their quintiles are the bounds of the bins, so that no
+predictor has to keep numbers, and the counts of all replicas add up. Facets are
 
 - of a tensor with 8 numbers or fewer: each of them;
 - of a larger one, such as a picture: the mean and the spread (standard deviation) of its numbers, of 4,096
@@ -45,7 +45,8 @@ class FacetBins:
         return tuple(self.edges)
 
     def find(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> tuple[int, ...]:
-        """The bin of each facet, of the first row of a batch; empty if that lacks one."""
+        """The bin of each facet, from 0 to FACET_BINS - 1, for the first row of batches (B, ...) by name;
+        empty if a facet is missing there."""
         if not self.edges:
             return ()
         rows = {name: batch[0] for name, batch in {**inputs, **outputs}.items()}

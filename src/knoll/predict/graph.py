@@ -54,7 +54,8 @@ class Graph:
         _check_names(self._session, version)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Output batches by name. Raises ArithmeticError if a number is not finite.
+        """Inputs (B, ...) by name -> outputs (B, ...) by name. Raises ArithmeticError if a number is not
+        finite.
 
         Give it no more than `batch` examples: its memory grows with them, to gigabytes for a generator.
         """
@@ -67,8 +68,8 @@ class Graph:
         return outputs
 
     def fit_batch(self, example: Mapping[str, Array], most: int) -> None:
-        """Run batches of that example, larger and larger, and let `batch` be the first that takes more than
-        `most` bytes of memory, if one does.
+        """Run batches of that example, inputs (1, ...) by name, each larger than the one before, and let
+        `batch` be the first size that takes more than `most` bytes of memory, if one does.
 
         The runtime keeps the memory of its largest run. So after this, the process has what it will have; and
         if that is much, batches are run one by one.

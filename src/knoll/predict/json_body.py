@@ -1,7 +1,7 @@
 """JSON that came with a request, read without harm to the other requests.
 
-A parser holds the interpreter's lock until it has finished. So a text that would keep it busy for long is
-refused before.
+A parser holds the interpreter's lock until it has finished. So a text that would take long is refused before
+it is parsed.
 """
 
 import re

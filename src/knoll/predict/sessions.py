@@ -1,9 +1,9 @@
 """Sessions: the requests of one visitor, as the router names him in a header. Where visitors stay with one
 version, a few bad sessions would look like many bad requests, so each session is one outcome.
 
-The first warm request decides it. An outcome is never changed by a later request: a comparison that bets on
-each outcome, one after the other, could not take it back. A session that says nothing for half an hour begins
-anew.
+The first warm request decides it. A later request never changes an outcome: a comparison that bets on each
+outcome, one after the other, could not take it back. A session without requests for half an hour begins
+again.
 """
 
 from collections import OrderedDict

@@ -19,8 +19,8 @@ class ClientGone(Exception):
 
 
 class Work:
-    """It is done in a thread of the pool, and cancelled and ended from the event loop. `memory` is what it
-    shares with other work. `shown` is what the version has answered, if it came to that."""
+    """Work in a thread of the pool, which the event loop cancels and ends. `memory` is what it shares with
+    other work. `shown` is what the version has answered, if it came to that."""
 
     def __init__(self, memory: MemoryBudget | None = None, decoding: float = _DECODING) -> None:
         self._is_cancelled, self._decoding, self._spent = False, decoding, 0.0

@@ -1,6 +1,7 @@
 """The graph that is served: exported to ONNX, checked, and compared with its network.
 
-The metrics are those of the network. If the graph answered otherwise, they would be wrong for what is served.
+The metrics are those of the network. If the graph gave other answers, they would be wrong for the version
+that is served.
 """
 
 import logging
@@ -42,8 +43,8 @@ def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArr
 
 
 def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
-    """The graph's outputs for batches of its inputs, in the order of its signature. With `threads` 0 it uses
-    all cores."""
+    """Inputs (B, ...) -> outputs (B, ...), both in the order of the signature. With `threads` 0 it uses all
+    cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""The training loop, which hides nothing: batches, losses in turn, gradient steps, milestones, progress.
+"""The training loop: batches, losses in turn, gradient steps, milestones, progress.
 
 It knows no family and no platform. Several processes may train together: all take the same steps in the same
 order, each with its share of every batch, and `ranks` averages their gradients.

@@ -1,7 +1,7 @@
-"""How much memory a training takes, told before it learns.
+"""An estimate of the memory of a training, before it learns.
 
-Without that, a training that asked for too little is killed when most of its work is done, and each retry
-does the same again. All processes of a run come to the same numbers, which are some 10 % off.
+Without it, a training with too little memory is killed when most of its work is done, and so is each retry.
+All processes of a run get the same numbers, which are some 10 % off.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -76,8 +76,8 @@ def draw_rows(*columns: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 @torch.no_grad()
 def export_network(module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Export:
-    """Serve a network with plain numbers. `inputs` are its sample inputs by name, in the order of its
-    arguments."""
+    """Serve a network with plain numbers. `inputs` are its sample inputs (N, ...) by name, in the order of
+    its arguments; `outputs` names the tensors (N, ...) that it returns."""
     served = module.cpu().eval()
     answers = served(*inputs.values())
     named = zip(outputs, answers if isinstance(answers, tuple) else (answers,), strict=True)

@@ -77,7 +77,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
         return Examples(rows, rows, about, notes)
 
     def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
-        """The pixels of all pictures at the size of most of some."""
+        """Bytes of the pixels of all pictures, at the size of most of a sample of them."""
         keys = picture_keys(files)
         if not keys:
             return 0
