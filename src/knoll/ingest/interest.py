@@ -1,4 +1,4 @@
-"""Which created objects are worth an event: those that may complete the dataset of a Model.
+"""Which created objects get an event: those that may complete the dataset of a Model.
 
 If ten thousand files are uploaded, one of them says that the data is complete. The others need no event,
 because the listing of the bucket is the truth. The Models that decide are at most a second old. If a Model

@@ -3,7 +3,7 @@
 It is a JSON list right under the prefix, `[{"path": "1/a.png", "sha256": "…", "size": 123}, …]`; `path` is
 relative to the prefix, and `size`, in bytes, may be left out. The dataset waits until all objects are there
 as they are listed. No fault is final, because the next upload may mend it. Objects that are not listed are
-not part of the dataset, and what is no data is passed over also if it is listed.
+not part of the dataset. Files that are not data are ignored, even if they are listed.
 """
 
 from codecs import BOM_UTF8

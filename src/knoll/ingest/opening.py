@@ -1,11 +1,11 @@
-"""From a landed dataset to its run, in an order in which nothing is lost wherever the function is killed.
+"""From a landed dataset to its run, in an order in which a kill on any line loses nothing.
 
 The snapshot comes first, because the run reads it. Then comes the run's entry in the inbox, which is the
 whole record, so that the train function can go on from there. Last comes the record itself, if there is none.
 It outlives everything, so the same data gets no second run.
 
-So no function has opened a run whose record has neither an entry nor an outcome beside it: a stranger wrote
-that record. The run is opened all the same, and train, which looks at all entries, ends it if it is spoilt.
+So if a record has neither an entry nor an outcome beside it, no function has opened its run: a stranger wrote
+the record. The run is opened all the same, and train, which checks all entries, ends it if it is spoilt.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,9 +59,9 @@ def _asked_run(model: Model, dataset: Dataset, hints: set[str], platform: Platfo
 
 
 def _is_spent(run: str, model: Model, platform: Platform) -> bool:
-    """Whether the hint came true: its writer may have been killed, and the run may have ended otherwise. What
-    was never opened has not ended: a stranger wrote its outcome. A stranger may also have written one that
-    nobody has signed."""
+    """Whether the hint is true: its writer may have been killed, and the run may have ended in another way. A
+    run that was never opened has not ended: a stranger wrote its outcome. An unsigned outcome may be a
+    stranger's, too."""
     outcome = find_outcome(run, platform.bucket)
     if outcome is None:
         return False

@@ -1,4 +1,4 @@
-"""A training that was killed: whether for want of memory, and how that is told."""
+"""A killed training: whether it lacked memory, and the words for that."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +24,12 @@ def job_memory(job: Document) -> int:
 
 
 def took_too_much(peak: int, asked: int) -> bool:
-    """Whether a killed process that took `peak` bytes was killed for want of memory: it had half of what it
-    asked for, or nobody knows. Else somebody killed it."""
+    """Whether a killed process that took `peak` bytes lacked memory: it had at least half of what it
+    requested, or its peak is not known. Otherwise somebody killed it."""
     return not peak or (asked > 0 and 2 * peak >= asked)
 
 
 def killed_words(asked: int, used: str) -> str:
-    """What is told of a training that was killed for want of memory."""
+    """The words for a training that was killed for lack of memory."""
     amount = in_words(asked) if asked else "no amount"
     return f"killed, probably out of memory: asked for {amount}, used {used}"

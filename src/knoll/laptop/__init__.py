@@ -1,1 +1,1 @@
-"""What Kubernetes, Knative and KServe do on a cluster, on one machine and without them."""
+"""The work of Kubernetes, Knative and KServe, on one machine and without them."""

@@ -1,4 +1,4 @@
-"""The S3 server of `knoll up`: its life, its settings, and who looks after it."""
+"""The S3 server of `knoll up`: its life, its settings, and the keeper that restarts it."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The platform of each process: which adapter stands behind which port.
+"""The platform of each process: which adapter each port gets.
 
 Clients of S3 and HTTP take half a second of CPU to import and make. So they are made when they are first
 used: a command that only reads Models never needs them.
