@@ -1,5 +1,8 @@
-"""Tables of what `knoll.models.fields` knows of a model's fields."""
+"""The fields of declarations in tables, and those of records."""
 
+import dataclasses
+import importlib
+import inspect
 import re
 from collections.abc import Sequence
 
@@ -7,7 +10,7 @@ from pydantic import BaseModel
 
 from knoll.models.fields import FieldFacts, fields_of
 
-__all__ = ["bounds", "fields_table", "table"]
+__all__ = ["bounds", "fields_table", "record", "table"]
 
 _NOTHING = "–"
 
@@ -30,6 +33,15 @@ def fields_table(kind: type[BaseModel]) -> str:
         for one in fields_of(kind)
     ]
     return table(("field", "type", "unit", "range", "default", "meaning"), rows)
+
+
+def record(argument: str) -> str:
+    """The fields of a record, in its order, and what its docstring says: its module in `knoll.records`, then
+    its class."""
+    module, name = argument.split()
+    kind = getattr(importlib.import_module(f"knoll.records.{module}"), name)
+    names = ", ".join(f"`{one.name}`" for one in dataclasses.fields(kind))
+    return f"{' '.join((inspect.getdoc(kind) or '').split())}\n\nAll fields: {names}."
 
 
 def bounds(kind: type[BaseModel], name: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 
-from fields import bounds, fields_table, table
+from fields import bounds, fields_table, record, table
 from knoll.cli.app import app
 from knoll.families import FAMILIES, find_family
 from knoll.families.declaration import FamilyConfig
@@ -219,6 +219,7 @@ BLOCKS: Mapping[str, Callable[[str], str]] = {
     "code_map": code_map,
     "file": whole_file,
     "code": code,
+    "record": record,
     "methods": methods,
     "attributes": attributes,
     "decisions": _decisions,

@@ -27,6 +27,7 @@ from knoll.proofs import LABELS_PURPOSE, REPLAY_PURPOSE, REPORT_PURPOSE, is_prov
 from knoll.records.answered import Answered
 from knoll.rollout.labelled import read_labels
 from knoll.rollout.reports import read_report
+from support.documented import undocumented
 
 LIGHT, DARK = [[255] * 4] * 4, [[0] * 4] * 4
 READY = "/v2/models/shade/ready"
@@ -340,6 +341,7 @@ def test_labels_come_back_with_the_ids_of_answers_and_are_reported_with_a_proof(
     kept = read_labels("shade", labelled)
     assert (kept.version, kept.by, kept.right, kept.wrong) == ("v000001", "v000001", 3, 1)
     assert is_proven(labelled.data["proof"], key, LABELS_PURPOSE, kept.covered())
+    assert undocumented(events) == set()
     (observed,) = [one for one in events if one.type == "dev.knoll.predictor.observed"][-1:]
     assert (observed.data["requests"], observed.data["refused"]) == (6, 0)
 

@@ -36,6 +36,7 @@ from knoll.rollout.wishes import new_wish
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
 from rollout.world import MODEL, World, make_world, promote_first, with_policy
+from support.documented import undocumented
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 URL = "http://hooks.test/rollouts?token=secret"
@@ -212,6 +213,7 @@ def test_each_rise_of_the_traffic_needs_a_yes(tmp_path: Path) -> None:
     told = [event for event in world.sink.taken if event.type == HOOK_ANSWERED]
     assert [one.data["answer"] for one in told] == ["yes"] * 4
     assert "secret" not in json.dumps([one.data for one in told])
+    assert undocumented(told) == set()
 
 
 def test_a_version_starts_when_its_hook_agrees_and_the_wait_is_told(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from knoll.records.progress import Progress, load_progress, progress_uri
 from knoll.records.run import Run, run_uri
 from knoll.settings import Settings
 from knoll.train import handler as train
+from support.documented import undocumented
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -417,6 +418,7 @@ def test_a_pod_that_cannot_start_is_shown_once_as_the_progress_of_its_run(platfo
     (told,) = taken(platform)
     assert (told.type, told.data["runId"]) == (TRAINING_PROGRESSED, run)
     assert (told.data["state"], told.data["reason"]) == ("waiting", reason)
+    assert undocumented([landed, told]) == set()
 
 
 def test_progress_of_the_trainer_is_not_overwritten_by_an_older_event(platform: Platform) -> None:

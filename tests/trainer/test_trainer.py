@@ -31,6 +31,7 @@ from knoll.trainer.card import CardFacts, model_card
 from knoll.trainer.graph import run_graph
 from knoll.trainer.learning import threads_for
 from knoll.trainer.run import train
+from support.documented import undocumented
 
 ROOT = "s3://knoll-models"
 PREFIX = "s3://datasets/digits/"
@@ -224,6 +225,7 @@ def test_the_events_name_the_run_and_its_cause(trained: World) -> None:
         "uri": version_uri(ROOT, "digits", "v000001"),
         "metrics": dict(outcome.metrics),
     }
+    assert undocumented(trained.events.taken) == set()
     assert (outcome.state, outcome.version) == ("succeeded", "v000001")
     assert load_progress(trained.store.get(progress_uri(ROOT, RUN))).progress_percentage == 100
 
