@@ -44,7 +44,7 @@ __all__ = [
     "write_wish",
 ]
 
-LARGEST = 16 * 2**20  # bytes: JSON makes 6 of some characters, and an event has 2 MiB at most
+LARGEST = 16 * 2**20  # bytes: JSON makes 6 of some characters, and `dead-letters` takes 2 MiB at most
 
 _OBJECT = re.compile(
     r"(dead-letters/(?P<letter>[0-9a-f]{20})/(?P<name>death-[0-9a-f]{20}|replay-\d{6,})"
