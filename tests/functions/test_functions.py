@@ -14,16 +14,18 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.dead_letters.letters import read_dead_letters
 from knoll.ports import Bucket
+from knoll.wiring.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 NOTIFICATION = (ROOT / "tests/events/seaweedfs/put-empty.json").read_bytes()
-FUNCTIONS = ["ingest", "train", "rollout", "sweep"]
+FUNCTIONS = ["ingest", "notifications", "train", "rollout", "sweep"]
 
 
 def event(type: str, data: object) -> dict[str, object]:
@@ -134,8 +136,21 @@ def test_a_deployed_function_takes_its_events_and_refuses_what_is_none(
         assert "s3cr3t" not in refused.text
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_each_stage_is_deployed_as_itself(name: str) -> None:
+    """Its folder has its name, and its Service starts what lies there."""
+    folder = ROOT / "functions" / name
+    service = yaml.safe_load((folder / "service.yaml").read_text())
+    (container,) = service["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one.get("value") for one in container["env"]}
+    assert service["metadata"]["name"] == f"knoll-{name}"
+    assert given["FUNCTION_SOURCE"] == f"functions/{name}/main.py"
+    assert given["FUNCTION_TARGET"] == name.replace("-", "_")
+    assert f'Function("{name}", ' in (folder / "main.py").read_text()
+
+
 def test_the_notification_of_a_store_reaches_the_broker_as_an_event(environment: dict[str, str]) -> None:
-    with sink() as (url, taken), deployed("ingest", {**environment, "K_SINK": url}) as function:
+    with sink() as (url, taken), deployed("notifications", {**environment, "K_SINK": url}) as function:
         answer = httpx.post(function, content=NOTIFICATION, headers={"content-type": "application/json"})
         assert (answer.status_code, answer.content) == (204, b"")
         assert [one["type"] for one in taken] == ["com.amazonaws.s3.ObjectCreated:Put"]
@@ -147,9 +162,10 @@ def test_a_notification_that_the_broker_did_not_take_is_asked_for_again(environm
         assert httpx.post(function, content=NOTIFICATION, timeout=60).status_code == 503
 
 
-def test_ingest_agrees_to_be_sent_events_when_a_cloud_asks(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", ["ingest", "notifications"])
+def test_it_agrees_to_be_sent_events_when_a_cloud_asks(name: str, environment: dict[str, str]) -> None:
     """Event Grid sends nothing before this handshake, and nothing where it is not asked for."""
-    with deployed("ingest", environment) as function:
+    with deployed(name, environment) as function:
         asked = httpx.options(
             function, headers={"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
         )

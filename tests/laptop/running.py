@@ -17,7 +17,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import Conflict
-from knoll.laptop.front import Front, listen
+from knoll.laptop.front import Front, Posted, listen
 from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.examples import find_example
@@ -71,12 +71,12 @@ class Laptop:
         self.bodies = ByteBudget(BODIES_LIMIT)
         examples = partial(find_example, Bucket(self.store, "s3://models"))
         self.gateway = Gateway(self.autoscaler, self.bodies, Random(7), 20.0, examples)
-        functions = {"echo": lambda headers, body: (202, {"content-type": headers["content-type"]}, body)}
+        echo = Posted(lambda headers, body: (202, {"content-type": headers["content-type"]}, body))
         self.front = Front(
             bound,
             token=TOKEN,
             broker=lambda *_: (202, {}, b""),
-            functions=functions,
+            functions={"echo": echo},
             routes=self.gateway.routes(),
             lifespan=self.gateway.lifespan,
         )

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from knoll.adapters.memory.platform import memory_platform
 from knoll.errors import Unavailable
 from knoll.events.event import EVENT_LIMIT
-from knoll.laptop.front import Front, Reply, listen
+from knoll.laptop.front import Front, Posted, Reply, listen
+from knoll.wiring.laptop import functions_of
+from knoll.wiring.stages import STAGES
 
 TOKEN = "the token of this start"
 SHOWN = {"authorization": f"Bearer {TOKEN}"}
@@ -37,7 +40,8 @@ def running() -> Iterator[Running]:
         threading.Event().wait(0.5)
         return 200, {}, body
 
-    front = Front(listen(0), token=TOKEN, broker=_echo, functions={"train": _echo, "slow": slow})
+    functions = {"train": Posted(_echo), "slow": Posted(slow), "large": Posted(_echo, 2 * EVENT_LIMIT)}
+    front = Front(listen(0), token=TOKEN, broker=_echo, functions=functions)
     front.start()
     yield Running(front, front.url, started)
     front.stop()
@@ -127,6 +131,23 @@ def test_a_body_that_is_longer_than_an_event_may_be_is_refused(running: Running)
     )
     assert (at_limit.status_code, beyond.status_code) == (202, 413)
     assert "1 MiB" in beyond.json()["error"]
+
+
+def test_a_function_takes_what_its_stage_takes(running: Running) -> None:
+    """A dead letter is an event, and what a broker says about it: twice as long."""
+    sizes = {"train": (EVENT_LIMIT, EVENT_LIMIT + 1), "large": (2 * EVENT_LIMIT, 2 * EVENT_LIMIT + 1)}
+    headers = {"ce-id": "1", **SHOWN}
+    for name, both in sizes.items():
+        answers = (
+            httpx.post(
+                f"{running.url}/functions/{name}", content=bytes(size), headers=headers, trust_env=False
+            )
+            for size in both
+        )
+        assert [one.status_code for one in answers] == [202, 413]
+    limits = {name: posted.limit for name, posted in functions_of(memory_platform()).items()}
+    assert limits == {name: stage.limit for name, stage in STAGES.items()}
+    assert limits["dead-letters"] == 2 * limits["rollout"]
 
 
 def test_an_unknown_function_is_answered_with_those_that_are_known(running: Running) -> None:

@@ -14,6 +14,7 @@ from knoll.rollout.due import due_at
 from knoll.rollout.follow import follow
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Steering
+from knoll.wiring.stages import STAGES
 from rollout.world import World, make_world, promote_first, with_policy
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,7 +106,7 @@ def test_the_sweep_of_a_cluster_follows_a_rollout_until_the_next_tick(tmp_path: 
     world = baking(tmp_path, "40s")
     on_a_cluster(world)
     began = world.time.present
-    follow(began, world.platform)
+    STAGES["sweep"].handle(new_event(PING, source="/t", time=began), world.platform)
     promoted = datetime.fromisoformat(world.status()["rollout"]["transition"]["at"])
     assert world.status()["champion"] == "v000002"
     assert timedelta(seconds=40) <= promoted - began < timedelta(seconds=41)

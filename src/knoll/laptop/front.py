@@ -8,6 +8,8 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
 from anyio import CapacityLimiter, to_thread
@@ -26,14 +28,23 @@ from knoll.paths import BROKER, FUNCTIONS
 from knoll.quoting import escaped
 from knoll.router.request_body import BodyTooLarge, read_body
 
-__all__ = ["Front", "Reply", "Subscriber", "listen"]
+__all__ = ["Front", "Posted", "Reply", "Subscriber", "listen"]
 
 Reply = tuple[int, Mapping[str, str], bytes]
 Subscriber = Callable[[Mapping[str, str], bytes], Reply]
 
+
 _THREADS = 40
 _DRAIN = 15
 _NAMES = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What answers a POST, and the most bytes that the POST may have."""
+
+    subscriber: Subscriber
+    limit: int = EVENT_LIMIT
 
 
 def listen(port: int) -> socket.socket:
@@ -66,14 +77,14 @@ class Front:
         *,
         token: str,
         broker: Subscriber,
-        functions: Mapping[str, Subscriber],
+        functions: Mapping[str, Posted],
         routes: Sequence[BaseRoute] = (),
         lifespan: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
         fault: Callable[[], str] = str,
     ) -> None:
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        self._bound, self._broker, self._functions, self._lifespan = bound, broker, functions, lifespan
-        self._fault = fault
+        self._bound, self._lifespan, self._fault = bound, lifespan, fault
+        self._broker, self._functions = Posted(broker), functions
         own = [
             Route("/healthz", self._healthz, methods=["GET"]),
             Route(BROKER, self._ingress, methods=["POST"]),
@@ -143,12 +154,13 @@ class Front:
         return await _call(self._functions[name], request, self._for_functions)
 
 
-async def _call(subscriber: Subscriber, request: Request, limiter: CapacityLimiter) -> Response:
+async def _call(posted: Posted, request: Request, limiter: CapacityLimiter) -> Response:
     try:
-        body = await read_body(request, EVENT_LIMIT)
+        body = await read_body(request, posted.limit)
     except BodyTooLarge as error:
         return JSONResponse({"error": f"{error}; put large data into a bucket, and its URI here"}, 413)
-    status, headers, content = await to_thread.run_sync(subscriber, _headers(request), body, limiter=limiter)
+    answering = partial(posted.subscriber, _headers(request), body)
+    status, headers, content = await to_thread.run_sync(answering, limiter=limiter)
     return Response(content, status, dict(headers))
 
 

@@ -32,7 +32,7 @@ from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.disk import check_room
-from knoll.laptop.front import Front, Reply, listen
+from knoll.laptop.front import Front, Posted, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
 from knoll.laptop.model_changes import ModelChanges
 from knoll.laptop.private import find_or_make_token, keep_private
@@ -56,7 +56,7 @@ from knoll.wiring.platform import build_platform, documents, object_store, probe
 from knoll.wiring.running import Running, hold_home, keep, running
 from knoll.wiring.stages import STAGES, Stage
 
-__all__ = ["Running", "run", "running"]
+__all__ = ["Running", "functions_of", "run", "running"]
 
 ENTRY_POINTS = {
     "knoll-trainer": [sys.executable, "-m", "knoll.wiring.trainer"],
@@ -130,7 +130,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
         bound,
         token=settings.token,
         broker=partial(_take, broker, gateway.asked),
-        functions={name: partial(_answer, name, platform) for name in STAGES},
+        functions=functions_of(platform),
         routes=gateway.routes(),
         lifespan=gateway.lifespan,
         fault=fault,
@@ -180,6 +180,11 @@ def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], 
         return told.status, {**told.headers, RETRY_AFTER: "10"}, told.body
     taken = respond(lambda: broker.publish(with_asked(event_from_http(headers, body), asked)))
     return (202 if taken.status == 204 else taken.status), taken.headers, taken.body
+
+
+def functions_of(platform: Platform) -> dict[str, Posted]:
+    """Each function by its name, with its limit."""
+    return {name: Posted(partial(_answer, name, platform), stage.limit) for name, stage in STAGES.items()}
 
 
 def _answer(name: str, platform: Platform, headers: Mapping[str, str], body: bytes) -> Reply:

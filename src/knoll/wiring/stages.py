@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from knoll.dead_letters import handler as dead_letters
 from knoll.dead_letters.resend import resend_wanted
@@ -12,7 +13,9 @@ from knoll.events.http import event_from_http
 from knoll.ingest import handler as ingest
 from knoll.ports import Platform
 from knoll.rollout import handler as rollout
+from knoll.rollout.follow import follow
 from knoll.train import handler as train
+from knoll.wiring.survey import survey
 from knoll.wiring.sweep import sweep_all
 
 __all__ = ["STAGES", "Stage"]
@@ -21,6 +24,7 @@ Headers = Mapping[str, str]
 Handle = Callable[[Event, Platform], Event | None]
 Receive = Callable[[Headers, bytes, Platform], Event | None]
 Sweep = Callable[[Event, Platform], None]
+Follow = Callable[[datetime, Platform], None]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Stage:
     `handle` acts on one event, and returns the event that follows from it; it raises Rejected for never and
     Unavailable for later. `receive` does the same for one POST. `sweep` does at a tick what a lost event left
     undone. `take` is `receive` for a resend: it keeps nothing that it refuses; without it, `receive` is used.
+    `follow` gets the time of a tick when all sweeps are over, and does until the next tick what is due.
     `limit` is the most bytes that a POST may have.
     """
 
@@ -37,6 +42,7 @@ class Stage:
     receive: Receive
     sweep: Sweep | None = None
     take: Receive | None = None
+    follow: Follow | None = None
     limit: int = EVENT_LIMIT
 
 
@@ -53,7 +59,11 @@ def _resend(_: Event, platform: Platform) -> None:
 
 
 def _sweep(event: Event, platform: Platform) -> None:
-    sweep_all(event, platform, [stage.sweep for stage in STAGES.values() if stage.sweep])
+    began, stages = platform.clock.now(), STAGES.values()
+    sweep_all(event, platform, [stage.sweep for stage in stages if stage.sweep])
+    for stage in stages:
+        if stage.follow:
+            stage.follow(began, platform)
 
 
 def _receive_tick(headers: Headers, body: bytes, platform: Platform) -> None:
@@ -70,8 +80,8 @@ STAGES: Mapping[str, Stage] = {
     "ingest": Stage(ingest.handle, ingest.receive, ingest.sweep, ingest.take),
     "notifications": Stage(ingest.handle, ingest.receive),
     "train": Stage(train.handle, train.receive, train.sweep),
-    "rollout": Stage(rollout.handle, rollout.receive, rollout.sweep),
+    "rollout": Stage(rollout.handle, rollout.receive, rollout.sweep, follow=follow),
     # a dead letter is an event, and what a broker says about it
     "dead-letters": Stage(dead_letters.handle, dead_letters.receive, _resend, limit=2 * EVENT_LIMIT),
-    "sweep": Stage(_sweep, _receive_tick, take=_refuse_resend),
+    "sweep": Stage(_sweep, _receive_tick, survey, _refuse_resend),
 }

@@ -7,8 +7,6 @@ from knoll.errors import NewerSchema, Rejected, act_on_each
 from knoll.events import Event
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.rollout.follow import follow
-from knoll.wiring.survey import survey
 
 __all__ = ["sweep_all"]
 
@@ -22,17 +20,16 @@ class _Told:
 
 
 def sweep_all(event: Event, platform: Platform, sweeps: Iterable[Callable[[Event, Platform], None]]) -> None:
-    """Let every stage sweep, and look for strays; if one fails, the others still do.
+    """Let every stage sweep; if one fails, the others still do.
 
     A tick is never refused. If something in the store is wrong, or only a newer knoll reads it, the log says
     so, once as long as it stays so. The next tick tries again, perhaps with a newer function.
     """
-    told, fault, began = platform.caches.of(_Told), "", platform.clock.now()
+    told, fault = platform.caches.of(_Told), ""
     try:
-        act_on_each([*sweeps, survey], lambda sweep: sweep(event, platform))
+        act_on_each(sweeps, lambda sweep: sweep(event, platform))
     except (Rejected, NewerSchema) as error:
         fault = escaped(f"{error}: {error.fix}" if error.fix else str(error))
         if fault != told.text:
             _LOG.error("the sweep could not do this part: %s", fault)
     told.text = fault
-    follow(began, platform)
