@@ -57,7 +57,7 @@ def manifest(number: int, accuracy: float = 1.0) -> Manifest:
 def platform_with(*numbers: int) -> tuple[Platform, Counting]:
     """A platform where these versions are, each of a run that has ended with it."""
     store = Counting(lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    for number in range(1, 1 + max(numbers, default=0)) if max(numbers, default=0) < 2000 else ():
+    for number in range(1, 1 + max(numbers, default=0)) if max(numbers, default=0) < 2000 else numbers:
         store.put(claim_uri(ROOT, "digits", version_name(number)), Claim(f"run-{number}").encode())
     for number in numbers:
         run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now")
@@ -118,6 +118,15 @@ def test_a_manifest_that_claims_to_be_of_a_newer_knoll_stops_no_other_version(mo
     store.put(outcome_uri(ROOT, "run-2"), replace(outcome, manifest_sha256=entry_of(newer).sha256).encode())
     with pytest.raises(NewerSchema, match="schema 99"):
         next_candidate(model, Slot(), "", platform)
+
+
+@pytest.mark.parametrize("copy", [manifest(1), replace(manifest(1), version="v000003")])
+def test_a_number_that_no_run_has_claimed_is_not_even_refused(model: Model, copy: Manifest) -> None:
+    """Somebody has copied a version there."""
+    platform, store = platform_with(1)
+    store.put(manifest_uri(ROOT, "digits", "v000003"), copy.encode())
+    assert next_candidate(model, Slot(), "", platform) == "v000001"
+    assert next_candidate(model, Slot(champion="v000001"), "", platform) == ""
 
 
 def test_a_version_waits_for_the_outcome_of_its_run(model: Model) -> None:

@@ -10,7 +10,7 @@ from knoll.ports import Bucket
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.evidence import Report
 from knoll.records.labels import Labels
-from knoll.records.manifest import ATTESTATION, version_uri
+from knoll.records.manifest import ATTESTATION, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, find_outcome, has_outcome, why_stray
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep
@@ -19,6 +19,8 @@ from knoll.records.stamp import UNSTAMPED, Stamped, has_keys, is_body_stamped, i
 
 __all__ = [
     "Facts",
+    "doubt_folder",
+    "doubt_hint",
     "doubt_manifest",
     "doubt_newer_entry",
     "doubt_newer_hint",
@@ -26,6 +28,7 @@ __all__ = [
     "doubt_newer_step",
     "doubt_newer_version",
     "doubt_outcome",
+    "doubt_removal",
     "doubt_run",
     "doubt_snapshot",
     "doubt_stamp",
@@ -129,6 +132,23 @@ def doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
     if doubt := why_stray(outcome, run, bucket):
         return doubt
     return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
+
+
+def doubt_hint(_record: Any, named: Facts, bucket: Bucket) -> str:
+    """Why a hint about a run says nothing. An outcome may be foretold."""
+    run = named["run"]
+    return "" if is_opened(run, bucket) or has_outcome(run, bucket) else "its run was never opened"
+
+
+def doubt_folder(model: str, version: str, bucket: Bucket) -> str:
+    """Why the files in the folder of a version belong to none."""
+    return _doubt_claim(model, version, "", bucket)
+
+
+def doubt_removal(_record: Any, named: Facts, bucket: Bucket) -> str:
+    """Why the copy of a manifest belongs to no removal."""
+    is_whole = is_there(manifest_uri(bucket.root, named["model"], named["version"]), bucket)
+    return "the version has its manifest, so it is not being removed" if is_whole else ""
 
 
 def doubt_manifest(manifest: Any, _: Facts, bucket: Bucket) -> str:

@@ -14,6 +14,7 @@ from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_resend
 from knoll.records.doubts import (
     Facts,
+    doubt_hint,
     doubt_manifest,
     doubt_newer_entry,
     doubt_newer_hint,
@@ -21,6 +22,7 @@ from knoll.records.doubts import (
     doubt_newer_step,
     doubt_newer_version,
     doubt_outcome,
+    doubt_removal,
     doubt_run,
     doubt_snapshot,
     doubt_stamp,
@@ -34,6 +36,7 @@ from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
 from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
+from knoll.records.record import Record, reader
 from knoll.records.rollout import load_step
 from knoll.records.run import Run, load_run
 from knoll.records.stamp import is_stamped, why_unstamped
@@ -106,7 +109,7 @@ _PLACES = (
         doubt=doubt_run,
         doubt_newer=unless_stamped(Run),
     ),
-    _place(r"progress/<run>\.json", load_progress, doubt_newer=doubt_newer_hint),
+    _place(r"progress/<run>\.json", load_progress, doubt=doubt_hint, doubt_newer=doubt_newer_hint),
     _place(
         r"outcomes/<run>\.json",
         load_outcome,
@@ -114,7 +117,7 @@ _PLACES = (
         doubt=doubt_outcome,
         doubt_newer=doubt_newer_outcome,
     ),
-    _place(r"superseded/<run>\.json"),
+    _place(r"superseded/<run>\.json", reader(Record, "hint"), doubt=doubt_hint),
     _place(r"claims/<model>/<version>", load_claim, doubt_newer=unless_stamped(Claim, always=True)),
     _place(
         r"golden/<model>/<digest>\.json",
@@ -133,7 +136,7 @@ _PLACES = (
     ),
     _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
     _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
-    _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version"),
+    _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version", doubt=doubt_removal),
     _place(
         r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json",
         load_step,
@@ -158,7 +161,7 @@ _PLACES = (
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey, doubt_newer=doubt_newer_hint),
     _place(r"uploads/<model>/[^/\x00-\x1f\x7f]+"),
-    _place(r"probes/[^/]+/.+"),
+    _place(r"probes/[-.\w]+/(\d+|write)"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_resend),
     _place(r"replays/<letter>\.\d{6,}\.json", load_resend),

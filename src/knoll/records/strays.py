@@ -5,7 +5,7 @@ understands are named, too, although they are in their place and no damage.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from knoll.errors import NewerSchema, NotFound, Rejected, Unavailable
 from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME, join, model_of_run, version_name
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.claim import in_a_row
+from knoll.records.doubts import doubt_folder
 from knoll.records.manifest import MANIFEST, extra_files, load_manifest
 from knoll.records.places import KNOWN, RecordPlace, place_of
 from knoll.records.record import MOST_BYTES, read_some
@@ -23,7 +24,7 @@ __all__ = ["Stray", "find_strays", "model_of_key", "stray_place"]
 
 _THREADS = 8
 _AT_ONCE = 256  # groups of objects
-_VERSION_FOLDER = re.compile(r"models/[^/]+/[^/]+/")
+_VERSION_FOLDER = re.compile(r"models/([^/]+)/([^/]+)/")
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,20 @@ def _look(group: Sequence[ObjectInfo], are_read: Sequence[bool], bucket: Bucket)
         except NewerSchema as error:
             newer.append(Stray(key, str(error), error.fix))
     match = _VERSION_FOLDER.match(keys[0])
-    if match and any(are_read) and whys.get(match[0] + MANIFEST) == "":
-        for name in _extra_files(match[0], keys, bucket):
-            whys[name] = whys[name] or "the manifest of its version does not name it, and nothing reads it"
+    if match and any(are_read) and "" in whys.values():
+        whys |= _whys_in_folder(match, whys, bucket)
     return [*newer, *(Stray(key, why) for key, why in whys.items() if why)]
+
+
+def _whys_in_folder(match: re.Match[str], whys: Mapping[str, str], bucket: Bucket) -> Mapping[str, str]:
+    """Why the objects in the folder of a version are strays, for which nothing else says it."""
+    fine = [key for key, why in whys.items() if not why]
+    if doubt := doubt_folder(*match.groups(), bucket):
+        return dict.fromkeys(fine, doubt)
+    if match[0] + MANIFEST not in fine:
+        return {}
+    extra = set(_extra_files(match[0], [*whys], bucket)).intersection(fine)
+    return dict.fromkeys(extra, "the manifest of its version does not name it, and nothing reads it")
 
 
 def _extra_files(folder: str, keys: Sequence[str], bucket: Bucket) -> Iterator[str]:

@@ -208,9 +208,11 @@ def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
 
 
 def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
-    """Whether the run of the version has ended, and the Model still asks for what it trained. The manifest is
-    written before the end."""
+    """Whether a run has claimed the version and has ended, and the Model still asks for what it trained. The
+    manifest is written before the end. What nobody has claimed is a stray, and not even refused."""
     try:
+        if find_claim(model.name, version, bucket) is None:
+            return False
         manifest = find_manifest(model.name, version, bucket)
         if manifest is None or find_outcome(manifest.run, bucket) is None:
             return False
