@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
-from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
@@ -144,10 +144,20 @@ def test_a_name_is_in_utf8_only_if_all_are() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"", "not a whole zip archive"),
-        (b"PK\x03\x04rubbish", "not a whole zip archive"),
-        (archive({"a": b"x" * 1000})[:-30], "not a whole zip archive"),
+        (b"", "it is no zip archive, or its end is missing; make a zip archive of the files"),
+        (b"PK\x03\x04rubbish", "its end is missing"),
+        (archive({"a": b"x" * 1000})[:-30], "its end is missing"),
         (archive({"a": bytes(5000)}).replace(b"\0", b"\1"), "d.zip"),
+        (b"\x1f\x8b\x08\0", "it is a tar.gz or another gzip, and only zip is read"),
+        (b"7z\xbc\xaf\x27\x1c\0", "it is a 7z archive"),
+        (b"Rar!\x1a\x07", "it is a RAR archive"),
+        (b"a/1.png".ljust(257, b"\0") + b"ustar\0", "it is a tar archive"),
+        (
+            archive({"a/1.png": b"12345"}, ZIP_STORED).replace(b"12345", b"12x45"),
+            "its member a/1.png is damaged",
+        ),
+        (archive({"a/1.png": b"1"}).replace(b"a/1.png", b"a/9.png", 1), "its member a/1.png is damaged"),
+        (renamed(archive({"caf\u00e9/1.png": b"1"}), b"\xc3\xa9", b"\x81a"), "not in the UTF-8 that it says"),
         (archive({"../../c/3.png": b"3"}), "../../c/3.png leads out of the archive"),
         (archive({"/etc/cron.d/x": b"3"}), "/etc/cron.d/x leads out"),
         (archive({"C:\\x\\1.png": b"3"}), "leads out"),
@@ -190,5 +200,5 @@ def test_members_sizes_and_ratio_are_bounded_by_the_memory_that_is_left() -> Non
     with pytest.raises(InvalidData, match=r"it unpacks to 65Mi, .* its size, and 200 times are allowed"):
         sort_files({"d.zip": flat}, ROOM)
     lie = bomb.replace(struct.pack("<I", 2 * 2**20), struct.pack("<I", 1000))
-    with pytest.raises(InvalidData, match="not a whole zip archive"):
+    with pytest.raises(InvalidData, match=r"its member a/x\.png is damaged, or is not what the archive's"):
         sort_files({"d.zip": lie}, ROOM)

@@ -28,6 +28,16 @@ _MOST_RATIO = 200  # of what is no small archive
 _SMALL = 64 * 2**20
 _LESS = "; raise spec.training.resources.memory, or put less into the archive"
 _UNIX = 3  # create_system
+_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
+_OTHERS = {  # where the first bytes of each lie
+    "a tar.gz or another gzip": (0, b"\x1f\x8b"),
+    "a 7z archive": (0, b"7z\xbc\xaf\x27\x1c"),
+    "a RAR archive": (0, b"Rar!"),
+    "a tar archive": (257, b"ustar"),
+    "an xz archive": (0, b"\xfd7zXZ"),
+    "a bzip2 archive": (0, b"BZh"),
+    "a part of a zip archive in several": (0, b"PK\x07\x08"),
+}
 
 
 def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str]]:
@@ -39,24 +49,33 @@ def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str]]:
     most, found = room // _MEMBER, body.count(_ENTRY)
     if found > most:
         raise InvalidData(f"it has {found:,} members, and there is memory for {max(most, 0):,}{_LESS}")
+    with _opened(body) as archive:
+        entries = archive.infolist()
+        wanted = []
+        for entry, name in zip(entries, member_names(entries), strict=True):
+            reason = _why_skipped(entry, name)
+            if reason is None:
+                wanted.append((entry, name))
+            elif not name.endswith("/"):
+                yield name, reason
+        _check(wanted, len(body), room)
+        for entry, name in wanted:
+            yield name, _content(archive, entry, name)
+
+
+def _opened(body: bytes) -> ZipFile:
+    """The archive, whose directory is read. Raises InvalidData in words of ours alone."""
     try:
-        with ZipFile(io.BytesIO(body)) as archive:
-            entries = archive.infolist()
-            wanted = []
-            for entry, name in zip(entries, member_names(entries), strict=True):
-                reason = _why_skipped(entry, name)
-                if reason is None:
-                    wanted.append((entry, name))
-                elif not name.endswith("/"):
-                    yield name, reason
-            _check(wanted, len(body), room)
-            for entry, name in wanted:
-                yield name, _content(archive, entry)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError) as error:
+        return ZipFile(io.BytesIO(body))
+    except UnicodeDecodeError as error:
         raise InvalidData(
-            f"it is not a whole zip archive: {escaped(str(error))}; make it again, without a password and "
-            "with the usual compression"
+            "a name in it is not in the UTF-8 that it says it is in; make the archive again with a program "
+            "that writes UTF-8, such as 7-Zip or zip"
         ) from error
+    except _FAULTS as error:
+        kind = next((name for name, (place, head) in _OTHERS.items() if body.startswith(head, place)), "")
+        fault = f"is {kind}, and only zip is read" if kind else "is no zip archive, or its end is missing"
+        raise InvalidData(f"it {fault}; make a zip archive of the files") from error
 
 
 def _why_skipped(entry: ZipInfo, name: str) -> str | None:
@@ -68,10 +87,16 @@ def _why_skipped(entry: ZipInfo, name: str) -> str | None:
     return why_skipped(name)
 
 
-def _content(archive: ZipFile, entry: ZipInfo) -> bytes:
+def _content(archive: ZipFile, entry: ZipInfo, name: str) -> bytes:
     """The bytes, not more than the directory says. A block at a time, as each is unpacked whole."""
-    with archive.open(entry) as member:
-        return b"".join(iter(partial(member.read, _BLOCK), b""))
+    try:
+        with archive.open(entry) as member:
+            return b"".join(iter(partial(member.read, _BLOCK), b""))
+    except _FAULTS as error:
+        raise InvalidData(
+            f"its member {escaped(name)} is damaged, or is not what the archive's directory says; make the "
+            "archive again"
+        ) from error
 
 
 def _check(wanted: Sequence[tuple[ZipInfo, str]], size: int, room: int) -> None:
