@@ -3,6 +3,8 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,10 @@ from knoll.records.claim import Claim, write_claim
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, write_run
+from knoll.rollout.rest import slot_at_rest
+from knoll.rollout.slot import slot_from_status
 from knoll.settings import Settings
+from knoll.wiring.platform import process_platform
 from knoll.wiring.repair import Repaired, repair
 from support.models import model_document
 
@@ -42,10 +47,15 @@ def home(s3: Any, tmp_path: Path) -> Settings:
     )
     write_run(run, bucket)
     write_outcome(run.id, Outcome("succeeded", "2026-01-01", "v000001"), bucket)
-    for number, (version, action) in enumerate([("v000001", "Promote"), ("v000002", "RollBack")]):
-        write_claim("lost", version, Claim(run.id), bucket)
-        at = f"2026-01-0{number + 1}T00:00:00+00:00"
-        write_step(RolloutStep("lost", version, version, number, action, at, 100, ""), bucket)
+    write_claim("lost", "v000001", Claim(run.id), bucket)
+    newer = replace(run, id=run_id("lost", "e", ""), dataset_digest="e")
+    write_run(newer, bucket)
+    write_outcome(newer.id, Outcome("succeeded", "2026-01-02", "v000002"), bucket)
+    write_claim("lost", "v000002", Claim(newer.id), bucket)
+    told = [("v000001", "Promote"), ("v000002", "Promote"), ("v000002", "Fallback")]
+    for number, (version, action) in enumerate(told, 1):
+        at = f"2026-01-0{number}T00:00:00+00:00"
+        write_step(RolloutStep("lost", version, version, number, action, at, 100, "damaged"), bucket)
     return Settings(
         home=tmp_path / "home",
         s3_endpoint=s3.endpoint,
@@ -66,6 +76,13 @@ def damage(path: Path) -> None:
         file.write(b"\xff" * (path.stat().st_size - file.tell()))
 
 
+def destroy(path: Path) -> None:
+    """Let nothing of the file be readable."""
+    for side in ("-wal", "-shm"):
+        path.with_name(path.name + side).unlink(missing_ok=True)
+    path.write_bytes(b"\xff" * 8192)
+
+
 def test_a_whole_file_is_left_alone(home: Settings) -> None:
     """Nothing is repaired, and nothing set aside."""
     documents(home).create(model_document("whole"))
@@ -73,8 +90,8 @@ def test_a_whole_file_is_left_alone(home: Settings) -> None:
 
 
 def test_a_repair_keeps_what_can_be_read_and_rebuilds_what_the_bucket_knows(home: Settings) -> None:
-    """The error names the file and the command. Then Models are there again, one with its champion, and the
-    damaged file lies aside."""
+    """The error names the file and the command. Then Models are there again, and the damaged file lies
+    aside."""
     cluster = documents(home)
     for number in range(200):
         cluster.create(model_document(f"model-{number:03d}", data="s3://data/" + "x" * 500))
@@ -94,8 +111,18 @@ def test_a_repair_keeps_what_can_be_read_and_rebuilds_what_the_bucket_knows(home
     assert names == {one.partition(" ")[2] for one in done.read} | {"lost"}
     lost = mended.get("Model", "lost")
     assert parse_model(lost).dataset.uri == "s3://data/lost/"
-    assert lost["status"]["champion"] == "v000001"
     assert json.dumps(
         mended.update({**lost, "spec": {**lost["spec"], "gate": {"metric": "accuracy", "atLeast": 0.5}}})
     )
     assert repair(home) == Repaired()
+
+
+def test_a_rebuilt_model_serves_the_version_that_served_last(home: Settings) -> None:
+    """A champion that had given way does not come back, whatever was promoted before."""
+    documents(home).create(model_document("other"))
+    destroy(home.home / "knoll.db")
+    repair(home)
+    lost, platform = documents(home).get("Model", "lost"), process_platform(home)
+    slot, until = slot_from_status(lost.get("status") or {}), platform.clock.now() + timedelta(minutes=1)
+    slot = slot_at_rest(lost, parse_model(lost), slot, None, None, until, platform)
+    assert (slot.champion, [*slot.quarantine]) == ("v000001", ["v000002"])

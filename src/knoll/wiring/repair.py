@@ -1,7 +1,7 @@
 """`knoll doctor --repair`: a new file of documents for a damaged one.
 
-What can still be read is kept. A Model that cannot is rebuilt from what the bucket knows: its newest run and
-its last promotion. Events are not kept: they are hints, and the sweep finds what they told.
+What can still be read is kept. A Model that cannot is rebuilt from its newest run; which version serves, the
+rollout finds in its records. Events are not kept: they are hints, and the sweep finds what they told.
 """
 
 import json
@@ -14,12 +14,11 @@ from typing import Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.errors import KnollError, NewerSchema
+from knoll.errors import KnollError
 from knoll.kube.times import timestamp
 from knoll.laptop.signing import STAMPING
 from knoll.models import API_VERSION, KIND
 from knoll.ports import Bucket, Document
-from knoll.records.rollout import RolloutStep, list_steps
 from knoll.records.run import Run, find_run, list_runs
 from knoll.records.stamp import is_stamped
 from knoll.settings import VERIFY_FILE, Settings
@@ -85,7 +84,7 @@ def _rebuilt(bucket: Bucket, documents: dict[tuple[str, str], Document], namespa
         if run.prefix:
             newest[run.model] = run
     lost = [run for name, run in sorted(newest.items()) if (KIND, name) not in documents]
-    return [_model(run, bucket, namespace) for run in lost]
+    return [_model(run, namespace) for run in lost]
 
 
 def _runs(bucket: Bucket) -> Iterator[Run]:
@@ -95,12 +94,8 @@ def _runs(bucket: Bucket) -> Iterator[Run]:
                 yield run
 
 
-def _model(run: Run, bucket: Bucket, namespace: str) -> Document:
+def _model(run: Run, namespace: str) -> Document:
     training: dict[str, Any] = {"config": dict(run.config), "resources": dict(run.resources)}
-    promoted: list[RolloutStep] = []
-    with suppress(NewerSchema):  # then a newer knoll finds the champion in the steps
-        promoted = [one for one in list_steps(run.model, bucket) if one.action == "Promote"]
-    last = max(promoted, key=lambda one: one.at, default=None)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -112,7 +107,6 @@ def _model(run: Run, bucket: Bucket, namespace: str) -> Document:
             "creationTimestamp": timestamp(SystemClock().now()),
         },
         "spec": {"family": run.family, "dataset": {"uri": run.prefix}, "training": training},
-        "status": {"champion": last.version, "phase": "Idle"} if last else {},
     }
 
 
