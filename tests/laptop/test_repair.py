@@ -1,6 +1,5 @@
 """A damaged file of documents: how it is told, and what a repair keeps and rebuilds."""
 
-import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +12,8 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
-from knoll.errors import ClusterUnavailable
+from knoll.cli.render.doctor import repair_lines
+from knoll.errors import ClusterUnavailable, NotFound
 from knoll.models import parse_model
 from knoll.names import run_id
 from knoll.ports import Bucket
@@ -44,6 +44,8 @@ def home(s3: Any, tmp_path: Path) -> Settings:
         {"epochs": 3},
         "2026-01-01",
         prefix="s3://data/lost/",
+        nodes=2,
+        retries=5,
     )
     write_run(run, bucket)
     write_outcome(run.id, Outcome("succeeded", "2026-01-01", "v000001"), bucket)
@@ -89,9 +91,9 @@ def test_a_whole_file_is_left_alone(home: Settings) -> None:
     assert repair(home) == Repaired()
 
 
-def test_a_repair_keeps_what_can_be_read_and_rebuilds_what_the_bucket_knows(home: Settings) -> None:
-    """The error names the file and the command. Then Models are there again, and the damaged file lies
-    aside."""
+def test_a_repair_keeps_what_can_be_read_and_names_what_the_bucket_knows(home: Settings) -> None:
+    """The error names the file and the command. Then what could be read is there again, and the damaged
+    file lies aside."""
     cluster = documents(home)
     for number in range(200):
         cluster.create(model_document(f"model-{number:03d}", data="s3://data/" + "x" * 500))
@@ -105,23 +107,47 @@ def test_a_repair_keeps_what_can_be_read_and_rebuilds_what_the_bucket_knows(home
     done = repair(home)
     assert done.damage
     assert Path(done.kept_at).exists()
-    assert done.rebuilt == ("lost",)
+    assert (done.rebuilt, done.lost[-1:]) == ((), ("lost",))
     mended = documents(home)
     names = {one["metadata"]["name"] for one in mended.list("Model")}
-    assert names == {one.partition(" ")[2] for one in done.read} | {"lost"}
-    lost = mended.get("Model", "lost")
-    assert parse_model(lost).dataset.uri == "s3://data/lost/"
-    assert json.dumps(
-        mended.update({**lost, "spec": {**lost["spec"], "gate": {"metric": "accuracy", "atLeast": 0.5}}})
-    )
+    assert names == {one.partition(" ")[2] for one in done.read}
     assert repair(home) == Repaired()
+
+
+def test_a_model_that_may_have_been_deleted_comes_back_only_by_name(home: Settings) -> None:
+    """The bucket has its runs for ever, so they say nothing about what somebody wants today."""
+    documents(home).create(model_document("lost"))
+    documents(home).delete("Model", "lost")
+    destroy(home.home / "knoll.db")
+    told = "\n".join(repair_lines(done := repair(home)))
+    assert (done.rebuilt, done.lost) == ((), ("lost",))
+    assert "cannot be known: lost." in told
+    assert documents(home).list("Model") == []
+
+    documents(home).create(model_document("newer"))
+    assert repair(home, ["lost"]).rebuilt == ("lost",)
+    lost = documents(home).get("Model", "lost")
+    model = parse_model(lost)
+    assert (model.dataset.uri, model.training.nodes, model.training.retries) == ("s3://data/lost/", 2, 5)
+    newer = documents(home).get("Model", "newer")["metadata"]["resourceVersion"]
+    assert int(newer) < int(lost["metadata"]["resourceVersion"]) == documents(home).revision()
+    changed = {**lost, "spec": {**lost["spec"], "gate": {"metric": "accuracy", "atLeast": 0.5}}}
+    assert documents(home).update(changed)["metadata"]["generation"] == 2
+
+
+def test_what_is_declared_is_never_rebuilt(home: Settings) -> None:
+    """Nothing is changed if one of the names is in the file, or has no run."""
+    documents(home).create(model_document("whole"))
+    with pytest.raises(NotFound, match="Model unknown, whole cannot be rebuilt"):
+        repair(home, ["lost", "unknown", "whole"])
+    assert [one["metadata"]["name"] for one in documents(home).list("Model")] == ["whole"]
 
 
 def test_a_rebuilt_model_serves_the_version_that_served_last(home: Settings) -> None:
     """A champion that had given way does not come back, whatever was promoted before."""
     documents(home).create(model_document("other"))
     destroy(home.home / "knoll.db")
-    repair(home)
+    repair(home, ["lost"])
     lost, platform = documents(home).get("Model", "lost"), process_platform(home)
     slot, until = slot_from_status(lost.get("status") or {}), platform.clock.now() + timedelta(minutes=1)
     slot = slot_at_rest(lost, parse_model(lost), slot, None, None, until, platform)

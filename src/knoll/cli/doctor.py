@@ -16,14 +16,27 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 
+_RepairOption = Annotated[
+    bool, typer.Option("--repair", help="Mend a damaged file of documents; the platform must be stopped.")
+]
+_RebuildOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rebuild",
+        metavar="MODEL",
+        help="Declare a Model anew, as its newest run asked for it; the platform must be stopped. May be "
+        "repeated.",
+    ),
+]
+
+
 def doctor(
     ctx: typer.Context,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend a damaged file of documents; the platform must be stopped.")
-    ] = False,
+    repair: _RepairOption = False,
+    rebuild: _RebuildOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Find what is wrong with the platform. Only --repair changes anything.
+    """Find what is wrong with the platform. Only --repair and --rebuild change anything.
 
     Example: knoll doctor
 
@@ -32,11 +45,15 @@ def doctor(
     reads; knoll ignores such objects. It names each Model if a report of its predictors was not believed in
     the last day, or if its champion is damaged or serves in place of a damaged version. It names each rollout
     that is paused or waits for approval, and each whose InferenceService somebody has changed. The exit code
-    is 1 if anything is found. JSON: {"well", "findings": [{place, what, fix}]}; with --repair {damage,
-    keptAt, read, rebuilt}. Next: knoll models
+    is 1 if anything is found.
+    A repair keeps the documents that can be read, and names the Models that have runs and are not among them.
+    --rebuild brings one back without gate, rollout, serving, dataset.landed and training.concurrency.
+
+    JSON: {"well", "findings": [{place, what, fix}]}; with --repair or --rebuild {damage, keptAt, read,
+    rebuilt, lost}. Next: knoll models
     """
-    if repair:
-        _repair(ctx, output)
+    if repair or rebuild:
+        _repair(ctx, rebuild or [], output)
         return
     from knoll.cli.render.doctor import doctor_lines, well_words
     from knoll.views.doctor import CHECKS, doctor_document, examine
@@ -67,15 +84,16 @@ def _check_of_writes() -> "Check":
     return Check("writes to the store", try_one)
 
 
-def _repair(ctx: typer.Context, output: Output) -> None:
+def _repair(ctx: typer.Context, names: list[str], output: Output) -> None:
     from knoll.cli.render.doctor import repair_lines
     from knoll.wiring.repair import repair
 
     with errors_out().status("Mending the file of documents"):
-        done = repair(laptop_settings_of(ctx))
+        done = repair(laptop_settings_of(ctx), sorted({*names}))
     if output is Output.json:
         told = {"damage": done.damage, "keptAt": done.kept_at}
-        print_json(told | {"read": list(done.read), "rebuilt": list(done.rebuilt)})
+        models = {"rebuilt": list(done.rebuilt), "lost": list(done.lost)}
+        print_json(told | {"read": list(done.read)} | models)
         return
     for line in repair_lines(done):
         stdout().print(line)

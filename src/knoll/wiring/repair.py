@@ -1,12 +1,13 @@
-"""`knoll doctor --repair`: a new file of documents for a damaged one.
+"""`knoll doctor --repair` and `--rebuild`: a new file of documents for a damaged one, and lost Models.
 
-What can still be read is kept. A Model that cannot is rebuilt from its newest run; which version serves, the
-rollout finds in its records. Events are not kept: they are hints, and the sweep finds what they told.
+What can still be read is kept. Events are not: they are hints, and the sweep finds what they told. A Model
+that is gone may have been deleted, which the bucket does not know, so only a user asks for it. It is rebuilt
+from its newest run; which version serves, the rollout finds in its records.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.errors import KnollError
+from knoll.errors import KnollError, NotFound
 from knoll.kube.times import timestamp
 from knoll.laptop.signing import STAMPING
 from knoll.models import API_VERSION, KIND
@@ -34,32 +35,51 @@ _SIDE_FILES = ("", "-wal", "-shm")
 
 @dataclass(frozen=True)
 class Repaired:
-    """What a repair did: where the damaged file lies, which documents it still had, as KIND NAME, and which
-    Models were rebuilt. All are empty if nothing was damaged."""
+    """What a repair did: where the damaged file lies, which documents it still had, as KIND NAME, which
+    Models were rebuilt, and which could be: they have runs, and are not in the file. The first two are empty
+    if nothing was damaged."""
 
     damage: str = ""
     kept_at: str = ""
     read: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
-def repair(settings: Settings) -> Repaired:
-    """Replace the damaged file of documents of this home, if it is damaged. Raises Unavailable if the
-    platform runs, or its store does not start."""
+def repair(settings: Settings, names: Collection[str] = ()) -> Repaired:
+    """Replace the file of documents of this home, if it is damaged, and rebuild the Models of these names.
+
+    Raises Unavailable if the platform runs, or its store does not start, and NotFound, before anything is
+    changed, for a name that is in the file already, or has no run.
+    """
     path = settings.home / DATABASE
     with hold_home(settings.home):
-        if not (damage := damage_of(path)):
+        damage = damage_of(path)
+        if not damage and not names:
             return Repaired()
         with own_store(settings) as store:
             known = with_store(settings, store)
-            documents = {(one["kind"], one["metadata"]["name"]): one for one in _readable(path)}
             bucket = Bucket(object_store(known), known.model_root, stamp_verify_key=_stamp_keys(settings))
-            rebuilt = _rebuilt(bucket, documents, settings.namespace)
-        aside = _set_aside(path)
+            newest = _newest_runs(bucket)
+        documents = {(one["kind"], one["metadata"]["name"]): one for one in _readable(path)}
+        lost = {name: run for name, run in newest.items() if (KIND, name) not in documents}
+        _check(names, lost)
+        aside = str(_set_aside(path)) if damage else ""
         LocalCluster(path, settings.namespace, SystemClock())
-        _write(path, [*documents.values(), *rebuilt], settings.namespace)
-    names = tuple(f"{kind} {name}" for kind, name in sorted(documents))
-    return Repaired(damage, str(aside), names, tuple(one["metadata"]["name"] for one in rebuilt))
+        kept = [*documents.values()] if damage else []
+        _write(path, [*kept, *(_model(lost[name], settings.namespace) for name in names)], settings.namespace)
+    read = tuple(f"{one['kind']} {one['metadata']['name']}" for one in kept)
+    return Repaired(damage, aside, tuple(sorted(read)), tuple(names), tuple(sorted({*lost} - {*names})))
+
+
+def _check(names: Collection[str], lost: Collection[str]) -> None:
+    """Raises NotFound unless each of the names is one of the lost Models."""
+    if unknown := [name for name in names if name not in lost]:
+        could = ", ".join(sorted(lost)) or "none"
+        raise NotFound(
+            f"Model {', '.join(unknown)} cannot be rebuilt: it is declared already, or has no run",
+            fix=f"these can be: {could}; knoll apply -f FILE declares any Model",
+        )
 
 
 def _readable(path: Path) -> Iterator[Document]:
@@ -77,14 +97,13 @@ def _readable(path: Path) -> Iterator[Document]:
                     yield document
 
 
-def _rebuilt(bucket: Bucket, documents: dict[tuple[str, str], Document], namespace: str) -> list[Document]:
-    """The Models that the bucket knows and the file does not, each as its newest run asked for it."""
+def _newest_runs(bucket: Bucket) -> dict[str, Run]:
+    """The newest run of each model, by name."""
     newest: dict[str, Run] = {}
     for run in sorted(_runs(bucket), key=lambda one: (is_stamped(one, bucket), one.created_at)):
         if run.prefix:
             newest[run.model] = run
-    lost = [run for name, run in sorted(newest.items()) if (KIND, name) not in documents]
-    return [_model(run, namespace) for run in lost]
+    return newest
 
 
 def _runs(bucket: Bucket) -> Iterator[Run]:
@@ -95,7 +114,15 @@ def _runs(bucket: Bucket) -> Iterator[Run]:
 
 
 def _model(run: Run, namespace: str) -> Document:
-    training: dict[str, Any] = {"config": dict(run.config), "resources": dict(run.resources)}
+    """The Model as far as its run tells."""
+    training: dict[str, Any] = {
+        "config": dict(run.config),
+        "resources": dict(run.resources),
+        "nodes": run.nodes,
+        "processesPerNode": run.processes_per_node,
+        "deadline": f"{run.deadline:g}s",
+        "retries": run.retries,
+    }
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -128,8 +155,9 @@ def _set_aside(path: Path) -> Path:
 
 
 def _write(path: Path, documents: list[Document], namespace: str) -> None:
-    newest = max((int(one["metadata"].get("resourceVersion", 0)) for one in documents), default=0)
     with closing(sqlite3.connect(path)) as file, file:
+        (last,) = file.execute("SELECT number FROM revisions").fetchone()
+        newest = max([last, *(int(one["metadata"].get("resourceVersion", 0)) for one in documents)])
         file.execute("UPDATE revisions SET number = ?", (newest + len(documents),))
         for number, document in enumerate(documents, newest + 1):
             metadata = {**document["metadata"], "resourceVersion": str(number)}

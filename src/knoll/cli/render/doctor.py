@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from knoll.quantities import counted
 from knoll.views.doctor import Check, Finding
 from knoll.wiring.repair import Repaired
 
 __all__ = ["doctor_lines", "repair_lines", "well_words"]
+
+_WITHOUT = "without gate, rollout, serving, dataset.landed and training.concurrency"
 
 
 def doctor_lines(findings: Iterable[Finding]) -> Iterator[str]:
@@ -27,11 +30,17 @@ def well_words(checks: Sequence[Check]) -> str:
 
 def repair_lines(done: Repaired) -> Iterator[str]:
     """What a repair did, and what is left to do."""
-    if not done.damage:
+    if done.damage:
+        yield f"The file was damaged: {done.damage}"
+        yield f"It is kept at {done.kept_at}. {counted(len(done.read), 'document')} could still be read."
+    elif not done.rebuilt:
         yield "The file of documents is whole: there was nothing to repair."
-        return
-    yield f"The file was damaged: {done.damage}"
-    yield f"It is kept at {done.kept_at}. {len(done.read)} documents could still be read."
     for name in done.rebuilt:
-        yield f"Model {name} was rebuilt from its newest run, without its gate, rollout and serving."
-    yield "Next: knoll up, then knoll apply -f FILE for each Model, so that it is as you declared it"
+        yield f"Model {name} was rebuilt from its newest run, {_WITHOUT}."
+    if done.damage and done.lost:
+        yield "These have runs and are not in the file: it was damaged, or they were deleted, which"
+        yield f"cannot be known: {', '.join(done.lost)}."
+    if done.damage:
+        yield "Models that never had a run cannot be known, either."
+        yield "Next: knoll up, then knoll apply -f FILE for each Model that you want"
+        yield f"  Without a file: knoll doctor --rebuild MODEL, before knoll up. It comes back {_WITHOUT}."
