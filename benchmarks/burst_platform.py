@@ -23,7 +23,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.errors import AlreadyExists, NotFound
 from knoll.events import Event
 from knoll.ingest.notifications import events_from_notification
-from knoll.laptop.front import Front, Reply, listen
+from knoll.laptop.front import Front, Posted, Reply, listen
 from knoll.ports import Cluster, Events, Handler, Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import laptop
@@ -109,7 +109,9 @@ def _note(handler: Handler, event: Event, platform: Platform) -> Event | None:
 def _launch(settings: Settings, file: Path) -> None:
     launcher = Launcher(Counted(documents(settings), file))
     take = launcher.take
-    front = Front(listen(settings.port), token=settings.token, broker=take, functions={"ingest": take})
+    front = Front(
+        listen(settings.port), token=settings.token, broker=take, functions={"ingest": Posted(take)}
+    )
     front.start()
     signal.pause()
 

@@ -56,7 +56,7 @@ def test_which_records_have_a_stamp_is_in_the_architecture() -> None:
 def imported_from_records(path: Path) -> set[tuple[str, str]]:
     """The names that a module imports from those of `records`, each with its module."""
     return {
-        (node.module.rpartition(".")[2], one.name)
+        ((node.module or "").rpartition(".")[2], one.name)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("knoll.records.")
         for one in node.names

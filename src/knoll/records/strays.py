@@ -94,7 +94,7 @@ def _look(group: Sequence[ObjectInfo], are_read: Sequence[bool], bucket: Bucket)
 def _whys_in_folder(match: re.Match[str], whys: Mapping[str, str], bucket: Bucket) -> Mapping[str, str]:
     """Why the objects in the folder of a version are strays, for which nothing else says it."""
     fine = [key for key, why in whys.items() if not why]
-    if doubt := doubt_folder(*match.groups(), bucket):
+    if doubt := doubt_folder(match[1], match[2], bucket):
         return dict.fromkeys(fine, doubt)
     if match[0] + MANIFEST not in fine:
         return {}
