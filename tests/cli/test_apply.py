@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,34 @@ def test_lists_every_fault_of_every_document_with_its_place(
     ):
         assert part in second
     assert platform.cluster.list("Model") == []
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_what_the_cluster_would_refuse_is_told_before_anything_is_stored(
+    knoll: Knoll, platform: Platform, tmp_path: Path, dry: list[str]
+) -> None:
+    """Also of a Model behind others, with lines and what to do; a dry run promises no more."""
+    path, odd = tmp_path / "model.yaml", "{name: odd, namespace: other, labels: [1], annotations: {a: 1}}"
+    last = model_yaml("cli-data", "odd").replace("metadata: {name: odd}", f"metadata: {odd}")
+    path.write_text("---\n".join([model_yaml("cli-data"), last]))
+    result = knoll("apply", "-f", path, *dry)
+    assert result.exit_code == 1
+    for field in ("namespace", "labels", "annotations"):
+        assert re.search(rf"model\.yaml:\d+: metadata\.{field}: ", result.stderr)
+    assert "Fix: correct the file" in result.stderr
+    assert platform.cluster.list("Model") == []
+
+
+def test_the_document_of_a_stored_model_can_be_applied_again(
+    knoll: Knoll, platform: Platform, model_file: Path, tmp_path: Path
+) -> None:
+    """What the cluster has written into it stands in nobody's way."""
+    knoll("apply", "-f", model_file)
+    path = tmp_path / "stored.json"
+    path.write_text(json.dumps(platform.cluster.get("Model", "digits")))
+    platform.cluster.delete("Model", "digits")
+    assert knoll("apply", "-f", path).exit_code == 0
+    assert [one["metadata"]["name"] for one in platform.cluster.list("Model")] == ["digits"]
 
 
 @pytest.mark.parametrize(

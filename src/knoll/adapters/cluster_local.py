@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API, SECRET_API
+from knoll.kube.metadata import faults_of_metadata
 from knoll.kube.times import timestamp
 from knoll.ports import Clock, Document
 from knoll.sqlite_file import open_file, told, transaction
@@ -224,10 +225,4 @@ def _faults(document: Any, namespace: str) -> list[str]:
         faults.append(
             f"metadata.name {metadata.get('name')!r} must be 1-63 lower-case letters, digits and dashes"
         )
-    if metadata.get("namespace", namespace) != namespace:
-        faults.append(f"metadata.namespace is {metadata['namespace']!r}, and this is {namespace!r}")
-    for field in ("labels", "annotations"):
-        entries = metadata.get(field) or {}
-        if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
-            faults.append(f"metadata.{field} must map strings to strings")
-    return faults
+    return [*faults, *map(str, faults_of_metadata(metadata, namespace))]

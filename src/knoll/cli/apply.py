@@ -71,7 +71,7 @@ def apply_files(platform: "Platform", files: list[str], *, dry_run: bool = False
     from knoll.models import readable_models
 
     declared = read_declared(
-        files, platform.settings.model_bucket, lambda: readable_models(platform.cluster.list("Model"))
+        files, platform.settings, lambda: readable_models(platform.cluster.list("Model"))
     )
     return [Applied(one.model, _store(platform, one.document, dry_run=dry_run)) for one in declared]
 
@@ -165,8 +165,9 @@ def _wanted(live: "Document", document: "Document") -> "Document":
 
 
 def _try_to_create(platform: "Platform", document: "Document") -> bool:
+    given = {key: value for key, value in document["metadata"].items() if key != "resourceVersion"}
     try:
-        platform.cluster.create(document)
+        platform.cluster.create({**document, "metadata": given})  # a file may be that of a stored Model
     except AlreadyExists:
         return False
     return True

@@ -10,9 +10,11 @@ from typing import Any
 from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
 from knoll.errors import Fault, InvalidModel, KnollError, NotFound
+from knoll.kube.metadata import faults_of_metadata
 from knoll.models import Model, parse_model
 from knoll.ports import Document
 from knoll.quoting import escaped
+from knoll.settings import Settings
 
 __all__ = ["Declared", "FileDocument", "read_declared", "read_documents"]
 
@@ -40,14 +42,14 @@ class FileDocument:
 
 
 def read_declared(
-    paths: Sequence[str], model_bucket: str, stored: Callable[[], Sequence[Model]]
+    paths: Sequence[str], settings: Settings, stored: Callable[[], Sequence[Model]]
 ) -> list[Declared]:
     """Read the files; "-" is stdin. `stored` lists the Models that are stored. Raises InvalidModel with the
     faults of all documents, and NotFound for a missing file."""
     found = [one for path in paths for one in read_documents(path)]
     names = [_name(one.yaml.value) for one in found]
     counts = Counter(name for name in names if isinstance(name, str))
-    faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, model_bucket)]
+    faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, settings)]
     faults += [
         one.placed(Fault(("metadata", "name"), f"{name!r} is declared twice"))
         for one, name in zip(found, names, strict=True)
@@ -106,13 +108,16 @@ def _read(path: Path) -> bytes:
         return file.read(_LARGEST + 1)
 
 
-def _faults(document: Any, model_bucket: str) -> Iterator[Fault]:
-    """The faults of a Model: in its form, and in what it asks for."""
+def _faults(document: Any, settings: Settings) -> Iterator[Fault]:
+    """The faults of a Model: in its form, in what it asks for, and in what the cluster would refuse."""
     try:
         parse_model(document)
     except InvalidModel as error:
         yield from error.faults
-    yield from faults_of_sense(document, model_bucket)
+    yield from faults_of_sense(document, settings.model_bucket)
+    metadata = document.get("metadata") if isinstance(document, Mapping) else None
+    if isinstance(metadata, Mapping):
+        yield from faults_of_metadata(metadata, settings.namespace)
 
 
 def _name(document: Any) -> Any:
