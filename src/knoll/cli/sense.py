@@ -10,7 +10,15 @@ from knoll.families.declaration import Declaration, Metric
 from knoll.models import Model
 from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket, overlap
-from knoll.quantities import GPU, PREDICTOR_BASE, TRAINER_BASE, in_words, is_quantity, parse_quantity
+from knoll.quantities import (
+    DEFAULT_RESOURCES,
+    GPU,
+    PREDICTOR_BASE,
+    TRAINER_BASE,
+    in_words,
+    is_quantity,
+    parse_quantity,
+)
 
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
@@ -57,16 +65,26 @@ def clashes(model: Model, others: Iterable[Model]) -> Iterator[Fault]:
 
 
 def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[str]:
-    """What the Model asks for and this machine does not have, in words. Such runs wait for ever."""
-    nodes, wanted = model.training.nodes, model.training.resources
-    for name, has, unit in (("cpu", cores, "cores"), ("memory", memory, "bytes"), (GPU, gpus, "GPUs")):
-        asked = float(parse_quantity(wanted.get(name, 0))) * nodes
-        if asked > has:
-            each = f"{nodes} nodes of {wanted[name]}" if nodes > 1 else str(wanted[name])
-            yield (
-                f"{model.name} cannot train here: spec.training asks for {each} of {name}, and this machine "
-                f"has {has:,.0f} {unit}"
-            )
+    """What the Model asks for and this machine does not have, in words. Runs that lack something wait for
+    ever; predictors start all the same, and so does what asks for a resource that a laptop does not count."""
+    training, serving = model.training, model.serving
+    has = {"cpu": (cores, "cores"), "memory": (memory, "bytes"), GPU: (gpus, "GPUs")}
+    if training.nodes > 1:
+        yield (
+            f"{model.name} cannot train here: spec.training.nodes is {training.nodes}, and a laptop is one "
+            "node (train it on a cluster, or write 1)"
+        )
+    for part, wanted, result in (
+        ("training", {**DEFAULT_RESOURCES, **training.resources}, "cannot train here"),
+        ("serving", serving.resources, "is served here with less than it asks for"),
+    ):
+        for name, amount in wanted.items():
+            there, unit = has.get(name, (inf, ""))
+            if float(parse_quantity(amount)) > there:
+                asked = f"spec.{part} asks for {amount} of {name}"
+                yield f"{model.name} {result}: {asked}, and this machine has {there:,.0f} {unit}"
+            elif name not in has:
+                yield f"{model.name}: a laptop keeps no {name} apart, as spec.{part} asks for {amount} of it"
 
 
 def _family_faults(document: Any, family: str) -> Iterator[Fault]:

@@ -69,6 +69,9 @@ def _check_amounts(resources: Mapping[str, str]) -> Mapping[str, str]:
     for name in ("cpu", "memory"):
         if name in resources and not parse_quantity(resources[name]):
             raise ValueError(f"{name} must be more than 0: no Pod runs without any")
+    for name, amount in resources.items():
+        if "/" in name and parse_quantity(amount) % 1:
+            raise ValueError(f"{name} must be a whole number: no cluster gives {amount} of a device")
     return resources
 
 

@@ -68,7 +68,7 @@ class Node:
         spec = job["spec"]
         try:
             if (spec.get("completions", 1), spec.get("parallelism", 1)) != (1, 1):
-                text = "a laptop is one node: it runs Jobs with one completion and parallelism 1"
+                text = f"it asks for {spec.get('completions')} nodes, and a laptop is one"
                 raise Unrunnable("Unsupported", text)
             container = container_of(spec["template"]["spec"])
             command_of(container, self._entry_points)
