@@ -158,6 +158,15 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(laptop: Laptop) 
         assert "knoll models" in answer.json()["error"]
 
 
+def test_a_tag_that_no_revision_has_is_not_found(laptop: Laptop) -> None:
+    """Nothing has failed, and asking again does not help: no client should try."""
+    laptop.serve()
+    for method, path in (("POST", "/v1/models/digits:predict"), ("GET", "/v2/models/digits/ready")):
+        answer = laptop.http.request(method, f"/prev-digits-predictor{path}", content=b"{}")
+        assert answer.status_code == 404
+        assert "no revision of digits has the tag prev; tags: latest" in answer.json()["error"]
+
+
 def test_a_model_without_a_ready_revision_is_unavailable_with_the_reason(
     laptop: Laptop, eventually: Eventually
 ) -> None:

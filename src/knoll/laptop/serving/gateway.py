@@ -22,7 +22,7 @@ from starlette.routing import Route as HttpRoute
 
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
-from knoll.laptop.serving.route import Route, answering, find_route, why_unavailable
+from knoll.laptop.serving.route import Route, answering, find_route, why_absent, why_unavailable
 from knoll.paths import LIVE, READY
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
@@ -176,7 +176,8 @@ class Gateway:
         host, model = request.path_params.get("hostname", ""), request.path_params.get("model", "")
         route = find_route(isvcs, host, model)
         if route is not None:
-            return route
+            absent = why_absent(route)
+            return in_error(404, absent) if absent else route
         known = ", ".join(sorted(isvcs)) or "none yet"
         text = f"no model {host or model!r} is served here; known: {known}. `knoll models` shows all of them"
         return in_error(404, text)

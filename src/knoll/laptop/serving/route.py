@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from knoll.kube.predictors import traffic_of
 from knoll.ports import Document
 
-__all__ = ["Route", "answering", "find_route", "why_unavailable"]
+__all__ = ["Route", "answering", "find_route", "why_absent", "why_unavailable"]
 
 _TAGS = ("latest", "prev")
 _SUFFIX = "-predictor"
@@ -48,12 +48,17 @@ def answering(route: Route) -> list[str]:
     return [str(one["revisionName"]) for one in traffic if one["percent"]]
 
 
+def why_absent(route: Route) -> str:
+    """Why there is nothing at this route, which waiting does not change; "" if there is something, or if it
+    may come."""
+    tags = [one["tag"] for one in traffic_of(route.isvc) if "tag" in one]
+    if not route.tag or not traffic_of(route.isvc) or route.tag in tags:
+        return ""
+    return f"no revision of {route.name} has the tag {route.tag}; tags: {', '.join(tags) or 'none'}"
+
+
 def why_unavailable(route: Route) -> str:
     """Why no Revision answers on this route, and what to do."""
-    traffic = traffic_of(route.isvc)
-    if route.tag and traffic:
-        tags = ", ".join(one["tag"] for one in traffic if "tag" in one) or "none"
-        return f"no revision of {route.name} has the tag {route.tag}; tags: {tags}"
     conditions = (route.isvc.get("status") or {}).get("conditions") or []
     message = next((one.get("message", "") for one in conditions if one["type"] == "PredictorReady"), "")
     why = f": {message}" if message else ""
