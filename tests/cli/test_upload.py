@@ -21,6 +21,7 @@ from knoll.ingest.verdict import Landed
 from knoll.models import parse_model
 from knoll.ports import Platform
 from knoll.records.dataset import write_dataset
+from knoll.records.strays import find_strays
 from knoll.records.upload import hang_out, upload_uri
 
 
@@ -324,14 +325,26 @@ def test_a_second_upload_at_the_same_time_is_refused_and_an_old_sign_is_not_beli
         result = knoll("upload", "digits", data)
         assert result.exit_code == 1
         assert "another upload to digits goes on" in result.stderr
-        assert str(os.getpid()) in result.stderr
+        assert f"in process {os.getpid()}, last seen" in result.stderr
         with one_at_a_time("beans", platform):
             pass
     assert knoll("upload", "digits", data).exit_code == 0
-    hang_out(upload_uri(platform.bucket.root, "digits", "killed-1-a"), platform.bucket)
+    hang_out(upload_uri(platform.bucket.root, "digits", "killed-1-0123abcd"), platform.bucket)
     monkeypatch.setattr("knoll.records.upload.SIGN_SECONDS", -60.0)
     assert knoll("upload", "digits", data).exit_code == 0
     assert not list(platform.store.list(upload_uri(platform.bucket.root, "digits", "")))
+
+
+@pytest.mark.parametrize("name", ["someone", "a-1", "\u202ex", "a-1-0123abcd.txt"])
+def test_a_stray_among_the_signs_of_uploads_stops_none(
+    knoll: Knoll, platform: Platform, model_file: Path, data: Path, name: str
+) -> None:
+    """It is named with the other strays, and nobody deletes it."""
+    knoll("apply", "-f", model_file)
+    hang_out(uri := upload_uri(platform.bucket.root, "digits", name), platform.bucket)
+    assert knoll("upload", "digits", data).exit_code == 0
+    assert [one.uri for one in platform.store.list(uri)] == [uri]
+    assert f"uploads/digits/{name}" in {one.key for one in find_strays(platform.bucket)}
 
 
 def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_on(

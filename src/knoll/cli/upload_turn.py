@@ -15,7 +15,15 @@ from datetime import datetime
 from knoll.errors import Conflict, KnollError, StoreUnavailable
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.upload import SIGN_SECONDS, hang_out, others_at_work, remove_old_signs, sign_place, take_in
+from knoll.records.upload import (
+    SIGN,
+    SIGN_SECONDS,
+    hang_out,
+    others_at_work,
+    remove_old_signs,
+    sign_place,
+    take_in,
+)
 
 __all__ = ["one_at_a_time"]
 
@@ -47,11 +55,14 @@ def _hang_out_alone(uri: str, model: str, platform: Platform) -> None:
         remove_old_signs(uri, platform.bucket)
         others = others_at_work(uri, platform.bucket)
     if others:
-        who, seen = others[0]
+        sign, seen = others[0]
+        who = SIGN.fullmatch(sign.rpartition("/")[2])
+        assert who is not None
         raise Conflict(
-            f"another upload to {model} goes on: {escaped(who)} (machine, process), last seen at "
-            f"{seen:%H:%M:%S} UTC; two at once would mix their files",
-            fix=f"wait until it has ended, then repeat; if it was killed, wait {SIGN_SECONDS:.0f} seconds",
+            f"another upload to {model} goes on, on the machine {who['machine']} in process "
+            f"{who['process']}, last seen at {seen:%H:%M:%S} UTC; two at once would mix their files",
+            fix="wait until it has ended, then repeat; if it was killed, wait "
+            f"{SIGN_SECONDS:.0f} seconds, or delete {escaped(sign)}",
         )
 
 

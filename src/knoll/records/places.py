@@ -41,6 +41,7 @@ from knoll.records.rollout import load_step
 from knoll.records.run import Run, load_run
 from knoll.records.stamp import is_stamped, why_unstamped
 from knoll.records.survey import load_survey
+from knoll.records.upload import SIGN
 
 __all__ = ["KNOWN", "Facts", "RecordPlace", "place_of"]
 
@@ -160,7 +161,7 @@ _PLACES = (
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey, doubt_newer=doubt_newer_hint),
-    _place(r"uploads/<model>/[^/\x00-\x1f\x7f]+"),
+    _place(rf"uploads/<model>/{SIGN.pattern}"),
     _place(r"probes/[-.\w]+/(\d+|write)"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_resend),

@@ -1,15 +1,17 @@
 """The sign that an upload runs: an empty object for each upload. Its key says who uploads, and its age
 whether the upload still runs.
 
-It is a hint for people; nothing depends on it.
+It is a hint for people; nothing depends on it. An object with another name is a stray, and ignored.
 """
 
+import re
 from datetime import datetime, timedelta
 
 from knoll.names import join
 from knoll.ports import Bucket
 
 __all__ = [
+    "SIGN",
     "SIGN_SECONDS",
     "hang_out",
     "others_at_work",
@@ -20,6 +22,8 @@ __all__ = [
 ]
 
 SIGN_SECONDS = 60.0  # a sign that is older belongs to an upload that was killed
+
+SIGN = re.compile(r"(?P<machine>[A-Za-z0-9.-]+)-(?P<process>[0-9]{1,10})-[0-9a-f]{8}")
 
 
 def upload_uri(root: str, model: str, who: str) -> str:
@@ -43,9 +47,8 @@ def take_in(uri: str, bucket: Bucket) -> None:
 
 
 def others_at_work(uri: str, bucket: Bucket) -> list[tuple[str, datetime]]:
-    """Who else uploads to the same model, and when they last said so."""
-    young, _ = _signs(uri, bucket)
-    return [(one.rpartition("/")[2], modified) for one, modified in young.items()]
+    """The signs of others who upload to the same model, and when they last said so."""
+    return [*_signs(uri, bucket)[0].items()]
 
 
 def remove_old_signs(uri: str, bucket: Bucket) -> None:
@@ -57,7 +60,12 @@ def remove_old_signs(uri: str, bucket: Bucket) -> None:
 def _signs(uri: str, bucket: Bucket) -> tuple[dict[str, datetime], list[str]]:
     """The fresh signs of other uploads, with their times, and the old ones. Ages are measured by the store's
     clock against the own sign, which must be fresh; without it there are none."""
-    signs = {one.uri: one.modified for one in bucket.store.list(uri.rpartition("/")[0] + "/")}
+    place = uri.rpartition("/")[0] + "/"
+    signs = {
+        one.uri: one.modified
+        for one in bucket.store.list(place)
+        if SIGN.fullmatch(one.uri.removeprefix(place))
+    }
     own = signs.pop(uri, None)
     if own is None:
         return {}, []
