@@ -7,7 +7,7 @@ from rich.console import Console
 from knoll.cli.render.models import models_table
 from knoll.cli.render.runs import RUN_HEADINGS
 from knoll.cli.render.versions import VERSION_HEADINGS
-from knoll.cli.tables import plain_table
+from knoll.cli.tables import plain_table, state_cell
 from knoll.views.models import ModelView, model_view
 from support.models import model_document
 
@@ -86,6 +86,17 @@ def test_a_key_is_never_cut() -> None:
     revision = ("digits-predictor-00001 [1] (2m5s)", "100 %", "v000001", "champion", "#latest", "True")
     headings = ("REVISION", "TRAFFIC", "VERSION", "ROLE", "TAGS", "READY")
     assert any(line.startswith(revision[0]) for line in lines(headings, [revision], 60))
+
+
+def test_a_state_has_its_colour_and_a_reason_that_begins_with_its_word_has_none() -> None:
+    rows = [("digits", state_cell("Failed"), "Failed login pictures are missing")]
+    printed = StringIO()
+    console = Console(file=printed, width=120, force_terminal=True, color_system="standard")
+    console.print(plain_table(("NAME", "STATE", "WHY"), rows))
+    row = printed.getvalue().splitlines()[1]
+    assert row.count("\x1b[31mFailed") == 1
+    assert row.index("\x1b[31m") < row.index("login")
+    assert row.rstrip().endswith("Failed login pictures are missing")
 
 
 LONG = "a-model-with-a-name-of-forty-characters-"

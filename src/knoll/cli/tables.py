@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from knoll.quoting import escaped
 
-__all__ = ["STYLES", "PlainTable", "plain_table"]
+__all__ = ["STYLES", "Cell", "PlainTable", "plain_table", "state_cell"]
+
+Cell = str | Text
 
 STYLES = {
     "Succeeded": "green",
@@ -48,14 +49,14 @@ _INDENT = 2
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A table with cells of plain text. A cell that begins with a state has its colour.
+    """A table whose cells are texts of one line each.
 
     If the table is too wide, its columns move together; then it leaves out empty columns, and then columns
     that can be spared. If even that is too wide, each row becomes a block with a line for each cell.
     """
 
     headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Text]]
     spare: Sequence[str] = _SPARE
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -64,17 +65,17 @@ class PlainTable:
         layout = next(fitting, None)
         yield self._table(*layout) if layout else Group(*map(self._block, self.rows))
 
-    def _block(self, row: Sequence[str]) -> Table:
+    def _block(self, row: Sequence[Text]) -> Table:
         """A row below its first cell."""
         block = Table.grid(padding=(0, 1, 0, 0))
         block.add_column(no_wrap=True)
         block.add_column(overflow="fold")
         for heading, cell in zip(self.headings, row, strict=True):
             if cell and heading != self.headings[0]:
-                block.add_row(f"{' ' * _INDENT}{heading}", _styled(cell))
+                block.add_row(f"{' ' * _INDENT}{heading}", cell)
         whole = Table.grid()
         whole.add_column(overflow="fold")
-        whole.add_row(Text(row[0], style="bold"))
+        whole.add_row(Text(row[0].plain, style="bold"))
         whole.add_row(block)
         return whole
 
@@ -96,7 +97,8 @@ class PlainTable:
         return sum(widths) + gap * (len(widths) - 1)
 
     def _width(self, number: int) -> int:
-        return max(cell_len(cell) for cell in (self.headings[number], *(row[number] for row in self.rows)))
+        heading = Text(self.headings[number])
+        return max(cell.cell_len for cell in (heading, *(row[number] for row in self.rows)))
 
     def _table(self, gap: int, shown: Sequence[int]) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
@@ -105,17 +107,22 @@ class PlainTable:
             least = self._width(number) if heading in _KEYS else None
             table.add_column(heading, no_wrap=heading in _WHOLE, min_width=least, overflow="fold")
         for row in self.rows:
-            table.add_row(*(_styled(row[one]) for one in shown))
+            table.add_row(*(row[one] for one in shown))
         return table
 
 
-def _styled(cell: str) -> Text:
-    return Text(cell, style=STYLES.get(cell.split(" ")[0], ""))
+def state_cell(state: str) -> Text:
+    """A cell that is a state, in the colour of that state."""
+    return Text(escaped(state), style=STYLES.get(state, ""))
 
 
 def plain_table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = _SPARE
+    headings: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = _SPARE
 ) -> PlainTable:
-    """The table of these rows, each with a cell for every heading. `spare` are the columns that a narrow
-    terminal leaves out, in this order."""
-    return PlainTable(headings, [tuple(map(escaped, row)) for row in rows], spare)
+    """The table of these rows, each with a cell for every heading. Only a `state_cell` has a colour. `spare`
+    are the columns that a narrow terminal leaves out, in this order."""
+    return PlainTable(headings, [tuple(map(_text, row)) for row in rows], spare)
+
+
+def _text(cell: Cell) -> Text:
+    return cell if isinstance(cell, Text) else Text(escaped(cell))

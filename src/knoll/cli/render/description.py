@@ -8,7 +8,7 @@ from rich.table import Table
 
 from knoll.cli.render.models import data_words, phase_words
 from knoll.cli.render.runs import run_line
-from knoll.cli.tables import plain_table
+from knoll.cli.tables import Cell, plain_table, state_cell
 from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.views.conditions import Condition
@@ -100,10 +100,11 @@ def _with_percent(found: Description, version: str) -> str:
     return f"{version} {percent} %" if version and percent else version
 
 
-def _revision_row(one: RevisionView, now: datetime) -> tuple[str, ...]:
+def _revision_row(one: RevisionView, now: datetime) -> tuple[Cell, ...]:
     name = f"{one.name} [{one.generation}] ({age(one.created_at, now)})"
     ready = f"{one.ready} ({one.reason})" if one.reason else one.ready
-    return (name, f"{one.percent} %", one.version, one.role, ", ".join(f"#{tag}" for tag in one.tags), ready)
+    tags = ", ".join(f"#{tag}" for tag in one.tags)
+    return (name, f"{one.percent} %", one.version, state_cell(one.role), tags, ready)
 
 
 def _condition_table(conditions: Sequence[Condition], now: datetime) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from rich.console import Group, RenderableType
 
-from knoll.cli.tables import plain_table
+from knoll.cli.tables import Cell, plain_table, state_cell
 from knoll.quantities import counted
 from knoll.views.hindsight import HindsightView, PastRollout
 from knoll.waits import clock_time
@@ -12,11 +12,12 @@ __all__ = ["HINDSIGHT_HEADINGS", "hindsight_picture", "hindsight_row"]
 HINDSIGHT_HEADINGS = ("MODEL", "VERSION", "STARTED", "ENDED", "WOULD", "STEP", "WHY")
 
 
-def hindsight_row(one: PastRollout) -> tuple[str, ...]:
+def hindsight_row(one: PastRollout) -> tuple[Cell, ...]:
     """The cells under HINDSIGHT_HEADINGS."""
     again = one.again
     told = again.why if one.differs is not None else f"unknown from step {again.step} on: {again.why}"
-    return (one.model, one.version, clock_time(one.started_at), one.ended, again.would, str(again.step), told)
+    ends = (state_cell(one.ended), state_cell(again.would))
+    return (one.model, one.version, clock_time(one.started_at), *ends, str(again.step), told)
 
 
 def hindsight_picture(view: HindsightView) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from knoll.cli.tables import Cell, state_cell
 from knoll.views.landings import Change, Landing
 from knoll.views.units import age, short_digest, size
 
@@ -11,10 +12,10 @@ _DATA, _LED_TO = ("LANDED", "NOW", "OBJECTS", "SIZE", "CLASSES"), ("RUN", "VERSI
 LANDING_HEADINGS = (*_DATA, "CHANGE", *_LED_TO)
 
 
-def landing_row(one: Landing, now: datetime) -> tuple[str, ...]:
+def landing_row(one: Landing, now: datetime) -> tuple[Cell, ...]:
     """The cells under LANDING_HEADINGS."""
     counts = (str(one.objects), size(one.bytes), "" if one.classes is None else str(len(one.classes)))
-    led_to = (one.run, one.version, one.state, age(one.landed_at, now), one.reason)
+    led_to = (one.run, one.version, state_cell(one.state), age(one.landed_at, now), one.reason)
     return (short_digest(one.digest), "yes" if one.is_now else "", *counts, _words(one.change), *led_to)
 
 

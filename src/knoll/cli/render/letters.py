@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from knoll.cli.output import multiline
-from knoll.cli.tables import PlainTable, plain_table
+from knoll.cli.tables import Cell, PlainTable, plain_table, state_cell
 from knoll.dead_letters.letters import Death
 from knoll.quoting import escaped
 from knoll.views.letters import Happening, LetterView, history_of, letter_document, whole_document
@@ -39,11 +39,11 @@ def letter_picture(view: LetterView, now: datetime) -> RenderableType:
     return Group(facts, "", plain_table(("AGE", "WHAT", "WHY"), rows), "", Text(_content(view)))
 
 
-def _letter_row(view: LetterView, now: datetime) -> tuple[str, ...]:
+def _letter_row(view: LetterView, now: datetime) -> tuple[Cell, ...]:
     """The cells under _HEADINGS; only an event has a subject here."""
     subject = view.subject if view.last.event else ""
-    times = str(len(view.letter.deaths))
-    return (view.id, view.type, subject, view.state, times, age(view.last.at, now), _death_words(view.last))
+    named = (view.id, view.type, subject, state_cell(view.state))
+    return (*named, str(len(view.letter.deaths)), age(view.last.at, now), _death_words(view.last))
 
 
 def _history_row(one: Happening, now: datetime) -> tuple[str, str, str]:

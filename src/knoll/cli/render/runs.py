@@ -4,7 +4,7 @@ from datetime import datetime
 
 from rich.console import Group, RenderableType
 
-from knoll.cli.tables import plain_table
+from knoll.cli.tables import Cell, plain_table, state_cell
 from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.runs import RunsView
@@ -15,10 +15,11 @@ __all__ = ["RUN_HEADINGS", "run_line", "run_row", "runs_lines", "runs_picture"]
 RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
 
 
-def run_row(view: RunView, now: datetime) -> tuple[str, ...]:
+def run_row(view: RunView, now: datetime) -> tuple[Cell, ...]:
     """The cells under RUN_HEADINGS."""
     told = (_percent(view), _time_left(view), scores(view.metrics, view.golden), view.version)
-    return (view.run.id, view.run.model, view.shown_state, *told, age(view.run.created_at, now), _why(view))
+    named = (view.run.id, view.run.model, state_cell(view.shown_state))
+    return (*named, *told, age(view.run.created_at, now), _why(view))
 
 
 def run_line(view: RunView) -> str:
