@@ -29,9 +29,10 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
     DATA is Landed, or Waiting with the reason: what must happen before the data is complete.
 
     JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason},
-    quarantine, quarantinedAt, damage, fallen, verdict: {version, verdict, reason}, wait: {for, have, need,
-    since, until, ends}|null, traffic, url}]}. `wait` is that of a version for approval.
-    Next: knoll versions MODEL, knoll predict MODEL FILE
+    quarantine, quarantinedAt, damage, fallen, verdict: {version, verdict, reason}, standing: {kind, version,
+    by}|null, wait: {for, have, need, since, until, ends}|null, traffic, url}]}. `standing` says what keeps
+    the rollout: Edited, WaitsForApproval, Paused, NoRoom, WaitsForHook or NotTaken. `wait` says what ends
+    that. Next: knoll versions MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.models import models_table
     from knoll.views.models import model_document, namespace_words, read_models

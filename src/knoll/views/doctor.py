@@ -12,7 +12,6 @@ from knoll.laptop.disk import space_at, why_full
 from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.strays import find_strays, stray_place
-from knoll.rollout.steering import steering_from_status
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
 from knoll.views.conditions import disbelieved_words
 from knoll.views.models import ModelView, model_view
@@ -76,12 +75,12 @@ def _champions(platform: Platform) -> Iterator[Finding]:
 def _humans(platform: Platform) -> Iterator[Finding]:
     """Rollouts that go on only when a human says so."""
     for model in _models(platform):
-        place, paused = f"Model {model.name}", steering_from_status(model.document.get("status") or {}).paused
-        if model.candidate and paused and not model.is_edited:
+        place, now = f"Model {model.name}", model.standing
+        if now.kind == "Paused" and now.version:
             fix = f"knoll rollout resume {model.name}, or knoll rollout abort {model.name}"
-            yield Finding(place, escaped(f"the rollout of {model.candidate} is paused by {paused}"), fix)
-        elif model.wait:
-            yield Finding(place, escaped(f"it waits for {model.wait.what}"), escaped(model.wait.ends))
+            yield Finding(place, escaped(f"the rollout of {now.version} is paused by {now.by}"), fix)
+        elif now.wait:
+            yield Finding(place, escaped(f"it waits for {now.wait.what}"), escaped(now.wait.ends))
 
 
 def _models(platform: Platform) -> list[ModelView]:

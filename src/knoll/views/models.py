@@ -4,7 +4,7 @@ State and reason of the data come from `Model.status.dataset`. `ingest.landed` d
 is missing; `ingest.look.dataset_status` puts these words into the status.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,12 @@ from knoll.kube.predictors import predictor_status, router_url
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
-from knoll.rollout.hooks import Hooked, read_hooked
 from knoll.rollout.room import read_no_room
 from knoll.rollout.slot import read_decision
-from knoll.rollout.steering import steering_from_status
 from knoll.settings import Settings
 from knoll.views.conditions import Condition, conditions_of, conditions_of_model, fallen_versions
+from knoll.views.standing import Standing, read_standing, standing_document, waiting_conditions
 from knoll.views.verdicts import LastDecision, verdict_document, verdict_of
-from knoll.views.waits import approval_wait, edit_wait, hook_wait, pause_wait, room_wait
 from knoll.waits import Wait, wait_document
 
 __all__ = [
@@ -56,11 +54,8 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `roomless` one that waits for room. `wait` is such a wait, or that a hook does not agree, which
-    `is_hooked` says, or that somebody has paused the rollout, or has changed the InferenceService, which
-    `is_edited` says. `base_url` is where the predictor answers, or the router in
-    front of it.
-    `document` is the Model as the cluster has it.
+    and `roomless` one that waits for room. `standing` says what keeps its rollouts. `base_url` is where the
+    predictor answers, or the router in front of it. `document` is the Model as the cluster has it.
     """
 
     name: str
@@ -82,9 +77,7 @@ class ModelView:
     verdict: LastDecision
     held: str
     roomless: str
-    is_hooked: bool
-    is_edited: bool
-    wait: Wait | None
+    standing: Standing
     routes: tuple[RouteView, ...]
     base_url: str
     conditions: tuple[Condition, ...]
@@ -94,6 +87,11 @@ class ModelView:
     def is_idle(self) -> bool:
         """Whether no rollout goes on."""
         return self.phase in ("", "Idle")
+
+    @property
+    def wait(self) -> Wait | None:
+        """What its rollouts wait for beside requests and time; None for nothing."""
+        return self.standing.wait
 
     @property
     def predict_url(self) -> str:
@@ -148,9 +146,9 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     dataset = status.get("dataset") or {}
     predictor = predictor_status(isvc)
     held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
-    wait, conditions = _waits(str(metadata["name"]), status)
+    name, last = str(metadata["name"]), _last_verdict(status)
     return ModelView(
-        name=metadata["name"],
+        name=name,
         namespace=str(metadata.get("namespace", "")),
         created_at=str(metadata.get("creationTimestamp", "")),
         family=str(spec.get("family", "")),
@@ -163,18 +161,16 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         quarantined_at=dict((status.get("steering") or {}).get("quarantinedAt") or {}),
         damage=str(status.get("damage") or ""),
         fallen=fallen_versions(status),
-        verdict=_last_verdict(status),
+        verdict=last,
         held=held.version if held else "",
         roomless=no_room.version if no_room else "",
-        is_hooked=_hooked_of(status).is_waiting,
-        is_edited=steering_from_status(status).edit is not None,
-        wait=wait,
+        standing=read_standing(name, status, last),
         routes=tuple(
             RouteView(one.get("revisionName"), one.get("percent"), one.get("tag"))
             for one in predictor.get("traffic") or []
         ),
-        base_url=_base_url(str(metadata["name"]), spec, isvc).rstrip("/"),
-        conditions=(*conditions, *conditions_of_model(model), *conditions_of(isvc)),
+        base_url=_base_url(name, spec, isvc).rstrip("/"),
+        conditions=(*waiting_conditions(name, status), *conditions_of_model(model), *conditions_of(isvc)),
         document=model,
     )
 
@@ -193,32 +189,6 @@ def _last_verdict(status: Mapping[str, Any]) -> LastDecision:
     return verdict_of(last.action, last.reason, last.version) if last else LastDecision()
 
 
-def _waits(name: str, status: Mapping[str, Any]) -> tuple[Wait | None, Sequence[Condition]]:
-    """What the rollouts of a model wait for beside requests and time, and the conditions that say so."""
-    held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
-    for_approval, for_room = (
-        approval_wait(name, held) if held else None,
-        room_wait(no_room) if no_room else None,
-    )
-    steering, percent = steering_from_status(status), (status.get("rollout") or {}).get("percent") or 0
-    wait = edit_wait(name, steering.edit) if steering.edit else for_approval or pause_wait(steering, percent)
-    for_hook = hook_wait(_hooked_of(status))
-    return wait or for_room or for_hook, (
-        *_wait_conditions("Approved", "WaitsForApproval", for_approval),
-        *_wait_conditions("RoomFound", "NoRoom", for_room),
-        *_wait_conditions("HooksAgree", "WaitsForHook", for_hook),
-    )
-
-
-def _hooked_of(status: Mapping[str, Any]) -> Hooked:
-    return read_hooked((status.get("rollout") or {}).get("hooks"))
-
-
-def _wait_conditions(kind: str, reason: str, wait: Wait | None) -> tuple[Condition, ...]:
-    """That a version waits; nothing while none does."""
-    return (Condition(kind, "False", reason, wait.words, wait.since),) if wait else ()
-
-
 def model_document(model: ModelView) -> dict[str, Any]:
     """The model as `-o json` shows it."""
     return {
@@ -231,6 +201,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         "damage": model.damage,
         "fallen": dict(model.fallen),
         "verdict": verdict_document(model.verdict),
+        "standing": standing_document(model.standing),
         "wait": wait_document(model.wait),
         "traffic": [
             {"revisionName": one.revision, "percent": one.percent, "tag": one.tag} for one in model.routes

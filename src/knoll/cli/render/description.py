@@ -22,6 +22,13 @@ from knoll.views.units import age
 __all__ = ["description_picture"]
 
 _MARKS = {"True": "++", "False": "!!"}
+_WAITS = {
+    "Edited": "Edited",
+    "WaitsForApproval": "Approval",
+    "Paused": "Paused",
+    "NoRoom": "Room",
+    "WaitsForHook": "Hook",
+}
 
 
 def description_picture(found: Description, now: datetime) -> RenderableType:
@@ -51,10 +58,7 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Candidate", _with_percent(found, model.candidate)),
         ("Previous", _with_percent(found, model.previous)),
         ("Phase", phase_words(model)),
-        (
-            _wait_title(model),
-            model.wait.told if model.wait else "",
-        ),
+        (_WAITS.get(model.standing.kind, ""), model.wait.told if model.wait else ""),
         ("Data", _data_words(found)),
         ("Golden set", _golden_words(found)),
         ("Waits for", found.data_wait.told if found.data_wait else ""),
@@ -64,15 +68,6 @@ def _facts(found: Description, now: datetime) -> list[tuple[str, str]]:
         ("Run", run_line(found.run) if found.run else ""),
         ("Quarantine", ", ".join(_quarantine_words(model, version, now) for version in model.quarantine)),
     ]
-
-
-def _wait_title(model: ModelView) -> str:
-    """What kind of wait it is."""
-    if model.held:
-        return "Approval"
-    if model.roomless:
-        return "Room"
-    return "Hook" if model.is_hooked else "Paused"
 
 
 def _quarantine_words(model: ModelView, version: str, now: datetime) -> str:

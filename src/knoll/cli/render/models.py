@@ -29,22 +29,18 @@ def champion_words(model: ModelView) -> str:
 
 
 def phase_words(model: ModelView) -> str:
-    """The phase of the rollout, and whether its InferenceService was changed, or it is paused, has no room
-    or waits for a hook; without one, which version waits, or was not taken last."""
-    last = model.verdict
-    if model.is_edited:
-        return f"{model.phase or 'Idle'} (edited)"
-    if model.is_idle and model.held:
-        return f"{model.phase or 'Idle'} ({model.held} waits for approval)"
-    if model.is_idle and model.roomless:
-        return f"{model.phase or 'Idle'} ({model.roomless} waits for room)"
-    if model.is_hooked:
-        return f"{model.phase or 'Idle'} (a hook does not agree)"
-    if model.is_idle and last.is_bad:
-        return f"{model.phase or 'Idle'} ({last.version} {last.name})"
-    if model.roomless:
-        return f"{model.phase} (no room)"
-    return f"{model.phase} (paused)" if model.wait else model.phase
+    """The phase of the rollout, and where it stands."""
+    one = model.standing
+    told = {
+        "": "",
+        "Edited": "edited",
+        "WaitsForApproval": f"{one.version} waits for approval",
+        "Paused": "paused",
+        "NoRoom": f"{one.version} waits for room" if model.is_idle else "no room",
+        "WaitsForHook": "a hook does not agree",
+        "NotTaken": f"{one.version} {model.verdict.name}",
+    }[one.kind]
+    return f"{model.phase or 'Idle'} ({told})" if told else model.phase
 
 
 def data_words(model: ModelView) -> str:
