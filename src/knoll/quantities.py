@@ -18,6 +18,7 @@ __all__ = [
     "is_quantity",
     "memory_of",
     "parse_quantity",
+    "resources_in_words",
 ]
 
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
@@ -42,6 +43,12 @@ def in_words(size: int) -> str:
     if size >= 2**30:
         return f"{size / 2**30:.1f}".removesuffix(".0") + "Gi"
     return f"{-(-size // 2**20)}Mi"
+
+
+def resources_in_words(resources: Mapping[str, Any]) -> str:
+    """Cores and memory: {"cpu": "50m", "memory": "512Mi"} -> "0.05 cores, 512Mi of memory"."""
+    cores = float(parse_quantity(resources["cpu"]))
+    return f"{cores:g} {'core' if cores == 1 else 'cores'}, {resources['memory']} of memory"
 
 
 def is_quantity(text: str) -> bool:

@@ -8,15 +8,18 @@ import pytest
 
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.events import PING, TRAINING_SUCCEEDED, new_event
+from knoll.laptop.broker.eventing import read_eventing
 from knoll.models import RolloutSpec
 from knoll.rollout import handler
 from knoll.rollout.due import due_at
-from knoll.rollout.follow import follow
+from knoll.rollout.follow import FOLLOWED, follow
+from knoll.rollout.replay import CALL_TIME, REPLAY_TIME
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Steering
 from knoll.wiring.stages import STAGES
 from rollout.world import World, make_world, promote_first, with_policy
 
+EVENTING = Path(__file__).parents[2] / "eventing"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = RolloutSpec.model_validate({"bake": "60s", "progressDeadline": "100s"})
 SLOT = Slot(champion="v000001", candidate="v000002", since=SINCE.isoformat(), seen=SINCE.isoformat())
@@ -119,6 +122,15 @@ def test_what_is_due_after_the_next_tick_is_left_to_that(tmp_path: Path) -> None
     follow(began, world.platform)
     assert world.status()["phase"] == "Baking"
     assert world.time.present - began <= timedelta(seconds=55)
+
+
+def test_a_call_ends_before_its_broker_delivers_again_and_a_sweep_before_the_next_tick() -> None:
+    eventing = read_eventing(EVENTING)
+    timeouts = {one.subscriber: one.delivery.timeout or 0 for one in eventing.triggers}
+    assert CALL_TIME.total_seconds() < timeouts["knoll-rollout"]
+    assert (FOLLOWED + CALL_TIME - REPLAY_TIME).total_seconds() < timeouts["knoll-sweep"]
+    (tick,) = eventing.tickers
+    assert (tick.schedule, timedelta(minutes=1) > FOLLOWED) == ("* * * * *", True)
 
 
 def test_at_rest_a_tick_costs_no_time(tmp_path: Path) -> None:

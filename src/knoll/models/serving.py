@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from knoll.models.dataset import Spec
 from knoll.models.units import Resources, unit
+from knoll.quantities import PREDICTOR_RESOURCES, resources_in_words
 
 __all__ = ["ServingSpec"]
 
-_SERVED_WITH = unit("cores, bytes, GPUs", none="0.05 cores, 512Mi of memory")
+_SERVED_WITH = unit("cores, bytes, GPUs", none=resources_in_words(PREDICTOR_RESOURCES))
 
 
 class ServingSpec(Spec):

@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 
 from knoll.models.dataset import Spec
 from knoll.models.units import PositiveSeconds, Resources, form, unit
-from knoll.quantities import GPU
+from knoll.quantities import DEFAULT_RESOURCES, GPU, resources_in_words
 
 __all__ = ["TrainingSpec"]
 
-_TRAINED_WITH = unit("cores, bytes, GPUs", none="1 core, 2Gi of memory")
+_TRAINED_WITH = unit("cores, bytes, GPUs", none=resources_in_words(DEFAULT_RESOURCES))
 
 
 class TrainingSpec(Spec):

@@ -6,6 +6,7 @@ again. The champion is in quarantine until every byte matches the pin; then it i
 
 from dataclasses import replace
 
+from knoll.exits import REJECTED
 from knoll.names import version_number
 from knoll.ports import Bucket, Platform
 from knoll.records.attestation import key_of
@@ -31,7 +32,7 @@ def slot_checked(model: str, slot: Slot, refusal: str | None, platform: Platform
     look = _look(model, slot.champion, slot, platform, listing)
     fault, seen = look.fault, look.listing or NOTHING_SEEN
     if is_refused and not fault:
-        fault, seen = f"its predictor refuses to serve it: {refusal or 'exit code 65'}", NOTHING_SEEN
+        fault, seen = f"its predictor refuses to serve it: {refusal or f'exit code {REJECTED}'}", NOTHING_SEEN
     if slot.damage and (fault or look.listing == slot.listing):
         return slot
     if not fault:

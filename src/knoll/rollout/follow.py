@@ -16,7 +16,7 @@ from knoll.rollout.handler import advance
 __all__ = ["FOLLOWED", "follow"]
 
 _LOG = logging.getLogger(__name__)
-FOLLOWED = timedelta(seconds=55)  # since the tick; the next one comes after a minute
+FOLLOWED = timedelta(seconds=55)  # since the tick; less than to the next one
 _LOOK = timedelta(seconds=5)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.exits import REJECTED
+from knoll.exits import PREEMPTED, REJECTED, UNAVAILABLE
 from knoll.kube.kinds import PREDICTOR_CONTAINER
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
 from knoll.kube.obstacles import UNSCHEDULABLE
@@ -21,7 +21,7 @@ __all__ = [
     "was_ready",
 ]
 
-_MAY_PASS = ("ExitCode75", "ExitCode143")  # the store did not answer; the node went away
+_MAY_PASS = (f"ExitCode{UNAVAILABLE}", f"ExitCode{PREEMPTED}")  # the store did not answer; the node went away
 
 
 @dataclass(frozen=True)

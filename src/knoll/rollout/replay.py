@@ -45,7 +45,7 @@ __all__ = [
 REPLAY_SAMPLES = 50  # of one part, at most, each to both versions
 REPLAY_TIME = timedelta(seconds=20)  # in which the parts of one call may begin with a sample
 ANSWER_TIME = timedelta(seconds=20)  # for one answer
-CALL_TIME = timedelta(seconds=50)  # for all requests of one call; the broker gives up after 60 s
+CALL_TIME = timedelta(seconds=50)  # for all requests of one call; the Trigger has a longer timeout
 
 
 @dataclass(frozen=True)
