@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from knoll.adapters.memory.clock import MemoryClock
 from knoll.events import PING, TRAINING_SUCCEEDED, new_event
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.models import RolloutSpec
@@ -81,13 +80,11 @@ def test_of_two_calls_in_a_process_one_waits(tmp_path: Path) -> None:
     world = baking(tmp_path, "5s")
     waits: list[float] = []
 
-    class Clock(MemoryClock):
-        def wait(self, seconds: float) -> None:
-            waits.append(seconds)
-            world.tell(TRAINING_SUCCEEDED)
-            super().wait(seconds)
+    def note(seconds: float) -> None:
+        waits.append(seconds)
+        world.tell(TRAINING_SUCCEEDED)
 
-    world.platform = replace(world.platform, clock=Clock(world.time.present))
+    world.time.before_wait = note
     world.tell(TRAINING_SUCCEEDED)
     assert len(waits) == 1
     assert world.status()["champion"] == "v000002"
