@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import NewerSchema
+from knoll.errors import NewerSchema, Rejected
+from knoll.records.run import load_run
 from knoll.records.version_folder import VersionFolder
 from records.kinds import KINDS, Kind, record_classes
 
@@ -68,6 +69,20 @@ def test_a_record_of_a_newer_schema_names_the_knoll_to_use(kind: Kind) -> None:
 def test_a_newer_record_is_refused_as_newer_also_where_its_fields_are_others(kind: Kind) -> None:
     with pytest.raises(NewerSchema, match="schema 9"):
         kind.read(_body({"schema": 9, "needs": "", "otherwise": True}))
+
+
+@pytest.mark.parametrize("schema", [2, 2.0, "2", 10**400])
+def test_a_newer_schema_is_known_in_whatever_form_it_stands(schema: Any) -> None:
+    """A program that copies a record may write a number in another form."""
+    with pytest.raises(NewerSchema) as refused:
+        load_run(_body({"schema": schema, "needs": "7.3"}))
+    assert refused.value.fix == "use knoll 7.3 or a newer one"
+
+
+@pytest.mark.parametrize("schema", ["two", "", None, [2], 1.0, "1"])
+def test_what_has_no_newer_schema_is_no_record_of_a_newer_knoll(schema: Any) -> None:
+    with pytest.raises(Rejected):
+        load_run(_body({"schema": schema}))
 
 
 def test_the_manifest_of_a_newer_schema_is_named_with_its_place() -> None:

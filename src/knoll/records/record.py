@@ -160,12 +160,19 @@ def _check_schema(body: bytes, newest: int, what: str) -> None:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return
-    schema = found.get("schema") if isinstance(found, dict) else None
-    if isinstance(schema, int) and schema > newest:
+    schema = _number(found.get("schema")) if isinstance(found, dict) else 0
+    if schema > newest:
         raise _newer(schema, str(found.get("needs") or ""), newest, what)
 
 
-def _newer(schema: int, needs: str, newest: int, what: str) -> NewerSchema:
+def _number(schema: Any) -> float:
+    """A schema as a number: another writer may have made 2.0 or "2" of 2. 0 if it is none."""
+    if isinstance(schema, str):
+        return int(schema) if schema.isdecimal() and len(schema) < 10 else 0
+    return schema if isinstance(schema, int | float) else 0
+
+
+def _newer(schema: float, needs: str, newest: int, what: str) -> NewerSchema:
     wanted = f"knoll {needs}" if needs else f"a knoll newer than {__version__}"
     return NewerSchema(
         f"this {what} has schema {schema}, and knoll {__version__} reads {newest} at most",
