@@ -9,11 +9,18 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import zip_longest
 
-__all__ = ["EDGES", "Times", "plus_times", "times_of"]
+__all__ = ["EDGES", "Times", "plus_times", "times_of", "usual_edges"]
 
 Times = tuple[int, ...]
-# Upper ends, in seconds: a factor of 1.2 apart, as those of predictors, from 1 ms to 20 s.
-EDGES = tuple(float(f"{0.001 * 1.2**index:.4g}") for index in range(55))
+
+
+def usual_edges(number: int) -> tuple[float, ...]:
+    """So many upper ends of buckets, in seconds: from 1 ms on, a factor of 1.2 apart, as those of
+    predictors."""
+    return tuple(float(f"{0.001 * 1.2**index:.4g}") for index in range(number))
+
+
+EDGES = usual_edges(55)  # up to 19 s
 
 
 def times_of(seconds: Iterable[float]) -> Times:

@@ -1,17 +1,23 @@
-"""The judgement as the slot keeps it."""
+"""The judgement as the slot keeps it.
 
-from collections.abc import Mapping
+Each of its tallies has the ends of its buckets. There are eight tallies and some sixty ends, so of the usual
+ends only the number is written.
+"""
+
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from knoll.rollout.evidence.judgement import Judgement
+from knoll.rollout.replay_times import usual_edges
 from knoll.rollout.unknown import with_parts
 
 __all__ = ["judgement_to_fields", "read_judgement"]
 
 _ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
+_EDGES, _MOST_EDGES = "edges", 64
 
 
 def judgement_to_fields(
@@ -23,12 +29,27 @@ def judgement_to_fields(
         return None
     known = read_judgement(before)
     is_same = known is not None and known.began == judgement.began
-    return with_parts(_ADAPTER.dump_python(judgement, mode="json"), before if is_same else None)
+    fields: dict[str, Any] = _with_edges(_ADAPTER.dump_python(judgement, mode="json"), _shortened)
+    return with_parts(fields, before if is_same else None)
 
 
 def read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
     """The judgement in a status; None for none, and for one that cannot be read: it is begun again. Unknown
     fields are passed over, and missing ones have their defaults."""
     with suppress(ValidationError):
-        return _ADAPTER.validate_python(found) if found else None
+        return _ADAPTER.validate_python(_with_edges(found, _written_out)) if found else None
     return None
+
+
+def _with_edges(found: Any, change: Callable[[Any], Any]) -> Any:
+    if not isinstance(found, Mapping):
+        return found
+    return {name: change(one) if name == _EDGES else _with_edges(one, change) for name, one in found.items()}
+
+
+def _shortened(edges: list[float]) -> list[float] | int:
+    return len(edges) if tuple(edges) == usual_edges(len(edges)) else edges
+
+
+def _written_out(edges: Any) -> Any:
+    return usual_edges(edges) if type(edges) is int and 0 <= edges <= _MOST_EDGES else edges

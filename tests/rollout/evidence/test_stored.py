@@ -1,0 +1,32 @@
+"""What the slot keeps of a judgement is what it was."""
+
+import json
+from typing import Any
+
+import pytest
+
+from knoll.rollout.evidence import Seen, Tally, begin, judge, judgement_to_fields, read_judgement
+from knoll.rollout.replay_times import usual_edges
+
+
+def fields(edges: tuple[float, ...]) -> dict[str, Any]:
+    tally = Tally(60, 1, 2, edges, (20,) * (len(edges) + 1), (30, 30), "two")
+    found = judgement_to_fields(judge(begin(tally, Seen()), Seen(tally, tally, candidate_replays=tally)))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("edges", [(), usual_edges(61), usual_edges(3), (0.5,), (0.001, 0.0012, 0.0015)])
+def test_a_judgement_is_read_as_it_was_written(edges: tuple[float, ...]) -> None:
+    written = fields(edges)
+    read = read_judgement(json.loads(json.dumps(written)))
+    assert read is not None
+    assert (read.seen.candidate.edges, read.seen.champion_replays.edges) == (edges, ())
+    assert judgement_to_fields(read) == written
+
+
+@pytest.mark.parametrize("edges", [10**9, -1, True, "61", 1.5, None])
+def test_a_judgement_whose_buckets_cannot_be_is_begun_anew(edges: Any) -> None:
+    written = fields(usual_edges(3))
+    written["seen"]["champion"]["edges"] = edges
+    assert read_judgement(written) is None
