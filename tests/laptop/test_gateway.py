@@ -224,6 +224,10 @@ def test_paths_and_methods_that_are_not_there_are_answered_in_json(laptop: Lapto
     assert (nowhere.status_code, "there is no path" in nowhere.json()["error"]) == (404, True)
     wrong = laptop.http.get("/v1/models/digits:predict/x")
     assert (wrong.status_code, bool(wrong.json()["error"])) == (404, True)
+    slash = laptop.http.post("/v1/models/digits:predict/")
+    assert (slash.status_code, "there is no path" in slash.json()["error"]) == (404, True)
+    read = laptop.http.get("/v1/models/digits:predict")
+    assert (read.status_code, read.json()["error"]) == (405, "this path takes POST, not GET")
     method = laptop.http.put("/v2/models/digits/infer")
     assert (method.status_code, "does not take PUT" in method.json()["error"]) == (405, True)
 

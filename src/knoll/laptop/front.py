@@ -98,6 +98,7 @@ class Front:
             exception_handlers={HTTPException: _in_json},
             lifespan=self._live,
         )
+        app.router.redirect_slashes = False  # the answer would be empty, and clients do not repeat a POST
         self._server = uvicorn.Server(server_config(app, _DRAIN))
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
         self._is_up = threading.Event()

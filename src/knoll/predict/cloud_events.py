@@ -25,6 +25,8 @@ def unwrap(payload: Any, headers: Mapping[str, str]) -> Any:
         return payload
     if isinstance(payload, dict) and "instances" not in payload and all(one in payload for one in _NEEDED):
         _check_version(payload["specversion"])
+        if "data_base64" in payload:
+            raise InvalidInstance("the event has its data in data_base64", fix="send it in data, as JSON")
         if "data" not in payload:
             raise InvalidInstance("the event has no data", fix='its data is {"instances": [...]}')
         return payload["data"]

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from knoll.errors import InvalidInstance
+from knoll.predict.json_faults import json_fault
 
 __all__ = ["is_long", "read_json"]
 
@@ -45,11 +46,7 @@ def read_json(body: bytes, keys: Sequence[str], right: str, keep: Callable[[int]
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if "depth limit" in str(error):
-            raise InvalidInstance(
-                "the body is nested too deeply: more than 1,024 lists and objects"
-            ) from error
-        raise InvalidInstance(f"the body is not JSON: {error}", fix=right) from error
+        raise InvalidInstance(f"the body is not JSON: {json_fault(body, error)}", fix=right) from error
     if isinstance(value, dict):
         _check_keys(body, [key for key in keys if key in value])
     return value

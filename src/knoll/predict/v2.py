@@ -135,8 +135,10 @@ def _outputs(found: Any, signature: Signature, *, default: bool) -> dict[str, bo
 
 
 def _known(name: Any, tensors: Mapping[str, Tensor], side: str) -> Tensor:
-    if not isinstance(name, str) or name not in tensors:
-        raise InvalidInstance(f"there is no {side} {str(name)[:100]!r}; known: {', '.join(tensors)}")
+    if not isinstance(name, str):
+        raise InvalidInstance(f"an {side} has no text as its name; known: {', '.join(tensors)}")
+    if name not in tensors:
+        raise InvalidInstance(f"there is no {side} {name[:100]!r}; known: {', '.join(tensors)}")
     return tensors[name]
 
 

@@ -25,7 +25,8 @@ def read_input(
         shape = _shape(described.get("shape"))
         datatype = described.get("datatype")
         if datatype != tensor.datatype:
-            raise InvalidInstance(f"its datatype is {str(datatype)[:20]}, not {tensor.datatype}")
+            said = f"is {datatype[:20]}" if isinstance(datatype, str) else "is missing, or no text"
+            raise InvalidInstance(f"its datatype {said}; send {tensor.datatype}")
         data = described.get("data")
         if (data is None) == (raw is None):
             raise InvalidInstance("it needs either data or binary_data_size")

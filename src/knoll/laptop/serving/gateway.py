@@ -23,7 +23,7 @@ from starlette.routing import Route as HttpRoute
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.route import Route, answering, find_route, why_absent, why_unavailable
-from knoll.paths import LIVE, READY
+from knoll.paths import FEEDBACK, LIVE, READY
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
@@ -35,6 +35,7 @@ from knoll.router.targets import Target, targets_of
 __all__ = ["Gateway"]
 
 _PATIENCE = 120.0
+_ACTIONS = (":predict", ":explain", FEEDBACK)
 _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 
 
@@ -153,6 +154,10 @@ class Gateway:
     async def _described(self, request: Request) -> Response:
         """Whether the model is ready, with a right request. It wakes nothing: the signature of the version
         says what is right."""
+        if request.path_params["model"].endswith(_ACTIONS):
+            return JSONResponse(
+                {"error": f"this path takes POST, not {request.method}"}, 405, {"Allow": "POST"}
+            )
         answer, route = await self._ready(request), self._route(request)
         if answer.status_code != 200 or isinstance(route, Response):
             return answer
