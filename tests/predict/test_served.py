@@ -84,6 +84,12 @@ def test_base64_is_read_as_clients_write_it(shade: Served) -> None:
         ("", "b64 is empty"),
         ("data:image/png,abc", "data URI that is not base64"),
         (base64.b64encode(b"RIFF\0\0\0\0WEBPVP8 ").decode(), "it is a WebP"),
+        (base64.b64encode(b"\0\0\1\0\1\0").decode(), "it is an icon"),
+        (base64.b64encode(b"qoif\0\0").decode(), "it is a QOI"),
+        (base64.b64encode(b"version https://git-lfs.github.com/spec/v1").decode(), "it is a git-lfs pointer"),
+        (base64.b64encode(b"<?xml version='1.0'?>\n<Error><Code>").decode(), "an error of a store"),
+        (base64.b64encode(base64.b64encode(b"\x89PNG\r\n\x1a\n" * 3)).decode(), "encoded twice"),
+        (base64.b64encode(b'{"a": 1}').decode(), "it is JSON"),
         (None, "b64 is no text"),
     ],
 )
