@@ -271,6 +271,27 @@ def test_texts_of_a_png_are_passed_over(kind: bytes) -> None:
     assert one(head[:-12] + long[:-5]) == 7
 
 
+@pytest.mark.parametrize("kind", [b"gAMA", b"pHYs", b"cHRM", b"acTL"])
+def test_a_chunk_that_is_too_short_to_say_anything_is_passed_over(kind: bytes) -> None:
+    """Viewers show such a picture, and Pillow refuses it."""
+    assert one(png(1, 1, 8, 0, b"\0\x07", chunk(kind, b"\0"))) == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (WHOLE.replace(b"IDAT", b"IDAX"), "its header is broken"),
+        (png(1, 1, 8, 0, b""), "it is damaged: a part of it is cut short"),
+        (png(1, 1, 8, 2, bytes(4), chunk(b"iCCP", b"a")), "its header is broken"),
+    ],
+    ids=range(3),
+)
+def test_no_words_of_the_library_reach_anybody(body: bytes, fault: str) -> None:
+    with pytest.raises(InvalidPicture) as caught:
+        read_raster(body)
+    assert str(caught.value) == fault
+
+
 def test_scans_of_a_progressive_jpeg_are_limited_with_its_pixels() -> None:
     """A few kilobytes of empty scans cost minutes. A picture as cameras and browsers write it has ten."""
     body = encoded(Image.new("L", (400, 400), 128), "JPEG", progressive=True)

@@ -35,6 +35,13 @@ __all__ = [
 
 _TABLES = {b"A2B0", b"A2B1", b"A2B2"}  # of a colour profile; matrices are quick
 _TABLES_COST = 20  # scans of a JPEG that take as long as the conversion by tables
+_SAID = {  # by words of Pillow
+    "MAX_TEXT_CHUNK": "its colour profile unpacks to more than 1 MiB",  # the limit that Pillow has for texts
+    "palette index": "it is damaged: its palette and its pixels do not fit",
+    "truncated": "it is damaged: a part of it is cut short",
+    "Truncated": "its header is broken: a chunk of it is cut short",
+    "data stream": "it is damaged: its pixels cannot be unpacked",
+}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -108,7 +115,7 @@ class Raster:
             flat = convert_colours(self._load(check), check)
         except Exception as error:
             check()
-            raise _fault(self._header, _in_words(error) or f"it is damaged: {error}") from error
+            raise _fault(self._header, _in_words(error, "it is damaged")) from error
         check()
         return flat if turn is None else flat.transpose(turn)
 
@@ -190,7 +197,7 @@ def _open(file: RasterFile, header: Header, limits: RasterLimits) -> Image.Image
     except UnidentifiedImageError as error:
         raise _fault(header, "its header is broken") from error
     except Exception as error:
-        raise _fault(header, _in_words(error) or f"its header is broken: {error}") from error
+        raise _fault(header, _in_words(error, "its header is broken")) from error
     _check_pixels(picture.size, limits)  # Pillow may have read another header than ours
     work = picture.size[0] * picture.size[1] * (header.scans + _TABLES_COST)
     if work > limits.scanned_pixels and _has_tables(picture.info.get("icc_profile")):
@@ -218,10 +225,9 @@ def _without(chunks: Sequence[tuple[int, int]], body: bytes) -> bytes:
     return b"".join(body[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _in_words(error: Exception) -> str:
-    """What Pillow's error means; "" if its own words say it."""
-    is_profile = "MAX_TEXT_CHUNK" in str(error)  # the limit that Pillow has for texts
-    return "its colour profile unpacks to more than 1 MiB" if is_profile else ""
+def _in_words(error: Exception, otherwise: str) -> str:
+    """What Pillow's error means. Its own words name its states, so they reach nobody."""
+    return next((fault for words, fault in _SAID.items() if words in str(error)), otherwise)
 
 
 def _fault(header: Header, text: str) -> InvalidPicture:

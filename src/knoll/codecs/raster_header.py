@@ -46,6 +46,7 @@ _OTHERS = {
 }
 _KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_SHORTEST = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"acTL": 8}  # Pillow refuses shorter ones
 _PALETTE, _SAMPLES = 3, {0: 1, 2: 3}  # types of colour, and how many samples their transparent colour has
 _GREY_TYPES = {0, 4}
 _HEAD = 1024
@@ -102,7 +103,11 @@ def _read_png(body: bytes) -> Header:
     first: dict[bytes, bytes] = {}  # of each kind that counts, before the data
     last, unread = b"", []
     for number, (kind, start, length) in enumerate(_chunks(body)):
-        if kind in _TEXTS or (kind == b"tRNS" and first.keys() & {b"tRNS", b"IDAT"}):
+        if (
+            kind in _TEXTS
+            or length < _SHORTEST.get(kind, 0)
+            or (kind == b"tRNS" and first.keys() & {b"tRNS", b"IDAT"})
+        ):
             unread.append((start - 8, start + length + 4))
         elif kind == b"eXIf" or (kind == b"IHDR" and number == 0):
             first[kind] = body[start : start + length]
