@@ -10,6 +10,7 @@ import json
 __all__ = [
     "LABELS_PURPOSE",
     "RECEIPT_PURPOSE",
+    "RECORDED_PURPOSE",
     "REPLAY_PURPOSE",
     "REPORT_PURPOSE",
     "derived_key",
@@ -21,6 +22,7 @@ REPORT_PURPOSE = "report"  # a proof for one purpose is none for the other
 REPLAY_PURPOSE = "replay"
 RECEIPT_PURPOSE = "receipt"
 LABELS_PURPOSE = "labels"
+RECORDED_PURPOSE = "recorded"
 
 
 def derived_key(key: str, *facts: str) -> str:

@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")
+    recorded_share: int = Field(default=0, description="percent of requests that a predictor reports")
+    recorded_redact: tuple[str, ...] = Field(default=(), description="fields it never reports, as JSON")
     source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
     listen_host: str = Field(
         default="127.0.0.1", description="where a predictor or router listens; their image sets 0.0.0.0"
@@ -170,9 +172,7 @@ class Settings(BaseSettings):
         default=30.0,
         description="seconds between two looks for stray objects in the model bucket; `make deploy` sets 600",
     )
-    idle: float = Field(
-        default=60.0, description="laptop: seconds without a request until a predictor is stopped"
-    )
+    idle: float = Field(default=60.0, description="laptop: seconds until a predictor without requests ends")
     progress_deadline: float = Field(
         default=120.0, description="laptop: seconds that a new Revision has to become ready"
     )

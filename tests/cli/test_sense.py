@@ -8,6 +8,8 @@ from cli.declared import model_yaml
 from knoll.cli.sense import faults_of_sense, shortages
 from knoll.cli.yaml_file import read_yaml
 from knoll.errors import InvalidModel
+from knoll.families import FAMILIES, FamilyPlace
+from knoll.families.declaration import Declaration, FamilyConfig, more
 from knoll.models import parse_model
 
 
@@ -54,3 +56,40 @@ def test_a_part_of_a_device_is_a_fault() -> None:
     resources = "{resources: {nvidia.com/gpu: 500m, cpu: 500m}}"
     (told,) = _faults(model_yaml("cli-data", training=resources))
     assert "nvidia.com/gpu must be a whole number" in told
+
+
+@pytest.mark.parametrize("family", ["image-classifier", "dcgan"])
+def test_fields_of_what_has_none_cannot_be_redacted(family: str) -> None:
+    """Else its owner would believe that nothing of them is kept. A Model that redacts nothing is right."""
+    told = _told(family, "{redact: [face]}")
+    assert told == [
+        f"spec.rollout.recorded.redact: what the family {family} is asked has no fields: a picture or tensor "
+        "is kept as a whole, or not at all (leave out redact, or recorded)"
+    ]
+    assert _told(family, "{}") == _told(family, "{redact: []}") == []
+
+
+def test_a_field_that_a_family_does_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip of the pen would have the field kept."""
+    place = FamilyPlace("cli.test_sense:People")
+    monkeypatch.setitem(FAMILIES, "people", place)
+    assert _told("people", "{redact: [age]}") == []
+    assert _told("people", "{redact: [aeg, age]}") == [
+        "spec.rollout.recorded.redact: 'aeg' is no field of what people is asked; did you mean age? (they "
+        "are: age, income)"
+    ]
+
+
+class People(Declaration[FamilyConfig]):
+    """A family that knows two things of a person."""
+
+    name = "people"
+    metrics = (more("accuracy", 0, 1),)
+    config_type = FamilyConfig
+    fields = ("age", "income")
+
+
+def _told(family: str, recorded: str) -> list[str]:
+    text = model_yaml("cli-data", family=family, gate="null", rollout=f"{{recorded: {recorded}}}")
+    (one,) = read_yaml(text, "model.yaml")
+    return [str(fault) for fault in faults_of_sense(one.value, "knoll-models")]

@@ -43,6 +43,12 @@ def deliver(event: Event, platform: Platform) -> int:
     return answer("dead-letters", *event_to_http(event), platform).status
 
 
+def test_what_users_have_asked_becomes_no_dead_letter(platform: Platform) -> None:
+    """Its place in the bucket is bounded, and a dead letter stays until somebody drops it."""
+    assert deliver(replace(EVENT, type="dev.knoll.predictor.recorded"), platform) == 204
+    assert not read_dead_letters(platform.bucket)
+
+
 def test_a_dead_letter_is_kept_once_for_each_who_did_not_take_it(platform: Platform) -> None:
     """Whole, with the reason that Knative gives, and oldest first."""
     assert [deliver(event, platform) for event in (EVENT, replace(EVENT, extensions=ROLLOUT), EVENT)] == [

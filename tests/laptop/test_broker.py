@@ -16,7 +16,7 @@ import pytest
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.errors import InvalidEvent, Rejected, Unavailable
-from knoll.events import Event
+from knoll.events import PREDICTOR_RECORDED, Event
 from knoll.laptop.broker.broker import Broker, Subscriber
 from knoll.laptop.broker.event_log import EventLog
 from knoll.laptop.broker.triggers import Delivery, Filter, Trigger
@@ -458,3 +458,20 @@ def test_the_log_keeps_so_many_bytes_at_most(tmp_path: Path) -> None:
     assert waiting in kept
     assert 9 <= len(kept) <= 14
     assert kept[-1] == 41
+
+
+def test_what_users_have_asked_stays_in_no_history(start: Start) -> None:
+    """It goes with its last delivery. Until then it is there, also if it must be delivered again."""
+    tries: list[str] = []
+
+    def fail_once(event: Event) -> None:
+        tries.append(event.id)
+        if len(tries) == 1:
+            raise Unavailable("not now")
+
+    broker = start({PREDICTOR_RECORDED: fail_once, "other": lambda _: None})
+    for type in (PREDICTOR_RECORDED, "other"):
+        broker.publish(Event(type, "/test", type, ""))
+    _settle(broker)
+    assert tries == [PREDICTOR_RECORDED] * 2
+    assert [event.type for _, event in broker.history()] == ["other"]

@@ -125,6 +125,7 @@ _EVERYWHERE = {
     "REPORT_DISBELIEVED": set(),
     "HOOK_ANSWERED": set(),
     "PREDICTOR_LABELLED": {"rollout"},
+    "PREDICTOR_RECORDED": {"rollout"},
     "ROLLOUT_EDITED": set(),
     "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},

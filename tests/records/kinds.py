@@ -25,6 +25,7 @@ from knoll.records.outcome import Outcome, load_outcome
 from knoll.records.probe import Probe, find_probe, probe_uri
 from knoll.records.progress import Progress, load_progress
 from knoll.records.record import Record
+from knoll.records.recorded import RecordedRequest, load_recorded
 from knoll.records.rollout import RolloutStep, load_step
 from knoll.records.run import Run, load_run
 from knoll.records.samples import Samples, load_samples
@@ -124,6 +125,13 @@ _LABELS = {
     "by": "v000001",
     "windows": [[60, 2, 1]],
 }
+_RECORDED = {
+    "model": "digits",
+    "version": "v000001",
+    "id": "0123456789abcdef",
+    "at": 1767225600,
+    "body": "{}",
+}
 _RESEND = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
@@ -200,6 +208,13 @@ KINDS = (
     Kind("resend", Resend.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_resend, _RESEND),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
     Kind("count of labels", Labels.__name__, r"labels/[^/]+/[^/]+/[^/]+\.json", load_labels, _LABELS),
+    Kind(
+        "recorded request",
+        RecordedRequest.__name__,
+        r"recorded/[^/]+/[^/]+/[^/]+\.json",
+        load_recorded,
+        _RECORDED,
+    ),
 )
 
 

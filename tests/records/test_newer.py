@@ -25,6 +25,7 @@ from knoll.records.manifest import find_manifest, find_sealed, manifest_uri
 from knoll.records.outcome import find_outcome, outcome_uri
 from knoll.records.probe import find_probe, probe_uri
 from knoll.records.progress import find_progress, progress_uri
+from knoll.records.recorded import find_recorded
 from knoll.records.rollout import find_last_step, rollout_step_uri
 from knoll.records.run import find_run, run_uri
 from knoll.records.samples import find_samples, samples_uri
@@ -36,6 +37,7 @@ DATASET, STEP = dataset_uri(ROOT, "digits", DIGEST), rollout_step_uri(ROOT, "dig
 ENTRY = inbox_uri(ROOT, RUN, "2026-01-01T00:00:00+00:00")
 REPORT = f"{ROOT}/evidence/digits/{VERSION}/pod.0000000000000003.json"
 LABELS = f"{ROOT}/labels/digits/{VERSION}/pod.0000000000000003.json"
+RECORDED = f"{ROOT}/recorded/digits/{VERSION}/00000000001.0123456789abcdef.json"
 DEATH = f"{ROOT}/dead-letters/{'0' * 20}/death-{'0' * 20}.json"
 
 Find = Callable[[Bucket], Any]
@@ -81,6 +83,7 @@ WRITTEN_ANEW: dict[str, tuple[str, Find]] = {
     ),
     "find_newest_dataset": (DATASET, lambda bucket: find_newest_dataset("digits", bucket)),
     "find_progress": (progress_uri(ROOT, RUN), lambda bucket: find_progress(RUN, bucket)),
+    "find_recorded": (RECORDED, lambda bucket: find_recorded(RECORDED, bucket)),
     "find_snapshot": (DATASET, lambda bucket: find_snapshot("digits", DIGEST, bucket)),
     "find_survey": (survey_uri(ROOT), find_survey),
 }

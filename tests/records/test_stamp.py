@@ -17,6 +17,7 @@ from knoll.records.golden import load_golden
 from knoll.records.labels import load_labels
 from knoll.records.outcome import Outcome, find_outcome, load_outcome, outcome_uri, write_outcome
 from knoll.records.record import LENIENT
+from knoll.records.recorded import load_recorded
 from knoll.records.rollout import (
     RolloutStep,
     find_last_step,
@@ -55,6 +56,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("evidence/digits/v000002/pod-0.0000000000000006.json", load_report),
         ("runs/flowers-0123456789abcdef0123.json", load_run),
         ("labels/digits/v000002/pod-0.0000000000000017.json", load_labels),
+        ("recorded/digits/v000001/01767225600.0123456789abcdef.json", load_recorded),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
         ("golden/digits/95cd3daa3c69f6434031091e9ecc634a932139b7718f2e60434ac80547cbae1d.json", load_golden),

@@ -135,7 +135,7 @@ def test_records_go_a_day_after_their_run_has_ended() -> None:
 
     def left(outcome_hours: float, live: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         runs = Runs({RUN: NOW - timedelta(hours=outcome_hours)}, entries)
-        return [(one.kind, one.run) for one in find_leftovers(runs, entries, live, NOW)]
+        return [(one.kind, one.name) for one in find_leftovers(runs, entries, live, NOW)]
 
     assert left(25) == [("inbox", RUN), ("progress", RUN)]
     assert left(23) == [("inbox", RUN)]

@@ -23,6 +23,7 @@ from knoll.records.inbox import inbox_uri
 from knoll.records.manifest import Manifest, entry_of, manifest_uri, removed_manifest_uri, version_uri
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.progress import progress_uri
+from knoll.records.recorded import RecordedRequest, list_recorded, recorded_uri
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.strays import find_strays
 from knoll.retention.plan import make_plan
@@ -388,3 +389,19 @@ def test_strays_among_the_copies_become_no_manifest_and_stop_no_removal(body: by
     still = {uri.removeprefix(f"{ROOT}/") for uri in world.bodies(f"{ROOT}/removing/")}
     assert still == {one.key for one in find_strays(world.platform.bucket) if "removing/" in one.key}
     assert "removing/digits/v000008.json" in still
+
+
+def test_recorded_requests_go_if_they_are_old_or_no_model_asks_for_them() -> None:
+    """Those of a Model that cannot be read stay, until it can."""
+    world = make_world()
+    now = int(world.time.now().timestamp())
+    for name, recorded in (("beans", {}), ("leaves", {"share": 0})):
+        spec = {**MODEL["spec"], "rollout": {"recorded": recorded}}
+        world.cluster.create({**MODEL, "metadata": {"name": name}, "spec": spec})
+    for model, days in product(("digits", "beans", "leaves", "gone"), (1, 32)):
+        one = RecordedRequest(model, "v000001", f"{days:016x}", now - days * 86_400, "{}")
+        world.store.put(recorded_uri(ROOT, one), one.encode())
+    assert [one.kind for one in make_plan(world.platform, ["beans"], 2).leftovers] == ["recorded"]
+    remove(make_plan(world.platform, (), 2), world.platform)
+    left = list_recorded(world.platform.bucket)
+    assert {(one.model, one.id[-1]) for one in left} == {("beans", "1"), ("leaves", "1")}

@@ -42,7 +42,7 @@ __all__ = [
 
 _PASSING_THE_GATE = ("good", "shifted")
 _CHANGING = ("progress", "checksums", "survey.json")
-_PASSING = ("inbox", "evidence", "labels")
+_PASSING = ("inbox", "evidence", "labels", "recorded")
 _REPEATED = ("superseded",)  # written again, and another release has another form for it
 
 

@@ -29,6 +29,7 @@ from knoll.ports import Bucket, Cluster, Document, Events, ObjectStore, Platform
 from knoll.records.evidence import load_report
 from knoll.records.labels import load_labels
 from knoll.records.record import Load
+from knoll.records.recorded import load_recorded
 from knoll.records.rollout import load_step
 from knoll.records.run import load_run
 from knoll.records.stamp import Stamped, stamped
@@ -51,6 +52,7 @@ _STAMPED: Mapping[str, Load[Stamped]] = {
     "rollouts": load_step,
     "evidence": load_report,
     "labels": load_labels,
+    "recorded": load_recorded,
 }
 _SINCE_0_2 = ("schema", "needs")
 _OF_MODEL = ("model_uid", "model_generation", "prefix")

@@ -48,10 +48,11 @@ def gc(
 
     A version is kept if it serves, served just before, is on trial or waits for its trial; if the Model, an
     InferenceService or a Revision names it; if its run is not settled; or if it is among the newest --keep.
-    Records of runs and rollouts are always kept.
+    Records of runs and rollouts are always kept. Recorded requests go after 30 days, and all of them if no
+    Model asks for them.
 
-    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind: version|files|inbox|progress, model, name,
-    bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
+    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind: version|files|inbox|progress|recorded,
+    model, name, bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
     Next: knoll versions MODEL
     """
     from knoll.cli.render.leftovers import leftovers_table, leftovers_words

@@ -37,10 +37,10 @@ def status(
     before the first version, data. Without this line no rollout is expected.
 
     JSON: {model, version, phase, champion, step, percent, percentTo: VERSION, evidence: {requests, errors,
-    replayed, refused}, comparison: {version, champion, since, note, samples, asked, agreed, labelled, right,
-    championRight, repeated, repeatAgreed, agreement, score, championScore}|null, labels: [{version, right,
-    wrong}], facets: [{version, facet, index, bound, requests, hasMoved}], waiting, wait: {for, have, need,
-    since, until, ends}, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
+    replayed, refused, recorded}, comparison: {version, champion, since, note, samples, asked, agreed,
+    labelled, right, championRight, repeated, repeatAgreed, agreement, score, championScore}|null, labels:
+    [{version, right, wrong}], facets: [{version, facet, index, bound, requests, hasMoved}], waiting, wait:
+    {for, have, need, since, until, ends}, records: [...]}. Next: knoll why MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.rollouts import rollout_picture
     from knoll.views.rollouts import read_rollout, rollout_document

@@ -23,6 +23,7 @@ from knoll.quantities import (
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
 _DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
+_REDACT = ("spec", "rollout", "recorded", "redact")
 _MOST_PROCESSES = 16  # of a node
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _METADATA = (
@@ -93,6 +94,8 @@ def _family_faults(document: Any, family: str) -> Iterator[Fault]:
         declared = find_declaration(family)
         if declared and isinstance(metric, str):
             yield from _gate_faults(_at(document, "spec", "gate"), metric, declared)
+        if declared:
+            yield from _redact_faults(_at(document, *_REDACT), declared)
         if declared and isinstance(config, Mapping):
             declared.configure(config)
     except InvalidModel as error:
@@ -107,6 +110,18 @@ def _gate_faults(gate: Mapping[str, Any], name: str, declared: Declaration[Any])
         yield Fault(("spec", "gate", "metric"), f"{what} (one of: {', '.join(known)})")
         return
     yield from _bound_faults(name, known[name], gate)
+
+
+def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:
+    """What is not redacted would be kept, though its owner believes otherwise."""
+    for name in names if isinstance(names, list) else ():
+        if not declared.fields:
+            why = "a picture or tensor is kept as a whole, or not at all (leave out redact, or recorded)"
+            yield Fault(_REDACT, f"what the family {declared.name} is asked has no fields: {why}")
+            return
+        if name not in declared.fields:
+            known = f"{did_you_mean(name, declared.fields)} (they are: {', '.join(declared.fields)})"
+            yield Fault(_REDACT, f"{name!r} is no field of what {declared.name} is asked{known}")
 
 
 def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from knoll.codecs.classes import encode_classes
-from knoll.codecs.example import example_request
+from knoll.codecs.example import example_instance, example_request
 from knoll.codecs.latent import decode_latent
 from knoll.codecs.picture import OVERSHOOT, decode_picture, encode_picture, encode_pictures
 from knoll.codecs.reading import Reading
@@ -38,6 +38,7 @@ __all__ = [
     "decode",
     "encode",
     "encode_picture",
+    "example_instance",
     "example_request",
     "read_typed",
 ]

@@ -10,7 +10,7 @@ from PIL import Image
 from knoll.codecs.tensor import DTYPES
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["example_request"]
+__all__ = ["example_instance", "example_request"]
 
 _MOST_NUMBERS = 4096
 _MOST_PIXELS = 4_000_000  # of one colour, they are a few KB as PNG
@@ -18,10 +18,16 @@ _MOST_PIXELS = 4_000_000  # of one colour, they are a few KB as PNG
 
 def example_request(signature: Signature) -> Any:
     """A small V1 request that is answered without a warning; None if only a large one would do."""
+    one = example_instance(signature)
+    return None if one is None else {"instances": [one]}
+
+
+def example_instance(signature: Signature) -> Any:
+    """The one instance of that request: a value by name, if the signature has several inputs."""
     values = {tensor.name: _example(tensor) for tensor in signature.inputs}
     if any(value is None for value in values.values()):
         return None
-    return {"instances": [next(iter(values.values())) if len(values) == 1 else values]}
+    return next(iter(values.values())) if len(values) == 1 else values
 
 
 def _example(tensor: Tensor) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from knoll.dead_letters.quota import Room
 from knoll.errors import InvalidEvent
-from knoll.events import Event, event_to_json
+from knoll.events import PREDICTOR_RECORDED, Event, event_to_json
 from knoll.events.http import event_from_http
 from knoll.headers import (
     ARRIVAL,
@@ -44,7 +44,12 @@ _WHY = (ERROR_CODE, ERROR_DATA)
 
 
 def handle(event: Event, platform: Platform) -> None:
-    """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable."""
+    """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable.
+
+    What users have asked is not kept: it would outlast its records, and the next report has other requests.
+    """
+    if event.type == PREDICTOR_RECORDED:
+        return
     who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
     letter = letter_of_event(who, without_trace(event))
     resend = event.extensions.get(RESEND, "")

@@ -8,6 +8,7 @@ from pydantic import Field, FiniteFloat, field_validator, model_validator
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
 from knoll.models.hooks import HookSpec
 from knoll.models.places import Prefix
+from knoll.models.recorded import RecordedSpec
 from knoll.models.serving import ServingSpec
 from knoll.models.sticky import StickyKey
 from knoll.models.training import TrainingSpec
@@ -21,6 +22,7 @@ __all__ = [
     "LandedSpec",
     "Model",
     "ModelSpec",
+    "RecordedSpec",
     "RolloutSpec",
     "ServingSpec",
     "TrainingSpec",
@@ -112,8 +114,14 @@ class RolloutSpec(Spec):
     )
     idle: Literal["replay", "hold", "promote"] = Field(
         default="replay",
-        description="What a step does when no requests come: `replay` sends the version's held-out samples "
-        "to it and to the champion, `hold` waits, `promote` goes on after a minute without any",
+        description="What a step does when no requests come: `replay` sends recorded requests, or the "
+        "version's held-out samples, to it and to the champion, `hold` waits, `promote` goes on after a "
+        "minute without any",
+    )
+    recorded: RecordedSpec | None = Field(
+        default=None,
+        description="Which requests of users are kept, to be replayed to versions that come later",
+        json_schema_extra={"none": "none"},
     )
     compare: Annotated[int, unit("percent")] = Field(
         default=0,

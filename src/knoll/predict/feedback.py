@@ -75,13 +75,13 @@ class Feedback:
             if one.codec == "classes" and len(answered) <= MOST_ANSWERS:
                 answered += [classes[index] for index in np.argmax(outputs[one.name], axis=1)]
 
-    def id_of(self, body: bytes, answered: Sequence[str]) -> Mapping[str, str]:
+    def id_of(self, body: bytes, answered: Sequence[str], nonce: str = "") -> Mapping[str, str]:
         """The header with the id of the answer to a body with these labels; none if there are none or too
-        many."""
+        many. `nonce` is the number in it."""
         if not self.key or not 0 < len(answered) <= MOST_ANSWERS:
             return {}
         answers = [self._digests.get(one) or short_digest(one) for one in answered]
-        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), body, answers)
+        receipt = new_receipt(self.model, self.version, int(self.now().timestamp()), body, answers, nonce)
         return {PREDICTION: receipt_text(receipt, self.key)}
 
     def compare(self, body: bytes, headers: Mapping[str, str], answered: Sequence[str]) -> None:

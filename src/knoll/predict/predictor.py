@@ -27,6 +27,7 @@ from knoll.predict.loading import Version
 from knoll.predict.memory_budget import share
 from knoll.predict.memory_limit import UNLIMITED, memory_limit, resident, return_freed_memory
 from knoll.predict.observer import Observer
+from knoll.predict.recorder import Recorder
 from knoll.predict.served import Served
 
 __all__ = ["load", "serve"]
@@ -53,19 +54,19 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     except KnollError as error:
         _fail(error)
     name, book = version.manifest.version, LabelBook()
-    feedback = Feedback(model, name, version.signature, settings.answer_key, book, platform.clock.now)
-    served = Served(model, version, graph, Usual(version), feedback)
+    recorder = Recorder(model, name, version.signature, platform)
+    served = _served(model, version, graph, book, recorder, platform)
     observer = Observer(model, name, platform, served.bins, served.facets)
-    headers = {VERSION: name, DIGEST: version.digest}
     with (
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
         observer.reporting(),
         LabelReports(model, name, book, platform).reporting(),
+        recorder.reporting(),
     ):
         protocol.run(
             served,
             listening,
-            headers,
+            {VERSION: name, DIGEST: version.digest},
             observer,
             workers=settings.threads or os.cpu_count() or 1,
             memory=share(limit, resident(), settings.body_memory),
@@ -83,6 +84,14 @@ def load(fetch: Callable[[], Version], threads: int, limit: int = UNLIMITED) -> 
     graph = Graph(version, threads)
     warm_up(graph, version, limit)
     return version, graph
+
+
+def _served(
+    model: str, version: Version, graph: Graph, book: LabelBook, recorder: Recorder, platform: Platform
+) -> Served:
+    key, name, now = platform.settings.answer_key, version.manifest.version, platform.clock.now
+    feedback = Feedback(model, name, version.signature, key, book, now)
+    return Served(model, version, graph, Usual(version), feedback, recorder)
 
 
 def _stop(*_: object) -> NoReturn:

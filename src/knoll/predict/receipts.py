@@ -20,6 +20,7 @@ __all__ = [
     "MOST_ANSWERS",
     "Receipt",
     "body_digest",
+    "new_id",
     "new_receipt",
     "read_receipt",
     "receipt_text",
@@ -52,9 +53,16 @@ class Receipt:
     answers: tuple[str, ...]
 
 
-def new_receipt(model: str, version: str, at: int, body: bytes, answers: Iterable[str]) -> Receipt:
+def new_id() -> str:
+    """A number that is used once: 16 random digits in hex."""
+    return secrets.token_hex(8)
+
+
+def new_receipt(
+    model: str, version: str, at: int, body: bytes, answers: Iterable[str], nonce: str = ""
+) -> Receipt:
     """The receipt of the answer to a body with labels of these short digests, MOST_ANSWERS at most."""
-    return Receipt(model, version, at, secrets.token_hex(8), body_digest(body), tuple(answers))
+    return Receipt(model, version, at, nonce or new_id(), body_digest(body), tuple(answers))
 
 
 def receipt_text(receipt: Receipt, key: str) -> str:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 __all__ = ["reporting"]
 
-_INTERVAL = 1.0  # seconds between two reports
 _LAST_WITHIN = 5.0  # seconds for the last one
 
 
 @contextmanager
-def reporting(send: Callable[[], None], name: str) -> Iterator[None]:
-    """Call `send` once a second meanwhile, and for the last time at the end, in threads with that name.
+def reporting(send: Callable[[], None], name: str, seconds: float = 1.0) -> Iterator[None]:
+    """Call `send` every so many seconds meanwhile, and for the last time at the end, in threads with that
+    name.
 
     A broker may answer a report late, because a function behind it has to start. So the last report does not
     wait for an earlier one, and takes a few seconds at most.
@@ -20,7 +20,7 @@ def reporting(send: Callable[[], None], name: str) -> Iterator[None]:
     ended = threading.Event()
 
     def send_until_ended() -> None:
-        while not ended.wait(_INTERVAL):
+        while not ended.wait(seconds):
             send()
 
     _start(send_until_ended, name)

@@ -22,6 +22,8 @@ from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
 from knoll.predict.json_body import is_long
 from knoll.predict.loading import Version
+from knoll.predict.receipts import new_id
+from knoll.predict.recorder import Recorder
 from knoll.predict.v1 import answer_v1, read_v1
 from knoll.predict.v2 import answer_v2, read_v2
 from knoll.predict.work import ClientGone, Work
@@ -38,13 +40,14 @@ _NUMBER, _DENSE = 100, 16  # bytes of memory that each takes until it is sent
 @dataclass(frozen=True)
 class Served:
     """The model `name` answers with this version. Inputs that it was not made for are no fault of it.
-    `feedback` gives the answers their ids."""
+    `feedback` gives the answers their ids. `recorder` keeps some requests, if there is one."""
 
     name: str
     version: Version
     graph: Graph
     usual: Usual
     feedback: Feedback
+    recorder: Recorder | None = None
     _long: Lock = field(default_factory=Lock)
 
     @property
@@ -77,8 +80,10 @@ class Served:
             decoded = self._decoded(instances, self._turn(body), work, warnings.append)
             pictures = [one.name for one in self.version.signature.outputs if one.codec == "image"]
             batches, answered = self._noted(self._run_all(decoded, len(instances), pictures, work))
-            answer = answer_v1(batches, self.version.signature, headers, self.name, warnings)
-            return self._with_id(answer, body, headers, answered)
+            answer, id = answer_v1(batches, self.version.signature, headers, self.name, warnings), new_id()
+            if self.recorder:
+                self.recorder.note(id, body, headers)
+            return self._with_id(answer, body, headers, answered, id)
 
         large = f"only a large one: GET /v2/models/{self.name} shows the tensors"
         return self._guarded(answer, self.example or large)
@@ -116,10 +121,10 @@ class Served:
         return noted(), answered
 
     def _with_id(
-        self, answer: Answer, body: bytes, headers: Mapping[str, str], answered: Sequence[str]
+        self, answer: Answer, body: bytes, headers: Mapping[str, str], answered: Sequence[str], id: str = ""
     ) -> Answer:
         self.feedback.compare(body, headers, answered)
-        return replace(answer, headers={**answer.headers, **self.feedback.id_of(body, answered)})
+        return replace(answer, headers={**answer.headers, **self.feedback.id_of(body, answered, id)})
 
     def _guarded(self, answer: Callable[[], Answer], example: Any) -> Answer:
         """The answer, or the refusal of a faulty request or of one too many, or 500 if the version failed."""

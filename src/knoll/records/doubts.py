@@ -13,6 +13,7 @@ from knoll.records.labels import Labels
 from knoll.records.manifest import ATTESTATION, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, find_outcome, has_outcome, why_stray
 from knoll.records.record import is_there
+from knoll.records.recorded import RecordedRequest
 from knoll.records.rollout import RolloutStep
 from knoll.records.run import Run, is_opened
 from knoll.records.stamp import UNSTAMPED, Stamped, has_keys, is_body_stamped, is_stamped, why_unstamped
@@ -63,7 +64,7 @@ def doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
     return doubt_stamp(step, bucket)
 
 
-def doubt_stamp(one: RolloutStep | Report | Labels, bucket: Bucket) -> str:
+def doubt_stamp(one: RolloutStep | Report | Labels | RecordedRequest, bucket: Bucket) -> str:
     """What is wrong with the stamp of a record about a version. Versions that were made before there were
     keys have no attestation, and the records about them have no stamp."""
     if is_stamped(one, bucket):

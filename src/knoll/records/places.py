@@ -37,6 +37,7 @@ from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import Record, reader
+from knoll.records.recorded import RecordedRequest, load_recorded, recorded_name
 from knoll.records.rollout import load_step
 from knoll.records.run import Run, load_run
 from knoll.records.stamp import is_stamped, why_unstamped
@@ -91,6 +92,10 @@ def _says_report(one: Any) -> Facts:
 def _says_labels(one: Labels) -> Facts:
     name = f"{one.instance}.{one.answers:016d}"
     return {"model": one.model, "version": one.version, "name": name}
+
+
+def _says_recorded(one: RecordedRequest) -> Facts:
+    return {"model": one.model, "version": one.version, "name": recorded_name(one)}
 
 
 _PLACES = (
@@ -158,6 +163,13 @@ _PLACES = (
         says=_says_labels,
         doubt=lambda labels, _, bucket: doubt_stamp(labels, bucket),
         doubt_newer=unless_stamped(Labels),
+    ),
+    _place(
+        r"recorded/<model>/<version>/(?P<name>\d{11}\.[0-9a-f]{16})\.json",
+        load_recorded,
+        says=_says_recorded,
+        doubt=lambda one, _, bucket: doubt_stamp(one, bucket),
+        doubt_newer=unless_stamped(RecordedRequest),
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey, doubt_newer=doubt_newer_hint),

@@ -19,6 +19,7 @@ from knoll.records.manifest import (
     version_uri,
     versions_uri,
 )
+from knoll.records.recorded import remove_recorded
 
 __all__ = ["list_files", "put_manifest_back", "remove_files", "take_manifest_away"]
 
@@ -55,8 +56,8 @@ def put_manifest_back(model: str, version: str, bucket: Bucket) -> None:
 
 
 def remove_files(model: str, version: str, bucket: Bucket) -> bool:
-    """Remove all files of a version, the copy of its manifest and the reports on it, unless it has a manifest
-    again; whether they are gone.
+    """Remove all files of a version, the copy of its manifest, the reports on it and the requests to it,
+    unless it has a manifest again; whether they are gone.
 
     The files go last. So if this is killed, they lead the next pass here again.
     """
@@ -65,6 +66,7 @@ def remove_files(model: str, version: str, bucket: Bucket) -> bool:
         return False
     remove_reports(model, version, bucket)
     remove_labels(model, version, bucket)
+    remove_recorded(model, bucket, version)
     for uri in (removed_manifest_uri(bucket.root, model, version), *uris):
         bucket.store.delete(uri)
     return True

@@ -1,10 +1,11 @@
-"""Superfluous records of runs that have ended: entries of the inbox, and progress.
+"""Superfluous records: of runs that have ended, entries of the inbox, and progress; and recorded requests
+that are too old, or that no Model asks for.
 
 The outcome says that a run has ended; no clock does. Other records stay. The run record and the outcome keep
 the same data from being trained twice, and the claim keeps the number from being given twice. All are small.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,11 +13,13 @@ from typing import Literal
 from knoll.errors import Rejected
 from knoll.kube.jobs import is_live
 from knoll.kube.labels import MANAGED
+from knoll.models import readable_models
 from knoll.names import model_of_run
 from knoll.ports import Bucket, ObjectInfo, Platform
 from knoll.records.inbox import list_inbox, remove_entry
 from knoll.records.outcome import list_outcomes, without_strays
 from knoll.records.progress import list_progress, remove_progress
+from knoll.records.recorded import drop_recorded, list_recorded
 from knoll.retention.decide import DAY
 
 __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs", "remove_leftover"]
@@ -24,12 +27,12 @@ __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs", 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A superfluous record."""
+    """A superfluous record; `name` is its run, or the id of a recorded request."""
 
-    kind: Literal["inbox", "progress"]
+    kind: Literal["inbox", "progress", "recorded"]
     uri: str
     model: str
-    run: str
+    name: str
     size: int
     modified: datetime
     reason: str
@@ -61,15 +64,19 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
     """The records of these models, or of all, that may go now."""
     progress = _by_run(list_progress, platform.bucket, models)
     live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
-    return find_leftovers(runs, progress, live, platform.clock.now())
+    ended = find_leftovers(runs, progress, live, platform.clock.now())
+    return [*ended, *_unwanted_requests(platform, models)]
 
 
 def remove_leftover(one: Leftover, bucket: Bucket) -> None:
     """Remove the record."""
-    if one.kind == "inbox":
-        remove_entry(one.uri, bucket)
-    else:
-        remove_progress(one.run, bucket)
+    match one.kind:
+        case "inbox":
+            remove_entry(one.uri, bucket)
+        case "progress":
+            remove_progress(one.name, bucket)
+        case "recorded":
+            drop_recorded(one.uri, bucket)
 
 
 def find_leftovers(
@@ -101,6 +108,20 @@ def find_leftovers(
 
 def _leftover(kind: Literal["inbox", "progress"], run: str, one: ObjectInfo, reason: str) -> Leftover:
     return Leftover(kind, one.uri, model_of_run(run), run, one.size, one.modified, reason)
+
+
+def _unwanted_requests(platform: Platform, models: Collection[str]) -> Iterator[Leftover]:
+    """Those of a Model whose declaration cannot be read stay."""
+    found = [one for one in list_recorded(platform.bucket) if one.model in models or not models]
+    documents, now = platform.cluster.list("Model") if found else [], platform.clock.now().timestamp()
+    wanting = {one["metadata"]["name"] for one in documents}
+    wanting -= {one.name for one in readable_models(documents) if one.rollout.recorded is None}
+    for one in found:
+        is_unasked, info = one.model not in wanting, one.info
+        if is_unasked or one.is_old(now):
+            reason = "request that no Model asks for" if is_unasked else "request of more than 30 days ago"
+            facts = one.model, one.id, info.size, info.modified
+            yield Leftover("recorded", info.uri, *facts, f"recorded {reason}")
 
 
 def _by_run(

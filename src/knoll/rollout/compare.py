@@ -14,7 +14,8 @@ from knoll.ports import Bucket, Document, Platform, PredictAnswer
 from knoll.records.samples import Sample, find_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.observed import Observed
-from knoll.rollout.replay import DirectRoute, ask, paced, prediction_of, publish_continued, write_part
+from knoll.rollout.questions import body_of, prediction_of
+from knoll.rollout.replay import DirectRoute, ask, paced, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
 from knoll.rollout.steps import Compare
@@ -87,7 +88,7 @@ def _ask_part(
     is_champion = route.version == begun.champion
     first = begun.repeated if is_champion else begun.asked
     for sample in paced(samples[first:], until, platform.clock):
-        answer = ask(model, route, sample, platform)
+        answer = ask(model, route, body_of(sample), platform)
         if not _is_final(answer, route.version):
             break
         prediction = prediction_of(answer.body) if answer.status == 200 else None

@@ -11,20 +11,25 @@ __all__ = [
     "CandidateCounts",
     "Evidence",
     "Pair",
+    "Recorded",
     "Total",
     "evidence_fields",
+    "plus_recorded",
     "read_evidence",
 ]
 
 Pair = tuple[int, int]  # requests, and those of them that failed
 Total = tuple[int, int, int]  # requests, those of them that failed, and those that were refused
+# recorded requests that were replayed, those of them whose answers could be compared, and those that differ
+Recorded = tuple[int, int, int]
 _NOTHING: Mapping[str, Any] = {}
-_COUNTS = ("requests", "errors", "replayed", "inStep", "refused")
+_COUNTS = ("requests", "errors", "replayed", "inStep", "refused", "recorded")
 _FIELDS = (
     "instances",
     "replays",
     "championReplays",
     "replaySeconds",
+    "recordedReplays",
     "before",
     "earlier",
     "earlierRefused",
@@ -36,18 +41,19 @@ _FIELDS = (
 class CandidateCounts:
     """Requests to the candidate since its rollout began: those that it did not refuse, those that failed,
     those that knoll sent, and those since the step began; and `refused` beside them. What a version refuses
-    says nothing for it."""
+    says nothing for it. Of those that knoll sent, `recorded` ones came from users."""
 
     requests: int = 0
     errors: int = 0
     replayed: int = 0
     in_step: int = 0
     refused: int = 0
+    recorded: int = 0
 
     def numbers(self) -> Mapping[str, int]:
-        """The counts as records and the status name them."""
-        numbers = (self.requests, self.errors, self.replayed, self.in_step, self.refused)
-        return dict(zip(_COUNTS, numbers, strict=True))
+        """The counts as records and the status name them, without `recorded` if there are none."""
+        numbers = (self.requests, self.errors, self.replayed, self.in_step, self.refused, self.recorded)
+        return dict(zip(_COUNTS[: None if self.recorded else -1], numbers, strict=False))
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Evidence:
     `champion_replayed` what it sent to the champion beside, and `before` the requests that were counted when
     the step began. `earlier` is what was reported on the version before this rollout. `replicas` is what
     knoll 0.1 kept here of each replica. `times` are the seconds of replays by bucket, of the candidate and of
-    the champion (see `replay_times`).
+    the champion (see `replay_times`). `recorded` are the replays of what users have asked.
     """
 
     counts: CandidateCounts = CandidateCounts()
@@ -68,22 +74,30 @@ class Evidence:
     earlier: Total = (0, 0, 0)
     replicas: Mapping[str, Pair] = field(default_factory=dict)
     times: tuple[Times, Times] = ((), ())
+    recorded: Recorded = (0, 0, 0)
 
     def in_new_step(self) -> "Evidence":
         """The evidence when a step begins: what is counted so far is not of that step."""
         return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
 
     def with_replayed(
-        self, sent: int, failed: int, beside: Pair = (0, 0), seconds: Sequence[tuple[float, float]] = ()
+        self,
+        sent: int,
+        failed: int,
+        beside: Pair = (0, 0),
+        seconds: Sequence[tuple[float, float]] = (),
+        recorded: Recorded = (0, 0, 0),
     ) -> "Evidence":
         """The evidence after knoll has sent so many requests, of which so many failed; `beside` are those to
-        the champion. `seconds` are those of pairs of requests to the candidate and to the champion."""
+        the champion, and `recorded` those that users had sent. `seconds` are those of pairs of requests to
+        the candidate and to the champion."""
         counts = replace(
             self.counts,
             requests=self.counts.requests + sent,
             errors=self.counts.errors + failed,
             replayed=self.counts.replayed + sent,
             in_step=self.counts.in_step + sent,
+            recorded=self.counts.recorded + recorded[0],
         )
         mine = (self.replayed[0] + sent, self.replayed[1] + failed)
         theirs = (self.champion_replayed[0] + beside[0], self.champion_replayed[1] + beside[1])
@@ -91,7 +105,13 @@ class Evidence:
             plus_times(self.times[0], times_of(one for one, _ in seconds)),
             plus_times(self.times[1], times_of(other for _, other in seconds)),
         )
-        return replace(self, counts=counts, replayed=mine, champion_replayed=theirs, times=times)
+        replayed: dict[str, Any] = {"replayed": mine, "champion_replayed": theirs, "times": times}
+        return replace(self, counts=counts, recorded=plus_recorded(self.recorded, recorded), **replayed)
+
+
+def plus_recorded(one: Recorded, other: Sequence[int]) -> Recorded:
+    """Both together."""
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
 def read_evidence(found: Mapping[str, Any]) -> Evidence:
@@ -104,6 +124,7 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
         earlier=(*_pair(found.get("earlier")), found.get("earlierRefused") or 0),
         replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
         times=_times(found.get("replaySeconds") or {}),
+        recorded=plus_recorded((0, 0, 0), found.get("recordedReplays") or (0, 0, 0)),
     )
 
 
@@ -127,6 +148,7 @@ def _known_fields(evidence: Evidence, before: Mapping[str, Any]) -> dict[str, An
         "earlierRefused": refused,
         **({"instances": replicas} if replicas else {}),
         **({"replaySeconds": times} if mine or theirs else {}),
+        **({"recordedReplays": list(evidence.recorded)} if evidence.recorded[0] else {}),
         **evidence.counts.numbers(),
     }
 

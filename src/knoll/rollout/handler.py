@@ -21,7 +21,7 @@ from knoll.errors import (
     NotFound,
     act_on_each,
 )
-from knoll.events import PREDICTOR_LABELLED, PREDICTOR_OBSERVED, Event, reading
+from knoll.events import PREDICTOR_LABELLED, PREDICTOR_OBSERVED, PREDICTOR_RECORDED, Event, reading
 from knoll.events.http import event_from_http
 from knoll.kube.labels import COMPONENT_LABEL, MANAGED, MODEL_LABEL, is_part, label_of
 from knoll.models import Model, parse_model
@@ -38,6 +38,7 @@ from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.labelled import keep_labels
 from knoll.rollout.moves import slot_after
 from knoll.rollout.observed import Observed, newest_revision, refusals
+from knoll.rollout.recordings import drop_unwanted, keep_recorded
 from knoll.rollout.replay import REPLAY_TIME, replay_part
 from knoll.rollout.reports import keep_report
 from knoll.rollout.rest import slot_at_rest
@@ -67,7 +68,11 @@ __all__ = ["advance", "handle", "receive", "sweep"]
 Refusals = Mapping[tuple[str, str], str]
 _NONE: Refusals = MappingProxyType({})
 _LOG = logging.getLogger(__name__)
-_KEPT = {PREDICTOR_OBSERVED: keep_report, PREDICTOR_LABELLED: keep_labels}  # reports, before they are judged
+_KEPT = {  # reports, before they are judged
+    PREDICTOR_OBSERVED: keep_report,
+    PREDICTOR_LABELLED: keep_labels,
+    PREDICTOR_RECORDED: keep_recorded,
+}
 _MOST_PASSES = 12  # of one call; a rollout that needs more goes on with the next event or tick
 
 
@@ -172,6 +177,7 @@ def _make_pass(
     secret = key_secret(document, slot, served_version(slot), platform.settings)
     wanted, now = desired(model, slot, platform.settings, name_of(secret)), platform.clock.now()
     try:
+        drop_unwanted(document, model, platform.bucket)
         record_step(model.name, slot, platform)
         if note_edit(document, slot, live, wanted, platform) or put_off(document, slot, live, platform):
             return True

@@ -5,6 +5,7 @@ multi-model serving. With one KServe's own initializer would fetch the version, 
 canary percentage and the version change in one write.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -103,7 +104,7 @@ def inference_service(
         "containerConcurrency": model.serving.concurrency,
         "serviceAccountName": "knoll-predictor",
         "automountServiceAccountToken": False,
-        "containers": [_container(model, version, pin, _variables(settings.sink, key, secret), settings)],
+        "containers": [_container(model, version, pin, _variables(model, settings, key, secret), settings)],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
     }
     if settings.predictor_node_selector:
@@ -128,11 +129,15 @@ def _annotations(model: Model, attempt: int) -> dict[str, str]:
     return deadline | ({ATTEMPT: str(attempt)} if attempt else {})
 
 
-def _variables(sink: str, key: str, secret: str) -> Sequence[Mapping[str, Any]]:
-    """Where the sink is, and the keys. A predictor serves without its own one: then its reports do not
-    count."""
-    given = ((variable("sink"), sink), (variable("verify_key"), key))
-    variables: list[Mapping[str, Any]] = [{"name": name, "value": value} for name, value in given if value]
+def _variables(model: Model, settings: Settings, key: str, secret: str) -> Sequence[Mapping[str, Any]]:
+    """Where the sink is, what is recorded, and the keys. A predictor serves without its own one: then its
+    reports do not count."""
+    kept = model.rollout.recorded
+    share, redact = (str(kept.share), json.dumps(kept.redact) if kept.redact else "") if kept else ("", "")
+    given = {"sink": settings.sink, "verify_key": key, "recorded_share": share, "recorded_redact": redact}
+    variables: list[Mapping[str, Any]] = [
+        {"name": variable(name), "value": value} for name, value in given.items() if value
+    ]
     own = (("revision_key", REVISION_ENTRY), ("answer_key", ANSWER_ENTRY)) if secret else ()
     for setting, entry in own:
         source = {"secretKeyRef": {"name": secret, "key": entry, "optional": True}}

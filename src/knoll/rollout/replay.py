@@ -1,4 +1,4 @@
-"""Requests that knoll sends to a candidate that gets too few: its samples, sent to its tagged route, past the
+"""Requests that knoll sends to a candidate that gets too few (see `questions`), to its tagged route, past the
 users' traffic. The champion gets each of them, too, so that both are judged by the same requests. The two
 take turns in being the first that is asked. Of each part, the times of the first pair are left out: one of
 both may have started for it. If the call has no time left for the second answer of a pair, that pair counts
@@ -9,18 +9,21 @@ again. If it is killed before it writes, its part is sent again: the candidate t
 are counted, and none counts twice.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import cycle, islice
+from itertools import islice
+from typing import TypeVar
 
-from knoll.errors import Conflict, InvalidVersion, Rejected
+from knoll.errors import Conflict
 from knoll.events import ROLLOUT_CONTINUED, new_event
+from knoll.models import parse_model
 from knoll.ports import Clock, Document, Platform, PredictAnswer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
-from knoll.records.samples import Sample, find_samples
+from knoll.records.recorded import drop_recorded
+from knoll.rollout.counted import Recorded, plus_recorded
 from knoll.rollout.observed import Observed
+from knoll.rollout.questions import ReplayQuestion, is_refused, questions_of
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steps import Replay
@@ -35,7 +38,6 @@ __all__ = [
     "ReplayPart",
     "ask",
     "paced",
-    "prediction_of",
     "publish_continued",
     "replay_part",
     "send_part",
@@ -46,13 +48,14 @@ REPLAY_SAMPLES = 50  # of one part, at most, each to both versions
 REPLAY_TIME = timedelta(seconds=20)  # in which the parts of one call may begin with a sample
 ANSWER_TIME = timedelta(seconds=20)  # for one answer
 CALL_TIME = timedelta(seconds=50)  # for all requests of one call; the Trigger has a longer timeout
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class ReplayPart:
-    """How many samples were sent, how many of them failed, and how many at the champion; whether others are
+    """How many requests were sent, how many of them failed, and how many at the champion; whether others are
     left to be sent, and whether they are left because the predictor did not answer. `seconds` are those of
-    the candidate and of the champion, where both have answered."""
+    the candidate and of the champion, where both have answered. `recorded` are the recorded ones."""
 
     sent: int = 0
     failed: int = 0
@@ -60,6 +63,7 @@ class ReplayPart:
     is_cut: bool = False
     has_no_answer: bool = False
     seconds: tuple[tuple[float, float], ...] = ()
+    recorded: Recorded = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class DirectRoute:
 def replay_part(
     document: Document, slot: Slot, step: Replay, observed: Observed, until: datetime, platform: Platform
 ) -> bool:
-    """Replay a part of the samples and write it into the slot; whether another pass is needed.
+    """Replay a part of the requests and write it into the slot; whether another pass is needed.
 
     `slot` has new counts. If the part is cut, an event wakes rollout for the next one. If the predictor
     answered nothing at all, the next tick goes on. If another function has moved the slot meanwhile, that one
@@ -84,10 +88,11 @@ def replay_part(
     candidate = _route(document, slot, slot.candidate, observed.tagged_url, platform)
     route = observed.champion_url if slot.percent < 100 else ""  # with all traffic nothing is compared
     champion = _route(document, slot, slot.champion, route, platform)
-    sent = slot.evidence.replayed[0]
-    part = send_part(name, candidate, champion if champion.url else None, step, until, platform, sent)
-    beside = (part.sent, part.champion_failed) if champion.url else (0, 0)
-    counted = slot.evidence.with_replayed(part.sent, part.failed, beside, part.seconds)
+    wanted, is_beside = min(step.requests, REPLAY_SAMPLES), bool(champion.url)
+    questions = questions_of(parse_model(document), slot, wanted, platform, is_beside=is_beside)
+    part = send_part(name, candidate, champion if is_beside else None, questions, step, until, platform)
+    beside = (part.sent, part.champion_failed) if is_beside else (0, 0)
+    counted = slot.evidence.with_replayed(part.sent, part.failed, beside, part.seconds, part.recorded)
     after = replace(slot, evidence=counted)
     if part.sent and not write_part(document, after, platform):
         return False
@@ -106,49 +111,57 @@ def send_part(
     model: str,
     candidate: DirectRoute,
     champion: DirectRoute | None,
+    questions: Sequence[ReplayQuestion],
     step: Replay,
     until: datetime,
     platform: Platform,
-    first: int = 0,
 ) -> ReplayPart:
-    """Send a part of the candidate's samples to its predictor, and to the champion's if there is one, none
-    after `until` (see `paced`). It begins behind the `first` ones, and after the last one anew.
+    """Send a part of the questions to the candidate's predictor, and to the champion's if there is one, none
+    after `until` (see `paced`).
 
-    Each answer is waited for ANSWER_TIME at most, and none after the CALL_TIME. Raises InvalidVersion if the
-    samples are gone or spoilt.
+    Each answer is waited for ANSWER_TIME at most, and none after the CALL_TIME. A recorded request that the
+    champion refuses is removed.
     """
     part = ReplayPart()
-    try:
-        samples = find_samples(model, candidate.version, platform.bucket)
-    except Rejected as error:
-        raise InvalidVersion(f"its samples cannot be read: {error}") from error
-    if samples is None:
-        raise InvalidVersion("its samples cannot be read: they are gone")
     routes, turn = [one for one in (candidate, champion) if one], 1
     end = until + CALL_TIME - REPLAY_TIME
-    for sample in paced(islice(cycle(samples), first, first + step.requests), until, platform.clock):
-        answers = [_ask_by(end, model, one, sample, platform) for one in routes[::turn]][::turn]
+    for question in paced(questions, until, platform.clock):
+        answers = [_ask_by(end, model, one, question.body, platform) for one in routes[::turn]][::turn]
         turn = -turn
         if step.may_start and any(map(_is_starting, answers)):
             return replace(part, is_cut=True, has_no_answer=True)
         if platform.clock.now() >= end and not all(one.status for one in answers):
             return replace(part, is_cut=True)
-        failed = not _is_right(answers[0], candidate.version, sample)
-        beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
-        seconds = (*part.seconds, *_seconds(answers)) if part.sent else ()
-        part = ReplayPart(part.sent + 1, part.failed + failed, part.champion_failed + beside, seconds=seconds)
-    return replace(part, is_cut=bool(samples) and part.sent < step.requests)
+        if champion and question.uri and is_refused(answers[1], champion.version):
+            drop_recorded(question.uri, platform.bucket)
+        else:
+            part = _with_answers(part, question, answers, candidate.version)
+    return replace(part, is_cut=bool(questions) and part.sent < step.requests)
 
 
-def paced(samples: Iterable[Sample], until: datetime, clock: Clock) -> Iterator[Sample]:
-    """The samples that one part has: REPLAY_SAMPLES at most, and none that would end after `until` if it
+def _with_answers(
+    part: ReplayPart, question: ReplayQuestion, answers: Sequence[PredictAnswer], version: str
+) -> ReplayPart:
+    failed = not question.is_right(answers[0], version)
+    beside = any(one.status == 0 or one.status >= 500 for one in answers[1:])
+    seconds = (*part.seconds, *_seconds(answers)) if part.sent else ()
+    recorded = part.recorded
+    if question.uri:
+        agreed = question.agree(*answers)
+        recorded = plus_recorded(recorded, (1, agreed is not None, agreed is False))
+    sent, champion_failed = part.sent + 1, part.champion_failed + beside
+    return ReplayPart(sent, part.failed + failed, champion_failed, seconds=seconds, recorded=recorded)
+
+
+def paced(items: Iterable[_Item], until: datetime, clock: Clock) -> Iterator[_Item]:
+    """The items that one part has: REPLAY_SAMPLES at most, and none that would end after `until` if it
     takes as long as the slowest one before."""
     slowest = timedelta(0)
-    for sample in islice(samples, REPLAY_SAMPLES):
+    for item in islice(items, REPLAY_SAMPLES):
         began = clock.now()
         if began + slowest > until or began >= until:
             return
-        yield sample
+        yield item
         slowest = max(slowest, clock.now() - began)
 
 
@@ -168,22 +181,19 @@ def write_part(document: Document, after: Slot, platform: Platform) -> bool:
 
 
 def ask(
-    model: str, route: DirectRoute, sample: Sample, platform: Platform, longest: timedelta = ANSWER_TIME
+    model: str, route: DirectRoute, body: bytes, platform: Platform, longest: timedelta = ANSWER_TIME
 ) -> PredictAnswer:
-    """Send one sample to a version, as a replay that the key of the route proves, and wait so long at
+    """Send a V1 request to a version, as a replay that the key of the route proves, and wait so long at
     most."""
-    body = json.dumps({"instances": [sample.instance]}).encode()
     replay = prove(route.key, REPLAY_PURPOSE, body) if route.key else "true"
     seconds = longest.total_seconds()
     return platform.predictors.predict(PredictRequest(route.url, model, body, replay=replay, seconds=seconds))
 
 
-def _ask_by(
-    end: datetime, model: str, route: DirectRoute, sample: Sample, platform: Platform
-) -> PredictAnswer:
+def _ask_by(end: datetime, model: str, route: DirectRoute, body: bytes, platform: Platform) -> PredictAnswer:
     """The same, and wait no longer than until `end`."""
     left = max(end - platform.clock.now(), timedelta(seconds=1))
-    return ask(model, route, sample, platform, min(ANSWER_TIME, left))
+    return ask(model, route, body, platform, min(ANSWER_TIME, left))
 
 
 def _route(document: Document, slot: Slot, version: str, url: str, platform: Platform) -> DirectRoute:
@@ -201,22 +211,3 @@ def _seconds(answers: Sequence[PredictAnswer]) -> list[tuple[float, float]]:
 def _is_starting(answer: PredictAnswer) -> bool:
     """Whether there was no answer in time: a replica may have to start first."""
     return answer.status == 0 and answer.seconds >= ANSWER_TIME.total_seconds()
-
-
-def _is_right(answer: PredictAnswer, version: str, sample: Sample) -> bool:
-    """200 from the right version, and for a classifier the label that its training gave."""
-    if answer.status != 200 or answer.version != version:
-        return False
-    prediction, expected = prediction_of(answer.body), sample.prediction
-    if isinstance(expected, Mapping) and "label" in expected:
-        return isinstance(prediction, Mapping) and prediction.get("label") == expected["label"]
-    return prediction is not None
-
-
-def prediction_of(body: bytes) -> object:
-    """The first prediction of an answer; None if there is none."""
-    try:
-        predictions = json.loads(body)["predictions"]
-        return predictions[0]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None

@@ -50,6 +50,8 @@ def weighed(model: Model, slot: Slot, bucket: Bucket) -> Slot:
         return replace(counted, judgement=_begun(model, slot, known, seen, bucket))
     if before.needs_labels or before.needs_agreement:
         seen = _with_answers(model.name, slot, before, seen, bucket)
+    if before.differing >= _differing(model) and not slot.is_approved(slot.candidate):
+        seen = _with_recorded(seen, slot)
     return replace(counted, judgement=judge(before, seen, is_shared))
 
 
@@ -62,10 +64,23 @@ def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -
         known = with_labels(known, theirs, until=began)
         seen = replace(seen, compared=compared_by(slot.candidate, slot.champion, theirs, mine))
     own = slot.compared.tolerated if slot.compared else 0.0
-    differing = 1 - model.min_agreement + own if policy.compare else 0.0
+    differing = _differing(model, own) if policy.compare or policy.recorded else 0.0
     has_pairs = policy.labels and policy.compare > 0
-    made = begin(known, seen, policy.margin, min(differing, _MOST_DIFFERING), has_pairs)
+    made = begin(known, _with_recorded(seen, slot), policy.margin, differing, has_pairs)
     return replace(made, began_at=began, needs_labels=policy.labels, needs_agreement=policy.compare > 0)
+
+
+def _differing(model: Model, own: float = 0.0) -> float:
+    """Which part of its answers may differ from the champion's, of which `own` differ from themselves."""
+    return min(1 - model.min_agreement + own, _MOST_DIFFERING)
+
+
+def _with_recorded(seen: Seen, slot: Slot) -> Seen:
+    """With the answers to recorded requests that were replayed to both versions."""
+    _, compared, different = slot.evidence.recorded
+    live = seen.compared
+    both = replace(live, answers=live.answers + compared, different=live.different + different)
+    return replace(seen, compared=both)
 
 
 def _with_answers(model: str, slot: Slot, before: Judgement, seen: Seen, bucket: Bucket) -> Seen:

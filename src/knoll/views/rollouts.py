@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _BAD = ("Rollback", "Reject", "Hold", "Fallback", "Damage")
+_SHOWN = ("requests", "errors", "replayed", "refused", "recorded")  # of the evidence
 _ENDS = ("Promote", "Mend", *_BAD)
 
 
@@ -108,7 +109,7 @@ def read_rollout(platform: Platform, model: str) -> RolloutView:
         receiver,
         percent,
         step=slot.get("step", 0),
-        evidence={key: counts.get(key, 0) for key in ("requests", "errors", "replayed", "refused")},
+        evidence={key: counts.get(key, 0) for key in _SHOWN},
         steps=[one for one in steps.shown if one.version == version],
         wait=view.wait or _wait(view) or _known_next_wait(platform, view),
         comparison=compared if compared and compared.version == version else None,

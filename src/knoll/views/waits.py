@@ -86,9 +86,10 @@ def _requests(slot: Slot, policy: RolloutSpec) -> Wait:
     if what and not needed:
         return Wait(what, slot.seen)  # answers that have shifted wait for a human
     refused = f" ({counts.refused} refused)" if counts.refused else ""
+    what_is_sent = "recorded requests or held-out samples" if policy.recorded else "held-out samples"
     ends = {
         "hold": "idle: hold waits for traffic",
-        "replay": "idle: replay sends held-out samples when no requests come",
+        "replay": f"idle: replay sends {what_is_sent} when no requests come",
         "promote": "idle: promote goes on after a minute without any request",
     }
     have = counts.in_step

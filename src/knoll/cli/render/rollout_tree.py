@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from knoll.cli.log_bar import log_bar
 from knoll.cli.render.arms import arm_words, figure, pairs
-from knoll.cli.render.rollouts import rollout_lines, step_line
+from knoll.cli.render.rollouts import replayed_words, rollout_lines, step_line
 from knoll.cli.tables import STYLES
 from knoll.quoting import escaped
 from knoll.rollout.evidence import ArmVerdict
@@ -86,7 +86,7 @@ def _named(name: str, fact: str) -> Text:
 
 def _facts(tree: RolloutTree) -> Iterator[tuple[str, str]]:
     counts, found = tree.rollout.evidence, tree.rollout.comparison
-    beside = [f"{counts['errors']} failed", f"{counts['replayed']} replayed", f"{counts['refused']} refused"]
+    beside = [f"{counts['errors']} failed", replayed_words(counts), f"{counts['refused']} refused"]
     in_step = f"{tree.in_step} of {tree.min_requests} in this step; " if tree.estimate else ""
     yield "requests", f"{in_step}{counts['requests']} in all, {', '.join(beside)}"
     if found and found.words:

@@ -1,5 +1,6 @@
 """A rollout for a terminal, and its steps on one line each."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -14,7 +15,7 @@ from knoll.views.facets import facets_words
 from knoll.views.labels import labels_words
 from knoll.views.rollouts import RolloutView
 
-__all__ = ["rollout_lines", "rollout_picture", "step_line"]
+__all__ = ["replayed_words", "rollout_lines", "rollout_picture", "step_line"]
 
 
 def rollout_lines(view: RolloutView) -> tuple[str, ...]:
@@ -45,6 +46,12 @@ def rollout_picture(view: RolloutView, now: datetime) -> RenderableType:
     return Group(facts, "", plain_table(("TIME", "STEP", "TRAFFIC", "WHY"), rows))
 
 
+def replayed_words(counts: Mapping[str, int]) -> str:
+    """How many requests knoll has sent itself, and how many of them came from users."""
+    recorded = f" ({counts['recorded']} recorded)" if counts["recorded"] else ""
+    return f"{counts['replayed']} replayed{recorded}"
+
+
 def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]:
     counts = view.evidence
     on_trial = view.version if view.model.candidate else f"nothing ({view.version} was the last)"
@@ -56,7 +63,7 @@ def _facts(view: RolloutView, now: datetime) -> list[tuple[str, RenderableType]]
         ("Traffic", f"{view.percent} % to {view.receiver}" if view.receiver else "none"),
         (
             "Evidence",
-            f"{counts['requests']} requests, {counts['errors']} failed, {counts['replayed']} replayed"
+            f"{counts['requests']} requests, {counts['errors']} failed, {replayed_words(counts)}"
             + (f"; {counts['refused']} refused" if counts["refused"] else ""),
         ),
         ("Comparison", view.comparison.words if view.comparison else ""),

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from knoll.errors import Unavailable
-from knoll.events import Event, event_from_json, event_to_json
+from knoll.events import PREDICTOR_RECORDED, Event, event_from_json, event_to_json
 from knoll.laptop.broker.dead_letters import DeadLetter
 from knoll.laptop.broker.deliveries import OpenDelivery
 from knoll.sqlite_file import open_file, told, transaction
@@ -197,7 +197,11 @@ class EventLog:
         return int(self._file.execute(newest, (self._most,)).fetchone()[0] or 0)
 
     def _forget(self, seq: int, trigger: str) -> None:
+        """End a delivery. What users have asked stays in no history: with its last delivery it goes."""
         self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
+        left = "SELECT 1 FROM deliveries WHERE deliveries.seq = events.seq"
+        delivered = f"DELETE FROM events WHERE seq = ? AND type = ? AND NOT EXISTS ({left})"
+        self._file.execute(delivered, (seq, PREDICTOR_RECORDED))
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, self._errors():

@@ -14,7 +14,8 @@ def count(evidence: Evidence, reports: Mapping[str, Report]) -> Evidence:
     requests, errors, refused = _since(evidence.earlier, total(reports, evidence.replicas))
     counted = max(requests - refused, 0) + evidence.replayed[0]
     failed = errors + evidence.replayed[1]
-    counts = CandidateCounts(counted, failed, evidence.replayed[0], counted - evidence.before, refused)
+    in_step, recorded = counted - evidence.before, evidence.recorded[0]
+    counts = CandidateCounts(counted, failed, evidence.replayed[0], in_step, refused, recorded)
     return replace(evidence, counts=counts)
 
 

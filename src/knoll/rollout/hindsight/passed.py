@@ -35,7 +35,7 @@ def why_not_failed(one: RolloutStep, policy: RolloutSpec, min_agreement: float) 
     """Why nobody knows whether what a candidate was rolled back for would have counted; "" if it would
     have."""
     failed = [arm for arm in arms_from_fields(one.verdict) if arm.outcome == "fail" and arm.rolls_back]
-    if not failed or any(_fails(arm, policy, min_agreement) for arm in failed):
+    if not failed or any(_fails(arm, one, policy, min_agreement) for arm in failed):
         return ""
     return f"the policy judges {' and '.join(arm.arm for arm in failed)} differently, or not at all"
 
@@ -50,10 +50,12 @@ def _needed(policy: RolloutSpec, min_agreement: float) -> Iterator[tuple[ArmName
         yield "labels", find_arm("labels").margin or 0.0
 
 
-def _fails(arm: ArmVerdict, policy: RolloutSpec, min_agreement: float) -> bool:
+def _fails(arm: ArmVerdict, one: RolloutStep, policy: RolloutSpec, min_agreement: float) -> bool:
     """Whether an arm that has failed has failed by the policy, too."""
     if arm.arm == "agreement":
-        return policy.compare > 0 and _differing(min_agreement) <= (arm.margin or 0.0) + _EXACT
+        is_recorded = policy.recorded is not None and one.evidence.get("recorded", 0) > 0
+        is_on = policy.compare > 0 or is_recorded
+        return is_on and _differing(min_agreement) <= (arm.margin or 0.0) + _EXACT
     return policy.labels if arm.arm == "labels" else True
 
 

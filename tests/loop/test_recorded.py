@@ -1,0 +1,59 @@
+"""On a real platform: what users have asked finds faults that no held-out sample shows, without traffic."""
+
+import base64
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from knoll.records.recorded import find_recorded, list_recorded
+from knoll.rollout.recordings import FEWEST
+from knoll.settings import SIGN_FILE
+from loop.conftest import Laptop
+from support.candidates import LABELS, marked, picture
+from support.models import model_document
+from support.trials import try_candidate
+
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
+
+ROLLOUT = {
+    "steps": [50],
+    "minRequests": 20,
+    "margin": 1,
+    "bake": "1s",
+    "recorded": {"share": 100, "keep": 60},
+}
+AT_ONCE = 20
+
+
+def test_a_version_that_fails_on_what_users_ask_is_found_without_traffic(
+    shared: Laptop, until: Callable[..., None]
+) -> None:
+    """Every second user has a picture on which the failing version fails; no held-out picture is such a one.
+    A predictor is killed with requests that it has not reported. A good version passes."""
+    platform, key = shared.platform, (shared.home / "signing" / SIGN_FILE).read_text()
+    platform.cluster.create(model_document("shop", rollout=ROLLOUT))
+    assert try_candidate("good", "shop", platform, key).is_as_expected
+    shown = [change(picture(number, 1000)) for number in range(len(LABELS)) for change in (bytes, marked)]
+    pictures = [{"b64": base64.b64encode(one).decode()} for one in shown]
+
+    def ask() -> None:
+        for number in range(AT_ONCE):
+            assert shared.predict("shop", [pictures[number % len(pictures)]]).status_code == 200
+
+    ask()
+    (child,) = shared.children("--model shop")
+    os.kill(child, signal.SIGKILL)
+    while len(kept := list_recorded(platform.bucket, "shop")) < FEWEST:
+        ask()
+        before = len(kept)
+        until(lambda: len(list_recorded(platform.bucket, "shop")) > before, 60)  # noqa: B023 - called at once
+    asked = {one.body for one_kept in kept if (one := find_recorded(one_kept.info.uri, platform.bucket))}
+    assert len(asked) == len(pictures)
+    until(lambda: "predictor.recorded" not in shared.knoll("events"), 60)
+    failing = try_candidate("failing", "shop", platform, key)
+    assert "requests failed, and 0 of " in failing.reason
+    assert " recorded" in shared.knoll("why", "shop", failing.version)
+    assert " recorded)" in shared.knoll("rollout", "status", "shop")
+    assert try_candidate("good", "shop", platform, key).is_as_expected
