@@ -15,7 +15,6 @@ from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -79,9 +78,7 @@ def main() -> None:
     who, file = sys.argv[1], Path(sys.argv[2])
     settings = read_settings()
     if who == "ours":
-        stages = {
-            name: SimpleNamespace(handle=partial(_note, stage.handle)) for name, stage in STAGES.items()
-        }
+        stages = {name: replace(one, handle=partial(_note, one.handle)) for name, one in STAGES.items()}
         with (
             patch.object(laptop, "build_platform", partial(_build_counted, file)),
             patch.object(laptop, "STAGES", stages),

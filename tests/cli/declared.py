@@ -87,6 +87,7 @@ class Records:
             write_file(model, version, "confusion.png", picture, self.bucket)
         at, digest, metrics = "2026-01-01T00:01:00+00:00", made_of.dataset_digest, {"accuracy": 0.98}
         manifest = Manifest(model, version, "image-classifier", run, digest, {}, metrics, at, "abc", files)
+        write_claim(model, version, Claim(run), self.bucket)
         write_manifest(manifest, self.bucket)
 
     def step(

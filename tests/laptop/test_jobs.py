@@ -333,7 +333,7 @@ def test_a_rejected_job_is_not_tried_again(laptop: Laptop, until: Until) -> None
             "CreateContainerConfigError",
             "secretKeyRef",
         ),
-        ({"parallelism": 2}, "Unsupported", "parallelism 1"),
+        ({"parallelism": 2}, "Unsupported", "it asks for 2 nodes, and a laptop is one"),
     ],
 )
 def test_what_cannot_start_waits_and_says_why(

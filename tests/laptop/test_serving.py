@@ -57,7 +57,7 @@ def test_a_canary_runs_beside_the_champion_until_it_is_promoted(
             laptop.status()["components"]["predictor"]["latestRolledoutRevision"] == "digits-predictor-00002"
         )
     )
-    eventually(lambda: laptop.predict("/prev-digits-predictor").status_code == 503)
+    eventually(lambda: laptop.predict("/prev-digits-predictor").status_code == 404)
     assert {laptop.predict().headers["x-model-version"] for _ in range(10)} == {"v2"}
 
 

@@ -151,8 +151,9 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
     turned = replace(manifest, version="v000003", run=run_id("digits", "turned", ""))
     bucket = laptop.platform.bucket
     write_run(replace(read_run(manifest.run, bucket), id=turned.run), bucket)
-    write_claim("digits", "v000003", Claim(turned.run), bucket)
-    signer = read_signer((laptop.home / "signing" / SIGN_FILE).read_text())
+    key = (laptop.home / "signing" / SIGN_FILE).read_text()
+    write_claim("digits", "v000003", Claim(turned.run), replace(bucket, sign_key=key))
+    signer = read_signer(key)
     attested = attest("digits", "v000003", entry_of(turned.encode()).sha256, signer)
     store.put(join(version_uri(root, "digits", "v000003"), ATTESTATION), attested.encode())
     store.put(manifest_uri(root, "digits", "v000003"), turned.encode(), if_absent=True)

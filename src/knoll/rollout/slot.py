@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from knoll import __version__
-from knoll.errors import NewerSchema
 from knoll.records.rollout import last_decision
 from knoll.rollout.comparison import Comparison, Held, read_comparison, read_held
 from knoll.rollout.counted import Evidence, evidence_fields, read_evidence
@@ -27,7 +25,7 @@ from knoll.rollout.hooks import Hooked, hooked_fields, read_hooked
 from knoll.rollout.room import NoRoom, read_no_room
 from knoll.rollout.steering import Steering, steering_from_status, steering_to_status
 from knoll.rollout.transition import Transition, read_transition
-from knoll.rollout.unknown import with_unknown
+from knoll.rollout.unknown import newer_phase, with_unknown
 
 __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
@@ -144,10 +142,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
     rollout = status.get("rollout") or {}
     phase: Any = status.get("phase") or "Idle"
     if phase not in get_args(Phase):
-        needs = rollout.get("needs")
-        wanted = f"knoll {needs} or a newer one" if needs else "the newer version that began this rollout"
-        told = f"the rollout is in phase {phase}, which knoll {__version__} does not know"
-        raise NewerSchema(told, fix=f"use {wanted}")
+        raise newer_phase(phase, rollout.get("needs"))
     return Slot(
         champion=status.get("champion") or "",
         previous=status.get("previous") or "",

@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["with_longer", "with_parts", "with_unknown"]
+from knoll import __version__
+from knoll.errors import NewerSchema
+from knoll.quoting import escaped
+
+__all__ = ["newer_phase", "with_longer", "with_parts", "with_unknown"]
+
+
+def newer_phase(phase: Any, needs: Any) -> NewerSchema:
+    """The error for a phase that only a newer knoll knows. `needs` is the version of knoll that reads it, if
+    the status says so."""
+    reader = f"knoll {escaped(str(needs))} or a newer one" if needs else "the newer version that began it"
+    told = f"the rollout is in phase {escaped(str(phase))}, which knoll {__version__} does not know"
+    return NewerSchema(told, fix=f"use {reader}")
 
 
 def with_unknown(known: Mapping[str, Any] | None, before: Any, *about: str) -> dict[str, Any] | None:

@@ -67,8 +67,8 @@ class Node:
         """Why an attempt of the Job cannot start now, if there is a reason."""
         spec = job["spec"]
         try:
-            if (spec.get("completions", 1), spec.get("parallelism", 1)) != (1, 1):
-                text = f"it asks for {spec.get('completions')} nodes, and a laptop is one"
+            if (nodes := max(spec.get("completions", 1), spec.get("parallelism", 1))) != 1:
+                text = f"it asks for {nodes} nodes, and a laptop is one"
                 raise Unrunnable("Unsupported", text)
             container = container_of(spec["template"]["spec"])
             command_of(container, self._entry_points)
