@@ -8,12 +8,9 @@ from knoll.errors import Rejected
 from knoll.names import join, model_of_run
 from knoll.ports import Bucket
 from knoll.records.claim import find_claim, list_claims
-from knoll.records.evidence import Report
-from knoll.records.labels import Labels
 from knoll.records.manifest import ATTESTATION, manifest_uri, version_uri
 from knoll.records.outcome import Outcome, find_outcome, has_outcome, why_stray
 from knoll.records.record import is_there
-from knoll.records.recorded import RecordedRequest
 from knoll.records.rollout import RolloutStep
 from knoll.records.run import Run, is_opened
 from knoll.records.stamp import UNSTAMPED, Stamped, has_keys, is_body_stamped, is_stamped, why_unstamped
@@ -53,7 +50,7 @@ def _doubt_claim(model: str, version: str, run: str, bucket: Bucket) -> str:
 def doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
     """Why the step cannot have happened."""
     if step.action == "Reject":
-        return doubt_stamp(step, bucket)  # also of a version that nobody has claimed
+        return doubt_stamp(step, named, bucket)  # also of a version that nobody has claimed
     if doubt := _doubt_claim(named["model"], step.version, "", bucket):
         return doubt
     claim = find_claim(named["model"], step.version, bucket)
@@ -61,10 +58,10 @@ def doubt_step(step: Any, named: Facts, bucket: Bucket) -> str:
     pins = {step.manifest_sha256, outcome.manifest_sha256 if outcome else ""} - {""}
     if len(pins) > 1:
         return "it pins another manifest than the run has published"
-    return doubt_stamp(step, bucket)
+    return doubt_stamp(step, named, bucket)
 
 
-def doubt_stamp(one: RolloutStep | Report | Labels | RecordedRequest, bucket: Bucket) -> str:
+def doubt_stamp(one: Any, _: Facts, bucket: Bucket) -> str:
     """What is wrong with the stamp of a record about a version. Versions that were made before there were
     keys have no attestation, and the records about them have no stamp."""
     if is_stamped(one, bucket):

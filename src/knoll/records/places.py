@@ -37,7 +37,7 @@ from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import Record, reader
-from knoll.records.recorded import RecordedRequest, load_recorded, recorded_name
+from knoll.records.recorded import RECORDED_NAME, RecordedRequest, load_recorded, recorded_name
 from knoll.records.rollout import load_step
 from knoll.records.run import Run, load_run
 from knoll.records.stamp import is_stamped, why_unstamped
@@ -154,21 +154,21 @@ _PLACES = (
         r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
         load_report,
         says=_says_report,
-        doubt=lambda report, _, bucket: doubt_stamp(report, bucket),
+        doubt=doubt_stamp,
         doubt_newer=unless_stamped(Report),
     ),
     _place(
         r"labels/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
         load_labels,
         says=_says_labels,
-        doubt=lambda labels, _, bucket: doubt_stamp(labels, bucket),
+        doubt=doubt_stamp,
         doubt_newer=unless_stamped(Labels),
     ),
     _place(
-        r"recorded/<model>/<version>/(?P<name>\d{11}\.[0-9a-f]{16})\.json",
+        rf"recorded/<model>/<version>/(?P<name>{RECORDED_NAME})\.json",
         load_recorded,
         says=_says_recorded,
-        doubt=lambda one, _, bucket: doubt_stamp(one, bucket),
+        doubt=doubt_stamp,
         doubt_newer=unless_stamped(RecordedRequest),
     ),
     _place(r"probe\.json", load_probe),

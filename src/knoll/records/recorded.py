@@ -23,6 +23,7 @@ __all__ = [
     "LONGEST",
     "MOST_BYTES",
     "MOST_OF_ONE",
+    "RECORDED_NAME",
     "REQUEST_ID",
     "RecordedEntry",
     "RecordedRequest",
@@ -41,11 +42,8 @@ MOST_OF_ONE = 2**18  # bytes of the body of one
 MOST_BYTES = 2**24  # of all of a Model
 LONGEST = 30 * 24 * 3600  # seconds after which none is replayed
 REQUEST_ID = re.compile(r"[0-9a-f]{16}")
-_NAME = re.compile(
-    rf"(?P<model>{MODEL_NAME.pattern})/{VERSION_NAME.pattern}"
-    rf"/(?P<at>\d{{11}})\.(?P<id>{REQUEST_ID.pattern})\.json",
-    re.ASCII,
-)
+RECORDED_NAME = rf"(?P<at>\d{{11}})\.(?P<id>{REQUEST_ID.pattern})"  # without its ending
+_KEY = re.compile(rf"(?P<model>{MODEL_NAME.pattern})/{VERSION_NAME.pattern}/{RECORDED_NAME}\.json", re.ASCII)
 
 
 @with_config(LENIENT)
@@ -112,7 +110,7 @@ def list_recorded(bucket: Bucket, model: str = "") -> list[RecordedEntry]:
     """The records of a Model, or of all, the newest first. Other objects are passed over."""
     root, found = _place(bucket.root), []
     for info in bucket.store.list(_place(bucket.root, model)):
-        if match := _NAME.fullmatch(info.uri.removeprefix(root)):
+        if match := _KEY.fullmatch(info.uri.removeprefix(root)):
             found.append(RecordedEntry(match["model"], int(match["at"]), match["id"], info))
     return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
 
