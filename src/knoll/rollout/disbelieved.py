@@ -7,18 +7,19 @@ once a minute at most for a Model, and forgets the rest when it ends: there may 
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from knoll.errors import Conflict, NotFound
-from knoll.events import REPORT_DISBELIEVED, new_event
+from knoll.errors import Conflict, InvalidEvent, NotFound
+from knoll.events import REPORT_DISBELIEVED, Event, new_event
 from knoll.ports import Document, Platform
 from knoll.quoting import escaped
 
-__all__ = ["disbelieve", "forget_disbelieved"]
+__all__ = ["disbelieve", "forget_disbelieved", "read_or_disbelieve"]
 
+_Read = TypeVar("_Read")
 _LOG = logging.getLogger(__name__)
 _EVERY = timedelta(minutes=1)
 _QUIET = timedelta(days=1)  # after so long without one, the next is news
@@ -41,6 +42,17 @@ class _Unwritten:
                 return 0
             self._written[model] = now
             return self._counts.pop(model, 0)
+
+
+def read_or_disbelieve(
+    read: Callable[[str, Event], _Read], event: Event, document: Document, platform: Platform
+) -> _Read | None:
+    """What `read` finds for the Model in the event; None if it is no report: then it is not believed."""
+    try:
+        return read(document["metadata"]["name"], event)
+    except InvalidEvent as error:
+        disbelieve(document, str(error), platform)
+        return None
 
 
 def disbelieve(document: Document, reason: str, platform: Platform) -> None:

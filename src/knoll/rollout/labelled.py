@@ -6,14 +6,13 @@ others, too: it may have checked their ids, and they have no way to do so.
 
 from typing import Any
 
-from knoll.errors import InvalidEvent
 from knoll.events import Event, reading
 from knoll.names import VERSION_NAME
 from knoll.ports import Document, Platform
 from knoll.proofs import LABELS_PURPOSE, is_proven
 from knoll.records.labels import MOST_WINDOWS, Labels, Window, is_one_too_many, write_labels
 from knoll.records.rising import REPLICA
-from knoll.rollout.disbelieved import disbelieve
+from knoll.rollout.disbelieved import disbelieve, read_or_disbelieve
 from knoll.rollout.plausible import most_replicas
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
@@ -52,10 +51,8 @@ def keep_labels(model: str, event: Event, platform: Platform) -> bool:
     If a record is not believed, it is counted like such a report. Raises NotFound if there is no such Model.
     """
     document = platform.cluster.get("Model", model)
-    try:
-        labels = read_labels(model, event)
-    except InvalidEvent as error:
-        disbelieve(document, str(error), platform)
+    labels = read_or_disbelieve(read_labels, event, document, platform)
+    if labels is None:
         return False
     slot = slot_from_status(document.get("status") or {})
     roles = {slot.candidate, slot.champion, slot.previous}

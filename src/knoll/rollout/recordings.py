@@ -4,7 +4,7 @@ while the Model asks for that."""
 from collections.abc import Sequence
 from typing import Any
 
-from knoll.errors import InvalidEvent, InvalidModel
+from knoll.errors import InvalidModel
 from knoll.events import Event, reading
 from knoll.models import Model, parse_model
 from knoll.models.recorded import RecordedSpec
@@ -22,7 +22,7 @@ from knoll.records.recorded import (
     remove_recorded,
     write_recorded,
 )
-from knoll.rollout.disbelieved import disbelieve
+from knoll.rollout.disbelieved import disbelieve, read_or_disbelieve
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import slot_from_status
 from knoll.rollout.world import is_observed
@@ -56,12 +56,7 @@ def keep_recorded(model: str, event: Event, platform: Platform) -> bool:
     counted as such. Raises NotFound if there is no such Model.
     """
     document = platform.cluster.get("Model", model)
-    try:
-        requests = read_recorded(model, event)
-    except InvalidEvent as error:
-        disbelieve(document, str(error), platform)
-        return False
-    policy = _policy(document)
+    requests, policy = read_or_disbelieve(read_recorded, event, document, platform), _policy(document)
     slot = slot_from_status(document.get("status") or {})
     if not (requests and policy) or any(not _is_wanted(one, policy) for one in requests):
         return False

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knoll.errors import InvalidEvent
 from knoll.events import Event, reading
 from knoll.headers import ASKED
 from knoll.ports import Document, Platform
@@ -12,7 +11,7 @@ from knoll.records.answered import Answered
 from knoll.records.evidence import REPLICA, Report, find_report, has_replicas, write_report
 from knoll.records.facets import Facets
 from knoll.records.outputs import Outputs
-from knoll.rollout.disbelieved import disbelieve
+from knoll.rollout.disbelieved import disbelieve, read_or_disbelieve
 from knoll.rollout.plausible import most_replicas, why_impossible
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot, slot_from_status
@@ -70,12 +69,11 @@ def keep_report(model: str, event: Event, platform: Platform) -> bool:
     and the event is no report.
     """
     document = platform.cluster.get("Model", model)
-    try:
+    if platform.settings.stamp_key:
+        report = read_or_disbelieve(read_report, event, document, platform)
+    else:
         report = read_report(model, event)
-    except InvalidEvent as error:
-        if not platform.settings.stamp_key:
-            raise
-        disbelieve(document, str(error), platform)
+    if report is None:
         return False
     slot = slot_from_status(document.get("status") or {})
     if not report.version or report.version not in (slot.candidate, slot.champion, slot.previous):
