@@ -136,8 +136,8 @@ class Connection(HttpToolsProtocol):
 
 def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
     """The settings of a server with such connections. It logs its own failures alone, nothing that strangers
-    send, and ends `drain` seconds after it was
-    asked to at the latest. `where` is its `host` and `port`, if it makes its own socket."""
+    send. It ends at most `drain` seconds after it was asked to. `where` is its `host` and `port`, if it makes
+    its own socket."""
     return uvicorn.Config(
         app,
         http=Connection,

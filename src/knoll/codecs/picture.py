@@ -1,7 +1,7 @@
 """The codec `image`: PNG, JPEG or pixels in; PNG out.
 
-Pixels are numbers in 0..255. In fractions 0 is black and 1 is white. Booleans are black and white;
-a warning says so. Resampling may have carried fractions a little out of 0..1: they are clipped. Fractions
+Pixels are numbers in 0..255. In fractions 0 is black and 1 is white, and booleans are black and white: a
+warning says so. Resampling may have carried fractions a little out of 0..1: they are clipped. Fractions
 farther out, but at most 16, and whole numbers that are all 0 or 1 could be either, and are refused. Whole
 numbers up to 16 are nearly black, or have another white: a warning says so.
 """

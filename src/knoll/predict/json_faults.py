@@ -1,5 +1,5 @@
 """Why the body of a request is not JSON, in words of ours: the parser's own words name its states, not what
-the client did. What no line here knows has the place of the fault alone."""
+the client did. A fault that no table here knows is told by its place."""
 
 import re
 
@@ -8,7 +8,7 @@ import orjson
 __all__ = ["json_fault"]
 
 _WHOLE = {  # what the body is instead, by its first bytes
-    "it begins with a byte order mark, which JSON has not": rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff",
+    "it begins with a byte order mark, which JSON does not allow": rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff",
     "it is a form (multipart/form-data)": rb"(?i)--[^\r\n]+\r?\ncontent-",
     "it is a form, or its keys and values are joined by =": rb"[\w.%+-]+=",
 }
@@ -28,7 +28,7 @@ _SAID = {  # by a word of the parser
     "leading zero": "a number has a zero before its other digits",
     "control character": "a text has a bare line break or another control character; write \\n or \\u000a",
     "escaped": "a text has a backslash that begins no escape; write two",
-    "string key": "a key is to stand here, in double quotes",
+    "string key": "a key must stand here, in double quotes",
 }
 
 
@@ -37,10 +37,10 @@ def json_fault(body: bytes, error: orjson.JSONDecodeError) -> str:
     if whole := next((fault for fault, begin in _WHOLE.items() if re.match(begin, body)), ""):
         return whole
     try:
-        body.decode()
+        text = body.decode()
     except UnicodeDecodeError as fault:
         return f"it is not in UTF-8, from byte {fault.start + 1} of {len(body)}"
-    place = body.decode()[error.pos : error.pos + 10].encode().lstrip(b"-")
+    place = text[error.pos : error.pos + 10].encode().lstrip(b"-")
     at = next((fault for fault, begin in _AT.items() if re.match(begin, place)), "")
     said = next((fault for words, fault in _SAID.items() if words in error.msg), "no value can begin so")
     return f"line {error.lineno}, column {error.colno}: {at or said}"
