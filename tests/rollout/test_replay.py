@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from knoll.events import ROLLOUT_CONTINUED, TRAINING_SUCCEEDED, Event
+from knoll.models import parse_model
 from knoll.ports import PredictAnswer, PredictRequest
 from knoll.rollout import handler
 from knoll.rollout.observed import Observed
@@ -128,7 +129,10 @@ def test_of_two_functions_at_once_one_goes_on(tmp_path: Path) -> None:
     document = world.platform.cluster.get("Model", "digits")
     slot = slot_from_status(document["status"])
     until, step = world.time.present + timedelta(seconds=1), Replay(60, may_start=True)
-    parts = [replay_part(document, slot, step, TAGGED, until, world.platform) for _ in range(2)]
+    parts = [
+        replay_part(document, parse_model(document), slot, step, TAGGED, until, world.platform)
+        for _ in range(2)
+    ]
     assert parts == [False, False]
     assert (slow.sent, world.status()["rollout"]["evidence"]["replayed"]) == (100, 50)
     assert world.sink.types().count(ROLLOUT_CONTINUED) == 1
@@ -139,7 +143,7 @@ def test_a_sweep_that_has_no_time_left_hands_the_replay_on(tmp_path: Path) -> No
     document = world.platform.cluster.get("Model", "digits")
     slot = slot_from_status(document["status"])
     now, step = world.time.present, Replay(20, may_start=True)
-    assert not replay_part(document, slot, step, TAGGED, now, world.platform)
+    assert not replay_part(document, parse_model(document), slot, step, TAGGED, now, world.platform)
     assert slow.sent == 0
     assert world.sink.types()[-1] == ROLLOUT_CONTINUED
     assert world.platform.cluster.get("Model", "digits") == document

@@ -177,7 +177,7 @@ def _make_pass(
     secret = key_secret(document, slot, served_version(slot), platform.settings)
     wanted, now = desired(model, slot, platform.settings, name_of(secret)), platform.clock.now()
     try:
-        drop_unwanted(document, model, platform.bucket)
+        drop_unwanted(document, model, slot, platform.bucket)
         record_step(model.name, slot, platform)
         if note_edit(document, slot, live, wanted, platform) or put_off(document, slot, live, platform):
             return True
@@ -240,7 +240,7 @@ def _take_step(
             step = Rollback(str(error))
     if isinstance(step, Replay):
         try:
-            return replay_part(document, counted, step, observed, until, platform)
+            return replay_part(document, model, counted, step, observed, until, platform)
         except InvalidVersion as error:
             step = Rollback(str(error))
             counted = replace(counted, fallen={**counted.fallen, slot.candidate: NOTHING_SEEN})

@@ -24,7 +24,7 @@ from knoll.records.recorded import (
 )
 from knoll.rollout.disbelieved import disbelieve, read_or_disbelieve
 from knoll.rollout.revision_keys import key_of_revision
-from knoll.rollout.slot import slot_from_status
+from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.world import is_observed
 
 __all__ = ["FEWEST", "drop_unwanted", "find_usable", "keep_recorded", "read_recorded"]
@@ -88,11 +88,11 @@ def find_usable(
     return [(uri, one) for uri, one in found if one and _is_wanted(one, policy)]
 
 
-def drop_unwanted(document: Document, model: Model, bucket: Bucket) -> None:
+def drop_unwanted(document: Document, model: Model, slot: Slot, bucket: Bucket) -> None:
     """After a change of the Model, remove the recorded requests that it does not ask for any more."""
-    policy, slot = model.rollout.recorded, slot_from_status(document.get("status") or {})
     if is_observed(document) or not slot.champion:
         return
+    policy = model.rollout.recorded
     if policy is None:
         remove_recorded(model.name, bucket)
         return

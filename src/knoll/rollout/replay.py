@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from knoll.errors import Conflict
 from knoll.events import ROLLOUT_CONTINUED, new_event
-from knoll.models import parse_model
+from knoll.models import Model
 from knoll.ports import Clock, Document, Platform, PredictAnswer, PredictRequest
 from knoll.proofs import REPLAY_PURPOSE, prove
 from knoll.records.recorded import drop_recorded
@@ -76,7 +76,13 @@ class DirectRoute:
 
 
 def replay_part(
-    document: Document, slot: Slot, step: Replay, observed: Observed, until: datetime, platform: Platform
+    document: Document,
+    model: Model,
+    slot: Slot,
+    step: Replay,
+    observed: Observed,
+    until: datetime,
+    platform: Platform,
 ) -> bool:
     """Replay a part of the requests and write it into the slot; whether another pass is needed.
 
@@ -84,20 +90,19 @@ def replay_part(
     answered nothing at all, the next tick goes on. If another function has moved the slot meanwhile, that one
     goes on.
     """
-    name = document["metadata"]["name"]
     candidate = _route(document, slot, slot.candidate, observed.tagged_url, platform)
     route = observed.champion_url if slot.percent < 100 else ""  # with all traffic nothing is compared
     champion = _route(document, slot, slot.champion, route, platform)
     wanted, is_beside = min(step.requests, REPLAY_SAMPLES), bool(champion.url)
-    questions = questions_of(parse_model(document), slot, wanted, platform, is_beside=is_beside)
-    part = send_part(name, candidate, champion if is_beside else None, questions, step, until, platform)
+    questions = questions_of(model, slot, wanted, platform, is_beside=is_beside)
+    part = send_part(model.name, candidate, champion if is_beside else None, questions, step, until, platform)
     beside = (part.sent, part.champion_failed) if is_beside else (0, 0)
     counted = slot.evidence.with_replayed(part.sent, part.failed, beside, part.seconds, part.recorded)
     after = replace(slot, evidence=counted)
     if part.sent and not write_part(document, after, platform):
         return False
     if part.is_cut and (part.sent or not part.has_no_answer):
-        publish_continued(name, platform)
+        publish_continued(model.name, platform)
     return part.sent > 0 and not part.is_cut
 
 
