@@ -208,7 +208,7 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
     assert refused.exit_code == 1
     assert "model.yaml:8: spec.gate stands here and in line 7" in refused.stderr.replace("\n", "")
     path.write_bytes("ä".encode("latin-1"))
-    assert "byte 0 is not UTF-8" in knoll("apply", "-f", path).stderr
+    assert "model.yaml:1:1: the byte E4 is not UTF-8" in knoll("apply", "-f", path).stderr
 
 
 @pytest.mark.parametrize(

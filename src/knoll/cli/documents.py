@@ -1,6 +1,7 @@
 """Models from YAML files. All of them are read and checked before one is stored."""
 
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
+from knoll.cli.yaml_words import place_at
 from knoll.errors import Fault, InvalidModel, KnollError, NotFound
 from knoll.kube.metadata import faults_of_metadata
 from knoll.models import Model, parse_model
@@ -57,8 +59,10 @@ def read_declared(
     ]
     _check(faults)
     if not found:
+        told = "there is no Model in it, only empty lines or comments"
         raise InvalidModel(
-            f"{', '.join(paths)}: there is no Model in it", fix="see examples/digits/model.yaml for one"
+            "\n".join(f"{_shown(path)}:1: {told}" for path in paths),
+            fix="see examples/digits/model.yaml for one",
         )
     declared = [Declared(one.yaml.value, parse_model(one.yaml.value)) for one in found]
     models = {one.name: one for one in (*stored(), *(one.model for one in declared))}
@@ -83,24 +87,41 @@ def _check(faults: Sequence[str]) -> None:
 def read_documents(path: str, what: str = "a Model") -> list[FileDocument]:
     """The documents in a file that should have `what`; "-" is stdin. Raises InvalidModel if it is not YAML,
     and NotFound for a missing file."""
-    text = _text(path, what)
-    name = "stdin" if path == "-" else escaped(path)
+    name = _shown(path)
+    text = _decoded(_bytes(path, name, what), name)
     return [FileDocument(name, one) for one in read_yaml(text, name)]
 
 
-def _text(path: str, what: str) -> str:
+def _shown(path: str) -> str:
+    return "stdin" if path == "-" else escaped(path)
+
+
+def _bytes(path: str, name: str, what: str) -> bytes:
     fix = f"name a YAML file with {what}, or - for stdin"
     try:
         body = sys.stdin.buffer.read(_LARGEST + 1) if path == "-" else _read(Path(path))
-        if len(body) > _LARGEST:
-            raise KnollError(f"{path}: larger than {_LARGEST} bytes, which is not {what}", fix=fix)
-        return body.decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise NotFound(f"{path}: there is no such file", fix=fix) from error
-    except UnicodeDecodeError as error:
-        raise KnollError(f"{path}: byte {error.start} is not UTF-8", fix="save the file as UTF-8") from error
+        raise NotFound(f"{name}: there is no such file", fix=fix) from error
     except OSError as error:
-        raise KnollError(f"{path}: cannot be read: {error.strerror}", fix=fix) from error
+        raise KnollError(f"{name}: cannot be read: {error.strerror}", fix=fix) from error
+    if len(body) > _LARGEST:
+        raise KnollError(f"{name}: larger than {_LARGEST} bytes, which is not {what}", fix=fix)
+    return body
+
+
+def _decoded(body: bytes, name: str) -> str:
+    """The text; a mark of UTF-8 before it is left out."""
+    fix = "save the file as UTF-8"
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in body[:2]:
+        raise KnollError(f"{name}:1:1: this is UTF-16 or UTF-32, and a file must be UTF-8", fix=fix)
+    body = body.removeprefix(BOM_UTF8)
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        line, column = place_at(text := body[: error.start].decode(), len(text))
+        byte = body[error.start]
+        told = f"the byte {byte:02X} is not UTF-8; in Latin-1 it is {escaped(chr(byte))}"
+        raise KnollError(f"{name}:{line}:{column}: {told}", fix=fix) from error
 
 
 def _read(path: Path) -> bytes:

@@ -11,9 +11,10 @@ import yaml
 
 from knoll.quoting import escaped
 
-__all__ = ["DEEPEST", "CoreLoader", "TooDeepError", "fault_of_node", "kind_of"]
+__all__ = ["DEEPEST", "TOO_DEEP", "CoreLoader", "RefusedError", "fault_of_node", "kind_of"]
 
 DEEPEST = 50
+TOO_DEEP = f"nested deeper than {DEEPEST}"
 _MOST_TOKENS = 50_000  # a Model has about 150
 _MOST_SHOWN = 40
 _PREFIX = "tag:yaml.org,2002:"
@@ -34,8 +35,12 @@ _NODES: dict[str, type[yaml.Node]] = {
 }
 
 
-class TooDeepError(Exception):
-    """More collections lie in each other than may; has the line."""
+class RefusedError(Exception):
+    """A text that is read no further: the place as LINE or LINE:COLUMN, and why."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(why)
+        self.place = place
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -60,12 +65,12 @@ class CoreLoader(yaml.SafeLoader):
         digits."""
         if self.tokens_taken > _MOST_TOKENS:
             told = f"more than {_MOST_TOKENS:,} keys, values and signs; apply it in several files"
-            raise yaml.scanner.ScannerError(None, None, told, self.get_mark())
+            raise RefusedError(self._here(), told)
         try:
             super().fetch_more_tokens()
         except (ValueError, OverflowError) as error:
-            told = r"a number is out of range, in an escape such as \U00110000 or behind %YAML"
-            raise yaml.scanner.ScannerError(None, None, told, self.get_mark()) from error
+            told = r"a number is out of range, in an escape such as \U00110000 or behind %YAML; correct it"
+            raise RefusedError(self._here(), f"not YAML: {told}") from error
 
     def fetch_flow_collection_start(self, token_class: Any) -> None:
         super().fetch_flow_collection_start(token_class)
@@ -78,7 +83,10 @@ class CoreLoader(yaml.SafeLoader):
 
     def _check_depth(self) -> None:
         if len(self.indents) + self.flow_level > DEEPEST + 1:  # the outermost lies at no depth
-            raise TooDeepError(self.line + 1)
+            raise RefusedError(f"{self.line + 1}", TOO_DEEP)
+
+    def _here(self) -> str:
+        return f"{self.line + 1}:{self.column + 1}"
 
 
 for _name, _pattern in _SCALARS.items():
@@ -94,14 +102,14 @@ def fault_of_node(node: yaml.Node) -> str:
     """What is wrong with a node itself, whatever lies in it; "" if nothing is."""
     kind = kind_of(node)
     if kind not in _NODES:
-        return f"the tag {escaped(kind)} is not known here"
+        return f"the tag {escaped(kind)} is not known here; take it out"
     if not isinstance(node, _NODES[kind]):
-        return f"the tag !!{kind} stands before something else"
+        return f"the tag !!{kind} stands before something else; take it out"
     if not isinstance(node, yaml.ScalarNode):
         return ""
     text = str(node.value)
     if half := _SURROGATE.search(text):
-        return f"the character U+{ord(half[0]):04X} may not stand in YAML"
+        return f"the character U+{ord(half[0]):04X} may not stand in YAML; take it out"
     if kind in _SCALARS and not _SCALARS[kind].fullmatch(text):
-        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}"
+        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}; take it out"
     return ""

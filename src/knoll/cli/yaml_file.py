@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from knoll.cli.yaml_core import DEEPEST, CoreLoader, TooDeepError, fault_of_node, kind_of
+from knoll.cli.yaml_core import DEEPEST, TOO_DEEP, CoreLoader, RefusedError, fault_of_node, kind_of
+from knoll.cli.yaml_words import place_at, words_of
 from knoll.errors import InvalidModel
 from knoll.quoting import escaped
 
@@ -20,7 +21,6 @@ __all__ = ["YamlDocument", "read_yaml"]
 Path = tuple[str | int, ...]
 
 _FIX = "correct the file and run knoll apply -f FILE again"
-_TOO_DEEP = f"nested deeper than {DEEPEST}"
 _MOST_DIGITS = 40
 _MOST_VALUES = 100_000  # aliases count as often as they are used
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
@@ -49,19 +49,17 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
             YamlDocument(reader.value(node, ()), reader.lines)
             for reader, node in zip(readers, nodes, strict=True)
         ]
-    except TooDeepError as error:
-        raise InvalidModel(f"{name}:{error}: {_TOO_DEEP}", fix=_FIX) from error
+    except RefusedError as error:
+        raise InvalidModel(f"{name}:{error.place}: {error}", fix=_FIX) from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        told = "a tab stands where only spaces may" if "'\\t'" in str(error.problem) else error.problem
-        raise InvalidModel(f"{place}: not YAML: {told}", fix=_FIX) from error
+        found = words_of(error, text)
+        raise InvalidModel(
+            f"{name}:{found.line}:{found.column}: not YAML: {found.words}", fix=_FIX
+        ) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        told = f"the character U+{error.character:04X} may not stand in YAML"
-        raise InvalidModel(f"{name}:{line}: not YAML: {told}", fix=_FIX) from error
-    except RecursionError as error:
-        raise InvalidModel(f"{name}: not YAML: nested too deep", fix=_FIX) from error
+        line, column = place_at(text, error.position)
+        told = f"the character U+{error.character:04X} may not stand in YAML; take it out"
+        raise InvalidModel(f"{name}:{line}:{column}: not YAML: {told}", fix=_FIX) from error
     faults = [fault for reader in readers for fault in reader.faults]
     if faults:
         raise InvalidModel("\n".join(faults), fix=_FIX)
@@ -76,6 +74,7 @@ class _Reader:
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     count: int = 0
+    merges: int = 0  # that lie in each other
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self._check(node, path)
@@ -97,7 +96,9 @@ class _Reader:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self.faults.append(f"{self.name}:{line}: a key must be text")
+                self.faults.append(
+                    f"{self.name}:{line}: a key must be text; put it in quotes, and fill in templates before"
+                )
             elif fault := fault_of_node(key_node):
                 self.faults.append(f"{self.name}:{line}: {fault}")
             elif key_node.value in seen:
@@ -119,13 +120,15 @@ class _Reader:
         """The fields that `<<` takes from one mapping or several, of which the first wins."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
+        self.merges += 1
         for one in reversed(sources):
             self._check(one, path)
             fault = fault_of_node(node) or fault_of_node(one)
             if isinstance(one, yaml.MappingNode) and not fault:
                 merged |= self._mapping(one, path)
             else:
-                self.faults.append(f"{self._place(one)}: {fault or '<< takes a mapping'}")
+                self.faults.append(f"{self._place(one)}: {fault or '<< takes a mapping; write <<: *base'}")
+        self.merges -= 1
         return merged
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -157,9 +160,9 @@ class _Reader:
     def _check(self, node: yaml.Node, path: Path) -> None:
         """Count the value. Raises InvalidModel if it is one too many, or too deep."""
         self.count += 1
-        too_deep = len(path) > DEEPEST
+        too_deep = max(len(path), self.merges) > DEEPEST
         if too_deep or self.count > _MOST_VALUES:
-            what = _TOO_DEEP if too_deep else f"more than {_MOST_VALUES:,} values"
+            what = TOO_DEEP if too_deep else f"more than {_MOST_VALUES:,} values"
             raise InvalidModel(f"{self._place(node)}: {what}", fix=_FIX)
 
     def _place(self, node: yaml.Node) -> str:

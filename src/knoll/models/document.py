@@ -25,7 +25,10 @@ _LONGEST_NAME_WITH_MORE = 39
 def parse_model(document: Any) -> Model:
     """Read a Model document. Raises InvalidModel that lists every fault with its path."""
     if not isinstance(document, Mapping):
-        raise InvalidModel("a Model is a YAML object with apiVersion, kind, metadata and spec")
+        found = "a list" if isinstance(document, list) else "one value"
+        raise InvalidModel(
+            f"a Model is an object with the fields apiVersion, kind, metadata and spec, and this is {found}"
+        )
     faults = [
         Fault((key,), f"must be {wanted}, not {document.get(key)!r}")
         for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))

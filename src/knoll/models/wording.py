@@ -23,6 +23,7 @@ _KINDS = {
     "model": "an object with fields",
     "finite": "a finite number",
 }
+_LONGEST = 80  # characters of a value in a fault
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -65,13 +66,25 @@ def _demand(error: Any, facts: FieldFacts | None) -> str:
     bounds = facts.bounds_in_words if facts else ""
     if name in _BOUNDS:
         key, words = _BOUNDS[name]
-        return f"must be {bounds or f'{words} {context[key]:g}'}, not {found!r}"
+        return f"must be {bounds or f'{words} {context[key]:g}'}, not {_shown(found)}"
     if name == "literal_error" and facts:
-        return f"must be one of {', '.join(facts.choices)}, not {found!r}"
+        return f"must be one of {', '.join(facts.choices)}, not {_shown(found)}"
+    if name == "value_error":  # our own validators raise it
+        return str(context["error"])
+    if name == "too_long":
+        return f"has {context['actual_length']} entries, and may have {context['max_length']}"
     wanted = _KINDS.get(name.partition("_")[0])
     if wanted:
-        return f"must be {wanted}{f', {bounds}' if bounds else ''}, not {found!r}"
-    return str(error["msg"]).removeprefix("Value error, ")
+        return f"must be {wanted}{f', {bounds}' if bounds else ''}, not {_shown(found)}"
+    return f"cannot be {_shown(found)}"
+
+
+def _shown(found: Any) -> str:
+    """A value as a document has it, in short."""
+    if found is None:
+        return "null"
+    told = str(found).lower() if isinstance(found, bool) else repr(found)
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
 def _suggestion(name: str, found: Any, facts: FieldFacts | None) -> str:
