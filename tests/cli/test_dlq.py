@@ -9,11 +9,13 @@ import pytest
 
 from cli.declared import Knoll
 from knoll.adapters.memory.events import MemoryEvents
-from knoll.dead_letters import handler
+from knoll.dead_letters import handler, quota
 from knoll.dead_letters.resend import resend_wanted
+from knoll.errors import QuotaExceeded
 from knoll.events import Event, event_to_json
 from knoll.ports import Platform
 from knoll.records.dead_letter import LARGEST
+from knoll.views import letter_room
 
 WHY = {
     "knativeerrordest": "http://knoll-train.knoll.svc",
@@ -220,3 +222,21 @@ def test_what_is_asked_wrongly_changes_nothing(knoll: Knoll, letters: list[str])
     assert "is not an event" in refused.stderr
     assert f"Fix: knoll dlq show {odd}" in refused.stderr
     assert set(listed(knoll).values()) == {"Dead"}
+
+
+def test_the_list_says_that_letters_were_refused_and_how_full_the_room_is(
+    knoll: Knoll, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (quota, letter_room):
+        monkeypatch.setattr(place, "MOST_DEATHS", 4)
+    assert "refused" not in knoll("dlq", "list").stderr
+    for number in range(2):
+        handler.handle(replace(TRAIN, id=f"{number}"), platform)
+    with pytest.raises(QuotaExceeded):
+        handler.handle(replace(TRAIN, id="one too many"), platform)
+    told = knoll("dlq", "list").stderr
+    assert "dead letters were refused once, the last one" in told
+    assert "of source /test" in told
+    assert "knoll dlq drop makes room" in told
+    room = json.loads(knoll("dlq", "list", "-o", "json").stdout)["room"]
+    assert (room["letters"], room["ofLetters"], room["refused"]["count"]) == (2, 4, 1)

@@ -130,21 +130,6 @@ def test_what_ingest_refuses_is_one_dead_letter_unless_a_broker_sees_to_that(
     assert (answers, [len(one.deaths) for one in letters]) == ([422, 422], [1] * kept)
 
 
-def test_more_dead_letters_than_there_is_room_for_are_refused(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """507, with the numbers and the command that makes room; after a minute with room they are taken."""
-    monkeypatch.setattr(quota, "MOST_DEATHS", 2)
-    bodies = [f"no event {number}".encode() for number in range(3)]
-    answers = [answer("dead-letters", {}, body, platform) for body in bodies]
-    assert [one.status for one in answers] == [204, 204, 507]
-    assert b"2 dead letters" in answers[-1].body
-    assert b"knoll dlq drop" in answers[-1].body
-    for one in list(platform.store.list("s3://knoll-models/dead-letters/")):
-        platform.store.delete(one.uri)
-    assert answer("dead-letters", {}, bodies[-1], platform).status == 204
-
-
 @pytest.mark.parametrize(
     ("name", "size"),
     [

@@ -20,6 +20,7 @@ from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
 from knoll.records.labels import Labels, load_labels
+from knoll.records.letter_room import Refusals, load_refusals
 from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome
 from knoll.records.probe import Probe, find_probe, probe_uri
@@ -132,6 +133,13 @@ _RECORDED = {
     "at": 1767225600,
     "body": "{}",
 }
+_REFUSALS = {
+    "count": 1,
+    "since": "2026-01-01T00:00:00+00:00",
+    "last": "2026-01-01T00:00:00+00:00",
+    "source": "/noisy",
+    "reason": "full",
+}
 _RESEND = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
@@ -205,6 +213,7 @@ KINDS = (
         load_death,
         {"at": "2026-01-01T00:00:00+00:00"},
     ),
+    Kind("refusals", Refusals.__name__, r"dead-letters/refused\.json", load_refusals, _REFUSALS),
     Kind("resend", Resend.__name__, r"(dead-letters/[^/]+/replay-|replays/).*\.json", load_resend, _RESEND),
     Kind("report", Report.__name__, r"evidence/[^/]+/[^/]+/[^/]+\.json", load_report, _REPORT),
     Kind("count of labels", Labels.__name__, r"labels/[^/]+/[^/]+/[^/]+\.json", load_labels, _LABELS),

@@ -21,6 +21,7 @@ from knoll.records.evidence import find_report, find_reports
 from knoll.records.golden import find_golden, golden_uri
 from knoll.records.inbox import copy_entry_to_record, find_entry, inbox_uri
 from knoll.records.labels import find_labels
+from knoll.records.letter_room import find_refusals, refusals_uri
 from knoll.records.manifest import find_manifest, find_sealed, manifest_uri
 from knoll.records.outcome import find_outcome, outcome_uri
 from knoll.records.probe import find_probe, probe_uri
@@ -84,6 +85,7 @@ WRITTEN_ANEW: dict[str, tuple[str, Find]] = {
     "find_newest_dataset": (DATASET, lambda bucket: find_newest_dataset("digits", bucket)),
     "find_progress": (progress_uri(ROOT, RUN), lambda bucket: find_progress(RUN, bucket)),
     "find_recorded": (RECORDED, lambda bucket: find_recorded(RECORDED, bucket)),
+    "find_refusals": (refusals_uri(ROOT), find_refusals),
     "find_snapshot": (DATASET, lambda bucket: find_snapshot("digits", DIGEST, bucket)),
     "find_survey": (survey_uri(ROOT), find_survey),
 }

@@ -15,6 +15,7 @@ PLACES = (
     f"datasets/digits/{_DIGEST}.json",
     f"dead-letters/{_LETTER}/death-{_LETTER}.json",
     f"dead-letters/{_LETTER}/replay-000001.json",
+    "dead-letters/refused.json",
     f"evidence/{_VERSION}/pod.0000000000000001.json",
     f"golden/digits/{_DIGEST}.json",
     f"labels/{_VERSION}/pod.0000000000000001.json",

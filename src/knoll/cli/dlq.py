@@ -32,18 +32,21 @@ def list_letters(
     Example: knoll dlq list --type dev.knoll.training
 
     JSON: {"letters": [{letter, state: Dead|Wanted|Replayed, type, subject, source, id, destination, code,
-    reason, times, firstAt, lastAt, wait: {for, have, need, since, until, ends}}]}.
+    reason, times, firstAt, lastAt, wait: {for, have, need, since, until, ends}}], "room": {letters,
+    ofLetters, bytes, ofBytes, refused: {count, since, last, source} or null}}.
     Next: knoll dlq show ID, knoll dlq replay ID
     """
     from knoll.cli.render.letters import letters_table
     from knoll.quantities import counted
+    from knoll.quoting import escaped
+    from knoll.views.letter_room import FIX, read_letter_room, room_document, room_faults
     from knoll.views.letters import letter_document
 
     platform = platform_of(ctx)
-    of_type = read_all(platform, type)
+    of_type, room = read_all(platform, type), read_letter_room(platform)
     found = [one for one in of_type if every or one.state != "Replayed"]
     if output is Output.json:
-        print_json({"letters": [letter_document(one) for one in found]})
+        print_json({"letters": [letter_document(one) for one in found], "room": room_document(room)})
         return
     if found:
         stdout().print(letters_table(found, platform.clock.now()))
@@ -51,6 +54,8 @@ def list_letters(
     hidden = f" {counted(rest, 'other')} replayed: knoll dlq list --all" if rest else ""
     if rest or not found:
         say(ctx, ("" if found else "No dead letters.") + hidden)
+    for told in room_faults(room, platform.clock.now()):
+        say(ctx, f"{escaped(told)}. {FIX}")
 
 
 def show(

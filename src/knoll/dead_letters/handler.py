@@ -12,7 +12,7 @@ as one until the letter is resent.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from knoll.dead_letters.quota import Room
+from knoll.dead_letters.quota import take_room
 from knoll.errors import InvalidEvent
 from knoll.events import PREDICTOR_RECORDED, Event, event_to_json
 from knoll.events.http import event_from_http
@@ -35,12 +35,14 @@ from knoll.records.dead_letter import (
     letter_of_event,
     write_death,
 )
+from knoll.records.letter_room import sign_source
 
 __all__ = ["RESEND", "handle", "keep_body", "receive", "without_trace"]
 
 # extension of an event that is resent: which resend it is, so that its next death is told from the last
 RESEND = "knollreplay"
 _WHY = (ERROR_CODE, ERROR_DATA)
+_NO_SOURCE = "(none)"  # of what is no event, and claims none
 
 
 def handle(event: Event, platform: Platform) -> None:
@@ -54,7 +56,7 @@ def handle(event: Event, platform: Platform) -> None:
     letter = letter_of_event(who, without_trace(event))
     resend = event.extensions.get(RESEND, "")
     record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=resend)
-    _keep(letter, event.extensions, record, platform)
+    _keep(letter, event.source, event.extensions, record, platform)
 
 
 def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
@@ -98,7 +100,8 @@ def keep_body(
         meantFor=meant_for,
         replay=resend,
     )
-    _keep(letter, {**extensions, _WHY[1]: reason}, record, platform)
+    source = extensions.get("source", "") or _NO_SOURCE
+    _keep(letter, source, {**extensions, _WHY[1]: reason}, record, platform)
 
 
 def without_trace(event: Event) -> Event:
@@ -117,8 +120,11 @@ def _trigger(destination: str) -> str:
     return host + slash + "/".join(path.split("/")[:2])
 
 
-def _keep(letter: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform) -> None:
+def _keep(
+    letter: str, source: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform
+) -> None:
     when = record.replay or extensions.get(ARRIVAL) or count_resends(letter, platform.bucket)
     death = death_of(when, (extensions.get(name, "") for name in _WHY))
-    platform.caches.of(Room).take(len(record.encode()), platform.bucket, platform.clock.now())
+    take_room(source, len(record.encode()), platform)
     write_death(letter, death, record, platform.bucket)
+    sign_source(letter, source, platform.bucket)

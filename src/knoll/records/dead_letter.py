@@ -38,7 +38,6 @@ __all__ = [
     "load_resend",
     "remove_letter",
     "remove_wish",
-    "sizes_of_letters",
     "write_death",
     "write_resend",
     "write_wish",
@@ -172,12 +171,6 @@ def list_letter_objects(bucket: Bucket, letter: str = "") -> Iterator[LetterObje
     lying = join(bucket.root, "dead-letters", letter, "") if letter else dead_letters_uri(bucket.root)
     yield from _list(lying, bucket)
     yield from list_wishes(bucket, letter)
-
-
-def sizes_of_letters(bucket: Bucket) -> list[int]:
-    """The bytes of each object of all letters: deaths and resends. What no knoll has written does not
-    count."""
-    return [one.size for one in _list(dead_letters_uri(bucket.root), bucket) if one.size <= LARGEST]
 
 
 def list_wishes(bucket: Bucket, letter: str = "") -> Iterator[LetterObject]:

@@ -32,6 +32,7 @@ from knoll.records.doubts import (
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.labels import Labels, load_labels
+from knoll.records.letter_room import load_refusals
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
 from knoll.records.outcome import load_outcome
 from knoll.records.probe import load_probe
@@ -177,6 +178,8 @@ _PLACES = (
     _place(r"probes/[-.\w]+/(\d+|write)"),
     _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
     _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_resend),
+    _place(r"dead-letters/<letter>/from-[0-9a-f]{20}"),
+    _place(r"dead-letters/refused\.json", load_refusals, doubt_newer=doubt_newer_hint),
     _place(r"replays/<letter>\.\d{6,}\.json", load_resend),
 )
 KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}

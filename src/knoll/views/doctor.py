@@ -14,6 +14,7 @@ from knoll.quoting import escaped
 from knoll.records.strays import find_strays, stray_place
 from knoll.sqlite_file import DATABASE, REPAIR, damage_of
 from knoll.views.conditions import disbelieved_words
+from knoll.views.letter_room import FIX, read_letter_room, room_faults
 from knoll.views.models import ModelView, model_view
 
 __all__ = ["CHECKS", "Check", "Finding", "doctor_document", "examine"]
@@ -83,6 +84,11 @@ def _humans(platform: Platform) -> Iterator[Finding]:
             yield Finding(place, escaped(f"it waits for {now.wait.what}"), escaped(now.wait.ends))
 
 
+def _letters(platform: Platform) -> Iterator[Finding]:
+    for told in room_faults(read_letter_room(platform), platform.clock.now()):
+        yield Finding("dead letters", escaped(told), FIX)
+
+
 def _models(platform: Platform) -> list[ModelView]:
     return [model_view(one, None) for one in platform.cluster.list("Model")]
 
@@ -94,6 +100,7 @@ CHECKS: tuple[Check, ...] = (
     Check("reports of predictors", _reports),
     Check("champions", _champions),
     Check("rollouts that wait for a human", _humans),
+    Check("the room for dead letters", _letters),
 )
 
 
