@@ -99,7 +99,7 @@ def test_a_state_has_its_colour_and_a_reason_that_begins_with_its_word_has_none(
     assert row.rstrip().endswith("Failed login pictures are missing")
 
 
-LONG = "a-model-with-a-name-of-forty-characters-"
+LONG = "a-model-with-a-name-of-forty-characters1"
 WAITING = "Waiting (1797 objects are there, the marker s3://datasets/digits/_SUCCESS is not)"
 
 

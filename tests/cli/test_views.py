@@ -14,6 +14,7 @@ from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import read_run
 from knoll.views.models import find_model
 from knoll.views.versions import read_versions
+from support.models import model_document
 
 
 @pytest.fixture
@@ -317,3 +318,12 @@ def test_the_score_on_the_golden_set_stands_beside_the_held_out_one(
     verified = knoll("verify", "digits", "v000001", "-o", "json")
     assert verified.exit_code == 1
     assert "its pin does not count: this is not a pin" in verified.stdout
+
+
+def test_the_table_of_models_shows_what_is_wrong_with_a_declaration(knoll: Knoll, platform: Platform) -> None:
+    platform.cluster.create(model_document("apples", training={"retries": 99}))
+    platform.cluster.create(model_document("beans"))
+    shown = knoll("models").stdout
+    assert "Faulty (spec.training.retries: must be at least 0 and at most 10, not 99" in shown
+    assert "beans" in shown
+    assert "DeclarationReadable" in knoll("describe", "apples").stdout

@@ -26,9 +26,10 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 
     Example: knoll models
 
-    DATA is Landed, or Waiting with the reason: what must happen before the data is complete.
+    DATA is Landed, or Waiting with the reason: what must happen before the data is complete. It is Faulty
+    with the reason if this release cannot read the declaration, which an older one may have stored.
 
-    JSON: {"models": [{name, family, champion, candidate, previous, phase, dataset: {state, reason},
+    JSON: {"models": [{name, family, champion, candidate, previous, phase, fault, dataset: {state, reason},
     quarantine, quarantinedAt, damage, fallen, verdict: {version, verdict, reason}, standing: {kind, version,
     by}|null, wait: {for, have, need, since, until, ends}|null, traffic, url}]}. `standing` says what keeps
     the rollout: Edited, WaitsForApproval, Paused, NoRoom, WaitsForHook or NotTaken. `wait` says what ends

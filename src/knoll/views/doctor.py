@@ -73,6 +73,13 @@ def _champions(platform: Platform) -> Iterator[Finding]:
                 yield Finding(f"Model {model.name}", escaped(one.words), fix)
 
 
+def _declarations(platform: Platform) -> Iterator[Finding]:
+    for model in _models(platform):
+        if model.fault:
+            fix = "correct that and run knoll apply -f FILE: until then it gets no run and no rollout"
+            yield Finding(f"Model {model.name}", escaped(model.fault), fix)
+
+
 def _humans(platform: Platform) -> Iterator[Finding]:
     """Rollouts that go on only when a human says so."""
     for model in _models(platform):
@@ -98,6 +105,7 @@ CHECKS: tuple[Check, ...] = (
     Check("the file of documents", _documents),
     Check("stray objects of the model bucket", _strays),
     Check("reports of predictors", _reports),
+    Check("declarations of Models", _declarations),
     Check("champions", _champions),
     Check("rollouts that wait for a human", _humans),
     Check("the room for dead letters", _letters),

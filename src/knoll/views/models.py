@@ -4,12 +4,13 @@ State and reason of the data come from `Model.status.dataset`. `ingest.landed` d
 is missing; `ingest.look.dataset_status` puts these words into the status.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import NotFound
+from knoll.errors import InvalidModel, NotFound
 from knoll.kube.predictors import predictor_status, router_url
+from knoll.models import parse_model
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
@@ -55,7 +56,8 @@ class ModelView:
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
     and `roomless` one that waits for room. `standing` says what keeps its rollouts. `base_url` is where the
-    predictor answers, or the router in front of it. `document` is the Model as the cluster has it.
+    predictor answers, or the router in front of it. `document` is the Model as the cluster has it. `fault`
+    says what this knoll finds wrong with the declaration: then nothing is done for the Model.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ModelView:
     base_url: str
     conditions: tuple[Condition, ...]
     document: Document
+    fault: str
 
     @property
     def is_idle(self) -> bool:
@@ -146,7 +149,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     dataset = status.get("dataset") or {}
     predictor = predictor_status(isvc)
     held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
-    name, last = str(metadata["name"]), _last_verdict(status)
+    name, last, fault = str(metadata["name"]), _last_verdict(status), _fault_of(model)
     return ModelView(
         name=name,
         namespace=str(metadata.get("namespace", "")),
@@ -170,15 +173,37 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
             for one in predictor.get("traffic") or []
         ),
         base_url=_base_url(name, spec, isvc).rstrip("/"),
-        conditions=(*waiting_conditions(name, status), *conditions_of_model(model), *conditions_of(isvc)),
+        conditions=(
+            *_declared_wrongly(fault),
+            *waiting_conditions(name, status),
+            *conditions_of_model(model),
+            *conditions_of(isvc),
+        ),
         document=model,
+        fault=fault,
     )
+
+
+def _fault_of(model: Document) -> str:
+    """What is wrong with the declaration: an older release may have stored what this one refuses."""
+    try:
+        parse_model(model)
+    except InvalidModel as error:
+        return "; ".join(map(str, error.faults))
+    return ""
+
+
+def _declared_wrongly(fault: str) -> Iterator[Condition]:
+    if fault:
+        told = f"{fault}; correct that and run knoll apply: until then it gets no run and no rollout"
+        yield Condition("DeclarationReadable", "False", "Faulty", told, "")
 
 
 def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
     """That of the router, if the Model asks for sticky visitors, a shadow or comparison; on a laptop its
     gateway is both."""
-    rollout, predictor = spec.get("rollout") or {}, predictor_status(isvc)
+    rollout, predictor = spec.get("rollout"), predictor_status(isvc)
+    rollout = rollout if isinstance(rollout, Mapping) else {}
     is_routed = bool(rollout.get("sticky") or rollout.get("compare")) or rollout.get("mode") == "shadow"
     direct = ((isvc or {}).get("status") or {}).get("url") or predictor.get("url") or ""
     return (router_url(name, predictor) if is_routed else "") or str(direct)
@@ -195,6 +220,7 @@ def model_document(model: ModelView) -> dict[str, Any]:
         "name": model.name,
         "family": model.family,
         **{key: getattr(model, key) for key in (*_ROLES, "phase")},
+        "fault": model.fault,
         "dataset": {"state": model.data_state, "reason": model.data_reason},
         "quarantine": dict(model.quarantine),
         "quarantinedAt": dict(model.quarantined_at),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from knoll.cli.tables import PlainTable, plain_table
+from knoll.quoting import escaped
 from knoll.views.models import ModelView
 
 __all__ = ["champion_words", "data_words", "models_table", "phase_words"]
@@ -44,5 +45,7 @@ def phase_words(model: ModelView) -> str:
 
 
 def data_words(model: ModelView) -> str:
-    """State of the data, and what it waits for."""
+    """State of the data, and what it waits for; or what is wrong with the declaration."""
+    if model.fault:
+        return f"Faulty ({escaped(model.fault)})"
     return f"{model.data_state} ({model.data_reason})" if model.data_reason else model.data_state
