@@ -5,7 +5,7 @@ lies. Above the classes there may be the splits train and val, valid or test, ea
 other nesting can be read in two ways, and is refused with both.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +13,17 @@ from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
-__all__ = ["Form", "Layout", "alike", "fault_of", "find_layout", "is_archive", "is_picture", "listed"]
+__all__ = [
+    "Form",
+    "Layout",
+    "alike",
+    "check_classes",
+    "fault_of",
+    "find_layout",
+    "is_archive",
+    "is_picture",
+    "listed",
+]
 
 _ARCHIVE = ".zip"
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -89,6 +99,25 @@ def find_layout(keys: Iterable[str]) -> Layout:
     if not is_split or any(len(path) != 2 for path in paths.values()):
         raise _ambiguous(paths)
     return _of_splits(paths, splits)
+
+
+def check_classes(labels: Iterable[str]) -> list[str]:
+    """The classes by name, from the class of each picture. Raises InvalidData if there are too few classes,
+    or too few pictures in one."""
+    counts = Counter(labels)
+    if len(counts) < 2:
+        only = f"only the class {listed(list(counts))}" if counts else "no class"
+        raise InvalidData(
+            f"the data has {only}, but needs at least two",
+            fix="make one folder per class: <class>/<name>.png",
+        )
+    lonely = sorted(label for label, count in counts.items() if count < 2)
+    if lonely:
+        raise InvalidData(
+            f"there is only one picture in class {listed(lonely)}",
+            fix="add a second one: one is for training, one for scoring",
+        )
+    return sorted(counts)
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:

@@ -246,6 +246,76 @@ def test_classes_in_archives_count(
     assert "gone" not in told
 
 
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        (
+            {"0/a.png": A, "0/b.png": B},
+            "the data has only the class 0, but needs at least two; make one folder per class",
+        ),
+        (
+            {"0/a.png": A, "0/b.png": B, "1/c.png": C},
+            "there is only one picture in class 1; add a second one",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_too_few_classes_or_pictures_are_told_at_once(
+    knoll: Knoll,
+    platform: Platform,
+    model_file: Path,
+    bucket: str,
+    tmp_path: Path,
+    members: dict[str, bytes],
+    told: str,
+    is_archive: bool,
+) -> None:
+    """More may follow, so it is no refusal; and what is in an archive of the bucket is not known."""
+    knoll("apply", "-f", model_file)
+    path = tmp_path / ("set.zip" if is_archive else "set")
+    if is_archive:
+        path.write_bytes(zipped(members))
+    else:
+        for name, body in members.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(body)
+    shown = knoll("upload", "digits", path, "--dry-run")
+    assert shown.exit_code == 0
+    assert f"A run would be rejected: {told}" in shown.stderr.replace("\n", " ")
+    platform.store.put(f"s3://{bucket}/digits/1/x.png", C)
+    platform.store.put(f"s3://{bucket}/digits/1/y.png", C)
+    assert "rejected" not in knoll("upload", "digits", path, "--dry-run").stderr
+    platform.store.delete(f"s3://{bucket}/digits/1/x.png")
+    platform.store.delete(f"s3://{bucket}/digits/1/y.png")
+    platform.store.put(f"s3://{bucket}/digits/old.zip", b"of another upload")
+    assert "rejected" not in knoll("upload", "digits", path, "--dry-run").stderr
+
+
+@pytest.mark.parametrize("members", [{}, {"0/": b""}, {"__MACOSX/0/a.png": b"x", ".DS_Store": b"x"}])
+def test_an_archive_without_data_is_told_at_once(
+    knoll: Knoll,
+    platform: Platform,
+    model_file: Path,
+    bucket: str,
+    data: Path,
+    tmp_path: Path,
+    members: dict[str, bytes],
+) -> None:
+    """Alone it is refused; beside other data it is named."""
+    knoll("apply", "-f", model_file)
+    path = tmp_path / "empty.zip"
+    path.write_bytes(zipped(members))
+    for option in ([], ["--dry-run"]):
+        refused = knoll("upload", "digits", path, *option)
+        assert refused.exit_code == 1
+        assert "a run would be rejected, so nothing is sent" in refused.stderr
+        assert "empty.zip: there is no file with data in it" in refused.stderr.replace("\n", "")
+    assert keys(platform, f"s3://{bucket}/") == []
+    beside = knoll("upload", "digits", path, data, "--dry-run")
+    assert beside.exit_code == 0
+    assert "empty.zip: there is no file with data in it." in beside.stderr.replace("\n", "")
+
+
 def test_archives_that_are_datasets_of_their_own_are_checked_one_by_one(
     knoll: Knoll, platform: Platform, model_file: Path, tmp_path: Path
 ) -> None:

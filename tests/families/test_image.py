@@ -44,8 +44,8 @@ def test_the_class_is_the_folder_that_the_picture_lies_in(digits: dict[str, byte
 @pytest.mark.parametrize(
     ("classes", "reason"),
     [
-        ([], "0 classes"),
-        (["3", "3"], "1 classes"),
+        ([], "no class"),
+        (["3", "3"], "only the class 3"),
         (["3", "3", "7"], "only one picture in class 7"),
         (["", "3"], "0.png lies in no folder"),
     ],

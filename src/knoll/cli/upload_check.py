@@ -13,7 +13,16 @@ from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import normal, skipped_words, twins, why_skipped
-from knoll.data_layout import Form, alike, fault_of, find_layout, is_archive, is_picture, listed
+from knoll.data_layout import (
+    Form,
+    alike,
+    check_classes,
+    fault_of,
+    find_layout,
+    is_archive,
+    is_picture,
+    listed,
+)
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.families import form_of
 from knoll.models import Model
@@ -35,12 +44,19 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     _check_files(model, plan, form, opened)
     landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
     skipped = [*skipped_words(plan.skipped), *skipped_words(opened.skipped)]
-    return [*skipped, *_stored_twins(plan), *_changes(model, plan, form, opened, landed)]
+    changes = _changes(model, plan, form, opened, landed)
+    return [
+        *skipped,
+        *_empty(opened, plan),
+        *_stored_twins(plan),
+        *changes,
+        *_refusals(model, plan, form, opened),
+    ]
 
 
 def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> None:
     faults = (fault_of(keys, form) for keys in _keys(model, plan, opened))
-    fault = _twin_fault(plan) or next(filter(None, faults), "")
+    fault = _twin_fault(plan) or next(filter(None, faults), "") or _no_data(model, plan, opened)
     if fault:
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
     if not form.takes_pictures:
@@ -53,6 +69,40 @@ def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> 
             f"a run would be rejected, so nothing is sent: {'; '.join(broken[:_NAMED])}{more}",
             fix="mend or remove these files",
         )
+
+
+def _no_data(model: Model, plan: UploadPlan, opened: Opened) -> str:
+    """Why a run would be rejected for having no data at all; "" if it has some, or may have."""
+    if not _is_known(model, plan) or all(_keys(model, plan, opened)):
+        return ""
+    return f"{listed([str(item.path) for item in plan.items])}: there is no file with data in it"
+
+
+def _empty(opened: Opened, plan: UploadPlan) -> list[str]:
+    """A sentence on archives that bring nothing."""
+    found = [str(item.path) for item in plan.items if opened.members.get(item.uri) == []]
+    return [f"{listed(found)}: there is no file with data in it."] * bool(found)
+
+
+def _refusals(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> list[str]:
+    """What a run on this data would be rejected for. It is sent all the same: more may follow."""
+    if not form.has_classes or not _is_known(model, plan):
+        return []
+    faults = dict.fromkeys(_class_fault(keys) for keys in _keys(model, plan, opened))
+    return [f"A run would be rejected: {one}." for one in faults if one]
+
+
+def _class_fault(keys: Sequence[str]) -> str:
+    try:
+        check_classes(find_layout(key for key in keys if not is_archive(key)).classes.values())
+    except InvalidData as error:
+        return f"{error}; {error.fix}"
+    return ""
+
+
+def _is_known(model: Model, plan: UploadPlan) -> bool:
+    """Whether all data is known: archives in the bucket are not read."""
+    return model.dataset.landed.when == "object" or not any(map(is_archive, plan.kept))
 
 
 def _twin_fault(plan: UploadPlan) -> str:
@@ -96,8 +146,6 @@ def _changes(model: Model, plan: UploadPlan, form: Form, opened: Opened, landed:
         "the ends: a run takes them for different classes."
         for group in alike(new)
     ]
-    if len(new) == 1 and is_all:
-        said.append(f"There is only the class {listed(sorted(new))}: a run needs two.")
     return said
 
 

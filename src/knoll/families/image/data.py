@@ -8,12 +8,11 @@ import torch
 from PIL import Image
 
 from knoll.codecs.raster import fit_raster
-from knoll.data_layout import Layout, find_layout, listed
+from knoll.data_layout import Layout, check_classes, find_layout, listed
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures, survey, typical
-from knoll.quoting import escaped
 
 __all__ = ["ImageData"]
 
@@ -32,7 +31,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
         keys = picture_keys(files)
         layout = find_layout(keys)
         labels = [layout.classes[key] for key in keys]
-        classes = _classes(labels)
+        classes = check_classes(labels)
         found = survey(files, keys)
         size = _choose_size(found, config)
         train, kept = _split(keys, layout, config.held_out)
@@ -109,22 +108,6 @@ def _notes_on_classes(layout: Layout) -> tuple[str, ...]:
         f"The folders {', '.join(layout.splits)} are used as splits: {len(layout.held_out)} pictures are "
         "held out, and heldOut is not used.",
     )
-
-
-def _classes(labels: Sequence[str]) -> list[str]:
-    counts = Counter(labels)
-    if len(counts) < 2:
-        raise InvalidData(
-            f"the data has {len(counts)} classes, but needs at least two",
-            fix="make one folder per class: <class>/<name>.png",
-        )
-    lonely = sorted(label for label, count in counts.items() if count < 2)
-    if lonely:
-        raise InvalidData(
-            f"there is only one picture in class {', '.join(map(escaped, lonely))}",
-            fix="add a second one: one is for training, one for scoring",
-        )
-    return sorted(counts)
 
 
 def _choose_size(found: PictureSurvey, config: ImageClassifierConfig) -> PictureSurvey:
