@@ -31,6 +31,21 @@ def test_classes_are_counted_and_what_is_skipped_is_named_by_reason(
     assert knoll("data", "nobody").exit_code == 4
 
 
+def test_objects_are_told_from_files(knoll: Knoll, platform: Platform, model_file: Path, bucket: str) -> None:
+    """A state counts objects; the log of a run counts files, also those in archives."""
+    knoll("apply", "-f", model_file)
+    uri = f"s3://{bucket}/digits/"
+    for key in ("0/a.png", "1/b.png"):
+        platform.store.put(uri + key, b"123")
+    assert f"2 files, 6 B, in {uri}" in knoll("data", "digits").stdout
+    platform.store.put(f"{uri}more.zip", b"1234")
+    shown = knoll("data", "digits").stdout
+    assert f"3 objects, 10 B, in {uri}" in shown
+    assert "These are 2 files and 1 archive of 4 B. An archive is one object" in shown
+    found = json.loads(knoll("data", "digits", "-o", "json").stdout)
+    assert (found["objects"], found["files"], found["archives"]["files"]) == (3, 2, 1)
+
+
 def test_each_landing_tells_what_changed_and_what_became_of_it(
     knoll: Knoll, platform: Platform, model_file: Path, records: Records
 ) -> None:

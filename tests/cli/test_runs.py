@@ -182,7 +182,7 @@ def test_a_run_that_reads_says_how_much(knoll: Knoll, platform: Platform, record
     platform.cluster.update({**document, "status": {"active": 1, "ready": 1}}, status=True)
     reading = DataRead(120, 1797, 2048, 4096)
     write_progress(run, Progress("reading", 2, None, {}, "", reading=reading), platform.bucket)
-    assert "reading: 120 of 1797 files, 2.0 KiB of 4.0 KiB" in knoll("runs").stdout
+    assert "reading: 120 of 1797 objects, 2.0 KiB of 4.0 KiB" in knoll("runs").stdout
     assert shown(knoll)[0]["reading"] == {"files": 120, "ofFiles": 1797, "bytes": 2048, "ofBytes": 4096}
 
 

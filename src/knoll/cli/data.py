@@ -35,7 +35,10 @@ def data(
     Without a version it is the state of the run. NOW says which state the data is in. Data that returns is no
     new landing.
 
-    JSON: {model, uri, state, reason, files, bytes, groups: [{name, files, bytes, heldOut}],
+    An object is a file or an archive in the bucket. A run trains on files, also on those in archives: their
+    number is in its log.
+
+    JSON: {model, uri, state, reason, objects, files, bytes, groups: [{name, files, bytes, heldOut}],
     archives: {files, bytes}, skipped: [{reason, count, examples}], fault, landings: [{digest, landedAt, now,
     objects, bytes, classes: [...]|null, change: {added, removed, changed}|null, run, version, state,
     reason}]}. Next: knoll runs MODEL -w, knoll why MODEL VERSION

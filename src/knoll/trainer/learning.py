@@ -8,10 +8,11 @@ from typing import Any
 import torch
 
 from knoll.data_files import skipped_words
+from knoll.data_layout import is_archive
 from knoll.families import find_family
 from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
-from knoll.quantities import memory_of, parse_quantity
+from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.progress import DataRead
 from knoll.records.run import Run
@@ -81,7 +82,9 @@ def _read_examples(
     notes = skipped_words([*read.skipped, *skipped])
     for note in notes:
         journal.say(note)
-    journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes")
+    archives = sum(map(is_archive, read.files))
+    among = f", from {len(read.files)} objects with {counted(archives, 'archive')}" if archives else ""
+    journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes{among}")
     decoded = family.decoded_bytes(files, config)
     check_data(sum(map(len, files.values())) + decoded, "the data and its decoded examples", limit)
     examples = family.examples(files, config)

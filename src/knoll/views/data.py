@@ -40,6 +40,11 @@ class DataView:
     skipped: tuple[Skipped, ...]
     fault: str
 
+    @property
+    def objects(self) -> int:
+        """How many objects are data: files, and archives, each of which is one."""
+        return sum(one.files for one in self.groups) + self.archives.files
+
 
 def read_data_view(platform: Platform, name: str, form_of: Callable[[str], Form]) -> DataView:
     """The data under the prefix now, landed or not. `form_of` tells a family's form. Raises NotFound if there
@@ -69,6 +74,7 @@ def data_document(found: DataView) -> dict[str, Any]:
         "uri": found.uri,
         "state": found.model.data_state,
         "reason": found.model.data_reason,
+        "objects": found.objects,
         "files": sum(one.files for one in found.groups),
         "bytes": sum(one.bytes for one in found.groups),
         "groups": [

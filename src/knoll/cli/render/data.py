@@ -19,11 +19,16 @@ def data_row(group: Group) -> tuple[str, ...]:
 def data_lines(found: DataView) -> list[str]:
     """What the table does not say."""
     files, bytes = sum(one.files for one in found.groups), sum(one.bytes for one in found.groups)
-    lines = [f"{counted(files, 'file')}, {size(bytes)}, in {found.uri}"]
-    if found.archives.files:
+    archives = found.archives
+    told = f"{counted(files, 'file')}, {size(bytes)}"
+    if archives.files:
+        told = f"{counted(found.objects, 'object')}, {size(bytes + archives.bytes)}"
+    lines = [f"{told}, in {found.uri}"]
+    if archives.files:
         lines.append(
-            f"{counted(found.archives.files, 'archive')}, {size(found.archives.bytes)}; the log of a run "
-            "says what is in them"
+            f"These are {counted(files, 'file')} and {counted(archives.files, 'archive')} of "
+            f"{size(archives.bytes)}. An archive is one object; a run trains on the files in it, and its log "
+            "says how many"
         )
     lines += skipped_words(found.skipped)
     if found.fault:

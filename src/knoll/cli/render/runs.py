@@ -55,7 +55,7 @@ def _why(view: RunView) -> str:
     read = view.reading
     if read is None:
         return view.trouble
-    files, bytes = f"{read.files} of {read.of_files} files", f"{size(read.bytes)} of {size(read.of_bytes)}"
+    files, bytes = f"{read.files} of {read.of_files} objects", f"{size(read.bytes)} of {size(read.of_bytes)}"
     return f"{view.reason}: {files}, {bytes}"
 
 
