@@ -21,7 +21,7 @@ from knoll.ingest.clouds import (
 )
 from knoll.ingest.filer import from_filer
 from knoll.ingest.interest import may_matter
-from knoll.ingest.records import from_event_bridge, from_records
+from knoll.ingest.s3_records import from_event_bridge, from_records
 from knoll.names import is_in_bucket
 from knoll.ports import Platform
 

@@ -29,8 +29,8 @@ __all__ = [
     "write_entry",
 ]
 
-_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<stamp>\d{{8}}T\d{{12}}Z)\.json", re.ASCII)
-_STAMP = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
+_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<moment>\d{{8}}T\d{{12}}Z)\.json", re.ASCII)
+_MOMENT = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def inbox_uri(root: str, run: str, data_at: str) -> str:
         at = datetime.fromisoformat(data_at).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Rejected(f"the time of the data of run {run} is {data_at!r}, which is no ISO time") from error
-    return join(root, "inbox", f"{run}.{at:{_STAMP}}.json")
+    return join(root, "inbox", f"{run}.{at:{_MOMENT}}.json")
 
 
 def inbox_entry(uri: str) -> tuple[str, str]:
@@ -67,9 +67,9 @@ def inbox_entry(uri: str) -> tuple[str, str]:
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
     try:
-        at = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC)
+        at = datetime.strptime(match["moment"], _MOMENT).replace(tzinfo=UTC)
     except ValueError as error:
-        raise Rejected(f"{uri} is no entry of an inbox: {match['stamp']} is no time") from error
+        raise Rejected(f"{uri} is no entry of an inbox: {match['moment']} is no time") from error
     return match["run"], at.isoformat()
 
 

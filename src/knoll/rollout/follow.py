@@ -17,7 +17,7 @@ __all__ = ["FOLLOWED", "follow"]
 
 _LOG = logging.getLogger(__name__)
 FOLLOWED = timedelta(seconds=55)  # since the tick; less than to the next one
-_LOOK = timedelta(seconds=5)
+_PAUSE = timedelta(seconds=5)
 
 
 def follow(since: datetime, platform: Platform) -> None:
@@ -28,7 +28,7 @@ def follow(since: datetime, platform: Platform) -> None:
     while dues := _dues(platform.cluster.list("Model"), platform.clock.now()):
         now = platform.clock.now()
         times = (due for due in dues.values() if due and due > now)
-        following = min([*times, now + _LOOK])
+        following = min([*times, now + _PAUSE])
         if following > until:
             return
         platform.clock.wait((following - now).total_seconds())

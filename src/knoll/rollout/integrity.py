@@ -1,7 +1,7 @@
 """Whether a version is still what was pinned.
 
-Each look reads the manifest and lists the folder. The bytes of the files are read only if the listing has
-changed since the last look: a store gives other bytes another etag.
+Each inspection reads the manifest and lists the folder. The bytes of the files are read only if the listing
+has changed since the last one: a store gives other bytes another etag.
 """
 
 import hashlib
@@ -26,22 +26,22 @@ from knoll.records.outcome import find_outcome
 from knoll.records.version_folder import VersionFolder, version_folder, wrong_sizes
 from knoll.rollout.slot import Slot
 
-__all__ = ["NOTHING_SEEN", "Look", "is_published", "look_at", "pin_of", "with_pins"]
+__all__ = ["NOTHING_SEEN", "Inspection", "inspect_version", "is_published", "pin_of", "with_pins"]
 
 NOTHING_SEEN = "none"  # the listing of a version whose files were not compared yet
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is wrong with a version, "" for nothing; and its listing, for the next look."""
+class Inspection:
+    """What is wrong with a version, "" for nothing; and its listing, for the next inspection."""
 
     fault: str = ""
     listing: str = ""
 
 
-def look_at(
+def inspect_version(
     model: str, version: str, pin: str, bucket: Bucket, listing: str | None = None, key: str = ""
-) -> Look:
+) -> Inspection:
     """Compare a version with its pin; every byte, if it has another `listing`, or if that is None. If there
     is a public `key`, it must have signed the version.
 
@@ -54,18 +54,18 @@ def look_at(
         listed = folder.list(sealed.manifest)
         seen = _digest(listed)
         if listing == seen:
-            return Look(listing=seen)
+            return Inspection(listing=seen)
         folder.check_signed(sealed, key)
         _verify(sealed.manifest, listed, folder, by_size=listing == "")
     except NotFound:
         if seen:
             raise  # a file has changed since it was listed
-        return Look(f"{model} {version} has no manifest.json")
+        return Inspection(f"{model} {version} has no manifest.json")
     except NewerSchema:  # pinned, and written by a knoll that knows it better
-        return Look(listing=listing or "")
+        return Inspection(listing=listing or "")
     except Rejected as error:
-        return Look(str(error), seen)
-    return Look(listing=seen)
+        return Inspection(str(error), seen)
+    return Inspection(listing=seen)
 
 
 def with_pins(model: str, slot: Slot, bucket: Bucket) -> Slot:

@@ -10,7 +10,7 @@ from knoll.rollout.candidates import was_promoted, why_rejected
 from knoll.rollout.champion import numbered
 from knoll.rollout.evidence import total
 from knoll.rollout.found_change import find_change
-from knoll.rollout.integrity import look_at, pin_of
+from knoll.rollout.integrity import inspect_version, pin_of
 from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
 from knoll.rollout.signature_change import why_change_is_refused
 from knoll.rollout.slot import Cause, Slot
@@ -76,4 +76,4 @@ def why_not_whole(model: Model, slot: Slot, version: str, platform: Platform) ->
     pin = slot.pins.get(version) or pin_of(model.name, version, bucket)
     signed = look_at_attestation(model.name, version, pin, platform.settings.verify_key, bucket)
     key = key_of(platform.settings.verify_key, signed.by)
-    return signed.fault or look_at(model.name, version, pin, bucket, key=key).fault
+    return signed.fault or inspect_version(model.name, version, pin, bucket, key=key).fault

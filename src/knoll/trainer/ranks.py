@@ -24,7 +24,7 @@ from knoll.trainer.launch import die_with_parent
 __all__ = ["ALONE", "Ranks", "join_ranks"]
 
 _PATIENCE = timedelta(minutes=10)  # for the slowest process, in one exchange
-_LOOK = timedelta(seconds=1)
+_TURN = timedelta(seconds=1)
 _ENDED = "ended"
 _LEAST = 2  # examples of a batch in each process: batch norm needs two
 
@@ -102,7 +102,7 @@ class Ranks:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                self.board.wait([_ENDED], _LOOK)  # in short turns: Python handles signals between them
+                self.board.wait([_ENDED], _TURN)  # in short turns: Python handles signals between them
             except dist.DistNetworkError as error:
                 raise Unavailable(f"the first process is gone: {error}") from error
             except RuntimeError:  # it has not ended yet; a store in a file has no type of its own for it

@@ -7,7 +7,7 @@ from typing import Any
 
 from knoll.models.policy import PolicySpec
 from knoll.ports import Platform
-from knoll.rollout.hindsight import UNKNOWN, Hindsight, attempts, seen_again
+from knoll.rollout.hindsight import UNKNOWN, Hindsight, seen_again, trials
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_steps
 
@@ -82,7 +82,7 @@ def hindsight_document(view: HindsightView) -> dict[str, Any]:
 def _past(model: str, steps: Sequence[Any], policy: PolicySpec) -> Iterator[PastRollout]:
     in_order = sorted(steps, key=lambda one: one.version)
     for version, of_version in groupby(in_order, key=lambda one: one.version):
-        for one in attempts(of_version):
+        for one in trials(of_version):
             if one.ended:
                 again = seen_again(one, policy.rollout, policy.gate.min_agreement)
                 yield PastRollout(model, version, one.first.at, one.ended, again)

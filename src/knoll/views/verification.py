@@ -17,7 +17,7 @@ from knoll.records.manifest import Manifest, Sealed, find_sealed
 from knoll.records.run import find_run
 from knoll.records.version_folder import version_folder
 from knoll.rollout.candidates import champion_number, fault_of_origin
-from knoll.rollout.integrity import look_at
+from knoll.rollout.integrity import inspect_version
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.models import ModelView, find_model
 from knoll.views.versions import version_names
@@ -82,7 +82,11 @@ def verification_document(found: Verification) -> dict[str, Any]:
 
 def _links(platform: Platform, view: ModelView, slot: Slot, sealed: Sealed) -> Iterator[tuple[str, ...]]:
     made, bucket = sealed.manifest, platform.bucket
-    yield "files", look_at(made.model, made.version, sealed.sha256, bucket).fault, _strays(made, bucket)
+    yield (
+        "files",
+        inspect_version(made.model, made.version, sealed.sha256, bucket).fault,
+        _strays(made, bucket),
+    )
     yield "data", _fault_of_data(made, bucket)
     try:
         yield "run", fault_of_origin(sealed, bucket)

@@ -24,7 +24,7 @@ __all__ = ["Running", "hold_home", "keep", "running", "settings_of_running"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
-_LOOK = 0.5  # seconds; a command that asks what runs holds the lock for a moment
+_PATIENCE = 0.5  # seconds; a command that asks what runs holds the lock for a moment
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ _READ = TypeAdapter(Running)
 @contextmanager
 def hold_home(home: Path) -> Iterator[None]:
     """Hold the home's lock. Raises Unavailable if another process holds it, or if the home cannot be used."""
-    with lock(home / _LOCK, _LOOK):
+    with lock(home / _LOCK, _PATIENCE):
         (home / _FILE).unlink(missing_ok=True)  # a killed process may have left it
         try:
             yield

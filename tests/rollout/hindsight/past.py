@@ -15,7 +15,7 @@ from knoll.rollout.comparison import Comparison
 from knoll.rollout.counted import CandidateCounts
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Seen, Tally, begin, judge
-from knoll.rollout.hindsight import Hindsight, attempts, seen_again
+from knoll.rollout.hindsight import Hindsight, seen_again, trials
 from knoll.rollout.moves import slot_after, slot_after_start
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot
@@ -76,12 +76,12 @@ def played(
 
 def end_of(steps: Sequence[RolloutStep]) -> str:
     """How the rollout ended; "" if it has not."""
-    return attempts(steps)[0].ended
+    return trials(steps)[0].ended
 
 
 def again(steps: Sequence[RolloutStep], policy: RolloutSpec, min_agreement: float = 0.8) -> Hindsight:
     """How the only rollout in the steps would have ended by this policy."""
-    (one,) = attempts(steps)
+    (one,) = trials(steps)
     return seen_again(one, policy, min_agreement)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from knoll.records.rollout import RolloutStep
-from knoll.rollout.hindsight import UNKNOWN, attempts
+from knoll.rollout.hindsight import UNKNOWN, trials
 from rollout.hindsight.past import Look, again, end_of, played, policy_of
 
 BROKEN_LATE = [*[Look()] * 12, *[Look(failed=5)] * 20]
@@ -120,7 +120,7 @@ def test_a_version_that_somebody_approved_is_not_held_by_any_policy() -> None:
     approved = replace(step(0, "Approve"), number=1)
     tried = [replace(one, number=one.number + 1) for one in played(POLICY, SOUND, agreed=10)[:1]]
     shown = [replace(one, number=one.number + 1) for one in played(POLICY, SOUND)[1:]]
-    (one,) = attempts([approved, *tried, *shown])
+    (one,) = trials([approved, *tried, *shown])
     assert one.is_approved
     assert again([approved, *tried, *shown], POLICY, 1.0).would == "Promoted"
 
@@ -214,7 +214,7 @@ def test_a_version_that_is_tried_again_has_two_rollouts() -> None:
         step(3, "Start", wish="w"),
         step(4, "Shift"),
     ]
-    first, second = attempts(tried)
+    first, second = trials(tried)
     assert (first.ended, second.ended) == ("RolledBack", "")
     assert (first.is_approved, second.is_approved) == (False, True)
-    assert attempts([step(0, "Refuse"), step(1, "Damage")]) == []
+    assert trials([step(0, "Refuse"), step(1, "Damage")]) == []

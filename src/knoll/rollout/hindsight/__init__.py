@@ -9,14 +9,14 @@ first.
 """
 
 from knoll.models import RolloutSpec
-from knoll.rollout.hindsight.attempts import RolloutAttempt, attempts
 from knoll.rollout.hindsight.before_traffic import before_traffic
 from knoll.rollout.hindsight.ends import UNKNOWN, Hindsight
 from knoll.rollout.hindsight.in_traffic import in_traffic
+from knoll.rollout.hindsight.trials import PastTrial, trials
 
-__all__ = ["UNKNOWN", "Hindsight", "RolloutAttempt", "attempts", "seen_again"]
+__all__ = ["UNKNOWN", "Hindsight", "PastTrial", "seen_again", "trials"]
 
 
-def seen_again(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
-    """How an attempt that has ended would have ended by this policy."""
-    return before_traffic(attempt, policy, min_agreement) or in_traffic(attempt, policy, min_agreement)
+def seen_again(trial: PastTrial, policy: RolloutSpec, min_agreement: float) -> Hindsight:
+    """How a trial that has ended would have ended by this policy."""
+    return before_traffic(trial, policy, min_agreement) or in_traffic(trial, policy, min_agreement)

@@ -2,8 +2,8 @@
 
 from knoll.models import RolloutSpec
 from knoll.rollout.comparison import read_comparison
-from knoll.rollout.hindsight.attempts import RolloutAttempt
 from knoll.rollout.hindsight.ends import Hindsight, as_recorded, seconds_between, unknown
+from knoll.rollout.hindsight.trials import PastTrial
 
 __all__ = ["before_traffic"]
 
@@ -12,13 +12,13 @@ _LATE = (
 )
 
 
-def before_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight | None:
+def before_traffic(trial: PastTrial, policy: RolloutSpec, min_agreement: float) -> Hindsight | None:
     """How the rollout would have ended without any traffic; None if it would have had some."""
-    first, last = attempt.first, attempt.last
+    first, last = trial.first, trial.last
     if last.action == "Reject":
         is_allowed = last.cause == "signature" and policy.allow_signature_change
         return unknown(last, "it would have been tried") if is_allowed else as_recorded(last)
-    until = next(iter(attempt.in_traffic), last)
+    until = next(iter(trial.in_traffic), last)
     compared = read_comparison(until.comparison)
     ready_at = compared.since if compared and compared.since else until.at
     waited = seconds_between(first.at, ready_at)
@@ -29,7 +29,7 @@ def before_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: 
     if waited > policy.progress_deadline:
         why = f"it was ready after {waited:.0f} s only, and would have had {policy.progress_deadline:g} s"
         return Hindsight("RolledBack", until.number, why)
-    if compared and compared.falls_short(min_agreement) and not attempt.is_approved:
+    if compared and compared.falls_short(min_agreement) and not trial.is_approved:
         why = f"{compared.words}: the policy asks for agreement on {min_agreement:.0%}"
         return Hindsight("Held", until.number, why)
     return unknown(until, "it would have had traffic") if until.action == "Hold" else None

@@ -4,21 +4,21 @@ from itertools import pairwise
 
 from knoll.models import RolloutSpec
 from knoll.records.rollout import RolloutStep
-from knoll.rollout.hindsight.attempts import RolloutAttempt
 from knoll.rollout.hindsight.ends import Hindsight, as_recorded, seconds_between, unknown
 from knoll.rollout.hindsight.pace import Pace
 from knoll.rollout.hindsight.passed import has_passed_by, why_not_failed, why_not_passed
+from knoll.rollout.hindsight.trials import PastTrial
 from knoll.rollout.weighed import ERROR_BUDGET
 
 __all__ = ["in_traffic"]
 
 
-def in_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: float) -> Hindsight:
+def in_traffic(trial: PastTrial, policy: RolloutSpec, min_agreement: float) -> Hindsight:
     """How the rollout would have ended once it had traffic. After a suspicion in the bake it has one more
     step. `since` is from when on it might have baked."""
-    is_first = not attempt.first.champion
+    is_first = not trial.first.champion
     steps, pace, since = 1 if is_first else max(len(policy.shares), 1), Pace(policy.min_requests), ""
-    for begin, end in pairwise(attempt.in_traffic):
+    for begin, end in pairwise(trial.in_traffic):
         if begin.action == "Bake":
             said = _after_bake(begin, end, since or begin.at, policy, is_first=is_first)
             steps, pace, since = 1, Pace(policy.min_requests), ""
@@ -39,7 +39,7 @@ def in_traffic(attempt: RolloutAttempt, policy: RolloutSpec, min_agreement: floa
                 said = _first_failing(end, policy) if is_first else None
         if said:
             return said
-    return as_recorded(attempt.last)
+    return as_recorded(trial.last)
 
 
 def _requests(begin: RolloutStep, end: RolloutStep, policy: RolloutSpec) -> int:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from knoll.records.rollout import RolloutStep
 from knoll.rollout.hindsight.ends import ENDS
 
-__all__ = ["RolloutAttempt", "attempts"]
+__all__ = ["PastTrial", "trials"]
 
 _BEGINS = ("Start", "Reject")
 _OF_A_TRIAL = (*_BEGINS, "Shift", "Bake", *ENDS)
 
 
 @dataclass(frozen=True)
-class RolloutAttempt:
+class PastTrial:
     """One rollout of a version: its steps in the order of time. If it `is_approved`, it need not agree with
     the champion."""
 
@@ -42,13 +42,13 @@ class RolloutAttempt:
         return self.steps[next(begins, len(self.steps)) :]
 
 
-def attempts(steps: Iterable[RolloutStep]) -> list[RolloutAttempt]:
+def trials(steps: Iterable[RolloutStep]) -> list[PastTrial]:
     """The rollouts in the steps of one version."""
-    found: list[RolloutAttempt] = []
+    found: list[PastTrial] = []
     is_known = False  # approved by somebody, or by having been the champion
     for one in sorted(steps, key=lambda step: step.number):
         if one.action in _BEGINS:
-            found.append(RolloutAttempt([one], is_known or bool(one.wish)))
+            found.append(PastTrial([one], is_known or bool(one.wish)))
         elif found and one.action in _OF_A_TRIAL and not found[-1].ended:
             found[-1] = replace(found[-1], steps=[*found[-1].steps, one])
         is_known = is_known or one.action in ("Approve", "Promote")
