@@ -161,7 +161,7 @@ def test_what_has_died_under_an_older_knoll_is_the_same_letter_and_death(release
         if death.event is not None:
             handle(event_from_json(death.event), platform)
         else:
-            how = {"meant_for": death.meantFor, "resend": death.replay}
+            how = {"meant_for": death.meantFor, "resend": death.resend}
             keep_body(death.headers, death.content(), death.reason, platform, **how)
     assert {one.uri for one in list_deaths(platform.bucket)} == deaths.keys()
 

@@ -157,7 +157,7 @@ def test_a_letter_that_dies_again_keeps_every_death_and_every_resend(
             )
         assert only(platform).state == "Dead"
     letter = only(platform)
-    assert [one.replay for one in letter.deaths] == ["", f"{letter.id}.1", f"{letter.id}.2"]
+    assert [one.resend for one in letter.deaths] == ["", f"{letter.id}.1", f"{letter.id}.2"]
     assert {(one.reason, one.code, one.destination) for one in letter.deaths} == {
         ("why", "422", "knoll-train")
     }
@@ -201,7 +201,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     assert len(only(platform).deaths) == 1
     want_resend(only(platform), "alice", platform)
     STAGES["sweep"].handle(EVENT, platform)
-    assert ([one.replay for one in only(platform).deaths], broker.taken) == (
+    assert ([one.resend for one in only(platform).deaths], broker.taken) == (
         ["", f"{only(platform).id}.1"],
         [],
     )
@@ -218,7 +218,7 @@ def test_a_body_of_a_store_is_given_to_ingest_again(platform: Platform, broker: 
     [
         ("train", "not a CloudEvent"),
         ("newer", "has no function 'newer'"),
-        ("sweep", "no tick is replayed"),
+        ("sweep", "no tick is resent"),
     ],
 )
 def test_a_body_goes_to_the_stage_that_it_was_meant_for(

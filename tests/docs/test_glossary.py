@@ -16,8 +16,18 @@ OF_REQUESTS = (
 WORDS = {
     "instance": (
         r"instances?",
-        r'"instances?"|`instances?`|\.instance\b|instance: str|"instance is no',
+        r'"instances?"|`instances?`|"instance is no|sample\.instance',
         OF_REQUESTS,
+    ),
+    "replay": (
+        r"replay(s|ed|ing)?",
+        r'"replays?"|`replay`|replay-|replays/|knoll dlq replay|Replayed|knollreplay',
+        tuple(name for name in MODULES if not name.startswith(("dead_letters/", "records/dead_letter"))),
+    ),
+    "attempt": (
+        r"attempts?",
+        r"(?!)",
+        tuple(name for name in MODULES if not name.startswith("rollout/hindsight/")),
     ),
     "service": (r"services?", r"inference_services?|service_account|knative\.dev/service", ()),
     "server": (
@@ -51,8 +61,9 @@ def test_each_term_is_defined_once() -> None:
 
 @pytest.mark.parametrize("name", WORDS)
 def test_code_says_a_word_in_its_sense_only(name: str) -> None:
-    """What runs is a replica, not an instance; an InferenceService is an isvc, not a service; and a version
-    is served by a predictor, not by a server."""
+    """What runs is a replica, not an instance; an InferenceService is an isvc, not a service; a version is
+    served by a predictor, not by a server; dead letters are resent, samples replayed; and what is tried in a
+    rollout is a trial, no attempt. Stored names stay as they are."""
     word, but, places = WORDS[name]
     wrong = {
         module: lines

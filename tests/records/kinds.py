@@ -33,10 +33,11 @@ from knoll.records.samples import Samples, load_samples
 from knoll.records.signature import Signature, load_signature
 from knoll.records.survey import Survey, load_survey
 
-__all__ = ["GOLDEN", "KINDS", "ROOT", "Kind", "golden_bucket", "kind_of", "record_classes"]
+__all__ = ["GOLDEN", "KINDS", "ROOT", "STORED", "Kind", "golden_bucket", "kind_of", "record_classes"]
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = "s3://knoll-models"
+STORED = {"replica": "instance", "resend": "replay"}  # fields that have another name in JSON
 
 
 @dataclass(frozen=True)

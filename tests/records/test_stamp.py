@@ -77,6 +77,11 @@ def grown(kind: type[Any]) -> type[Any]:
     )
 
 
+def unstamped(record: Any) -> dict[str, Any]:
+    """The fields of a record by their names in code, without its stamp."""
+    return {one.name: getattr(record, one.name) for one in fields(record) if one.name != "stamp"}
+
+
 each_kind = pytest.mark.parametrize(
     ("record", "load"),
     [(STEP, load_step), (REPORT, load_report), (RUN, load_run)],
@@ -89,8 +94,7 @@ each_kind = pytest.mark.parametrize(
 def test_a_stamp_of_a_newer_release_counts_although_its_record_has_grown(
     record: Any, load: Any, added: str
 ) -> None:
-    known = {name: one for name, one in record.fields().items() if name != "stamp"}
-    body = stamped(grown(type(record))(**known, added=added), bucket()).encode()
+    body = stamped(grown(type(record))(**unstamped(record), added=added), bucket()).encode()
     assert is_stamped(load(body), bucket())
     for forged in ({"added": "by a stranger"}, {"another": 1}, {"model": "others"}):
         assert not is_stamped(load(json.dumps({**json.loads(body), **forged}).encode()), bucket())
@@ -119,8 +123,7 @@ def test_a_name_that_a_record_has_twice_forges_no_stamp(record: Any, load: Any) 
 @pytest.mark.parametrize(("record", "write"), [(STEP, write_step), (REPORT, write_report)])
 def test_what_a_newer_release_has_stamped_is_not_written_over(record: Any, write: Any) -> None:
     ours = bucket()
-    known = {name: one for name, one in record.fields().items() if name != "stamp"}
-    assert write(grown(type(record))(**known, added="since 7.3"), ours)
+    assert write(grown(type(record))(**unstamped(record), added="since 7.3"), ours)
     (there,) = ours.store.list(f"{ROOT}/")
     before = ours.store.get(there.uri)
     assert not write(replace(record, stamp=""), ours)
@@ -223,7 +226,7 @@ def test_a_step_that_a_newer_knoll_has_stamped_is_left_to_it() -> None:
 
 def test_forged_reports_are_not_counted_and_hide_no_report() -> None:
     ours = bucket()
-    forged = [replace(REPORT, requests=9, errors=9), replace(REPORT, instance="other", requests=3)]
+    forged = [replace(REPORT, requests=9, errors=9), replace(REPORT, replica="other", requests=3)]
     for one in (*forged, replace(REPORT, errors=0)):
         ours.store.put(report_uri(ROOT, one), one.encode())
     assert find_reports("digits", "v000002", ours) == {}

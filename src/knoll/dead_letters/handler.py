@@ -55,7 +55,7 @@ def handle(event: Event, platform: Platform) -> None:
     who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
     letter = letter_of_event(who, without_trace(event))
     resend = event.extensions.get(RESEND, "")
-    record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), replay=resend)
+    record = DeathRecord(platform.clock.now().isoformat(), event_to_json(event), resend=resend)
     _keep(letter, event.source, event.extensions, record, platform)
 
 
@@ -98,7 +98,7 @@ def keep_body(
         headers=told,
         body=body_to_text(body),
         meantFor=meant_for,
-        replay=resend,
+        resend=resend,
     )
     source = extensions.get("source", "") or _NO_SOURCE
     _keep(letter, source, {**extensions, _WHY[1]: reason}, record, platform)
@@ -123,7 +123,7 @@ def _trigger(destination: str) -> str:
 def _keep(
     letter: str, source: str, extensions: Mapping[str, str], record: DeathRecord, platform: Platform
 ) -> None:
-    when = record.replay or extensions.get(ARRIVAL) or count_resends(letter, platform.bucket)
+    when = record.resend or extensions.get(ARRIVAL) or count_resends(letter, platform.bucket)
     death = death_of(when, (extensions.get(name, "") for name in _WHY))
     take_room(source, len(record.encode()), platform)
     write_death(letter, death, record, platform.bucket)

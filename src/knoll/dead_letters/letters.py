@@ -39,8 +39,8 @@ _Read = DeathRecord | Resend | KnollError | None
 class Death:
     """One time that a letter died: when it came here, what came, who refused it with which code, and why.
 
-    What is no event has its headers and body, and `meant_for` if a function can get it again. `replay` is the
-    resend that led to this death, as LETTER.NUMBER.
+    What is no event has its headers and body, and `meant_for` if a function can get it again. `resend` is the
+    one that led to this death, as LETTER.NUMBER.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Death:
     code: str
     destination: str
     meant_for: str
-    replay: str
+    resend: str
 
     @property
     def can_be_resent(self) -> bool:
@@ -176,7 +176,7 @@ def _death(name: str, record: DeathRecord) -> Death:
         code=told.get(ERROR_CODE, ""),
         destination=_who(told.get(ERROR_DESTINATION, "")) or record.meantFor,
         meant_for=record.meantFor,
-        replay=record.replay,
+        resend=record.resend,
     )
 
 

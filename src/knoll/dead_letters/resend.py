@@ -39,7 +39,7 @@ def check_resendable(letter: Letter) -> None:
     """Raises Rejected if the letter cannot be resent."""
     if not letter.last.can_be_resent:
         raise Rejected(
-            f"dead letter {letter.id} cannot be replayed: it is not an event, and nothing says which "
+            f"dead letter {letter.id} cannot be resent: it is not an event, and nothing says which "
             f"function should get it: {letter.last.reason}",
             fix=f"knoll dlq show {letter.id} prints it: mend it, send it again, and drop the letter",
         )

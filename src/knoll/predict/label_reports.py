@@ -56,7 +56,7 @@ class LabelReports:
         data = {
             "model": labels.model,
             "version": labels.version,
-            "instance": labels.instance,
+            "instance": labels.replica,
             "by": labels.by,
             "windows": [list(one) for one in labels.windows],
             "compared": labels.compared,

@@ -109,7 +109,7 @@ class Observer:
             "model": report.model,
             "version": report.version,
             "revision": report.revision,
-            "instance": report.instance,
+            "instance": report.replica,
             "requests": report.requests,
             "errors": report.errors,
             "refused": report.refused,

@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import with_config
+from pydantic import Field, with_config
 
 from knoll.errors import InvalidEvent
 from knoll.events import Event, event_to_json, reading
@@ -57,7 +57,7 @@ class DeathRecord(Record):
     """One time that a letter died: when it came here, and the event, whose extensions say why.
 
     What is no event has `reason`, `headers`, and its `body` in base64. `meantFor` is the function that can
-    get it again, `replay` the resend that led to this death, as LETTER.NUMBER.
+    get it again, `resend` the one that led to this death, as LETTER.NUMBER; the JSON has it as `replay`.
     """
 
     at: str
@@ -66,7 +66,7 @@ class DeathRecord(Record):
     headers: Texts = field(default_factory=dict)
     body: str = ""
     meantFor: str = ""
-    replay: str = ""
+    resend: Annotated[str, Field(alias="replay")] = ""
 
     def content(self) -> bytes:
         """The bytes of the body of what is no event; of an event, it as JSON. Raises InvalidEvent."""
@@ -77,9 +77,12 @@ class DeathRecord(Record):
 
     def fields(self) -> dict[str, Any]:
         """See `Record.fields`; an event may be too deep for that. Without an event there is no such field."""
-        if self.event is None:
-            return {name: value for name, value in super().fields().items() if name != "event"}
-        return {**replace(self, event=None).fields(), "event": self.event}
+        if self.event is not None:
+            return {**replace(self, event=None).fields(), "event": self.event}
+        found = super().fields()
+        del found["event"]
+        found["replay"] = found.pop("resend")
+        return found
 
     def encode(self) -> bytes:
         """The record on one line: indented, a deep event is a hundred times as long."""

@@ -37,12 +37,12 @@ __all__ = [
 class Report(Counted):
     """What a replica of a predictor has counted since it started: all requests except replays, those that
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
-    latency histogram (see `knoll.predict.counts`). `instance` is the name of the replica. `timeouts` are
-    requests whose client waited in vain. `cold` is the part that came before the first answer; None of
-    predictors that did not count it. `outputs` is what was answered; None of predictors that did not count
-    that. `judged` are the independent ones of the others: all that have no session, and the first one of each
-    session; None without sessions. `failed_sessions` had a request that failed. `facets` are those of the
-    judged requests; None of predictors that count none."""
+    latency histogram (see `knoll.predict.counts`). `timeouts` are requests whose client waited in vain.
+    `cold` is the part that came before the first answer; None of predictors that did not count it. `outputs`
+    is what was answered; None of predictors that did not count that. `judged` are the independent ones of the
+    others: all that have no session, and the first one of each session; None without sessions.
+    `failed_sessions` had a request that failed. `facets` are those of the judged requests; None of predictors
+    that count none."""
 
     requests: int
     errors: int
@@ -61,7 +61,7 @@ class Report(Counted):
 
     def covered(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
-        said = (self.model, self.version, self.revision, self.instance)
+        said = (self.model, self.version, self.revision, self.replica)
         counts = (self.requests, self.errors, self.refused, self.cold_starts)
         # a broker may write 1.0 as 1
         buckets = [float(one) for one in self.latency.get("bucketsSeconds", ())]

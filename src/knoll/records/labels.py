@@ -68,7 +68,7 @@ class Labels(Counted):
     def covered(self) -> bytes:
         """What the proof of the counts stands for: all that is counted, and where."""
         counts = [[int(one) for one in window] for window in self.windows]
-        said = self.model, self.version, self.by, self.instance
+        said = self.model, self.version, self.by, self.replica
         pairs = self.paired, self.only_version, self.only_by
         return json.dumps([*said, counts, self.compared, self.different, *pairs]).encode()
 
@@ -90,7 +90,7 @@ def write_labels(labels: Labels, bucket: Bucket) -> bool:
 def is_one_too_many(labels: Labels, most: int, bucket: Bucket) -> bool:
     """Whether so many other replicas have records on the version, and this one has none."""
     facts = labels.model, labels.version
-    known = _LABELS.find(*facts, labels.instance, bucket)
+    known = _LABELS.find(*facts, labels.replica, bucket)
     return known is None and _LABELS.has_replicas(*facts, most, bucket)
 
 

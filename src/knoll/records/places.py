@@ -86,12 +86,12 @@ def _says_step(step: Any) -> Facts:
 
 
 def _says_report(one: Any) -> Facts:
-    name = f"{one.instance}.{one.requests:016d}"
+    name = f"{one.replica}.{one.requests:016d}"
     return {"model": one.model, "version": one.version, "name": name}
 
 
 def _says_labels(one: Labels) -> Facts:
-    name = f"{one.instance}.{one.answers:016d}"
+    name = f"{one.replica}.{one.answers:016d}"
     return {"model": one.model, "version": one.version, "name": name}
 
 

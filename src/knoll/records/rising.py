@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import Field
 
 from knoll.errors import NewerSchema, Rejected
 from knoll.names import join
@@ -27,11 +29,17 @@ _NAME = re.compile(rf"(?P<replica>{REPLICA.pattern})\.(?P<count>\d{{16}})\.json"
 
 @dataclass(frozen=True)
 class Counted(Stamped):
-    """A record about a version by a replica, whose name is `instance`."""
+    """A record about a version by a replica. Its JSON has the name of the replica as `instance`."""
 
     model: str
     version: str
-    instance: str
+    replica: Annotated[str, Field(alias="instance")]
+
+    def fields(self) -> dict[str, Any]:
+        """See `Record.fields`."""
+        found = super().fields()
+        found["instance"] = found.pop("replica")
+        return found
 
 
 _Kind = TypeVar("_Kind", bound=Counted)
@@ -52,7 +60,7 @@ class Rising(Generic[_Kind]):
 
     def uri(self, root: str, record: _Kind) -> str:
         """Where a record is."""
-        name = f"{record.instance}.{self.count(record):016d}.json"
+        name = f"{record.replica}.{self.count(record):016d}.json"
         return self.place(root, record.model, record.version) + name
 
     def write(self, record: _Kind, bucket: Bucket) -> bool:
@@ -62,9 +70,9 @@ class Rising(Generic[_Kind]):
         mine = [
             (count, there)
             for replica, count, there in self._listed(
-                record.model, record.version, bucket, f"{record.instance}."
+                record.model, record.version, bucket, f"{record.replica}."
             )
-            if replica == record.instance
+            if replica == record.replica
         ]
         if any(count >= self.count(record) and self._is_believed(there, bucket) for count, there in mine):
             return False

@@ -159,7 +159,7 @@ def _why_disbelieved(report: Report, event: Event, document: Document, slot: Slo
 def why_unlikely(report: Report, document: Document, asked: int | None, platform: Platform) -> str:
     """Why the counts of a report about a Model cannot be; "" if they can. `asked` as in `why_impossible`."""
     bucket = platform.bucket
-    before = find_report(report.model, report.version, report.instance, bucket)
+    before = find_report(report.model, report.version, report.replica, bucket)
     created = str(document["metadata"].get("creationTimestamp") or "")
     most = most_replicas(created, platform.clock.now())
     if before is None and has_replicas(report.model, report.version, most, bucket):

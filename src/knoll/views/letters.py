@@ -158,8 +158,10 @@ def letter_document(view: LetterView) -> dict[str, Any]:
 
 def whole_document(view: LetterView) -> dict[str, Any]:
     """A letter with its history and its content, as `-o json` shows it."""
-    keys = ("at", "destination", "code", "reason", "replay")
-    deaths = [{key: getattr(one, key) for key in keys} for one in view.letter.deaths]
+    keys = ("at", "destination", "code", "reason")
+    deaths = [
+        {**{key: getattr(one, key) for key in keys}, "replay": one.resend} for one in view.letter.deaths
+    ]
     replays = [
         {"number": one.number, "by": one.by, "askedAt": one.at, "publishedAt": one.published_at}
         for one in view.asked

@@ -52,7 +52,7 @@ def _resend(_: Event, platform: Platform) -> None:
     def take(meant_for: str, headers: Headers, body: bytes) -> Event | None:
         stage = STAGES.get(meant_for)
         if stage is None:
-            raise Rejected(f"this knoll has no function {meant_for!r}", fix="replay it with a newer knoll")
+            raise Rejected(f"this knoll has no function {meant_for!r}", fix="resend it with a newer knoll")
         return (stage.take or stage.receive)(headers, body, platform)
 
     resend_wanted(platform, take)
@@ -72,7 +72,7 @@ def _receive_tick(headers: Headers, body: bytes, platform: Platform) -> None:
 
 def _refuse_resend(headers: Headers, body: bytes, platform: Platform) -> None:  # noqa: ARG001
     """A resend is part of a sweep, so it must not start one."""
-    raise Rejected("no tick is replayed", fix="drop it: the next tick does the same work")
+    raise Rejected("no tick is resent", fix="drop it: the next tick does the same work")
 
 
 # by the name of the Knative Service behind "knoll-", to which Triggers refer

@@ -13,10 +13,10 @@ from knoll.rollout.evidence.drift import drift_of, stability_index
 EXPECTED = (13, 13, 12, 13, 13)
 
 
-def report(*counts: tuple[int, ...], instance: str = "pod", at: str = "1") -> Report:
+def report(*counts: tuple[int, ...], replica: str = "pod", at: str = "1") -> Report:
     names = ("a", "b")[: len(counts)]
     facets = Facets(names, (EXPECTED,) * len(counts), counts)
-    return Report("digits", "v000001", instance, 500, 0, reported_at=at, facets=facets)
+    return Report("digits", "v000001", replica, 500, 0, reported_at=at, facets=facets)
 
 
 def test_the_index_is_that_of_the_formula() -> None:
@@ -28,7 +28,7 @@ def test_the_index_is_that_of_the_formula() -> None:
 
 def test_replicas_add_up_and_the_facet_that_moved_most_is_the_first() -> None:
     same, moved = (20, 20, 20, 20, 20), (0, 0, 0, 20, 80)
-    first, second = drift_of([report(same, moved), report(same, moved, instance="other")])
+    first, second = drift_of([report(same, moved), report(same, moved, replica="other")])
     assert (first.facet, first.has_moved, first.requests) == ("b", True, 200)
     assert (second.facet, second.has_moved) == ("a", False)
     assert second.bound == pytest.approx(20 / 64 + 20 / 200)
@@ -36,7 +36,7 @@ def test_replicas_add_up_and_the_facet_that_moved_most_is_the_first() -> None:
 
 def test_counts_of_other_bins_and_reports_without_facets_are_left_out() -> None:
     newest = report((1, 2, 3, 4, 5), at="2")
-    other = replace(newest, instance="b", reported_at="1", facets=Facets(("x",), (EXPECTED,), ((9,) * 5,)))
+    other = replace(newest, replica="b", reported_at="1", facets=Facets(("x",), (EXPECTED,), ((9,) * 5,)))
     none = Report("digits", "v000001", "c", 1, 0, reported_at="3")
     assert [(one.facet, one.requests) for one in drift_of([newest, other, none])] == [("a", 15)]
     assert drift_of([none]) == drift_of([report((0, 0, 0, 0, 0))]) == []
