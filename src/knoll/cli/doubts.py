@@ -5,6 +5,7 @@ Each is a value that the rest of the platform can work with. So it is no fault.
 
 from collections.abc import Iterable, Iterator
 
+from knoll.cli.gates import doubts_of_gate
 from knoll.data_layout import is_archive, is_picture
 from knoll.models import Model
 from knoll.models.units import as_duration
@@ -27,7 +28,7 @@ _RULES = {
 
 def doubts(model: Model) -> Iterator[str]:
     """What of one Model is hardly meant, in words that begin with its name."""
-    for words in (*_of_landing(model), *_of_time(model), *_of_evidence(model)):
+    for words in (*_of_landing(model), *_of_time(model), *_of_evidence(model), *doubts_of_gate(model)):
         yield f"{model.name}: {words}"
 
 

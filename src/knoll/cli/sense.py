@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any, TypeGuard
+from typing import Any
 
+from knoll.cli.gates import faults_of_gate
 from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
-from knoll.families.declaration import Declaration, Metric
+from knoll.families.declaration import Declaration
 from knoll.models import Model
 from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket, overlap
@@ -93,23 +94,13 @@ def _family_faults(document: Any, family: str) -> Iterator[Fault]:
     try:
         declared = find_declaration(family)
         if declared and isinstance(metric, str):
-            yield from _gate_faults(_at(document, "spec", "gate"), metric, declared)
+            yield from faults_of_gate(_at(document, "spec", "gate"), metric, declared)
         if declared:
             yield from _redact_faults(_at(document, *_REDACT), declared)
         if declared and isinstance(config, Mapping):
             declared.configure(config)
     except InvalidModel as error:
         yield from error.faults
-
-
-def _gate_faults(gate: Mapping[str, Any], name: str, declared: Declaration[Any]) -> Iterator[Fault]:
-    """A gate that no version can fail, or pass, would waste a whole training."""
-    known = {one.name: one for one in declared.metrics}
-    if name not in known:
-        what = f"the family {declared.name} has no metric {name!r}{did_you_mean(name, known)}"
-        yield Fault(("spec", "gate", "metric"), f"{what} (one of: {', '.join(known)})")
-        return
-    yield from _bound_faults(name, known[name], gate)
 
 
 def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:
@@ -122,24 +113,6 @@ def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:
         if name not in declared.fields:
             known = f"{did_you_mean(name, declared.fields)} (they are: {', '.join(declared.fields)})"
             yield Fault(_REDACT, f"{name!r} is no field of what {declared.name} is asked{known}")
-
-
-def _bound_faults(name: str, metric: Metric, gate: Mapping[str, Any]) -> Iterator[Fault]:
-    right, wrong = ("atLeast", "atMost") if metric.better == "more" else ("atMost", "atLeast")
-    if gate.get(wrong) is not None:
-        yield Fault(("spec", "gate", wrong), f"{metric.better} {name} is better, so give {right}")
-    loss = gate.get("maxRegression")
-    if _is_number(loss) and loss > metric.width:
-        what = f"{name} lies in {metric.range}, so it must be at most {metric.width:g}, not {loss:g}"
-        yield Fault(("spec", "gate", "maxRegression"), what)
-    bound = gate.get(right)
-    if not _is_number(bound):
-        return
-    if not metric.least <= bound <= metric.most:
-        percent = metric.most == 1 and 1 < bound <= 100
-        hint = f"; did you mean {bound / 100:g}?" if percent else ""
-        what = f"{name} lies in {metric.least:g}..{metric.most:g}, never at {bound:g}{hint}"
-        yield Fault(("spec", "gate", right), what)
 
 
 def _memory_faults(document: Any) -> Iterator[Fault]:
@@ -164,11 +137,6 @@ def _unknown(fields: Any, known: Sequence[str], *place: str) -> Iterator[Fault]:
     for key in fields if isinstance(fields, Mapping) else ():
         if key not in known:
             yield Fault((*place, key), f"there is no such field{did_you_mean(key, known)}")
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    """Whether it is finite, too: the form of a Model has no other number, and says so itself."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -inf < value < inf
 
 
 def _at(document: Any, *path: str) -> Any:

@@ -70,7 +70,11 @@ ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that `score` returns: whether more or less of it is better, and its range."""
+    """A number that `score` returns: whether more or less of it is better, and its range.
+
+    A share may reach both ends of its range. A metric without an end on the other side, such as a loss, only
+    comes near to its best value.
+    """
 
     name: str
     better: Literal["more", "less"]
@@ -81,6 +85,16 @@ class Metric:
     def width(self) -> float:
         """How far two values can lie apart."""
         return self.most - self.least
+
+    @property
+    def best(self) -> float:
+        """The end of the range where a version is best; it may be infinite."""
+        return self.most if self.better == "more" else self.least
+
+    @property
+    def reaches_best(self) -> bool:
+        """Whether a version can have that value."""
+        return self.width < math.inf
 
     @property
     def range(self) -> str:

@@ -38,10 +38,14 @@ class GateSpec(Spec):
         description="A metric of the family; its page lists them"
     )
     at_least: Annotated[FiniteFloat | None, _METRIC] = Field(
-        default=None, description="The least value that passes. Give `atLeast` or `atMost`, not both"
+        default=None,
+        description="The least value that passes. Give `atLeast` or `atMost`, not both. A bound that no "
+        "version can reach is refused; of one that every version reaches, `knoll apply` warns",
     )
     at_most: Annotated[FiniteFloat | None, _METRIC] = Field(
-        default=None, description="The greatest value that passes, for metrics where less is better"
+        default=None,
+        description="The greatest value that passes, for metrics where less is better. They need it beside "
+        "`maxRegression`, too",
     )
     max_regression: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,
