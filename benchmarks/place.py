@@ -22,7 +22,7 @@ from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_s3 import S3Store
 from knoll.ports import Bucket
-from knoll.settings import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
+from knoll.installation import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
 
 __all__ = ["Place", "installation", "kubectl", "say", "until"]
 

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from knoll.settings import SIGN_FILE
+from knoll.installation import SIGN_FILE
 from loop.conftest import Laptop
 from support.candidates import KINDS, LABELS, Kind, marked, picture
 from support.load import Answered, Load, Question, ask, asking, questions

@@ -29,7 +29,7 @@ from typing import Any
 
 from knoll.adapters.store_s3 import S3Store
 from knoll.errors import Unavailable
-from knoll.settings import SIGNING_SECRET, STAMPING_SECRET
+from knoll.installation import SIGNING_SECRET, STAMPING_SECRET
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "deploy"))

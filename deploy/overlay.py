@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from knoll.settings import CONFIG_MAP, STORE_SECRET, VERIFY_FILE
+from knoll.installation import CONFIG_MAP, STORE_SECRET, VERIFY_FILE
 
 ROOT = Path(__file__).parents[1]
 _VERIFY_FILES = {"KNOLL_VERIFY_KEY": VERIFY_FILE, "KNOLL_STAMP_VERIFY_KEY": f"stamping-{VERIFY_FILE}"}

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from knoll.installation import SIGN_FILE, SIGNING_SECRET, VERIFY_FILE
 from knoll.keys import make_key, read_signer
-from knoll.settings import SIGN_FILE, SIGNING_SECRET, VERIFY_FILE
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "deploy"))

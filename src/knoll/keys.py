@@ -70,7 +70,7 @@ def read_signer(pem: str, name: str = "KNOLL_SIGN_KEY") -> Signer:
     try:
         key = load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unavailable(f"{name} is no private key in PEM: {error}", fix=_FIX) from error
+        raise Unavailable(f"{name} is no private key in PEM", fix=_FIX) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise Unavailable(f"{name} is no Ed25519 key", fix=_FIX)
     return Signer(_verify_key(key.public_key()), key)
@@ -89,7 +89,7 @@ def _read_public(pem: str, name: str) -> VerifyKey:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unavailable(f"{name} has what is no public key: {error}", fix=_FIX) from error
+        raise Unavailable(f"{name} has what is no public key", fix=_FIX) from error
     if not isinstance(key, Ed25519PublicKey):
         raise Unavailable(f"{name} has a key that is no Ed25519 key", fix=_FIX)
     return _verify_key(key)

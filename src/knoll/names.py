@@ -13,7 +13,9 @@ from typing import Any
 from knoll.errors import Rejected
 
 __all__ = [
+    "BUCKET_NAME",
     "MODEL_NAME",
+    "NAMESPACE_NAME",
     "OBJECT_NAME",
     "RUN_ID",
     "VERSION_NAME",
@@ -31,6 +33,8 @@ __all__ = [
 
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # of Kubernetes, also of a faulty Model
+NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+BUCKET_NAME = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]", re.ASCII)
 RUN_ID = re.compile(rf"({MODEL_NAME.pattern})-[0-9a-f]{{20}}")
 VERSION_NAME = re.compile(r"v(?:[0-9]{6}|[1-9][0-9]{6,11})")  # as `version_name` writes it
 

@@ -1,10 +1,13 @@
 """Text from strangers, such as keys and class names, as it may be shown in a terminal, a log or a card."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf, isnan
+from typing import Any
 
-__all__ = ["escaped", "some_of"]
+__all__ = ["escaped", "shown", "some_of"]
 
 _FEW = 3
+_LONGEST = 80  # characters of a value
 
 
 def escaped(text: str) -> str:
@@ -16,6 +19,21 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
+
+
+def shown(value: Any) -> str:
+    """A value of JSON or YAML in one short line, as these write it; a list or an object by its kind."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and (isnan(value) or value in (inf, -inf)):
+        return ".nan" if isnan(value) else f"{'-' * (value < 0)}.inf"
+    if isinstance(value, Mapping):
+        return "an object with fields"
+    if isinstance(value, list | tuple):
+        return "a list"
+    told = escaped(str(value)[: _LONGEST + 1])
+    told = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    return f"'{told}'" if isinstance(value, str) else told
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -4,42 +4,31 @@
 AWS_*, K_SINK, K_REVISION.
 """
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT
+from knoll.setting_types import (
+    BucketName,
+    Device,
+    Folder,
+    Labels,
+    Names,
+    Namespace,
+    ObjectName,
+    Size,
+    Url,
+    Wait,
+    Word,
+)
+from knoll.value_faults import value_fault
 
-__all__ = [
-    "CONFIG_MAP",
-    "SIGNING_SECRET",
-    "SIGN_FILE",
-    "STAMPING_SECRET",
-    "STORE_SECRET",
-    "STORE_VARIABLES",
-    "VERIFY_FILE",
-    "Settings",
-    "read_settings",
-    "store_variables",
-    "variable",
-]
-
-CONFIG_MAP = "knoll"  # cluster: the settings of the installation
-STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
-SIGNING_SECRET = "knoll-signing"  # the Secret with the two halves of the key that signs versions
-STAMPING_SECRET = "knoll-stamping"  # the Secret with the two halves of the key that stamps records
-SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # the entries of both
-# variables in the Secret of the store, as S3 clients read them, by the fields of Settings
-STORE_VARIABLES = {
-    "AWS_ENDPOINT_URL": "s3_endpoint",
-    "AWS_ACCESS_KEY_ID": "s3_access_key",
-    "AWS_SECRET_ACCESS_KEY": "s3_secret_key",
-    "AWS_REGION": "s3_region",
-}
+__all__ = ["Settings", "read_settings", "variable"]
 
 
 class Settings(BaseSettings):
@@ -49,19 +38,21 @@ class Settings(BaseSettings):
         env_prefix="KNOLL_", frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
     )
 
-    home: Path = Field(
-        default=Path("~/.knoll"), description="laptop: folder with its data, keys, logs and records"
+    home: Folder = Field(
+        default=Path("~/.knoll"),
+        validate_default=True,
+        description="laptop: folder with its data, keys, logs and records",
     )
     port: int = Field(
         default=8080, ge=0, le=65535, description="laptop: its one port on 127.0.0.1; 0 takes a free one"
     )
-    url: str = Field(default="", description="URL where predict requests go; `knoll env` prints it")
-    s3_endpoint: str = Field(
+    url: Url = Field(default="", description="URL where predict requests go; `knoll env` prints it")
+    s3_endpoint: Url = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
         description="URL of the S3 server; if empty, a laptop starts SeaweedFS",
     )
-    own_s3: str = Field(
+    own_s3: Url = Field(
         default="",
         description="laptop: URL of the S3 server that `knoll up` started; it tells that server from your "
         "own; `knoll env` prints it",
@@ -76,18 +67,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("KNOLL_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"),
         description="secret key of the S3 server",
     )
-    s3_region: str = Field(
+    s3_region: Word = Field(
         default="us-east-1",
         validation_alias=AliasChoices("KNOLL_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
         description="region of the S3 server",
     )
-    model_bucket: str = Field(default="knoll-models", description="bucket for versions and records")
+    model_bucket: BucketName = Field(default="knoll-models", description="bucket for versions and records")
     cluster: Literal["local", "kubernetes"] = Field(
         default="local",
         description="where Models, Jobs and InferenceServices are kept: `local` on this laptop, `kubernetes` "
         "behind an API server",
     )
-    namespace: str = Field(
+    namespace: Namespace = Field(
         default="default",
         description="namespace of the Models; on a cluster that of the context or Pod",
     )
@@ -99,16 +90,16 @@ class Settings(BaseSettings):
     kube_context: str = Field(
         default="", description="cluster: context of the kubeconfig file; if empty, its current one"
     )
-    broker: str = Field(
+    broker: ObjectName = Field(
         default="default", description="cluster: Broker that gets the events if no sink is set"
     )
-    gateway_url: str = Field(
+    gateway_url: Url = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
         description="cluster: URL of Knative's gateway, if names of Services do not resolve",
     )
-    prometheus: str = Field(default="", description="URL of a Prometheus that scrapes the predictors, if any")
-    sink: str = Field(
+    prometheus: Url = Field(default="", description="URL of a Prometheus that scrapes the predictors, if any")
+    sink: Url = Field(
         default="",
         validation_alias=AliasChoices("K_SINK", "KNOLL_SINK"),
         description="URL where a process posts its events; Knative sets K_SINK",
@@ -135,14 +126,20 @@ class Settings(BaseSettings):
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")
-    recorded_share: int = Field(default=0, description="percent of requests that a predictor reports")
-    recorded_redact: tuple[str, ...] = Field(default=(), description="fields it never reports, as JSON")
-    source: str = Field(default="/knoll", description="source attribute of the events that the process posts")
-    listen_host: str = Field(
+    recorded_share: int = Field(
+        default=0, ge=0, le=100, description="percent of requests that a predictor reports"
+    )
+    recorded_redact: Names = Field(default=(), description="fields it never reports, as JSON")
+    source: Word = Field(
+        default="/knoll", description="source attribute of the events that the process posts"
+    )
+    listen_host: Word = Field(
         default="127.0.0.1", description="where a predictor or router listens; their image sets 0.0.0.0"
     )
     listen_port: int = Field(
         default=8080,
+        ge=0,
+        le=65535,
         validation_alias=AliasChoices("PORT"),
         description="port of a predictor or router; Knative sets it",
     )
@@ -152,10 +149,10 @@ class Settings(BaseSettings):
         description="bytes of request bodies that a predictor, a router or the laptop's gateway holds at "
         "once; further ones get 503. With little memory it is less",
     )
-    memory: int = Field(
-        default=0, ge=0, description="bytes a predictor may take; 0 means its container's limit, else 2 GiB"
+    memory: Size = Field(
+        default=0, description="bytes a predictor may take; 0 means its container's limit, else 2 GiB"
     )
-    revision: str = Field(
+    revision: Word = Field(
         default="",
         validation_alias=AliasChoices("K_REVISION", "KNOLL_REVISION"),
         description="Revision of a predictor; Knative sets K_REVISION",
@@ -164,24 +161,24 @@ class Settings(BaseSettings):
         default=None,
         description="laptop: folder with the files of the Broker, Triggers and sources; if empty, eventing/",
     )
-    tick: float = Field(
+    tick: Wait = Field(
         default=5.0,
         description="laptop: seconds between sweeps; replaces the schedule in eventing/ticker.yaml",
     )
-    survey: float = Field(
+    survey: Wait = Field(
         default=30.0,
         description="seconds between two looks for stray objects in the model bucket; `make deploy` sets 600",
     )
-    idle: float = Field(default=60.0, description="laptop: seconds until a predictor without requests ends")
-    progress_deadline: float = Field(
+    idle: Wait = Field(default=60.0, description="laptop: seconds until a predictor without requests ends")
+    progress_deadline: Wait = Field(
         default=120.0, description="laptop: seconds that a new Revision has to become ready"
     )
-    trainer_image: str = Field(default="knoll-trainer", description="image of training Jobs")
-    predictor_image: str = Field(default="knoll-predictor", description="image of predictors")
-    trainer_node_selector: Mapping[str, str] = Field(
+    trainer_image: Word = Field(default="knoll-trainer", description="image of training Jobs")
+    predictor_image: Word = Field(default="knoll-predictor", description="image of predictors")
+    trainer_node_selector: Labels = Field(
         default_factory=dict, description="cluster: labels of the nodes for training Jobs, as JSON"
     )
-    predictor_node_selector: Mapping[str, str] = Field(
+    predictor_node_selector: Labels = Field(
         default_factory=dict, description="cluster: labels of the nodes for predictors, as JSON"
     )
     quota: int = Field(
@@ -189,31 +186,29 @@ class Settings(BaseSettings):
         ge=1,
         description="how many training Jobs may be live at once in the namespace; further runs wait",
     )
-    queue_name: str = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
-    priority_class: str = Field(
+    queue_name: ObjectName = Field(default="", description="cluster: Kueue LocalQueue of training Jobs")
+    priority_class: ObjectName = Field(
         default="", description="cluster: Kueue WorkloadPriorityClass of training Jobs"
     )
-    threads: int = Field(
+    threads: Size = Field(
         default=0,
-        description="CPU threads of a trainer or predictor; 0 means the cores that the run requests, "
-        "or all cores for a predictor",
+        description="CPU threads of a trainer or predictor; 0 means what the run requests, or all cores",
     )
-    rank: int | None = Field(
+    rank: Size | None = Field(
         default=None,
         validation_alias=AliasChoices("RANK"),
         description="number of this process among those of a training; torchrun sets it",
     )
-    meeting: str = Field(
+    meeting: Word = Field(
         default="env://",
-        description="URL where the processes of a training find each other; the trainer sets it when all are "
-        "on one node",
+        description="URL where the processes of a training meet; on one node the trainer sets it",
     )
     event_path: Path | None = Field(
         default=None,
         validation_alias=AliasChoices("K_EVENT_PATH"),
         description="file with the event for a trainer; Knative's JobSink sets it",
     )
-    device: str = Field(
+    device: Device = Field(
         default="", description="torch device of a trainer; if empty, CUDA if there is a GPU, else the CPU"
     )
 
@@ -226,25 +221,30 @@ class Settings(BaseSettings):
 def read_settings(**overrides: object) -> Settings:
     """Read the settings from the environment; `overrides` replace them by field name.
 
-    Raises Rejected that names every faulty setting.
+    Raises Rejected that names the variable and the value of every faulty setting.
     """
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
         raise Rejected(
-            f"the settings have faults: {faults}",
-            fix="correct the environment variables KNOLL_...; docs/settings.md lists them",
+            "; ".join(_fault(one) for one in error.errors()),
+            fix="correct the environment variable, or the option; docs/settings.md lists them",
         ) from error
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def _fault(error: Any) -> str:
+    """One fault with the variable that has it."""
+    said, *inner = map(str, error["loc"])  # the field, or the first of its variables
+    names = next(found for field in Settings.model_fields if said in (field, *(found := _names(field))))
+    name = next((one for one in names if os.environ.get(one)), names[0])
+    return f"{'.'.join([name, *inner])} {value_fault(error)}"
 
 
 def variable(field: str) -> str:
     """The variable that a process reads a setting from: "token" -> "KNOLL_TOKEN"; the first of several."""
+    return _names(field)[0]
+
+
+def _names(field: str) -> tuple[str, ...]:
     alias = Settings.model_fields[field].validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"KNOLL_{field.upper()}"
-
-
-def store_variables(settings: Settings) -> dict[str, str]:
-    """The variables with which an S3 client reaches the store of these settings."""
-    return {name: str(getattr(settings, field)) for name, field in STORE_VARIABLES.items()}
+    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (f"KNOLL_{field.upper()}",)

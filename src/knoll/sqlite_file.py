@@ -1,9 +1,10 @@
 """SQLite files that the processes of a laptop share."""
 
 import errno
+import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from knoll.errors import Unavailable
 __all__ = ["DATABASE", "REPAIR", "check_file", "damage_of", "open_file", "told", "transaction"]
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WORDS = {  # of what SQLite answers
+    sqlite3.SQLITE_CORRUPT: "its parts contradict each other",
+    sqlite3.SQLITE_NOTADB: "it does not begin as a file of SQLite does",
+    sqlite3.SQLITE_BUSY: "another process has held it for too long",
+    sqlite3.SQLITE_LOCKED: "another process has held it for too long",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_READONLY: "it may only be read",
+    sqlite3.SQLITE_PERM: "it may not be read",
+    sqlite3.SQLITE_IOERR: "the disk has failed",
+}
 DATABASE = "knoll.db"  # the file of a home: documents and events
 REPAIR = "stop knoll up, then knoll doctor --repair"
 _PATIENCE = 30.0  # seconds that one process waits for another
@@ -53,12 +64,20 @@ def transaction(file: sqlite3.Connection) -> Iterator[None]:
 
 def told(path: Path, error: Exception) -> tuple[str, str]:
     """What an error of SQLite or of the system means for this file, and what helps."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code in _DAMAGED:
-        return f"{path} is damaged: {error}", REPAIR
+        return f"{path} is damaged: {_words(error)}", REPAIR
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
         return f"the disk of {path} is full", "make room on that disk; the platform goes on by itself then"
-    return f"cannot read or write {path}: {error}", "let your user write the file and its folder"
+    return f"cannot read or write {path}: {_words(error)}", "let your user write the file and its folder"
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", "") or _WORDS.get(_code(error), str(error))
 
 
 def check_file(path: Path) -> None:
@@ -68,13 +87,25 @@ def check_file(path: Path) -> None:
 
 
 def damage_of(path: Path) -> str:
-    """What is wrong with the pages of the file; "" if it is whole, or not there."""
+    """What is wrong with the pages of the file; "" if it is whole, or not there. Raises Unavailable if it
+    cannot be looked at."""
     if not path.exists():
         return ""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE)) as file:
             rows = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
     except sqlite3.Error as error:
-        return str(error)
-    lines = [line for row in rows for line in row.splitlines() if not line.startswith("***")]
-    return "" if rows == ["ok"] else "; ".join(lines)
+        if _code(error) in _DAMAGED:
+            return _words(error)
+        what, fix = told(path, error)
+        raise Unavailable(what, fix=fix) from error
+    return "" if rows == ["ok"] else _damaged_pages(rows)
+
+
+def _damaged_pages(rows: Sequence[str]) -> str:
+    """What SQLite has found, as it numbers the pages."""
+    pages = sorted({int(page) for row in rows for page in re.findall(r"\bPage (\d+):", row)})
+    if not pages:
+        return _WORDS[sqlite3.SQLITE_CORRUPT]
+    found = ", ".join(map(str, pages))
+    return f"page {found} is broken" if len(pages) == 1 else f"pages {found} are broken"

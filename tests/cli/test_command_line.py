@@ -79,8 +79,8 @@ def test_a_setting_with_a_fault_is_named(knoll: Knoll, monkeypatch: pytest.Monke
     monkeypatch.setenv("KNOLL_IDLE", "soon")
     result = knoll("models")
     assert result.exit_code == 1
-    assert "port: Input should be less than" in result.stderr
-    assert "idle: Input should be a valid number" in result.stderr
+    assert "KNOLL_PORT must be at most 65535, not '99999'" in result.stderr
+    assert "KNOLL_IDLE must be a number such as 0.95, not 'soon'" in result.stderr
     assert "Fix: " in result.stderr
 
 

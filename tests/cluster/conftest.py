@@ -32,6 +32,7 @@ from knoll.adapters.store_s3 import S3Store
 from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
 from knoll.events import TRAINING_SUCCEEDED
+from knoll.installation import SIGN_FILE, SIGNING_SECRET
 from knoll.keys import read_signer
 from knoll.names import join, run_id
 from knoll.ports import Bucket, Document
@@ -48,7 +49,6 @@ from knoll.records.manifest import (
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import load_run, run_uri, runs_uri
-from knoll.settings import SIGN_FILE, SIGNING_SECRET
 from support.candidates import Kind, announced, publish_candidate
 
 ROOT = Path(__file__).parents[2]

@@ -123,7 +123,7 @@ def test_objects_whose_sha256_nobody_knows_are_asked_for() -> None:
         ({"files": [ENTRY]}, "write a list"),
         ([], "it lists nothing"),
         ([ENTRY, ENTRY], "it lists '1/a.png' twice"),
-        ([{"path": "1/a.png"}], "[0].sha256: Field required"),
+        ([{"path": "1/a.png"}], "[0].sha256: must be given"),
         (
             [ENTRY, {**ENTRY, "path": "b", "etag": "x"}],
             "[1].etag: there is no such field: write path, sha256 and size",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from knoll.installation import SIGN_FILE
 from knoll.records.rollout import list_steps
-from knoll.settings import SIGN_FILE
 from loop.conftest import Laptop
 from support.candidates import LABELS, Kind, marked, picture
 from support.load import Load, asking, questions

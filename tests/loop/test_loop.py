@@ -16,6 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from knoll.installation import SIGN_FILE
 from knoll.keys import read_signer
 from knoll.names import join, run_id
 from knoll.records.attestation import attest
@@ -30,7 +31,6 @@ from knoll.records.manifest import (
 )
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import read_run, write_run
-from knoll.settings import SIGN_FILE
 from support.doors import listeners, opened
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from knoll.installation import SIGN_FILE
 from knoll.records.recorded import find_recorded, list_recorded
 from knoll.rollout.recordings import FEWEST
-from knoll.settings import SIGN_FILE
 from loop.conftest import Laptop
 from support.candidates import LABELS, marked, picture
 from support.models import model_document

@@ -83,7 +83,8 @@ def env(
 
 def variables(settings: "Settings") -> dict[str, str]:
     """The environment of a client of this platform."""
-    from knoll.settings import store_variables, variable
+    from knoll.settings import variable
+    from knoll.wiring.running import store_variables
 
     return {
         **store_variables(settings),

@@ -18,8 +18,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from knoll.data_files import Skipped, tally, why_skipped
 from knoll.errors import InvalidData
 from knoll.ingest.verdict import Landed, Waiting, last_write, pinned, there
+from knoll.json_faults import why_not_json
 from knoll.models import Model
 from knoll.ports import ObjectInfo
+from knoll.value_faults import value_fault
 
 __all__ = ["MOST_BYTES", "ManifestEntry", "by_manifest", "dump_manifest", "read_manifest"]
 
@@ -62,7 +64,7 @@ def read_manifest(body: bytes) -> Sequence[ManifestEntry]:
     try:
         entries = _ENTRIES.validate_json(body.removeprefix(BOM_UTF8))
     except ValidationError as error:
-        raise InvalidData(_fault(error)) from error
+        raise InvalidData(_fault(error, body)) from error
     twice = [path for path, count in Counter(one.path for one in entries).items() if count > 1]
     if twice or not entries:
         raise InvalidData(f"it lists {twice[0]!r} twice" if twice else "it lists nothing")
@@ -161,14 +163,14 @@ def _difference(one: _Listed, manifest: str, sha256: Mapping[tuple[str, str], st
     )
 
 
-def _fault(error: ValidationError) -> str:
+def _fault(error: ValidationError, body: bytes) -> str:
     """The first fault and its place, in words."""
     first = error.errors()[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     words = {
-        "json_invalid": "it is not JSON",
+        "json_invalid": f"it is not JSON: {why_not_json(body)}",
         "string_pattern_mismatch": "write 64 lower-case hex digits, as sha256sum prints them",
         "extra_forbidden": "there is no such field: write path, sha256 and size",
         "list_type": 'write a list: [{"path": "1/a.png", "sha256": "…"}]',
-    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    }.get(first["type"], value_fault(first))
     return f"{place}: {words}" if place else words

@@ -4,9 +4,9 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from knoll.installation import SIGN_FILE, VERIFY_FILE
 from knoll.keys import make_key, read_signer, read_verify_keys
 from knoll.laptop.private import write_private
-from knoll.settings import SIGN_FILE, VERIFY_FILE
 
 __all__ = ["SIGNING", "STAMPING", "Pair", "find_or_make_pair"]
 

@@ -10,11 +10,10 @@ from pydantic import AfterValidator
 
 from knoll.errors import Rejected
 from knoll.models.units import form
-from knoll.names import split_uri
+from knoll.names import BUCKET_NAME, split_uri
 
 __all__ = ["Name", "Prefix"]
 
-_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+(\.\d+){3}$)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LONGEST_PREFIX, _LONGEST_NAME = 768, 255  # bytes: together with a slash a key, which has 1,024 at most
 
@@ -24,7 +23,7 @@ def _checked(uri: str) -> str:
         bucket, key = split_uri(uri)
     except Rejected as error:
         raise ValueError(str(error)) from error
-    if not _BUCKET.fullmatch(bucket):
+    if not BUCKET_NAME.fullmatch(bucket):
         raise ValueError(
             f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
         )

@@ -8,28 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from knoll.errors import Fault
 from knoll.models.fields import REQUIRED, FieldFacts, fields_of, model_in
+from knoll.value_faults import value_fault
 
 __all__ = ["did_you_mean", "faults_of_fields"]
-
-_KINDS = {
-    "float": "a number such as 0.95",
-    "int": "a whole number",
-    "bool": "true or false",
-    "string": "text",
-    "list": "a list such as [1, 2]",
-    "tuple": "a list such as [1, 2]",
-    "dict": "an object with fields",
-    "mapping": "an object with fields",
-    "model": "an object with fields",
-    "finite": "a finite number",
-}
-_LONGEST = 80  # characters of a value in a fault
-_BOUNDS = {
-    "greater_than": ("gt", "more than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
-}
 
 
 def faults_of_fields(error: ValidationError, kind: type[BaseModel], *place: str) -> list[Fault]:
@@ -54,37 +35,9 @@ def _words(error: Any, loc: Sequence[Any], kind: type[BaseModel]) -> str:
     if name == "extra_forbidden":
         known = _names(_model_at(kind, loc[:-1]))
         return f"there is no such field{did_you_mean(loc[-1], known) or _one_of(known)}"
-    if name == "missing":
-        return "must be given"
-    facts = _facts_at(kind, loc)
-    return f"{_demand(error, facts)}{_suggestion(name, found, facts)}{_default(facts)}"
-
-
-def _demand(error: Any, facts: FieldFacts | None) -> str:
-    """What the value must be, with its whole range."""
-    name, context, found = str(error["type"]), error.get("ctx") or {}, error["input"]
-    bounds = facts.bounds_in_words if facts else ""
-    if name in _BOUNDS:
-        key, words = _BOUNDS[name]
-        return f"must be {bounds or f'{words} {context[key]:g}'}, not {_shown(found)}"
-    if name == "literal_error" and facts:
-        return f"must be one of {', '.join(facts.choices)}, not {_shown(found)}"
-    if name == "value_error":  # our own validators raise it
-        return str(context["error"])
-    if name == "too_long":
-        return f"has {context['actual_length']} entries, and may have {context['max_length']}"
-    wanted = _KINDS.get(name.partition("_")[0])
-    if wanted:
-        return f"must be {wanted}{f', {bounds}' if bounds else ''}, not {_shown(found)}"
-    return f"cannot be {_shown(found)}"
-
-
-def _shown(found: Any) -> str:
-    """A value as a document has it, in short."""
-    if found is None:
-        return "null"
-    told = str(found).lower() if isinstance(found, bool) else repr(found)
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    facts = None if name == "missing" else _facts_at(kind, loc)
+    demand = value_fault(error, facts.bounds_in_words, facts.choices) if facts else value_fault(error)
+    return f"{demand}{_suggestion(name, found, facts)}{_default(facts)}"
 
 
 def _suggestion(name: str, found: Any, facts: FieldFacts | None) -> str:

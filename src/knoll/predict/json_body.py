@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from knoll.errors import InvalidInstance
-from knoll.predict.json_faults import json_fault
+from knoll.json_faults import json_fault
 
 __all__ = ["is_long", "read_json"]
 

@@ -20,8 +20,10 @@ from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError
 
 from knoll import __version__
 from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected
+from knoll.json_faults import why_not_json
 from knoll.media_types import JSON
 from knoll.ports import Bucket
+from knoll.value_faults import field_fault
 
 __all__ = [
     "LENIENT",
@@ -88,9 +90,7 @@ def reader(
             record = adapter.validate_json(body)
         except ValidationError as error:
             _check_schema(body, kind.schema, what)
-            first = error.errors(include_input=False, include_url=False)[0]
-            why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-            raise fault(f"{file} is not {_with_article(what)}: {why}") from error
+            raise fault(f"{file} is not {_with_article(what)}: {_why(body, error)}") from error
         if record.schema > kind.schema:
             raise _newer(record.schema, record.needs, kind.schema, what)
         return record
@@ -148,6 +148,13 @@ def put_once(uri: str, record: Record | bytes, bucket: Bucket) -> bool:
 def overwrite(uri: str, record: Record, bucket: Bucket) -> None:
     """Write the record, over an older one if there is one. Raises StoreUnavailable."""
     bucket.store.put(uri, record.encode(), content_type=JSON)
+
+
+def _why(body: bytes, error: ValidationError) -> str:
+    """The first fault, in words."""
+    first = error.errors(include_url=False)[0]
+    is_json = first["type"] != "json_invalid"
+    return field_fault(first) if is_json else f"it is not JSON: {why_not_json(body)}"
 
 
 def _with_article(what: str) -> str:

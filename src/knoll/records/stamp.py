@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 from knoll.errors import NewerSchema, Rejected, Unavailable
+from knoll.json_faults import why_not_json
 from knoll.ports import Bucket
 from knoll.records.record import Load, Record, find, reader
 from knoll.settings import variable
@@ -70,7 +71,7 @@ def stamped_reader(kind: type[_Kind], what: str) -> Load[_Kind]:
         try:
             read = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise Rejected(f"this {what} has a field that cannot be read: {error}") from error
+            raise Rejected(f"this {what} has a field that cannot be read: {why_not_json(body)}") from error
         return _with_read(record, {name: value for name, value in read.items() if name != "stamp"})
 
     return load_all

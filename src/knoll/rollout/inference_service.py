@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from knoll.installation import STORE_SECRET
 from knoll.kube.annotations import ATTEMPT, DEPLOYMENT_MODE, PROGRESS_DEADLINE, TAG_ROUTING
 from knoll.kube.kinds import INFERENCE_SERVICE_API, PREDICTOR_CONTAINER
 from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, part_labels
@@ -21,7 +22,7 @@ from knoll.records.attestation import key_of
 from knoll.records.version_folder import place_for_predictor
 from knoll.rollout.revision_keys import ANSWER_ENTRY, REVISION_ENTRY
 from knoll.rollout.slot import Slot
-from knoll.settings import STORE_SECRET, Settings, variable
+from knoll.settings import Settings, variable
 
 __all__ = [
     "OWN_FIELDS",

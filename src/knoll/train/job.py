@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knoll.exits import KILLED, PREEMPTED, REJECTED
+from knoll.installation import CONFIG_MAP, SIGN_FILE, SIGNING_SECRET, STORE_SECRET
 from knoll.kube.annotations import COMPLETION_INDEX
 from knoll.kube.kinds import JOB_API, TRAINER_CONTAINER
 from knoll.kube.labels import COMPONENT_LABEL, PRIORITY_LABEL, QUEUE_LABEL, part_labels
@@ -18,7 +19,7 @@ from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.ports import Document
 from knoll.quantities import DEFAULT_RESOURCES, GPU
 from knoll.records.run import Run
-from knoll.settings import CONFIG_MAP, SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, variable
+from knoll.settings import Settings, variable
 
 __all__ = ["job_document"]
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from knoll.errors import Forbidden, NotFound, Unavailable
-from knoll.settings import CONFIG_MAP, STORE_SECRET, STORE_VARIABLES, Settings
+from knoll.installation import CONFIG_MAP, STORE_SECRET, STORE_VARIABLES
+from knoll.settings import Settings
 
 if TYPE_CHECKING:
     from knoll.adapters.cluster_kubernetes import KubernetesCluster

@@ -28,6 +28,7 @@ from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, refusal, respond
 from knoll.headers import RETRY_AFTER
+from knoll.installation import SIGN_FILE, SIGNING_SECRET, STORE_SECRET
 from knoll.laptop.broker.broker import Broker
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.laptop.broker.ticker import Ticker
@@ -47,13 +48,13 @@ from knoll.laptop.signing import SIGNING, STAMPING, find_or_make_pair
 from knoll.paths import BROKER
 from knoll.ports import Platform
 from knoll.request_limits import ByteBudget
-from knoll.settings import SIGN_FILE, SIGNING_SECRET, STORE_SECRET, Settings, store_variables, variable
+from knoll.settings import Settings, variable
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import answer
 from knoll.wiring.logs import escape_logs
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
 from knoll.wiring.platform import build_platform, documents, object_store, probe_store
-from knoll.wiring.running import Running, hold_home, keep, running
+from knoll.wiring.running import Running, hold_home, keep, running, store_variables
 from knoll.wiring.stages import STAGES, Stage
 
 __all__ = ["Running", "functions_of", "run", "running"]

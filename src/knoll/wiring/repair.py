@@ -16,13 +16,14 @@ from typing import Any
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.errors import KnollError, NotFound
+from knoll.installation import VERIFY_FILE
 from knoll.kube.times import timestamp
 from knoll.laptop.signing import STAMPING
 from knoll.models import API_VERSION, KIND
 from knoll.ports import Bucket, Document
 from knoll.records.run import Run, find_run, list_runs
 from knoll.records.stamp import is_stamped
-from knoll.settings import VERIFY_FILE, Settings
+from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE, damage_of
 from knoll.wiring.own_store import own_store, with_store
 from knoll.wiring.platform import object_store

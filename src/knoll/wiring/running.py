@@ -15,12 +15,13 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from knoll.errors import NotFound
+from knoll.installation import STORE_VARIABLES
 from knoll.laptop.locks import lock
 from knoll.laptop.private import write_private
 from knoll.paths import BROKER
 from knoll.settings import Settings
 
-__all__ = ["Running", "hold_home", "keep", "running", "settings_of_running"]
+__all__ = ["Running", "hold_home", "keep", "running", "settings_of_running", "store_variables"]
 
 _FILE = "platform.json"
 _LOCK = "lock"
@@ -101,3 +102,8 @@ def settings_of_running(settings: Settings) -> Settings:
             "sink": found.url + BROKER,
         }
     )
+
+
+def store_variables(settings: Settings) -> dict[str, str]:
+    """The variables with which an S3 client reaches the store of these settings."""
+    return {name: str(getattr(settings, field)) for name, field in STORE_VARIABLES.items()}

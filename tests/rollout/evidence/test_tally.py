@@ -111,7 +111,7 @@ def deliver(events: list[Event], chance: random.Random, platform: Platform) -> N
 def test_a_candidate_with_one_answer_to_all_is_told_by_what_predictors_report() -> None:
     """Its answers have status 200; the champion's are of all classes alike."""
     sink, clock = MemoryEvents(), MemoryClock()
-    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="memory"), events=sink)
+    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="http://memory"), events=sink)
     judgement = begin(Tally(), Seen())
     champion, candidate = (Observer("digits", version, platform, BINS) for version in ("v000001", "v000002"))
     for number in range(40):
@@ -131,7 +131,7 @@ def test_a_tally_is_what_the_replicas_have_answered(number: int) -> None:
     seed = os.environ.get("SEED") or f"{time.time():.0f}-{number}"
     print(f"SEED={seed}")
     chance, sink, clock = random.Random(seed), MemoryEvents(), MemoryClock()
-    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="memory"), events=sink)
+    platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="http://memory"), events=sink)
     replicas = play(chance, platform)
     deliver(sink.taken, chance, platform)
     assert tally(find_reports("digits", "v000002", platform.bucket).values()) == truth(replicas)

@@ -23,6 +23,7 @@ from knoll.laptop.broker.triggers import (
     Trigger,
     Value,
 )
+from knoll.value_faults import value_fault
 
 __all__ = ["Eventing", "PingSource", "ResourceWatch", "read_eventing"]
 
@@ -212,4 +213,5 @@ def _title(document: Any) -> str:
 
 def _fault(error: Any) -> str:
     path = ".".join(["spec", *(str(part) for part in error["loc"])])
-    return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    known = error["type"] != "extra_forbidden"
+    return f"{path}: {value_fault(error) if known else 'a laptop cannot do that; leave it out'}"

@@ -1,0 +1,62 @@
+"""Damage of a file of documents is told in words of ours, not in those of SQLite."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from knoll.adapters.clock import SystemClock
+from knoll.adapters.cluster_local import LocalCluster
+from knoll.errors import ClusterUnavailable, Unavailable
+from knoll.sqlite_file import REPAIR, check_file, damage_of
+from support.models import model_document
+
+BROKEN = {
+    "does not begin as a file of SQLite does": range(100),
+    "is damaged: page 10 is broken": range(9 * 4096, 10 * 4096),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "knoll.db"
+    cluster = LocalCluster(path, "default", SystemClock())
+    for number in range(50):
+        cluster.create(model_document(f"model-{number:03d}", data="s3://data/" + "x" * 500))
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.mark.parametrize("told", BROKEN)
+def test_damage_is_told_in_words(told: str, path: Path) -> None:
+    assert damage_of(path) == ""
+    body = bytearray(path.read_bytes())
+    for place in BROKEN[told]:
+        body[place] = 0x7F
+    path.write_bytes(body)
+    with pytest.raises(Unavailable, match=told) as found:
+        check_file(path)
+    assert found.value.fix == REPAIR
+
+
+def test_a_document_that_cannot_be_read_is_told_so(path: Path) -> None:
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    with pytest.raises(ClusterUnavailable) as found:
+        LocalCluster(path, "default", SystemClock()).list("Model")
+    assert re.search(r"knoll\.db is damaged: it does not begin as a file of SQLite does", str(found.value))
+
+
+def test_a_file_that_another_process_holds_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knoll.sqlite_file._PATIENCE", 0.1)
+    path = tmp_path / "held.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("CREATE TABLE some (one)")
+        file.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable, match="another process has held it for too long") as found:
+            damage_of(path)
+    assert "damaged" not in str(found.value)
