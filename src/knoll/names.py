@@ -14,6 +14,7 @@ from knoll.errors import Rejected
 
 __all__ = [
     "BUCKET_NAME",
+    "DIGEST",
     "MODEL_NAME",
     "NAMESPACE_NAME",
     "OBJECT_NAME",
@@ -31,6 +32,7 @@ __all__ = [
     "version_number",
 ]
 
+DIGEST = re.compile(r"[0-9a-f]{64}")  # as `digest` writes it
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # of Kubernetes, also of a faulty Model
 NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -16,7 +16,7 @@ from pydantic import with_config
 
 from knoll.data_files import Skipped
 from knoll.errors import NewerSchema, Rejected
-from knoll.names import digest, join
+from knoll.names import DIGEST, digest, join
 from knoll.ports import Bucket
 from knoll.quoting import escaped
 from knoll.records.record import LENIENT, MOST_BYTES, Record, find, is_there, overwrite, put_once, reader
@@ -81,7 +81,7 @@ class Dataset(Record):
         return found
 
 
-_NAME = re.compile(r"(?P<digest>[0-9a-f]{64})\.json")
+_NAME = re.compile(rf"(?P<digest>{DIGEST.pattern})\.json")
 
 load_dataset = reader(Dataset, "dataset snapshot")
 

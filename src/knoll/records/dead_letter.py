@@ -20,7 +20,11 @@ from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Fields, Record, Texts, find, put_once, reader
 
 __all__ = [
+    "DEATH_NAME",
     "LARGEST",
+    "LETTER_ID",
+    "RESEND_NAME",
+    "WISH_NAME",
     "DeathRecord",
     "LetterObject",
     "Resend",
@@ -45,9 +49,13 @@ __all__ = [
 
 LARGEST = 16 * 2**20  # bytes: JSON makes 6 of some characters, and `dead-letters` takes 2 MiB at most
 
-_OBJECT = re.compile(
-    r"(dead-letters/(?P<letter>[0-9a-f]{20})/(?P<name>death-[0-9a-f]{20}|replay-\d{6,})"
-    r"|replays/(?P<wanted>[0-9a-f]{20})\.\d{6,})\.json"
+LETTER_ID = r"[0-9a-f]{20}"  # a death and a source have such an id, too
+DEATH_NAME = rf"death-{LETTER_ID}"  # these three are without their ending
+RESEND_NAME = r"replay-\d{6,}"
+WISH_NAME = rf"(?P<wanted>{LETTER_ID})\.\d{{6,}}"
+_KEY = re.compile(
+    rf"(dead-letters/(?P<letter>{LETTER_ID})/(?P<name>{DEATH_NAME}|{RESEND_NAME})|replays/{WISH_NAME})\.json",
+    re.ASCII,
 )
 
 
@@ -231,6 +239,6 @@ def _wishes(bucket: Bucket, letter: str) -> str:
 def _list(place: str, bucket: Bucket) -> Iterator[LetterObject]:
     root = join(bucket.root, "")
     for one in bucket.store.list(place):
-        if match := _OBJECT.fullmatch(one.uri.removeprefix(root)):
+        if match := _KEY.fullmatch(one.uri.removeprefix(root)):
             letter, name = match["letter"] or match["wanted"], match["name"] or "wanted"
             yield LetterObject(one.uri, letter, name, one.size)

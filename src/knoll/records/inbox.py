@@ -18,6 +18,7 @@ from knoll.records.run import Run, load_run, run_uri
 from knoll.records.stamp import find_known, known_reader
 
 __all__ = [
+    "ENTRY_NAME",
     "InboxEntry",
     "copy_entry_to_record",
     "find_entry",
@@ -29,7 +30,8 @@ __all__ = [
     "write_entry",
 ]
 
-_ENTRY = re.compile(rf"(?P<run>{RUN_ID.pattern})\.(?P<moment>\d{{8}}T\d{{12}}Z)\.json", re.ASCII)
+ENTRY_NAME = rf"(?P<run>{RUN_ID.pattern})\.(?P<moment>\d{{8}}T\d{{12}}Z)"  # without its ending
+_ENTRY = re.compile(rf"{ENTRY_NAME}\.json", re.ASCII)
 _MOMENT = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
 
 

@@ -13,10 +13,11 @@ from pydantic import with_config
 
 from knoll.names import digest, join
 from knoll.ports import Bucket
-from knoll.records.dead_letter import LARGEST, dead_letters_uri
+from knoll.records.dead_letter import DEATH_NAME, LARGEST, LETTER_ID, RESEND_NAME, dead_letters_uri
 from knoll.records.record import LENIENT, Record, find_hint, overwrite, put_once, reader
 
 __all__ = [
+    "SOURCE_NAME",
     "Refusals",
     "Usage",
     "find_refusals",
@@ -28,9 +29,8 @@ __all__ = [
     "write_refusals",
 ]
 
-_OBJECT = re.compile(
-    r"(?P<letter>[0-9a-f]{20})/((death-[0-9a-f]{20}|replay-\d{6,})\.json|from-(?P<source>[0-9a-f]{20}))"
-)
+SOURCE_NAME = rf"from-(?P<source>{LETTER_ID})"
+_KEY = re.compile(rf"(?P<letter>{LETTER_ID})/(({DEATH_NAME}|{RESEND_NAME})\.json|{SOURCE_NAME})", re.ASCII)
 
 
 @dataclass
@@ -76,7 +76,7 @@ def measure(bucket: Bucket) -> Usage:
     sizes: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
     for one in bucket.store.list(place):
-        match = _OBJECT.fullmatch(one.uri.removeprefix(place))
+        match = _KEY.fullmatch(one.uri.removeprefix(place))
         if match and match["source"]:
             sources[match["letter"]] = match["source"]
         elif match and one.size <= LARGEST:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.names import MODEL_NAME, RUN_ID, VERSION_NAME
+from knoll.names import DIGEST, MODEL_NAME, RUN_ID, VERSION_NAME
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import load_dataset
-from knoll.records.dead_letter import load_death, load_resend
+from knoll.records.dead_letter import DEATH_NAME, LETTER_ID, RESEND_NAME, WISH_NAME, load_death, load_resend
 from knoll.records.doubts import (
     Facts,
     doubt_hint,
@@ -31,15 +31,17 @@ from knoll.records.doubts import (
 )
 from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
+from knoll.records.inbox import ENTRY_NAME
 from knoll.records.labels import Labels, load_labels
-from knoll.records.letter_room import load_refusals
+from knoll.records.letter_room import SOURCE_NAME, load_refusals
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
 from knoll.records.outcome import load_outcome
-from knoll.records.probe import load_probe
+from knoll.records.probe import TRIED_NAME, load_probe
 from knoll.records.progress import load_progress
 from knoll.records.record import Record, reader
 from knoll.records.recorded import RECORDED_NAME, RecordedRequest, load_recorded, recorded_name
-from knoll.records.rollout import load_step
+from knoll.records.rising import COUNTED_NAME
+from knoll.records.rollout import STEP_NAME, load_step
 from knoll.records.run import Run, load_run
 from knoll.records.stamp import is_stamped, why_unstamped
 from knoll.records.survey import load_survey
@@ -47,14 +49,20 @@ from knoll.records.upload import SIGN
 
 __all__ = ["KNOWN", "Facts", "RecordPlace", "place_of"]
 
+_MODEL = rf"(?P<model>{MODEL_NAME.pattern})"
+_VERSION = rf"(?P<version>{VERSION_NAME.pattern})"
+_RUN = rf"(?P<run>{RUN_ID.pattern})"
+_DIGEST = rf"(?P<digest>{DIGEST.pattern})"
+_LETTER = rf"(?P<letter>{LETTER_ID})"
 _FILE = r"[^/\x00-\x1f\x7f]+(/[^/\x00-\x1f\x7f]+)*"
 
 
 @dataclass(frozen=True)
 class RecordPlace:
-    """Keys of one kind of record. `load` reads it; None takes any bytes. `says` is what the record says of
-    the parts of its key that have the same names, and `doubt` why it cannot be true. `doubt_newer` is why
-    bytes that claim to be of a newer knoll cannot be."""
+    """The keys of one kind of record. `load` reads it; with None, any bytes are right. The named groups of
+    `key` are its parts, and `says` gives those that the record repeats: they must agree. `doubt` says why a
+    record that was read cannot be true, and `doubt_newer` why bytes that claim to be of a newer knoll cannot
+    be; "" if they may be."""
 
     key: re.Pattern[str]
     load: Callable[[bytes], Any] | None = None
@@ -64,16 +72,7 @@ class RecordPlace:
 
 
 def _place(key: str, load: Callable[[bytes], Any] | None = None, *names: str, **more: Any) -> RecordPlace:
-    """The place for that key, in which <name> stands for the pattern of a name."""
-    patterns = {
-        "model": MODEL_NAME.pattern,
-        "run": RUN_ID.pattern,
-        "version": VERSION_NAME.pattern,
-        "letter": "[0-9a-f]{20}",
-        "digest": "[0-9a-f]{64}",
-    }
-    for name, pattern in patterns.items():
-        key = key.replace(f"<{name}>", f"(?P<{name}>{pattern})")
+    """The place for that key, whose record repeats the parts of these names."""
 
     def says(record: Any) -> Facts:
         return {name: str(getattr(record, name)) for name in names}
@@ -100,73 +99,75 @@ def _says_recorded(one: RecordedRequest) -> Facts:
 
 
 _PLACES = (
-    _place(r"datasets/<model>/<digest>\.json", load_dataset, "model", "digest", doubt_newer=doubt_snapshot),
-    _place(r"checksums/<model>\.json", load_checksums, doubt_newer=doubt_newer_hint),
     _place(
-        r"inbox/<run>\.\d{8}T\d{12}Z\.json",
+        rf"datasets/{_MODEL}/{_DIGEST}\.json", load_dataset, "model", "digest", doubt_newer=doubt_snapshot
+    ),
+    _place(rf"checksums/{_MODEL}\.json", load_checksums, doubt_newer=doubt_newer_hint),
+    _place(
+        rf"inbox/{ENTRY_NAME}\.json",
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=doubt_run,
         doubt_newer=doubt_newer_entry,
     ),
     _place(
-        r"runs/<run>\.json",
+        rf"runs/{_RUN}\.json",
         load_run,
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=doubt_run,
         doubt_newer=unless_stamped(Run),
     ),
-    _place(r"progress/<run>\.json", load_progress, doubt=doubt_hint, doubt_newer=doubt_newer_hint),
+    _place(rf"progress/{_RUN}\.json", load_progress, doubt=doubt_hint, doubt_newer=doubt_newer_hint),
     _place(
-        r"outcomes/<run>\.json",
+        rf"outcomes/{_RUN}\.json",
         load_outcome,
         says=lambda one: {"run": one.run} if one.run else {},
         doubt=doubt_outcome,
         doubt_newer=doubt_newer_outcome,
     ),
-    _place(r"superseded/<run>\.json", reader(Record, "hint"), doubt=doubt_hint),
-    _place(r"claims/<model>/<version>", load_claim, doubt_newer=unless_stamped(Claim, always=True)),
+    _place(rf"superseded/{_RUN}\.json", reader(Record, "hint"), doubt=doubt_hint),
+    _place(rf"claims/{_MODEL}/{_VERSION}", load_claim, doubt_newer=unless_stamped(Claim, always=True)),
     _place(
-        r"golden/<model>/<digest>\.json",
+        rf"golden/{_MODEL}/{_DIGEST}\.json",
         load_golden,
         says=lambda pin: {"model": pin.model, "digest": pin.place},
         doubt=lambda pin, _, bucket: "" if is_stamped(pin, bucket) else why_unstamped(GoldenSet),
         doubt_newer=unless_stamped(GoldenSet, always=True),
     ),
     _place(
-        rf"models/<model>/<version>/{re.escape(MANIFEST)}",
+        rf"models/{_MODEL}/{_VERSION}/{re.escape(MANIFEST)}",
         load_manifest,
         "model",
         "version",
         doubt=doubt_manifest,
         doubt_newer=doubt_newer_version,
     ),
-    _place(rf"models/<model>/<version>/{re.escape(ATTESTATION)}", load_attestation),
-    _place(rf"models/<model>/<version>/(?P<file>{_FILE})"),
-    _place(r"removing/<model>/<version>\.json", load_manifest, "model", "version", doubt=doubt_removal),
+    _place(rf"models/{_MODEL}/{_VERSION}/{re.escape(ATTESTATION)}", load_attestation),
+    _place(rf"models/{_MODEL}/{_VERSION}/(?P<file>{_FILE})"),
+    _place(rf"removing/{_MODEL}/{_VERSION}\.json", load_manifest, "model", "version", doubt=doubt_removal),
     _place(
-        r"rollouts/<model>/<version>/(?P<number>\d{6,9})\.json",
+        rf"rollouts/{_MODEL}/{_VERSION}/{STEP_NAME}\.json",
         load_step,
         says=_says_step,
         doubt=doubt_step,
         doubt_newer=doubt_newer_step,
     ),
     _place(
-        r"evidence/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
+        rf"evidence/{_MODEL}/{_VERSION}/(?P<name>{COUNTED_NAME})\.json",
         load_report,
         says=_says_report,
         doubt=doubt_stamp,
         doubt_newer=unless_stamped(Report),
     ),
     _place(
-        r"labels/<model>/<version>/(?P<name>[-.\w]{1,63}\.\d{16})\.json",
+        rf"labels/{_MODEL}/{_VERSION}/(?P<name>{COUNTED_NAME})\.json",
         load_labels,
         says=_says_labels,
         doubt=doubt_stamp,
         doubt_newer=unless_stamped(Labels),
     ),
     _place(
-        rf"recorded/<model>/<version>/(?P<name>{RECORDED_NAME})\.json",
+        rf"recorded/{_MODEL}/{_VERSION}/(?P<name>{RECORDED_NAME})\.json",
         load_recorded,
         says=_says_recorded,
         doubt=doubt_stamp,
@@ -174,13 +175,13 @@ _PLACES = (
     ),
     _place(r"probe\.json", load_probe),
     _place(r"survey\.json", load_survey, doubt_newer=doubt_newer_hint),
-    _place(rf"uploads/<model>/{SIGN.pattern}"),
-    _place(r"probes/[-.\w]+/(\d+|write)"),
-    _place(r"dead-letters/<letter>/death-[0-9a-f]{20}\.json", load_death),
-    _place(r"dead-letters/<letter>/replay-\d{6,}\.json", load_resend),
-    _place(r"dead-letters/<letter>/from-[0-9a-f]{20}"),
+    _place(rf"uploads/{_MODEL}/{SIGN.pattern}"),
+    _place(rf"probes/{TRIED_NAME}"),
+    _place(rf"dead-letters/{_LETTER}/{DEATH_NAME}\.json", load_death),
+    _place(rf"dead-letters/{_LETTER}/{RESEND_NAME}\.json", load_resend),
+    _place(rf"dead-letters/{_LETTER}/{SOURCE_NAME}"),
     _place(r"dead-letters/refused\.json", load_refusals, doubt_newer=doubt_newer_hint),
-    _place(r"replays/<letter>\.\d{6,}\.json", load_resend),
+    _place(rf"replays/{WISH_NAME}\.json", load_resend),
 )
 KNOWN = {one.key.pattern.partition("/")[0] for one in _PLACES}
 

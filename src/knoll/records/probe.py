@@ -9,7 +9,16 @@ from knoll.names import join
 from knoll.ports import Bucket
 from knoll.records.record import LENIENT, Record, find, overwrite, reader
 
-__all__ = ["Probe", "find_probe", "load_probe", "probe_uri", "probes_uri", "try_write", "write_probe"]
+__all__ = [
+    "TRIED_NAME",
+    "Probe",
+    "find_probe",
+    "load_probe",
+    "probe_uri",
+    "probes_uri",
+    "try_write",
+    "write_probe",
+]
 
 ATOMIC, CHECKED = "atomic", "check, then write"
 
@@ -32,6 +41,8 @@ class Probe(Record):
         """Whether exactly one of many writers wins."""
         return self.conditionalWrites == ATOMIC
 
+
+TRIED_NAME = r"[-.\w]+/(\d+|write)"  # of an object that a probe writes and deletes
 
 load_probe = reader(Probe, "record of a probe")
 

@@ -20,11 +20,12 @@ from knoll.ports import Bucket
 from knoll.records.record import Load, overwrite, put_once
 from knoll.records.stamp import Stamped, find_stamped, stamped
 
-__all__ = ["REPLICA", "Counted", "Rising"]
+__all__ = ["COUNTED_NAME", "REPLICA", "Counted", "Rising"]
 
 REPLICA = re.compile(r"[-.\w]{1,63}", re.ASCII)  # a UUID, or the name of a Pod
 _MOST_LOOKS = 5  # at records that are replaced while they are read
-_NAME = re.compile(rf"(?P<replica>{REPLICA.pattern})\.(?P<count>\d{{16}})\.json", re.ASCII)
+COUNTED_NAME = rf"(?P<replica>{REPLICA.pattern})\.(?P<count>\d{{16}})"  # without its ending
+_NAME = re.compile(rf"{COUNTED_NAME}\.json", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from knoll.records.record import LENIENT, Fields, find_hint, overwrite, put_once
 from knoll.records.stamp import Stamped, find_stamped, stamped, stamped_reader
 
 __all__ = [
+    "STEP_NAME",
     "RolloutStep",
     "find_last_step",
     "last_decision",
@@ -70,9 +71,8 @@ class _Acting(Protocol):
 
 _Step = TypeVar("_Step", bound=_Acting)
 _SAID = ("Refuse", "Approve", "Edit", "Unedit")  # they change nothing of what was decided before
-_NAME = re.compile(
-    rf"(?P<model>{MODEL_NAME.pattern})/(?P<version>{VERSION_NAME.pattern})/(?P<number>[0-9]{{6,9}})\.json"
-)
+STEP_NAME = r"(?P<number>[0-9]{6,9})"  # without its ending
+_KEY = re.compile(rf"(?P<model>{MODEL_NAME.pattern})/(?P<version>{VERSION_NAME.pattern})/{STEP_NAME}\.json")
 
 load_step = stamped_reader(RolloutStep, "record of a rollout")
 
@@ -172,7 +172,7 @@ def _read_step(uri: str, bucket: Bucket) -> RolloutStep | None:
 
 def _name_of(uri: str, bucket: Bucket) -> re.Match[str] | None:
     """Model, version and number in the URI of a step; None for a name that no step has."""
-    return _NAME.fullmatch(uri.removeprefix(join(bucket.root, "rollouts", "")))
+    return _KEY.fullmatch(uri.removeprefix(join(bucket.root, "rollouts", "")))
 
 
 def _place_of(step: RolloutStep, bucket: Bucket) -> str:
