@@ -86,10 +86,7 @@ class KubernetesCluster:
         """See `ports.Cluster.create`. Raises Rejected for a document that the API server refuses."""
         resource, name = self._checked(document)
         if "resourceVersion" in document["metadata"]:
-            raise Rejected(
-                f"{document['kind']} {name}: resourceVersion must not be set on an object that is to be "
-                "created"
-            )
+            raise Rejected(f"{document['kind']} {name}: resourceVersion must not be set on a new object")
         with self._errors(document["kind"], name):
             return dict(self._client().create(resource.from_dict(document)))
 

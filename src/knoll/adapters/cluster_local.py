@@ -61,9 +61,7 @@ class LocalCluster:
         """See `ports.Cluster.create`. Raises Rejected for a document that an API server would refuse."""
         document, kind, name = self._checked(document)
         if "resourceVersion" in document["metadata"]:
-            raise Rejected(
-                f"{kind} {name}: resourceVersion must not be set on an object that is to be created"
-            )
+            raise Rejected(f"{kind} {name}: resourceVersion must not be set on a new object")
         with self._transaction() as file:
             if self._find(file, kind, name):
                 raise AlreadyExists(f"{kind} {name} exists already", fix="read it back")

@@ -1,8 +1,8 @@
-"""Questions to hooks over HTTP. Who writes a Model names the URLs, so what is behind them may be anything.
+"""Questions to hooks over HTTP. Whoever writes a Model chooses the URLs, so anything may be behind them.
 
-The whole exchange has one time-out, a redirect is an answer like others, and only the beginning of a text is
-read. Names are resolved here, and the connection goes to the address that was looked at: link-local ones,
-where clouds keep keys of machines, get no request.
+The whole exchange has one time-out. A redirect is not followed, and only the beginning of a text is read.
+Names are resolved here, and the connection goes to the address that was checked. A link-local address gets no
+request, because clouds keep the keys of machines there.
 """
 
 import asyncio

@@ -60,7 +60,7 @@ def _what_helps(place: str, status: int, code: str) -> str:
 
 
 def version_at(written: Sequence[Any], deleted: Sequence[Any], etag: str, at: datetime) -> str:
-    """Id of the version that was the object at that time, if it has that etag, else "".
+    """Id of the version that was current at that time, if it has that etag; else "".
 
     `written` has the versions of the object, `deleted` the marks of its deletion, the newest first.
     """

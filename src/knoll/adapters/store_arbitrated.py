@@ -2,10 +2,10 @@
 
 S3 lets one of many writers win; so do SeaweedFS and versitygw 1.8. moto checks whether the object is there
 and writes it afterwards, so writers that come in the same moment may all hear that they were first. Each
-writer then reads the object back; if it finds the bytes of another, it has lost. Two can still win: if one
-checks before the first one wrote, and writes after that one has read. So such a store is good enough to try
-knoll, where the API server decides about Jobs, but not for work that counts. A probe finds out which kind a
-store is; until then, writers read back.
+writer then reads the object back; if it finds the bytes of another, it has lost. Two can still win: the
+second checks before the first writes, and writes after the first has read back. So such a store is good
+enough to try knoll, where the API server decides about Jobs, but not for work that counts. A probe finds out
+which kind a store is; until then, writers read back.
 """
 
 import threading
@@ -63,7 +63,7 @@ class ArbitratedStore:
         self._store.delete(uri)
 
     def ensure_bucket(self, name: str) -> None:
-        """Create the bucket, where the store behind this one has buckets."""
+        """Create the bucket, if the store behind this one has buckets."""
         ensure = getattr(self._store, "ensure_bucket", None)
         if ensure is not None:
             ensure(name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
-_NO_SUCH_PART = 416  # none of its bytes are in the part: an empty object has no part
+_NO_SUCH_PART = 416  # the answer for an empty object, which has no part
 _NOT_FOR_US = (403, 405, 501)  # answers of servers that keep no versions, or do not show them to us
 
 _PARTS = TransferConfig(multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4)
@@ -131,8 +131,8 @@ class S3Store:
                 raise
 
     def _version(self, uri: str, etag: str, at: datetime) -> str:
-        """Id of the version that was the object at that time, if it has that etag. If not, and where the
-        server does not tell, it is ""."""
+        """Id of the version that was current at that time, if it has that etag. It is "" if that version has
+        another etag, or if the server does not tell."""
         try:
             with self._errors(uri):
                 written, deleted = self._versions(*_split_object(uri))

@@ -49,7 +49,7 @@ class Response:
 
 
 def is_event(headers: Mapping[str, str]) -> bool:
-    """Whether the headers announce a CloudEvent, be it a faulty one."""
+    """Whether the headers announce a CloudEvent, even a faulty one."""
     return is_structured(headers) or bool({name.lower() for name in headers} & _REQUIRED)
 
 
@@ -91,10 +91,10 @@ def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
 
 
 def respond(act: Callable[[], Event | None]) -> Response:
-    """Answer a request by doing what it asks for: 204, 200 with the event that comes of it, 422 for never,
-    503 for later, 507 for later, when there is room again.
+    """Do what a request asks for, and answer: 204, or 200 with the event that follows; 422 if another try
+    cannot help, 503 if it may, 507 if there is no room.
 
-    Error texts name the error; only those of Rejected and QuotaExceeded say more. Never do they hold headers,
+    Error texts name the error; only those of Rejected and QuotaExceeded say more. They never hold headers,
     the body, a stack trace or control characters.
     """
     try:

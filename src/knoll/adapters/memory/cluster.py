@@ -1,5 +1,4 @@
-"""Kubernetes objects in memory, with the rules of the laptop's document store, because it is that one without
-a file.
+"""Kubernetes objects in memory: the laptop's document store without a file, so with the same rules.
 
 For tests that need thousands of clusters. One connection behind a lock takes the place of the file, so that
 threads meet one state.

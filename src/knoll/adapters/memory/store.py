@@ -51,8 +51,8 @@ class MemoryStore:
     def get(
         self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None
     ) -> bytes:
-        """The object's bytes. Raises NotFound, or Conflict when it is not the one with `etag`, nor was at
-        that time."""
+        """The object's bytes. Raises NotFound, or Conflict if its etag is not `etag`, and was not at that
+        time."""
         with self._lock:
             stored = self._objects.get(uri)
             if etag and at and (stored is None or stored.info.etag != etag):
