@@ -1,8 +1,8 @@
 """The dead-letters function: what no function took is kept in the model bucket, one object for each time that
 it died.
 
-Nothing is refused here but what exceeds the limits of `quota`, because a refused dead letter is lost. What
-cannot be read as an event is kept as it came.
+Only what exceeds the limits of `quota` is refused, because a refused dead letter is lost. A body that is no
+event is kept as it came.
 
 A death that is delivered twice is one object. Its id is made of the reason, and of the resend that led to it,
 or else of the time at which a broker took the event. If no broker set that time, deaths for one reason count
@@ -39,16 +39,16 @@ from knoll.records.letter_room import sign_source
 
 __all__ = ["RESEND", "handle", "keep_body", "receive", "without_trace"]
 
-# extension of an event that is resent: which resend it is, so that its next death is told from the last
+# extension of a resent event: the id of the resend, which tells its next death from the last one
 RESEND = "knollreplay"
 _WHY = (ERROR_CODE, ERROR_DATA)
-_NO_SOURCE = "(none)"  # of what is no event, and claims none
+_NO_SOURCE = "(none)"  # of a body that is no event and names no source
 
 
 def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable.
 
-    What users have asked is not kept: it would outlast its records, and the next report has other requests.
+    Recorded requests are not kept: a letter would outlast their records, and the next report brings others.
     """
     if event.type == PREDICTOR_RECORDED:
         return
@@ -81,7 +81,7 @@ def keep_body(
     """Keep what cannot be read as an event, with the reason and the headers that describe it. Raises
     StoreUnavailable.
 
-    `meant_for` names the function that can get it again, `resend` the one that led to this.
+    `meant_for` names the function that can get it again, `resend` the resend that led to this death.
     """
     told = {
         name.lower(): value

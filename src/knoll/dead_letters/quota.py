@@ -74,22 +74,22 @@ def take_room(source: str, size: int, platform: Platform) -> None:
 def _fault(used: Usage, source: str, size: int) -> str:
     if used.objects >= MOST_DEATHS or used.bytes + size > MOST_BYTES:
         return (
-            f"{used.objects:,} dead letters with {used.bytes:,} bytes are kept already; at most "
-            f"{MOST_DEATHS:,} with {MOST_BYTES:,} bytes may be"
+            f"{used.objects:,} dead letters with {used.bytes:,} bytes are kept already; the "
+            f"limits are {MOST_DEATHS:,} and {MOST_BYTES:,} bytes"
         )
     id = source_id(source)
     objects, bytes = used.objects_of[id], used.bytes_of[id]
     if objects >= MOST_DEATHS - used.objects or bytes + size > MOST_BYTES - used.bytes:
         return (
             f"{objects:,} dead letters of the source {escaped(source)[:100]} with {bytes:,} bytes are kept "
-            f"already, and one source may have as much as it leaves free for others, of {MOST_DEATHS:,} with "
-            f"{MOST_BYTES:,} bytes"
+            "already. A source may have as much as it leaves free for others; all together may have "
+            f"{MOST_DEATHS:,} with {MOST_BYTES:,} bytes"
         )
     return ""
 
 
 def _note(source: str, reason: str, now: datetime, platform: Platform) -> None:
-    """Write the refusals, at most every ten seconds, for a flood is refused, too."""
+    """Write the refusals, at most every ten seconds, because a flood may be refused."""
     told = platform.caches.of(_Untold)
     with told.lock:
         told.count += 1

@@ -29,10 +29,10 @@ from knoll.records.dead_letter import (
 
 __all__ = ["TakeBody", "check_resendable", "drop", "resend_wanted", "want_resend"]
 
-# gets the function that a body was meant for, the headers and the body
+# called with the function that a body was meant for, the headers and the body
 TakeBody = Callable[[str, Mapping[str, str], bytes], Event | None]
 
-_MOST, _TIME = 500, timedelta(seconds=10)  # of one tick: its broker waits for an answer, and not for long
+_MOST, _TIME = 500, timedelta(seconds=10)  # of one tick: the broker does not wait long for its answer
 
 
 def check_resendable(letter: Letter) -> None:
@@ -60,8 +60,8 @@ def drop(letter: str, platform: Platform) -> None:
 
 
 def resend_wanted(platform: Platform, take_body: TakeBody) -> None:
-    """Resend what is wanted, at most some hundreds, and for some seconds; `take_body` gets what came as no
-    event.
+    """Resend the letters that are wanted: some hundreds at most, for some seconds. `take_body` gets those
+    that are no event.
 
     If a letter cannot be resent now, it stays wanted, and the others go on.
     """

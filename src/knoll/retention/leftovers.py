@@ -82,7 +82,7 @@ def remove_leftover(one: Leftover, bucket: Bucket) -> None:
 def find_leftovers(
     runs: Runs, progress: Mapping[str, ObjectInfo], live: Collection[str], now: datetime
 ) -> list[Leftover]:
-    """Decide that for records that were read; `live` are the names of live Jobs. Pure."""
+    """The same, for records that were read already; `live` are the names of live Jobs. Pure."""
 
     def old(one: datetime) -> bool:
         return now - one > DAY
@@ -111,7 +111,7 @@ def _leftover(kind: Literal["inbox", "progress"], run: str, one: ObjectInfo, rea
 
 
 def _unwanted_requests(platform: Platform, models: Collection[str]) -> Iterator[Leftover]:
-    """Those of a Model whose declaration cannot be read stay."""
+    """The recorded requests that may go. If a Model cannot be read, its requests stay."""
     found = [one for one in list_recorded(platform.bucket) if one.model in models or not models]
     documents, now = platform.cluster.list("Model") if found else [], platform.clock.now().timestamp()
     wanting = {one["metadata"]["name"] for one in documents}

@@ -10,12 +10,12 @@ A version is always named first, in the slot or in an InferenceService, and its 
 If it is named before the second look, that look sees it: the manifest comes back, and no file has changed. A
 predictor that missed the manifest meanwhile starts again and finds it. If the version is named after the
 second look, its manifest is gone already: its predictor never becomes ready, its trial fails, and the
-champion serves on. If there is a manifest when the files are to go, another process has written it: the files
-stay.
+champion serves on. If there is a manifest just before the files are removed, another process has written it,
+and the files stay.
 
 As long as there is a copy, no file is gone. So if a pass is killed or fails, the next one puts back the
-manifest of each folder that stays. The copies are apart from the versions, so that a folder
-has nothing but the files of its version.
+manifest of each folder that stays. The copies lie apart from the versions, so that the folder of a version
+has only its own files.
 
 Claims stay. They keep a number from being given to other bytes, because records and quarantine still know it.
 """
@@ -63,7 +63,8 @@ def remove(
 
 
 def _remove_keys(gone: Sequence[VersionFiles], platform: Platform) -> None:
-    """Remove the keys of the Revisions that served these versions of a model, if one may: they are small."""
+    """Remove the keys of the Revisions that served these versions. Without the right to do so they stay: they
+    are small."""
     versions = {one.version for one in gone}
     with suppress(Forbidden):
         for model in {one.model for one in gone}:
@@ -84,7 +85,7 @@ def _lots(folders: Sequence[VersionFiles]) -> Iterator[Sequence[VersionFiles]]:
 def _set_free(
     folders: Sequence[VersionFiles], platform: Platform, pool: ThreadPoolExecutor
 ) -> list[VersionFiles]:
-    """Take the manifests away of all folders that are not used by now; the folders that nothing uses."""
+    """Take away the manifests of all folders that nothing uses now, and return these folders."""
     model, bucket = folders[0].model, platform.bucket
     free: list[VersionFiles] = []
     unused = _unused(folders, model, platform)

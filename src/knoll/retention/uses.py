@@ -3,7 +3,7 @@
 A Model uses each version that it names, in its slot or in any other field. So `kubectl annotate
 model.knoll.dev digits pin=v000007` keeps that version. An InferenceService uses each version whose URI is
 anywhere in it, and so does a Revision that gets requests, also if knoll did not make them. Objects in the
-bucket, such as reports, are no use.
+bucket, such as reports, use no version.
 """
 
 import json
@@ -48,8 +48,8 @@ def read_uses(model: str, platform: Platform) -> Uses:
 
 
 def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: str) -> Uses:
-    """Decide that for documents that were read. `serving` are InferenceServices and Revisions, and `place` is
-    where the versions of the model are. Pure."""
+    """The same, for documents that were read already. `serving` are InferenceServices and Revisions, and
+    `place` is where the versions of the model are. Pure."""
     named = {
         version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)
     }
