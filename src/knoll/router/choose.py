@@ -40,9 +40,8 @@ def choose(
 
 
 def _session(visitor: Visitor, newest: Target) -> str:
-    """The session of a visitor while that Revision is the newest. So with each trial all sessions begin anew
-    for both versions: predictors judge the beginning of a session, and the champion's would have begun long
-    before."""
+    """The session of a visitor while that Revision is the newest. So each trial starts new sessions for both
+    versions. Predictors judge the beginning of a session, and the champion's would have begun long ago."""
     return sha256(f"{visitor.session}\n{newest.revision}".encode()).hexdigest()[:_SESSION_DIGITS]
 
 
@@ -63,9 +62,9 @@ def _copied_to(
     visitor: Visitor | None,
     chance: Callable[[], float],
 ) -> Target | None:
-    """The newest Revision in the shadow, as long as it has no traffic, or the other one that shares the
-    traffic, if it is to get a copy. A visitor's requests are copied all, or none of them: else a session of
-    the newest would have fewer requests than one of the older."""
+    """Who gets a copy: with `shadow`, the newest Revision while it has no traffic; with `compare`, the other
+    Revision with traffic. Of a visitor, all requests are copied or none: else sessions of the newest Revision
+    would have fewer requests than those of the older one."""
     others = [one for one in targets if one.revision != answers.revision]
     if policy.shadow and not targets[0].percent:
         part, other = policy.shadow, next((one for one in others if one == targets[0]), None)

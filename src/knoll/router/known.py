@@ -1,7 +1,8 @@
 """Models and InferenceServices of the namespace, as they were a moment ago.
 
-They are listed while requests come, once a second at most, and beside the requests: a request waits for that
-only after a pause, and half a second at most. If the API server does not answer, the last documents count.
+They are listed while requests come, at most once a second, and in the background. A request waits for the
+list only after a pause, and then for half a second at most. If the API server does not answer, the last
+documents count.
 """
 
 import asyncio

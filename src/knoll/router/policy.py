@@ -13,8 +13,8 @@ __all__ = ["Policies", "RoutingPolicy"]
 @dataclass(frozen=True)
 class RoutingPolicy:
     """`sticky` is header:NAME, cookie:NAME or "" (see `visitor`). `shadow` is the percentage of the requests
-    that the version on trial gets a copy of, and `compare` that of those that both versions answer; 0 if none
-    is on trial with copies."""
+    that are copied to the version on trial, `compare` the percentage that both versions answer. Both are 0
+    while no trial has copies."""
 
     model: str
     sticky: str = ""

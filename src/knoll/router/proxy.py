@@ -31,7 +31,7 @@ CONNECT_WITHIN = 5.0  # seconds
 _ANSWER_WITHIN = 300.0  # seconds: Knative's default timeout of a Revision
 _CONNECTION = CONNECTION.encode()
 _OF_THE_FRONT = {DATE.encode(), SERVER.encode()}  # it adds its own to every answer
-_OF_KNOLL = {COMPARE.encode(), TOKEN.encode(), SESSION.encode()}  # no client may say these
+_OF_KNOLL = {COMPARE.encode(), TOKEN.encode(), SESSION.encode()}  # no client may set these
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def question_of(request: Request, body: bytes, session: str = "") -> Question:
 
 
 def to_compare(question: Question, answer: Response) -> Question:
-    """The question for another version, with the id of the answer that this one got, if it has one; feedback
-    is only marked as a copy."""
+    """The question for another version. It names the id of this answer, if the answer has one. Feedback is
+    only marked as a copy."""
     is_feedback = question.path.partition("?")[0].endswith(FEEDBACK)
     id = FEEDBACK_COPY if is_feedback else answer.headers.get(PREDICTION)
     return replace(question, headers=(*question.headers, (COMPARE, id))) if id else question

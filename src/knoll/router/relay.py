@@ -27,9 +27,8 @@ _Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
 async def relay(
     request: Request, choice: Choice, ask: _Ask, copy: _Ask, bodies: ByteBudget, copies: Copies
 ) -> Response:
-    """The answer of the Revision that the choice names, by `ask`. After the client has it, a copy of a
-    prediction, or of feedback, is offered, to be sent by `copy`. What goes wrong is answered with
-    {"error": …}."""
+    """The answer of the Revision that the choice names, by `ask`. When the client has it, `copies` may send a
+    copy of a prediction or of feedback by `copy`. A failure is answered with {"error": …}."""
     try:
         async with held_body(request, bodies) as body:
             question = question_of(request, body, choice.session)
