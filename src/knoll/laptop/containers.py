@@ -25,7 +25,7 @@ class Unrunnable(Exception):
 
 @dataclass(frozen=True)
 class _Source:
-    """Where values come from that a document refers to by name."""
+    """The values that a document refers to by name."""
 
     secrets: Mapping[str, Mapping[str, str]]
 
@@ -76,8 +76,8 @@ def environment_of(
     """The variables of a container: `environment`, then envFrom, then env, where the later ones win; and the
     threads, the memory and the GPUs that it may use.
 
-    Raises Unrunnable for a value that does not come from a secret. There are no ConfigMaps: what has
-    their place is in `environment`.
+    Raises Unrunnable for a value that does not come from a secret. There are no ConfigMaps: `environment`
+    takes their place.
     """
     source = _Source(secrets)
     values = {"CUDA_VISIBLE_DEVICES": ",".join(str(one) for one in gpus), **environment}

@@ -1,9 +1,9 @@
 """Who may use the laptop's port.
 
-A web page that is open in the user's browser can send requests to 127.0.0.1, too, also by a name of its own
-that leads there. So other names, and what a browser marks as coming from another site, are refused on every
-path. Paths that change state, which are the broker and the
-functions, also want the token of this platform. Predict requests want none, so that curl alone will do.
+A web page that is open in the user's browser can also send requests to 127.0.0.1, even by a host name of its
+own that leads there. So every path refuses other host names, and requests that a browser marks as coming from
+another site. The broker and the functions, which change state, also ask for the token of this platform.
+Predict requests need no token, so that curl alone will do.
 """
 
 import base64
@@ -52,7 +52,7 @@ _NO_TOKEN = (
 
 
 class Doors:
-    """ASGI middleware that lets nothing through which has no right to be there. `origins` are the platform's
+    """ASGI middleware that refuses requests without the right to use a path. `origins` are the platform's
     own, such as http://127.0.0.1:8080."""
 
     def __init__(self, app: _App, origins: Collection[str], token: str) -> None:

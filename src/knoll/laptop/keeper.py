@@ -1,8 +1,9 @@
 """Looks after the S3 server of the platform: whether its disk has room, and whether it takes writes.
 
-SeaweedFS keeps its directory in eight parts. One that met a full disk refuses writes until a new start, and
-the others go on. So when there is room again, the server is started again. The same happens to one that has
-ended by itself, or that took no writes a few times in a row. A server that hangs is told while it is asked.
+SeaweedFS keeps its directory in eight parts. After a full disk, some of them refuse writes until the server
+is restarted, and the others go on. So the server is restarted when there is room again. It is also restarted
+if it has ended by itself, or if a few writes in a row failed. If it hangs, `fault` says so while the write
+still waits.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Tells of changed Models, as an ApiServerSource does on a cluster.
 
-Any process may write a Model into the file of documents. So the file is looked at, by a number that rises
-with each write; the Models are read only if it has risen.
+Any process may write a Model into the file of documents. So a thread watches a number that rises with each
+write to the file, and reads the Models only if it has risen.
 """
 
 from typing import Protocol
@@ -29,8 +29,8 @@ class ModelChanges(Repeated):
         self._known: dict[str, str] = {}  # resourceVersion by uid
 
     def work(self) -> None:
-        """Publish what has changed since the last look; a first look publishes nothing, and so does a new
-        Model. Raises Unavailable; then the next look tells it again."""
+        """Publish an event for each Model that has changed since the last look. The first look publishes
+        nothing, and a new Model gets no event. Raises Unavailable; the next look then publishes it again."""
         revision = self._documents.revision()
         if revision == self._revision:
             return

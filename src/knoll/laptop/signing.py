@@ -22,8 +22,8 @@ class Pair:
 
 
 def find_or_make_pair(folder: Path) -> Pair:
-    """The keys in the folder; only their owner can read them. A private key that is missing is made, and its
-    public half is added to those that are there: so to delete it is to replace it.
+    """The keys in the folder; only their owner can read them. If there is no private key, one is made, and
+    its public half is added to the others. So you replace a private key by deleting it.
 
     Raises Unavailable for files that are no keys.
     """

@@ -32,8 +32,8 @@ class Function:
     """One function in a process of its own, which answers Flask's requests, and the health paths that Knative
     and func probe.
 
-    `make` makes its platform at the first request, and again until it succeeds. `options` gives the headers
-    that answer an OPTIONS request with those headers.
+    `make` makes its platform at the first request, and again until it succeeds. `options` turns the headers
+    of an OPTIONS request into those of the answer.
     """
 
     def __init__(

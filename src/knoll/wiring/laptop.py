@@ -166,8 +166,8 @@ def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock
 
 
 def _probe(settings: Settings) -> None:
-    """Find out what the store's conditional writes are worth. Until then they are read back, so nothing waits
-    for this."""
+    """Find out whether the store's conditional writes are atomic. Until then writers read back, so nothing
+    waits for this."""
     with suppress(Unavailable):
         probe_store(settings)
 
@@ -176,7 +176,7 @@ def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], 
     """The broker's ingress: 202 once the event is durable; 429 while too many wait to be delivered. `asked`
     has what the gateway has sent to each Revision."""
     if (waiting := broker.pending()) >= _MOST_WAITING:
-        text = f"{waiting:,} deliveries wait already, and {_MOST_WAITING:,} may: send it again later"
+        text = f"{waiting:,} deliveries wait already; at most {_MOST_WAITING:,} may: send it again later"
         told = refusal(429, text)
         return told.status, {**told.headers, RETRY_AFTER: "10"}, told.body
     taken = respond(lambda: broker.publish(with_asked(event_from_http(headers, body), asked)))

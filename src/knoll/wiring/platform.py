@@ -35,8 +35,8 @@ __all__ = [
 
 
 def function_platform(settings: Settings, store: ObjectStore | None = None) -> Platform:
-    """The platform of a function: what its environment says, and on a cluster what its namespace says. A
-    `store` of these settings that is there already is taken.
+    """The platform of a function: what its environment says, and on a cluster what its namespace says. If a
+    `store` of these settings is there already, it is used.
 
     Raises Unavailable while the namespace's Broker has no address.
     """
@@ -48,7 +48,7 @@ def function_platform(settings: Settings, store: ObjectStore | None = None) -> P
 
 
 def probing_platform(settings: Settings) -> Platform:
-    """The same for a function that first finds out what the store's conditional writes are worth. Raises
+    """The same for a function that first finds out whether the store's conditional writes are atomic. Raises
     Unavailable."""
     store = object_store(settings)
     probe_once(store, settings.model_root, SystemClock().now())
@@ -82,8 +82,8 @@ def user_platform(settings: Settings) -> Platform:
 def build_platform(
     settings: Settings, events: Events, cluster: Cluster | None = None, store: ObjectStore | None = None
 ) -> Platform:
-    """Adapters for these settings, with a broker to publish to; without `cluster` or `store` a client of its
-    own."""
+    """The adapters for these settings, which publish to `events`. Without `cluster` or `store`, it makes a
+    client."""
     return Platform(
         store=ArbitratedStore(store or _late(lambda: object_store(settings)), settings.model_root),
         cluster=cluster or _cluster(settings),

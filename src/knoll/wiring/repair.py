@@ -1,8 +1,8 @@
 """`knoll doctor --repair` and `--rebuild`: a new file of documents for a damaged one, and lost Models.
 
-What can still be read is kept. Events are not: they are hints, and the sweep finds what they told. A Model
-that is gone may have been deleted, which the bucket does not know, so only a user asks for it. It is rebuilt
-from its newest run; which version serves, the rollout finds in its records.
+What can still be read is kept. Events are not: they are hints, and the sweep finds what they told. A missing
+Model may have been deleted, and the bucket does not say so. So a Model is only rebuilt if the user names it.
+Its newest run says how it was declared, and the rollout's records say which version serves.
 """
 
 import json

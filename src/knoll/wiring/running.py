@@ -30,9 +30,9 @@ _PATIENCE = 0.5  # seconds; a command that asks what runs holds the lock for a m
 
 @dataclass(frozen=True)
 class Running:
-    """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` is the same if the S3
-    server is part of the platform, else empty. `token` is what broker and functions ask for, and `verify_key`
-    and `stamp_verify_key` have the public keys of versions and of records."""
+    """A running platform. `url` takes predict requests, `s3_endpoint` objects. `own_s3` equals `s3_endpoint`
+    if the S3 server is part of the platform, else it is "". `token` is what broker and functions ask for, and
+    `verify_key` and `stamp_verify_key` have the public keys of versions and of records."""
 
     pid: int
     port: int

@@ -31,11 +31,11 @@ Follow = Callable[[datetime, Platform], None]
 class Stage:
     """The work of a function.
 
-    `handle` acts on one event, and returns the event that follows from it; it raises Rejected for never and
-    Unavailable for later. `receive` does the same for one POST. `sweep` does at a tick what a lost event left
-    undone. `take` is `receive` for a resend: it keeps nothing that it refuses; without it, `receive` is used.
-    `follow` gets the time of a tick when all sweeps are over, and does until the next tick what is due.
-    `limit` is the most bytes that a POST may have.
+    `handle` acts on one event, and returns the event that follows from it; it raises Rejected if another try
+    cannot help, and Unavailable if it may. `receive` does the same for one POST. `sweep` does at a tick what
+    a lost event left undone. `take` is `receive` for a resend, and keeps nothing that it refuses; if there is
+    no `take`, `receive` is used. `follow` is called with the time of a tick after all sweeps, and does what
+    becomes due before the next tick. `limit` is the most bytes that a POST may have.
     """
 
     handle: Handle

@@ -28,7 +28,7 @@ _OVERLAP = timedelta(minutes=2)  # between the clocks of the store and of this p
 
 
 def survey(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the signature of every stage's sweep
-    """Look for strays, if the last look was long enough ago. The first tick only notes that it was there."""
+    """Look for strays, if the last look was long enough ago. The first tick only notes its time."""
     bucket, now = platform.bucket, platform.clock.now()
     last = find_survey(bucket)
     if last is None:

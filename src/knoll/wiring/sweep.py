@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class _Told:
-    """What the log of this process said last of a sweep."""
+    """What this process last logged about a sweep."""
 
     text = ""
 

@@ -1,16 +1,16 @@
 """The broker's memory in one SQLite file: every event, the open deliveries, and the dead letters.
 
-A delivery is a row from the moment that its event is stored until the transaction that stores its outcome.
-If the process is killed, the row is there at the next start. Nothing is marked as in flight: that would need
+A delivery is a row from the moment that its event is stored until the transaction that stores its outcome. If
+the process is killed, the row is there at the next start. Nothing is marked as in flight: that would need
 repair. A commit that stores an event reaches the disk, so the event also survives a power failure. A commit
-that only ends a delivery need not reach it: the delivery is done again then.
+that only ends a delivery need not: after a power failure the delivery is done again.
 
 A dead letter on its way to a sink is a delivery too, with the same guarantees. Its number is negative: minus
 the number of the dead letter, which is no event and so in no history. The letter is kept until the sink has
 taken it. If the sink does not take it, it is stranded.
 
 The same source and id may be stored twice, as by Knative's brokers: a broker that forgets old events cannot
-promise more, and handlers must bear it. So the history shows what really arrived.
+promise more, and handlers must cope with it. So the history shows what really arrived.
 """
 
 import json
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 """
 
 _MOST_BYTES = 128 * 2**20  # on disk, of events and of dead letters each
-_LETTERS_AT_ONCE = 64  # so many dead letters come between two looks at their bytes
+_LETTERS_AT_ONCE = 64  # dead letters between two checks of their bytes
 _WAITING = "SELECT seq FROM deliveries WHERE seq < 0"  # dead letters that are still to be delivered
 
 
@@ -54,8 +54,8 @@ class EventLog:
     EventLog of their own.
 
     Every method raises Unavailable when the file cannot be read or written. The log keeps about `keep` events
-    and at most as many dead letters, and about `most` bytes of each; older ones stay while they are still to
-    be delivered.
+    and at most as many dead letters, and about `most` bytes of each; an older one stays until it is
+    delivered.
     """
 
     def __init__(self, path: Path, *, keep: int = 50_000, most: int = _MOST_BYTES) -> None:
@@ -197,7 +197,7 @@ class EventLog:
         return int(self._file.execute(newest, (self._most,)).fetchone()[0] or 0)
 
     def _forget(self, seq: int, trigger: str) -> None:
-        """End a delivery. What users have asked stays in no history: with its last delivery it goes."""
+        """End a delivery. Recorded requests stay in no history: their event goes with its last delivery."""
         self._file.execute("DELETE FROM deliveries WHERE seq = ? AND trigger = ?", (seq, trigger))
         left = "SELECT 1 FROM deliveries WHERE deliveries.seq = events.seq"
         delivered = f"DELETE FROM events WHERE seq = ? AND type = ? AND NOT EXISTS ({left})"

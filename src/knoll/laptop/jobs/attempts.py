@@ -85,8 +85,8 @@ class Succeed:
 
 @dataclass(frozen=True)
 class Fail:
-    """The Job has failed for good. `is_counted` says whether an attempt failed with it, `exit_code` how that
-    ended, and `lacked_memory` whether it was killed for want of memory."""
+    """The Job has failed for good. `is_counted` says whether an attempt has just failed, `exit_code` how that
+    attempt ended, and `lacked_memory` whether it was killed because it lacked memory."""
 
     reason: str
     message: str

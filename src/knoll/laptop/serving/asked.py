@@ -1,7 +1,7 @@
 """What the gateway has counted itself, beside what a predictor reports.
 
-No predictor of this machine gets a request but from the gateway. So none can have answered more than the
-gateway has sent to its Revision since the platform started, which also started the predictor.
+Predictors of this machine get requests from the gateway only, and start with the platform or later. So a
+predictor cannot have answered more requests than the gateway has sent to its Revision.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ __all__ = ["with_asked"]
 
 
 def with_asked(event: Event, asked: Mapping[str, int]) -> Event:
-    """The event; if it is a report, with the number of requests that its Revision was sent. What the sender
-    says of that does not count."""
+    """The event. If it is a report, it gets the number of requests that were sent to its Revision, whatever
+    its sender says of that."""
     if event.type != PREDICTOR_OBSERVED:
         return event
     revision = event.data.get("revision") if isinstance(event.data, dict) else None

@@ -197,8 +197,8 @@ class Autoscaler:
                 self._spawn(activator.stop_if_idle(idle))
 
     def _tell(self, name: str, revision: Document, refusal: str | None) -> None:
-        """Say once that the replica of a Revision refuses its version, and once that it does not; documents
-        of an earlier platform may say otherwise."""
+        """Write whether the replica of a Revision refuses its version, each time that this changes, and once
+        after a start: documents of an earlier platform may say otherwise."""
         if self._told.get(name, "") != refusal:
             self._told[name] = refusal
             self._spawn(self._write_refusal(name, revision, refusal))

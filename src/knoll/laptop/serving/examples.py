@@ -1,4 +1,4 @@
-"""A right request for a version, as its signature says, which is there while the predictor sleeps."""
+"""A valid request for a version. Its signature is enough to make one, so the predictor may sleep."""
 
 from typing import Any
 

@@ -1,11 +1,11 @@
-"""The way of a predict request on a laptop: V1 and V2 paths, traffic weights and tags in, the answer of one
-Revision's replica out. `router.choose` decides which Revision that is, and whether another gets a copy.
+"""Answers the V1 and V2 predict requests of a laptop: path, tag and traffic weights lead each to the replica
+of one Revision. `router.choose` decides which Revision that is, and whether another one gets a copy.
 
 If a model sleeps, the request waits while its replica starts. Some questions wake nothing: which models
 there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
 Revision is ready unless its last start failed.
 
-A request is sent once. If its replica ends meanwhile, another one might, too.
+A request is sent once: if it has ended one replica, it might end another.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ _METADATA = {"name": "knoll", "version": "2", "extensions": []}
 class Gateway:
     """Routes for predict requests. `random` is the chance of the weights; a request waits `patience` seconds
     for a replica. The bodies of all requests stay within `bodies`. `asked` has the number of requests that
-    were sent to each Revision, with the `copies`. `example_of` a model and a version is a right request, or
-    None. The event loop enters `lifespan` before the first one."""
+    were sent to each Revision, with the `copies`. `example_of` gives a valid request for a model and a
+    version, or None. The event loop enters `lifespan` before the first one."""
 
     def __init__(
         self,
@@ -152,8 +152,8 @@ class Gateway:
         raise AssertionError("unreachable")
 
     async def _described(self, request: Request) -> Response:
-        """Whether the model is ready, with a right request. It wakes nothing: the signature of the version
-        says what is right."""
+        """Whether the model is ready, and a valid request for it. It wakes nothing: the signature of the
+        version is enough for that."""
         if request.path_params["model"].endswith(_ACTIONS):
             return JSONResponse(
                 {"error": f"this path takes POST, not {request.method}"}, 405, {"Allow": "POST"}
