@@ -31,8 +31,8 @@ def models(ctx: typer.Context, output: OutputOption = Output.table) -> None:
 
     JSON: {"models": [{name, family, champion, candidate, previous, phase, fault, dataset: {state, reason},
     quarantine, quarantinedAt, damage, fallen, verdict: {version, verdict, reason}, standing: {kind, version,
-    by}|null, wait: {for, have, need, since, until, ends}|null, traffic, url}]}. `standing` says what keeps
-    the rollout: Edited, WaitsForApproval, Paused, NoRoom, WaitsForHook or NotTaken. `wait` says what ends
+    by}|null, wait: {for, have, need, since, until, ends}|null, traffic, url}]}. `standing` says what holds
+    the rollout up: Edited, WaitsForApproval, Paused, NoRoom, WaitsForHook or NotTaken. `wait` says what ends
     that. Next: knoll versions MODEL, knoll predict MODEL FILE
     """
     from knoll.cli.render.models import models_table

@@ -28,7 +28,7 @@ class Condition:
 
 
 def conditions_of(document: Document | None) -> tuple[Condition, ...]:
-    """The conditions of an object. Left out is KServe's Stopped while it is False, which is its good
+    """The conditions of an object. KServe's Stopped is left out while it is False, which is its good
     state."""
     found = ((document or {}).get("status") or {}).get("conditions") or []
     keys = ("type", "status", "reason", "message", "lastTransitionTime")
@@ -43,7 +43,7 @@ def conditions_of_model(model: Document) -> tuple[Condition, ...]:
 
 
 def fallen_versions(status: Mapping[str, Any]) -> Mapping[str, str]:
-    """Why each of the versions gave way that may come back."""
+    """Why each version that may come back gave way, by version."""
     quarantine = status.get("quarantine") or {}
     return {name: str(quarantine.get(name, "")) for name in status.get("fallen") or {}}
 
@@ -59,7 +59,7 @@ def disbelieved_words(status: Mapping[str, Any]) -> str:
 
 
 def _of_damage(status: Mapping[str, Any]) -> Iterator[Condition]:
-    """Whether what should serve is what was trained; nothing while it is."""
+    """A condition if what should serve is not what was trained."""
     since, kind = str((status.get("rollout") or {}).get("since") or ""), "ChampionVerified"
     if status.get("damage"):
         yield Condition(kind, "False", "Damaged", str(status["damage"]), since)
@@ -70,7 +70,7 @@ def _of_damage(status: Mapping[str, Any]) -> Iterator[Condition]:
 
 
 def _of_edit(status: Mapping[str, Any]) -> Iterator[Condition]:
-    """Whether the InferenceService is as knoll wrote it; nothing while it is."""
+    """A condition if the InferenceService is not as knoll wrote it."""
     if edit := steering_from_status(status).edit:
         yield Condition("ServiceAsWritten", "False", "Edited", edit.told, edit.at)
 

@@ -16,9 +16,9 @@ __all__ = ["Estimate", "estimate_document", "estimated"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Requests to the candidate that are missing in the step, and those until the bake, or None if that
-    cannot be told. `rate` is its requests a second since the step began. The seconds are None if no requests
-    come, or if it is not known how many are missing."""
+    """What a trial still needs: `in_step` and `in_all` are the requests to the candidate that are missing in
+    this step and until the bake; `step_seconds` and `seconds` say how long they take. `rate` is the requests
+    a second since the step began. What is unknown is None; without requests, so are the seconds."""
 
     in_step: int
     in_all: int | None

@@ -13,7 +13,7 @@ from knoll.views.letters import read_letters
 
 __all__ = ["EventFilter", "ReadEvents", "facts_of", "reader_of_deaths"]
 
-ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events behind that number, each with its own
+ReadEvents = Callable[[int], list[tuple[int, Event]]]  # the events after a number, each with its own number
 
 _TICKS = (PING, TICK)
 _FACTS = (
@@ -26,8 +26,8 @@ _LONGEST = 500  # bytes of a body that is no event
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Events whose types begin with `type`, about `model`, or about any for "". Without `ticks`, those that
-    only tell the time are left out, unless `type` asks for them."""
+    """Events whose types begin with `type`, about `model`, or about any for "". Without `ticks`, ticks are
+    left out, unless `type` asks for them."""
 
     type: str = ""
     model: str = ""
@@ -55,7 +55,7 @@ def reader_of_deaths(platform: Platform) -> ReadEvents:
 
 
 def facts_of(event: Event) -> dict[str, Any]:
-    """What is worth a line of an event: facts from its data, and why no function took it."""
+    """What one line tells of an event: facts from its data, and why no function took it."""
     data = _fields(event.data)
     errors = {
         name.removeprefix(_ERROR): value

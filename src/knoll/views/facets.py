@@ -16,7 +16,7 @@ _FEWEST = 100  # requests, below which nothing is told
 
 @dataclass(frozen=True)
 class FacetsView:
-    """The facets of a version, that which has moved most first."""
+    """The facets of a version; the one that has moved most comes first."""
 
     version: str
     facets: Sequence[Moved]
@@ -30,7 +30,7 @@ class FacetsView:
 
 
 def read_facets(platform: Platform, model: str, versions: Iterable[str]) -> Sequence[FacetsView]:
-    """Those of these versions whose predictors have counted facets, each once."""
+    """The facets of these versions, each version once; those without counts are left out."""
     named = dict.fromkeys(filter(None, versions))
     found = (FacetsView(one, drift_of(find_reports(model, one, platform.bucket).values())) for one in named)
     return [one for one in found if one.facets]

@@ -50,8 +50,8 @@ class HindsightView:
 
 
 def read_hindsight(platform: Platform, model: str, policy: PolicySpec) -> HindsightView:
-    """The past rollouts of a model, or of all Models for "". Raises NotFound for no such Model, if it has no
-    records either."""
+    """The past rollouts of a model, or of all Models for "". Raises NotFound if there are neither records nor
+    such a Model."""
     names = [model] if model else [one["metadata"]["name"] for one in platform.cluster.list("Model")]
     read = {name: read_steps(platform, name) for name in names}
     if model and not (read[model].shown or read[model].left_out):

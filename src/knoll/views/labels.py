@@ -25,7 +25,7 @@ class LabelsView:
 
 
 def read_label_counts(platform: Platform, model: str, versions: Iterable[str]) -> Sequence[LabelsView]:
-    """Those of these versions for which labels have come, each once."""
+    """The counts of these versions, each version once; those without labels are left out."""
     found = []
     for version in dict.fromkeys(filter(None, versions)):
         counted = find_labels(model, version, platform.bucket).values()

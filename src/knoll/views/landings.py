@@ -132,7 +132,7 @@ def _classes(dataset: Dataset, form: Form) -> tuple[str, ...] | None:
 
 
 def _runs_of(platform: Platform, model: ModelView, written: Mapping[str, datetime]) -> dict[str, RunView]:
-    """For each digest the run that the Model asks for, else the newest one. Records of runs are read until
+    """For each digest the run that the Model asks for, else the newest one. It reads records of runs until
     each digest has one, and none that is older than all snapshots: a snapshot is written before its run."""
     found: dict[str, RunView] = {}
     digests = written.keys()

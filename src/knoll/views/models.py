@@ -55,9 +55,9 @@ class ModelView:
     of the data which landed last, and `asked_run` the run that it asks for. `phase` is that of the rollout.
     `damage` says why the champion is not what was trained, and `fallen` why newer versions gave way to it for
     that reason. `verdict` is the last decision of a rollout. `held` is the version that waits for approval,
-    and `roomless` one that waits for room. `standing` says what keeps its rollouts. `base_url` is where the
-    predictor answers, or the router in front of it. `document` is the Model as the cluster has it. `fault`
-    says what this knoll finds wrong with the declaration: then nothing is done for the Model.
+    and `roomless` one that waits for room. `standing` says what holds its rollouts up. `base_url` is where
+    the predictor answers, or the router in front of it. `document` is the Model as the cluster has it.
+    `fault` says what this knoll finds wrong with the declaration: then nothing is done for the Model.
     """
 
     name: str
@@ -200,8 +200,8 @@ def _declared_wrongly(fault: str) -> Iterator[Condition]:
 
 
 def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
-    """That of the router, if the Model asks for sticky visitors, a shadow or comparison; on a laptop its
-    gateway is both."""
+    """The URL of the router, if the Model asks for sticky visitors, a shadow or comparison; else that of the
+    predictor. On a laptop, the gateway is both."""
     rollout, predictor = spec.get("rollout"), predictor_status(isvc)
     rollout = rollout if isinstance(rollout, Mapping) else {}
     is_routed = bool(rollout.get("sticky") or rollout.get("compare")) or rollout.get("mode") == "shadow"

@@ -35,7 +35,7 @@ class RolloutTree:
     """The rollout, and the versions in it: champion, candidate, previous. `since` is when phase or step
     began, and `steps` are the percentages of the policy. `verdict` is what the evidence says about the
     candidate, and `estimate` what is still needed; None if nothing is judged, or needed. `suspicion` is E of
-    the bake, where nothing is beside the candidate, and its bound, at which the traffic is shared again."""
+    the bake, when only the candidate serves, and the bound at which the traffic is shared again."""
 
     rollout: RolloutView
     sides: Sequence[SideView]

@@ -70,8 +70,8 @@ class RolloutView:
 
     @property
     def is_over(self) -> bool:
-        """Whether the newest rollout has ended, and no other is on its way. What waits for approval has
-        ended."""
+        """Whether the newest rollout has ended, and no other is on its way. A rollout that waits for approval
+        has ended."""
         is_judged = self.decision is not None and self.decision.action in _ENDS
         return is_judged and self.model.is_idle and (not self.waiting or bool(self.model.held))
 
@@ -183,7 +183,7 @@ def _known_next_wait(platform: Platform, view: ModelView) -> Wait | None:
 
 
 def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
-    """What the next rollout waits for: a version that is not tried yet, or a run that is to make one."""
+    """What the next rollout waits for: a version that was not tried yet, or a run that may make one."""
     slot = slot_from_status(view.document.get("status") or {})
     models = readable_models([view.document])
     for model in models:

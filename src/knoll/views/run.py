@@ -29,7 +29,7 @@ _SUPERSEDED = "Superseded"
 class RunView:
     """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
     Skipped or Superseded, `reason` says why. `verdict` is what a rollout has decided about its version, and
-    `wait` what a run waits for that has not begun."""
+    `wait` what the run waits for before it begins."""
 
     run: Run
     state: str

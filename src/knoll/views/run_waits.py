@@ -1,7 +1,7 @@
 """What a run waits for before it trains: its turn, a free Job, a node, an image, another attempt.
 
 The turn is decided as train decides it, from the inbox, the live Jobs and the quota. What the cluster says of
-a Job or its Pod is told as it says it.
+a Job or its Pod is quoted.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where the rollouts of a model stand, as one value: what keeps them, or how the last one ended."""
+"""Where the rollouts of a model stand, as one value: what holds them up, or how the last one ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +20,12 @@ StandingKind = Literal["", "Edited", "WaitsForApproval", "Paused", "NoRoom", "Wa
 
 @dataclass(frozen=True)
 class Standing:
-    """What keeps the rollouts of a model, the first of these that is so: somebody has Edited the
-    InferenceService, a version WaitsForApproval, somebody has Paused the rollout, there is NoRoom, or the
-    rollout WaitsForHook. NotTaken: none goes on, and the last one did not take its version. "": nothing.
+    """What holds up the rollouts of a model: the first of these states that applies. Edited: somebody has
+    changed the InferenceService. WaitsForApproval: a version does. Paused: somebody has paused the rollout.
+    NoRoom: a version has no room to start. WaitsForHook: a hook has not agreed. NotTaken: no rollout is in
+    progress, and the last one did not take its version. "": nothing.
 
-    `version` is the one that it is about, "" for none. `by` is who paused. `wait` says what ends it; None for
+    `version` is the version concerned, "" for none. `by` is who paused. `wait` says what ends it; None for
     NotTaken and "".
     """
 
@@ -63,7 +64,8 @@ def waiting_conditions(model: str, status: Mapping[str, Any]) -> tuple[Condition
 
 
 def standing_document(standing: Standing) -> dict[str, Any] | None:
-    """The standing as `-o json` shows it; null if nothing keeps the rollouts. Its wait stands beside it."""
+    """The standing as `-o json` shows it; null if nothing holds the rollouts up. Its wait stands beside
+    it."""
     if not standing.kind:
         return None
     return {"kind": standing.kind, "version": standing.version, "by": standing.by}

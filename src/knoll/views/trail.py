@@ -51,7 +51,7 @@ class Trail:
 
     @property
     def verdict(self) -> LastDecision:
-        """What its rollout has decided about the version; a nameless one before it has looked."""
+        """What its rollout has decided about the version; without a name if no rollout has looked at it."""
         last = last_decision(self.steps)
         return verdict_of(last.action, last.reason, last.version) if last else LastDecision()
 

@@ -27,7 +27,7 @@ __all__ = ["Link", "Verification", "verification_document", "verify_version"]
 
 @dataclass(frozen=True)
 class Link:
-    """One link of the chain: its name, what differs, and what else is to be said; "" for nothing."""
+    """One link of the chain: its name, what differs, and a remark; "" for nothing."""
 
     name: str
     fault: str = ""
