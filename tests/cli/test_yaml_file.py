@@ -98,7 +98,7 @@ def test_a_tag_is_not_believed(tagged: str) -> None:
     tag, _, text = tagged.partition(" ")
     told = text.strip("'")
     refusal = _refusal(f"a: 1\nb: {tagged}\n")
-    assert refusal == f"model.yaml:2: the tag {tag} stands before '{told}'; take it out"
+    assert refusal == f"model.yaml:2: the tag {tag} stands before '{told}'; remove it"
 
 
 def _calls(text: str) -> int:

@@ -121,7 +121,7 @@ def test_a_model_that_may_have_been_deleted_comes_back_only_by_name(home: Settin
     destroy(home.home / "knoll.db")
     told = "\n".join(repair_lines(done := repair(home)))
     assert (done.rebuilt, done.lost) == ((), ("lost",))
-    assert "cannot be known: lost." in told
+    assert "not in the file: lost." in told
     assert documents(home).list("Model") == []
 
     documents(home).create(model_document("newer"))

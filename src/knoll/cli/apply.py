@@ -77,7 +77,7 @@ def apply_files(platform: "Platform", files: list[str], *, dry_run: bool = False
 
 
 def hints(platform: "Platform", applied: Sequence[Applied]) -> Iterator[str]:
-    """What can be meant and probably is not, and which Models have no data yet."""
+    """What is allowed and probably a mistake, and which Models have no data yet."""
     yield from (f"Warning: {one}" for one in _warnings(platform, [one.model for one in applied]))
     for one in applied:
         uri = one.model.dataset.uri

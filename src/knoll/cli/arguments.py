@@ -1,6 +1,7 @@
 """Arguments that commands share, with their completion.
 
-What can be no name is not there: no store is asked for it, and it need not even be UTF-8.
+A text that cannot be a name is reported as not there, without a question to any store. It may not even be
+UTF-8.
 """
 
 from re import Pattern

@@ -30,10 +30,9 @@ def data(
 
     It names files of other kinds, and folders that can be read in two ways: a run on them would be rejected.
 
-    A landing is a state of the data that was complete. CHANGE compares it with the landing before. Then come
-    its run, the version that the run made, and the state of that version, such as champion or quarantined.
-    Without a version it is the state of the run. NOW says which state the data is in. Data that returns is no
-    new landing.
+    A landing is a complete state of the data. CHANGE compares it with the landing before. STATE is that of
+    the version which the run made, such as champion or quarantined; without a version, it is the state of the
+    run. NOW marks the landing that is in the bucket now. Data that returns makes no new landing.
 
     An object is a file or an archive in the bucket. A run trains on files, also on those in archives: their
     number is in its log.

@@ -22,7 +22,7 @@ _HEADING = "id"
 
 @dataclass(frozen=True)
 class Told:
-    """How many answers were counted, how many labels were those of the answers, and what does not count."""
+    """How many answers were counted, how many labels agree with them, and which lines do not count."""
 
     counted: int = 0
     right: int = 0

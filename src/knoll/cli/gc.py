@@ -1,4 +1,4 @@
-"""`knoll gc`: remove from the model bucket what nothing serves and nothing can want back."""
+"""`knoll gc`: remove superfluous versions and records from the model bucket."""
 
 from typing import TYPE_CHECKING, Annotated
 

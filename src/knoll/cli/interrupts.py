@@ -8,8 +8,8 @@ __all__ = ["leaving"]
 
 @contextmanager
 def leaving(words: str | Callable[[], str]) -> Iterator[None]:
-    """If Ctrl-C ends the block, the command ends with these words on stderr. A function is called then.
-    Of nested blocks, the outermost speaks."""
+    """If Ctrl-C ends the block, the command ends with these words on stderr. If `words` is a function, it is
+    called only then. Of nested blocks, only the outermost one prints."""
     try:
         yield
     except KeyboardInterrupt as error:

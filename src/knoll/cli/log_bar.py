@@ -5,11 +5,11 @@ from math import log
 __all__ = ["log_bar"]
 
 _DONE, _LEFT = "█", "─"
-_EXACT = 1e-9  # what the logarithms of powers may lack
+_EXACT = 1e-9  # by so much logarithms may be too small
 
 
 def log_bar(value: float, bound: float, width: int) -> str:
-    """So many characters. None are full at 1, where evidence starts, and all from the bound on. Evidence
+    """A bar of `width` characters: empty at 1, where evidence starts, and full at the bound. Evidence
     multiplies, so each factor moves the bar by the same length."""
     part = log(value) / log(bound) if value > 1 else 0.0
     full = min(int(part * width + _EXACT), width)

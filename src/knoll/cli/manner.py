@@ -15,8 +15,8 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Manner:
-    """How a wish is left: whether its answer is waited for, and how many seconds; whether it is only tried
-    out; and how all that is printed."""
+    """How a wish is left: whether the command waits for the answer, and for how many seconds; whether it only
+    tries the wish out; and how it prints the result."""
 
     waits: bool
     seconds: float

@@ -142,7 +142,7 @@ def _mute() -> None:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """Characters that the encoding lacks: like ones, or their numbers."""
+    """In place of characters that the encoding lacks: similar ones, or their numbers."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(_ALIKE)

@@ -1,4 +1,4 @@
-"""What a command waits for is told after some seconds: a store that hangs looks like nothing at all."""
+"""After some seconds, a command says what it waits for: else nobody sees that a store hangs."""
 
 import threading
 import time
@@ -75,7 +75,7 @@ class _Waits:
 
 
 class _PatientAdapter:
-    """An adapter of which some methods tell long waits."""
+    """An adapter; some of its methods tell long waits."""
 
     def __init__(self, adapter: Any, methods: tuple[str, ...], waits: _Waits) -> None:
         self._adapter, self._methods, self._waits = adapter, methods, waits

@@ -37,7 +37,7 @@ def of_bytes(name: str, body: bytes) -> dict[str, Any]:
 
 
 def _place(error: Exception) -> str:
-    """Where JSON ends to be some, if any of it is."""
+    """Where the text stops being JSON, if it begins as JSON."""
     if isinstance(error, RecursionError):
         return ": its lists or objects are nested too deep"
     if not isinstance(error, json.JSONDecodeError) or not error.pos:

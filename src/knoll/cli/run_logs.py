@@ -115,7 +115,7 @@ class PodLogs:
             raise error
 
     def _heard(self) -> Iterator[str]:
-        """The lines that were read since, until there is a pause."""
+        """The lines that have come meanwhile, until there is a pause."""
         while True:
             try:
                 name, line = self._lines.get(timeout=_PAUSE)

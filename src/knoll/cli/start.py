@@ -1,7 +1,7 @@
-"""The first moments of a command: Ctrl-C ends it also while its modules are loaded.
+"""The first moments of a command: Ctrl-C also ends it while its modules are loaded.
 
-Python would show a traceback of an import then. This module loads nothing heavy, so that little time is left
-for that.
+Without this module, Python would show the traceback of an import. It imports nothing heavy, so that it is
+there early.
 """
 
 import os

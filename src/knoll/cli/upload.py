@@ -55,8 +55,8 @@ def upload(
 
     Example: knoll upload digits path/to/data --replace
 
-    The files are checked before the first byte is sent: folders, archives, pictures, classes against those
-    that landed last. Files that are there already are not sent. A version of the same data comes back.
+    Before it sends anything, it checks folders, archives, pictures, and the classes against those that landed
+    last. Files that are there already are not sent. A version of the same data comes back.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
     examples}], run, version, follows}. Next: knoll runs MODEL -w, knoll data MODEL
@@ -148,7 +148,9 @@ def _consequence(model: "Model", follows: "Follows") -> str:
     quiet = f"when no object was written for {as_duration(rule.quiet)}."
     new = "Training starts at once."
     if not follows.run:
-        new = "If it is new, training starts at once; if not, the version of its first training comes back."
+        new = (
+            "If the data is new, training starts at once; else the version that was trained on it comes back."
+        )
     match rule.when:
         case "marker":
             return f"The marker is written, so the data has landed. {follows.words or new}"

@@ -130,7 +130,7 @@ def _stored_twins(plan: UploadPlan) -> list[str]:
 
 def _changes(model: Model, plan: UploadPlan, form: Form, opened: Opened, landed: Dataset | None) -> list[str]:
     """Sentences on the classes, compared with those of the data that landed last. Archives in the bucket are
-    not read: what may lie in them is not told."""
+    not read, so the classes in them are not mentioned."""
     if not form.has_classes:
         return []
     new = _classes(key for keys in _keys(model, plan, opened) for key in keys)

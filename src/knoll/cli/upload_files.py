@@ -55,7 +55,7 @@ def find_files(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[tupl
 
 
 def _below(folder: Path, unreadable: list[str]) -> Iterator[tuple[Path, str]]:
-    """All that lies below the folder but folders, sorted. Links to folders are not followed: they may lead
+    """Everything below the folder except folders, sorted. Links to folders are not followed: they may lead
     back."""
     seen = []
     for place, folders, files in os.walk(folder, onerror=lambda error: unreadable.append(error.filename)):

@@ -30,7 +30,7 @@ __all__ = ["one_at_a_time"]
 
 @contextmanager
 def one_at_a_time(model: str, platform: Platform) -> Iterator[None]:
-    """Keep the sign out meanwhile. Raises Conflict if another upload to this model goes on."""
+    """Keep the sign out while the block runs. Raises Conflict if another upload to this model goes on."""
     host = re.sub("[^A-Za-z0-9.-]", "-", socket.gethostname())
     uri = sign_place(model, f"{host}-{os.getpid()}-{secrets.token_hex(4)}", platform.bucket)
     ended = threading.Event()

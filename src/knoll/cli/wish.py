@@ -74,7 +74,8 @@ def _wish_for(slot: "Slot", verb: "Verb", version: str, platform: "Platform", *,
 
 
 def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, WishAnswer]":
-    """The wish that would be left, and whether it could be granted as things stand; no file is looked at."""
+    """The wish that would be left, and whether it could be granted as things stand; the version's files are
+    not checked."""
     from knoll.rollout.asking import WishAnswer
     from knoll.rollout.slot import slot_from_status
     from knoll.rollout.wish_answers import why_refused

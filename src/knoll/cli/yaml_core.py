@@ -82,7 +82,7 @@ class CoreLoader(yaml.SafeLoader):
         return is_deeper
 
     def _check_depth(self) -> None:
-        if len(self.indents) + self.flow_level > DEEPEST + 1:  # the outermost lies at no depth
+        if len(self.indents) + self.flow_level > DEEPEST + 1:  # the outermost one has depth 0
             raise RefusedError(f"{self.line + 1}", TOO_DEEP)
 
     def _here(self) -> str:
@@ -102,14 +102,14 @@ def fault_of_node(node: yaml.Node) -> str:
     """What is wrong with a node itself, whatever lies in it; "" if nothing is."""
     kind = kind_of(node)
     if kind not in _NODES:
-        return f"the tag {escaped(kind)} is not known here; take it out"
+        return f"the tag {escaped(kind)} is not known here; remove it"
     if not isinstance(node, _NODES[kind]):
-        return f"the tag !!{kind} stands before something else; take it out"
+        return f"the tag !!{kind} stands before something else; remove it"
     if not isinstance(node, yaml.ScalarNode):
         return ""
     text = str(node.value)
     if half := _SURROGATE.search(text):
-        return f"the character U+{ord(half[0]):04X} may not stand in YAML; take it out"
+        return f"the character U+{ord(half[0]):04X} may not stand in YAML; remove it"
     if kind in _SCALARS and not _SCALARS[kind].fullmatch(text):
-        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}; take it out"
+        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}; remove it"
     return ""

@@ -58,7 +58,7 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
         ) from error
     except yaml.reader.ReaderError as error:
         line, column = place_at(text, error.position)
-        told = f"the character U+{error.character:04X} may not stand in YAML; take it out"
+        told = f"the character U+{error.character:04X} may not stand in YAML; remove it"
         raise InvalidModel(f"{name}:{line}:{column}: not YAML: {told}", fix=_FIX) from error
     faults = [fault for reader in readers for fault in reader.faults]
     if faults:

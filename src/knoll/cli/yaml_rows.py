@@ -15,9 +15,9 @@ _NO_SPACE = r"^\s*(?:- +)*[^\s:#\"'{\[]+:[^\s/]"
 
 @dataclass(frozen=True)
 class Row:
-    """A sentence, and when it is said: if each pattern is found in what it is named after. `at` is the rest
-    of the line from the place on, `upto` what stands before it, `line` all of it, and `before` the last line
-    before that has something. The place is that of the problem, or of the context.
+    """A sentence, and the patterns that must all be found to say it. `context` and `problem` are what PyYAML
+    says. `at` is the line from the place on, `upto` the line before the place, `line` the whole line, and
+    `before` the last line above that is not empty. The place is that of the problem, or else of the context.
 
     In `words`, {char} is what stands there, {line} and {column} are the other place, and {above} is the
     number of the line before.
@@ -36,13 +36,13 @@ class Row:
 ROWS = (
     Row("a tab stands where only spaces may; put spaces in its place", at=r"^\t"),
     Row(
-        "a mark of a merge conflict; keep one of the two sides, and take all such lines out",
+        "a mark of a merge conflict; keep one of the two sides, and remove all such lines",
         line=r"^(<{7}|={7}|>{7})( |$)",
         is_at_context=True,
         context="simple key",
     ),
     Row(
-        "a mark of a merge conflict; keep one of the two sides, and take all such lines out",
+        "a mark of a merge conflict; keep one of the two sides, and remove all such lines",
         before=r"^(<{7}|={7}|>{7})( |$)",
     ),
     Row(
@@ -67,55 +67,58 @@ ROWS = (
         context="double-quoted",
         problem="hexadecimal",
     ),
-    Row(f"& and * begin the name of an anchor, and here is none; {_QUOTE_IT}", context="an (anchor|alias)"),
-    Row(f"* begins the name of an anchor, and no & before has it; {_QUOTE_IT}", problem="undefined alias"),
+    Row(
+        f"& and * begin the name of an anchor, and no name follows; {_QUOTE_IT}",
+        context="an (anchor|alias)",
+    ),
+    Row(f"* names an anchor that no & above has defined; {_QUOTE_IT}", problem="undefined alias"),
     Row(
         "the anchor of line {line} stands here again; give one of the two another name",
         context="duplicate anchor",
     ),
     Row("%YAML stands twice; keep one of the lines", problem="duplicate YAML directive"),
-    Row("only %YAML 1.1 and 1.2 are read; take this line out", problem="incompatible YAML"),
+    Row("only %YAML 1.1 and 1.2 are read; remove this line", problem="incompatible YAML"),
     Row("the same %TAG stands twice; keep one of the lines", problem="duplicate tag handle"),
-    Row(f"a line that begins with % cannot be read here; take it out, or {_QUOTE_IT}", context="directive"),
-    Row(f"! begins a tag, and this is none; {_QUOTE_IT}", context=" tag$"),
-    Row(f"! begins a tag, and this is none; {_QUOTE_IT}", problem="undefined tag handle"),
+    Row(f"a line that begins with % cannot be read here; remove it, or {_QUOTE_IT}", context="directive"),
+    Row(f"! begins a tag, and this is not one; {_QUOTE_IT}", context=" tag$"),
+    Row(f"! begins a tag, and this is not one; {_QUOTE_IT}", problem="undefined tag handle"),
     Row(
-        "behind | or > only +, - and a number from 1 to 9 may stand; begin the text in the next line, or put "
-        "it in quotes",
+        "only +, - and a number from 1 to 9 may follow | or >; begin the text on the next line, or put it "
+        "in quotes",
         context="block scalar",
     ),
     Row("a text may not begin with {char}; put it in quotes", problem="cannot start any token"),
     Row("a text may not begin with ?; put it in quotes", problem="mapping keys are not allowed"),
     Row(
-        "a list begins in a line of its own; put this - there, or write the list as [a, b]",
+        "a list begins on a line of its own; put this - there, or write the list as [a, b]",
         problem="sequence entries are not allowed",
     ),
     Row(
-        "a space must stand behind the colon; write name: value",
+        "there must be a space after the colon; write name: value",
         context="simple key",
         line=_NO_SPACE,
         is_at_context=True,
     ),
     Row(
-        "this is no field: a field is a name, a colon and a space, as in name: digits; write it so, or put "
-        "a text of several lines in quotes",
+        "this is not a field: a field has a name, a colon and a space, as in name: digits; write it like "
+        "that, or put a text of several lines in quotes",
         context="simple key",
         is_at_context=True,
     ),
     Row("a name has 1,024 characters at most; shorten it", problem="mapping values", upto=r"[^\s:]{1024}"),
     Row(
-        "no field may begin behind ---; begin it in the next line",
+        "no field may begin after ---; begin it on the next line",
         problem="mapping values",
         upto=r"^---\s",
     ),
     Row(
-        "a second field begins in this line; put a text with a colon in quotes, or begin the field in a line "
-        "of its own",
+        "a second field begins on this line; put a text with a colon in quotes, or begin the field on a "
+        "line of its own",
         problem="mapping values",
         upto=r":\s",
     ),
     Row(
-        "a space must stand behind the colon of line {above}; write name: value",
+        "there must be a space after the colon of line {above}; write name: value",
         problem="mapping values",
         before=_NO_SPACE,
     ),
@@ -131,22 +134,21 @@ ROWS = (
         problem="mapping values",
     ),
     Row(
-        "behind a line that begins with %, --- must follow; put it in a line of its own, or take the line "
-        "with % out",
+        "--- must follow a line that begins with %; put it on a line of its own, or remove the line with %",
         problem="expected '<document start>'",
         before="^%",
     ),
     Row(
-        "the document has ended before this; put --- in a line of its own, if another one begins",
+        "the document has ended before this; put --- on a line of its own, if another one begins",
         problem="expected '<document start>'",
     ),
     Row(
-        "behind this [ a comma or ] is missing before line {line}, column {column}; write it",
+        "a comma or ] is missing between this [ and line {line}, column {column}; write it",
         context="flow sequence",
         is_at_context=True,
     ),
     Row(
-        "behind this {{ a comma or }} is missing before line {line}, column {column}; write it",
+        "a comma or }} is missing between this {{ and line {line}, column {column}; write it",
         context="flow mapping",
         is_at_context=True,
     ),
@@ -156,14 +158,14 @@ ROWS = (
         at=r"^[\]},]",
     ),
     Row(
-        "a [ or {{ before is still open; close it",
+        "an earlier [ or {{ is still open; close it",
         context="flow node",
         problem="node content.*(<stream end>|<document)",
     ),
     Row("a value is missing here; write it", problem="node content"),
     Row(
-        "this line fits into no list: the dashes of the list that begins in line {line} stand in column "
-        "{column}; begin it with a dash there, or indent it as what it belongs to",
+        "this line belongs to no list: the list that begins in line {line} has its dashes in column "
+        "{column}; begin the line with a dash there, or indent it like the lines that it belongs to",
         context="block collection",
     ),
     Row("the name of a field is missing before the colon; write it", context="block mapping", at="^:"),
@@ -174,22 +176,22 @@ ROWS = (
         upto=r"[\"']\s*$",
     ),
     Row(
-        "the value has ended before this; put all of it in quotes, or begin this in a line of its own",
+        "the value has ended before this; put all of it in quotes, or begin this on a line of its own",
         context="block mapping",
         upto=r"\S",
     ),
     Row(
-        "a dash stands among the fields from line {line} on; put the list behind a field of its own",
+        "a dash stands among the fields from line {line} on; give the list a field of its own",
         context="block mapping",
         at=r"^-(\s|$)",
     ),
     Row(
-        "this line is indented as no field around it: the fields from line {line} on begin in column "
-        "{column}; begin it there, or indent it as what it belongs to",
+        "no field around this line has its indent: the fields from line {line} on begin in column {column}; "
+        "begin it there, or indent it like the lines that it belongs to",
         context="block mapping",
     ),
     Row(
-        "this cannot be read; look here and in the line before for a quote, a bracket, a colon or an indent "
-        "that is missing or too much"
+        "this cannot be read; look here and on the line before for a quote, a bracket, a colon or an indent "
+        "that is missing or superfluous"
     ),
 )

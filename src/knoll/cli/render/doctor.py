@@ -38,9 +38,9 @@ def repair_lines(done: Repaired) -> Iterator[str]:
     for name in done.rebuilt:
         yield f"Model {name} was rebuilt from its newest run, {_WITHOUT}."
     if done.damage and done.lost:
-        yield "These have runs and are not in the file: it was damaged, or they were deleted, which"
-        yield f"cannot be known: {', '.join(done.lost)}."
+        yield f"These Models have runs and are not in the file: {', '.join(done.lost)}."
+        yield "Either the damage took them, or they were deleted: knoll cannot tell."
     if done.damage:
-        yield "Models that never had a run cannot be known, either."
+        yield "Models that never had a run are not listed."
         yield "Next: knoll up, then knoll apply -f FILE for each Model that you want"
         yield f"  Without a file: knoll doctor --rebuild MODEL, before knoll up. It comes back {_WITHOUT}."
