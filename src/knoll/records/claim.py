@@ -2,9 +2,9 @@
 for other bytes.
 
 Numbers are claimed in a row from 1. So a claim behind a gap is a stray, whatever it says, and no stray makes
-the numbers jump. Anybody can write the next claim: if nobody has signed it, and only a newer knoll could read
-it, it takes that number, and belongs to no run. Claims have a folder of their own, so that a listing of
-versions shows only versions.
+the numbers jump. Anybody can write the next claim. If it is unsigned and of a newer schema, its number is
+taken, and no run has it. Claims have a folder of their own, so that a listing of versions shows only
+versions.
 """
 
 from collections.abc import Container, Iterator

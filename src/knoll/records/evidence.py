@@ -39,8 +39,8 @@ class Report(Counted):
     failed with a 5xx, those that it refused with a 4xx (None of knoll 0.2, which did not count them), and its
     latency histogram (see `knoll.predict.counts`). `timeouts` are requests whose client waited in vain.
     `cold` is the part that came before the first answer; None of predictors that did not count it. `outputs`
-    is what was answered; None of predictors that did not count that. `judged` are the independent ones of the
-    others: all that have no session, and the first one of each session; None without sessions.
+    is what was answered; None of predictors that did not count that. `judged` are the warm requests that are
+    independent: those without a session, and the first one of each session; None without sessions.
     `failed_sessions` had a request that failed. `facets` are those of the judged requests; None of predictors
     that count none."""
 

@@ -1,8 +1,8 @@
 """Requests that knoll sends to a candidate that gets too few (see `questions`), to its tagged route, past the
 users' traffic. The champion gets each of them, too, so that both are judged by the same requests. The two
-take turns in being the first that is asked. Of each part, the times of the first pair are left out: one of
-both may have started for it. If the call has no time left for the second answer of a pair, that pair counts
-as nothing, and the next call begins with it.
+versions take turns in being asked first. The times of the first pair of a part do not count: a version may
+have started for it. If there is no time left for the second answer of a pair, the pair does not count, and
+the next call begins with it.
 
 One call of the function sends a bounded part of them, writes what it counted into the slot, and wakes rollout
 again. If it is killed before it writes, its part is sent again: the candidate then gets more requests than
