@@ -117,7 +117,7 @@ class _Reader:
         return merged | found
 
     def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
-        """The fields that `<<` takes from one mapping or several, of which the first wins."""
+        """The fields that `<<` takes from one mapping, or from several: then the first one wins."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
         self.merges += 1

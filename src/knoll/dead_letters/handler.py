@@ -60,7 +60,7 @@ def handle(event: Event, platform: Platform) -> None:
 
 
 def receive(headers: Mapping[str, str], body: bytes, platform: Platform) -> None:
-    """Keep what one POST brings, be it an event or not. Raises StoreUnavailable."""
+    """Keep what one POST brings, an event or any other body. Raises StoreUnavailable."""
     try:
         event = event_from_http(headers, body)
     except InvalidEvent as error:

@@ -105,12 +105,12 @@ class Metric:
 
 
 def more(name: str, least: float = -math.inf, most: float = math.inf) -> Metric:
-    """A metric of which more is better, such as accuracy, from 0 to 1."""
+    """A metric where more is better, such as accuracy, from 0 to 1."""
     return Metric(name, "more", least, most)
 
 
 def less(name: str, least: float = -math.inf, most: float = math.inf) -> Metric:
-    """A metric of which less is better, such as a loss, from 0 on."""
+    """A metric where less is better, such as a loss, from 0 on."""
     return Metric(name, "less", least, most)
 
 

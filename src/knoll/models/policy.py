@@ -15,7 +15,7 @@ __all__ = ["PolicySpec", "parse_policy"]
 
 
 class _GatePart(GateSpec):
-    """A gate of which only the agreement counts."""
+    """A gate; only its agreement counts."""
 
     metric: Annotated[str, form("a metric of the family", none="none")] = Field(
         default="", description="Not of a policy"

@@ -99,8 +99,8 @@ class Feedback:
                 self.book.compare(receipt, mine)
 
     def take(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
-        """Answer a request with feedback: one entry, or a list, of which each that is sound counts. A copy,
-        for which the other version has the request, counts for pairs alone."""
+        """Answer a request with feedback: one entry, or a list; each sound entry counts. A copy, for which
+        the other version has the request, counts for pairs alone."""
         is_copy = COMPARE in headers
         try:
             with work.reading():

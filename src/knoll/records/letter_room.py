@@ -52,8 +52,8 @@ class Usage:
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Refusals(Record):
-    """How often dead letters were refused since a time, at least; when, of which source, and why the last
-    time."""
+    """How many dead letters were refused since a time, at least; and time, source and reason of the last
+    refusal."""
 
     count: int
     since: str
@@ -87,7 +87,7 @@ def measure(bucket: Bucket) -> Usage:
 
 
 def sign_source(letter: str, source: str, bucket: Bucket) -> None:
-    """Write of which source the letter is, if nobody has."""
+    """Write the source of the letter, if nobody has."""
     put_once(join(bucket.root, "dead-letters", letter, f"from-{source_id(source)}"), b"", bucket)
 
 

@@ -139,7 +139,7 @@ def has_outcome(run: str, bucket: Bucket) -> bool:
 
 
 def without_strays(ended: Iterable[str], bucket: Bucket) -> set[str]:
-    """Those of the runs, of which a listing shows outcomes, that have ended. With keys each is read."""
+    """The runs that have ended, among those whose outcomes a listing shows. With keys each is read."""
     are_read = are_all_stamped(Outcome, bucket)
     return {run for run in ended if not are_read or has_outcome(run, bucket)}
 

@@ -14,9 +14,9 @@ __all__ = ["Outputs", "classes_name"]
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Outputs:
-    """Answers by bin, of which `bins` is the name: counts of the same name may be compared. Besides, requests
-    that failed because a number was not finite, and answers that were the same as the one before, though
-    another thing was asked. See `knoll.predict.bins`."""
+    """Answers by bin. `bins` is the name of the bins: only counts with the same name may be compared.
+    Besides, requests that failed because a number was not finite, and answers that were the same as the one
+    before, though another thing was asked. See `knoll.predict.bins`."""
 
     bins: str = ""
     counts: tuple[int, ...] = ()

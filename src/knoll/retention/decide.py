@@ -19,7 +19,7 @@ DAY = timedelta(days=1)  # how long files and records of an ended run are kept
 
 @dataclass(frozen=True)
 class FolderVerdict:
-    """Whether a folder is to be removed, and why or why not."""
+    """Whether a folder goes, and why or why not."""
 
     folder: VersionFiles
     is_removed: bool

@@ -20,7 +20,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class NotYet:
-    """Nothing is to be done yet, and why."""
+    """Do nothing yet, and why."""
 
     reason: str
 

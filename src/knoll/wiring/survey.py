@@ -1,5 +1,5 @@
 """The survey of the model bucket: now and then, a tick looks for strays, and names each of them once, in the
-log and in a condition of the Model in whose place it lies.
+log and in a condition of its Model.
 
 One listing shows all names. The objects that are new since the last survey are read, too; the first survey
 reads some of all. `knoll doctor` reads each.
@@ -47,7 +47,7 @@ def survey(event: Event, platform: Platform) -> None:  # noqa: ARG001 - the sign
 
 
 class _Budget:
-    """Says of an object whether it is to be read: if it is new since the last survey, or was a stray then."""
+    """Says whether an object is read: if it is new since the last survey, or was a stray then."""
 
     def __init__(self, last: Survey) -> None:
         self._last, self._left = last, _MOST_READ

@@ -82,7 +82,7 @@ class EventLog:
             return self._append(reply, triggers) if reply else 0
 
     def postpone(self, trigger: str, delivery: OpenDelivery) -> None:
-        """Store that a delivery failed and is to be tried again when it is due."""
+        """Store that a delivery failed, and when it is due again."""
         with self._transaction(is_synced=False):
             row = (delivery.attempts, delivery.due, delivery.seq, trigger)
             self._file.execute(
