@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from knoll.errors import Rejected
+from knoll.quoting import shown
 
 __all__ = [
     "BUCKET_NAME",
@@ -70,7 +71,7 @@ def model_of_run(run: str) -> str:
     """ "digits-0123456789abcdef0123" -> "digits". Raises Rejected if the text is not a run id."""
     match = RUN_ID.fullmatch(run)
     if not match:
-        raise Rejected(f"{run!r} is not a run id", fix="knoll runs lists them")
+        raise Rejected(f"{shown(run)} is not a run id", fix="knoll runs lists them")
     return match[1]
 
 
@@ -82,7 +83,9 @@ def version_name(number: int) -> str:
 def version_number(name: str) -> int:
     """ "v000007" -> 7. Raises Rejected for any other form."""
     if not VERSION_NAME.fullmatch(name):
-        raise Rejected(f"{name!r} is not a version such as v000001", fix="knoll versions MODEL lists them")
+        raise Rejected(
+            f"{shown(name)} is not a version such as v000001", fix="knoll versions MODEL lists them"
+        )
     return int(name[1:])
 
 
@@ -100,7 +103,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     """ "s3://bucket/some/key" -> ("bucket", "some/key"). Raises Rejected for any other scheme."""
     bucket, separator, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket or not separator:
-        raise Rejected(f"{uri!r} is not of the form s3://bucket/key")
+        raise Rejected(f"{shown(uri)} is not of the form s3://bucket/key")
     return bucket, key
 
 

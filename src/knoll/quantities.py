@@ -18,6 +18,7 @@ __all__ = [
     "is_quantity",
     "memory_of",
     "parse_quantity",
+    "quantity_text",
     "resources_in_words",
 ]
 
@@ -27,7 +28,7 @@ PREDICTOR_RESOURCES = {"cpu": "50m", "memory": "512Mi"}  # of a predictor
 TRAINER_BASE = 320 * 2**20  # bytes of a trainer process before it reads data: Python and torch
 PREDICTOR_BASE = 128 * 2**20  # of a predictor before it loads a version
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000), "Ki": Decimal(1024)}
 _FACTORS |= {letter: Decimal(1000) ** power for power, letter in enumerate("MGTPE", 2)}
 _FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("MGTPE", 2)}
@@ -49,6 +50,11 @@ def resources_in_words(resources: Mapping[str, Any]) -> str:
     """Cores and memory: {"cpu": "50m", "memory": "512Mi"} -> "0.05 cores, 512Mi of memory"."""
     cores = float(parse_quantity(resources["cpu"]))
     return f"{cores:g} {'core' if cores == 1 else 'cores'}, {resources['memory']} of memory"
+
+
+def quantity_text(number: float) -> str:
+    """A number as a quantity has it: 1.5 -> "1.5", 1e3 -> "1000"."""
+    return f"{Decimal(str(number)).normalize():f}"
 
 
 def is_quantity(text: str) -> bool:

@@ -226,7 +226,7 @@ def test_a_file_reads_as_it_is_written(knoll: Knoll, platform: Platform, tmp_pat
         ),
         (
             {"training": "{config: {learningRate: .inf}}"},
-            "learningRate: must be a finite number, more than 0 and at most 1, not inf",
+            "learningRate: must be a finite number, more than 0 and at most 1, not .inf",
         ),
         ({"training": "{config: {learningRate: 1000000}}"}, "more than 0 and at most 1, not 1000000"),
         ({"training": "{config: {weightDecay: .nan}}"}, "weightDecay: must be a finite number"),

@@ -176,7 +176,7 @@ def test_what_is_no_object_says_what_it_is(text: str, found: str, tmp_path: Path
 def test_nothing_that_pydantic_says_is_passed_on(kind: str) -> None:
     """Also of faults that no field has today."""
     context = {"error": ValueError("ours"), "gt": 1, "ge": 1, "lt": 1, "le": 1}
-    context |= {"actual_length": 3, "max_length": 2}
+    context |= {"actual_length": 3, "max_length": 2, "min_length": 4, "expected": "'a' or 'b'"}
     error: dict[str, object] = {
         "type": kind,
         "loc": ("epochs",),

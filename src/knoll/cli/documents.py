@@ -4,7 +4,8 @@ import sys
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from knoll.errors import Fault, InvalidModel, KnollError, NotFound
 from knoll.kube.metadata import faults_of_metadata
 from knoll.models import Model, parse_model
 from knoll.ports import Document
-from knoll.quoting import escaped
+from knoll.quantities import quantity_text
+from knoll.quoting import escaped, shown
 from knoll.settings import Settings
 
 __all__ = ["Declared", "FileDocument", "read_declared", "read_documents"]
@@ -48,12 +50,12 @@ def read_declared(
 ) -> list[Declared]:
     """Read the files; "-" is stdin. `stored` lists the Models that are stored. Raises InvalidModel with the
     faults of all documents, and NotFound for a missing file."""
-    found = [one for path in paths for one in read_documents(path)]
+    found = [_with_quantities(one) for path in paths for one in read_documents(path)]
     names = [_name(one.yaml.value) for one in found]
     counts = Counter(name for name in names if isinstance(name, str))
     faults = [one.placed(fault) for one in found for fault in _faults(one.yaml.value, settings)]
     faults += [
-        one.placed(Fault(("metadata", "name"), f"{name!r} is declared twice"))
+        one.placed(Fault(("metadata", "name"), f"{shown(name)} is declared twice"))
         for one, name in zip(found, names, strict=True)
         if isinstance(name, str) and counts[name] > 1
     ]
@@ -139,6 +141,28 @@ def _faults(document: Any, settings: Settings) -> Iterator[Fault]:
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     if isinstance(metadata, Mapping):
         yield from faults_of_metadata(metadata, settings.namespace)
+
+
+def _with_quantities(read: FileDocument) -> FileDocument:
+    """The document with 1.5 cores as text: the schema of an API server takes whole numbers and texts."""
+    document = read.yaml.value
+    spec = document.get("spec") if isinstance(document, Mapping) else None
+    if not isinstance(spec, Mapping):
+        return read
+    parts = {name: _with_texts(spec[name]) for name in ("training", "serving") if name in spec}
+    value = {**document, "spec": {**spec, **parts}}
+    return replace(read, yaml=replace(read.yaml, value=value))
+
+
+def _with_texts(part: Any) -> Any:
+    resources = part.get("resources") if isinstance(part, Mapping) else None
+    if not isinstance(resources, Mapping):
+        return part
+    return {**part, "resources": {name: _written(amount) for name, amount in resources.items()}}
+
+
+def _written(amount: Any) -> Any:
+    return quantity_text(amount) if isinstance(amount, float) and isfinite(amount) else amount
 
 
 def _name(document: Any) -> Any:

@@ -13,6 +13,7 @@ from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
 from knoll.models import GateSpec, Model
 from knoll.models.wording import did_you_mean
+from knoll.quoting import shown
 
 __all__ = ["doubts_of_gate", "faults_of_gate"]
 
@@ -23,7 +24,7 @@ def faults_of_gate(gate: Mapping[str, Any], name: str, declared: Declaration[Any
     """What no version of the family could reach, and what is asked in the wrong direction."""
     known = {one.name: one for one in declared.metrics}
     if name not in known:
-        what = f"the family {declared.name} has no metric {name!r}{did_you_mean(name, known)}"
+        what = f"the family {declared.name} has no metric {shown(name)}{did_you_mean(name, known)}"
         yield Fault(("spec", "gate", "metric"), f"{what} (one of: {', '.join(known)})")
         return
     metric = known[name]

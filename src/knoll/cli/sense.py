@@ -9,6 +9,7 @@ from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration
 from knoll.models import Model
+from knoll.models.document import another_kind
 from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket, overlap
 from knoll.quantities import (
@@ -20,6 +21,7 @@ from knoll.quantities import (
     is_quantity,
     parse_quantity,
 )
+from knoll.quoting import shown
 
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
@@ -36,7 +38,7 @@ _METADATA = (
 
 def faults_of_sense(document: Any, model_bucket: str) -> Iterator[Fault]:
     """What cannot be meant."""
-    if not isinstance(document, Mapping):
+    if not isinstance(document, Mapping) or another_kind(document):
         return
     yield from _unknown(document, _FIELDS)
     yield from _unknown(document.get("metadata"), _METADATA, "metadata")
@@ -112,7 +114,7 @@ def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:
             return
         if name not in declared.fields:
             known = f"{did_you_mean(name, declared.fields)} (they are: {', '.join(declared.fields)})"
-            yield Fault(_REDACT, f"{name!r} is no field of what {declared.name} is asked{known}")
+            yield Fault(_REDACT, f"{shown(name)} is no field of what {declared.name} is asked{known}")
 
 
 def _memory_faults(document: Any) -> Iterator[Fault]:

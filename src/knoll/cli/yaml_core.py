@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from knoll.quoting import escaped
+from knoll.quoting import escaped, shown
 
 __all__ = ["DEEPEST", "TOO_DEEP", "CoreLoader", "RefusedError", "fault_of_node", "kind_of"]
 
@@ -110,6 +110,8 @@ def fault_of_node(node: yaml.Node) -> str:
     text = str(node.value)
     if half := _SURROGATE.search(text):
         return f"the character U+{ord(half[0]):04X} may not stand in YAML; remove it"
+    if node.style is None and text and (text[0].isspace() or not text[0].isprintable()):
+        return f"the character U+{ord(text[0]):04X} stands before {shown(text[1:])}; put spaces in its place"
     if kind in _SCALARS and not _SCALARS[kind].fullmatch(text):
-        return f"the tag !!{kind} stands before {escaped(text[:_MOST_SHOWN])!r}; remove it"
+        return f"the tag !!{kind} stands before {shown(text[:_MOST_SHOWN])}; remove it"
     return ""

@@ -4,8 +4,10 @@ PyYAML alone takes the last of two equal keys, reads `9e-1` as text, and `yes`, 
 else than they say.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +44,7 @@ class YamlDocument:
 
 def read_yaml(text: str, name: str) -> list[YamlDocument]:
     """All documents of a file but the empty ones. Raises InvalidModel with `name`, line and fault."""
+    text = _without_tabs(text)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=CoreLoader) if node is not None]
         readers = [_Reader(name) for _ in nodes]
@@ -64,6 +67,15 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
     if faults:
         raise InvalidModel("\n".join(faults), fix=_FIX)
     return [one for one in documents if one.value is not None]
+
+
+def _without_tabs(text: str) -> str:
+    """JSON, in which tabs are spaces; any other text as it is."""
+    if "\t" in text and text.lstrip().startswith(("{", "[")):
+        with suppress(ValueError, RecursionError):
+            json.loads(text)  # strict: no text in it has a tab
+            return text.replace("\t", " ")
+    return text
 
 
 @dataclass

@@ -8,13 +8,15 @@ from pydantic import ValidationError
 
 from knoll.errors import Fault, InvalidModel
 from knoll.models.spec import Model, ModelSpec
-from knoll.models.wording import faults_of_fields
+from knoll.models.wording import did_you_mean, faults_of_fields
 from knoll.names import MODEL_NAME, overlap
+from knoll.quoting import shown
 
-__all__ = ["API_VERSION", "KIND", "parse_model", "readable_models"]
+__all__ = ["API_VERSION", "KIND", "another_kind", "parse_model", "readable_models"]
 
 API_VERSION = "knoll.dev/v1alpha1"
 KIND = "Model"
+_MISSING = "must be given"
 
 # The host name of a node is the run id, a dash and the node's number. A label has 63 characters, so with more
 # than ten nodes two are left for the number.
@@ -29,19 +31,17 @@ def parse_model(document: Any) -> Model:
         raise InvalidModel(
             f"a Model is an object with the fields apiVersion, kind, metadata and spec, and this is {found}"
         )
-    faults = [
-        Fault((key,), f"must be {wanted}, not {document.get(key)!r}")
-        for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
-        if document.get(key) != wanted
-    ]
-    metadata = document.get("metadata")
+    spec, metadata = document.get("spec"), document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
-        read = "" if name is None or isinstance(name, str) else ", which is no text without quotes,"
-        what = f"{name!r}{read} must be 1-40 lower-case letters, digits and dashes, starting with a letter"
-        faults.append(Fault(("metadata", "name"), what))
-    spec = document.get("spec")
-    faults += _faults_of_spec(spec, str(name))
+    if another := another_kind(document):
+        faults = [another]
+    else:
+        faults = [
+            Fault((key,), f"must be {wanted}, not {shown(document[key])}" if key in document else _MISSING)
+            for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
+            if document.get(key) != wanted
+        ]
+        faults += [*_faults_of_name(metadata), *_faults_of_spec(spec, str(name))]
     if faults:
         raise InvalidModel(
             "\n  ".join(["the Model has faults:", *map(str, faults)]),
@@ -52,6 +52,17 @@ def parse_model(document: Any) -> Model:
     return Model.model_validate({**spec, "name": name})
 
 
+def another_kind(document: Mapping[Any, Any]) -> Fault | None:
+    """Why an object of another kind is no Model; None if it is meant to be one, whatever else is wrong."""
+    kind = document.get("kind")
+    if isinstance(kind, str) and kind.endswith("List"):
+        what = "this is a list of objects, as kubectl get prints it: write each of its items as a document"
+        return Fault(("kind",), f"{what} of its own, with --- in a line between two of them")
+    if not isinstance(kind, str) or did_you_mean(kind, [KIND]):
+        return None
+    return Fault(("kind",), f"must be {KIND}, not {shown(kind)}: kubectl apply takes other objects")
+
+
 def readable_models(documents: Iterable[Any]) -> list[Model]:
     """The documents that are Models without faults. A faulty Model can be stored without our checks; it must
     not stop the others."""
@@ -60,6 +71,19 @@ def readable_models(documents: Iterable[Any]) -> list[Model]:
         with suppress(InvalidModel):
             models.append(parse_model(document))
     return models
+
+
+def _faults_of_name(metadata: Any) -> list[Fault]:
+    wanted = "1-40 lower-case letters, digits and dashes, starting with a letter"
+    if not isinstance(metadata, Mapping):
+        told = _MISSING if metadata is None else f"must be an object with a name, not {shown(metadata)}"
+        return [Fault(("metadata",), told)]
+    name = metadata.get("name")
+    if isinstance(name, str) and MODEL_NAME.fullmatch(name):
+        return []
+    read = "" if isinstance(name, str) else ", which is no text without quotes,"
+    told = _MISSING if name is None else f"{shown(name)}{read} must be {wanted}"
+    return [Fault(("metadata", "name"), told)]
 
 
 def _faults_of_spec(spec: Any, name: str) -> list[Fault]:

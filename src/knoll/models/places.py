@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 from knoll.errors import Rejected
 from knoll.models.units import form
 from knoll.names import BUCKET_NAME, split_uri
+from knoll.quoting import shown
 
 __all__ = ["Name", "Prefix"]
 
@@ -25,7 +26,7 @@ def _checked(uri: str) -> str:
         raise ValueError(str(error)) from error
     if not BUCKET_NAME.fullmatch(bucket):
         raise ValueError(
-            f"S3 has no bucket {bucket!r}: a name is 3-63 lower-case letters, digits, dots and dashes"
+            f"S3 has no bucket {shown(bucket)}: a name is 3-63 lower-case letters, digits, dots and dashes"
         )
     if key and not key.endswith("/"):
         raise ValueError("end the prefix with a slash: s3://datasets/digits/")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from knoll.quantities import is_quantity, parse_quantity
+from knoll.quoting import shown
 
 __all__ = ["PositiveSeconds", "Quantity", "Resources", "Seconds", "as_duration", "form", "unit"]
 
@@ -19,8 +20,14 @@ _RESOURCE = re.compile(
     r"|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/[A-Za-z0-9]([-.\w]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9}(?:\.\d+)?)s)?")
-_LONG = re.compile(r"(\d+h)?(\d+m)?(\d+(\.\d+)?s)?")
+_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9}(?:\.\d+)?)s)?", re.ASCII)
+_LONG = re.compile(r"(\d+h)?(\d+m)?(\d+(\.\d+)?s)?", re.ASCII)
+_SAID = re.compile(
+    r"(\d{1,9}(?:\.\d+)?) *(?:(ms|milli\w*)|(m|min\w*)|(h|hr|hours?)|(d|days?)|s|sec\w*|)",
+    re.ASCII | re.IGNORECASE,
+)
+_SECONDS = (0.001, 60, 3600, 86_400)  # of the units of _SAID that are no seconds
+_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGTPE])i?b?", re.IGNORECASE)
 
 
 def unit(name: str, *, none: str = "") -> Any:
@@ -43,20 +50,36 @@ def as_duration(seconds: float) -> str:
 
 
 def _read_seconds(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("write a duration such as 90s, 5m or 2h")
-    match = _DURATION.fullmatch(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match or not value:
-        longest = ", or longer than 999999h" if _LONG.fullmatch(value) else ""
-        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h{longest}")
+        longest = ", or longer than 999999h" if value and _LONG.fullmatch(str(value)) else ""
+        what = f"{shown(value)} is not a duration such as 90s, 5m or 2h"
+        raise ValueError(f"{what}{longest}{_meant_seconds(value)}")
     hours, minutes, seconds = match.groups(default="0")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
+def _meant_seconds(value: Any) -> str:
+    match = None if isinstance(value, bool) else _SAID.fullmatch(str(value))
+    if not match or not float(match[1]):
+        return ""
+    factor = next((one for one, unit in zip(_SECONDS, match.groups()[1:], strict=True) if unit), 1)
+    return f"; did you mean {as_duration(float(match[1]) * factor)}?"
+
+
 def _read_quantity(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str) or not is_quantity(str(value)):
-        raise ValueError(f"{value!r} is not a quantity such as 2, 500m or 2Gi")
+        raise ValueError(f"{shown(value)} is not a quantity such as 2, 500m or 2Gi{_meant_bytes(value)}")
     return str(value)
+
+
+def _meant_bytes(value: Any) -> str:
+    match = _BYTES.fullmatch(str(value))
+    if not match:
+        return ""
+    letter = match[2].upper()
+    plain = "k" if letter == "K" else letter
+    return f"; did you mean {match[1]}{plain} or {match[1]}{letter}i?"
 
 
 def _check_resource(name: str) -> str:
