@@ -80,3 +80,9 @@ def test_two_equal_readings_are_told_as_one_folder_too_deep() -> None:
 def test_files_without_a_class_and_halves_of_splits_are_refused(keys: tuple[str, ...], told: str) -> None:
     with pytest.raises(InvalidData, match=told):
         find_layout(keys)
+
+
+def test_a_name_of_windows_is_told_what_its_backslash_is() -> None:
+    with pytest.raises(InvalidData, match=r"a\\0\.png lies in no folder") as refused:
+        find_layout(["a\\0.png", "b\\0.png"])
+    assert "a backslash separates folders on Windows alone" in refused.value.fix

@@ -83,8 +83,10 @@ def find_layout(keys: Iterable[str]) -> Layout:
     found = {key: _folders(key) for key in keys}
     for key, path in found.items():
         if not path:
+            windows = "; a backslash separates folders on Windows alone: make folders of these names"
             raise InvalidData(
-                f"{escaped(key)} lies in no folder", fix="the folder is the class: <class>/<name>.png"
+                f"{escaped(key)} lies in no folder",
+                fix=f"the folder is the class: <class>/<name>.png{windows * (chr(92) in key)}",
             )
     paths = _without_wrapper(found)
     splits = sorted({path[0] for path in paths.values()})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knoll.cli.upload_files import find_files
-from knoll.data_files import Skipped, tally
+from knoll.data_files import Skipped, skipped_words, tally
 from knoll.errors import InvalidData
 from knoll.models import Model
 from knoll.names import join
@@ -54,15 +54,19 @@ def plan_upload(
     marker = join(model.dataset.uri, model.dataset.landed.last) if model.dataset.landed.last else ""
     there = {one.uri: one for one in listing}
     found, skipped = find_files(paths)
-    items = []
+    last, items = model.dataset.landed.last, []
+    own = f"{model.dataset.landed.when} of this Model, which knoll writes itself"
+    skipped = [(own if name == last else reason, name) for reason, name in skipped]
+    skipped += [(own, name) for _, name in found if name == last]
     for path, name in found:
         uri, size = join(model.dataset.uri, name), path.stat().st_size
         etag = there[uri].etag if uri in there and there[uri].size == size else ""
         items.append(UploadFile(path, uri, size, etag))
     items = [item for item in items if item.uri != marker]
     if not items:
+        told = "; ".join(skipped_words(tally(skipped))) or "nothing lies there"
         raise InvalidData(
-            f"{', '.join(map(str, paths))}: there is no file to upload (hidden files are skipped)",
+            f"{', '.join(map(str, paths))}: there is no file to upload: {told}",
             fix="name a folder with data",
         )
     twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
