@@ -21,8 +21,8 @@ from botocore.client import Config
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_s3 import S3Store
-from knoll.ports import Bucket
 from knoll.installation import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
+from knoll.ports import Bucket
 
 __all__ = ["Place", "installation", "kubectl", "say", "until"]
 

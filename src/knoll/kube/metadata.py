@@ -33,7 +33,7 @@ def faults_of_metadata(metadata: Mapping[Any, Any], namespace: str) -> Iterator[
             if fault := _fault_of_entry(key, value, is_label=field == "labels"):
                 yield Fault(("metadata", field, str(key)), fault)
         if field == "annotations" and sum(len(f"{one}".encode()) for one in entries.values()) > _MOST:
-            yield Fault(("metadata", field), f"has more than {_MOST:,} bytes; take large texts out")
+            yield Fault(("metadata", field), f"has more than {_MOST:,} bytes; remove large texts")
 
 
 def _fault_of_entry(key: Any, value: Any, *, is_label: bool) -> str:
