@@ -164,3 +164,20 @@ def test_any_json_is_decoded_or_refused(instance: Any) -> None:
             continue
         assert np.isfinite(row).all()
         assert all(wanted in (-1, found) for wanted, found in zip(tensor.shape[1:], row.shape, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "fix"),
+    [
+        ("iVBORw0KGgo=", "a picture is no bare text", '{"b64": "..."}'),
+        ("https://example.com/a.png", "a picture is no bare text", '{"b64": "..."}'),
+        ({"b64": "https://example.com/a.png"}, "b64 is a link, and nothing is fetched", "send the base64 of"),
+        ({"b64": " s3://bucket/a.png"}, "b64 is a link", "send the base64 of"),
+        ({"b64": "89504E470D0A1A0A0000000D49484452"}, "b64 is hexadecimal", "send the base64 of"),
+        ({"b64": "0xffd8ffe000104a4649460001"}, "b64 is hexadecimal", "send the base64 of"),
+    ],
+)
+def test_what_is_sent_in_place_of_base64_is_told_what_to_send(sent: Any, told: str, fix: str) -> None:
+    with pytest.raises(InvalidInstance, match=told) as refused:
+        decode([sent], of(COLOUR))
+    assert fix in refused.value.fix

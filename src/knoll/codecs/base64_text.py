@@ -12,6 +12,9 @@ _DATA_URI = re.compile(r"\s*data:([^,;]{0,100})((?:;[^,;]{0,100}){0,5}),", re.IG
 _SPACE = re.compile(r"\s+", re.ASCII)
 _LONE_SPACE = re.compile(r"(?<=[A-Za-z0-9+/\-_]) (?=[A-Za-z0-9+/\-_])", re.ASCII)
 _FOREIGN = re.compile(r"[^A-Za-z0-9+/\-_\s]", re.ASCII)
+_LINK = re.compile(r"\s*(https?|s3|gs|file|ftp)://", re.IGNORECASE)
+_HEX = re.compile(r"\s*(0x)?(89504e470d0a1a0a|ffd8ff[de])[0-9a-f]{8}", re.IGNORECASE)  # of a PNG or JPEG
+_RIGHT = "send the base64 of the bytes of a PNG or JPEG"
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -22,6 +25,8 @@ def read_base64(text: object) -> bytes:
     """
     if not isinstance(text, str):
         raise InvalidInstance("b64 is no text", fix="send the base64 of a PNG or JPEG as a string")
+    if _HEX.match(text):
+        raise InvalidInstance("b64 is hexadecimal", fix=_RIGHT)
     try:
         # of the text itself: base64.b64decode would copy it first
         return binascii.a2b_base64(text, strict_mode=True) if text else _read_loosely(text)
@@ -30,6 +35,8 @@ def read_base64(text: object) -> bytes:
 
 
 def _read_loosely(text: str) -> bytes:
+    if _LINK.match(text):
+        raise InvalidInstance("b64 is a link, and nothing is fetched from there", fix=_RIGHT)
     start = _start(text)
     end = len(text.rstrip().rstrip("= \t\r\n\f\v"))
     wrong = _FOREIGN.search(text, start, max(end, start))

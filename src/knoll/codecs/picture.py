@@ -40,6 +40,10 @@ def decode_picture(value: Any, tensor: Tensor, reading: Reading) -> Array:
     if isinstance(value, dict) and len(value) == 1 and set(value) <= {"image", "image_bytes"}:
         (value,) = value.values()
     mode, size = tensor.options["mode"], (tensor.options["width"], tensor.options["height"])
+    if isinstance(value, str):
+        raise InvalidInstance(
+            "a picture is no bare text", fix='send {"b64": "..."}, with its bytes in base64'
+        )
     if isinstance(value, dict):
         picture = _from_file(value, mode, size, reading)
     else:

@@ -11,48 +11,21 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from knoll.codecs.foreign_kinds import foreign_kind
 from knoll.errors import InvalidPicture
 
 __all__ = ["Header", "read_header"]
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
-_OTHERS = {
-    "a GIF": rb"GIF8",
-    "a BMP": rb"BM.{4}\0{4}",
-    "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
-    "a WebP": rb"RIFF.{4}WEBP",
-    "a HEIC or AVIF": rb".{4}ftyp(hei|hev|mif1|msf1|avi)",
-    "a video": rb".{4}ftyp|\x1aE\xdf\xa3",
-    "a JPEG XL": rb"\xff\x0a|\0{3}\x0cJXL ",
-    "a JPEG 2000": rb"\0{3}\x0cjP  ",
-    "a Photoshop file": rb"8BPS",
-    "a PDF": rb"%PDF",
-    "a zip archive": rb"PK\x03\x04",
-    "an SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg",
-    "an icon": rb"\0\0\x01\0|icns",
-    "a PPM, PGM or PBM": rb"P[1-6]\s",
-    "a PCX": rb"\x0a[\0-\x05]\x01",
-    "a DDS": rb"DDS ",
-    "a QOI": rb"qoif",
-    "a gzip": rb"\x1f\x8b",
-    "a git-lfs pointer, not the file that it stands for": rb"version https://git-lfs",
-    "an error of a store, not an object": rb"\s*(<\?xml[^>]*>\s*)?<Error>",
-    "a PEM key or certificate": rb"-----BEGIN ",
-    "a data URI": rb"data:",
-    "a link": rb"(?i)(https?|s3|gs|file)://",
-    "base64 again, encoded twice": rb"iVBORw0KGg|/9j/",
-    "JSON": rb"\s*[{\[]",
-    "a web page": rb"(?i)\s*<(!doctype )?html",
-}
-_KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_PROFILE = re.compile(rb"[^\0]{1,79}\0\0.", re.DOTALL)  # name, and the one method of compression
 _SHORTEST = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"acTL": 8}  # Pillow refuses shorter ones
 _PALETTE, _SAMPLES = 3, {0: 1, 2: 3}  # types of colour, and how many samples their transparent colour has
 _GREY_TYPES = {0, 4}
-_HEAD = 1024
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_LOSSLESS, _HIERARCHICAL = {0xC3, 0xC7, 0xCB, 0xCF}, {0xC5, 0xC6, 0xCD, 0xCE}
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _MOST_CHUNKS = 100_000
 _MOST_COLOURS = 769  # bytes of a palette, and one more
@@ -92,7 +65,7 @@ def read_header(body: bytes) -> Header:
         return _read_jpeg(body)
     if not body:
         raise InvalidPicture("it is empty", fix="write the file again")
-    kind = next((name for name, pattern in _KINDS.items() if pattern.match(body[:_HEAD])), "")
+    kind = foreign_kind(body)
     raise InvalidPicture(
         f"it is {kind}; only PNG and JPEG are read" if kind else "it is neither a PNG nor a JPEG",
         fix="save it as PNG or JPEG",
@@ -103,8 +76,11 @@ def _read_png(body: bytes) -> Header:
     first: dict[bytes, bytes] = {}  # of each kind that counts, before the data
     last, unread = b"", []
     for number, (kind, start, length) in enumerate(_chunks(body)):
+        if kind == b"CgBI" and number == 0:
+            raise InvalidPicture("it is a PNG that Xcode has packed for iOS", fix="take the original picture")
         if (
             kind in _TEXTS
+            or (kind == b"iCCP" and not _PROFILE.match(body, start, start + length))
             or length < _SHORTEST.get(kind, 0)
             or (kind == b"tRNS" and first.keys() & {b"tRNS", b"IDAT"})
         ):
@@ -167,6 +143,7 @@ def _read_jpeg(body: bytes) -> Header:
         if marker in _SIZES and size == (0, 0) and start + 9 <= len(body):
             height, width = struct.unpack_from(">HH", body, start + 5)
             size, frame = (width, height), start
+            _check_process(marker, body[start + 4])
         elif marker == _APP1 and body[start + 4 : start + 10] == b"Exif\0\0":
             exif, blocks = exif or body[start + 4 : start + 2 + _length(body, start)], blocks + 1
         elif marker == _SOS:
@@ -182,6 +159,14 @@ def _read_jpeg(body: bytes) -> Header:
         scan_starts=tuple(scans),
         coefficients=_coefficients(body, frame, scans),
     )
+
+
+def _check_process(marker: int, bits: int) -> None:
+    kind = "a lossless JPEG" * (marker in _LOSSLESS) or "a hierarchical JPEG" * (marker in _HIERARCHICAL)
+    if bits != 8 and not kind:
+        kind = f"a JPEG of {bits} bits a sample"
+    if kind:
+        raise InvalidPicture(f"it is {kind}, which is not read", fix="save it as PNG or as a usual JPEG")
 
 
 def _coefficients(body: bytes, frame: int, scans: Sequence[int]) -> float:
