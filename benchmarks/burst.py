@@ -40,6 +40,8 @@ from results import Goal, print_goals
 from rich.console import Console
 from rich.table import Table
 
+from knoll.events import OBJECT_CHANGED
+
 _BODY = Path(__file__).parents[1] / "tests" / "events" / "seaweedfs" / "put.json"
 _NAME, _FOLDER = "a b+ü%.txt", "/buckets/datasets/digits"
 DATASETS = 10
@@ -122,6 +124,8 @@ def ours_took(world: World, datasets: Sequence[str], uploaded: int, bodies: Sequ
         receiver = ways.enter_context(Receiver("ours", world))
         for dataset in datasets:
             declare(dataset, world)
+        reads = 2 * len(datasets)  # rollout looks at each new Model and for its InferenceService
+        until(lambda: receiver.calls_so_far(OBJECT_CHANGED) >= reads, 60, "the Models are seen", 0.05)
         jobs = ways.enter_context(Jobs(world, receiver.port))
         write_markers(datasets, world)
         receiver.calls()

@@ -113,10 +113,8 @@ class Receiver:
     def __enter__(self) -> Self:
         self._start()
         until(self._is_ready, 60, f"{self._who} is ready", 0.05)
-        if (
-            self._who == "ours"
+        if self._who == "ours":
             # The first start in a bucket finds out what its conditional writes are worth.
-        ):
             until(lambda: any(self._world.store.list(probe_uri(_ROOT))), 60, "the store is known", 0.05)
         return self
 
@@ -138,6 +136,11 @@ class Receiver:
         self._calls.write_text("")
         return Counter(lines)
 
+    def calls_so_far(self, cause: str) -> int:
+        """The calls on behalf of a type of event since `calls` was last asked."""
+        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
+        return sum(line.startswith(f"{cause} ") for line in lines)
+
     def memory(self) -> int:
         """The resident memory of the process in bytes."""
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
@@ -152,12 +155,8 @@ class Receiver:
         }
         home.mkdir(exist_ok=True)
         with (home / "log").open("ab") as log:
-            command = [
-                sys.executable,
-                str(Path(__file__).with_name("burst_platform.py")),
-                self._who,
-                str(self._calls),
-            ]
+            script = Path(__file__).with_name("burst_platform.py")
+            command = [sys.executable, str(script), self._who, str(self._calls)]
             self._process = subprocess.Popen(
                 command, env={**own, **self._world.environment}, stdout=log, stderr=log
             )
