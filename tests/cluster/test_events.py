@@ -76,10 +76,11 @@ def test_a_trainer_that_is_killed_ends_its_run_with_the_reason(installation: Any
 
 
 def letters(installation: Any) -> list[dict[str, Any]]:
-    """All dead letters."""
+    """All deaths of all letters."""
     return [
         json.loads(installation.store.get(one.uri))
         for one in installation.store.list(dead_letters_uri(installation.root))
+        if "/death-" in one.uri
     ]
 
 
