@@ -12,6 +12,7 @@ import knoll.records
 from knoll.adapters.memory.store import MemoryStore
 from knoll.ports import Bucket
 from knoll.records.attestation import Attestation, load_attestation
+from knoll.records.checkpoint import Checkpoint, load_checkpoint
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import Dataset, load_dataset
@@ -119,6 +120,15 @@ _PROGRESS = {
     "metrics": {"loss": 0.5},
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
+_CHECKPOINT = {
+    "run": "digits-0123456789abcdef0123",
+    "step": 420,
+    "of_steps": 1000,
+    "attempt": 1,
+    "processes": 1,
+    "written_at": "2026-01-01T00:00:00+00:00",
+    "files": {"state.json": {"size": 1, "sha256": "0"}},
+}
 _REPORT = {"model": "digits", "version": "v000001", "instance": "pod-1", "requests": 3, "errors": 1}
 _LABELS = {
     "model": "digits",
@@ -158,6 +168,13 @@ KINDS = (
         r"outcomes/[^/]+\.json",
         load_outcome,
         {"state": "failed", "ended_at": "2026-01-01T00:00:00+00:00"},
+    ),
+    Kind(
+        "checkpoint",
+        Checkpoint.__name__,
+        r"checkpoints/[^/]+/\d{9}/checkpoint\.json",
+        load_checkpoint,
+        _CHECKPOINT,
     ),
     Kind("progress", Progress.__name__, r"progress/[^/]+\.json", load_progress, _PROGRESS),
     Kind(

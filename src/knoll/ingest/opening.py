@@ -138,6 +138,8 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         model_generation=metadata.get("generation", 0),
         prefix=dataset.prefix,
         golden_set=model.golden_set,
+        checkpoint_every=model.training.checkpoint.every,
+        checkpoint_keep=model.training.checkpoint.keep,
     )
 
 

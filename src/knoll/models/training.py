@@ -9,9 +9,20 @@ from knoll.models.dataset import Spec
 from knoll.models.units import PositiveSeconds, Resources, form, unit
 from knoll.quantities import DEFAULT_RESOURCES, GPU, resources_in_words
 
-__all__ = ["TrainingSpec"]
+__all__ = ["CheckpointSpec", "TrainingSpec"]
 
 _TRAINED_WITH = unit("cores, bytes, GPUs", none=resources_in_words(DEFAULT_RESOURCES))
+
+
+class CheckpointSpec(Spec):
+    """How often the state of a training is kept, for the next attempt if this one is killed."""
+
+    every: PositiveSeconds = Field(
+        default=60.0, description="Time between two checkpoints. A training that is killed loses no more"
+    )
+    keep: Annotated[int, unit("checkpoints")] = Field(
+        default=2, ge=1, le=10, description="The newest ones that stay. All go when the run ends"
+    )
 
 
 class TrainingSpec(Spec):
@@ -44,6 +55,10 @@ class TrainingSpec(Spec):
         default="Queue",
         description="What a new run does while another run of this Model trains: `Queue` waits, `Replace` "
         "ends the other, `Forbid` skips the new one",
+    )
+
+    checkpoint: CheckpointSpec = Field(
+        default_factory=CheckpointSpec, description="How the training is kept for its next attempt"
     )
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ __all__ = [
     "MANIFEST",
     "SEALS",
     "WEIGHTS",
+    "FileEntries",
     "FileEntry",
     "Manifest",
     "Sealed",
@@ -76,7 +77,7 @@ class FileEntry:
     sha256: str
 
 
-_Files = Annotated[
+FileEntries = Annotated[
     Mapping[str, FileEntry], GetPydanticSchema(lambda _, handler: handler(dict[str, FileEntry]))
 ]
 
@@ -96,7 +97,7 @@ class Manifest(Record):
     metrics: Numbers
     created_at: str
     code_version: str
-    files: _Files
+    files: FileEntries
     environment: Texts = field(default_factory=dict)
     golden: GoldenScore | None = None
 

@@ -8,6 +8,7 @@ from typing import Any
 from knoll.names import DIGEST, MODEL_NAME, RUN_ID, VERSION_NAME
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
+from knoll.records.checkpoint import AFTER_STEP, CHECKPOINT, STATE, TENSORS, load_checkpoint
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import load_dataset
@@ -117,6 +118,14 @@ _PLACES = (
         doubt=doubt_run,
         doubt_newer=unless_stamped(Run),
     ),
+    _place(
+        rf"checkpoints/{_RUN}/(?P<step>{AFTER_STEP})/{re.escape(CHECKPOINT)}",
+        load_checkpoint,
+        says=lambda one: {"run": one.run, "step": f"{one.step:09d}"},
+        doubt=doubt_hint,
+        doubt_newer=doubt_newer_hint,
+    ),
+    _place(rf"checkpoints/{_RUN}/{AFTER_STEP}/({re.escape(STATE)}|{re.escape(TENSORS)})"),
     _place(rf"progress/{_RUN}\.json", load_progress, doubt=doubt_hint, doubt_newer=doubt_newer_hint),
     _place(
         rf"outcomes/{_RUN}\.json",

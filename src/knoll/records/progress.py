@@ -54,8 +54,9 @@ class Progress(Record):
 
     `state` is one word for what the trainer does, such as reading or training. Before it starts, `state` is
     BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
-    While the data is read, `reading` says how much of it; `curve` has some of the losses so far. knoll 0.2
-    wrote neither.
+    While the data is read, `reading` says how much of it; `curve` has some of the losses so far. `attempt`
+    counts from 1; it is 0 before the first one. If it goes on from a checkpoint, `resumed_step` is the step
+    of that, else 0. knoll 0.2 wrote none of these four.
     """
 
     state: str
@@ -66,6 +67,8 @@ class Progress(Record):
     reason: str = ""
     reading: DataRead | None = None
     curve: tuple[Point, ...] = ()
+    attempt: int = 0
+    resumed_step: int = 0
 
 
 _read = reader(Progress, "progress record")

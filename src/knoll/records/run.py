@@ -42,7 +42,8 @@ class Run(Stamped):
     that brought the data: id, type, subject, time, correlationid. `data_at` is the time of the data.
     `deadline` is in seconds. `model_uid` and `model_generation` are of the Model that asked for the run, and
     `prefix` is where that Model's data lay; they are empty in records of knoll 0.2. `golden_set` is where the
-    files lie that score the version beside the held-out data; "" for none.
+    files lie that score the version beside the held-out data; "" for none. Every `checkpoint_every` seconds
+    the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`.
     """
 
     id: str
@@ -63,6 +64,8 @@ class Run(Stamped):
     model_generation: int = 0
     prefix: str = ""
     golden_set: str = ""
+    checkpoint_every: float = 60.0
+    checkpoint_keep: int = 2
 
     @property
     def processes(self) -> int:

@@ -1,5 +1,5 @@
-"""Superfluous records: of runs that have ended, entries of the inbox, and progress; and recorded requests
-that are too old, or that no Model asks for.
+"""Superfluous records: of runs that have ended, entries of the inbox, progress, and checkpoints; and recorded
+requests that are too old, or that no Model asks for.
 
 The outcome says that a run has ended; no clock does. Other records stay. The run record and the outcome keep
 the same data from being trained twice, and the claim keeps the number from being given twice. All are small.
@@ -16,6 +16,7 @@ from knoll.kube.labels import MANAGED
 from knoll.models import readable_models
 from knoll.names import model_of_run
 from knoll.ports import Bucket, ObjectInfo, Platform
+from knoll.records.checkpoint import list_checkpoints, remove_checkpoints
 from knoll.records.inbox import list_inbox, remove_entry
 from knoll.records.outcome import list_outcomes, without_strays
 from knoll.records.progress import list_progress, remove_progress
@@ -24,12 +25,14 @@ from knoll.retention.decide import DAY
 
 __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs", "remove_leftover"]
 
+Kind = Literal["inbox", "progress", "checkpoint", "recorded"]
+
 
 @dataclass(frozen=True)
 class Leftover:
     """A superfluous record; `name` is its run, or the id of a recorded request."""
 
-    kind: Literal["inbox", "progress", "recorded"]
+    kind: Kind
     uri: str
     model: str
     name: str
@@ -65,7 +68,8 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
     progress = _by_run(list_progress, platform.bucket, models)
     live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
     ended = find_leftovers(runs, progress, live, platform.clock.now())
-    return [*ended, *_unwanted_requests(platform, models)]
+    states = _ended_checkpoints(platform.bucket, runs, live, models)
+    return [*ended, *states, *_unwanted_requests(platform, models)]
 
 
 def remove_leftover(one: Leftover, bucket: Bucket) -> None:
@@ -75,6 +79,8 @@ def remove_leftover(one: Leftover, bucket: Bucket) -> None:
             remove_entry(one.uri, bucket)
         case "progress":
             remove_progress(one.name, bucket)
+        case "checkpoint":
+            remove_checkpoints(one.name, bucket)
         case "recorded":
             drop_recorded(one.uri, bucket)
 
@@ -106,7 +112,19 @@ def find_leftovers(
     ]
 
 
-def _leftover(kind: Literal["inbox", "progress"], run: str, one: ObjectInfo, reason: str) -> Leftover:
+def _ended_checkpoints(
+    bucket: Bucket, runs: Runs, live: Collection[str], models: Collection[str]
+) -> Iterator[Leftover]:
+    """The checkpoints of runs that have ended, one leftover a run. A trainer that still lives may write
+    more."""
+    for run, files in list_checkpoints(bucket).items():
+        if run in runs.ended and run not in live and _is_run_of(run, models):
+            size, newest = sum(one.size for one in files), max(one.modified for one in files)
+            reason = "checkpoints of a run that has an outcome"
+            yield Leftover("checkpoint", files[0].uri, model_of_run(run), run, size, newest, reason)
+
+
+def _leftover(kind: Kind, run: str, one: ObjectInfo, reason: str) -> Leftover:
     return Leftover(kind, one.uri, model_of_run(run), run, one.size, one.modified, reason)
 
 

@@ -14,6 +14,7 @@ from knoll.kube.labels import JOB_LABEL
 from knoll.models import Model
 from knoll.names import model_of_run
 from knoll.ports import Document, Platform
+from knoll.records.checkpoint import remove_checkpoints
 from knoll.records.outcome import Outcome, has_outcome, settle_outcome, write_outcome
 from knoll.train.entries import remove_entries
 from knoll.train.pods import last_end
@@ -33,6 +34,7 @@ def settle_entry(entry: OpenRun, job: Document | None, event: Event, platform: P
         return False
     if not has_outcome(entry.run, platform.bucket):
         _end_run(entry.run, _failure(entry.run, job, platform), event, platform)
+    remove_checkpoints(entry.run, platform.bucket)
     close_entry(entry, platform)
     return True
 
@@ -85,6 +87,7 @@ def _end_untrained(
     _end_run(entry.run, outcome, event, platform)
     with suppress(NotFound):
         platform.cluster.delete("Job", entry.run)
+        remove_checkpoints(entry.run, platform.bucket)
     close_entry(entry, platform)
 
 

@@ -36,8 +36,10 @@ def note_waiting(run: str, model: str, state: str, reason: str, event: Event, pl
 
     Nothing is written if the record says so already, or if it is newer than the event.
     """
-    progress = Progress(state, 0, None, {}, platform.clock.now().isoformat(), reason)
-    if not _is_news(progress, event, find_progress(run, platform.bucket)):
+    before = find_progress(run, platform.bucket)
+    attempt = before.attempt if before else 0
+    progress = Progress(state, 0, None, {}, platform.clock.now().isoformat(), reason, attempt=attempt)
+    if not _is_news(progress, event, before):
         return
     write_progress(run, progress, platform.bucket)
     data = {

@@ -16,6 +16,7 @@ from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.progress import DataRead
 from knoll.records.run import Run
+from knoll.trainer.checkpoints import Checkpoints
 from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
 from knoll.trainer.memory import bytes_of, check_data, check_step, room_for
@@ -23,6 +24,7 @@ from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import Read, read_data
 from knoll.trainer.report import Journal, News
 from knoll.trainer.sorting import sort_files
+from knoll.trainer.stopping import Termination
 
 __all__ = ["Learnt", "learn", "threads_for"]
 
@@ -42,9 +44,9 @@ class Learnt:
     exam: Exam | None = None
 
 
-def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learnt:
-    """Train the run's networks, together with the other processes. Raises Rejected if data or config is
-    wrong, DataChanged."""
+def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, termination: Termination) -> Learnt:
+    """Train the run's networks, together with the other processes, from the newest checkpoint that is whole.
+    Raises Rejected if data or config is wrong, DataChanged, and Terminated after SIGTERM."""
     family = find_family(run.family)
     config = family.configure(run.config)
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
@@ -59,7 +61,12 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal) -> Learn
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
         check_step(family, examples, config, rows, limit, beside)
-    trained = _fit(family, examples, config, device, ranks, journal)
+    keeper = Checkpoints(run, platform, journal)
+    with termination.put_off():
+        try:
+            trained = _fit(family, examples, config, device, ranks, journal, keeper, termination)
+        finally:
+            keeper.close()
     told = replace(examples, notes=(*examples.notes, *notes))
     return Learnt(family, config, told, trained, threads, exam)
 
@@ -101,6 +108,8 @@ def _fit(
     device: torch.device,
     ranks: Ranks,
     journal: Journal,
+    keeper: Checkpoints,
+    termination: Termination,
 ) -> Trained:
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
     journal.say(f"training on {device} with {torch.get_num_threads()} threads{among}")
@@ -112,5 +121,11 @@ def _fit(
         journal.report(News("training", percent, seconds_left, metrics))
 
     return train_networks(
-        family, examples, config, device=device, report=report, say=journal.say, ranks=ranks
+        *(family, examples, config),
+        device=device,
+        report=report,
+        say=journal.say,
+        ranks=ranks,
+        keeper=keeper,
+        is_asked_to_stop=lambda: termination.is_asked,
     )

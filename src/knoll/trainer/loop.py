@@ -4,19 +4,20 @@ It knows no family and no platform. Several processes may train together: all ta
 order, each with its share of every batch, and `ranks` averages their gradients.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
+from knoll.trainer.checkpoints import UNSAVED, StateKeeper
+from knoll.trainer.pace import Looks, StepPace
 from knoll.trainer.ranks import ALONE, Ranks
 from knoll.trainer.report import leave_out
+from knoll.trainer.training_state import begin_training
 
 __all__ = [
     "Diverged",
@@ -31,9 +32,7 @@ __all__ = [
 Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
 Say = Callable[[str], None]
 
-_REPORT_SECONDS = 1.0
 _MILESTONES = 8
-_SMOOTHING = 0.1  # of the seconds per step
 
 
 class Diverged(Rejected):
@@ -77,36 +76,29 @@ def train_networks(
     report: Report,
     say: Say,
     ranks: Ranks = ALONE,
+    keeper: StateKeeper = UNSAVED,
+    is_asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train fresh networks for `config.epochs`. `report` is called at most once a second and at the end,
-    `say` once per epoch.
+    """Train networks for `config.epochs`, from what `keeper` has saved or anew. `report` is called at most
+    once a second and at the end, `say` once per epoch. If it `is_asked_to_stop`, `keeper` keeps the state
+    after the step that it is in, and this raises Terminated.
 
     The same seed, data, device, number of threads and number of processes give the same weights, in each
-    process. Raises Diverged if a loss is not finite, Rejected if a batch is too small for so many processes.
+    process, however often the training was stopped. Raises Diverged if a loss is not finite, Rejected if a
+    batch is too small for so many processes.
     """
-    torch.manual_seed(config.seed)
-    order = torch.Generator().manual_seed(config.seed)
     count = len(examples.train[0])
     per_epoch = max(1, count // config.batch_size)
     total = per_epoch * config.epochs
     ranks.check(count // per_epoch)
-    networks = family.build(config, examples.about).to(device)
-    ranks.begin(networks, config.seed)
-    optimizers = family.optimizers(networks, config)
-    schedules = {
-        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config))
-        for name, optimizer in optimizers.items()
-    }
+    now = begin_training(family, examples, config, device, ranks, keeper, total)
+    networks = now.networks
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     milestones, zero = milestone_steps(total), torch.zeros((), device=device)
-    pictures: dict[int, bytes] = {}
-    notes: list[str] = []
-    losses: dict[str, float] = {}
-    pace, step = _Pace(), 0
-    for epoch in range(1, config.epochs + 1):
-        sums: dict[str, torch.Tensor] = {}
+    pace, looks = StepPace(), Looks(ranks, keeper, is_asked_to_stop, device)
+    while now.epoch <= config.epochs:
         networks.train()
-        for done, rows in enumerate(_shuffled(count, per_epoch, order), start=1):
+        for rows in now.batches(count, per_epoch):
             mine = ranks.share(rows)
             batch = tuple(column[mine].to(device, non_blocking=True) for column in examples.train)
             batch = family.augment(batch, config)
@@ -117,62 +109,31 @@ def train_networks(
                 if turn is None:
                     break
                 name, loss = turn
-                optimizers[name].zero_grad(set_to_none=True)
+                now.optimizers[name].zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
-                mean = ranks.average(optimizers[name], loss, len(mine) / len(rows))
-                optimizers[name].step()
-                schedules[name].step()
-                sums[name] = sums.get(name, zero) + mean  # stays on the device until it is reported
-            step += 1
+                mean = ranks.average(now.optimizers[name], loss, len(mine) / len(rows))
+                now.optimizers[name].step()
+                now.schedules[name].step()
+                now.sums[name] = now.sums.get(name, zero) + mean  # stays on the device until it is reported
+            now.step, now.done = now.step + 1, now.done + 1
             pace.step()
-            if step in milestones and ranks.is_first:
-                with leave_out(f"the picture of step {step}", say, notes):
+            if now.step in milestones and ranks.is_first:
+                with leave_out(f"the picture of step {now.step}", say, now.notes):
                     picture = _draw_milestone(family, networks, examples, config)
-                    pictures |= {} if picture is None else {step: picture}
-            if step < total and ranks.is_first and pace.is_due():
-                report(step / total, pace.seconds_left(total - step), _means(sums, done, step))
-        losses = _means(sums, per_epoch, step)
+                    now.pictures |= {} if picture is None else {now.step: picture}
+            if now.step < total and ranks.is_first and pace.is_due():
+                left = pace.seconds_left(total - now.step)
+                report(now.step / total, left, _means(now.sums, now.done, now.step))
+            looks.look(now, total, pace)
+        now.losses = _means(now.sums, per_epoch, now.step)
         say(
-            f"epoch {epoch}/{config.epochs}  "
-            + "  ".join(f"{name} loss {loss:.4f}" for name, loss in losses.items())
+            f"epoch {now.epoch}/{config.epochs}  "
+            + "  ".join(f"{name} loss {loss:.4f}" for name, loss in now.losses.items())
         )
+        now.begin_epoch()
     ranks.agree(networks)
-    report(1.0, 0, losses)
-    return Trained(networks.eval(), device, losses, pictures, tuple(notes))
-
-
-class _Pace:
-    """Seconds per step, and when the next report is due. They are an exponential moving average without the
-    first step, which is slower."""
-
-    def __init__(self) -> None:
-        self._last = self._reported = time.monotonic()
-        self._steps = 0
-        self._seconds = 0.0
-
-    def step(self) -> None:
-        present = time.monotonic()
-        took, self._last = present - self._last, present
-        self._steps += 1
-        if self._steps <= 2:
-            self._seconds = took
-        else:
-            self._seconds += _SMOOTHING * (took - self._seconds)
-
-    def is_due(self) -> bool:
-        if self._last - self._reported < _REPORT_SECONDS:
-            return False
-        self._reported = self._last
-        return True
-
-    def seconds_left(self, steps: int) -> int | None:
-        return round(self._seconds * steps) if self._steps > 1 else None
-
-
-def _shuffled(count: int, batches: int, order: torch.Generator) -> Iterator[torch.Tensor]:
-    """Row numbers of each batch. The batches are of nearly equal size, because batch norm cannot take a last
-    batch of one row."""
-    yield from torch.tensor_split(torch.randperm(count, generator=order), batches)
+    report(1.0, 0, now.losses)
+    return Trained(networks.eval(), device, now.losses, now.pictures, tuple(now.notes))
 
 
 def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str, float]:

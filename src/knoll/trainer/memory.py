@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
-_COPIES = 5  # of the weights: themselves, gradients, two means of Adam; as many while they are exported
+_COPIES = 8  # of the weights: themselves, gradients, two means of Adam, one more; three in a checkpoint
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
 _LONGEST_FAULT = 200  # characters of its message
 _PASSING = 1.5  # tensors as large as the largest one that live for a moment

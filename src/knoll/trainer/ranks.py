@@ -19,6 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from knoll.errors import Rejected, Unavailable
+from knoll.trainer.generators import seed_generators
 from knoll.trainer.launch import die_with_parent
 
 __all__ = ["ALONE", "Ranks", "join_ranks"]
@@ -71,7 +72,11 @@ class Ranks:
             for value in networks.state_dict().values():
                 dist.broadcast(value, 0)
         if self.rank:
-            torch.manual_seed((seed + self.rank) % 2**63)
+            self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Begin the random generators anew, in each process in another way."""
+        seed_generators(seed + self.rank)
 
     def average(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, weight: float) -> torch.Tensor:
         """Replace the gradients by those of the mean loss over the whole batch; returns that loss.
@@ -87,8 +92,35 @@ class Ranks:
 
     def agree(self, networks: nn.Module) -> None:
         """Average the running statistics of batch norm, which each process took from its own shares."""
-        if self.world > 1:
-            _sum([value for value in networks.buffers() if value.is_floating_point()], 1 / self.world)
+        buffers = [value for value in networks.buffers() if value.is_floating_point()]
+        for value, mean in zip(buffers, self.mean(buffers), strict=True):
+            value.copy_(mean)
+
+    def mean(self, tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        """The mean of each tensor over all processes."""
+        if self.world == 1:
+            return tensors
+        means = [one.clone() for one in tensors]
+        _sum(means, 1 / self.world)
+        return means
+
+    def add_up(self, *numbers: float, device: torch.device) -> list[float]:
+        """The sum of each number over all processes."""
+        if self.world == 1:
+            return [*numbers]
+        total = torch.tensor(numbers, dtype=torch.float64, device=device)
+        _sum([total], 1.0)
+        return [float(one) for one in total.tolist()]
+
+    def gather(self, name: str, text: str) -> list[str]:
+        """The texts of all processes, in the order of their ranks, for the first one; for the others nothing.
+        Each name is used once."""
+        if self.board is None:
+            return [text]
+        self.board.set(f"{name} {self.rank}", text)
+        return [
+            self.board.get(f"{name} {rank}").decode() for rank in range(self.world if self.is_first else 0)
+        ]
 
     def tell_end(self, code: int) -> None:
         """Tell the other processes the exit code of the first one."""

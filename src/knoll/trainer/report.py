@@ -15,7 +15,7 @@ from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.progress import DataRead, Point, Progress, write_progress
+from knoll.records.progress import DataRead, Point, Progress, find_progress, write_progress
 from knoll.records.run import Run
 
 __all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", "publish_event", "say"]
@@ -84,15 +84,24 @@ class News:
 class Journal(Protocol):
     """The log and the progress of a run."""
 
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1, as far as progress and checkpoints tell."""
+
     def say(self, line: str) -> None:
         """Add a line to the log."""
 
     def report(self, news: News) -> None:
         """Make this the run's progress."""
 
+    def resume(self, step: int, attempt: int) -> None:
+        """Note that this attempt goes on behind a step of an earlier one."""
+
 
 class Quiet:
     """The journal of all processes but the first: it writes nothing."""
+
+    attempt = 0
 
     def say(self, line: str) -> None:
         """See `Journal.say`."""
@@ -100,10 +109,14 @@ class Quiet:
     def report(self, news: News) -> None:
         """See `Journal.report`."""
 
+    def resume(self, step: int, attempt: int) -> None:
+        """See `Journal.resume`."""
+
 
 def longer_curve(curve: tuple[Point, ...], point: Point) -> tuple[Point, ...]:
-    """The curve with one more point; with every second one if it grows too long."""
-    longer = (*curve, point)
+    """The curve with one more point; with every second one if it grows too long. A training that goes back
+    to a checkpoint draws the part behind it anew."""
+    longer = (*(one for one in curve if one.percent <= point.percent), point)
     return longer if len(longer) <= _MOST_POINTS else longer[::-2][::-1]
 
 
@@ -112,16 +125,28 @@ class Reporter:
 
     def __init__(self, run: Run, platform: Platform) -> None:
         self._run, self._platform = run, platform
+        before = find_progress(run.id, platform.bucket)
+        self._attempt, self._resumed = (before.attempt + 1 if before and before.attempt else 1), 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="report")
         self._sending: Future[None] | None = None
         self._latest: News | None = None
         self._sent: News | None = None
         self._next_event = 0.0
-        self._curve: tuple[Point, ...] = ()
+        self._curve: tuple[Point, ...] = before.curve if before else ()
 
     def say(self, line: str) -> None:
         """Add a line to the run's log."""
         say(line)
+
+    @property
+    def attempt(self) -> int:
+        """See `Journal.attempt`."""
+        return self._attempt
+
+    def resume(self, step: int, attempt: int) -> None:
+        """See `Journal.resume`."""
+        self._attempt, self._resumed = attempt, step
+        say(f"resumed behind step {step}, attempt {attempt}")
 
     def report(self, news: News) -> None:
         """Make this the run's progress, unless a newer report comes first. Returns at once."""
@@ -149,6 +174,8 @@ class Reporter:
             self._platform.clock.now().isoformat(),
             reading=news.reading,
             curve=self._curve,
+            attempt=self._attempt,
+            resumed_step=self._resumed,
         )
         try:
             write_progress(self._run.id, progress, self._platform.bucket)

@@ -6,9 +6,8 @@ one does what a single process would do. The others train with it, and end after
 """
 
 import math
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -32,13 +31,10 @@ from knoll.trainer.ranks import Ranks, join_ranks
 from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import News, Quiet, Reporter, publish_event, say
 from knoll.trainer.signing import find_signer
+from knoll.trainer.stopping import Terminated, Termination
 from knoll.trainer.version_files import FinishedTraining, draft_version
 
 __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
-
-
-class _Terminated(BaseException):
-    """SIGTERM came. This is not an Exception, so that no library handles it."""
 
 
 def train(run_id: str, platform: Platform) -> int:
@@ -48,15 +44,16 @@ def train(run_id: str, platform: Platform) -> int:
     With 0 and 65 the run has an outcome, and is not trained again. Faults of knoll itself are raised. Call
     this in the main thread, where signals arrive.
     """
+    termination = Termination()
     try:
         device, meeting = choose_device(platform.settings.device), platform.settings.meeting
-        with _raise_on_sigterm(), join_ranks(device, meeting) as ranks:
+        with termination.watched(), join_ranks(device, meeting) as ranks:
             if not ranks.is_first:
-                return _follow(run_id, platform, ranks)
-            code = _train(run_id, platform, ranks)
+                return _follow(run_id, platform, ranks, termination)
+            code = _train(run_id, platform, ranks, termination)
             ranks.tell_end(code)
             return code
-    except _Terminated:
+    except Terminated:
         say("terminated: the run has no outcome yet, and may be started again")
         return PREEMPTED
     except Unavailable as error:
@@ -67,7 +64,7 @@ def train(run_id: str, platform: Platform) -> int:
         return REJECTED
 
 
-def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
+def _train(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:
     outcome = find_outcome(run_id, platform.bucket)
     if outcome is not None:
         say(f"run {run_id} has ended already: {outcome.state}")
@@ -77,24 +74,27 @@ def _train(run_id: str, platform: Platform, ranks: Ranks) -> int:
     publish_event(TRAINING_STARTED, run, {}, platform)
     reporter = Reporter(run, platform)
     try:
-        outcome = _carry_out_attempt(run, platform, ranks, reporter)
+        outcome = _carry_out_attempt(run, platform, ranks, reporter, termination)
     finally:
         reporter.close()
     return end_run(run, outcome, platform)
 
 
-def _follow(run_id: str, platform: Platform, ranks: Ranks) -> int:
+def _follow(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:
     """Train with the first process. The first one finds the same faults, and writes the outcome."""
     run = read_run(run_id, platform.bucket)
     with suppress(Rejected, DataChanged):
-        learn(run, platform, ranks, Quiet())
+        learn(run, platform, ranks, Quiet(), termination)
     return ranks.wait_for_end(run.deadline)
 
 
-def _carry_out_attempt(run: Run, platform: Platform, ranks: Ranks, reporter: Reporter) -> Outcome:
+def _carry_out_attempt(
+    run: Run, platform: Platform, ranks: Ranks, reporter: Reporter, termination: Termination
+) -> Outcome:
     try:
         with reject_out_of_memory(run.resources):
-            made = _make_version(run, learn(run, platform, ranks, reporter), platform, reporter)
+            learnt = learn(run, platform, ranks, reporter, termination)
+            made = _make_version(run, learnt, platform, reporter)
     except TooLittleMemory as error:
         lacked = memory_of(run.resources)
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error), lacked_memory=lacked)
@@ -140,15 +140,3 @@ def _score(learnt: Learnt, examples: Examples, what: str) -> Mapping[str, float]
             "training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data"
         )
     return metrics
-
-
-@contextmanager
-def _raise_on_sigterm() -> Iterator[None]:
-    def terminate(*_: object) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -84,6 +84,16 @@ class RunView:
         return self.progress.reading if self.state == "Running" and self.progress else None
 
     @property
+    def attempt(self) -> int:
+        """The number of the attempt that trains it, or has ended it; 0 before the first one."""
+        return self.progress.attempt if self.progress else 0
+
+    @property
+    def resumed_step(self) -> int:
+        """The step of the checkpoint from which that attempt went on; 0 if it began anew."""
+        return self.progress.resumed_step if self.progress else 0
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing about the run changes any more, not even the verdict on its version."""
         return self.is_over and (not self.version or self.verdict.is_settled)
@@ -159,6 +169,8 @@ def run_document(view: RunView) -> dict[str, Any]:
         "reason": view.reason,
         "wait": wait_document(view.wait),
         "reading": reading_document(view.reading),
+        "attempt": view.attempt,
+        "resumedStep": view.resumed_step,
         "verdict": view.verdict.name,
         "verdictReason": view.verdict.reason,
         "progressPercentage": view.percentage,

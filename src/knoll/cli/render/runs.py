@@ -52,6 +52,18 @@ def runs_picture(view: RunsView, now: datetime) -> RenderableType:
 
 
 def _why(view: RunView) -> str:
+    """What is to be said about the run: what it does, why it waits or ended so, and which attempt it is."""
+    return ", ".join(filter(None, (_doing(view), *_attempt(view))))
+
+
+def _attempt(view: RunView) -> list[str]:
+    if view.attempt < 2 or view.state != "Running":
+        return []
+    resumed = [f"resumed at step {view.resumed_step}"] if view.resumed_step else []
+    return [*resumed, f"attempt {view.attempt}"]
+
+
+def _doing(view: RunView) -> str:
     read = view.reading
     if read is None:
         return view.trouble
