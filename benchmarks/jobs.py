@@ -27,7 +27,7 @@ from knoll.ingest.opening import record_run
 from knoll.names import run_id
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.inbox import inbox_uri
-from knoll.records.outcome import Outcome, outcome_uri
+from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import Run
 
 __all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
@@ -88,10 +88,7 @@ class Jobs:
     def _end(self, name: str) -> None:
         """End the run, if there is one, so that the next of its model need not wait. Delete the Job and wait
         until it is gone."""
-        ended = Outcome("failed", _NOW, reason="measured")
-        self._place.store.put(
-            outcome_uri(self._place.root, name), ended.encode(), content_type="application/json"
-        )
+        write_outcome(name, Outcome("failed", _NOW, reason="measured"), self._place.records())
         self._place.cluster.delete("Job", name)
         self._place.store.delete(inbox_uri(self._place.root, name, _NOW))
         until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)

@@ -39,7 +39,9 @@ def test_a_pod_that_cannot_start_is_told_of_without_a_tick(installation: Any, di
     installation.until(lambda: installation.runs("giant"), 60)
     [run] = installation.runs("giant")
     with installation.without_ticks():
-        installation.until(lambda: "says the scheduler" in progress(installation, run).get("reason", ""), 60)
+        installation.until(
+            lambda: "the scheduler finds no node" in progress(installation, run).get("reason", ""), 60
+        )
     installation.forget("giant")
 
 
