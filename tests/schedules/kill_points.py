@@ -2,25 +2,27 @@
 one.
 
 Nothing is sampled. Two faults that leave the same world have the same future. So each world is played on from
-its fault, and only once.
+its fault, and only once; and a fault that must leave the world of another one is left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import islice, product
 
 from schedules.checks import wrong_after_a_tick, wrong_at_the_end
 from schedules.declared import model_document
 from schedules.faults import Fault, Kind, Process
 from schedules.humans import HUMANS, react, wrong_in_story
-from schedules.world import Saved, World
+from schedules.world import Saved, Trace, World
 
-__all__ = ["STORIES", "STRIKES", "Found", "Passage"]
+__all__ = ["ENDS", "STORIES", "STRIKES", "Found", "Passage"]
 
 STORIES = ("first", "second", "broken", "queued", "replaced", "failed", "objects", "deleted", *HUMANS)
 _OF_TWO = ("second", "broken", *HUMANS)
 _NEWER = {"broken": b"broken-2", "held": b"shifted-2"}
-STRIKES: tuple[Kind, ...] = ("before", "after", "lost", "twice")
+ENDS: tuple[Kind, ...] = ("before", "after")
+STRIKES: tuple[Kind, ...] = (*ENDS, "lost", "twice")
 _MOST_STEPS = 400
 Faults = tuple[tuple[int, Kind], ...]
 
@@ -44,6 +46,32 @@ class Moment:
     saved: Saved
     place: Place
     key: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as it was made: its process, and the world before each call."""
+
+    process: Process
+    traces: Sequence[Trace]
+
+    def faults(self, strikes: Sequence[Kind], first: int) -> Iterator[tuple[int, Kind]]:
+        """The faults at the calls from `first` on, without those that must leave the world of another one.
+
+        An end before a call is one after the call before it, unless the process has waited between them. A
+        call that has changed nothing may as well be the last one or not, and be made once or twice.
+        """
+        for number, kind in product(range(first, len(self.process.calls)), strikes):
+            if kind == "lost" or (
+                number == first or self._has_waited(number) if kind == "before" else self._has_changed(number)
+            ):
+                yield number, kind
+
+    def _has_changed(self, number: int) -> bool:
+        return self.traces[number + 1 : number + 2] != [self.traces[number]]
+
+    def _has_waited(self, number: int) -> bool:
+        return self.traces[number].present - self.traces[number - 1].present >= timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -103,7 +131,27 @@ class Passage:
 
     def calls(self) -> list[str]:
         """All calls of a passage that nothing befalls."""
-        return [str(call) for _, process in self._path(self._start) for call in process.calls]
+        return [str(call) for _, step in self._path(self._start) for call in step.process.calls]
+
+    def left_out(self) -> tuple[int, list[str]]:
+        """How many faults are left out, and those of them that leave a world that no other fault leaves at
+        their step, nor that step itself."""
+        count, unlike = 0, list[str]()
+        for moment, step in self._path(self._start):
+            tried = list(step.faults(self._strikes, 0))
+            worlds = {self._world_after(moment, faults) for faults in ((), *((one,) for one in tried))}
+            left_out = set(product(range(len(step.process.calls)), self._strikes)).difference(tried)
+            count += len(left_out)
+            unlike += [
+                f"{kind} {step.process.calls[number]}"
+                for number, kind in left_out
+                if self._world_after(moment, ((number, kind),)) not in worlds
+            ]
+        return count, unlike
+
+    def _world_after(self, moment: Moment, faults: Faults) -> object:
+        self._step(moment, faults)
+        return self._world.key()
 
     def singles(self) -> Found:
         """Every fault at every call."""
@@ -119,15 +167,15 @@ class Passage:
         ones, from `part` on."""
         wrong: dict[str, list[str]] = {}
         singles = pairs = 0
-        for number, (moment, process) in enumerate(self._path(self._start)):
+        for number, (moment, step) in enumerate(self._path(self._start)):
             if number % parts != part:
                 continue
-            for faults, after, struck in self._struck(moment, process):
+            for faults, after, struck in self._struck(moment, step):
                 singles += 1
                 wrong |= self._verdict(str(faults), after)
                 for second, both, _ in self._struck(moment, struck, faults):
                     pairs += 1
-                    wrong |= self._verdict(f"{process.calls[faults[0][0]]}: {second}", both)
+                    wrong |= self._verdict(f"{step.process.calls[faults[0][0]]}: {second}", both)
                 count, later = self._later(after)
                 pairs += count
                 wrong |= {f"{faults} then {where}": what for where, what in later.items()}
@@ -145,13 +193,13 @@ class Passage:
             "data": self._hear_of_newer_data,
         }
         pairs = (
-            (moment, process, number, one)
-            for moment, process in self._path(self._start)
-            for number, one in product(range(len(process.calls)), meanwhile.items())
+            (moment, step.process.calls, number, one)
+            for moment, step in self._path(self._start)
+            for number, one in product(range(len(step.process.calls)), meanwhile.items())
         )
-        for moment, process, number, (name, act) in islice(pairs, 0, None, of_each):
+        for moment, calls, number, (name, act) in islice(pairs, 0, None, of_each):
             after = self._held_up(moment, number, act)
-            wrong |= self._verdict(f"{process.calls[number]} while {name}", after)
+            wrong |= self._verdict(f"{calls[number]} while {name}", after)
             count += 1
         return Found(count, 0, wrong)
 
@@ -170,21 +218,19 @@ class Passage:
         return self._moment(place)
 
     def _struck_once(self, start: Moment) -> Iterator[tuple[str, Moment]]:
-        for moment, process in self._path(start):
-            for faults, after, struck in self._struck(moment, process):
-                yield f"{moment.place.part} {moment.place.minute}: {struck.struck} {faults}", after
+        for moment, step in self._path(start):
+            for faults, after, struck in self._struck(moment, step):
+                yield f"{moment.place.part} {moment.place.minute}: {struck.process.struck} {faults}", after
 
     def _struck(
-        self, moment: Moment, process: Process, before: Faults = ()
-    ) -> Iterator[tuple[Faults, Moment, Process]]:
+        self, moment: Moment, step: Step, before: Faults = ()
+    ) -> Iterator[tuple[Faults, Moment, Step]]:
         """The step that comes at the moment, with each fault at each of its calls behind those of
         `before`."""
-        first = before[-1][0] + 1 if before else 0
-        for number in range(first, len(process.calls)):
-            for kind in self._strikes:
-                faults = (*before, (number, kind))
-                after, struck = self._step(moment, faults)
-                yield faults, after, struck
+        for fault in step.faults(self._strikes, before[-1][0] + 1 if before else 0):
+            faults = (*before, fault)
+            after, struck = self._step(moment, faults)
+            yield faults, after, struck
 
     def _later(self, moment: Moment) -> tuple[int, dict[str, list[str]]]:
         """The same of a world that one fault has befallen: how many second ones, and what is wrong with
@@ -219,22 +265,27 @@ class Passage:
         status = self._world.cluster.get("Model", "digits").get("status") or {}
         return [] if status.get("champion") else ["lost: there is no champion"]
 
-    def _path(self, moment: Moment) -> Iterator[tuple[Moment, Process]]:
+    def _path(self, moment: Moment) -> Iterator[tuple[Moment, Step]]:
         """The steps to the end that call a port, when nothing befalls them."""
         while moment.place.quiet < 2:
-            after, process = self._step(moment, ())
-            if process.calls:
-                yield moment, process
+            after, step = self._step(moment, ())
+            if step.process.calls:
+                yield moment, step
             moment = after
 
-    def _step(self, moment: Moment, faults: Faults) -> tuple[Moment, Process]:
-        """One step with its faults: the moment after it, and the process that did it."""
+    def _step(self, moment: Moment, faults: Faults) -> tuple[Moment, Step]:
+        """One step with its faults: the moment after it, and how it was made."""
         self._world.load(moment.saved)
-        planned = {number: Fault(kind) for number, kind in faults}
-        place, process = self._act(moment.place, planned.get)
+        planned, traces = {number: Fault(kind) for number, kind in faults}, []
+
+        def strike(number: int) -> Fault | None:
+            traces.append(self._world.trace())
+            return planned.get(number)
+
+        place, process = self._act(moment.place, strike)
         if process.struck:  # a minute in which something failed is not one in which there was nothing to do
             place = replace(place, written=-1)
-        return self._moment(place), process
+        return self._moment(place), Step(process, traces)
 
     def _act(self, place: Place, strike: Callable[[int], Fault | None]) -> tuple[Place, Process]:
         world = self._world

@@ -105,7 +105,7 @@ class Documents(MemoryCluster):
         self, time: Time, note: Callable[[Document], None], note_status: Callable[[Document], None]
     ) -> None:
         super().__init__("default", time)
-        self._note, self._note_status = note, note_status
+        self._note, self._note_status, self._created = note, note_status, 0
 
     def create(self, document: Document) -> Document:
         """See `ports.Cluster.create`."""
@@ -119,17 +119,22 @@ class Documents(MemoryCluster):
         (self._note_status if status else self._note)(written)
         return written
 
-    def save(self) -> bytes:
+    def save(self) -> tuple[bytes, int]:
         """The whole state, for `load`."""
-        return self._one.serialize()
+        return self._one.serialize(), self._created
 
-    def load(self, saved: bytes) -> None:
+    def load(self, saved: tuple[bytes, int]) -> None:
         """Return to that state."""
-        self._one.deserialize(saved)
+        documents, self._created = saved
+        self._one.deserialize(documents)
 
     def key(self) -> object:
         """Equal for stores that hold the same."""
         return tuple(self._one.execute("SELECT kind, name, body FROM documents ORDER BY kind, name"))
+
+    def _new_uid(self) -> str:
+        self._created += 1
+        return f"00000000-0000-0000-0000-{self._created:012d}"
 
 
 class _Inline:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.events import TICK, Event, new_event, object_changed
@@ -42,7 +42,7 @@ from schedules.serving import Serving
 from schedules.trainer import train
 from support.keys import private_key, signer_of
 
-__all__ = ["Declared", "Delivery", "Past", "Saved", "World"]
+__all__ = ["Declared", "Delivery", "Past", "Saved", "Trace", "World"]
 
 Strike = Callable[[int], Fault | None]
 _CHANGING = (
@@ -94,10 +94,18 @@ class Saved:
     """A world at a moment."""
 
     objects: tuple[Any, ...]
-    documents: bytes
+    documents: tuple[bytes, int]
     present: datetime
     names: int
     mine: Mapping[str, Any]
+
+
+class Trace(NamedTuple):
+    """What no call of a port can change the world without changing."""
+
+    present: datetime
+    written: int
+    waiting: int
 
 
 @dataclass
@@ -400,6 +408,10 @@ class World:
         """Equal for worlds that have the same future."""
         feed = tuple((one.function, one.event.type, one.event.id, one.attempts) for one in self.feed)
         return self.store.key(), self.cluster.key(), self.time.present, feed, tuple(self.wrong), self.attempts
+
+    def trace(self) -> Trace:
+        """Other than before if a call of a port has changed something."""
+        return Trace(self.time.present, self.written, len(self.feed))
 
     @property
     def written(self) -> int:

@@ -76,12 +76,11 @@ class MemoryStore:
         if not key:
             raise Rejected(f"{uri} names a bucket, not an object")
         content = body if isinstance(body, bytes) else body.read()
-        info = ObjectInfo(
-            uri, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), self._now()
-        )
+        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         with self._lock:
             if if_absent and uri in self._objects:
                 raise AlreadyExists(f"{uri} exists")
+            info = ObjectInfo(uri, etag, len(content), self._now())
             if uri not in self._objects:
                 insort(self._order, uri)
             self._remember(uri)
