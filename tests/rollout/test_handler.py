@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from knoll import __version__
-from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.clock import MemoryClock
+from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.events import MemoryEvents
 from knoll.adapters.memory.store import MemoryStore
 from knoll.events import PREDICTOR_OBSERVED, TRAINING_SUCCEEDED, new_event
@@ -236,15 +236,13 @@ def test_without_traffic_samples_are_replayed_and_judged(
 def test_a_function_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) -> None:
     """The whole life of two versions, once for each write at which the function dies, for longer than any
     deadline: the end is the same."""
-    writes = 1
+    writes, settings = 1, Settings(home=tmp_path)
     while True:
         time, sink = MemoryClock(), MemoryEvents()
-        folder = tmp_path / str(writes)
-        folder.mkdir()
-        cluster = LocalCluster(folder / "knoll.db", "default", time)
+        cluster = MemoryCluster("default", time)
         cluster.create(MODEL)
         mortal: Any = Mortal(MemoryStore(time.now), cluster, writes)
-        platform = Platform(mortal, mortal, sink, Replays(), time, Settings(home=folder))
+        platform = Platform(mortal, mortal, sink, Replays(), time, settings)
         world = World(platform, time, sink)
         _live_through(world)
         assert world.status()["champion"] == "v000002"
@@ -266,7 +264,7 @@ class Killed(BaseException):
 class Mortal:
     """A store and cluster whose user dies right after its `life`th write."""
 
-    def __init__(self, store: MemoryStore, cluster: LocalCluster, life: int) -> None:
+    def __init__(self, store: MemoryStore, cluster: MemoryCluster, life: int) -> None:
         self._behind = (store, cluster)
         self._life = life
         self.died = False
