@@ -163,7 +163,7 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
 def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
     laptop: Any, digits: Digits, tmp_path: Path
 ) -> None:
-    laptop.declare("digits", **{**FAST, "training__config": {"epochs": 300, "batchSize": 16, "seed": 1}})
+    laptop.declare("digits", **{**FAST, "training__config": {"epochs": 100, "batchSize": 16, "seed": 1}})
     laptop.knoll("upload", "digits", str(digits(tmp_path / "data")))
     laptop.until(lambda: '"training"' in "".join(_progress(laptop)), 60)
     laptop.kill()
