@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks docs
-PARALLEL = -n auto --dist loadgroup
+PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 # KiB of addresses that each process of test-attacks may have
 ATTACK_MEMORY = 12000000
 
