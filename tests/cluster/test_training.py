@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from knoll.records.checkpoint import checkpoints_uri
 from knoll.records.manifest import load_manifest, manifest_uri
+from knoll.records.progress import progress_uri
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -29,6 +31,33 @@ def test_two_nodes_train_one_version_together(installation: Any, digits: Digits)
     manifest = load_manifest(installation.store.get(manifest_uri(installation.root, "pair", "v000001")))
     assert (manifest.run, manifest.metrics["accuracy"] > 0.6) == (run, True)
     installation.forget("pair")
+
+
+def test_a_training_whose_pod_is_deleted_goes_on_from_its_checkpoint(
+    installation: Any, digits: Digits
+) -> None:
+    """The deleted Pod counts as no try. The next one resumes, and after the end no checkpoint is left."""
+    installation.declare(
+        "evicted",
+        training={"config": {"epochs": 300, "batchSize": 32}, "checkpoint": {"every": "2s"}, "retries": 0},
+        idle="hold",
+    )
+    installation.upload("evicted", digits(start=10))
+    installation.until(lambda: installation.runs("evicted"), 120)
+    [run] = installation.runs("evicted")
+    place = checkpoints_uri(installation.root, run)
+    installation.until(
+        lambda: any("checkpoint.json" in one.uri for one in installation.store.list(place)), 240
+    )
+    pods = f"batch.kubernetes.io/job-name={run}"
+    installation.kubectl("delete", "pod", "-l", pods, "-n", installation.namespace, "--wait=false")
+    installation.until(lambda: installation.versions("evicted") == ["v000001"], 300)
+    progress = installation.record(progress_uri(installation.root, run))
+    assert (progress["attempt"], progress["resumed_step"] > 0) == (2, True)
+    installation.until(lambda: "Complete" in conditions(installation, run), 60)
+    assert installation.cluster.get("Job", run)["status"].get("failed", 0) == 0
+    installation.until(lambda: not any(installation.store.list(place)), 90)
+    installation.forget("evicted")
 
 
 def test_the_trainer_takes_an_event_from_a_jobsink(installation: Any, digits: Digits) -> None:

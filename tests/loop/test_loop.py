@@ -20,6 +20,7 @@ from knoll.installation import SIGN_FILE
 from knoll.keys import read_signer
 from knoll.names import join, run_id
 from knoll.records.attestation import attest
+from knoll.records.checkpoint import CHECKPOINT, list_checkpoints
 from knoll.records.claim import Claim, write_claim
 from knoll.records.manifest import (
     ATTESTATION,
@@ -163,9 +164,11 @@ def _tamper_with_a_third_version(laptop: Any) -> None:
 def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
     laptop: Any, digits: Digits, tmp_path: Path
 ) -> None:
-    laptop.declare("digits", **{**FAST, "training__config": {"epochs": 100, "batchSize": 16, "seed": 1}})
+    """The training goes on from its checkpoint, which is gone afterwards."""
+    longer = {"training__config": {"epochs": 100, "batchSize": 16, "seed": 1}}
+    laptop.declare("digits", **{**FAST, **longer, "training__checkpoint": {"every": "0.1s"}})
     laptop.knoll("upload", "digits", str(digits(tmp_path / "data")))
-    laptop.until(lambda: '"training"' in "".join(_progress(laptop)), 60)
+    laptop.until(lambda: len(_checkpoints(laptop)) > 1, 60)
     laptop.kill()
     laptop.until(lambda: not laptop.children("knoll.wiring.trainer") and not laptop.children("weed"), 30)
     laptop.up()
@@ -173,11 +176,14 @@ def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
     assert len(laptop.runs()) == 1
     assert laptop.versions() == ["v000001"]
     assert [one["state"] for one in laptop.outcomes()] == ["succeeded"]
+    assert "resumed behind step" in laptop.knoll("runs", "logs", "digits")
+    laptop.until(lambda: not list_checkpoints(laptop.platform.bucket), 30)
 
 
-def _progress(laptop: Any) -> list[str]:
-    store = laptop.platform.store
-    return [store.get(one.uri).decode() for one in store.list("s3://knoll-models/progress/")]
+def _checkpoints(laptop: Any) -> list[str]:
+    """Those that are whole."""
+    found = [one.uri for files in list_checkpoints(laptop.platform.bucket).values() for one in files]
+    return [uri for uri in found if uri.endswith(f"/{CHECKPOINT}")]
 
 
 def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_models_cost_nothing(
