@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from knoll import __version__
 from knoll.quoting import escaped
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "StoreUnavailable",
     "Unavailable",
     "act_on_each",
+    "newer_fix",
 ]
 
 _Thing = TypeVar("_Thing")
@@ -140,6 +142,12 @@ class QuotaExceeded(Unavailable):
 
 class NewerSchema(Unavailable):
     """Only a newer knoll understands the record. During an upgrade a newer one may run and act on it."""
+
+
+def newer_fix(needs: str) -> str:
+    """What to do about a document of a newer schema. `needs` is the oldest knoll that reads it; "" if it does
+    not say."""
+    return f"use knoll {needs} or a newer one" if needs else f"use a knoll newer than {__version__}"
 
 
 def act_on_each(things: Iterable[_Thing], act: Callable[[_Thing], object]) -> None:

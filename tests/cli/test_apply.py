@@ -103,7 +103,7 @@ def test_what_the_cluster_would_refuse_is_told_before_anything_is_stored(
     result = knoll("apply", "-f", path, *dry)
     assert result.exit_code == 1
     for field in ("namespace", "labels", "annotations"):
-        assert re.search(rf"model\.yaml:\d+: metadata\.{field}: ", result.stderr)
+        assert re.search(rf"model\.yaml:\d+: metadata\.{field}\b", result.stderr)
     assert "Fix: correct the file" in result.stderr
     assert platform.cluster.list("Model") == []
 

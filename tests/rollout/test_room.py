@@ -113,8 +113,18 @@ def test_what_is_missing_is_named_with_its_numbers(
     [
         (NotYet("waits"), CROWDED, "", NotYet(CROWDED.trouble)),
         (Rollback("late"), CROWDED, "", Restore()),
-        (Rollback("gave up"), Observed(failure="ProgressDeadlineExceeded: no"), "no room", Restore()),
-        (Rollback("gave up"), Observed(failure="ProgressDeadlineExceeded: no"), "", Rollback("gave up")),
+        (
+            Rollback("gave up"),
+            Observed(failure="ProgressDeadlineExceeded: no", gave_up=True),
+            "no room",
+            Restore(),
+        ),
+        (
+            Rollback("gave up"),
+            Observed(failure="ProgressDeadlineExceeded: no", gave_up=True),
+            "",
+            Rollback("gave up"),
+        ),
         (Rollback("crash"), Observed(failure="ExitCode65: digest"), "no room", Rollback("crash")),
         (Shift(0, 100, "ready"), Observed(is_ready=True), "no room", Shift(0, 100, "ready")),
     ],

@@ -51,8 +51,9 @@ def gc(
     Records of runs and rollouts are always kept. Recorded requests go after 30 days, and all of them if no
     Model asks for them.
 
-    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind: version|files|inbox|progress|recorded,
-    model, name, bytes, reason}], "kept": [{kind, model, name, bytes, reason}]}.
+    JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind:
+    version|files|inbox|progress|checkpoint|recorded, model, name, bytes, reason}], "kept": [{kind, model,
+    name, bytes, reason}]}.
     Next: knoll versions MODEL
     """
     from knoll.cli.render.leftovers import leftovers_table, leftovers_words

@@ -1,8 +1,9 @@
 """Why a Pod does not start, in plain words around those of the kubelet and the scheduler."""
 
-__all__ = ["STUCK", "UNSCHEDULABLE", "obstacle_words"]
+__all__ = ["GAVE_UP", "STUCK", "UNSCHEDULABLE", "obstacle_words"]
 
 UNSCHEDULABLE = "Unschedulable"
+GAVE_UP = "ProgressDeadlineExceeded"  # of Knative, which forgets why
 # of a container that waits, and will not start by itself
 STUCK = {
     "ErrImagePull": "its image cannot be pulled (ErrImagePull)",

@@ -3,8 +3,9 @@
 Records outlive the code that wrote them, and during an upgrade old and new functions read the same ones. So a
 reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
 rises only when an old reader would misunderstand a record; then that reader refuses it, and says which knoll
-reads it. Only what can be made anew counts as absent then, and is written over, so that nobody can stop a
-model with it: progress, checksums, the survey, and a snapshot, for whoever has its data.
+reads it. What work can go on without counts as absent instead, so that nobody can stop a model with it:
+progress, checkpoints, checksums, the survey, recorded requests, the refusals of dead letters, and a snapshot,
+for whoever has its data.
 
 If nothing is there, `find_…` returns None, or an empty collection where it finds many. `read_…` raises
 NotFound.
@@ -19,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError
 
 from knoll import __version__
-from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected
+from knoll.errors import AlreadyExists, NewerSchema, NotFound, Rejected, newer_fix
 from knoll.json_faults import why_not_json
 from knoll.media_types import JSON
 from knoll.ports import Bucket
@@ -180,8 +181,5 @@ def _number(schema: Any) -> float:
 
 
 def _newer(schema: float, needs: str, newest: int, what: str) -> NewerSchema:
-    wanted = f"knoll {needs}" if needs else f"a knoll newer than {__version__}"
-    return NewerSchema(
-        f"this {what} has schema {schema}, and knoll {__version__} reads {newest} at most",
-        fix=f"use {wanted}" + (" or a newer one" if needs else ""),
-    )
+    told = f"this {what} has schema {schema}, and knoll {__version__} reads {newest} at most"
+    return NewerSchema(told, fix=newer_fix(needs))

@@ -30,7 +30,8 @@ Kind = Literal["inbox", "progress", "checkpoint", "recorded"]
 
 @dataclass(frozen=True)
 class Leftover:
-    """A superfluous record; `name` is its run, or the id of a recorded request."""
+    """Superfluous records: `objects` is how many, and `uri` is that of the first. `name` is their run, or the
+    id of a recorded request."""
 
     kind: Kind
     uri: str
@@ -39,6 +40,7 @@ class Leftover:
     size: int
     modified: datetime
     reason: str
+    objects: int = 1
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def _ended_checkpoints(
         if run in runs.ended and run not in live and _is_run_of(run, models):
             size, newest = sum(one.size for one in files), max(one.modified for one in files)
             reason = "checkpoints of a run that has an outcome"
-            yield Leftover("checkpoint", files[0].uri, model_of_run(run), run, size, newest, reason)
+            yield Leftover(
+                "checkpoint", files[0].uri, model_of_run(run), run, size, newest, reason, len(files)
+            )
 
 
 def _leftover(kind: Kind, run: str, one: ObjectInfo, reason: str) -> Leftover:

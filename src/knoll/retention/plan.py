@@ -44,7 +44,7 @@ class RemovalPlan:
     @property
     def objects(self) -> int:
         """How many objects go."""
-        return sum(one.files for one in self.folders) + len(self.leftovers)
+        return sum(one.files for one in self.folders) + sum(one.objects for one in self.leftovers)
 
 
 def make_plan(platform: Platform, models: Collection[str], keep: int) -> RemovalPlan:

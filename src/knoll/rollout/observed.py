@@ -7,7 +7,7 @@ from typing import Any
 from knoll.exits import PREEMPTED, REJECTED, UNAVAILABLE
 from knoll.kube.kinds import PREDICTOR_CONTAINER
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of
-from knoll.kube.obstacles import UNSCHEDULABLE
+from knoll.kube.obstacles import GAVE_UP, UNSCHEDULABLE
 from knoll.kube.predictors import predictor_status, tagged_url
 from knoll.ports import Document
 
@@ -28,15 +28,16 @@ _MAY_PASS = (f"ExitCode{UNAVAILABLE}", f"ExitCode{PREEMPTED}")  # the store did 
 class Observed:
     """What is seen of the wanted version: whether its revision is the newest one and ready, its percentage of
     the traffic, and its URL past the traffic split; `champion_url` is that of the revision that gets the
-    rest. `failure` says why it can never serve, and `trouble` why it does not serve yet; `has_no_room` says
-    that its Pod finds no room. `champion_waits` says that a Pod of the champion has not started, as far as
-    that matters."""
+    rest. `failure` says why it can never serve, `gave_up` that Knative waits for it no longer, and `trouble`
+    why it does not serve yet. `has_no_room` says that its Pod finds no room, `champion_waits` that a Pod of
+    the champion has not started, as far as that matters."""
 
     is_ready: bool = False
     percent: int = 0
     tagged_url: str = ""
     champion_url: str = ""
     failure: str = ""
+    gave_up: bool = False
     trouble: str = ""
     has_no_room: bool = False
     champion_waits: bool = False
@@ -82,6 +83,7 @@ def observe(
         tagged_url=_url(predictor, newest),
         champion_url=_url(predictor, others) if others else "",
         failure=failure,
+        gave_up=found is not None and found[0] == GAVE_UP,
         trouble=trouble,
         has_no_room=found is not None and _is_without_room(*found),
     )
@@ -123,7 +125,7 @@ def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
         return "", ""
     reason, text = found[0], ": ".join(filter(None, found)).strip()
     has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
-    is_final = has_crashed or reason == "ProgressDeadlineExceeded"
+    is_final = has_crashed or reason == GAVE_UP
     return (text, text) if is_final else ("", text)
 
 

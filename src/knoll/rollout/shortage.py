@@ -14,7 +14,6 @@ from knoll.rollout.steps import NotYet, Restore, Rollback, Settle, Shift, Step
 
 __all__ = ["amid_shortage"]
 
-_GAVE_UP = "ProgressDeadlineExceeded"  # of Knative, which forgets why
 _FREE = "it starts when other Pods have ended, or the cluster has grown"
 
 
@@ -41,4 +40,4 @@ def _lack(step: Step, slot: Slot, observed: Observed) -> NoRoom | None:
         return None
     if observed.has_no_room:
         return NoRoom(slot.candidate, observed.trouble, _FREE, "")
-    return slot.no_room if observed.failure.startswith(_GAVE_UP) else None
+    return slot.no_room if observed.gave_up else None

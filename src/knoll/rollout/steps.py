@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "LATE",
     "Compare",
     "HoldBack",
     "NotYet",
@@ -16,6 +17,8 @@ __all__ = [
     "SteppedBack",
     "TrafficSeen",
 ]
+
+LATE = "did not become ready within"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Promote:
 
 @dataclass(frozen=True)
 class Rollback:
-    """Take the traffic from the candidate and quarantine it."""
+    """Take the traffic from the candidate and quarantine it. The reason begins with LATE if a deadline asked
+    for it."""
 
     reason: str
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from knoll import __version__
-from knoll.errors import NewerSchema
+from knoll.errors import NewerSchema, newer_fix
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.quoting import escaped
 from knoll.rollout.slot import Slot, slot_from_status
@@ -98,7 +98,7 @@ def check_wish(document: Mapping[str, Any]) -> None:
         name, read = document["metadata"]["name"], f"knoll {__version__} reads {Wish.schema} at most"
         raise NewerSchema(
             f"the wish for model {name} has schema {wish.schema}, and {read}",
-            fix=f"use knoll {wish.needs or 'of the command that asked for it'} or a newer one",
+            fix=newer_fix(wish.needs),
         )
 
 

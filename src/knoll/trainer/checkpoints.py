@@ -1,5 +1,5 @@
 """The checkpoints of a run while it trains: the state is copied between two steps, and a thread writes the
-copy, so that no step waits for the store."""
+copy. No step waits for the store, unless the training is asked to stop while a copy is written."""
 
 import time
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class StateKeeper(Protocol):
         """Whether it is time to keep the state."""
 
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
-        """Keep the state after a step. Returns at once."""
+        """Keep the state after a step, in the background; waits for the one before it."""
 
     def close(self) -> None:
         """Wait until what was kept is written."""

@@ -50,7 +50,7 @@ class StepPace:
 
 
 class Looks:
-    """Looks after a step whether the state is to be kept, and whether the training is to stop. Several
+    """Looks after a step whether to keep the state, and whether to stop. Several
     processes look after the same steps, about four times a second, since looking together takes time."""
 
     def __init__(

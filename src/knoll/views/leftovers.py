@@ -15,8 +15,8 @@ _USED = "used since it was decided"
 
 @dataclass(frozen=True)
 class LeftoverView:
-    """A version, the files of a killed run, or a record. `kind` is version, files, inbox, progress or
-    recorded, `name` a version, a run or the id of a request, `size` in bytes."""
+    """A version, the files of a killed run, or records. `kind` is version, files, inbox, progress, checkpoint
+    or recorded, `name` a version, a run or the id of a request, `size` in bytes."""
 
     kind: str
     model: str
@@ -75,7 +75,7 @@ def _folder_item(one: VersionFiles, reason: str) -> LeftoverView:
 
 def _record_items(plan: RemovalPlan) -> Iterator[LeftoverView]:
     for one in plan.leftovers:
-        yield LeftoverView(one.kind, one.model, one.name, 1, one.size, one.modified, one.reason)
+        yield LeftoverView(one.kind, one.model, one.name, one.objects, one.size, one.modified, one.reason)
 
 
 def _item_document(one: LeftoverView) -> dict[str, Any]:

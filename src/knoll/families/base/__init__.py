@@ -1,7 +1,7 @@
 """What a family of models is: the class behind `spec.family`.
 
-A family has four parts: declaration, data, learning and export, with a module for each: the first is
-`knoll.families.declaration`, and needs no torch. A small family is one class that derives from `Family`. A
+A family has a declaration, which needs no torch (`knoll.families.declaration`), and three parts: data,
+learning and export, with a module for each. A small family is one class that derives from `Family`. A
 large one is a folder with a class for each part. Each family has one line in `knoll.families`. The loop in
 `knoll.trainer.loop` does the rest: devices, precision, progress, milestones.
 """

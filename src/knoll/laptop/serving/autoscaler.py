@@ -17,13 +17,14 @@ import aiohttp
 from knoll.errors import Rejected, Unavailable
 from knoll.headers import HEADERS_OF_AIOHTTP, TOKEN
 from knoll.kube.labels import VERSION_LABEL, label_of
+from knoll.kube.obstacles import GAVE_UP
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.containers import Unrunnable
 from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions, replica_command
 from knoll.laptop.serving.replica import Replica
-from knoll.laptop.serving.revisions import GAVE_UP, Readiness, min_scale, verdict
+from knoll.laptop.serving.revisions import Readiness, min_scale, verdict
 from knoll.ports import Document
 from knoll.router.proxy import CONNECT_WITHIN
 

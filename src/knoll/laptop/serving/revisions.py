@@ -18,7 +18,6 @@ from knoll.kube.labels import (
 from knoll.ports import Document
 
 __all__ = [
-    "GAVE_UP",
     "Readiness",
     "has_same_template",
     "has_tag_routing",
@@ -33,7 +32,6 @@ __all__ = [
     "with_verdict",
 ]
 
-GAVE_UP = "ProgressDeadlineExceeded"
 _NOT_IN_TEMPLATE = {ROLLOUT_DURATION, LAST_APPLIED}
 _NOT_IN_POD = {"minReplicas", "maxReplicas", "canaryTrafficPercent", "labels", "annotations", "timeout"}
 
