@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from knoll.kube.obstacles import GAVE_UP
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.plan import plan
-from knoll.laptop.serving.revisions import GAVE_UP, Readiness, min_scale, with_verdict
+from knoll.laptop.serving.revisions import Readiness, min_scale, with_verdict
 from knoll.ports import Document
 
 READY = Readiness("True", "")

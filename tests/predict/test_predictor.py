@@ -111,7 +111,7 @@ def test_every_answer_names_the_version(shade: httpx.Client) -> None:
         (b"{}", "instances"),
         (b'{"instances": []}', "at least one"),
         (b'{"instances": 7}', "list"),
-        (json.dumps({"instances": [LIGHT, "x"]}).encode(), "instance 1: it is not made of numbers"),
+        (json.dumps({"instances": [LIGHT, "x"]}).encode(), "instance 1: a picture is no bare text"),
         (json.dumps({"instances": [[[1, 2], [3]]]}).encode(), "instance 0: its lists have different lengths"),
         (json.dumps({"instances": [[[300] * 4] * 4]}).encode(), "instance 0: pixels must lie in 0..255"),
         (json.dumps({"instances": [{"b64": "bm8gcGljdHVyZQ=="}]}).encode(), "neither a PNG nor a JPEG"),
