@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import version_uri
 from knoll.records.outcome import load_outcome, outcome_uri
 from knoll.records.progress import load_progress, progress_uri
-from knoll.records.run import Run, run_uri
+from knoll.records.run import Run, load_run, run_uri
 from support.doors import listeners
 
 pytestmark = pytest.mark.loop
@@ -189,6 +189,24 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
     assert trainer.wait(60) == (143 if who == "trainer" else 75), world.log()
     until(lambda: all(is_gone(pid) for pid in ranks))
     assert not list(world.store.list(outcome_uri(world.root, run)))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
+    world: World, some: dict[str, bytes], processes: int, until: Until
+) -> None:
+    """All stop after the same step, and the first one keeps the state of all."""
+    run = world.run(some, {**CONFIG, "epochs": 60}, processes=2)
+    trainer = world.start(run)
+    until(lambda: world.state(run) == "training", 90)
+    trainer.terminate()
+    assert trainer.wait(60) == 143, world.log()
+    record = load_run(world.store.get(run_uri(world.root, run)))
+    again = replace(record, processes_per_node=processes)
+    world.store.put(run_uri(world.root, run), again.encode())
+    assert world.start(run).wait(240) == 0, world.log()
+    assert world.log().count("resumed behind step") == 1
+    assert load_outcome(world.store.get(outcome_uri(world.root, run))).metrics["accuracy"] > 0.8
 
 
 def test_no_process_outlives_a_trainer_that_is_killed(
