@@ -113,8 +113,7 @@ class Receiver:
     def __enter__(self) -> Self:
         self._start()
         until(self._is_ready, 60, f"{self._who} is ready", 0.05)
-        if self._who == "ours":
-            # The first start in a bucket finds out what its conditional writes are worth.
+        if self._who == "ours":  # its first start in a bucket finds out what conditional writes are worth
             until(lambda: any(self._world.store.list(probe_uri(_ROOT))), 60, "the store is known", 0.05)
         return self
 
@@ -132,18 +131,20 @@ class Receiver:
 
     def calls(self) -> Counter[str]:
         """The calls by function since they were last asked for."""
-        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
+        lines = Counter(self._lines())
         self._calls.write_text("")
-        return Counter(lines)
+        return lines
 
     def calls_so_far(self, cause: str) -> int:
         """The calls on behalf of a type of event since `calls` was last asked."""
-        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
-        return sum(line.startswith(f"{cause} ") for line in lines)
+        return sum(line.startswith(f"{cause} ") for line in self._lines())
 
     def memory(self) -> int:
         """The resident memory of the process in bytes."""
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+    def _lines(self) -> list[str]:
+        return self._calls.read_text().splitlines() if self._calls.exists() else []
 
     def _start(self) -> None:
         home = self._world.folder / self._who
@@ -155,8 +156,8 @@ class Receiver:
         }
         home.mkdir(exist_ok=True)
         with (home / "log").open("ab") as log:
-            script = Path(__file__).with_name("burst_platform.py")
-            command = [sys.executable, str(script), self._who, str(self._calls)]
+            script = str(Path(__file__).with_name("burst_platform.py"))
+            command = [sys.executable, script, self._who, str(self._calls)]
             self._process = subprocess.Popen(
                 command, env={**own, **self._world.environment}, stdout=log, stderr=log
             )
