@@ -47,9 +47,6 @@ class Shelf:
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         self.files.append((step, encode_tree(tree)))
 
-    def close(self) -> None:
-        pass
-
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
 def training(request: pytest.FixtureRequest, digits: dict[str, bytes]) -> Callable[..., Trained]:

@@ -9,9 +9,9 @@ A checkpoint only saves time: a run without one is trained from its first step. 
 or of a newer knoll is passed over.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pydantic import with_config
 
@@ -36,6 +36,7 @@ __all__ = [
     "load_checkpoint",
     "read_checkpoint",
     "remove_checkpoints",
+    "step_name",
     "write_checkpoint",
     "write_state_file",
 ]
@@ -71,14 +72,19 @@ def checkpoints_uri(root: str, run: str = "") -> str:
 
 def checkpoint_uri(root: str, run: str, step: int, file: str = CHECKPOINT) -> str:
     """URI of a file of a checkpoint."""
-    return join(root, "checkpoints", run, f"{step:09d}", file)
+    return join(root, "checkpoints", run, step_name(step), file)
+
+
+def step_name(step: int) -> str:
+    """The name of the folder of a step."""
+    return f"{step:09d}"
 
 
 def list_steps(run: str, bucket: Bucket) -> list[int]:
     """The steps of which the run has files, the newest first. Not all need be whole."""
     place = checkpoints_uri(bucket.root, run)
     names = {one.uri.removeprefix(place).partition("/")[0] for one in bucket.store.list(place)}
-    return sorted((int(name) for name in names if name.isdecimal() and len(name) == 9), reverse=True)
+    return sorted((int(name) for name in names if re.fullmatch(AFTER_STEP, name, re.ASCII)), reverse=True)
 
 
 def list_checkpoints(bucket: Bucket) -> dict[str, list[ObjectInfo]]:
@@ -111,7 +117,7 @@ def read_checkpoint(run: str, step: int, bucket: Bucket) -> tuple[Checkpoint, Ma
     return found, files
 
 
-def write_state_file(run: str, step: int, name: str, body: bytes | BinaryIO, bucket: Bucket) -> None:
+def write_state_file(run: str, step: int, name: str, body: bytes, bucket: Bucket) -> None:
     """Write a file of a checkpoint, over what a killed attempt left there. Raises StoreUnavailable."""
     kind = JSON if name.endswith(".json") else ANY_BYTES
     bucket.store.put(checkpoint_uri(bucket.root, run, step, name), body, content_type=kind)
@@ -126,7 +132,7 @@ def write_checkpoint(checkpoint: Checkpoint, bucket: Bucket) -> None:
 def remove_checkpoints(run: str, bucket: Bucket, keep: Collection[int] = ()) -> None:
     """Remove the checkpoints of a run, but not those of the steps in `keep`."""
     place = checkpoints_uri(bucket.root, run)
-    kept = {f"{step:09d}" for step in keep}
+    kept = {step_name(step) for step in keep}
     found = [one.uri for one in bucket.store.list(place)]
     going = [uri for uri in found if uri.removeprefix(place).partition("/")[0] not in kept]
     # what lost its manifest first is never taken for a whole one

@@ -8,7 +8,7 @@ from typing import Any
 from knoll.names import DIGEST, MODEL_NAME, RUN_ID, VERSION_NAME
 from knoll.ports import Bucket
 from knoll.records.attestation import load_attestation
-from knoll.records.checkpoint import AFTER_STEP, CHECKPOINT, STATE, TENSORS, load_checkpoint
+from knoll.records.checkpoint import AFTER_STEP, CHECKPOINT, STATE, TENSORS, load_checkpoint, step_name
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
 from knoll.records.dataset import load_dataset
@@ -121,7 +121,7 @@ _PLACES = (
     _place(
         rf"checkpoints/{_RUN}/(?P<step>{AFTER_STEP})/{re.escape(CHECKPOINT)}",
         load_checkpoint,
-        says=lambda one: {"run": one.run, "step": f"{one.step:09d}"},
+        says=lambda one: {"run": one.run, "step": step_name(one.step)},
         doubt=doubt_hint,
         doubt_newer=doubt_newer_hint,
     ),

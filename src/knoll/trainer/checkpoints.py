@@ -54,9 +54,6 @@ class StateKeeper(Protocol):
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """Keep the state after a step, in the background; waits for the one before it."""
 
-    def close(self) -> None:
-        """Wait until what was kept is written."""
-
 
 class Unsaved:
     """Keeps nothing."""
@@ -78,9 +75,6 @@ class Unsaved:
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """See `StateKeeper.keep`."""
 
-    def close(self) -> None:
-        """See `StateKeeper.close`."""
-
 
 UNSAVED = Unsaved()
 
@@ -90,7 +84,6 @@ class Checkpoints:
 
     def __init__(self, run: Run, platform: Platform, journal: Journal) -> None:
         self._run, self._platform, self._journal = run, platform, journal
-        self._attempt = journal.attempt
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
         self._kept: list[int] = []  # steps, the newest first
@@ -115,8 +108,7 @@ class Checkpoints:
     def resume(self, saved: Saved) -> None:
         """Go on from this checkpoint, which stays until there are newer ones."""
         self._kept = [saved.step]
-        self._attempt = max(self._attempt, saved.attempt + 1)
-        self._journal.resume(saved.step, self._attempt)
+        self._journal.resume(saved.step, max(self._journal.attempt, saved.attempt + 1))
 
     def is_due(self) -> bool:
         """Whether the last state is old enough, and written."""
@@ -126,13 +118,15 @@ class Checkpoints:
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """Write the state in the background, after the one before it."""
         self._last = time.monotonic()
-        if self._writing is not None:
-            self._writing.result()
+        self._wait()
         self._writing = self._thread.submit(self._write, tree, step, of_steps)
 
     def close(self) -> None:
         """Wait until what was kept is written."""
         self._thread.shutdown()
+        self._wait()
+
+    def _wait(self) -> None:
         if self._writing is not None:
             self._writing.result()
 
@@ -149,8 +143,7 @@ class Checkpoints:
             write_state_file(run.id, step, name, body, bucket)
         entries = {name: entry_of(body) for name, body in files.items()}
         at = self._platform.clock.now().isoformat()
-        write_checkpoint(
-            Checkpoint(run.id, step, of_steps, self._attempt, run.processes, at, entries), bucket
-        )
+        attempt = self._journal.attempt
+        write_checkpoint(Checkpoint(run.id, step, of_steps, attempt, run.processes, at, entries), bucket)
         self._kept = [step, *self._kept][: run.checkpoint_keep]
         remove_checkpoints(run.id, bucket, self._kept)

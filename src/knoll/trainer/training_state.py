@@ -94,9 +94,10 @@ class TrainingState:
         except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
             words = " ".join(str(error).split())[:200]
             raise Rejected(f"its state is of another training: {words}") from error
-        ranks.reseed(seed + self.step)
         if len(states) == ranks.world:
             restore_generators(states[ranks.rank], self.device)
+        else:
+            ranks.reseed(seed + self.step)
 
 
 def begin_training(
