@@ -124,6 +124,12 @@ def test_every_field_of_a_stage_is_in_its_decision() -> None:
     assert [one.name for one in fields(Stage) if not re.search(rf"`{one.name}[`(]", decision)] == []
 
 
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_is_named_after_its_title(name: str) -> None:
+    title = TEXTS[name].partition("\n")[0].removeprefix("# ").lower().replace("'", "")
+    assert Path(name).stem[5:] == re.sub(r"[^a-z0-9]+", "-", title)
+
+
 def test_every_event_type_is_in_the_documents() -> None:
     """Each constant of `knoll.events`, and the event of Knative's PingSource, which has none there."""
     constants = [getattr(events, name) for name in events.__all__ if name.isupper()]
