@@ -204,7 +204,7 @@ LOADED = "ready: loaded, verified, warm"
         (
             replace(DEPLOYING, since=ago(101)),
             Observed(trouble="it pulls"),
-            Rollback("did not become ready within 100 s: it pulls"),
+            Rollback("did not become ready within 100 s: it pulls", "deadline"),
         ),
         (replace(FIRST, phase="Deploying"), READY, Shift(0, 100, LOADED)),
         (DEPLOYING, READY, Compare()),

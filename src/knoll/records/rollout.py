@@ -41,8 +41,9 @@ class RolloutStep(Stamped):
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
     and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
     wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion.
-    `cause` is what barred the version, if that may be lifted by itself. `verdict` has the numbers of each arm
-    that was judged: E (`e`) and where it fails, L (`support`) and where it passes, on how much evidence."""
+    `cause` is "signature" if a change of it barred the version, and "deadline" if one passed. `verdict` has
+    the numbers of each arm that was judged: E (`e`) and where it fails, L (`support`) and where it passes, on
+    how much evidence."""
 
     model: str
     rollout: str

@@ -20,7 +20,6 @@ from knoll.rollout.base import may_serve_alone
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot
 from knoll.rollout.steps import (
-    LATE,
     Compare,
     HoldBack,
     NotYet,
@@ -84,7 +83,8 @@ def _deploying(
     if observed.failure:
         return Rollback(f"never became ready: {observed.failure}")
     if not observed.is_ready and waited > policy.progress_deadline:
-        return Rollback(f"{LATE} {policy.progress_deadline:g} s{_because(observed)}")
+        why = f"did not become ready within {policy.progress_deadline:g} s{_because(observed)}"
+        return Rollback(why, "deadline")
     if not observed.is_ready:
         return NotYet(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
     if not slot.champion:

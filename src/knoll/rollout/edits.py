@@ -54,7 +54,7 @@ def without_edits(slot: Slot, step: Step) -> Step:
     if not edit:
         return step
     if isinstance(step, Rollback) and slot.phase in ("Canary", "Baking"):
-        return Rollback(f"{step.reason}; the change of {edit.words} is undone")
+        return replace(step, reason=f"{step.reason}; the change of {edit.words} is undone")
     return NotYet(edit.told)
 
 

@@ -65,10 +65,8 @@ def slot_after_start(
 def slot_after_reject(slot: Slot, version: str, reason: str, at: str, cause: Cause = "") -> Slot:
     """The slot when the gate refuses a version."""
     clean = replace(slot, evidence=Evidence())  # what is counted is of the version before
-    refused = clean.moved("Reject", at, reason, candidate=version, percent=0)
-    made = refused.transition
-    told = replace(refused, transition=replace(made, cause=cause) if made else None)
-    return replace(told, candidate="", held=None).barred(version, reason, cause)
+    refused = clean.moved("Reject", at, reason, candidate=version, percent=0).caused_by(cause)
+    return replace(refused, candidate="", held=None).barred(version, reason, cause)
 
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
@@ -144,10 +142,10 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
             return replace(
                 promoted, champion=slot.candidate, previous=slot.champion, candidate="", damage="", listing=""
             )
-        case Rollback(reason):
+        case Rollback(reason, cause):
             has_all = slot.phase == "Baking" and bool(slot.champion)
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
-            return back.barred(slot.candidate, reason)
+            return back.caused_by(cause).barred(slot.candidate, reason, cause)
         case HoldBack(reason):
             back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
             return replace(back, held=Held(slot.candidate, reason, at))

@@ -29,7 +29,7 @@ from knoll.rollout.unknown import newer_phase, with_unknown
 
 __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
-Cause = Literal["", "signature"]  # why a version is barred, as far as something may lift that
+Cause = Literal["", "signature", "deadline"]  # why a version is barred, where something depends on it
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 _NEEDS = "0.1.0"  # the oldest knoll that knows all these phases; the status names it for older ones
 
@@ -129,6 +129,11 @@ class Slot:
         made = Transition(number, action, at, version, self.percent, reason, counts)
         judged = verdict_to_fields(self.verdict) if self.verdict and version == self.candidate else {}
         return self.told(replace(made, comparison=compared.fields() if compared else {}, verdict=judged))
+
+    def caused_by(self, cause: Cause) -> "Slot":
+        """The slot whose transition has that cause."""
+        made = self.transition
+        return replace(self, transition=made and replace(made, cause=cause))
 
     def told(self, made: Transition) -> "Slot":
         """The slot whose next record is that transition."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from knoll.rollout.slot import Cause
+
 __all__ = [
-    "LATE",
     "Compare",
     "HoldBack",
     "NotYet",
@@ -17,8 +18,6 @@ __all__ = [
     "SteppedBack",
     "TrafficSeen",
 ]
-
-LATE = "did not become ready within"
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,10 @@ class Promote:
 
 @dataclass(frozen=True)
 class Rollback:
-    """Take the traffic from the candidate and quarantine it. The reason begins with LATE if a deadline asked
-    for it."""
+    """Take the traffic from the candidate and quarantine it. `cause` is "deadline" if one has passed."""
 
     reason: str
+    cause: Cause = ""
 
 
 @dataclass(frozen=True)

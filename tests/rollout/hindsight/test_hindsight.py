@@ -133,10 +133,10 @@ def step(at: int, action: str, **more: Any) -> RolloutStep:
 
 
 def test_a_version_that_was_given_up_might_have_become_ready_in_more_time() -> None:
-    late = step(70, "Rollback", reason="did not become ready within 60 s: it pulls")
+    late = step(70, "Rollback", reason="it pulls", cause="deadline")
     for deadline, would in (("30s", "RolledBack"), ("5m", UNKNOWN)):
         assert again([step(0, "Start"), late], policy_of(progressDeadline=deadline)).would == would
-    broken = replace(late, reason="never became ready: ExitCode65")
+    broken = replace(late, cause="")
     assert again([step(0, "Start"), broken], policy_of(progressDeadline="5m")).would == "RolledBack"
 
 

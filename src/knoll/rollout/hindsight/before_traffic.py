@@ -4,7 +4,6 @@ from knoll.models import RolloutSpec
 from knoll.rollout.comparison import read_comparison
 from knoll.rollout.hindsight.ends import Hindsight, as_recorded, seconds_between, unknown
 from knoll.rollout.hindsight.trials import PastTrial
-from knoll.rollout.steps import LATE
 
 __all__ = ["before_traffic"]
 
@@ -20,7 +19,7 @@ def before_traffic(trial: PastTrial, policy: RolloutSpec, min_agreement: float) 
     ready_at = compared.since if compared and compared.since else until.at
     waited = seconds_between(first.at, ready_at)
     if until.action == "Rollback":
-        is_patient = until.reason.startswith(LATE) and policy.progress_deadline > waited
+        is_patient = until.cause == "deadline" and policy.progress_deadline > waited
         why = f"it would have had {policy.progress_deadline:g} s to become ready, and had {waited:.0f} s"
         return unknown(until, why) if is_patient else as_recorded(until)
     if waited > policy.progress_deadline:
