@@ -36,8 +36,8 @@ class ByteBudget:
         return self.limit - self.limit // _FOR_SMALL
 
     def take(self, size: int, before: int = 0) -> None:
-        """Hold `size` bytes more of a body, of which `before` bytes are held already. Raises Unavailable, and
-        holds none of them, if they are too many."""
+        """Hold `size` bytes more of a body that has `before` bytes in memory. Raises Unavailable, and holds
+        none of them, if they are too many."""
         kept = 0 if before + size <= _SMALL else self.limit // _FOR_SMALL
         if self.held + size > self.limit - kept:
             raise Unavailable(

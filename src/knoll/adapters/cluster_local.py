@@ -6,7 +6,6 @@ which writer wins. The rules are those of Kubernetes' API conventions ("Concurre
 """
 
 import json
-import re
 import sqlite3
 import threading
 import uuid
@@ -21,6 +20,7 @@ from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, 
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API, SECRET_API
 from knoll.kube.metadata import faults_of_metadata
 from knoll.kube.times import timestamp
+from knoll.names import NAMESPACE_NAME
 from knoll.ports import Clock, Document
 from knoll.sqlite_file import open_file, told, transaction
 
@@ -35,7 +35,6 @@ _KINDS = {
     "InferenceService": INFERENCE_SERVICE_API,
     "Revision": REVISION_API,
 }
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -219,7 +218,7 @@ def _faults(document: Any, namespace: str) -> list[str]:
     faults = []
     if document.get("apiVersion") != _KINDS[kind]:
         faults.append(f"apiVersion of a {kind} is {_KINDS[kind]}, not {document.get('apiVersion')!r}")
-    if not isinstance(metadata.get("name"), str) or not _NAME.fullmatch(metadata["name"]):
+    if not isinstance(metadata.get("name"), str) or not NAMESPACE_NAME.fullmatch(metadata["name"]):
         faults.append(
             f"metadata.name {metadata.get('name')!r} must be 1-63 lower-case letters, digits and dashes"
         )

@@ -33,8 +33,8 @@ def doubts(model: Model) -> Iterator[str]:
 
 
 def overlaps(declared: Iterable[Model], stored: Iterable[Model]) -> Iterator[str]:
-    """Pairs of Models of which one reads data of the other one, each pair once. The declared ones stand for
-    stored ones of the same name."""
+    """Pairs of Models where one reads data of the other, each pair once. The declared ones stand for stored
+    ones of the same name."""
     ours = {one.name: one for one in declared}
     left = {one.name: one for one in stored} | ours
     for model in ours.values():

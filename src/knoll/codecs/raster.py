@@ -218,7 +218,7 @@ def _has_tables(profile: Any) -> bool:
 
 
 def _without(chunks: Sequence[tuple[int, int]], body: bytes) -> bytes:
-    """A PNG without its texts, all of which Pillow unpacks, and without transparency that comes too late."""
+    """A PNG without texts, because Pillow unpacks all, and without transparency that comes too late."""
     if not chunks:
         return body
     starts, ends = [0, *(end for _, end in chunks)], [*(start for start, _ in chunks), len(body)]

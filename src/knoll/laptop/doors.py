@@ -10,8 +10,9 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Collection, Iterable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from knoll.headers import (
     AUTHORIZATION,
@@ -29,10 +30,6 @@ from knoll.paths import BROKER, FUNCTIONS
 
 __all__ = ["Doors", "foreign", "holds"]
 
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _Headers = Iterable[tuple[bytes, bytes]]
 
 _CLOSED = (BROKER, FUNCTIONS)
@@ -55,13 +52,13 @@ class Doors:
     """ASGI middleware that refuses requests without the right to use a path. `origins` are the platform's
     own, such as http://127.0.0.1:8080."""
 
-    def __init__(self, app: _App, origins: Collection[str], token: str) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str], token: str) -> None:
         self._app, self._token = app, token
         self._origins = {one.encode() for one in origins}
         self._names = {one.rpartition(":")[0].removeprefix("http://").encode() for one in origins}
         self._own = " or ".join(sorted(origins))
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 400, 401 or 403, or hand the request on."""
         if scope["type"] == "http":
             if _host(scope["headers"]) not in self._names:
@@ -110,7 +107,7 @@ def holds(headers: _Headers, token: str) -> bool:
     return hmac.compare_digest(shown.strip(), token.encode())
 
 
-async def _refuse(status: int, text: str, send: _Send) -> None:
+async def _refuse(status: int, text: str, send: Send) -> None:
     body = json.dumps({"error": text}).encode()
     kind = [(CONTENT_TYPE.encode(), JSON.encode()), (CONTENT_LENGTH.encode(), str(len(body)).encode())]
     if status == 401:

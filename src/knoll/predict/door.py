@@ -2,30 +2,26 @@
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, TOKEN
 from knoll.media_types import JSON
 
 __all__ = ["behind_door"]
 
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _REFUSAL = json.dumps({"error": "ask the platform's own port: `knoll env` prints it as KNOLL_URL"}).encode()
 _KIND = [(CONTENT_TYPE.encode(), JSON.encode()), (CONTENT_LENGTH.encode(), str(len(_REFUSAL)).encode())]
 
 
-def behind_door(app: _App, token: str) -> _App:
+def behind_door(app: ASGIApp, token: str) -> ASGIApp:
     """The ASGI application for those alone who show the token; without a token for everybody, as on a
     cluster."""
     if not token:
         return app
 
-    async def guarded(scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             shown = dict(scope["headers"]).get(TOKEN.encode(), b"")
             if not hmac.compare_digest(shown, token.encode()):

@@ -6,9 +6,10 @@ to an unexpected error.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from knoll.errors import Unavailable
 from knoll.headers import (
@@ -34,11 +35,6 @@ _DRAIN_SECONDS = 5.0
 _PATIENCE = 1.0  # seconds; a client that goes earlier has not waited in vain
 _SESSION = 64  # hex digits of a session that are kept
 
-_Message = MutableMapping[str, Any]
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _Observe = Callable[[Ended], None]
 
 
@@ -51,7 +47,7 @@ class Envelope:
     """
 
     def __init__(
-        self, app: _App, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget, key: str = ""
+        self, app: ASGIApp, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget, key: str = ""
     ) -> None:
         self._app, self._bodies, self._key = app, bodies, key
         self._most = min(BODY_LIMIT, bodies.most_of_one)
@@ -59,13 +55,13 @@ class Envelope:
         self._observe = observe
         self._has_answered = False
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         status, shown = 500, None
 
-        async def send_stamped(message: _Message) -> None:
+        async def send_stamped(message: Message) -> None:
             nonlocal status, shown
             if message["type"] == "http.response.start":
                 status, shown = message["status"], message.get(SHOWN)
@@ -95,14 +91,14 @@ class Envelope:
         if body.is_whole and not body.is_replay and one.status != 503 and not is_fast:
             self._observe(one)
 
-    async def _take_feedback(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def _take_feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(self._bodies, self._most)
         try:
             await self._predict(scope, receive, send, body)
         finally:
             body.let_go()
 
-    async def _predict(self, scope: _Scope, receive: _Receive, send: _Send, body: "_Body") -> None:
+    async def _predict(self, scope: Scope, receive: Receive, send: Send, body: "_Body") -> None:
         try:
             await asyncio.wait_for(body.read(receive), ARRIVES_WITHIN)
         except TimeoutError:
@@ -121,7 +117,7 @@ class Envelope:
                 body.is_replay = await self._is_replay(scope, body)
                 await self._app(scope, body.again(receive), send)
 
-    async def _is_replay(self, scope: _Scope, body: "_Body") -> bool:
+    async def _is_replay(self, scope: Scope, body: "_Body") -> bool:
         """A long body is looked at in a thread, because health checks come meanwhile."""
         shown = dict(scope["headers"]).get(REPLAY.encode())
         if shown is None or not self._key:
@@ -148,7 +144,7 @@ class _Body:
         """The time since the head of the request came."""
         return time.perf_counter() - self._started
 
-    async def read(self, receive: _Receive) -> None:
+    async def read(self, receive: Receive) -> None:
         """Read it; it is not whole if the client hangs up meanwhile. Raises Unavailable, _TooLargeError."""
         while True:
             message = await receive()
@@ -169,12 +165,12 @@ class _Body:
         self._parts = [b"".join(self._parts)]
         return self._parts[0]
 
-    def again(self, receive: _Receive) -> _Receive:
+    def again(self, receive: Receive) -> Receive:
         """A `receive` that gives the body first, and then the message that the client has hung up."""
         messages = [{"type": "http.request", "body": self.joined(), "more_body": False}]
         self._parts = []
 
-        async def receive_again() -> _Message:
+        async def receive_again() -> Message:
             return messages.pop() if messages else await receive()
 
         return receive_again
@@ -185,7 +181,7 @@ class _Body:
         self._size, self._parts = 0, []
 
 
-def _refusal(scope: _Scope, most: int) -> tuple[int, str] | None:
+def _refusal(scope: Scope, most: int) -> tuple[int, str] | None:
     """Status and reason if the request is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if headers.get(CONTENT_ENCODING.encode(), b"identity").lower() != b"identity":
@@ -200,7 +196,7 @@ def _too_large(most: int) -> str:
     return f"the body is larger than {most} bytes{more}"
 
 
-async def _drain(receive: _Receive) -> None:
+async def _drain(receive: Receive) -> None:
     """Drop the rest of the body: a client that still writes would see a broken connection, and no answer."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
@@ -208,7 +204,7 @@ async def _drain(receive: _Receive) -> None:
                 pass
 
 
-async def _refuse(send: _Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+async def _refuse(send: Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     answer = refusal(status, reason)
     headers = [(CONTENT_TYPE.encode(), JSON.encode()), (CONNECTION.encode(), b"close"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})

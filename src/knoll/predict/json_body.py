@@ -27,7 +27,7 @@ _TOKEN = re.compile(rb'[^"\[\]{}]*+(?:("(?:[^"\\]++|(?:\\.)++)*+")(\s*+:)?|[\[\]
 
 
 def is_long(body: bytes) -> bool:
-    """Whether it has so many values that such bodies are to be read one by one."""
+    """Whether it has so many values that only one such body is read at a time."""
     return body.count(b",") > _LONG
 
 

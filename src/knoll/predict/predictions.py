@@ -6,9 +6,10 @@ some faults of clients with 5xx. Here, requests are read and answered in threads
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
 from knoll.paths import FEEDBACK
@@ -22,11 +23,6 @@ from knoll.request_limits import CLIENT_GONE
 
 __all__ = ["Predictions", "is_feedback", "is_prediction"]
 
-_Message = MutableMapping[str, Any]
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 _ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
 _FEEDBACK = re.compile(rf"/v1/models/(?P<v1>[^/]+){FEEDBACK}")
@@ -36,12 +32,12 @@ _READ = re.compile(
 )
 
 
-def is_prediction(scope: _Scope) -> bool:
+def is_prediction(scope: Scope) -> bool:
     """Whether the request asks for a prediction."""
     return scope["method"] == "POST" and _ASKED.fullmatch(scope["path"]) is not None
 
 
-def is_feedback(scope: _Scope) -> bool:
+def is_feedback(scope: Scope) -> bool:
     """Whether the request tells true labels."""
     return scope["method"] == "POST" and _FEEDBACK.fullmatch(scope["path"]) is not None
 
@@ -50,10 +46,10 @@ class Predictions:
     """Answers predictions and takes feedback with what is served, and leaves metadata and health to the other
     application."""
 
-    def __init__(self, served: Served, app: _App, pool: ThreadPoolExecutor, memory: MemoryBudget) -> None:
+    def __init__(self, served: Served, app: ASGIApp, pool: ThreadPoolExecutor, memory: MemoryBudget) -> None:
         self._served, self._app, self._pool, self._memory = served, app, pool, memory
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -81,9 +77,9 @@ class Predictions:
     async def _answer(
         self,
         act: Callable[[bytes, Mapping[str, str], Work], Answer],
-        scope: _Scope,
-        receive: _Receive,
-        send: _Send,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Answer in a thread. If the client goes, the work ends at its next check."""
         body, work = (await receive())["body"], Work(self._memory)
@@ -100,7 +96,7 @@ class Predictions:
             gone.cancel()
 
 
-def _headers(scope: _Scope) -> dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     """Each header once, with all its values."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -109,13 +105,13 @@ def _headers(scope: _Scope) -> dict[str, str]:
     return headers
 
 
-def _bare(scope: _Scope) -> _Scope:
+def _bare(scope: Scope) -> Scope:
     """The request by its path alone: KServe's server fails for some queries and some Accept headers."""
     return {**scope, "query_string": b"", "headers": []}
 
 
 async def _send(
-    send: _Send, answer: Answer, more: Mapping[str, str] | None = None, shown: Shown | None = None
+    send: Send, answer: Answer, more: Mapping[str, str] | None = None, shown: Shown | None = None
 ) -> None:
     headers = {**answer.headers, **(more or {}), CONTENT_LENGTH: str(len(answer.body))}
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]

@@ -81,7 +81,7 @@ def step_name(step: int) -> str:
 
 
 def list_steps(run: str, bucket: Bucket) -> list[int]:
-    """The steps of which the run has files, the newest first. Not all need be whole."""
+    """The steps that have files of the run, the newest first. Not all need be whole."""
     place = checkpoints_uri(bucket.root, run)
     names = {one.uri.removeprefix(place).partition("/")[0] for one in bucket.store.list(place)}
     return sorted((int(name) for name in names if re.fullmatch(AFTER_STEP, name, re.ASCII)), reverse=True)

@@ -147,7 +147,7 @@ def without_strays(ended: Iterable[str], bucket: Bucket) -> set[str]:
 def write_outcome(run: str, outcome: Outcome, bucket: Bucket) -> bool:
     """Write the outcome if there is none, over a stray if there is one. True if this call wrote it."""
     if outcome.superseded or outcome.lacked_memory:
-        _hint(run, bucket)
+        _write_hint(run, bucket)
     uri, ended = outcome_uri(bucket.root, run), stamped(replace(outcome, run=run), bucket)
     if put_once(uri, ended, bucket):
         return True
@@ -170,7 +170,7 @@ def settle_outcome(run: str, bucket: Bucket) -> bool:
     except Rejected:
         found, is_sound = None, False
     if not is_sound:
-        _hint(run, bucket)
+        _write_hint(run, bucket)
     elif found and bucket.stamp_key and are_all_stamped(Outcome, bucket):
         ours = stamped(found, bucket)
         if ours.stamp != found.stamp:
@@ -188,7 +188,7 @@ def note_foretold(run: str, bucket: Bucket) -> bool:
     that is so."""
     is_foretold = has_outcome(run, bucket) and not is_opened(run, bucket)  # in this order: it may be just now
     if is_foretold:
-        _hint(run, bucket)
+        _write_hint(run, bucket)
     return is_foretold
 
 
@@ -223,7 +223,7 @@ def _is_stray(run: str, body: bytes, bucket: Bucket) -> bool:
     return not is_ours and not is_from_before_keys(run, bucket)
 
 
-def _hint(run: str, bucket: Bucket) -> None:
+def _write_hint(run: str, bucket: Bucket) -> None:
     overwrite(superseded_uri(bucket.root, run), Record(), bucket)
 
 

@@ -88,7 +88,7 @@ class Evidence:
         seconds: Sequence[tuple[float, float]] = (),
         recorded: Recorded = (0, 0, 0),
     ) -> "Evidence":
-        """The evidence after knoll has sent so many requests, of which so many failed; `beside` are those to
+        """The evidence after `sent` more requests of knoll, `failed` of them in vain. `beside` are those to
         the champion, and `recorded` those that users had sent. `seconds` are those of pairs of requests to
         the candidate and to the champion."""
         counts = replace(

@@ -19,8 +19,8 @@ def newer_phase(phase: Any, needs: Any) -> NewerSchema:
 
 
 def with_unknown(known: Mapping[str, Any] | None, before: Any, *about: str) -> dict[str, Any] | None:
-    """The object as it is to be written, with the fields that only the one `before` has; without them if a
-    field of `about` has changed. None if there is no object any more."""
+    """The object to write: with the fields that only the one `before` has, but without them if a field of
+    `about` has changed. None if there is no object any more."""
     if known is None:
         return None
     is_same = isinstance(before, Mapping) and all(before.get(name) == known.get(name) for name in about)
@@ -35,7 +35,7 @@ def with_parts(known: Mapping[str, Any], before: Any) -> dict[str, Any]:
 
 
 def with_longer(known: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The object as it is to be written: what a list `before` has behind the end of the known one stays."""
+    """The object to write. What a list `before` has behind the end of the known one stays."""
     longer = {
         name: [*one, *before[name][len(one) :]]
         for name, one in known.items()

@@ -71,7 +71,7 @@ def _begun(model: Model, slot: Slot, known: Tally, seen: Seen, bucket: Bucket) -
 
 
 def _differing(model: Model, own: float = 0.0) -> float:
-    """Which part of its answers may differ from the champion's, of which `own` differ from themselves."""
+    """Which part of its answers may differ from the champion's. The champion differs from itself on `own`."""
     return min(1 - model.min_agreement + own, _MOST_DIFFERING)
 
 

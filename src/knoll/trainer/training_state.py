@@ -21,7 +21,7 @@ __all__ = ["TrainingState", "begin_training"]
 
 @dataclass
 class TrainingState:
-    """The networks and what learns them, after `step` steps, of which `done` are in the epoch `epoch`.
+    """The networks and what learns them after `step` steps. The epoch `epoch` has `done` of them.
 
     `order` draws the order of the examples of an epoch; `epoch_order` is its state when the epoch began.
     `sums` has the losses of the epoch's steps, `losses` the means of the epoch before, and `pictures` the

@@ -42,7 +42,7 @@ class DataView:
 
     @property
     def objects(self) -> int:
-        """How many objects are data: files, and archives, each of which is one."""
+        """How many objects are data: files and archives."""
         return sum(one.files for one in self.groups) + self.archives.files
 
 

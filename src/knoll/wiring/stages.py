@@ -11,7 +11,7 @@ from knoll.events import Event
 from knoll.events.event import EVENT_LIMIT
 from knoll.events.http import event_from_http
 from knoll.ingest import handler as ingest
-from knoll.ports import Platform
+from knoll.ports import Handler, Platform
 from knoll.rollout import handler as rollout
 from knoll.rollout.follow import follow
 from knoll.train import handler as train
@@ -21,7 +21,6 @@ from knoll.wiring.sweep import sweep_all
 __all__ = ["STAGES", "Stage"]
 
 Headers = Mapping[str, str]
-Handle = Callable[[Event, Platform], Event | None]
 Receive = Callable[[Headers, bytes, Platform], Event | None]
 Sweep = Callable[[Event, Platform], None]
 Follow = Callable[[datetime, Platform], None]
@@ -38,7 +37,7 @@ class Stage:
     becomes due before the next tick. `limit` is the most bytes that a POST may have.
     """
 
-    handle: Handle
+    handle: Handler
     receive: Receive
     sweep: Sweep | None = None
     take: Receive | None = None

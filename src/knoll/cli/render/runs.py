@@ -52,7 +52,7 @@ def runs_picture(view: RunsView, now: datetime) -> RenderableType:
 
 
 def _why(view: RunView) -> str:
-    """What is to be said about the run: what it does, why it waits or ended so, and which attempt it is."""
+    """What the run does, why it waits or ended so, and which attempt it is."""
     return ", ".join(filter(None, (_doing(view), *_attempt(view))))
 
 

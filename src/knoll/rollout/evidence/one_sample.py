@@ -34,7 +34,7 @@ class OneSample:
     most_support: float = 0.0
 
     def after_batch(self, tolerated: float, requests: int, bad: int) -> "OneSample":
-        """The state after so many requests, of which so many were bad. `tolerated` is above 0 and below 1."""
+        """The state after `requests` more, `bad` of them bad. `tolerated` is above 0 and below 1."""
         if not requests:
             return self
         good = requests - bad
