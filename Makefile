@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-switch mutate check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-switch mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +29,16 @@ demo: install ## the whole loop on this machine: data, training, canary, predict
 	@$(BIN)/knoll demo
 
 test: develop ## run all tests that need no cluster, on all cores
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack and not stress"
 
 test-unit: develop ## run those of them that need no real S3 server and processes
-	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack and not stress"
 
 test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
+
+test-training: develop ## train with several processes, and kill trainings again and again
+	$(BIN)/python -m pytest -m stress -v
 
 test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit
 	ulimit -v $(ATTACK_MEMORY) && $(BIN)/python -m pytest -m "attack and not cluster" -v

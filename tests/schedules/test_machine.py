@@ -11,7 +11,7 @@ from schedules.memory import repeatable
 
 TestLoop = Loop.TestCase
 TestLoop.settings = settings(
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=30,
     derandomize=True,
     database=None,

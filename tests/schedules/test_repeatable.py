@@ -18,7 +18,6 @@ from schedules.memory import repeatable
 from schedules.world import World
 
 _OBJECTS = 12  # more than any pool has threads
-_PLAYS = 3
 
 
 def _calls(play: Callable[[], object]) -> list[str]:
@@ -43,8 +42,8 @@ def _calls(play: Callable[[], object]) -> list[str]:
 
 
 def _is_the_same_each_time(play: Callable[[], object]) -> bool:
-    first, *others = (_calls(play) for _ in range(_PLAYS))
-    return len(first) > 100 and all(other == first for other in others)
+    first, second = _calls(play), _calls(play)
+    return len(first) > 100 and first == second
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -66,10 +65,9 @@ def test_a_dataset_of_many_objects_that_comes_again_makes_the_same_calls(gate: s
     assert _is_the_same_each_time(play)
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_the_schedules_of_a_seed_make_the_same_calls(number: int) -> None:
+def test_the_schedules_of_a_seed_make_the_same_calls() -> None:
     plan = settings(
-        max_examples=20,
+        max_examples=10,
         stateful_step_count=30,
         database=None,
         phases=[Phase.generate],
@@ -77,7 +75,7 @@ def test_the_schedules_of_a_seed_make_the_same_calls(number: int) -> None:
     )
 
     def play() -> None:
-        run_state_machine_as_test(seed(f"repeatable.{number}")(type("Played", (Loop,), {})), settings=plan)
+        run_state_machine_as_test(seed("repeatable")(type("Played", (Loop,), {})), settings=plan)
 
     assert _is_the_same_each_time(play)
 

@@ -3,11 +3,13 @@
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from knoll.families.base import Family
+from knoll.families.dcgan import export as dcgan_export
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
 from knoll.trainer.checkpoints import Saved
@@ -18,7 +20,7 @@ from knoll.trainer.stopping import Terminated
 CPU = torch.device("cpu")
 FAMILIES: dict[str, tuple[Family[Any], dict[str, Any], int]] = {
     "image-classifier": (ImageClassifier(), {"epochs": 3, "width": 4, "seed": 5, "batchSize": 16}, 4),
-    "dcgan": (Dcgan(), {"epochs": 2, "latent": 8, "seed": 5, "batchSize": 4, "scored": 16}, 15),
+    "dcgan": (Dcgan(), {"epochs": 2, "latent": 8, "seed": 5, "batchSize": 2, "scored": 2}, 45),
 }
 
 
@@ -46,6 +48,12 @@ class Shelf:
 
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         self.files.append((step, encode_tree(tree)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_pictures() -> Iterator[None]:
+    with patch.object(dcgan_export, "_GRID", 4):
+        yield
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))

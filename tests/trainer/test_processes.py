@@ -151,6 +151,7 @@ def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) ->
     assert world.start(run).wait(30) == 0
 
 
+@pytest.mark.stress
 def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> None:
     """The variables of the Job tell each node where the first one is. The nodes wait for the last one."""
     run = world.run(some, nodes=2)
@@ -164,6 +165,7 @@ def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> Non
     assert world.log().count("published digits v000001") == 1
 
 
+@pytest.mark.stress
 def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[str, bytes]) -> None:
     """All processes find the fault, and one writes it. The exit code is that of a single process."""
     run = world.run({**some, "1/broken.png": b"\x89PNG\r\n\x1a\n and then nothing"}, processes=2)
@@ -173,7 +175,7 @@ def test_bad_data_rejects_the_run_of_several_processes(world: World, some: dict[
     assert "1/broken.png" in outcome.reason
 
 
-@pytest.mark.parametrize("who", ["trainer", "rank"])
+@pytest.mark.parametrize("who", [pytest.param("trainer", marks=pytest.mark.stress), "rank"])
 def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_outcome(
     world: World, some: dict[str, bytes], who: str, until: Until, is_gone: Callable[[int], bool]
 ) -> None:
@@ -191,7 +193,7 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
     assert not list(world.store.list(outcome_uri(world.root, run)))
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.stress)])
 def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     world: World, some: dict[str, bytes], processes: int, until: Until
 ) -> None:
@@ -209,6 +211,7 @@ def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     assert load_outcome(world.store.get(outcome_uri(world.root, run))).metrics["accuracy"] > 0.8
 
 
+@pytest.mark.stress
 def test_no_process_outlives_a_trainer_that_is_killed(
     world: World, some: dict[str, bytes], until: Until, is_gone: Callable[[int], bool]
 ) -> None:
