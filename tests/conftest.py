@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import hypothesis
 import pytest
 import yaml
+from botocore.loaders import Loader
 
+from knoll.adapters import s3_client
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 
 # a busy machine is no fault of an example
@@ -36,6 +39,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group := _GROUPS.get(item.path.parent.name):
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: "machine" not in [one.args[0] for one in item.iter_markers("xdist_group")])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_loader() -> Iterator[None]:
+    """boto3 parses two megabytes of JSON for each client. All clients of a worker share what was parsed."""
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    made = Mock(return_value=loader, BUILTIN_DATA_PATH=Loader.BUILTIN_DATA_PATH)
+    with patch.object(s3_client, "Loader", made):
+        yield
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ difference."""
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cli.declared import Knoll, Records, model_yaml
@@ -19,6 +22,13 @@ from knoll.wiring.platform import user_platform
 from knoll.wiring.running import Running, hold_home, keep
 
 MODELS, DATA = "cli-models", "cli-data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_commands() -> Iterator[None]:
+    """Make click's commands of an app once, not for each run."""
+    with patch("typer.testing._get_command", cache(get_command)):
+        yield
 
 
 @pytest.fixture
