@@ -51,7 +51,7 @@ def picture(folder: Path, label: str) -> dict[str, str]:
 
 @dataclass
 class Client:
-    """A client that asks without a pause, and its answers."""
+    """A client that asks ten times a second at most, and its answers."""
 
     url: str
     body: dict[str, object]
@@ -70,7 +70,7 @@ class Client:
 
     def _ask(self) -> None:
         with httpx.Client(timeout=60) as http:
-            while not self._is_over.wait(0.02):
+            while not self._is_over.wait(0.1):
                 answer = http.post(self.url, json=self.body)
                 self.versions.append(answer.headers.get("x-model-version", ""))
                 if answer.status_code != 200:
