@@ -45,7 +45,7 @@ class Laptop:
             "HOME": str(self.home),
             "KNOLL_HOME": str(self.home),
             "KNOLL_PORT": "0",
-            "KNOLL_TICK": "1",
+            "KNOLL_TICK": "2",
         }
         self.home.mkdir(exist_ok=True)
         self.ports = None

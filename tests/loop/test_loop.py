@@ -165,7 +165,7 @@ def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
     laptop: Any, digits: Digits, tmp_path: Path
 ) -> None:
     """The training goes on from its checkpoint, which is gone afterwards."""
-    longer = {"training__config": {"epochs": 100, "batchSize": 16, "seed": 1}}
+    longer = {"training__config": {"epochs": 40, "batchSize": 16, "seed": 1}}
     laptop.declare("digits", **{**FAST, **longer, "training__checkpoint": {"every": "0.1s"}})
     laptop.knoll("upload", "digits", str(digits(tmp_path / "data")))
     laptop.until(lambda: len(_checkpoints(laptop)) > 1, 60)

@@ -58,7 +58,7 @@ def another_kind(document: Mapping[Any, Any]) -> Fault | None:
     if isinstance(kind, str) and kind.endswith("List"):
         what = "this is a list of objects, as kubectl get prints it: write each of its items as a document"
         return Fault(("kind",), f"{what} of its own, with --- in a line between two of them")
-    if not isinstance(kind, str) or did_you_mean(kind, [KIND]):
+    if not isinstance(kind, str) or kind == KIND or did_you_mean(kind, [KIND]):
         return None
     return Fault(("kind",), f"must be {KIND}, not {shown(kind)}: kubectl apply takes other objects")
 
