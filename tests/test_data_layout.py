@@ -70,11 +70,11 @@ def test_two_equal_readings_are_told_as_one_folder_too_deep() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        (("1.png", "tall/1.png"), "1.png lies in no folder"),
-        (("tall.zip/1.png", "wide/1.png"), "tall.zip/1.png lies in no folder"),
+        (("1.png", "tall/1.png"), "1.png: it lies in no folder"),
+        (("tall.zip/1.png", "wide/1.png"), "tall.zip/1.png: it lies in no folder"),
         (("train/1.png", "val/1.png"), "the folders train, val are splits"),
         (("train/a/1.png", "train/b/1.png", "val/a/1.png"), "val/ lacks the classes b, which train has"),
-        (("\x1b[2J.png",), r"\\x1b\[2J.png lies in no folder"),
+        (("\x1b[2J.png",), r"\\x1b\[2J.png: it lies in no folder"),
     ],
 )
 def test_files_without_a_class_and_halves_of_splits_are_refused(keys: tuple[str, ...], told: str) -> None:
@@ -83,6 +83,6 @@ def test_files_without_a_class_and_halves_of_splits_are_refused(keys: tuple[str,
 
 
 def test_a_name_of_windows_is_told_what_its_backslash_is() -> None:
-    with pytest.raises(InvalidData, match=r"a\\0\.png lies in no folder") as refused:
+    with pytest.raises(InvalidData, match=r"a\\0\.png: it lies in no folder") as refused:
         find_layout(["a\\0.png", "b\\0.png"])
     assert "a backslash separates folders on Windows alone" in refused.value.fix

@@ -120,6 +120,24 @@ def test_identities_do_not_change_between_releases() -> None:
     assert model.config_digest == "461775f749a3abb9a28c3dbc5cc055b2f1c84f24e4ae5f65158db85fab004f7e"
 
 
+def test_only_files_that_may_be_bad_ask_for_another_run() -> None:
+    """Data that was rejected is tried again when the Model says skip."""
+    plain, rejecting, skipping, never = (
+        parse_model(document(training=training))
+        for training in (
+            {},
+            {"badData": "reject", "maxBad": 0.5},
+            {"badData": "skip"},
+            {"badData": "skip", "maxBad": 0.0},
+        )
+    )
+    assert plain.config_digest == rejecting.config_digest == never.config_digest
+    assert skipping.config_digest != plain.config_digest
+    run = Run("digits-0", "digits", "image-classifier", "d", "s3://d", {}, "now", most_bad=0.01)
+    assert why_not_asked(run, skipping) == ""
+    assert why_not_asked(run, plain) == "the Model lets 0 of the files be bad now, and let 0.01"
+
+
 def test_another_golden_set_asks_for_another_run() -> None:
     plain, first, second = (
         parse_model(document(gate={"metric": "accuracy", "goldenSet": uri}))

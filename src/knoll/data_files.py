@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from knoll.quantities import counted
 from knoll.quoting import escaped
 
-__all__ = ["Skipped", "normal", "skipped_words", "tally", "twins", "why_skipped"]
+__all__ = [
+    "Skipped",
+    "are_too_many",
+    "left_out_words",
+    "normal",
+    "skipped_words",
+    "tally",
+    "twins",
+    "why_skipped",
+]
 
 _NAMED = 3  # examples of each reason
 _SYSTEM = re.compile(
@@ -62,6 +71,11 @@ def why_skipped(key: str) -> str | None:
     return next((reason for reason, names in _NAMES.items() if names.fullmatch(name)), None)
 
 
+def are_too_many(bad: int, files: int, share: float) -> bool:
+    """Whether more than this share of all files is bad."""
+    return bad > share * files + 1e-9  # as a float, 29 % of 100 files is less than 29
+
+
 def normal(name: str) -> str:
     """The name in NFC: macOS writes é as two characters, others as one. Names are compared in this form."""
     return unicodedata.normalize("NFC", name)
@@ -82,10 +96,16 @@ def tally(found: Iterable[tuple[str, str]]) -> tuple[Skipped, ...]:
     return tuple(sorted(by_reason, key=lambda one: (-one.count, one.reason)))
 
 
-def skipped_words(skipped: Sequence[Skipped]) -> list[str]:
+def skipped_words(skipped: Sequence[Skipped], was: str = "skipped", thing: str = "file") -> list[str]:
     """A line for each reason, such as "skipped 3 files, hidden: .a.png, .b.png, …"."""
-    return [
-        f"skipped {counted(one.count, 'file')}, {one.reason}: {', '.join(map(escaped, one.examples))}"
-        + (", …" if one.count > len(one.examples) else "")
-        for one in skipped
-    ]
+    return [f"{was} {counted(one.count, thing)}, {escaped(one.reason)}{_examples(one)}" for one in skipped]
+
+
+def left_out_words(bad: Sequence[Skipped]) -> list[str]:
+    """The same of bad files, such as "left out 1 bad file, it is cut short: a.png"."""
+    return skipped_words(bad, "left out", "bad file")
+
+
+def _examples(one: Skipped) -> str:
+    told = [*map(escaped, one.examples), *(["…"] if one.count > len(one.examples) else [])]
+    return f": {', '.join(told)}" if one.examples else ""

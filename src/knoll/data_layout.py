@@ -9,14 +9,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from knoll.data_files import normal
-from knoll.errors import InvalidData
+from knoll.data_files import are_too_many, normal
+from knoll.errors import BadFiles, InvalidData
 from knoll.quoting import escaped
 
 __all__ = [
+    "NO_FOLDER",
+    "NO_PICTURE",
     "Form",
     "Layout",
     "alike",
+    "bad_names",
     "check_classes",
     "fault_of",
     "find_layout",
@@ -27,6 +30,8 @@ __all__ = [
 
 _ARCHIVE = ".zip"
 _PICTURES = (".png", ".jpg", ".jpeg")
+NO_FOLDER = "it lies in no folder"
+NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
 
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
@@ -58,14 +63,26 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(_PICTURES)
 
 
-def fault_of(keys: Iterable[str], form: Form) -> str:
-    """Why a run would be rejected for the names of its files alone, without those of archives; "" if it would
-    not."""
+def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:
+    """Why files cannot be learnt from, by key, as far as their names alone tell. Archives are not looked
+    into."""
     seen = [key for key in keys if not is_archive(key)]
-    others = [key for key in seen if not is_picture(key)] if form.takes_pictures else []
-    if others:
-        return f"{listed(others)}: only .png, .jpg and .jpeg are pictures"
+    others = {key: NO_PICTURE for key in seen if form.takes_pictures and not is_picture(key)}
+    loose = {key: NO_FOLDER for key in seen if form.has_classes and not _folders(key)}
+    return loose | others
+
+
+def fault_of(keys: Iterable[str], form: Form, most_bad: float = 0) -> str:
+    """Why a run would be rejected for the names of its files alone, without those of archives; "" if it would
+    not. `most_bad` is the share of files that may be bad."""
+    seen = [key for key in keys if not is_archive(key)]
+    bad = bad_names(seen, form)
+    if not are_too_many(len(bad), len(seen), most_bad):
+        seen = [key for key in seen if key not in bad]
+    others = {key: NO_PICTURE for key in seen if bad.get(key) == NO_PICTURE}
     try:
+        if others:
+            raise BadFiles(others)
         if form.has_classes:
             find_layout(seen)
     except InvalidData as error:
@@ -79,15 +96,13 @@ def is_archive(name: str) -> bool:
 
 
 def find_layout(keys: Iterable[str]) -> Layout:
-    """Raises InvalidData if a file lies in no folder, or if the folders can be read in two ways."""
+    """Raises BadFiles that names the files in no folder, and InvalidData if the folders can be read in two
+    ways."""
     found = {key: _folders(key) for key in keys}
-    for key, path in found.items():
-        if not path:
-            windows = "; a backslash separates folders on Windows alone: make folders of these names"
-            raise InvalidData(
-                f"{escaped(key)} lies in no folder",
-                fix=f"the folder is the class: <class>/<name>.png{windows * (chr(92) in key)}",
-            )
+    if loose := [key for key, path in found.items() if not path]:
+        windows = "; a backslash separates folders on Windows alone: make folders of these names"
+        fix = f"the folder is the class: <class>/<name>.png{windows * any(chr(92) in key for key in loose)}"
+        raise BadFiles(dict.fromkeys(loose, NO_FOLDER), fix=fix)
     paths = _without_wrapper(found)
     splits = sorted({path[0] for path in paths.values()})
     is_split = _are_splits(splits)

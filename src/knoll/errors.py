@@ -5,6 +5,7 @@
     │   ├── InvalidEvent         a body that is neither a CloudEvent nor a bucket notification
     │   ├── InvalidModel         a Model document with faults (all of them are listed)
     │   ├── InvalidData          training data that cannot be read; names the file
+    │   │   └── BadFiles         some of its files are bad; says why of each
     │   ├── InvalidPicture       bytes that are no picture, or one beyond the limits; says which fault
     │   ├── InvalidInstance      a prediction request that cannot be decoded (HTTP 400); names the instance
     │   └── InvalidVersion       a model version whose bytes do not match its manifest
@@ -21,7 +22,7 @@
 The text of an error says what is wrong and why; `fix` says which command or change helps.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from knoll.quoting import escaped
 
 __all__ = [
     "AlreadyExists",
+    "BadFiles",
     "ClusterUnavailable",
     "Conflict",
     "Fault",
@@ -52,6 +54,9 @@ __all__ = [
 ]
 
 _Thing = TypeVar("_Thing")
+
+_NAMED = 50  # bad files
+_LONGEST = 200  # characters on one of them
 
 
 class KnollError(Exception):
@@ -93,6 +98,19 @@ class InvalidModel(Rejected):
 
 class InvalidData(Rejected):
     """Training data that cannot be read; the text names the file."""
+
+
+class BadFiles(InvalidData):
+    """Files of the data that cannot be learnt from, while the others may be. `faults` says why, by key, in
+    words that begin with "it"; the text names the first 50."""
+
+    def __init__(self, faults: Mapping[str, str], *, fix: str = "") -> None:
+        told = [escaped(f"{key}: {fault}") for key, fault in sorted(faults.items())]
+        named = [one if len(one) <= _LONGEST else f"{one[:_LONGEST]}…" for one in told[:_NAMED]]
+        more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
+        mend = "mend or remove these files, and upload the dataset again"
+        super().__init__("; ".join([*named, *more]), fix=fix or mend)
+        self.faults = dict(faults)
 
 
 class InvalidPicture(Rejected, ValueError):

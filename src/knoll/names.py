@@ -52,11 +52,11 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return state.hexdigest()
 
 
-def config_digest(family: str, config: Mapping[str, Any], golden_set: str = "") -> str:
-    """Identity of a family with its config, and of the golden set, if there is one: what is trained and
-    scored, apart from the data."""
-    scored = [golden_set] if golden_set else []
-    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *scored])
+def config_digest(family: str, config: Mapping[str, Any], golden_set: str = "", most_bad: float = 0) -> str:
+    """Identity of a family with its config, of the golden set, if there is one, and of the share of files
+    that may be bad, if any may be: what is trained and scored, apart from the data."""
+    more = [*([golden_set] if golden_set else []), *([f"most bad: {most_bad!r}"] if most_bad else [])]
+    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *more])
 
 
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:

@@ -3,8 +3,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.declared import Knoll, Records
+from knoll.data_files import Skipped
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, write_dataset
+from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import Run, write_run
 
 
@@ -112,3 +114,27 @@ def land(records: Records, number: int, objects: Sequence[tuple[str, str]]) -> N
     uri = write_dataset(data, records.bucket)
     run = Run(id, "digits", "image-classifier", data.digest, uri, {}, at, data_at=at)
     write_run(run, records.bucket)
+
+
+def test_few_bad_files_are_told_and_what_a_run_has_left_out(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, records: Records
+) -> None:
+    """By their names, of the data that is there now; by its outcome, of a run."""
+    model_file.write_text(f"{model_file.read_text()}  training: {{badData: skip, maxBad: 0.3}}\n")
+    assert knoll("apply", "-f", model_file).exit_code == 0
+    uri = f"s3://{bucket}/digits/"
+    for key in ("tall/1.png", "tall/2.png", "wide/1.png", "wide/list.csv"):
+        platform.store.put(uri + key, b"123")
+    land(records, 1, TWO)
+    left_out = (Skipped("it is cut short", 2, ("tall/7.png", "tall/8.png")),)
+    outcome = Outcome("succeeded", "2026-01-01T00:01:00+00:00", "v000001", left_out=left_out)
+    write_outcome(f"digits-{1:020x}", outcome, records.bucket)
+    found = json.loads(knoll("data", "digits", "-o", "json").stdout)
+    assert [(one["name"], one["files"]) for one in found["groups"]] == [("tall", 2), ("wide", 1)]
+    assert [one["examples"] for one in found["bad"]] == [["wide/list.csv"]]
+    assert found["landings"][0]["leftOut"][0]["count"] == 2
+    shown = knoll("data", "digits").stdout
+    assert "a run would leave out 1 bad file, it is not a picture" in shown
+    assert "left out 2 bad files, it is cut short: tall/7.png, tall/8.png" in shown
+    platform.store.put(f"{uri}list.csv", b"1")
+    assert "A run would be rejected: list.csv: it is not a picture" in knoll("data", "digits").stdout

@@ -184,9 +184,9 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
     for name, body, told in (
         ("0/page.png", b"<html>", "page.png: it is a web page; only PNG and JPEG are read"),
         ("1/half.png", A[: len(A) // 2], "half.png: it is cut short"),
-        ("1/table.csv", b"1", "1/table.csv: only .png, .jpg and .jpeg are pictures"),
+        ("1/table.csv", b"1", "1/table.csv: it is not a picture: only .png"),
         ("1/indoor/c.png", C, "1/indoor: did you mean the classes 0, 1, or the classes 0, 1, indoor?"),
-        ("c.png", C, "c.png lies in no folder"),
+        ("c.png", C, "c.png: it lies in no folder"),
     ):
         (data / name).parent.mkdir(exist_ok=True)
         (data / name).write_bytes(body)
@@ -204,7 +204,7 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
         (zipped({"0/a.png": bytes(65 * 2**20)}), "times its size, and 200 times are allowed"),
         (zipped({"0/a.png": A, "../../etc/passwd": B}), "../../etc/passwd leads out of the archive"),
         (zipped({"0/a.png": A, "1/b.png": B[: len(B) // 2]}), "set.zip/1/b.png: it is cut short"),
-        (zipped({"0/a.png": A, "1/b.csv": b"1"}), "set.zip/1/b.csv: only .png, .jpg and .jpeg are pictures"),
+        (zipped({"0/a.png": A, "1/b.csv": b"1"}), "set.zip/1/b.csv: it is not a picture: only .png"),
         (zipped({"0/a.png": A, "1/x/b.png": B}), "did you mean the classes 0, 1, or the classes 0, x?"),
         (zipped({"0/caf\u00e9.png": A, "0/cafe\u0301.png": B}), "there are two files 0/cafe"),
     ],
@@ -516,3 +516,23 @@ def test_an_upload_of_data_whose_run_was_rejected_says_so(
     records.outcome(run, "rejected", reason="only one class")
     told = knoll("upload", "digits", data).stdout
     assert f"Its run {run} has ended, and the same data gets no second one. Rejected: only one class." in told
+
+
+def test_few_bad_files_are_told_and_sent_if_the_model_leaves_them_out(
+    knoll: Knoll, platform: Platform, model_file: Path, bucket: str, data: Path
+) -> None:
+    """More of them are refused before the first byte."""
+    model_file.write_text(f"{model_file.read_text()}  training: {{badData: skip, maxBad: 0.3}}\n")
+    knoll("apply", "-f", model_file)
+    for name, body in {"0/c.png": C, "1/half.png": A[: len(A) // 2], "1/list.csv": b"1"}.items():
+        (data / name).write_bytes(body)
+    result = knoll("upload", "digits", data)
+    assert "a run would be rejected, so nothing is sent" in result.stderr
+    assert "; 1/list.csv: it is not a picture" in result.stderr
+    assert keys(platform, f"s3://{bucket}/") == []
+    (data / "1/list.csv").unlink()
+    result = knoll("upload", "digits", data)
+    assert result.exit_code == 0, result.output
+    assert "A run would leave out 1 bad file:" in result.stderr
+    assert "half.png: it is cut short" in result.stderr
+    assert "digits/1/half.png" in keys(platform, f"s3://{bucket}/")

@@ -47,7 +47,7 @@ def test_the_class_is_the_folder_that_the_picture_lies_in(digits: dict[str, byte
         ([], "no class"),
         (["3", "3"], "only the class 3"),
         (["3", "3", "7"], "only one picture in class 7"),
-        (["", "3"], "0.png lies in no folder"),
+        (["", "3"], "0.png: it lies in no folder"),
     ],
 )
 def test_a_folder_that_cannot_be_learnt_from_is_refused(

@@ -24,14 +24,14 @@ def test_a_cell_that_is_no_number_is_rejected_with_file_and_row(trained: Trained
         ColumnMean, {"column": "rain"}, {"days.csv": b"day,rain\n0,1\n1,2\n2," + cell + b"\n3,4\n"}
     )
     assert training.outcome.state == "rejected"
-    assert training.outcome.reason.startswith("days.csv, row 4: no number in rain")
+    assert training.outcome.reason.startswith("days.csv: it has no number in rain in row 4")
 
 
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("day,rain\n1\n", "days.csv, row 2: no number in rain"),
-        ("day,snow\n1,2\n", "days.csv, row 2: no number in rain"),
+        ("day,rain\n1\n", "days.csv: it has no number in rain in row 2"),
+        ("day,snow\n1,2\n", "days.csv: it has no number in rain in row 2"),
         ("day,rain\n", "the number of examples is 0"),
         ("day,rain\n1,3\n", "the number of examples is 1"),
     ],

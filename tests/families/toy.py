@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from knoll.errors import InvalidData
+from knoll.errors import BadFiles
 from knoll.families.base import (
     Batch,
     Examples,
@@ -65,7 +65,7 @@ class ColumnMean(Family[ColumnMeanConfig]):
                 numbers |= {f"{key}/{rows.line_num}": read_number(row[config.column]) for row in rows}
             except (KeyError, TypeError, ValueError, csv.Error) as error:
                 row = rows.reader.line_num  # 1 is the header
-                raise InvalidData(f"{key}, row {row}: no number in {config.column}") from error
+                raise BadFiles({key: f"it has no number in {config.column} in row {row}"}) from error
         return split_examples((torch.tensor([*numbers.values()]).view(-1, 1),), [*numbers], config.held_out)
 
     def build(self, config: ColumnMeanConfig, about: Mapping[str, Any]) -> nn.ModuleDict:

@@ -45,15 +45,15 @@ Trained = Callable[[type[Family[Any]], Mapping[str, Any], Mapping[str, bytes]], 
 
 
 def train_once(
-    family: str, config: Mapping[str, Any], files: Mapping[str, bytes], platform: Platform
+    family: str, config: Mapping[str, Any], files: Mapping[str, bytes], platform: Platform, **asked: Any
 ) -> Training:
-    """Upload the files, and train the family on them as a Job does."""
+    """Upload the files, and train the family on them as a Job does. `asked` are more fields of the run."""
     for key, body in files.items():
         platform.store.put(PREFIX + key, body)
     objects = tuple(DatasetObject(one.uri, one.etag, one.size) for one in platform.store.list(PREFIX))
     dataset = Dataset(MODEL, PREFIX, objects)
     uri, present = write_dataset(dataset, platform.bucket), platform.clock.now().isoformat()
-    run = Run(f"{MODEL}-0123456789", MODEL, family, dataset.digest, uri, dict(config), present)
+    run = Run(f"{MODEL}-0123456789", MODEL, family, dataset.digest, uri, dict(config), present, **asked)
     write_run(run, platform.bucket)
     code = train(run.id, platform)
     outcome = find_outcome(run.id, platform.bucket)

@@ -1,7 +1,7 @@
 """One process of a test: it trains small families, and writes the weights, or how it ended, to a folder.
 
-python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted and dcgan in it,
-with commas.
+python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted, dcgan and differing
+in it, with commas.
 """
 
 import sys
@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from knoll.errors import Unavailable
 from knoll.families.base import Batch, Examples, FamilyConfig
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SIDE
@@ -78,6 +79,16 @@ def pictures() -> Examples:
     return Examples((pixels,), (pixels,))
 
 
+def differ(folder: Path, ranks: Ranks) -> None:
+    """Compare what is the same in all processes, then what is not."""
+    cpu = torch.device("cpu")
+    ranks.check_same("have other files", ("a.png", "b.png"), cpu)
+    try:
+        ranks.check_same("have other files", ("a.png", "b.png")[: 2 - ranks.rank], cpu)
+    except Unavailable as error:
+        (folder / f"differing-{ranks.rank}-of-{ranks.world}.txt").write_text(str(error))
+
+
 def train(folder: Path, what: str, ranks: Ranks) -> None:
     config = (
         Dcgan().configure({"epochs": 1, "batchSize": 8})
@@ -101,4 +112,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with join_ranks(torch.device("cpu"), read_settings().meeting) as ranks:
         for what in sys.argv[2].split(","):
-            train(Path(sys.argv[1]), what, ranks)
+            if what == "differing":
+                differ(Path(sys.argv[1]), ranks)
+            else:
+                train(Path(sys.argv[1]), what, ranks)

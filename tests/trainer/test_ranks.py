@@ -27,7 +27,7 @@ def run(folder: Path, what: str, processes: int) -> subprocess.CompletedProcess[
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that one process and two have written to."""
     place = tmp_path_factory.mktemp("ranks")
-    for what, processes in (("line", 1), ("line,dcgan,ill", 2)):
+    for what, processes in (("line", 1), ("differing,line,dcgan,ill", 2)):
         ended = run(place, what, processes)
         assert ended.returncode == 0, ended.stderr
     return place
@@ -58,6 +58,13 @@ def test_a_loss_that_is_not_finite_in_one_process_ends_all(folder: Path) -> None
     told = {(folder / f"ill-{rank}-of-2.txt").read_text() for rank in (0, 1)}
     assert len(told) == 1
     assert "the line loss is nan" in told.pop()
+
+
+def test_processes_that_would_learn_from_other_files_end(folder: Path) -> None:
+    """All of them do, and say why."""
+    for rank in (0, 1):
+        told = (folder / f"differing-{rank}-of-2.txt").read_text()
+        assert told == "the processes of the training differ: some have other files"
 
 
 def test_no_process_waits_for_one_that_has_failed(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ def data(
     limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest landings.")] = 10,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show a model's data in the bucket, what is skipped and why, and what each landing led to.
+    """Show a model's data in the bucket, what is skipped or bad and why, and what each landing led to.
 
     Example: knoll data digits
 
     It names files of other kinds, and folders that can be read in two ways: a run on them would be rejected.
+    With badData: skip, few bad files are left out; each run says which.
 
     A landing is a complete state of the data. CHANGE compares it with the landing before. STATE is that of
     the version which the run made, such as champion or quarantined; without a version, it is the state of the
@@ -38,9 +39,10 @@ def data(
     number is in its log.
 
     JSON: {model, uri, state, reason, objects, files, bytes, groups: [{name, files, bytes, heldOut}],
-    archives: {files, bytes}, skipped: [{reason, count, examples}], fault, landings: [{digest, landedAt, now,
-    objects, bytes, classes: [...]|null, change: {added, removed, changed}|null, run, version, state,
-    reason}]}. Next: knoll runs MODEL -w, knoll why MODEL VERSION
+    archives: {files, bytes}, skipped: [{reason, count, examples}], fault, bad: [{reason, count, examples}],
+    landings: [{digest, landedAt, now, objects, bytes, classes: [...]|null, change: {added, removed,
+    changed}|null, run, version, state, reason, leftOut: [{reason, count, examples}]}]}. Next: knoll runs
+    MODEL -w, knoll why MODEL VERSION
     """
     from knoll.families import form_of
     from knoll.views.data import data_document, read_data_view
@@ -58,7 +60,7 @@ def data(
 
 def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> None:
     from knoll.cli.render.data import DATA_HEADINGS, data_lines, data_row
-    from knoll.cli.render.landings import LANDING_HEADINGS, landing_row
+    from knoll.cli.render.landings import LANDING_HEADINGS, landing_row, left_out_lines
 
     if found.groups:
         stdout().print(plain_table(DATA_HEADINGS, map(data_row, found.groups)))
@@ -68,3 +70,5 @@ def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> No
         rows = (landing_row(one, now) for one in landings)
         stdout().print()
         stdout().print(plain_table(LANDING_HEADINGS, rows, spare=("SIZE", "AGE", "CLASSES")))
+    for line in left_out_lines(landings):
+        stdout().print(line)

@@ -51,8 +51,9 @@ def runs(
 
     JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,
-    have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, attempt, resumedStep}],
-    "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such line per change.
+    have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, attempt, resumedStep,
+    leftOut: [{reason, count, examples}]}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one
+    such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.views.models import find_model

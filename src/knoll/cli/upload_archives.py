@@ -16,24 +16,24 @@ from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
 from knoll.quantities import TRAINER_BASE, in_words, memory_of
 from knoll.quoting import escaped
-from knoll.trainer.archives import read_archive
+from knoll.trainer.archives import BadMember, read_archive
 
 __all__ = ["Opened", "open_archives"]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The keys of the members of each archive, by its URI; what is wrong with pictures among them; and what
-    is skipped of them."""
+    """The keys of the members of each archive, by its URI; what is wrong with which of them; and what is
+    skipped of them."""
 
     members: Mapping[str, Sequence[str]]
-    faults: Sequence[str]
+    faults: Mapping[str, str]
     skipped: Sequence[Skipped]
 
 
 @dataclass(frozen=True)
 class _Member:
-    """`skipped` says why, `fault` what is wrong with a picture; "" if nothing is. `size` is in bytes."""
+    """`skipped` says why, `fault` what is wrong with it; "" if nothing is. `size` is in bytes."""
 
     key: str
     size: int = 0
@@ -63,7 +63,7 @@ def _summed(found: Mapping[str, Sequence[_Member]]) -> Opened:
     told = [one for members in found.values() for one in members]
     return Opened(
         {uri: [one.key for one in members if not one.skipped] for uri, members in found.items()},
-        [f"{escaped(one.key)}: {escaped(one.fault)}" for one in told if one.fault],
+        {one.key: one.fault for one in told if one.fault},
         tally((one.skipped, one.key) for one in told if one.skipped),
     )
 
@@ -89,6 +89,9 @@ def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Mem
         member = normal(f"{key}/{name}")
         if isinstance(content, str):
             yield _Member(member, skipped=content)
+            continue
+        if isinstance(content, BadMember):
+            yield _Member(member, fault=content.fault)
             continue
         digest = sha256(content).digest()
         if seen.setdefault(member, digest) != digest:

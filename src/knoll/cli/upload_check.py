@@ -3,7 +3,7 @@
 A run would be rejected for the same faults, after minutes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from filecmp import cmp
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,11 @@ from knoll.cli.bars import progress
 from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.codecs.raster import check_raster, survey_raster
-from knoll.data_files import normal, skipped_words, twins, why_skipped
+from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
 from knoll.data_layout import (
     Form,
     alike,
+    bad_names,
     check_classes,
     fault_of,
     find_layout,
@@ -23,17 +24,17 @@ from knoll.data_layout import (
     is_picture,
     listed,
 )
-from knoll.errors import InvalidData, InvalidPicture
+from knoll.errors import BadFiles, InvalidData, InvalidPicture
 from knoll.families import form_of
 from knoll.models import Model
 from knoll.ports import Platform
+from knoll.quantities import counted
 from knoll.quoting import escaped
 from knoll.records.dataset import Dataset, find_newest_dataset
 
 __all__ = ["check_upload"]
 
 _HEAD = 2**20  # bytes of a picture that nearly always hold its header
-_NAMED = 10
 
 
 def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str]:
@@ -41,12 +42,13 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     run would be rejected."""
     form = form_of(model.family)
     opened = open_archives(model, plan, form)
-    _check_files(model, plan, form, opened)
+    bad = _check_files(model, plan, form, opened)
     landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
     skipped = [*skipped_words(plan.skipped), *skipped_words(opened.skipped)]
     changes = _changes(model, plan, form, opened, landed)
     return [
         *skipped,
+        *bad,
         *_empty(opened, plan),
         *_stored_twins(plan),
         *changes,
@@ -54,21 +56,22 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     ]
 
 
-def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> None:
-    faults = (fault_of(keys, form) for keys in _keys(model, plan, opened))
+def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> list[str]:
+    """Sentences on what a run would leave out."""
+    most = model.training.most_bad
+    faults = (fault_of(keys, form, most) for keys in _keys(model, plan, opened))
     fault = _twin_fault(plan) or next(filter(None, faults), "") or _no_data(model, plan, opened)
     if fault:
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
-    if not form.takes_pictures:
-        return
-    pictures = [item for item in plan.items if is_picture(item.path.name)]
-    broken = [*_faults(pictures), *opened.faults]
-    if broken:
-        more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+    pictures = [item for item in plan.items if form.takes_pictures and is_picture(item.path.name)]
+    named = {key: why for keys in _keys(model, plan, opened) for key, why in bad_names(keys, form).items()}
+    broken = BadFiles({**named, **opened.faults, **dict(_faults(pictures))})
+    if are_too_many(len(broken.faults), sum(map(len, _keys(model, plan, opened))), most):
         raise InvalidData(
-            f"a run would be rejected, so nothing is sent: {'; '.join(broken[:_NAMED])}{more}",
-            fix="mend or remove these files",
+            f"a run would be rejected, so nothing is sent: {broken}", fix="mend or remove these files"
         )
+    count = len(broken.faults)
+    return [f"A run would leave out {counted(count, 'bad file')}: {broken}."] if count else []
 
 
 def _no_data(model: Model, plan: UploadPlan, opened: Opened) -> str:
@@ -88,13 +91,15 @@ def _refusals(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> lis
     """What a run on this data would be rejected for. It is sent all the same: more may follow."""
     if not form.has_classes or not _is_known(model, plan):
         return []
-    faults = dict.fromkeys(_class_fault(keys) for keys in _keys(model, plan, opened))
+    faults = dict.fromkeys(_class_fault(keys, form) for keys in _keys(model, plan, opened))
     return [f"A run would be rejected: {one}." for one in faults if one]
 
 
-def _class_fault(keys: Sequence[str]) -> str:
+def _class_fault(keys: Sequence[str], form: Form) -> str:
+    bad = bad_names(keys, form)
     try:
-        check_classes(find_layout(key for key in keys if not is_archive(key)).classes.values())
+        layout = find_layout(key for key in keys if not is_archive(key) and key not in bad)
+        check_classes(layout.classes.values())
     except InvalidData as error:
         return f"{error}; {error.fix}"
     return ""
@@ -133,9 +138,9 @@ def _changes(model: Model, plan: UploadPlan, form: Form, opened: Opened, landed:
     not read, so the classes in them are not mentioned."""
     if not form.has_classes:
         return []
-    new = _classes(key for keys in _keys(model, plan, opened) for key in keys)
+    new = _classes([key for keys in _keys(model, plan, opened) for key in keys], form)
     was = [one.uri.removeprefix(landed.prefix) for one in landed.objects] if landed else []
-    before = _classes(was)
+    before = _classes(was, form)
     is_all, was_all = not any(map(is_archive, plan.kept)), not any(map(is_archive, was))
     gone, come = sorted(before - new) if is_all else [], sorted(new - before) if was_all else []
     said = [f"Against the data that landed last, these classes are gone: {listed(gone)}."] if gone else []
@@ -159,20 +164,22 @@ def _keys(model: Model, plan: UploadPlan, opened: Opened) -> list[list[str]]:
     return [sorted(key for key in keys if why_skipped(key) is None) for keys in whole]
 
 
-def _classes(keys: Iterable[str]) -> set[str]:
+def _classes(keys: Sequence[str], form: Form) -> set[str]:
+    bad = bad_names(keys, form)
     try:
-        return set(find_layout(key for key in keys if not is_archive(key)).classes.values())
+        layout = find_layout(key for key in keys if not is_archive(key) and key not in bad)
     except InvalidData:
         return set()
+    return set(layout.classes.values())
 
 
-def _faults(items: Sequence[UploadFile]) -> Iterator[str]:
+def _faults(items: Sequence[UploadFile]) -> Iterator[tuple[str, str]]:
     with progress("Checking", len(items)) as advance:
         for item in items:
             try:
                 _check_picture(item.path)
             except InvalidPicture as error:
-                yield f"{escaped(str(item.path))}: {escaped(str(error))}"
+                yield str(item.path), str(error)
             advance(1)
 
 

@@ -17,9 +17,8 @@ from PIL import Image
 
 from knoll.codecs.raster import read_raster, survey_raster
 from knoll.data_files import why_skipped
-from knoll.data_layout import is_picture
-from knoll.errors import InvalidData, InvalidPicture
-from knoll.quoting import escaped
+from knoll.data_layout import NO_PICTURE, is_picture
+from knoll.errors import BadFiles, InvalidPicture
 
 __all__ = [
     "PictureSurvey",
@@ -34,7 +33,6 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-_NAMED_FAULTS = 10
 _TYPICAL = 500  # pictures
 
 
@@ -55,17 +53,17 @@ class PictureSurvey:
 def picture_keys(keys: Iterable[str]) -> list[str]:
     """The pictures among the keys, sorted. What `why_skipped` knows is left out.
 
-    Raises InvalidData that names files of other kinds.
+    Raises BadFiles that names files of other kinds.
     """
     visible = sorted(key for key in keys if why_skipped(key) is None)
-    _raise_faults([f"{escaped(key)} is not a picture" for key in visible if not is_picture(key)])
+    _raise_faults({key: NO_PICTURE for key in visible if not is_picture(key)})
     return visible
 
 
 def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> PictureSurvey:
     """Size and mode of most pictures as shown, from their headers; unreadable ones do not count.
 
-    Raises InvalidData if none can be read.
+    Raises BadFiles if none can be read.
     """
     shapes, faults = _each(files, keys, survey_raster)
     if not shapes:
@@ -90,8 +88,8 @@ def read_pictures(
     """Pixels of all pictures, (N, C, H, W), in the order of the keys. `shape` must return all of them in that
     size and mode.
 
-    Each picture is decoded into its place, so that only one is in memory at full size. Raises InvalidData
-    that names the first ten broken files.
+    Each picture is decoded into its place, so that only one is in memory at full size. Raises BadFiles that
+    names all broken files.
     """
     pixels = np.empty((len(keys), size.channels, size.height, size.width), np.uint8)
     rows = iter(pixels)
@@ -101,28 +99,25 @@ def read_pictures(
         row[:] = picture if size.channels == 1 else picture.transpose(2, 0, 1)
 
     _, faults = _each(files, keys, decode)
-    _raise_faults(sorted(faults))
+    _raise_faults(faults)
     return pixels
 
 
 def _each(
     files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[bytes], Any]
-) -> tuple[list[Any], list[str]]:
-    seen, faults = [], []
+) -> tuple[list[Any], dict[str, str]]:
+    seen, faults = [], {}
     for key in keys:
         try:
             seen.append(look(files[key]))
         except InvalidPicture as error:
-            faults.append(f"{escaped(key)}: {escaped(str(error))}")
+            faults[key] = str(error)
     return seen, faults
 
 
-def _raise_faults(faults: Sequence[str]) -> None:
-    if not faults:
-        return
-    more = len(faults) - _NAMED_FAULTS
-    named = "; ".join(faults[:_NAMED_FAULTS]) + (f"; and {more} more" if more > 0 else "")
-    raise InvalidData(named, fix="mend or remove these files, and upload the dataset again")
+def _raise_faults(faults: Mapping[str, str]) -> None:
+    if faults:
+        raise BadFiles(faults)
 
 
 def to_png(pixels: Pixels) -> bytes:

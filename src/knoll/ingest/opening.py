@@ -140,6 +140,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         golden_set=model.golden_set,
         checkpoint_every=model.training.checkpoint.every,
         checkpoint_keep=model.training.checkpoint.keep,
+        most_bad=model.training.most_bad,
     )
 
 

@@ -239,5 +239,6 @@ class Model(ModelSpec):
 
     @property
     def config_digest(self) -> str:
-        """Identity of what is trained and scored: the family, its config, and the golden set."""
-        return config_digest(self.family, self.training.config, self.golden_set)
+        """Identity of what is trained and scored: the family, its config, the golden set, and how many files
+        may be bad."""
+        return config_digest(self.family, self.training.config, self.golden_set, self.training.most_bad)

@@ -57,9 +57,25 @@ class TrainingSpec(Spec):
         "ends the other, `Forbid` skips the new one",
     )
 
+    bad_data: Literal["reject", "skip"] = Field(
+        default="reject",
+        description="What follows from files that cannot be read: `reject` ends the run and names them, "
+        "`skip` goes on without them, unless there are more than `maxBad`",
+    )
+    max_bad: Annotated[float, unit("share")] = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Which part of the files may be left out, with `badData: skip`",
+    )
     checkpoint: CheckpointSpec = Field(
         default_factory=CheckpointSpec, description="How the training is kept for its next attempt"
     )
+
+    @property
+    def most_bad(self) -> float:
+        """The share of files that may be bad."""
+        return self.max_bad if self.bad_data == "skip" else 0.0
 
     @model_validator(mode="after")
     def _a_gpu_for_each_process(self) -> "TrainingSpec":

@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import with_config
 
+from knoll.data_files import Skipped
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
@@ -74,7 +75,8 @@ class Outcome(Stamped):
     asked for again, that is a new run. `lacked_memory` is not 0 if so many bytes were too few: if the Model
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
     is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples;
-    `golden_set` is its URI, and `golden_digest` its state then. knoll 0.2 wrote none of these five.
+    `golden_set` is its URI, and `golden_digest` its state then. `left_out` are the bad files that the
+    training did without, by reason. knoll 0.2 wrote none of these six.
     """
 
     by_trainers = True
@@ -90,6 +92,7 @@ class Outcome(Stamped):
     golden: Numbers = field(default_factory=dict)
     golden_set: str = ""
     golden_digest: str = ""
+    left_out: tuple[Skipped, ...] = ()
 
 
 load_outcome = stamped_reader(Outcome, "outcome")

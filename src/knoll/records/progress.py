@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import with_config
 
+from knoll.data_files import Skipped
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import LENIENT, Numbers, Record, find_hint, overwrite, reader
@@ -56,7 +57,8 @@ class Progress(Record):
     BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
     While the data is read, `reading` says how much of it; `curve` has some of the losses so far. `attempt`
     counts from 1; it is 0 before the first one. If it goes on from a checkpoint, `resumed_step` is the step
-    of that, else 0. knoll 0.2 wrote none of these four.
+    of that, else 0. `left_out` are the bad files that it does without, by reason. knoll 0.2 wrote none of
+    these five.
     """
 
     state: str
@@ -69,6 +71,7 @@ class Progress(Record):
     curve: tuple[Point, ...] = ()
     attempt: int = 0
     resumed_step: int = 0
+    left_out: tuple[Skipped, ...] = ()
 
 
 _read = reader(Progress, "progress record")

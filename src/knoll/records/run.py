@@ -43,7 +43,8 @@ class Run(Stamped):
     `deadline` is in seconds. `model_uid` and `model_generation` are of the Model that asked for the run, and
     `prefix` is where that Model's data lay; they are empty in records of knoll 0.2. `golden_set` is where the
     files lie that score the version beside the held-out data; "" for none. Every `checkpoint_every` seconds
-    the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`.
+    the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`. `most_bad` is the share of
+    files that may be bad, and is then left out.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Run(Stamped):
     golden_set: str = ""
     checkpoint_every: float = 60.0
     checkpoint_keep: int = 2
+    most_bad: float = 0.0
 
     @property
     def processes(self) -> int:
@@ -111,7 +113,9 @@ def why_not_asked(run: Run, model: Model) -> str:
     if run.golden_set != model.golden_set:
         before, after = (one or "none" for one in (run.golden_set, model.golden_set))
         return f"the Model's golden set is {after} now, and was {before}"
-    if config_digest(run.family, run.config, run.golden_set) != model.config_digest:
+    if run.most_bad != model.training.most_bad:
+        return f"the Model lets {model.training.most_bad:g} of the files be bad now, and let {run.most_bad:g}"
+    if config_digest(run.family, run.config, run.golden_set, run.most_bad) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):
         return f"the Model's data now lies under {model.dataset.uri}, and lay under {run.prefix}"

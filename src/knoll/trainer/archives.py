@@ -9,6 +9,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from zipfile import ZipFile, ZipInfo
 
@@ -19,7 +20,7 @@ from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.trainer.zip_names import member_names
 
-__all__ = ["read_archive"]
+__all__ = ["BadMember", "read_archive"]
 
 _ENTRY = b"PK\x01\x02"  # begins each entry of the directory
 _BLOCK = 2**20
@@ -40,11 +41,18 @@ _OTHERS = {  # where the first bytes of each lie
 }
 
 
-def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str]]:
-    """Each member's name with its bytes, or with the reason why it is skipped. `room` is how many bytes of
-    memory are left.
+@dataclass(frozen=True)
+class BadMember:
+    """A member that cannot be unpacked, while the others may be: `fault` says why."""
 
-    Raises InvalidData that says what is wrong and what to do.
+    fault: str
+
+
+def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str | BadMember]]:
+    """Each member's name with its bytes, with the reason why it is skipped, or as bad. `room` is how many
+    bytes of memory are left.
+
+    Raises InvalidData that says what is wrong with the archive and what to do.
     """
     most, found = room // _MEMBER, body.count(_ENTRY)
     if found > most:
@@ -60,7 +68,7 @@ def read_archive(body: bytes, room: int) -> Iterator[tuple[str, bytes | str]]:
                 yield name, reason
         _check(wanted, len(body), room)
         for entry, name in wanted:
-            yield name, _content(archive, entry, name)
+            yield name, _content(archive, entry)
 
 
 def _opened(body: bytes) -> ZipFile:
@@ -87,28 +95,24 @@ def _why_skipped(entry: ZipInfo, name: str) -> str | None:
     return why_skipped(name)
 
 
-def _content(archive: ZipFile, entry: ZipInfo, name: str) -> bytes:
+def _content(archive: ZipFile, entry: ZipInfo) -> bytes | BadMember:
     """The bytes, not more than the directory says. A block at a time, as each is unpacked whole."""
+    if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        return BadMember(
+            f"it has compression {entry.compress_type}; make the archive again with the usual one, deflate"
+        )
+    if entry.flag_bits & 1:
+        return BadMember("it is encrypted; make the archive again, without a password")
     try:
         with archive.open(entry) as member:
             return b"".join(iter(partial(member.read, _BLOCK), b""))
-    except _FAULTS as error:
-        raise InvalidData(
-            f"its member {escaped(name)} is damaged, or is not what the archive's directory says; make the "
-            "archive again"
-        ) from error
+    except _FAULTS:
+        return BadMember("it is damaged, or is not what the archive's directory says; make the archive again")
 
 
 def _check(wanted: Sequence[tuple[ZipInfo, str]], size: int, room: int) -> None:
     """Compare what the directory says with the limits, before anything is unpacked."""
-    for entry, name in wanted:
-        if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise InvalidData(
-                f"its member {escaped(name)} has compression {entry.compress_type}; make it again with the "
-                "usual one, deflate"
-            )
-        if entry.flag_bits & 1:
-            raise InvalidData(f"its member {escaped(name)} is encrypted; make it again, without a password")
+    for _, name in wanted:
         if is_archive(name):
             raise InvalidData(
                 f"it holds another archive, {escaped(name)}, which is not read; unpack that one first"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knoll.data_files import Skipped, skipped_words, tally, why_skipped
-from knoll.errors import Rejected, StoreUnavailable
+from knoll.errors import BadFiles, Rejected, StoreUnavailable
 from knoll.families.base import Examples, Family, Files
 from knoll.names import is_in_bucket, overlap
 from knoll.ports import Platform
@@ -65,7 +65,9 @@ def pin_exam(
         if pinned.fault:
             journal.say(f"ignored: {escaped(pinned.fault)}")
         _check_pin(pin, pinned)
-        files, more = sort_files(read, room_for(read.values(), limit - beside))
+        files, more, bad = sort_files(read, room_for(read.values(), limit - beside))
+        if bad:
+            raise BadFiles(bad)
         notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
         journal.say(f"read {len(files)} files of the golden set {escaped(pin.uri)}, digest {pin.digest[:12]}")
         size = sum(map(len, files.values())) + family.decoded_bytes(files, config)

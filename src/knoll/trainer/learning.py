@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 
-from knoll.data_files import skipped_words
+from knoll.data_files import Skipped, left_out_words, skipped_words
 from knoll.data_layout import is_archive
 from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig
+from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.ports import Platform
 from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.progress import DataRead
 from knoll.records.run import Run
+from knoll.trainer.bad_data import decode_good, summed
 from knoll.trainer.checkpoints import Checkpoints
 from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
@@ -34,7 +35,7 @@ _TRAINING_PERCENT = (5, 95)  # reading comes before, exporting and publishing af
 @dataclass(frozen=True)
 class Learnt:
     """A training that is done, but not scored. `threads` is the number of its CPU threads, `exam` the golden
-    set, if there is one."""
+    set, if there is one. `left_out` are the bad files that it did without."""
 
     family: Family[Any]
     config: FamilyConfig
@@ -42,6 +43,7 @@ class Learnt:
     trained: Trained
     threads: int
     exam: Exam | None = None
+    left_out: tuple[Skipped, ...] = ()
 
 
 def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, termination: Termination) -> Learnt:
@@ -54,10 +56,12 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, terminat
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
     read = read_data(run, platform, limit, lambda reading: journal.report(_news_of(reading)))
-    examples = _read_examples(family, config, read, limit, journal)
+    device = ranks.own(choose_device(platform.settings.device))
+    examples, left_out = _read_examples(run, family, config, read, limit, journal)
+    journal.leave_out(left_out)
+    ranks.check_same("found other bad files", left_out, device)
     exam = pin_exam(run, family, config, examples, platform, limit, journal)
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
-    device = ranks.own(choose_device(platform.settings.device))
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
         check_step(family, examples, config, rows, limit, beside)
@@ -68,7 +72,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, terminat
         finally:
             keeper.close()
     told = replace(examples, notes=(*examples.notes, *notes))
-    return Learnt(family, config, told, trained, threads, exam)
+    return Learnt(family, config, told, trained, threads, exam, left_out)
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:
@@ -83,22 +87,28 @@ def _news_of(reading: DataRead) -> News:
 
 
 def _read_examples(
-    family: Family[Any], config: FamilyConfig, read: Read, limit: int, journal: Journal
-) -> Examples:
-    files, skipped = sort_files(read.files, room_for(read.files.values(), limit))
+    run: Run, family: Family[Any], config: FamilyConfig, read: Read, limit: int, journal: Journal
+) -> tuple[Examples, tuple[Skipped, ...]]:
+    files, skipped, broken = sort_files(read.files, room_for(read.files.values(), limit))
     notes = skipped_words([*read.skipped, *skipped])
     for note in notes:
         journal.say(note)
     archives = sum(map(is_archive, read.files))
     among = f", from {len(read.files)} objects with {counted(archives, 'archive')}" if archives else ""
     journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes{among}")
-    decoded = family.decoded_bytes(files, config)
-    check_data(sum(map(len, files.values())) + decoded, "the data and its decoded examples", limit)
-    examples = family.examples(files, config)
+
+    def decode(some: Files) -> Examples:
+        size = sum(map(len, files.values())) + family.decoded_bytes(some, config)
+        check_data(size, "the data and its decoded examples", limit)
+        return family.examples(some, config)
+
+    examples, bad = decode_good(files, broken, decode, family.form, run.most_bad)
+    left_out = summed(bad)
+    notes += left_out_words(left_out)
     journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
-    for note in examples.notes:
+    for note in (*left_out_words(left_out), *examples.notes):
         journal.say(escaped(note))
-    return replace(examples, notes=(*notes, *examples.notes))
+    return replace(examples, notes=(*notes, *examples.notes)), left_out
 
 
 def _fit(

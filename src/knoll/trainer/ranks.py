@@ -19,6 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from knoll.errors import Rejected, Unavailable
+from knoll.names import digest
 from knoll.trainer.generators import seed_generators
 from knoll.trainer.launch import die_with_parent
 
@@ -111,6 +112,12 @@ class Ranks:
         total = torch.tensor(numbers, dtype=torch.float64, device=device)
         _sum([total], 1.0)
         return [float(one) for one in total.tolist()]
+
+    def check_same(self, what: str, value: object, device: torch.device) -> None:
+        """Raise Unavailable, and say in what they differ, unless all processes have the same value."""
+        mine = int(digest([repr(value)])[:10], 16)  # sums of 40 bits are exact
+        if self.add_up(mine, device=device) != [mine * self.world]:
+            raise Unavailable(f"the processes of the training differ: some {what}")
 
     def gather(self, name: str, text: str) -> list[str]:
         """The texts of all processes, in the order of their ranks, for the first one; for the others nothing.

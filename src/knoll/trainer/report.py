@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from knoll.data_files import Skipped
 from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
@@ -97,6 +98,9 @@ class Journal(Protocol):
     def resume(self, step: int, attempt: int) -> None:
         """Note that this attempt goes on behind a step of an earlier one."""
 
+    def leave_out(self, bad: tuple[Skipped, ...]) -> None:
+        """Note which bad files the training does without."""
+
 
 class Quiet:
     """The journal of all processes but the first: it writes nothing."""
@@ -111,6 +115,9 @@ class Quiet:
 
     def resume(self, step: int, attempt: int) -> None:
         """See `Journal.resume`."""
+
+    def leave_out(self, bad: tuple[Skipped, ...]) -> None:
+        """See `Journal.leave_out`."""
 
 
 def longer_curve(curve: tuple[Point, ...], point: Point) -> tuple[Point, ...]:
@@ -133,6 +140,7 @@ class Reporter:
         self._sent: News | None = None
         self._next_event = 0.0
         self._curve: tuple[Point, ...] = before.curve if before else ()
+        self._left_out: tuple[Skipped, ...] = ()
 
     def say(self, line: str) -> None:
         """Add a line to the run's log."""
@@ -147,6 +155,10 @@ class Reporter:
         """See `Journal.resume`."""
         self._attempt, self._resumed = attempt, step
         say(f"resumed behind step {step}, attempt {attempt}")
+
+    def leave_out(self, bad: tuple[Skipped, ...]) -> None:
+        """See `Journal.leave_out`."""
+        self._left_out = bad
 
     def report(self, news: News) -> None:
         """Make this the run's progress, unless a newer report comes first. Returns at once."""
@@ -176,6 +188,7 @@ class Reporter:
             curve=self._curve,
             attempt=self._attempt,
             resumed_step=self._resumed,
+            left_out=self._left_out,
         )
         try:
             write_progress(self._run.id, progress, self._platform.bucket)

@@ -102,7 +102,7 @@ def _carry_out_attempt(
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
-    return _success(made, platform.clock.now().isoformat())
+    return replace(_success(made, platform.clock.now().isoformat()), left_out=learnt.left_out)
 
 
 def _success(made: Sealed, at: str) -> Outcome:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from knoll.data_files import Skipped
-from knoll.data_layout import Form, fault_of, find_layout, is_archive
+from knoll.data_files import Skipped, tally
+from knoll.data_layout import Form, bad_names, fault_of, find_layout, is_archive
 from knoll.ingest.landed import is_data, skipped_of
 from knoll.models import parse_model
 from knoll.ports import Platform
@@ -30,8 +30,8 @@ class Group:
 
 @dataclass(frozen=True)
 class DataView:
-    """`fault` is why a run would be rejected for the names of the files, "" if it would not. `archives` are
-    not looked into."""
+    """`fault` is why a run would be rejected for the names of the files, "" if it would not. `bad` are the
+    files that it would leave out, as far as names tell. `archives` are not looked into."""
 
     model: ModelView
     uri: str
@@ -39,6 +39,7 @@ class DataView:
     archives: Group
     skipped: tuple[Skipped, ...]
     fault: str
+    bad: tuple[Skipped, ...] = ()
 
     @property
     def objects(self) -> int:
@@ -56,14 +57,17 @@ def read_data_view(platform: Platform, name: str, form_of: Callable[[str], Form]
     archives = [size for key, size in sizes.items() if is_archive(key)]
     loose = {key: size for key, size in sizes.items() if not is_archive(key)}
     form = form_of(model.family)
-    fault = fault_of(sorted(loose), form)
+    fault = fault_of(sorted(loose), form, model.training.most_bad)
+    bad = {} if fault else bad_names(loose, form)
+    good = {key: size for key, size in loose.items() if key not in bad}
     return DataView(
         view,
         model.dataset.uri,
-        _groups(loose, form if not fault else Form()),
+        _groups(good, form if not fault else Form()),
         Group(_ARCHIVES, len(archives), sum(archives)),
         skipped_of(model, (one.uri for one in listing)),
         fault,
+        tally((why, key) for key, why in bad.items()),
     )
 
 
@@ -84,6 +88,7 @@ def data_document(found: DataView) -> dict[str, Any]:
         "archives": {"files": found.archives.files, "bytes": found.archives.bytes},
         "skipped": [asdict(one) for one in found.skipped],
         "fault": found.fault,
+        "bad": [asdict(one) for one in found.bad],
     }
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from knoll.data_files import Skipped
 from knoll.data_layout import Form, find_layout, is_archive
 from knoll.errors import InvalidData, NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
@@ -34,7 +35,8 @@ class Landing:
     """One state of the data. `landed_at` is when it landed for the first time, `classes` are None if they are
     not known, and `change` is None if the landing before is not known. `is_now` says that the data in the
     bucket is in this state, as the Model's status has it. `run` is the newest run on it, "" for none, and
-    `version` what that run made. `state` and `reason` are those of the version, else of the run.
+    `version` what that run made. `state` and `reason` are those of the version, else of the run. `left_out`
+    are the bad files that the run did without.
     """
 
     digest: str
@@ -48,6 +50,7 @@ class Landing:
     version: str
     state: str
     reason: str
+    left_out: tuple[Skipped, ...] = ()
 
 
 def read_landings(platform: Platform, model: ModelView, form: Form, limit: int) -> Sequence[Landing]:
@@ -94,6 +97,7 @@ def landing_document(one: Landing) -> dict[str, Any]:
         "version": one.version,
         "state": one.state,
         "reason": one.reason,
+        "leftOut": [asdict(some) for some in one.left_out],
     }
 
 
@@ -119,6 +123,7 @@ def _landing(
         version=run.version if run else "",
         state=state,
         reason=reason,
+        left_out=run.left_out if run else (),
     )
 
 

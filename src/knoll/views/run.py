@@ -5,9 +5,10 @@ Job was cleaned up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from knoll.data_files import Skipped
 from knoll.errors import NotFound
 from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
@@ -94,6 +95,12 @@ class RunView:
         return self.progress.resumed_step if self.progress else 0
 
     @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        """The bad files that it does without, by reason."""
+        told = self.outcome or self.progress
+        return told.left_out if told else ()
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing about the run changes any more, not even the verdict on its version."""
         return self.is_over and (not self.version or self.verdict.is_settled)
@@ -171,6 +178,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "reading": reading_document(view.reading),
         "attempt": view.attempt,
         "resumedStep": view.resumed_step,
+        "leftOut": [asdict(one) for one in view.left_out],
         "verdict": view.verdict.name,
         "verdictReason": view.verdict.reason,
         "progressPercentage": view.percentage,

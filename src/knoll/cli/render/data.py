@@ -31,6 +31,7 @@ def data_lines(found: DataView) -> list[str]:
             "says how many"
         )
     lines += skipped_words(found.skipped)
+    lines += skipped_words(found.bad, "a run would leave out", "bad file")
     if found.fault:
         lines.append(f"A run would be rejected: {found.fault}")
     state = ": ".join(part for part in (found.model.data_state, found.model.data_reason) if part)

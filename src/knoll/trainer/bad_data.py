@@ -1,0 +1,93 @@
+"""Which files of the data are bad, and whether a run goes on without them.
+
+A family names its bad files, and is asked again without them: some faults hide others, and what it makes of
+the rest may differ.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+
+from knoll.data_files import Skipped, are_too_many, tally
+from knoll.data_layout import Form, bad_names, find_layout, listed
+from knoll.errors import BadFiles, InvalidData
+from knoll.families.base import Examples, Files
+from knoll.quantities import counted
+from knoll.quoting import escaped
+
+__all__ = ["decode_good", "summed"]
+
+_ENOUGH = 50  # bad files, if they are too many
+_MOST_REASONS = 20
+_LONGEST_REASON = 200  # characters
+
+Decode = Callable[[Files], Examples]
+
+
+def decode_good(
+    files: Files, bad: Mapping[str, str], decode: Decode, form: Form, most_bad: float
+) -> tuple[Examples, Mapping[str, str]]:
+    """The examples of the good files, and why each other one is bad. Some are known to be `bad` before; the
+    share `most_bad` of all may be.
+
+    Raises BadFiles if none may be, and InvalidData if too many are, or if a class has no good file.
+    """
+    found, count = dict(bad), len(files) + len(bad)
+    while True:
+        made = _decoded(decode, {key: body for key, body in files.items() if key not in found})
+        new = {key: why for key, why in _faults_of(made).items() if key in files and key not in found}
+        found |= new
+        is_over = are_too_many(len(found), count, most_bad)
+        if not new or (is_over and len(found) >= _ENOUGH):
+            break
+    if is_over:
+        raise _too_many(found, count, most_bad)
+    if lost := _lost_classes([*files, *bad], found, form):
+        raise _without(found, f"nothing is left of the class {listed(lost)}")
+    if isinstance(made, InvalidData):
+        raise _without(found, str(made), made.fix) if found else made
+    return made, found
+
+
+def summed(bad: Mapping[str, str]) -> tuple[Skipped, ...]:
+    """The bad files by reason, the most frequent first; rare reasons together."""
+    told = tally((escaped(why)[:_LONGEST_REASON], key) for key, why in bad.items())
+    rare = sum(one.count for one in told[_MOST_REASONS:])
+    return (*told[:_MOST_REASONS], *([Skipped("for other reasons", rare)] if rare else []))
+
+
+def _decoded(decode: Decode, files: Files) -> Examples | InvalidData:
+    """The examples, or the fault, without the frames that still hold what was decoded."""
+    try:
+        return decode(files)
+    except InvalidData as error:
+        return error.with_traceback(None)
+
+
+def _faults_of(made: Examples | InvalidData) -> Mapping[str, str]:
+    return made.faults if isinstance(made, BadFiles) else {}
+
+
+def _too_many(found: Mapping[str, str], count: int, most_bad: float) -> InvalidData:
+    bad = BadFiles(found)
+    if not most_bad:
+        return bad
+    return InvalidData(
+        f"{len(found):,} of {counted(count, 'file')} are bad, and {most_bad:.4g} of them may be: {bad}",
+        fix=f"{bad.fix}; or raise spec.training.maxBad",
+    )
+
+
+def _without(found: Mapping[str, str], fault: str, fix: str = "") -> InvalidData:
+    bad = BadFiles(found)
+    return InvalidData(f"without {counted(len(found), 'bad file')}, {fault}; {bad}", fix=fix or bad.fix)
+
+
+def _lost_classes(keys: Collection[str], bad: Collection[str], form: Form) -> list[str]:
+    """The classes that have bad files alone. A folder without any file of the right name is none."""
+    if not form.has_classes or not bad:
+        return []
+    named = bad_names(keys, form)
+    with suppress(InvalidData):
+        classes = find_layout(key for key in keys if key not in named).classes
+        return sorted({*classes.values()} - {one for key, one in classes.items() if key not in bad})
+    return []
