@@ -42,6 +42,13 @@ def test_percents_are_guessed_only_where_they_are_meant(bound: str, hint: str) -
     assert told.partition("did you mean ")[2] == (f"{hint}?" if hint else "")
 
 
+def test_only_a_family_with_parts_is_asked_for_them() -> None:
+    told = _faults("metric: diversity, maxSliceRegression: 0.1", "dcgan")
+    assert "spec.gate.maxSliceRegression: the family dcgan has no metrics of parts" in told
+    assert _faults("metric: accuracy, maxSliceRegression: 0.1") == ""
+    assert _doubts("metric: accuracy, maxSliceRegression: 0.1") == ""
+
+
 def test_a_loss_that_may_not_grow_needs_its_direction() -> None:
     """The gate would take a falling loss for a regression."""
     told = _faults("metric: loss, maxRegression: 0.1")

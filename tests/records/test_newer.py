@@ -27,7 +27,7 @@ from knoll.records.outcome import find_outcome, outcome_uri
 from knoll.records.probe import find_probe, probe_uri
 from knoll.records.progress import find_progress, progress_uri
 from knoll.records.recorded import find_recorded
-from knoll.records.rollout import find_last_step, rollout_step_uri
+from knoll.records.rollout import find_champion, find_last_step, rollout_step_uri
 from knoll.records.run import find_run, run_uri
 from knoll.records.samples import find_samples, samples_uri
 from knoll.records.survey import find_survey, survey_uri
@@ -53,6 +53,7 @@ FINDERS: dict[str, tuple[str, Find]] = {
         lambda bucket: find_golden("digits", "s3://g/", bucket),
     ),
     "find_labels": (LABELS, lambda bucket: find_labels("digits", VERSION, bucket)),
+    "find_champion": (STEP, lambda bucket: find_champion("digits", bucket)),
     "find_last_step": (STEP, lambda bucket: find_last_step("digits", VERSION, bucket)),
     "find_letter_object": (
         DEATH,

@@ -9,6 +9,7 @@ import pytest
 
 from knoll.errors import NewerSchema
 from knoll.models import GateSpec, RolloutSpec
+from knoll.records.champion_score import ChampionScore
 from knoll.records.evidence import Report
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest
@@ -480,6 +481,34 @@ def test_the_gate_compares_with_its_bounds_and_the_champion(
     before = manifest("v000001", **champion) if champion else None
     reason = why_not(GateSpec.model_validate(gate), manifest("v000002", **metrics), before)
     assert (reason == "") is passes, reason
+
+
+def beside(recall: float, **scores: float) -> Manifest:
+    """A candidate of this recall of sevens. The champion has these scores on its examples, and recalls nine
+    of ten sevens and all ones."""
+    champion = ChampionScore("v000001", "pin", scores, {"recall": {"1": 1.0, "7": 0.9}})
+    slices = {"recall": {"1": 1.0, "7": recall}}
+    return replace(manifest("v000002", accuracy=0.9), slices=slices, champion=champion)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "told"),
+    [
+        (beside(0.9, accuracy=0.9), ""),
+        (beside(0.9, accuracy=0.95), "accuracy is 0.9, that of v000001 is 0.95"),
+        (beside(0.86, accuracy=0.9), ""),
+        (beside(0.5, accuracy=0.9), "recall of 7 is 0.5, that of v000001 is 0.9 on the same examples"),
+        (replace(beside(0.9, accuracy=0.9), slices={}), "recall of 1 is 0, that of v000001 is 1"),
+    ],
+)
+def test_candidate_and_champion_are_compared_on_the_same_examples(candidate: Manifest, told: str) -> None:
+    """As a whole, and class by class. What the champion has scored on its own examples does not count."""
+    gate = GateSpec.model_validate({"metric": "accuracy", "maxRegression": 0.01, "maxSliceRegression": 0.05})
+    for on_its_own in (0.5, 0.99):
+        reason = why_not(gate, candidate, manifest("v000001", accuracy=on_its_own))
+        assert told in reason
+        assert bool(reason) == bool(told)
+    assert why_not(gate, candidate, manifest("v000000", accuracy=0.9)) == ""
 
 
 EXAM = "s3://exams/digits/"

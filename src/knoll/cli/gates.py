@@ -30,6 +30,9 @@ def faults_of_gate(gate: Mapping[str, Any], name: str, declared: Declaration[Any
     metric = known[name]
     yield from _direction_faults(metric, gate)
     yield from _regression_faults(metric, gate.get("maxRegression"))
+    if gate.get("maxSliceRegression") is not None and not declared.has_slices:
+        what = f"the family {declared.name} has no metrics of parts of the examples: leave it out"
+        yield Fault(("spec", "gate", "maxSliceRegression"), what)
     right = _bound(metric)
     if _is_number(bound := gate.get(right)):
         yield from _reach_faults(metric, right, bound)
@@ -81,7 +84,8 @@ def _doubts(gate: GateSpec, metric: Metric) -> Iterator[str]:
     bound = gate.at_least if right == "atLeast" else gate.at_most
     worst = metric.least if right == "atLeast" else metric.most
     asks_agreement = "min_agreement" in gate.model_fields_set and not gate.golden_set
-    if bound is None and gate.max_regression is None and not asks_agreement:
+    asks_champion = (gate.max_regression, gate.max_slice_regression) != (None, None)
+    if bound is None and not asks_champion and not asks_agreement:
         yield f"spec.gate asks nothing of {name}, so no version can fail it; give {right}"
     if bound == worst:
         yield f"spec.gate.{right} is {bound:g}, which every {name} reaches: no version can fail it"

@@ -122,6 +122,7 @@ class Declaration(Generic[ConfigT]):
     metrics: tuple[Metric, ...]  # what `score` returns, and a gate can ask for: `(less("mse", 0),)`
     config_type: type[ConfigT]  # the class of the config
     fields: tuple[str, ...] = ()  # its inputs, if there are several: what `rollout.recorded.redact` may name
+    has_slices: bool = False  # whether parts of the examples have metrics of their own: `score_slices`
     form: Form = Form()  # which keys are data: `Form(takes_pictures=True, has_classes=True)`
 
     def configure(self, config: Mapping[str, Any]) -> ConfigT:

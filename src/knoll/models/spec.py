@@ -50,7 +50,13 @@ class GateSpec(Spec):
     max_regression: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,
         ge=0,
-        description="How much worse than the champion the version may be, in the unit of the metric",
+        description="How much worse than the champion the version may be on the same held-out examples",
+    )
+    max_slice_regression: Annotated[FiniteFloat | None, unit("share", none="no bound")] = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How much worse it may be on one part of them: in the recall of one class",
     )
     min_agreement: Annotated[FiniteFloat, unit("share")] = Field(
         default=0.8,

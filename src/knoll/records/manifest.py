@@ -10,8 +10,7 @@
         attestation.json    who has signed the manifest (see `knoll.records.attestation`)
         manifest.json       written last: size and sha256 of every file above, and the version's origin
 
-A version is served only if every byte matches its manifest. Files that the manifest does not name are strays:
-nothing reads them.
+A version is served only if every byte matches its manifest.
 """
 
 import hashlib
@@ -26,6 +25,7 @@ from knoll.errors import AlreadyExists, InvalidVersion
 from knoll.media_types import ANY_BYTES
 from knoll.names import VERSION_NAME, join
 from knoll.ports import Bucket
+from knoll.records.champion_score import ChampionScore, Slices
 from knoll.records.golden import GoldenScore
 from knoll.records.record import LENIENT, Fields, Numbers, Record, Texts, find, put_once, reader
 
@@ -86,7 +86,8 @@ FileEntries = Annotated[
 @dataclass(frozen=True)
 class Manifest(Record):
     """What a version is and where it comes from. `files` has names relative to the version's folder.
-    `metrics` are those on the held-out examples, `golden` has those on the golden set, if there is one."""
+    `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part.
+    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one."""
 
     model: str
     version: str
@@ -100,6 +101,8 @@ class Manifest(Record):
     files: FileEntries
     environment: Texts = field(default_factory=dict)
     golden: GoldenScore | None = None
+    slices: Slices = field(default_factory=dict)
+    champion: ChampionScore | None = None
 
 
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)
@@ -173,8 +176,7 @@ def manifest_uri(root: str, model: str, version: str) -> str:
 
 
 def removed_manifest_uri(root: str, model: str, version: str) -> str:
-    """URI of the copy of a manifest while its version is removed. It lies outside the version, so that the
-    folder has nothing but the version's files."""
+    """URI of the copy of a manifest while its version is removed, outside of the version's folder."""
     return join(root, "removing", model, f"{version}.json")
 
 

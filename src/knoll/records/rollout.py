@@ -22,6 +22,7 @@ from knoll.records.stamp import Stamped, find_stamped, stamped, stamped_reader
 __all__ = [
     "STEP_NAME",
     "RolloutStep",
+    "find_champion",
     "find_last_step",
     "last_decision",
     "list_steps",
@@ -134,6 +135,14 @@ def find_last_step(model: str, rollout: str, bucket: Bucket) -> RolloutStep | No
     it is read."""
     uris = [one.uri for one in bucket.store.list(_place_of_all(model, rollout, bucket))]
     return _first_decision(filter(None, (_read_step(uri, bucket) for uri in reversed(uris))))
+
+
+def find_champion(model: str, bucket: Bucket) -> str:
+    """The version that serves after the newest step; "" for none. Who must not be wrong asks the Model's
+    status. Raises NewerSchema for a step that only a newer knoll understands."""
+    listed = sorted(bucket.store.list(rollouts_uri(bucket.root, model)), key=lambda one: one.modified)
+    steps = filter(None, (_read_step(one.uri, bucket) for one in reversed(listed)))
+    return next((one.champion for one in steps), "")
 
 
 def last_decision(steps: Iterable[_Step]) -> _Step | None:

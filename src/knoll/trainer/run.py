@@ -15,12 +15,13 @@ import torch
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Scores
 from knoll.ports import Platform
 from knoll.quantities import memory_of
 from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
+from knoll.trainer.champion import score_champion
 from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
@@ -116,11 +117,16 @@ def _success(made: Sealed, at: str) -> Outcome:
 
 def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:
     metrics, golden = _score(learnt, learnt.examples, "held out"), None
+    slices = learnt.family.score_slices(learnt.trained.networks, learnt.examples, learnt.config)
+    champion = score_champion(run, learnt, platform, say)
     if learnt.exam:
         golden = learnt.exam.score(_score(learnt, learnt.exam.examples, "golden set"))
     reporter.report(News("exporting", 96, metrics=metrics))
     work = FinishedTraining(
-        run, learnt.family, learnt.config, learnt.examples, learnt.trained, metrics, golden
+        *(run, learnt.family, learnt.config, learnt.examples, learnt.trained),
+        Scores(metrics, slices),
+        golden,
+        champion,
     )
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))

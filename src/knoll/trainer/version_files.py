@@ -15,7 +15,8 @@ from torch import nn
 
 from knoll import __version__
 from knoll.codecs import encode
-from knoll.families.base import Examples, Export, Family, FamilyConfig
+from knoll.families.base import Examples, Export, Family, FamilyConfig, Scores
+from knoll.records.champion_score import ChampionScore
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import CARD, GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
@@ -39,8 +40,9 @@ class FinishedTraining:
     config: FamilyConfig
     examples: Examples
     trained: Trained
-    metrics: Mapping[str, float]
+    scores: Scores
     golden: GoldenScore | None = None
+    champion: ChampionScore | None = None
 
     @property
     def config_fields(self) -> Mapping[str, Any]:
@@ -98,7 +100,7 @@ def _facts(
     return CardFacts(
         run=work.run,
         task=work.family.task,
-        metrics=work.metrics,
+        metrics=work.scores.metrics,
         golden=work.golden,
         config=work.config_fields,
         examples=counts,
@@ -117,12 +119,14 @@ def _manifest(work: FinishedTraining, version: str, files: Mapping[str, bytes], 
         run=work.run.id,
         dataset_digest=work.run.dataset_digest,
         config=work.config_fields,
-        metrics=work.metrics,
+        metrics=work.scores.metrics,
         created_at=created_at,
         code_version=__version__,
         files={name: entry_of(body) for name, body in files.items()},
         environment=_environment(work.trained.device),
         golden=work.golden,
+        slices=work.scores.slices,
+        champion=work.champion,
     )
 
 

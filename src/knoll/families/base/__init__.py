@@ -10,7 +10,7 @@ from typing import Generic
 
 from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
-from knoll.families.base.learning import LearningPart, device_of
+from knoll.families.base.learning import LearningPart, Scores, ServedGraph, Slices, device_of
 from knoll.families.declaration import (
     ConfigT,
     Declaration,
@@ -35,6 +35,9 @@ __all__ = [
     "Form",
     "LearningPart",
     "Metric",
+    "Scores",
+    "ServedGraph",
+    "Slices",
     "device_of",
     "draw_rows",
     "export_network",

@@ -5,16 +5,38 @@ compute the loss of its generator.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import torch
 from torch import nn
 
+from knoll.errors import Rejected
 from knoll.families.base.data import Batch, Examples
 from knoll.families.declaration import ConfigT
+from knoll.records.signature import Signature
 
-__all__ = ["LearningPart", "device_of"]
+__all__ = ["LearningPart", "Scores", "ServedGraph", "Slices", "device_of"]
+
+Slices = Mapping[str, Mapping[str, float]]  # by metric, then by part of the examples
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics of all held-out examples, and of parts of them."""
+
+    metrics: Mapping[str, float]
+    slices: Slices = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServedGraph:
+    """The graph of a version. `answer` gets its inputs and returns its outputs, (B, ...) each, on the CPU and
+    in the order of the signature."""
+
+    signature: Signature
+    answer: Callable[[Batch], Batch]
 
 
 class LearningPart(ABC, Generic[ConfigT]):
@@ -53,6 +75,15 @@ class LearningPart(ABC, Generic[ConfigT]):
     def score(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Mapping[str, float]:
         """Metrics on the held-out examples, by the names that a gate uses. The networks are in eval mode,
         without gradients."""
+
+    def score_slices(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Slices:
+        """Metrics of parts of the held-out examples, such as the recall of each class. By default none."""
+        return {}
+
+    def score_served(self, served: ServedGraph, examples: Examples, config: ConfigT) -> Scores:
+        """The same scores of another version, by its graph, on the same held-out examples. Raises Rejected if
+        its inputs or outputs are others. By default it always does."""
+        raise Rejected("this family does not score graphs")
 
 
 def device_of(networks: nn.Module) -> torch.device:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from knoll.families.base import Batch, Examples, LearningPart
+from knoll.families.base import Batch, Examples, LearningPart, Scores, ServedGraph
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
 from knoll.families.frechet import diversity, frechet_distance
@@ -63,13 +63,25 @@ class DcganLearning(LearningPart[DcganConfig]):
         varied, 0 is mode collapse.
         """
         latents = draw_latents(config.scored, config.latent, config.seed)
-        fake = _reduced(generate(networks["generator"], latents, config.batch_size))
-        real, unseen = (_reduce_pixels(part[0]) for part in (examples.train, examples.held_out))
-        varied = diversity(real[: config.scored])
-        return {
-            "frechet_pixels": frechet_distance(unseen, fake),
-            "diversity": diversity(fake) / max(varied, 1e-9),
-        }
+        return _metrics(generate(networks["generator"], latents, config.batch_size), examples, config)
+
+    def score_served(self, served: ServedGraph, examples: Examples, config: DcganConfig) -> Scores:
+        """See `LearningPart.score_served`. It draws from latent vectors of its own size."""
+        (latent,) = served.signature.inputs
+        latents = draw_latents(config.scored, latent.shape[1], config.seed)
+        parts = torch.split(latents, config.batch_size)
+        return Scores(_metrics(torch.cat([served.answer((part,))[0] for part in parts]), examples, config))
+
+
+def _metrics(pictures: torch.Tensor, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
+    """See `DcganLearning.score`; pictures in [-1, 1], (B, 3, 56, 56)."""
+    fake = _reduced(pictures)
+    real, unseen = (_reduce_pixels(part[0]) for part in (examples.train, examples.held_out))
+    varied = diversity(real[: config.scored])
+    return {
+        "frechet_pixels": frechet_distance(unseen, fake),
+        "diversity": diversity(fake) / max(varied, 1e-9),
+    }
 
 
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:

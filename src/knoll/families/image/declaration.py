@@ -63,4 +63,5 @@ class ImageDeclaration(Declaration[ImageClassifierConfig]):
     task = "image-classification"
     metrics = (more("accuracy", 0, 1), less("loss", 0), more("macro_f1", 0, 1))
     config_type = ImageClassifierConfig
+    has_slices = True
     form = Form(takes_pictures=True, has_classes=True)

@@ -1,17 +1,20 @@
 """How the classifier learns: AdamW, half a cosine, shifted and noisy pictures, cross-entropy."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from knoll.families.base import Batch, Examples, LearningPart
+from knoll.errors import Rejected
+from knoll.families.base import Batch, Examples, LearningPart, Scores, ServedGraph, Slices
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import Classifier, classify
 
 __all__ = ["ImageLearning"]
+
+_LEAST = 1e-12  # a probability
 
 
 class ImageLearning(LearningPart[ImageClassifierConfig]):
@@ -52,17 +55,51 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
     ) -> Mapping[str, float]:
         """accuracy, loss (mean cross-entropy) and macro_f1 (mean of F1 over the classes that occur)."""
-        logits, targets = classify(networks["classifier"], examples.held_out, config.batch_size)
-        answers, classes = logits.argmax(1), len(examples.about["classes"])
-        right = answers[answers == targets]
-        hits, said, true = (torch.bincount(one, minlength=classes) for one in (right, answers, targets))
-        occurs = said + true > 0  # a golden set may lack classes
-        f1 = 2 * hits[occurs].double() / (said + true)[occurs]
-        return {
-            "accuracy": len(right) / len(targets),
-            "loss": nn.functional.cross_entropy(logits, targets).item(),
-            "macro_f1": f1.mean().item(),
-        }
+        return _metrics(*classify(networks["classifier"], examples.held_out, config.batch_size))
+
+    def score_slices(
+        self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
+    ) -> Slices:
+        """recall, of each class that occurs."""
+        found = classify(networks["classifier"], examples.held_out, config.batch_size)
+        return _recall(*found, examples.about["classes"])
+
+    def score_served(self, served: ServedGraph, examples: Examples, config: ImageClassifierConfig) -> Scores:
+        """See `LearningPart.score_served`. A class that the version does not know gets no probability."""
+        (pixels, targets), classes = examples.held_out[:2], examples.about["classes"]
+        (image,), (answer,) = served.signature.inputs, served.signature.outputs
+        size = {name: examples.about[name] for name in ("mode", "width", "height")}
+        if {**image.options, **size} != {**image.options}:
+            raise Rejected("its pictures have another size or mode")
+        labels = [str(label) for label in answer.options["labels"]]
+        parts = torch.split(pixels, config.batch_size)
+        answers = torch.cat([served.answer((part.float() / 255,))[0] for part in parts])
+        unknown = answers.new_zeros(len(answers))
+        columns = [answers[:, labels.index(one)] if one in labels else unknown for one in map(str, classes)]
+        logits = torch.stack(columns, dim=1).clamp(min=_LEAST).log()
+        return Scores(_metrics(logits, targets), _recall(logits, targets, classes))
+
+
+def _metrics(logits: torch.Tensor, targets: torch.Tensor) -> Mapping[str, float]:
+    """See `ImageLearning.score`; logits (N, K), up to a constant for each row, and class numbers (N,)."""
+    answers, classes = logits.argmax(1), logits.shape[1]
+    right = answers[answers == targets]
+    hits, said, true = (torch.bincount(one, minlength=classes) for one in (right, answers, targets))
+    occurs = said + true > 0  # a golden set may lack classes
+    f1 = 2 * hits[occurs].double() / (said + true)[occurs]
+    return {
+        "accuracy": len(right) / len(targets),
+        "loss": nn.functional.cross_entropy(logits, targets).item(),
+        "macro_f1": f1.mean().item(),
+    }
+
+
+def _recall(logits: torch.Tensor, targets: torch.Tensor, classes: Sequence[Any]) -> Slices:
+    """The part of the examples of each class that is answered rightly."""
+    is_right, counts = logits.argmax(1) == targets, torch.bincount(targets, minlength=len(classes))
+    hits = torch.bincount(targets[is_right], minlength=len(classes))
+    rows = zip(map(str, classes), hits.tolist(), counts.tolist(), strict=True)
+    return {"recall": {name: hit / count for name, hit, count in rows if count}}
 
 
 def _shift(pixels: torch.Tensor, share: float) -> torch.Tensor:

@@ -1,0 +1,70 @@
+"""The champion sits the exam of the candidate: its graph is scored on the candidate's held-out examples, by
+the family's code, in the same Job. So a gate never compares the scores of two different tests.
+
+Its files are verified as a predictor does it. If it cannot be scored, the log says why, and the version has
+no such score.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from knoll.errors import NewerSchema, NotFound, Rejected
+from knoll.families.base import Batch, ServedGraph
+from knoll.ports import Platform
+from knoll.quoting import escaped
+from knoll.records.champion_score import ChampionScore
+from knoll.records.manifest import GRAPH, Manifest, entry_of, not_as_trained
+from knoll.records.rollout import find_champion
+from knoll.records.run import Run
+from knoll.records.signature import SIGNATURE, load_signature
+from knoll.records.version_folder import VersionFolder, version_folder
+from knoll.trainer.graph import run_graph
+from knoll.trainer.learning import Learnt
+
+__all__ = ["score_champion"]
+
+
+def score_champion(
+    run: Run, learnt: Learnt, platform: Platform, say: Callable[[str], None]
+) -> ChampionScore | None:
+    """The champion's scores on the held-out examples; None if there is no champion, or it cannot be scored.
+    Raises StoreUnavailable."""
+    version = ""
+    try:
+        version = find_champion(run.model, platform.bucket)
+        return _scored(version, run, learnt, platform) if version else None
+    except (NewerSchema, NotFound, Rejected) as error:
+        say(f"champion {version} is not scored on this data: {escaped(str(error))}")
+        return None
+
+
+def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> ChampionScore:
+    folder = version_folder(run.model, version, platform.bucket)
+    sealed = folder.read_sealed("")
+    folder.check_signed(sealed, platform.settings.verify_key)
+    if sealed.manifest.family != run.family:
+        raise Rejected(f"it is of the family {sealed.manifest.family}")
+    files = _read(folder, sealed.manifest)
+
+    def answer(batch: Batch) -> Batch:
+        outputs = run_graph(files[GRAPH], [column.numpy() for column in batch], threads=learnt.threads)
+        return tuple(torch.from_numpy(output) for output in outputs)
+
+    served = ServedGraph(load_signature(files[SIGNATURE]), answer)
+    found = learnt.family.score_served(served, learnt.examples, learnt.config)
+    return ChampionScore(version, sealed.sha256, found.metrics, found.slices)
+
+
+def _read(folder: VersionFolder, manifest: Manifest) -> Mapping[str, bytes]:
+    """Graph and signature. Raises InvalidVersion if they are not what was trained, NotFound if one is
+    missing."""
+    listed = folder.list(manifest)
+    if missing := [name for name in (GRAPH, SIGNATURE) if name not in listed]:
+        raise NotFound(f"its {missing[0]} is missing")
+    files = {name: folder.get(name, listed) for name in (GRAPH, SIGNATURE)}
+    if faults := [
+        f"{name} has other bytes" for name, body in files.items() if entry_of(body) != manifest.files[name]
+    ]:
+        raise not_as_trained(manifest, faults)
+    return files
