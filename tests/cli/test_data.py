@@ -56,6 +56,7 @@ def test_each_landing_tells_what_changed_and_what_became_of_it(
     knoll("apply", "-f", model_file)
     for number, objects in enumerate((TWO, THREE, OTHER, TWO[:1]), 1):
         land(records, number, objects)
+    records.entry(f"digits-{4:020x}")
     for number, (state, version) in enumerate((("succeeded", 1), ("rejected", 0), ("succeeded", 2)), 1):
         run = f"digits-{number:020x}"
         records.outcome(run, state, f"v{version:06d}", "" if version else "only one class")

@@ -29,6 +29,7 @@ def test_the_state_follows_job_and_records(knoll: Knoll, platform: Platform, rec
     """A run is Queued without a Job, Pending with the Job's reason, Running with progress, and then what its
     outcome says."""
     run = records.run()
+    records.entry(run)
     assert shown(knoll)[0]["state"] == "Queued"
     document = platform.cluster.create(job(run))
     assert shown(knoll)[0]["state"] == "Pending"
@@ -73,6 +74,7 @@ def test_a_run_whose_job_is_not_admitted_is_blocked_until_it_is(
 ) -> None:
     """The reason that train notes is shown, and no longer when the Job is there."""
     run = records.run()
+    records.entry(run)
     records.progress(run, 0, 0, state="blocked", reason="exceeded quota: none")
     assert (shown(knoll)[0]["state"], shown(knoll)[0]["reason"]) == ("Blocked", "exceeded quota: none")
     platform.cluster.create(job(run))

@@ -491,7 +491,7 @@ def test_an_upload_says_what_the_data_has_led_to_before(
     assert ("Training starts at once." if when == "marker" else "Training starts when no object") in first
     assert "Next: knoll runs digits -w" in first
     run = json.loads(knoll("upload", "digits", data, "-o", "json").stdout)["run"]
-    records.run(id=run)
+    records.entry(records.run(id=run))
     assert f"Run {run} trains on it." in told()
     records.outcome(run)
     records.version(run)

@@ -79,7 +79,7 @@ def test_a_run_waits_for_a_free_job(platform: Platform, records: Records) -> Non
     ("is_declared", "is_in_inbox", "what"),
     [
         (True, True, "its Job"),
-        (True, False, "it is not in the inbox, so it gets no Job"),
+        (True, False, "it has no outcome, and is not in the inbox, so it gets no Job"),
         (False, True, "the Model that asked for it was deleted"),
     ],
 )

@@ -42,14 +42,15 @@ def runs(
     Example: knoll runs digits -w --timeout 600
 
     If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w the command ends when the
-    newest run ends; the exit code is 1 if that run was rejected or failed.
+    newest run ends; the exit code is 1 if that run was rejected or failed. Unknown: nothing goes on with the
+    run, and it has no outcome that counts; in JSON, `outcomeFault` says why the one in its place does not.
 
     If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
     for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about
     the training alone, and `verdict` about the version: Promoted, OnTrial, Refused, Held, RolledBack,
     Damaged, or empty before a rollout has looked.
 
-    JSON: {"runs": [{run, model, state, reason, verdict, verdictReason, progressPercentage,
+    JSON: {"runs": [{run, model, state, reason, outcomeFault, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,
     have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, attempt, resumedStep,
     leftOut: [{reason, count, examples}]}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one

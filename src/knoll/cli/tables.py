@@ -31,6 +31,7 @@ STYLES = {
     "held": "yellow",
     "Damaged": "red",
     "Failed": "red",
+    "Unknown": "red",
     "RolledBack": "red",
     "quarantined": "red",
     "rejected": "red",

@@ -9,7 +9,7 @@ from knoll.names import join, model_of_run
 from knoll.ports import Bucket
 from knoll.records.claim import find_claim, list_claims
 from knoll.records.manifest import ATTESTATION, manifest_uri, version_uri
-from knoll.records.outcome import Outcome, find_outcome, has_outcome, why_stray
+from knoll.records.outcome import Outcome, find_outcome, has_outcome, outcome_uri, why_stray
 from knoll.records.record import is_there
 from knoll.records.rollout import RolloutStep
 from knoll.records.run import Run, is_opened
@@ -31,6 +31,7 @@ __all__ = [
     "doubt_snapshot",
     "doubt_stamp",
     "doubt_step",
+    "outcome_fault",
     "unless_stamped",
 ]
 
@@ -130,6 +131,12 @@ def doubt_outcome(outcome: Any, named: Facts, bucket: Bucket) -> str:
     if doubt := why_stray(outcome, run, bucket):
         return doubt
     return _doubt_claim(model_of_run(run), outcome.version, run, bucket) if outcome.version else ""
+
+
+def outcome_fault(run: str, bucket: Bucket) -> str:
+    """Why what lies in the place of the outcome does not count, for a run that has none; "" if nothing lies
+    there."""
+    return why_unstamped(Outcome) if is_there(outcome_uri(bucket.root, run), bucket) else ""
 
 
 def doubt_hint(_record: Any, named: Facts, bucket: Bucket) -> str:

@@ -13,7 +13,7 @@ from knoll.ingest.opening import asked_runs
 from knoll.models import Model
 from knoll.ports import Platform
 from knoll.views.expected import expected_runs
-from knoll.views.run import read_run
+from knoll.views.run import UNKNOWN, read_run
 from knoll.views.versions import VersionView, read_version
 
 __all__ = ["Follows", "read_follows"]
@@ -59,6 +59,8 @@ def _after_run(platform: Platform, model: Model, id: str) -> Follows:
     except NotFound:
         return Follows(id)
     version = run.version
+    if run.state == UNKNOWN:
+        return Follows(id, words=f"How its run {id} has ended is not known: {run.reason}.")
     if not run.is_over:
         return Follows(id, words=f"Run {id} trains on it.")
     if not version:

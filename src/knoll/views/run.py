@@ -12,6 +12,7 @@ from knoll.data_files import Skipped
 from knoll.errors import NotFound
 from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
+from knoll.records.doubts import outcome_fault
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.progress import BLOCKED, WAITING, DataRead, Progress, find_progress
 from knoll.records.run import Run, find_run
@@ -20,17 +21,20 @@ from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
 from knoll.views.verdicts import LastDecision, read_verdict
 from knoll.waits import Wait, wait_document
 
-__all__ = ["RunView", "read_run", "run_document", "run_state"]
+__all__ = ["UNKNOWN", "RunView", "read_run", "run_document", "run_state"]
 
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
 _SUPERSEDED = "Superseded"
+UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True)
 class RunView:
     """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
-    Skipped or Superseded, `reason` says why. `verdict` is what a rollout has decided about its version, and
-    `wait` what the run waits for before it begins."""
+    Skipped, Superseded or Unknown, `reason` says why. Unknown: it has no outcome that counts, and nothing
+    goes on with it; `outcome_fault` says why the outcome in its place does not count, "" if none is there.
+    `verdict` is what a rollout has decided about its version, and `wait` what the run waits for before it
+    begins."""
 
     run: Run
     state: str
@@ -39,11 +43,12 @@ class RunView:
     outcome: Outcome | None
     verdict: LastDecision
     wait: Wait | None
+    outcome_fault: str = ""
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has ended, well or badly."""
-        return self.state in (*_ENDED.values(), _SUPERSEDED)
+        """Whether the run has ended, well or badly, or nobody knows how."""
+        return self.state in (*_ENDED.values(), _SUPERSEDED, UNKNOWN)
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -103,7 +108,8 @@ class RunView:
     @property
     def is_settled(self) -> bool:
         """Whether nothing about the run changes any more, not even the verdict on its version."""
-        return self.is_over and (not self.version or self.verdict.is_settled)
+        is_known = self.is_over and self.state != UNKNOWN
+        return is_known and (not self.version or self.verdict.is_settled)
 
     @property
     def trouble(self) -> str:
@@ -120,16 +126,30 @@ def read_run(platform: Platform, id: str, queue: Queue | None = None) -> RunView
     run = find_run(id, platform.bucket)
     if run is None:
         raise NotFound(f"run {id}: there is no such run", fix="knoll runs lists them")
+    queue = queue or Queue(platform)
     progress, outcome = find_progress(id, platform.bucket), find_outcome(id, platform.bucket)
     job = _find_job(platform, id)
+    if outcome is None and not (job and is_live(job)) and id not in queue.runs:
+        outcome = find_outcome(id, platform.bucket)  # it may have been settled since
+        if outcome is None:
+            return _unknown(run, progress, platform)
     state, reason = run_state(job, progress, outcome)
     wait = None
     if state in ("Queued", "Blocked"):
-        wait = turn_wait(run, progress, queue or Queue(platform))
+        wait = turn_wait(run, progress, queue)
     elif state == "Pending" and job:
         wait = job_wait(job, progress)
     verdict = read_verdict(platform, run.model, outcome.version) if outcome else LastDecision()
     return RunView(run, state, wait.what if wait else reason, progress, outcome, verdict, wait)
+
+
+def _unknown(run: Run, progress: Progress | None, platform: Platform) -> RunView:
+    """A run that is not in the inbox, though no outcome of it counts."""
+    fault = outcome_fault(run.id, platform.bucket)
+    why = "it has no outcome, and is not in the inbox, so it gets no Job"
+    if fault:
+        why = f"its outcome does not count: {fault}; knoll doctor names it"
+    return RunView(run, UNKNOWN, why, progress, None, LastDecision(), None, fault)
 
 
 def run_state(job: Document | None, progress: Progress | None, outcome: Outcome | None) -> tuple[str, str]:
@@ -174,6 +194,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "model": view.run.model,
         "state": view.state,
         "reason": view.reason,
+        "outcomeFault": view.outcome_fault,
         "wait": wait_document(view.wait),
         "reading": reading_document(view.reading),
         "attempt": view.attempt,

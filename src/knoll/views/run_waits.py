@@ -4,7 +4,7 @@ The turn is decided as train decides it, from the inbox, the live Jobs and the q
 a Job or its Pod is quoted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -39,6 +39,11 @@ class Queue:
         return list_entries(self.platform.bucket)
 
     @cached_property
+    def runs(self) -> Set[str]:
+        """The runs in the inbox."""
+        return {one.run for one in self.entries}
+
+    @cached_property
     def live(self) -> Mapping[str, Document]:
         """The live Jobs by run."""
         jobs = self.platform.cluster.list("Job", MANAGED)
@@ -53,19 +58,17 @@ class Queue:
 
 
 def turn_wait(run: Run, progress: Progress | None, queue: Queue) -> Wait:
-    """What a run without a Job waits for."""
+    """What a run of the inbox waits for while it has no Job."""
     quota = queue.platform.settings.quota
     is_full = len(queue.live) >= quota
     if progress and progress.state == BLOCKED and not is_full:  # the API server does not admit its Job
         return Wait(progress.reason, progress.updated_at, "each sweep asks for its Job again")
-    mine = next((one for one in queue.entries if one.run == run.id), None)
+    mine = next(one for one in queue.entries if one.run == run.id)
     since, sweep = run.created_at, "the next sweep ends it as superseded"
     if run.model not in queue.models:
         return Wait("the Model that asked for it was deleted", since, sweep)
     if queue.models[run.model] is None:
         return Wait("its Model cannot be read", since, "apply a Model that can be read")
-    if mine is None:
-        return Wait("it is not in the inbox, so it gets no Job", since)
     before = [one.run for one in queue.entries if one.model == run.model and one < mine]
     live = [name for name, job in queue.live.items() if label_of(job, MODEL_LABEL) == run.model]
     if live or before:
