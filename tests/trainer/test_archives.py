@@ -130,7 +130,7 @@ def test_names_are_read_as_their_maker_saw_them() -> None:
     ],
 )
 def test_names_that_may_be_in_one_of_several_encodings_are_refused(name: bytes, other: bytes) -> None:
-    with pytest.raises(InvalidData, match=r"d\.zip: the name .* is not in UTF-8.*make the archive again"):
+    with pytest.raises(InvalidData, match=r"d\.zip: the name .* may be in one of .*make the archive again"):
         keys(renamed(archive({name.decode() + "/1.png": b"1", "efghi/2.png": b"2"}), name, other))
 
 
@@ -138,8 +138,70 @@ def test_a_name_is_in_utf8_only_if_all_are() -> None:
     """The first one alone could be \u00e8 in UTF-8; together they are \u732b and \u72d7 in GBK."""
     cat, dog = (name.encode("gbk") for name in ("\u732b", "\u72d7"))
     plain = renamed(archive({"ab/1.png": b"1", "cd/2.png": b"2"}), b"ab", cat)
-    with pytest.raises(InvalidData, match="is not in UTF-8"):
+    with pytest.raises(InvalidData, match="may be in one of several encodings"):
         keys(renamed(plain, b"cd", dog))
+
+
+def of_windows(names: Mapping[str, bytes]) -> bytes:
+    """An archive of Windows with a file in folders of these names, which say nothing of their encoding. Each
+    stands for a name of plain letters, as long as its bytes."""
+    body = archive({of_system(f"{plain}/1.png", 0): plain.encode() for plain in names})
+    for plain, name in names.items():
+        body = renamed(body, f"{plain}/".encode(), name + b"/")
+    return body
+
+
+def of_system(name: str, number: int) -> ZipInfo:
+    entry = ZipInfo(name)
+    entry.create_system = number
+    return entry
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"ab": "\u732b".encode("gbk")},  # \u00e8 in UTF-8
+        {"abc": "\u0440\u0430\u043a".encode("cp866"), "def": "\u0441\u043e\u043c".encode("cp866")},
+        {"ab": "\u00e8".encode()},
+    ],
+)
+def test_few_letters_of_windows_that_may_be_in_utf8_are_refused(names: Mapping[str, bytes]) -> None:
+    with pytest.raises(InvalidData, match="may be in one of several encodings"):
+        keys(of_windows(names))
+
+
+def test_many_letters_of_windows_that_are_all_in_utf8_are_read_so() -> None:
+    cats, dogs = "\u732b\u5927", "\u72ac\u5c0f"
+    found = keys(of_windows({"abcdef": cats.encode(), "ghijkl": dogs.encode()}))
+    assert found == [f"d.zip/{cats}/1.png", f"d.zip/{dogs}/1.png"]
+
+
+def test_plain_letters_that_stand_in_for_a_name_are_not_the_name() -> None:
+    """WinZip and zip write what a code page has, and the whole name beside it."""
+    members: dict[str | ZipInfo, bytes] = {}
+    for cat in ("\u732b", "\u72ac"):
+        field = b"\x01" + struct.pack("<I", zlib.crc32(b"_/1.png")) + f"{cat}/1.png".encode()
+        entry = ZipInfo("_/1.png")
+        entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+        members[entry] = cat.encode()
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        body = archive(members)
+    assert keys(body) == ["d.zip/\u732b/1.png", "d.zip/\u72ac/1.png"]
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp1252", "latin-1"])
+def test_a_name_that_was_read_in_a_wrong_encoding_before_is_refused(encoding: str) -> None:
+    misread = "caf\u00e9".encode().decode(encoding)
+    with pytest.raises(InvalidData, match=rf"d\.zip: the name {misread} is caf\u00e9, which some .* rename"):
+        keys(archive({f"{misread}/1.png": b"1", "b/1.png": b"2"}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["caf\u00e9", "S\u00c3O", "Spa\u00df\u2013Foto", "25\u00b0", "\u2500\u2500", "\u732b", "ma\u00e7\u00e3"],
+)
+def test_a_name_that_only_looks_odd_is_read(name: str) -> None:
+    assert keys(archive({f"{name}/1.png": b"1"})) == [f"d.zip/{name}/1.png"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +215,11 @@ def test_a_name_is_in_utf8_only_if_all_are() -> None:
         (b"7z\xbc\xaf\x27\x1c\0", "it is a 7z archive"),
         (b"Rar!\x1a\x07", "it is a RAR archive"),
         (b"a/1.png".ljust(257, b"\0") + b"ustar\0", "it is a tar archive"),
-        (renamed(archive({"caf\u00e9/1.png": b"1"}), b"\xc3\xa9", b"\x81a"), "not in the UTF-8 that it says"),
+        (
+            renamed(archive({"caf\u00e9/1.png": b"1"}), b"\xc3\xa9", b"\x81a"),
+            r"the name caf\x81a/1.png in it is not in the UTF-8 that",
+        ),
+        (renamed(archive({"abc/1.png": b"1"}), b"abc", b"a\0c"), r"the name a\x00c/1.png has a zero byte"),
         (archive({"../../c/3.png": b"3"}), "../../c/3.png leads out of the archive"),
         (archive({"/etc/cron.d/x": b"3"}), "/etc/cron.d/x leads out"),
         (archive({"C:\\x\\1.png": b"3"}), "leads out"),

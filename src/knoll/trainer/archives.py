@@ -18,7 +18,7 @@ from knoll.data_layout import is_archive
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
-from knoll.trainer.zip_names import member_names
+from knoll.trainer.zip_names import MAKE_AGAIN, member_names
 
 __all__ = ["BadMember", "read_archive"]
 
@@ -76,9 +76,9 @@ def _opened(body: bytes) -> ZipFile:
     try:
         return ZipFile(io.BytesIO(body))
     except UnicodeDecodeError as error:
+        name = escaped(repr(error.object)[2:-1])
         raise InvalidData(
-            "a name in it is not in the UTF-8 that it says it is in; make the archive again with a program "
-            "that writes UTF-8, such as 7-Zip or zip"
+            f"the name {name} in it is not in the UTF-8 that the archive says; {MAKE_AGAIN}"
         ) from error
     except _FAULTS as error:
         kind = next((name for name, (place, head) in _OTHERS.items() if body.startswith(head, place)), "")

@@ -1,26 +1,33 @@
 """The names of the members of a zip archive, as whoever made it saw them.
 
 The format says CP437 or UTF-8. Programs write what their system uses, and older ones of Windows separate
-folders by backslashes. A name that may be in one of several encodings is refused, because it may be a class.
+folders by backslashes. A name that may be in one of several encodings, or was read in a wrong one before, is
+refused, because it may be a class.
 """
 
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from zipfile import ZipInfo
 
 from knoll.data_files import why_skipped
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
-__all__ = ["member_names"]
+__all__ = ["MAKE_AGAIN", "member_names"]
+
+MAKE_AGAIN = "make the archive again with a program that writes UTF-8, such as 7-Zip or zip"
 
 _IS_UTF8 = 0x800  # flag
 _UNICODE_PATH = 0x7075  # extra field: the name in UTF-8
-_OF_WINDOWS = {0, 10, 14}  # create_system: FAT, NTFS, VFAT
+_OF_WINDOWS = {0, 10, 11, 14}  # create_system: FAT, NTFS, NTFS as Info-ZIP has it, VFAT
 _WESTERN = "ÇüéâäçëîÄÉôöÖÜáíóúß"  # letters that are the same bytes in code pages 437, 850 and 852
 _EASTERN = ("shift_jis", "gbk", "euc_kr", "big5")
+_CERTAIN = 4  # different letters: one of five in GBK is also one in UTF-8, and so are words of code page 866
+_MEANT = rb"(?:[\x00-\x7f]|[\xc2\xc3][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2})*"
+_MISREAD = {"cp437": rb"[\x00-\xff]*", "cp1252": _MEANT, "latin-1": _MEANT}  # what nobody means in them
 
 
 def member_names(entries: Iterable[ZipInfo]) -> list[str]:
@@ -29,7 +36,7 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     Raises InvalidData if a name cannot be read for sure, or leads out of the archive.
     """
     told = list(entries)
-    is_utf8 = all(_can_be(_raw(entry), "utf-8") for entry in told if not _is_told(entry))
+    is_utf8 = _are_utf8([entry for entry in told if _said(entry) is None])
     names = [_decoded(entry, is_utf8=is_utf8) for entry in told]
     has_slash = any("/" in name for name in names if why_skipped(name) is None)
     return [
@@ -38,32 +45,65 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     ]
 
 
-def _is_told(entry: ZipInfo) -> bool:
-    return bool(entry.flag_bits & _IS_UTF8) or entry.filename.isascii()
+def _said(entry: ZipInfo) -> str | None:
+    """The name in the encoding that the archive says; None if it says none."""
+    if entry.flag_bits & _IS_UTF8:
+        return entry.orig_filename
+    said = _unicode_path(entry.extra, _raw(entry))
+    if said and _can_be(said, "utf-8"):
+        return said.decode()
+    return entry.orig_filename if entry.orig_filename.isascii() else None
 
 
 def _raw(entry: ZipInfo) -> bytes:
     """The name as it stands in the archive, which Python has read as CP437."""
-    return entry.filename.encode("cp437")
+    return entry.orig_filename.encode("cp437")
+
+
+def _are_utf8(entries: Sequence[ZipInfo]) -> bool:
+    """Whether these names, which do not say what they are in, are all in UTF-8. Few letters of Windows may
+    only look so."""
+    raw = [_raw(entry) for entry in entries]
+    if not all(_can_be(name, "utf-8") for name in raw):
+        return False
+    letters = {letter for name in raw for letter in name.decode() if not letter.isascii()}
+    return len(letters) >= _CERTAIN or not any(entry.create_system in _OF_WINDOWS for entry in entries)
 
 
 def _decoded(entry: ZipInfo, *, is_utf8: bool) -> str:
-    """The name; `is_utf8` if all names of the archive that do not say what they are in can be UTF-8."""
-    if _is_told(entry):
-        return entry.filename
+    """The name; `is_utf8` if all names of the archive that do not say what they are in are in UTF-8."""
+    name = _said(entry)
+    if name is not None:
+        return _as_meant(name)
     raw = _raw(entry)
-    said = _unicode_path(entry.extra, raw)
-    if said and _can_be(said, "utf-8"):
-        return said.decode()
     if is_utf8:
-        return raw.decode()
-    if _is_western(entry.filename) and not any(_can_be(raw, one) for one in _EASTERN):
-        return entry.filename
+        return _as_meant(raw.decode())
+    if _is_western(entry.orig_filename) and not any(_can_be(raw, one) for one in _EASTERN):
+        return entry.orig_filename
     raise InvalidData(
-        f"the name {escaped(repr(raw)[2:-1])} is not in UTF-8, and the archive does not say what it is in; "
-        "make the archive again with a program that writes UTF-8, such as 7-Zip or zip, or give the files "
-        "plain names"
+        f"the name {escaped(repr(raw)[2:-1])} may be in one of several encodings, and the archive does not "
+        f"say in which; {MAKE_AGAIN}, or give the files plain names"
     )
+
+
+def _as_meant(name: str) -> str:
+    """The name itself. Raises InvalidData if a program has read its UTF-8 in an old code page before."""
+    for part in re.split(r"[/\\]", name) if why_skipped(name) is None else ():
+        if meant := _before_misread(part):
+            raise InvalidData(
+                f"the name {escaped(part)} is {escaped(meant)}, which some program has read in a wrong "
+                f"encoding; {MAKE_AGAIN}, or rename it"
+            )
+    return name
+
+
+def _before_misread(part: str) -> str:
+    for encoding, sure in _MISREAD.items() if not part.isascii() else ():
+        with suppress(UnicodeError):
+            raw = part.encode(encoding)
+            if re.fullmatch(sure, raw):
+                return raw.decode()
+    return ""
 
 
 def _is_western(name: str) -> bool:
@@ -98,6 +138,8 @@ def _can_be(raw: bytes, encoding: str) -> bool:
 
 
 def _inside(name: str) -> str:
+    if "\0" in name:
+        raise InvalidData(f"the name {escaped(name)} has a zero byte; {MAKE_AGAIN}")
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
         raise InvalidData(
