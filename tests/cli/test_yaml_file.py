@@ -1,5 +1,6 @@
 """A YAML file reads as it is written."""
 
+import json
 from cProfile import Profile
 
 import pytest
@@ -12,6 +13,11 @@ def _refusal(text: str) -> str:
     with pytest.raises(InvalidModel) as raised:
         read_yaml(text, "model.yaml")
     return str(raised.value)
+
+
+def test_a_surrogate_pair_of_json_is_one_character() -> None:
+    (one,) = read_yaml(json.dumps({"\U0001f600": ["a\U0001f600b", "\u00e9"]}), "model.json")
+    assert one.value == {"\U0001f600": ["a\U0001f600b", "\u00e9"]}
 
 
 def test_each_key_that_stands_twice_is_refused_with_both_lines() -> None:
@@ -74,8 +80,9 @@ def test_a_scalar_is_what_yaml_1_2_says(written: str, value: object) -> None:
         ("a: !!str [1]\n", "model.yaml:1: the tag !!str stands before something else"),
         ("!mine a: 3\n", "model.yaml:1: the tag !mine is not known here"),
         ("!!int a: 3\n", "model.yaml:1: the tag !!int stands before 'a'"),
-        ('a: 1\nb: "\\ud800"\n', "model.yaml:2: the character U+D800 may not stand in YAML"),
-        ('a: 1\n"\\udcff": 1\n', "model.yaml:2: the character U+DCFF may not stand in YAML"),
+        ('a: 1\nb: "\\ud800"\n', r"model.yaml:2: \ud800 is half of a surrogate pair, and the other half is"),
+        ('a: 1\n"\\udcff": 1\n', r"model.yaml:2: \udcff is half of a surrogate pair, and the other half is"),
+        ('{"a": 1,\n"b": "\\ude00\\ud83d"}', r"model.yaml:2: \ude00 is half of a surrogate pair"),
         ('a: 1\nb: "\\U00110000"\n', "model.yaml:2:7: not YAML: a number is out of range"),
         ('a: 1\nb: "\\UFFFFFFFF"\n', "model.yaml:2:7: not YAML: a number is out of range"),
         (f"%YAML 1.{'1' * 5000}\n---\na: 1\n", "model.yaml:1:9: not YAML: a number is out of range"),

@@ -19,6 +19,7 @@ _MOST_TOKENS = 50_000  # a Model has about 150
 _MOST_SHOWN = 40
 _PREFIX = "tag:yaml.org,2002:"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = {
     "null": re.compile(r"~|null|Null|NULL|"),
     "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
@@ -54,10 +55,12 @@ class CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML copies it when a resolver is added
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
-        """A scalar behind a lone `!` is text, whatever it looks like."""
+        """A scalar behind a lone `!` is text, whatever it looks like. Escapes for both halves of a surrogate
+        pair are one character, as in JSON."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if event.tag == "!":
             event.tag = f"{_PREFIX}str"
+        event.value = _PAIR.sub(_character, event.value)
         return super().compose_scalar_node(anchor)
 
     def fetch_more_tokens(self) -> None:
@@ -93,6 +96,10 @@ for _name, _pattern in _SCALARS.items():
     CoreLoader.add_implicit_resolver(f"{_PREFIX}{_name}", re.compile(rf"(?:{_pattern.pattern})\Z"), None)
 
 
+def _character(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 def kind_of(node: yaml.Node) -> str:
     """The tag of a node without its prefix: str, int, map, ..."""
     return str(node.tag).removeprefix(_PREFIX)
@@ -109,7 +116,8 @@ def fault_of_node(node: yaml.Node) -> str:
         return ""
     text = str(node.value)
     if half := _SURROGATE.search(text):
-        return f"the character U+{ord(half[0]):04X} may not stand in YAML; remove it"
+        told = f"\\u{ord(half[0]):04x} is half of a surrogate pair, and the other half is missing"
+        return f"{told}; write both, or remove it"
     if node.style is None and text and (text[0].isspace() or not text[0].isprintable()):
         return f"the character U+{ord(text[0]):04X} stands before {shown(text[1:])}; put spaces in its place"
     if kind in _SCALARS and not _SCALARS[kind].fullmatch(text):
