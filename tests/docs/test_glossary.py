@@ -57,6 +57,7 @@ def test_each_term_is_defined_once() -> None:
     terms = _terms()
     assert sorted(terms) == sorted(set(terms))
     assert {"server", "service", "replica", "instance", "predictor", "revision"} <= set(terms)
+    assert {"step", "training step"} <= set(terms)
 
 
 @pytest.mark.parametrize("name", WORDS)
