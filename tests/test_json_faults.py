@@ -1,8 +1,10 @@
 """What is no JSON is told in words of ours: what is wrong, and where."""
 
+import json
+
 import pytest
 
-from knoll.json_faults import why_not_json
+from knoll.json_faults import why_not_json, why_unwritable
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,25 @@ def test_what_is_wrong_is_told_with_its_place(body: bytes, told: str) -> None:
     words = why_not_json(body)
     assert told in words
     assert not any(one in words for one in ("Expecting", "Extra", "Invalid", "char ", "Unterminated"))
+
+
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"a": float("nan")}, "a number in it is NaN or infinite, or a part of it lies in itself"),
+        ({"a": {1, 2}}, "something in it is no object, list, text, number, true, false or null"),
+        ({"a": b"x"}, "something in it is no object, list, text, number, true, false or null"),
+        (nested(100_000), "it is nested too deeply"),
+    ],
+)
+def test_why_a_value_has_no_json_is_told_in_our_words(value: object, told: str) -> None:
+    with pytest.raises((TypeError, ValueError, RecursionError)) as raised:
+        json.dumps(value, allow_nan=False)
+    assert why_unwritable(raised.value) == told

@@ -9,8 +9,8 @@ import pytest
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.errors import ClusterUnavailable, Unavailable
-from knoll.sqlite_file import REPAIR, check_file, damage_of
+from knoll.errors import ClusterUnavailable, Rejected, Unavailable
+from knoll.sqlite_file import REPAIR, check_file, damage_of, told
 from support.models import model_document
 
 BROKEN = {
@@ -47,6 +47,18 @@ def test_a_document_that_cannot_be_read_is_told_so(path: Path) -> None:
     with pytest.raises(ClusterUnavailable) as found:
         LocalCluster(path, "default", SystemClock()).list("Model")
     assert re.search(r"knoll\.db is damaged: it does not begin as a file of SQLite does", str(found.value))
+
+
+def test_a_document_that_is_no_json_is_refused_in_our_words(path: Path) -> None:
+    document = model_document("digits", data="s3://data/x")
+    with pytest.raises(Rejected, match="it is not JSON: a number in it is NaN or infinite"):
+        LocalCluster(path, "default", SystemClock()).create({**document, "status": {"a": float("nan")}})
+
+
+def test_an_error_that_no_table_knows_is_named_and_not_quoted(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file, pytest.raises(sqlite3.Error) as raised:
+        file.execute("SELECT nothing FROM nowhere")
+    assert told(path, raised.value)[0] == f"cannot read or write {path}: SQLite ends with SQLITE_ERROR"
 
 
 def test_a_file_that_another_process_holds_is_not_damaged(

@@ -4,7 +4,7 @@ fault that no table here knows is told by its place."""
 import json
 import re
 
-__all__ = ["json_fault", "why_not_json"]
+__all__ = ["json_fault", "why_not_json", "why_unwritable"]
 
 _WHOLE = {  # what the body is instead, by its first bytes
     "it begins with a byte order mark, which JSON does not allow": rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff",
@@ -33,6 +33,16 @@ _SAID = {  # by words of the parsers orjson and json
     "string key": "a key must stand here, in double quotes",
     "property name": "a key must stand here, in double quotes",
 }
+_UNWRITABLE = {  # by what Python raises
+    RecursionError: "it is nested too deeply",
+    ValueError: "a number in it is NaN or infinite, or a part of it lies in itself",
+    TypeError: "something in it is no object, list, text, number, true, false or null",
+}
+
+
+def why_unwritable(error: Exception) -> str:
+    """Why a value of Python has no JSON, by what `json.dumps` has raised."""
+    return next(words for kind, words in _UNWRITABLE.items() if isinstance(error, kind))
 
 
 def why_not_json(body: bytes) -> str:

@@ -77,7 +77,8 @@ def _code(error: Exception) -> int:
 
 
 def _words(error: Exception) -> str:
-    return getattr(error, "strerror", "") or _WORDS.get(_code(error), str(error))
+    kind = getattr(error, "sqlite_errorname", type(error).__name__)
+    return getattr(error, "strerror", "") or _WORDS.get(_code(error), f"SQLite ends with {kind}")
 
 
 def check_file(path: Path) -> None:

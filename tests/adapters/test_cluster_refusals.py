@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
-from knoll.errors import Forbidden, KnollError, Rejected
+from knoll.errors import ClusterUnavailable, Forbidden, KnollError, Rejected
 
 HERE = Path(__file__).parent
 JOB = {
@@ -88,3 +88,23 @@ def test_what_no_api_server_can_take_is_rejected(refused: Callable[[str], KnollE
     """Also when the value that is wrong, which anybody may have written, reads like a webhook's no."""
     assert type(refused("invalid")) is Rejected
     assert type(refused("invalid-quoting")) is Rejected
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("clusters: [", "the kubeconfig is not YAML"),
+        ("just text", "the kubeconfig lacks its clusters, contexts or users"),
+        ("{clusters: [], contexts: []}", "the kubeconfig chooses no context; name one with --context"),
+        ("{clusters: [], contexts: [], current-context: it}", "the kubeconfig has no such context"),
+        (None, "there is no kubeconfig"),
+    ],
+)
+def test_why_nothing_says_where_the_cluster_is_is_told_in_our_words(
+    tmp_path: Path, body: str | None, told: str
+) -> None:
+    path = tmp_path / "config"
+    if body is not None:
+        path.write_text(body)
+    with pytest.raises(ClusterUnavailable, match=f"nothing says where the cluster is: {told}"):
+        KubernetesCluster(kubeconfig=str(path)).list("Model")

@@ -104,6 +104,11 @@ def test_a_predictor_that_is_not_there_gives_status_0(url: str) -> None:
     assert answer.body
 
 
+NO_ADDRESS = "no connection to sink: the name leads to no address"
+NO_TRUST = "no connection to sink: nobody whom this machine trusts has signed its certificate for that name"
+NO_HTTP = "sink closed the connection, or what it answered is not HTTP"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -111,12 +116,19 @@ def test_a_predictor_that_is_not_there_gives_status_0(url: str) -> None:
         (httpx.PoolTimeout(""), "no free connection to sink within 1 s: too many requests wait here"),
         (httpx.WriteTimeout(""), "sink did not take the request within 3 s"),
         (httpx.ReadTimeout("timed out"), "connected to sink, and no answer within 2 s"),
-        (httpx.ConnectError("refused"), "no connection to sink: refused"),
-        (httpx.ReadError("reset"), "sink closed the connection before its answer was complete: reset"),
-        (httpx.InvalidURL("no host"), "InvalidURL: no host"),
+        (
+            httpx.ConnectError("[Errno 111] Connection refused"),
+            "no connection to sink: nothing listens there",
+        ),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), NO_ADDRESS),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate"), NO_TRUST),
+        (httpx.ConnectError("something else"), "no connection to sink"),
+        (httpx.ReadError("reset"), "sink closed the connection before its answer was complete"),
+        (httpx.RemoteProtocolError("illegal status line"), NO_HTTP),
+        (httpx.InvalidURL("no host"), "the URL cannot be read"),
     ],
 )
-def test_each_time_out_has_its_own_name_and_number(error: Exception, words: str) -> None:
+def test_each_fault_has_its_own_words_and_each_time_out_its_number(error: Exception, words: str) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         raise error
 

@@ -1,8 +1,17 @@
 """What helps is told by what the server said: keys are named only if it refused them."""
 
 import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PaginationError,
+    ProfileNotFound,
+    ReadTimeoutError,
+)
 
-from knoll.adapters.s3_answers import AWS, no_answer, refusal
+from knoll.adapters.s3_answers import AWS, client_fault, no_answer, refusal
 
 PLACE = "http://store:9000"
 
@@ -25,3 +34,22 @@ def test_a_refusal_says_what_helps(place: str, status: int, code: str, word: str
 
 def test_a_server_that_does_not_answer_has_not_refused_our_keys() -> None:
     assert "key" not in no_answer(PLACE)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectTimeoutError(endpoint_url=PLACE), "no connection within 5 s"),
+        (ReadTimeoutError(endpoint_url=PLACE), "connected, and no answer within 60 s"),
+        (
+            EndpointConnectionError(endpoint_url=PLACE, error=OSError("[Errno 111] Connection refused")),
+            "no connection: nothing listens there",
+        ),
+        (EndpointConnectionError(endpoint_url=PLACE), "no connection"),
+        (NoCredentialsError(), "this machine has no keys for it"),
+        (ProfileNotFound(profile="x"), "~/.aws has no profile of the name in AWS_PROFILE"),
+        (PaginationError(message="x"), "the client of S3 has ended with PaginationError"),
+    ],
+)
+def test_why_the_client_has_no_answer_is_told_in_our_words(error: BotoCoreError, told: str) -> None:
+    assert client_fault(error, 5, 60) == told

@@ -248,6 +248,11 @@ def test_kill_9_at_the_sink_loses_no_dead_letter(tmp_path: Path, is_there: bool)
     assert (seen, kept) == ((["1"], []) if is_there else ([], ["1"]))
 
 
+def test_data_that_is_no_json_is_refused_in_our_words(start: Start) -> None:
+    with pytest.raises(InvalidEvent, match="the data of a 1 is not JSON: something in it is no object, list"):
+        start({}).publish(_event("a", data={"a": {1}}))
+
+
 def test_a_reply_that_is_no_event_fails_the_delivery(start: Start) -> None:
     """It never gets into the log, where it could not be read again."""
     broker = start({"t": lambda _: _event("reply", data={"n": float("nan")})})

@@ -264,7 +264,14 @@ def test_a_trigger_inherits_the_delivery_of_its_broker(tmp_path: Path) -> None:
             "eventing.knative.dev/v1",
         ),
         (_broker(), "exactly one Broker"),
-        (_ping(data="now"), "spec.data"),
+        (_ping(data="now"), "spec.data: must be JSON: line 1, column 1: no value can begin so"),
+        (_ping(data="{'a': 1}"), "spec.data: must be JSON: line 1, column 2: texts stand in double quotes"),
+        (
+            _trigger(delivery={"backoffDelay": "P1X"}),
+            r"backoffDelay: write an ISO 8601 duration such as [^\n]*$",
+        ),
+        (_trigger() | {"metadata": ["t"]}, "Trigger None: metadata.name is missing"),
+        (_trigger() | {"spec": ["t"]}, "Trigger t: spec must be an object with fields"),
         (_ping(ceOverrides={"extensions": {"Two Words": "x"}}), "spec.ceOverrides.extensions"),
         (_ping("other"), "sends to other, not to Broker default"),
     ],
@@ -280,9 +287,13 @@ def test_what_the_laptop_cannot_execute_is_rejected_by_name(
 def test_the_rejection_names_the_file_and_every_fault(tmp_path: Path) -> None:
     """Two faults are told at once, each with its file and object."""
     (tmp_path / "torn.yaml").write_text("kind: [", encoding="utf-8")
+    (tmp_path / "latin.yaml").write_bytes(b"kind: caf\xe9")
+    (tmp_path / "date.yaml").write_text("kind: 2026-13-45", encoding="utf-8")
     with pytest.raises(Rejected) as raised:
         read_eventing(_folder(tmp_path, _broker(), _trigger(delivery={"retry": "often"})))
-    assert "torn.yaml: not YAML" in str(raised.value)
+    assert "\n  torn.yaml:1:8: not YAML in UTF-8; correct the file\n" in f"{raised.value}\n"
+    assert "\n  latin.yaml: not YAML in UTF-8; correct the file\n" in f"{raised.value}\n"
+    assert "\n  date.yaml: not YAML in UTF-8; correct the file\n" in f"{raised.value}\n"
     assert "all.yaml: Trigger t: spec.delivery.retry" in str(raised.value)
 
 

@@ -206,7 +206,8 @@ def test_memory_that_runs_out_rejects_the_run(
     monkeypatch.setattr(ImageClassifier, "augment", fail)
     ready = world(tmp_path, some)
     assert train(RUN, ready.platform) == REJECTED
-    assert "ran out of memory: it asked for 2Gi" in ready.outcome().reason
+    told = "ran out of memory: it asked for 2Gi, and its last request was for 9 bytes; raise"
+    assert told in ready.outcome().reason
 
 
 def test_the_events_name_the_run_and_its_cause(trained: World) -> None:

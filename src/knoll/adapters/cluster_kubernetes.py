@@ -14,7 +14,9 @@ from lightkube import ApiError, Client, KubeConfig
 from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.types import CascadeType
+from yaml import YAMLError
 
+from knoll.adapters.http_faults import why_no_answer
 from knoll.errors import (
     AlreadyExists,
     ClusterUnavailable,
@@ -54,6 +56,12 @@ _DENIED = re.compile(
     r"""(?:\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy|admission webhook)"""
     r" [^:]* denied (?:the )?request\b"
 )
+_NO_CONFIG = (OSError, LookupError, ValueError, TypeError, AttributeError)
+_CONFIG = {  # by what lightkube says
+    "Configuration file": "there is no kubeconfig",
+    "No current context": "the kubeconfig chooses no context; name one with --context",
+    "Context": "the kubeconfig has no such context",
+}
 _Resource = type[GenericNamespacedResource]
 
 
@@ -157,7 +165,7 @@ class KubernetesCluster:
             raise self._refusal(kind, name, error) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ClusterUnavailable(
-                f"the API server did not answer: {_words(error)}",
+                f"the API server did not answer: {why_no_answer(error)}",
                 fix="check that the cluster is up: kubectl cluster-info",
             ) from error
 
@@ -193,11 +201,10 @@ class KubernetesCluster:
             return Client(
                 single, namespace=self._namespace or None, timeout=httpx2.Timeout(_TIMEOUT), trust_env=False
             )
-        except (ConfigError, OSError, KeyError, ValueError) as error:
+        except (ConfigError, YAMLError, *_NO_CONFIG) as error:
             fix = "set KUBECONFIG to the file of your cluster, or run knoll up, which needs no cluster"
-            raise ClusterUnavailable(
-                f"nothing says where the cluster is: {_words(error)}", fix=fix
-            ) from error
+            why = _config_fault(error)
+            raise ClusterUnavailable(f"nothing says where the cluster is: {why}", fix=fix) from error
 
 
 def _missing(kind: str, text: str) -> ClusterUnavailable:
@@ -211,5 +218,11 @@ def _resource(kind: str) -> _Resource:
     return _RESOURCES[kind]
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _config_fault(error: Exception) -> str:
+    """What is wrong with a kubeconfig, or with the files of a ServiceAccount."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, YAMLError):
+        return "the kubeconfig is not YAML"
+    told = next((words for start, words in _CONFIG.items() if str(error).startswith(start)), "")
+    return told or "the kubeconfig lacks its clusters, contexts or users, or their keys cannot be read"

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
+from knoll.json_faults import why_unwritable
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API, SECRET_API
 from knoll.kube.metadata import faults_of_metadata
 from knoll.kube.times import timestamp
@@ -125,8 +126,8 @@ class LocalCluster:
         faults, body = _faults(document, self._namespace), ""
         try:
             body = json.dumps(document, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            faults.append(f"it is not JSON: {error}")
+        except (TypeError, ValueError, RecursionError) as error:
+            faults.append(f"it is not JSON: {why_unwritable(error)}")
         if faults:
             raise Rejected("not an object that the cluster takes: " + "; ".join(faults))
         return _decoded(body), document["kind"], document["metadata"]["name"]

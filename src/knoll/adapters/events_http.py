@@ -46,7 +46,7 @@ class HttpEvents:
         try:
             answer = self._client.post(self._sink, headers=headers, content=body)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            return str(error), True
+            return why_no_answer(error), True
         except httpx.HTTPError as error:
             return why_no_answer(error), False
         if answer.is_success:

@@ -1,19 +1,44 @@
-"""Decides what an answer of an S3 server means."""
+"""Decides what an answer of an S3 server means, and what it means that there is none."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from knoll.adapters.http_faults import connection_fault
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 
-__all__ = ["AWS", "AWS_KEYS", "bare", "no_answer", "refusal", "unavailable", "version_at"]
+__all__ = ["AWS", "AWS_KEYS", "bare", "client_fault", "no_answer", "refusal", "unavailable", "version_at"]
 
 AWS = "AWS"  # the place where no endpoint is set
 AWS_KEYS = (
     "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
 _KEYS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken")
+_CLOSED = "it closed the connection before its answer was complete"
+_SIGN_IN = "the sign-in at AWS has ended, or was refused"
+_CLIENT = {  # by the name of what botocore raises
+    "ConnectTimeoutError": "no connection within {connect} s",
+    "ReadTimeoutError": "connected, and no answer within {read} s",
+    "ConnectionClosedError": _CLOSED,
+    "ResponseStreamingError": _CLOSED,
+    "IncompleteReadError": _CLOSED,
+    "ProxyConnectionError": "the proxy gives no connection to it",
+    "NoCredentialsError": "this machine has no keys for it",
+    "PartialCredentialsError": "one of the two keys is missing",
+    "CredentialRetrievalError": _SIGN_IN,
+    "TokenRetrievalError": _SIGN_IN,
+    "SSOTokenLoadError": _SIGN_IN,
+    "UnauthorizedSSOTokenError": _SIGN_IN,
+    "LoginRefreshRequired": _SIGN_IN,
+    "ProfileNotFound": "~/.aws has no profile of the name in AWS_PROFILE",
+    "ConfigNotFound": "a file of ~/.aws is missing",
+    "ConfigParseError": "a file of ~/.aws cannot be read",
+    "NoRegionError": "no region is set",
+    "InvalidRegionError": "AWS has no region of the name that is set",
+    "ParamValidationError": "S3 has no such names of buckets or objects",
+}
+_NO_CONNECTION = ("ConnectionError", "EndpointConnectionError", "SSLError")
 _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
@@ -39,6 +64,17 @@ def refusal(uri: str, place: str, status: int, code: str, operation: str) -> Kno
 def unavailable(uri: str, place: str, reason: str, fix: str) -> StoreUnavailable:
     """The error for a server that does not answer, or not as it should."""
     return StoreUnavailable(f"cannot read or write {uri} on S3 at {place}: {reason}", fix=fix)
+
+
+def client_fault(error: Exception, connect: float, read: float) -> str:
+    """Why the client has no answer. `connect` and `read` are its time-outs in seconds."""
+    name, cause = type(error).__name__, getattr(error, "kwargs", {}).get("error", error)
+    if name in _CLIENT:
+        return _CLIENT[name].format(connect=connect, read=read)
+    fault = connection_fault(cause)
+    if name in _NO_CONNECTION:
+        return f"no connection: {fault}" if fault else "no connection"
+    return fault or f"the client of S3 has ended with {name}"
 
 
 def no_answer(place: str) -> str:

@@ -17,21 +17,27 @@ from botocore.loaders import Loader
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["build_client"]
+__all__ = ["CONNECT_SECONDS", "build_client", "read_seconds"]
 
+CONNECT_SECONDS = 5
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # never reached through a proxy
 _FILES = ("config_file", "credentials_file")
 _SECTIONS = ("s3", "proxies_config")  # of a profile; botocore reads variables for them on its own
+
+
+def read_seconds(*, tries_once: bool) -> int:
+    """How long the client waits for a byte of an answer."""
+    return 10 if tries_once else 60
 
 
 def build_client(
     endpoint: str, access_key: str, secret_key: str, region: str, *, tries_once: bool = False
 ) -> "S3Client":
     """A client for these settings. An empty endpoint means AWS. Empty keys mean the default chain of AWS:
-    environment, profile, role of the Pod. If it `tries_once`, it gives up after 10 seconds without a byte."""
+    environment, profile, role of the Pod. If it `tries_once`, it gives up sooner."""
     config = Config(
-        connect_timeout=5,
-        read_timeout=10 if tries_once else 60,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds(tries_once=tries_once),
         max_pool_connections=32,
         retries={"mode": "standard", "total_max_attempts": 1 if tries_once else 5},
         s3={"addressing_style": "path"} if endpoint else {},

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from knoll.adapters.s3_answers import AWS, AWS_KEYS, bare, no_answer, refusal, unavailable, version_at
-from knoll.adapters.s3_client import build_client
+from knoll.adapters.s3_answers import (
+    AWS,
+    AWS_KEYS,
+    bare,
+    client_fault,
+    no_answer,
+    refusal,
+    unavailable,
+    version_at,
+)
+from knoll.adapters.s3_client import CONNECT_SECONDS, build_client, read_seconds
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 from knoll.ports import ObjectInfo
@@ -184,7 +193,8 @@ class S3Store:
         except BotoCoreError as error:
             of_aws = not self._has_keys and not isinstance(error, (ConnectionError, HTTPClientError))
             fix = AWS_KEYS if of_aws else no_answer(self._place())
-            raise unavailable(uri, self._place(), str(error), fix) from error
+            reason = client_fault(error, CONNECT_SECONDS, read_seconds(tries_once=self._tries_once))
+            raise unavailable(uri, self._place(), reason, fix) from error
 
     def _place(self) -> str:
         return self._endpoint or AWS

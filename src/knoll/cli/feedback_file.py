@@ -36,9 +36,8 @@ def read_lines(file: Path) -> Lines:
     try:
         rows = dict(enumerate(csv.reader(file.read_text("utf-8-sig").splitlines()), 1))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidData(
-            f"{file}: it cannot be read: {error}", fix="give a CSV of ids and labels"
-        ) from error
+        why = getattr(error, "strerror", "") or "it is no text in UTF-8, or no CSV"
+        raise InvalidData(f"{file}: it cannot be read: {why}", fix="give a CSV of ids and labels") from error
     lines = {
         number: (row[0].strip(), [one.strip() for one in row[1:]])
         for number, row in rows.items()

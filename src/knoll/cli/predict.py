@@ -119,7 +119,8 @@ def _read(file: str) -> bytes:
         ) from error
     except OSError as error:
         raise KnollError(
-            f"{file}: it cannot be read: {error}", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
+            f"{file}: it cannot be read: {error.strerror}",
+            fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON",
         ) from error
 
 

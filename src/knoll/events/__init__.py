@@ -1,7 +1,7 @@
 """Events: CloudEvents as values, their types, and how JSON becomes an event."""
 
 from knoll.events.event import Event, new_event, object_changed, run_asked_for
-from knoll.events.foreign import read_json, reading
+from knoll.events.foreign import WrongField, read_json, reading
 from knoll.events.structured import event_from_json, event_to_json, is_timestamp
 from knoll.events.types import (
     DATASET_LANDED,
@@ -62,6 +62,7 @@ __all__ = [
     "TRAINING_STARTED",
     "TRAINING_SUCCEEDED",
     "Event",
+    "WrongField",
     "event_from_json",
     "event_to_json",
     "is_timestamp",

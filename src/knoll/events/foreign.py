@@ -8,11 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from knoll.errors import InvalidEvent
+from knoll.quoting import escaped
 
-__all__ = ["read_json", "reading"]
+__all__ = ["WrongField", "read_json", "reading"]
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_DIGITS = 20  # of an integer: the largest of 64 bits has as many
+_LONGEST_NAME = 80
+
+
+class WrongField(ValueError):
+    """A field is not what was agreed; the text says which one and why, for people."""
 
 
 def read_json(text: bytes | str, what: str) -> Any:
@@ -44,7 +50,18 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
-        raise InvalidEvent(f"{what} lacks or misplaces a field: {type(error).__name__} {error}") from error
+        raise InvalidEvent(f"{what} {_field_fault(error)}") from error
+
+
+def _field_fault(error: Exception) -> str:
+    match error:
+        case WrongField():
+            return f"has a wrong field: {error}"
+        case KeyError(args=(str(name),)):
+            return f"lacks the field {escaped(name[:_LONGEST_NAME])}"
+        case RecursionError():
+            return "is nested too deeply"
+    return "has a field that holds something else than it must"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

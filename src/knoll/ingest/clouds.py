@@ -8,7 +8,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from knoll.events import Event, read_json
+from knoll.events import Event, WrongField, read_json
 from knoll.ingest.created import created
 
 __all__ = ["AZURE_CREATED", "GOOGLE_FINALIZED", "from_azure", "from_event_grid", "from_google", "from_pubsub"]
@@ -80,7 +80,7 @@ def _from_blob(
 ) -> Iterator[Event]:
     container, blobs, name = subject.partition(_CONTAINERS)[2].partition(_BLOBS)
     if not blobs:
-        raise ValueError("the subject names no blob")
+        raise WrongField("the subject names no blob")
     if thing["api"] != _ONLY_BEGUN and not name.endswith("/"):
         yield created(
             container,

@@ -9,7 +9,7 @@ import string
 from typing import Any
 from urllib.parse import quote
 
-from knoll.events import OBJECT_CREATED, Event, is_timestamp
+from knoll.events import OBJECT_CREATED, Event, WrongField, is_timestamp
 from knoll.names import digest
 
 __all__ = ["created"]
@@ -35,11 +35,11 @@ def created(
 
     `received_at` replaces a `time` that is no timestamp. `how` is Put, Post, Copy or CompleteMultipartUpload.
     Without an `id` of the sender, the id is made of the content, so that a notification that comes twice is
-    the same event; `seal` tells two writes of the same bytes apart. Raises ValueError if bucket or key are no
+    the same event; `seal` tells two writes of the same bytes apart. Raises WrongField if bucket or key are no
     names.
     """
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key or "/" in bucket:
-        raise ValueError("bucket and key must be names")
+        raise WrongField("bucket and key must be names")
     etag = str(etag or "").strip('"')
     return Event(
         id=_visible(id) or digest([bucket, key, etag, seal, how]),

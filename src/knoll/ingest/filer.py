@@ -6,7 +6,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from knoll.events import Event
+from knoll.events import Event, WrongField
 from knoll.ingest.created import created
 
 __all__ = ["from_filer"]
@@ -68,4 +68,4 @@ def _text(encoded: str) -> str:
     try:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError("an etag is not base64 text") from error
+        raise WrongField("an etag is not base64 text") from error

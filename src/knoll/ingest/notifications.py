@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from knoll.errors import InvalidEvent
-from knoll.events import OBJECT_CREATED, Event, read_json, reading
+from knoll.events import OBJECT_CREATED, Event, WrongField, read_json, reading
 from knoll.ingest.clouds import (
     AZURE_CREATED,
     GOOGLE_FINALIZED,
@@ -96,7 +96,7 @@ def _told(message: Any, received_at: str, depth: int = 0) -> Iterator[Event]:
     if inner is None:
         yield from _told_by_store(message, received_at)
     elif depth == _DEEPEST:
-        raise ValueError(f"more than {_DEEPEST} envelopes around a message")
+        raise WrongField(f"more than {_DEEPEST} envelopes around a message")
     for one in inner or ():
         yield from _told(one, received_at, depth + 1)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
-from knoll.events import Event
+from knoll.events import Event, WrongField
 from knoll.ingest.created import created
 
 __all__ = ["from_event_bridge", "from_records"]
@@ -77,7 +77,7 @@ def _seal(*marks: Any) -> str:
 def _key(record: Mapping[str, Any]) -> str:
     key = record["s3"]["object"]["key"]
     if not isinstance(key, str):
-        raise TypeError("a key is a text")
+        raise WrongField("a key is a text")
     return key if record.get("eventSource") == _CEPH or _is_from_versitygw(record) else unquote_plus(key)
 
 

@@ -67,7 +67,7 @@ class Child:
                 )
         except OSError as error:
             raise Unavailable(
-                f"cannot start {argv[0]}: {error}",
+                f"cannot start {argv[0]}: {error.strerror}",
                 fix=f"make room on the disk, and let your user write {log.parent}",
             ) from error
         self.log = log

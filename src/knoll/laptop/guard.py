@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
             options.command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_die_with(os.getpid())
         )
     except OSError as error:
-        print(f"guard: cannot start {options.command[0]}: {error}", file=sys.stderr)
+        print(f"guard: cannot start {options.command[0]}: {error.strerror}", file=sys.stderr)
         return 127
     code = _watch(child, signals, options.grace)
     _signal_group(child.pid, signal.SIGKILL)  # processes that the command has left behind

@@ -54,4 +54,4 @@ class Folder:
 
 
 def _fail(error: OSError) -> NoReturn:
-    raise StoreUnavailable(f"the model folder cannot be read: {error}") from error
+    raise StoreUnavailable(f"the model folder cannot be read: {error.strerror}") from error

@@ -6,7 +6,7 @@ others, too: it may have checked their ids, and they have no way to do so.
 
 from typing import Any
 
-from knoll.events import Event, reading
+from knoll.events import Event, WrongField, reading
 from knoll.names import VERSION_NAME
 from knoll.ports import Document, Platform
 from knoll.proofs import LABELS_PURPOSE, is_proven
@@ -30,15 +30,15 @@ def read_labels(model: str, event: Event) -> Labels:
         data = event.data
         replica, version, by = data["instance"], data["version"], data["by"]
         if not (isinstance(replica, str) and REPLICA.fullmatch(replica)):
-            raise ValueError("instance is no name of a process")
+            raise WrongField("instance is no name of a process")
         if not all(isinstance(one, str) and VERSION_NAME.fullmatch(one) for one in (version, by)):
-            raise ValueError("version and by are no versions")
+            raise WrongField("version and by are no versions")
         compared, different = data.get("compared", 0), data.get("different", 0)
         if (
             not all(type(one) is int for one in (compared, different))
             or not 0 <= different <= compared < _MOST
         ):
-            raise ValueError("compared and different are no counts")
+            raise WrongField("compared and different are no counts")
         windows = _windows(data["windows"])
         pairs = _pairs(data.get("pairs", (0, 0, 0)))
         return Labels(model, version, replica, by, windows, event.time, compared, different, *pairs)
@@ -80,17 +80,17 @@ def _why_disbelieved(labels: Labels, event: Event, document: Document, slot: Slo
 def _pairs(found: Any) -> tuple[int, int, int]:
     paired, only_version, only_by = found
     if any(type(one) is not int or one < 0 for one in found) or not only_version + only_by <= paired < _MOST:
-        raise ValueError("pairs are no counts")
+        raise WrongField("pairs are no counts")
     return paired, only_version, only_by
 
 
 def _windows(found: Any) -> tuple[Window, ...]:
     if not (isinstance(found, list) and len(found) <= MOST_WINDOWS):
-        raise ValueError("windows is no list of minutes")
+        raise WrongField("windows is no list of minutes")
     windows = [(minute, right, wrong) for minute, right, wrong in found]
     for before, (minute, *counts) in zip([-1, *(one[0] for one in windows)], windows, strict=False):
         if type(minute) is not int or not before < minute < _LATEST:
-            raise ValueError("the minutes do not rise")
+            raise WrongField("the minutes do not rise")
         if any(type(one) is not int or not 0 <= one < _MOST for one in counts):
-            raise ValueError("right and wrong are no counts")
+            raise WrongField("right and wrong are no counts")
     return tuple(windows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from knoll.errors import InvalidModel
-from knoll.events import Event, reading
+from knoll.events import Event, WrongField, reading
 from knoll.models import Model, parse_model
 from knoll.models.recorded import RecordedSpec
 from knoll.names import VERSION_NAME
@@ -40,11 +40,11 @@ def read_recorded(model: str, event: Event) -> Sequence[RecordedRequest]:
         data = event.data
         version, redacted, found = data["version"], data["redacted"], data["requests"]
         if not (isinstance(version, str) and VERSION_NAME.fullmatch(version)):
-            raise ValueError("version is no version")
+            raise WrongField("version is no version")
         if not (isinstance(redacted, list) and all(isinstance(one, str) for one in redacted)):
-            raise ValueError("redacted is no list of names")
+            raise WrongField("redacted is no list of names")
         if not (isinstance(found, list) and len(found) <= _MOST):
-            raise ValueError(f"requests is no list of at most {_MOST}")
+            raise WrongField(f"requests is no list of at most {_MOST}")
         return [_read_one(model, version, tuple(redacted), one) for one in found]
 
 
@@ -110,9 +110,9 @@ def _is_wanted(one: RecordedRequest, policy: RecordedSpec) -> bool:
 def _read_one(model: str, version: str, redacted: tuple[str, ...], found: Any) -> RecordedRequest:
     id, at, body = found["id"], found["at"], found["body"]
     if not (isinstance(id, str) and REQUEST_ID.fullmatch(id)):
-        raise ValueError("id is no number in the id of an answer")
+        raise WrongField("id is no number in the id of an answer")
     if not (type(at) is int and isinstance(body, str) and len(body) <= MOST_OF_ONE):
-        raise ValueError("at is no time, or body is no short text")
+        raise WrongField("at is no time, or body is no short text")
     return RecordedRequest(model, version, id, at, body, redacted)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knoll.events import Event, reading
+from knoll.events import Event, WrongField, reading
 from knoll.headers import ASKED
 from knoll.ports import Document, Platform
 from knoll.proofs import REPORT_PURPOSE, is_proven
@@ -32,9 +32,9 @@ def read_report(model: str, event: Event) -> Report:
         is_apart = "cold" in data  # else nothing proves the time-outs
         refused, timeouts = data.get("refused"), data["timeouts"] if is_apart else 0
         if not (isinstance(replica, str) and REPLICA.fullmatch(replica)):
-            raise ValueError("instance is no name of a process")
+            raise WrongField("instance is no name of a process")
         if not _are_counts(requests, errors, timeouts, 0 if refused is None else refused):
-            raise ValueError("requests, errors, timeouts and refused are no counts")
+            raise WrongField("requests, errors, timeouts and refused are no counts")
         revision = data.get("revision")
         report = Report(
             model,
@@ -54,9 +54,9 @@ def read_report(model: str, event: Event) -> Report:
             facets=_read_facets(data["facets"], requests) if is_apart and "facets" in data else None,
         )
         if not _are_parts(report):
-            raise ValueError("its cold and its judged requests are no parts of all requests")
+            raise WrongField("its cold and its judged requests are no parts of all requests")
         if report.outputs and not _are_possible(report.outputs, report):
-            raise ValueError("it has more answers than requests")
+            raise WrongField("it has more answers than requests")
         return report
 
 
@@ -96,14 +96,14 @@ def _read_answered(found: Mapping[str, Any]) -> Answered:
         found["requests"], found["errors"], found["timeouts"], found["refused"], tuple(found["latency"])
     )
     if any(type(one) is not int for one in read.numbers):
-        raise ValueError("its parts are no counts")
+        raise WrongField("its parts are no counts")
     return read
 
 
 def _read_sessions(data: Mapping[str, Any]) -> dict[str, Any]:
     sessions, failed = data["sessions"], data["failedSessions"]
     if not (_are_counts(sessions, failed) and sessions <= data["requests"]):
-        raise ValueError("its sessions are no counts")
+        raise WrongField("its sessions are no counts")
     return {"judged": _read_answered(data["judged"]), "sessions": sessions, "failed_sessions": failed}
 
 
@@ -111,9 +111,9 @@ def _read_outputs(found: Mapping[str, Any]) -> Outputs:
     read = Outputs(found["bins"], tuple(found["counts"]), found["notFinite"], found["constant"])
     are_counts = all(type(one) is int and one >= 0 for one in read.numbers)
     if not (are_counts and isinstance(read.bins, str) and len(read.bins) <= _LONGEST_NAME):
-        raise ValueError("its answers are no counts")
+        raise WrongField("its answers are no counts")
     if len(read.counts) > _MOST_BUCKETS:
-        raise ValueError("its answers have too many bins")
+        raise WrongField("its answers have too many bins")
     return read
 
 
@@ -124,7 +124,7 @@ def _read_facets(found: Mapping[str, Any], requests: int) -> Facets:
     are_named = all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in names)
     are_whole = all(type(one) is int and one <= _MOST for row in (*expected, *counts) for one in row)
     if not (are_named and are_whole and read.are_possible and read.requests <= requests):
-        raise ValueError("its facets are no counts of its requests")
+        raise WrongField("its facets are no counts of its requests")
     return read
 
 

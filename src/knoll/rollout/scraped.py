@@ -64,7 +64,7 @@ def _scraped(model: str, version: str, platform: Platform) -> Sequence[Report]:
     try:
         data = report_data(samples)
     except (KeyError, ValueError, OverflowError) as error:
-        raise InvalidEvent(f"it is not what a predictor of knoll shows: {error!r}") from error
+        raise InvalidEvent("Prometheus has what no predictor of knoll shows") from error
     now, source = platform.clock.now(), platform.settings.source
     events = (new_event(PREDICTOR_OBSERVED, source=source, time=now, data={**one}) for one in data)
     return [read_report(model, event) for event in events]

@@ -27,7 +27,7 @@ from knoll.router.copies import Copies
 from knoll.router.known import KnownCluster
 from knoll.router.policy import Policies
 from knoll.router.proxy import CONNECT_WITHIN, Question, forward
-from knoll.router.relay import in_error, relay, unavailable
+from knoll.router.relay import in_error, relay, unavailable, why_no_answer
 from knoll.router.targets import Target, targets_of
 
 __all__ = ["Router"]
@@ -113,8 +113,8 @@ class Router:
         return await forward(self._http, address.rstrip("/"), target.revision, question)
 
 
-def _unreachable(target: Target, error: Exception) -> Response:
-    return in_error(502, f"{target.revision or 'the model'} cannot be reached: {error}")
+def _unreachable(target: Target, error: aiohttp.ClientError) -> Response:
+    return in_error(502, f"{target.revision or 'the model'} cannot be reached: {why_no_answer(error)}")
 
 
 async def _live(_: Request) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import aiohttp
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +19,7 @@ from knoll.router.proxy import Question, question_of, to_compare, unless_gone
 from knoll.router.request_body import BodyTooLarge, held_body
 from knoll.router.targets import Target
 
-__all__ = ["in_error", "relay", "unavailable"]
+__all__ = ["in_error", "relay", "unavailable", "why_no_answer"]
 
 _COPIED = (":predict", "/infer", FEEDBACK)
 _Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
@@ -50,6 +51,18 @@ async def relay(
 def in_error(status: int, text: str) -> Response:
     """An error as V1 and V2 have it."""
     return JSONResponse({"error": text}, status)
+
+
+def why_no_answer(error: aiohttp.ClientError) -> str:
+    """What went wrong with a request to a predictor, without its address."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return "it takes no connection"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError():
+            return "it closed the connection before its answer was complete"
+        case aiohttp.ClientResponseError():
+            return "what it answered is not HTTP"
+    return "it gave no answer"
 
 
 def unavailable(text: str) -> Response:

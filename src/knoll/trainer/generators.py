@@ -43,7 +43,7 @@ def restore_generators(state: str, device: torch.device) -> None:
         if device.type == "cuda" and found["cuda"]:
             torch.cuda.set_rng_state(_tensor(found["cuda"]), device)
     except (ValueError, TypeError, LookupError, RuntimeError) as error:
-        raise Rejected(f"the state of its random generators cannot be read: {error}") from error
+        raise Rejected("the state of its random generators cannot be read") from error
 
 
 def _text(state: torch.Tensor) -> str:

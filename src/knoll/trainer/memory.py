@@ -4,6 +4,7 @@ Without it, a training with too little memory is killed when most of its work is
 All processes of a run get the same numbers, which are some 10 % off.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ __all__ = [
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
 _COPIES = 8  # of the weights: themselves, gradients, two means of Adam, one more; three in a checkpoint
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
-_LONGEST_FAULT = 200  # characters of its message
+_LAST = re.compile(r"allocate (\d[\d.]* ?(?:[KMGT]?i?B|bytes))")
 _PASSING = 1.5  # tensors as large as the largest one that live for a moment
 
 
@@ -95,11 +96,11 @@ def reject_out_of_memory(resources: Mapping[str, Any]) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and _NO_MEMORY not in str(error):
             raise
-        words = " ".join(str(error).split())[:_LONGEST_FAULT]
+        last = _LAST.search(str(error))
+        wanted = f", and its last request was for {last[1]}" if last else ""
         raise TooLittleMemory(
-            f"the training ran out of memory: it asked for {in_words(memory_of(resources))} "
-            f"({type(error).__name__}: {words}); raise spec.training.resources.memory, or lower batchSize in "
-            "spec.training.config"
+            f"the training ran out of memory: it asked for {in_words(memory_of(resources))}{wanted}; raise "
+            "spec.training.resources.memory, or lower batchSize in spec.training.config"
         ) from error
 
 

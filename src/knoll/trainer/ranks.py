@@ -143,7 +143,7 @@ class Ranks:
             try:
                 self.board.wait([_ENDED], _TURN)  # in short turns: Python handles signals between them
             except dist.DistNetworkError as error:
-                raise Unavailable(f"the first process is gone: {error}") from error
+                raise Unavailable("the first process is gone") from error
             except RuntimeError:  # it has not ended yet; a store in a file has no type of its own for it
                 continue
             return int(self.board.get(_ENDED))
@@ -178,6 +178,6 @@ def _sum(tensors: Sequence[torch.Tensor], weight: float) -> None:
         try:
             dist.all_reduce(flat)
         except RuntimeError as error:
-            raise Unavailable(f"another process of the training is gone: {error}") from error
+            raise Unavailable("another process of the training is gone") from error
         for one, part in zip(same, torch.split(flat, [one.numel() for one in same]), strict=True):
             one.copy_(part.view_as(one))

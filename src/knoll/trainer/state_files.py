@@ -43,7 +43,7 @@ def decode_tree(text: bytes, tensors: bytes) -> Tree:
     try:
         return _unpacked(json.loads(text), load(tensors))
     except (ValueError, TypeError, LookupError, RecursionError, AttributeError, SafetensorError) as error:
-        raise Rejected(f"its state cannot be read: {type(error).__name__}: {error}") from error
+        raise Rejected("its state is damaged, or no knoll has written it") from error
 
 
 def _packed(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:

@@ -92,8 +92,7 @@ class TrainingState:
             self.losses, self.pictures, self.notes = tree["losses"], tree["pictures"], tree["notes"]
             states = tree["generators"]
         except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
-            words = " ".join(str(error).split())[:200]
-            raise Rejected(f"its state is of another training: {words}") from error
+            raise Rejected("its state is of another training: other networks, or other parts") from error
         if len(states) == ranks.world:
             restore_generators(states[ranks.rank], self.device)
         else:

@@ -77,7 +77,8 @@ def _read_event(path: Path) -> Event:
         body = (path / "event" if path.is_dir() else path).read_bytes()
     except OSError as error:
         raise Rejected(
-            f"no event can be read from {path}: {error}", fix="set K_EVENT_PATH to the file of a CloudEvent"
+            f"no event can be read from {path}: {error.strerror}",
+            fix="set K_EVENT_PATH to the file of a CloudEvent",
         ) from error
     return event_from_http({CONTENT_TYPE: CLOUD_EVENT}, body)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from knoll.errors import InvalidEvent, KnollError, Rejected
 from knoll.events import Event, event_from_json, event_to_json
 from knoll.events.event import EVENT_LIMIT
+from knoll.json_faults import why_unwritable
 from knoll.laptop.broker.dead_letters import DeadLetter, dead_letter_event, sink_queue
 from knoll.laptop.broker.deliveries import DeliveryQueue, OpenDelivery
 from knoll.laptop.broker.event_log import EventLog
@@ -183,8 +184,9 @@ def _checked(event: Event) -> Event:
     """The event as it will be read back from the log. Raises InvalidEvent if it could not be."""
     try:
         body = json.dumps(event_to_json(event), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidEvent(f"the data of {event.type} {event.id} is not JSON: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        why = why_unwritable(error)
+        raise InvalidEvent(f"the data of {event.type} {event.id} is not JSON: {why}") from error
     if len(body) > EVENT_LIMIT:
         raise InvalidEvent(
             f"{event.type} {event.id} has {len(body):,} bytes; an event may have {EVENT_LIMIT:,}",

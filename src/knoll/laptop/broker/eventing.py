@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from knoll.errors import Rejected
+from knoll.json_faults import why_not_json
 from knoll.kube.kinds import BROKER_API, SOURCE_API
 from knoll.laptop.broker.triggers import (
     DEFAULT_DELIVERY,
@@ -71,7 +72,11 @@ class PingSource(Value):
     @classmethod
     def _is_json(cls, data: str) -> str:
         """A laptop's events have JSON data. Raises ValueError for other data, as pydantic wants it."""
-        json.loads(data or "null")
+        try:
+            json.loads(data or "null")
+        except (ValueError, RecursionError) as error:
+            body = data.encode(errors="replace")
+            raise ValueError(f"must be JSON: {why_not_json(body)}") from error
         return data
 
 
@@ -177,8 +182,10 @@ def _documents(folder: Path, faults: list[str]) -> Iterator[tuple[Path, Any]]:
             for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
                 if document is not None:
                     yield path, document
-        except yaml.YAMLError as error:
-            faults.append(f"{path.name}: not YAML: {error}")
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
+            mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+            place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+            faults.append(f"{path.name}{place}: not YAML in UTF-8; correct the file")
 
 
 def _kind(document: Any) -> str:
@@ -193,9 +200,11 @@ def _kind(document: Any) -> str:
 
 
 def _read(kind: str, document: Mapping[str, Any]) -> Any:
-    name, spec = (document.get("metadata") or {}).get("name"), document.get("spec") or {}
+    name, spec = _name(document), document.get("spec") or {}
     if not isinstance(name, str):
         raise Rejected("metadata.name is missing")
+    if not isinstance(spec, Mapping):
+        raise Rejected("spec must be an object with fields")
     if kind == "Broker":
         return name, _BrokerSpec.model_validate(spec).delivery
     if kind == "Trigger":
@@ -208,7 +217,12 @@ def _read(kind: str, document: Mapping[str, Any]) -> Any:
 def _title(document: Any) -> str:
     if not isinstance(document, Mapping):
         return "document"
-    return f"{document.get('kind')} {(document.get('metadata') or {}).get('name')}"
+    return f"{document.get('kind')} {_name(document)}"
+
+
+def _name(document: Mapping[str, Any]) -> Any:
+    metadata = document.get("metadata")
+    return metadata.get("name") if isinstance(metadata, Mapping) else None
 
 
 def _fault(error: Any) -> str:

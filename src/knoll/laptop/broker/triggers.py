@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
+    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -30,9 +31,13 @@ _ATTRIBUTE = re.compile(r"[a-z][a-z0-9]*")
 
 
 def _seconds(value: Any) -> float:
+    told = "write an ISO 8601 duration such as PT0.2S or PT1M"
     if not isinstance(value, str) or not value.startswith("P"):
-        raise ValueError("write an ISO 8601 duration such as PT0.2S or PT1M")
-    return TypeAdapter(timedelta).validate_python(value).total_seconds()
+        raise ValueError(told)
+    try:
+        return TypeAdapter(timedelta).validate_python(value).total_seconds()
+    except ValidationError as error:
+        raise ValueError(told) from error
 
 
 def _attributes(value: Mapping[str, str]) -> Mapping[str, str]:

@@ -29,7 +29,7 @@ from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
 from knoll.router.policy import Policies
 from knoll.router.proxy import Question, forward
-from knoll.router.relay import in_error, relay, unavailable
+from knoll.router.relay import in_error, relay, unavailable, why_no_answer
 from knoll.router.targets import Target, targets_of
 
 __all__ = ["Gateway"]
@@ -145,10 +145,11 @@ class Gateway:
                         return in_error(
                             502,
                             f"{revision} ended while it worked on this request, which is not sent again: "
-                            f"{error}; see its log",
+                            f"{why_no_answer(error)}; see its log",
                         )
                     if is_last:
-                        return in_error(502, f"{revision} cannot be reached: {error}; see its log")
+                        why = why_no_answer(error)
+                        return in_error(502, f"{revision} cannot be reached: {why}; see its log")
         raise AssertionError("unreachable")
 
     async def _described(self, request: Request) -> Response:
