@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-switch mutate check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-rollout: develop ## simulate a rule for rollouts, beside Flagger and Argo;
 
 bench-router: develop ## measure what a request costs by way of the router, and whether a shadow delays it
 	$(BIN)/python benchmarks/router.py
+
+bench-training: develop ## measure the training loop beside plain torch, checkpoints, and two processes beside one
+	$(BIN)/python benchmarks/training.py
 
 bench-switch: develop ## roll out 100 good and bad versions in a row under load, on a real platform on this machine
 	PYTHONPATH=tests $(BIN)/python benchmarks/switch.py

@@ -121,6 +121,15 @@ def test_router_runs() -> None:
 
 @pytest.mark.loop
 @pytest.mark.xdist_group("machine")
+def test_training_runs() -> None:
+    """Its seconds are not judged at this size. The weights are those of a plain loop."""
+    goals = run("training.py", "--examples", "64", "--rounds", "1")
+    assert len(goals) == 7
+    assert all(goal["met"] for goal in goals if "any bit" in goal["goal"])
+
+
+@pytest.mark.loop
+@pytest.mark.xdist_group("machine")
 def test_switch_runs() -> None:
     """One bad version and one good one. Seconds are not judged at this size."""
     goals = run("switch.py", "--rollouts", "2", "--requests", "300", "--rate", "60")

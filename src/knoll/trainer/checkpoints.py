@@ -24,7 +24,7 @@ from knoll.records.run import Run
 from knoll.trainer.report import Journal
 from knoll.trainer.state_files import Tree, decode_tree, encode_tree
 
-__all__ = ["UNSAVED", "Checkpoints", "Saved", "StateKeeper"]
+__all__ = ["UNSAVED", "Checkpoints", "Saved", "StateKeeper", "Unsaved"]
 
 
 @dataclass(frozen=True)
