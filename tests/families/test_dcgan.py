@@ -9,6 +9,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from knoll.errors import InvalidData
+from knoll.families.base import Examples
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SameConvTranspose, build_discriminator, build_generator
 from knoll.families.frechet import diversity, frechet_distance
@@ -162,3 +163,15 @@ def test_the_scores_measure_distance_and_variety() -> None:
     )
     assert diversity(real[:1].repeat(5, 1)) == 0
     assert diversity(2 * real) == pytest.approx(2 * diversity(real))
+
+
+def test_the_naive_answer_is_the_mean_picture() -> None:
+    """It has no variety, and its distance is the spread of the held-out pictures around it."""
+    pixels = torch.randint(0, 256, (12, 3, 56, 56), generator=torch.Generator().manual_seed(1))
+    train, kept = (part.byte() for part in (pixels[:8], pixels[8:]))
+    naive = FAMILY.baseline(Examples((train,), (kept,)), FAMILY.configure({"scored": 5}))
+    learnt, unseen = (
+        torch.nn.functional.avg_pool2d(part.double() / 127.5 - 1, 7).flatten(1) for part in (train, kept)
+    )
+    spread = (unseen - learnt.mean(0)).square().sum(1).mean().item()
+    assert naive.metrics == pytest.approx({"frechet_pixels": spread, "diversity": 0.0}, rel=1e-5)

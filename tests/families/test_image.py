@@ -1,6 +1,7 @@
 """The image classifier: it learns real digits, and says what is wrong with a folder."""
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from knoll.errors import InvalidData, InvalidModel
+from knoll.families.base import Examples
 from knoll.families.image.confusion import count_confusion, draw_confusion
 from knoll.families.image.family import ImageClassifier
 from knoll.families.pictures import to_png
@@ -162,3 +164,14 @@ def test_a_misspelt_field_is_a_fault_and_all_faults_are_listed() -> None:
     assert "spec.training.config.epoch: " in str(caught.value)
     assert "spec.training.config.batchSize: " in str(caught.value)
     assert "learningRate" in caught.value.fix
+
+
+def test_the_naive_answer_is_the_most_frequent_class_of_the_training() -> None:
+    """With the shares of the classes there as its probabilities."""
+    train, kept = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 1])
+    about = {"classes": ["cat", "dog"]}
+    examples = Examples((torch.zeros(4, 1, 8, 8), train), (torch.zeros(3, 1, 8, 8), kept), about)
+    naive = FAMILY.baseline(examples, FAMILY.configure({}))
+    loss = -(math.log(3 / 4) + 2 * math.log(1 / 4)) / 3
+    assert naive.metrics == pytest.approx({"accuracy": 1 / 3, "loss": loss, "macro_f1": 0.25})
+    assert FAMILY.class_counts(examples) == {"cat": (3, 1), "dog": (1, 2)}

@@ -185,6 +185,17 @@ def test_a_golden_set_that_a_model_names_later_asks_for_a_run_of_the_same_data()
     assert asked == ["", "s3://exams/one/", "s3://exams/two/"]
 
 
+def test_data_that_was_rejected_gets_a_run_that_leaves_bad_files_out_when_the_model_says_so() -> None:
+    """Without an upload, and once for each share of bad files."""
+    world = World("marker")
+    for training in ({"badData": "skip"}, {"badData": "skip", "maxBad": 0.05}, {"badData": "skip"}):
+        live = world.cluster.get("Model", "digits")
+        world.cluster.update({**live, "spec": {**live["spec"], "training": training}})
+        world.tick()
+    runs = [find_run(id, world.platform.bucket) for id, _ in list_runs("", world.platform.bucket)]
+    assert sorted(run.most_bad for run in runs if run) == [0.0, 0.01, 0.05]
+
+
 def test_a_tick_reads_objects_for_some_seconds_for_all_its_models() -> None:
     """What it does not get to is read by the next one."""
     read: list[str] = []

@@ -138,6 +138,8 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
     assert names == {"accuracy", "loss", "macro_f1"}
     assert "digits v000001" in text
     assert "![confusion_matrix.png](confusion_matrix.png)" in text
+    assert "naive baseline | better is" in text
+    assert "| 0     | " in text
 
 
 def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
@@ -159,6 +161,7 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
 
     monkeypatch.setattr(ImageClassifier, "milestone_picture", fail)
     monkeypatch.setattr(ImageClassifier, "final_pictures", fail)
+    monkeypatch.setattr(ImageClassifier, "baseline", fail)
     monkeypatch.setattr("knoll.trainer.version_files.model_card", write_and_fail)
     ready = world(tmp_path, some, {"epochs": 1})
     assert train(RUN, ready.platform) == 0
@@ -166,7 +169,7 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
         *("manifest.json", "model.onnx", "model.safetensors", "samples.json", "signature.json")
     }
     log = capsys.readouterr().out
-    for what in ("the picture of step 1", "the picture of the held-out examples"):
+    for what in ("the picture of step 1", "the picture of the held-out examples", "the naive baseline"):
         assert f"{what} is left out: MemoryError: no room <b>\\x1b[31m" in log
         assert f"- {what} is left out: MemoryError: no room \\<b\\>\\\\x1b\\[31m" in cards[0]
     assert "the model card is left out: ValueError: no card" in log

@@ -20,7 +20,8 @@ def card(
     plain: Annotated[bool, typer.Option("--plain", help="Print the Markdown as it is.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show the model card of a version: metrics, data, notes, config, and how to call it.
+    """Show the model card of a version: intended use and limits, metrics beside a naive baseline, data and
+    what was left out of it, config, and how to call it.
 
     Example: knoll card digits v000002
 

@@ -123,6 +123,8 @@ class Declaration(Generic[ConfigT]):
     config_type: type[ConfigT]  # the class of the config
     fields: tuple[str, ...] = ()  # its inputs, if there are several: what `rollout.recorded.redact` may name
     has_slices: bool = False  # whether parts of the examples have metrics of their own: `score_slices`
+    use: str = ""  # what a model of it is for, as a sentence of the model card
+    limits: tuple[str, ...] = ()  # what it cannot, as sentences of the model card
     form: Form = Form()  # which keys are data: `Form(takes_pictures=True, has_classes=True)`
 
     def configure(self, config: Mapping[str, Any]) -> ConfigT:

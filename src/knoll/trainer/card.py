@@ -1,42 +1,51 @@
 """The model card: a version's README.md, with the front matter that the Hugging Face hub reads.
 
-If the same run is published again, the text is the same, so it has no time in it.
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md says what that may have. If the same run is
+published again, the text is the same, so it has no time in it.
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from knoll.paths import predict_path
-from knoll.quoting import escaped
+from knoll.families.base import Baseline, Metric
+from knoll.quantities import counted
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
-from knoll.records.signature import Signature, Tensor
+from knoll.records.samples import Sample
+from knoll.records.signature import Signature
+from knoll.trainer.card_calls import how_to_call
+from knoll.trainer.card_data import DataFacts, data_section
+from knoll.trainer.card_text import code, literal, section, table
 
 __all__ = ["CardFacts", "model_card"]
 
-_MARKUP = re.compile(r"[\\`*_\[\]<>|!#$&~]")
+_ROUGH = 100  # held-out examples: with fewer, each moves a share by a percent or more
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells. `golden` is the score on the golden set, if there is one. `examples` are the numbers
-    of training and held-out examples, `pictures` the names of files in the version's folder. `notes` are
-    sentences on what the owner of the data may not expect."""
+    """What a card tells. `use` is what the family is for, and `limits` are sentences on what it cannot.
+    `baseline` has the metrics of a naive answer, `golden` the score on the golden set, if there are any.
+    `pictures` are names of files in the version's folder. `notes` are sentences on what the owner of the data
+    may not expect."""
 
     run: Run
     task: str
+    use: str
+    limits: tuple[str, ...]
+    kinds: tuple[Metric, ...]
     metrics: Mapping[str, float]
     config: Mapping[str, Any]
-    examples: tuple[int, int]
+    data: DataFacts
     signature: Signature
-    sample: Any
+    sample: Sample
     pictures: Iterable[str]
     notes: tuple[str, ...] = ()
+    baseline: Baseline | None = None
     golden: GoldenScore | None = None
 
 
@@ -48,96 +57,99 @@ def model_card(facts: CardFacts, version: str) -> str:
         f"# {run.model} {version}",
         f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
         "file with its sha256.",
-        "## Metrics\n\nOn the held-out examples, which the network has not seen in training.\n\n"
-        + _values(facts.metrics),
-        _exam(facts.golden),
-        f"## Data\n\n{facts.examples[0]} training examples, {facts.examples[1]} held out. Dataset "
-        f"digest: `{run.dataset_digest}`.",
-        _remarks(facts.notes),
-        "## Config\n\n"
-        + _table(
-            ("field", "value"), ((name, f"`{json.dumps(value)}`") for name, value in facts.config.items())
-        ),
-        _how_to_call(facts),
-        _show(facts.pictures),
+        section("Intended use and limits", facts.use, _listed(_limits(facts))),
+        section("Metrics", *_metrics(facts)),
+        data_section(facts.data, run.dataset_digest),
+        section("Notes", _listed(map(literal, facts.notes))),
+        section("Config", table(("field", "value"), _config(facts.config))),
+        how_to_call(run.model, facts.signature, facts.sample),
+        section("Pictures", *(f"![{name}]({name})" for name in sorted(facts.pictures))),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return "\n\n".join(one for one in sections if one) + "\n"
 
 
-def _values(metrics: Mapping[str, float]) -> str:
-    return _table(("metric", "value"), ((name, f"{value:.6g}") for name, value in sorted(metrics.items())))
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
-def _exam(golden: GoldenScore | None) -> str:
-    if golden is None:
-        return ""
-    return (
-        f"On the golden set, which does not come with the data: {golden.count} examples, digest "
-        f"`{golden.digest}`.\n\n{_values(golden.metrics)}"
+def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, code(json.dumps(value, ensure_ascii=False))) for name, value in config.items()]
+
+
+def _metrics(facts: CardFacts) -> list[str]:
+    golden, baseline = facts.golden, facts.baseline
+    told = [
+        "On the held-out examples, which the network has not seen in training.",
+        _values(facts.metrics, facts.kinds, baseline.metrics if baseline else None),
+        f"The naive baseline: {baseline.what}." if baseline else "",
+    ]
+    if golden:
+        told += [
+            f"On the golden set, which does not come with the data: {counted(golden.count, 'example')}, "
+            f"digest `{golden.digest}`.",
+            _values(golden.metrics, facts.kinds),
+        ]
+    return told
+
+
+def _values(
+    metrics: Mapping[str, float], kinds: Iterable[Metric], baseline: Mapping[str, float] | None = None
+) -> str:
+    """A row for each metric; with the value of the baseline, if there is one."""
+    better = {one.name: one.better for one in kinds}
+    head = ("metric", "value", *(["naive baseline"] if baseline else []), "better is")
+    rows = (
+        (
+            name,
+            f"{value:.6g}",
+            *([f"{baseline[name]:.6g}" if name in baseline else ""] if baseline else []),
+            better.get(name, ""),
+        )
+        for name, value in sorted(metrics.items())
     )
+    return table(head, rows)
 
 
-def _result(task: str, data: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any]:
-    values = [{"type": name, "name": name, "value": value} for name, value in sorted(metrics.items())]
-    return {"task": {"type": task}, "dataset": dict(data), "metrics": values}
+def _limits(facts: CardFacts) -> list[str]:
+    """What the version is not good for, as far as its numbers and its family tell."""
+    held_out = facts.data.held_out
+    beaten = _not_better(facts.metrics, facts.baseline, facts.kinds)
+    rough = f"Only {counted(held_out, 'example')} held out, so the metrics are rough." * (held_out < _ROUGH)
+    naive = f"It is not better than the naive baseline in {', '.join(beaten)}." if beaten else ""
+    always = (
+        "Its metrics are of data like that of its training; of other data they say nothing.",
+        "Nothing is known of a licence: the owner of the data says what may be done with it.",
+    )
+    return [one for one in (*facts.limits, naive, rough, *always) if one]
+
+
+def _not_better(
+    metrics: Mapping[str, float], baseline: Baseline | None, kinds: Iterable[Metric]
+) -> list[str]:
+    """The metrics in which a naive answer is as good."""
+    naive = baseline.metrics if baseline else {}
+    signs = {one.name: 1 if one.better == "more" else -1 for one in kinds if one.name in naive}
+    return [name for name, sign in signs.items() if sign * metrics[name] <= sign * naive[name]]
 
 
 def _front_matter(facts: CardFacts) -> dict[str, Any]:
     run, golden = facts.run, facts.golden
-    data = {"name": run.model, "type": run.model, "revision": run.dataset_digest}
+    data = {"name": run.model, "type": run.model, "split": "held-out", "revision": run.dataset_digest}
     results = [_result(facts.task, data, facts.metrics)]
     if golden:
         data = {"name": "golden set", "type": run.model, "revision": golden.digest}
         results.append(_result(facts.task, data, golden.metrics))
     return {
+        "license": "unknown",
         "library_name": "onnx",
         "pipeline_tag": facts.task,
         "tags": ["knoll", run.family],
+        "metrics": sorted(facts.metrics),
         "model_name": run.model,
         "model-index": [{"name": run.model, "results": results}],
     }
 
 
-def _remarks(notes: Iterable[str]) -> str:
-    lines = [f"- {_literal(note)}" for note in notes]
-    return "## Notes\n\n" + "\n".join(lines) if lines else ""
-
-
-def _literal(text: str) -> str:
-    """Text that may hold names of strangers, in one line and without markup."""
-    return _MARKUP.sub(r"\\\g<0>", escaped(text))
-
-
-def _how_to_call(facts: CardFacts) -> str:
-    instance = json.dumps(facts.sample)
-    if len(instance) > 200:
-        instance = instance[:200] + "…"
-    tensors = [("input", one) for one in facts.signature.inputs] + [
-        ("output", one) for one in facts.signature.outputs
-    ]
-    return (
-        "## Call it\n\n"
-        f"    POST {predict_path(facts.run.model)}\n"
-        f'    {{"instances": [{instance}]}}\n\n'
-        "`samples.json` has requests with their answers. The graph in `model.onnx`:\n\n"
-        + _table(("", "name", "type", "shape", "codec"), ((side, *_row(one)) for side, one in tensors))
-    )
-
-
-def _row(tensor: Tensor) -> tuple[str, ...]:
-    return (
-        f"`{tensor.name}`",
-        tensor.datatype,
-        "×".join("batch" if size < 0 else str(size) for size in tensor.shape),
-        tensor.codec,
-    )
-
-
-def _show(pictures: Iterable[str]) -> str:
-    names = sorted(pictures)
-    return "## Pictures\n\n" + "\n\n".join(f"![{name}]({name})" for name in names) if names else ""
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _result(task: str, data: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any]:
+    values = [{"type": name, "name": name, "value": value} for name, value in sorted(metrics.items())]
+    return {"task": {"type": task}, "dataset": dict(data), "metrics": values}

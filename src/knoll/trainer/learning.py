@@ -35,7 +35,7 @@ _TRAINING_PERCENT = (5, 95)  # reading comes before, exporting and publishing af
 @dataclass(frozen=True)
 class Learnt:
     """A training that is done, but not scored. `threads` is the number of its CPU threads, `exam` the golden
-    set, if there is one. `left_out` are the bad files that it did without."""
+    set, if there is one. `skipped` is what was no data, `left_out` are the bad files."""
 
     family: Family[Any]
     config: FamilyConfig
@@ -43,6 +43,7 @@ class Learnt:
     trained: Trained
     threads: int
     exam: Exam | None = None
+    skipped: tuple[Skipped, ...] = ()
     left_out: tuple[Skipped, ...] = ()
 
 
@@ -57,7 +58,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, terminat
     limit = memory_of(run.resources) // run.processes_per_node
     read = read_data(run, platform, limit, lambda reading: journal.report(_news_of(reading)))
     device = ranks.own(choose_device(platform.settings.device))
-    examples, left_out = _read_examples(run, family, config, read, limit, journal)
+    examples, skipped, left_out = _read_examples(run, family, config, read, limit, journal)
     journal.leave_out(left_out)
     ranks.check_same("found other bad files", left_out, device)
     exam = pin_exam(run, family, config, examples, platform, limit, journal)
@@ -72,7 +73,7 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, terminat
         finally:
             keeper.close()
     told = replace(examples, notes=(*examples.notes, *notes))
-    return Learnt(family, config, told, trained, threads, exam, left_out)
+    return Learnt(family, config, told, trained, threads, exam, skipped, left_out)
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:
@@ -88,11 +89,12 @@ def _news_of(reading: DataRead) -> News:
 
 def _read_examples(
     run: Run, family: Family[Any], config: FamilyConfig, read: Read, limit: int, journal: Journal
-) -> tuple[Examples, tuple[Skipped, ...]]:
-    files, skipped, broken = sort_files(read.files, room_for(read.files.values(), limit))
-    notes = skipped_words([*read.skipped, *skipped])
-    for note in notes:
-        journal.say(note)
+) -> tuple[Examples, tuple[Skipped, ...], tuple[Skipped, ...]]:
+    """The examples, what is no data, and what is bad."""
+    files, more, broken = sort_files(read.files, room_for(read.files.values(), limit))
+    skipped = (*read.skipped, *more)
+    for line in skipped_words(skipped):
+        journal.say(line)
     archives = sum(map(is_archive, read.files))
     among = f", from {len(read.files)} objects with {counted(archives, 'archive')}" if archives else ""
     journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes{among}")
@@ -104,11 +106,10 @@ def _read_examples(
 
     examples, bad = decode_good(files, broken, decode, family.form, run.most_bad)
     left_out = summed(bad)
-    notes += left_out_words(left_out)
     journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
     for note in (*left_out_words(left_out), *examples.notes):
         journal.say(escaped(note))
-    return replace(examples, notes=(*notes, *examples.notes)), left_out
+    return examples, skipped, left_out
 
 
 def _fit(

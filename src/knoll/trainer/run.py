@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 
+from knoll.data_files import left_out_words, skipped_words
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
@@ -122,11 +123,13 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
     if learnt.exam:
         golden = learnt.exam.score(_score(learnt, learnt.exam.examples, "golden set"))
     reporter.report(News("exporting", 96, metrics=metrics))
+    left_out = (*skipped_words(learnt.skipped), *left_out_words(learnt.left_out))
     work = FinishedTraining(
         *(run, learnt.family, learnt.config, learnt.examples, learnt.trained),
         Scores(metrics, slices),
         golden,
         champion,
+        left_out,
     )
     draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
     reporter.report(News("publishing", 98, metrics=metrics))

@@ -4,8 +4,8 @@ All but the card are the same under any version number, so they are built once.
 """
 
 import platform as machine
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -15,14 +15,15 @@ from torch import nn
 
 from knoll import __version__
 from knoll.codecs import encode
-from knoll.families.base import Examples, Export, Family, FamilyConfig, Scores
+from knoll.families.base import Baseline, Examples, Export, Family, FamilyConfig, Scores
 from knoll.records.champion_score import ChampionScore
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import CARD, GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
 from knoll.records.samples import SAMPLES, Sample, encode_samples
-from knoll.records.signature import SIGNATURE
+from knoll.records.signature import SIGNATURE, Signature
 from knoll.trainer.card import CardFacts, model_card
+from knoll.trainer.card_data import data_facts
 from knoll.trainer.graph import export_graph
 from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft
@@ -33,7 +34,7 @@ __all__ = ["FinishedTraining", "draft_version"]
 
 @dataclass(frozen=True)
 class FinishedTraining:
-    """One training, finished and scored."""
+    """One training, finished and scored. `left_out` are lines on what it was not trained on."""
 
     run: Run
     family: Family[Any]
@@ -43,6 +44,7 @@ class FinishedTraining:
     scores: Scores
     golden: GoldenScore | None = None
     champion: ChampionScore | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def config_fields(self) -> Mapping[str, Any]:
@@ -55,11 +57,14 @@ def draft_version(work: FinishedTraining, *, created_at: str, threads: int = 0) 
     answer as the network does. A picture or card that cannot be made is left out."""
     notes = [*work.examples.notes, *work.trained.notes]
     pictures = _make_pictures(work, notes)
+    baseline = _find_baseline(work, notes)
     networks = work.trained.networks.cpu()
     weights = _encode_weights(networks, work.run.id)
     export = work.family.export(networks, work.examples, work.config)
-    common = {WEIGHTS: weights, **_make_served(export, threads), **pictures}
-    facts = _facts(work, export, tuple(pictures), tuple(notes))
+    served, samples = _make_served(export, threads)
+    common = {WEIGHTS: weights, **served, SAMPLES: encode_samples(samples), **pictures}
+    facts = _facts(work, export.signature, samples[0], tuple(pictures))
+    facts = replace(facts, notes=tuple(notes), baseline=baseline)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files = dict(common)
@@ -84,30 +89,39 @@ def _make_pictures(work: FinishedTraining, notes: list[str]) -> dict[str, bytes]
     return pictures
 
 
-def _make_served(export: Export, threads: int) -> dict[str, bytes]:
+@torch.no_grad()
+def _find_baseline(work: FinishedTraining, notes: list[str]) -> Baseline | None:
+    with leave_out("the naive baseline", say, notes):
+        return work.family.baseline(work.examples, work.config)
+    return None
+
+
+def _make_served(export: Export, threads: int) -> tuple[dict[str, bytes], Sequence[Sample]]:
     graph, outputs = export_graph(export, threads=threads)
     named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
     predictions = encode(named, export.signature)
     targets = export.targets or (None,) * len(export.samples)
-    samples = map(Sample, export.samples, predictions, targets)
-    return {GRAPH: graph, SIGNATURE: export.signature.encode(), SAMPLES: encode_samples(samples)}
+    samples = list(map(Sample, export.samples, predictions, targets))
+    return {GRAPH: graph, SIGNATURE: export.signature.encode()}, samples
 
 
 def _facts(
-    work: FinishedTraining, export: Export, pictures: tuple[str, ...], notes: tuple[str, ...]
+    work: FinishedTraining, signature: Signature, sample: Sample, pictures: tuple[str, ...]
 ) -> CardFacts:
-    counts = len(work.examples.train[0]), len(work.examples.held_out[0])
+    family = work.family
     return CardFacts(
         run=work.run,
-        task=work.family.task,
+        task=family.task,
+        use=family.use,
+        limits=family.limits,
+        kinds=family.metrics,
         metrics=work.scores.metrics,
         golden=work.golden,
         config=work.config_fields,
-        examples=counts,
-        signature=export.signature,
-        sample=export.samples[0],
+        data=data_facts(work.examples, family.class_counts(work.examples), work.left_out),
+        signature=signature,
+        sample=sample,
         pictures=pictures,
-        notes=notes,
     )
 
 

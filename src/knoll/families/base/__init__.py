@@ -10,7 +10,7 @@ from typing import Generic
 
 from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
-from knoll.families.base.learning import LearningPart, Scores, ServedGraph, Slices, device_of
+from knoll.families.base.learning import Baseline, LearningPart, Scores, ServedGraph, Slices, device_of
 from knoll.families.declaration import (
     ConfigT,
     Declaration,
@@ -24,6 +24,7 @@ from knoll.families.declaration import (
 )
 
 __all__ = [
+    "Baseline",
     "Batch",
     "DataPart",
     "Examples",

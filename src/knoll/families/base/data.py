@@ -61,6 +61,11 @@ class DataPart(ABC, Generic[ConfigT]):
         rows = tuple(torch.cat(sides) for sides in zip(found.train, found.held_out, strict=True))
         return Examples(rows, rows, about, found.notes)
 
+    def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
+        """How many training and held-out examples each class has, by its name, for the model card. By default
+        there are no classes."""
+        return {}
+
     def decoded_bytes(self, files: Files, config: ConfigT) -> int:
         """An estimate of the bytes that `examples` will take, without decoding all files. If they do not fit
         into the run's memory, it is rejected. By default 0: unknown."""

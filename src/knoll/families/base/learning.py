@@ -17,7 +17,7 @@ from knoll.families.base.data import Batch, Examples
 from knoll.families.declaration import ConfigT
 from knoll.records.signature import Signature
 
-__all__ = ["LearningPart", "Scores", "ServedGraph", "Slices", "device_of"]
+__all__ = ["Baseline", "LearningPart", "Scores", "ServedGraph", "Slices", "device_of"]
 
 Slices = Mapping[str, Mapping[str, float]]  # by metric, then by part of the examples
 
@@ -37,6 +37,15 @@ class ServedGraph:
 
     signature: Signature
     answer: Callable[[Batch], Batch]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What an answer scores that needs no learning. `what` says which answer, in words that go on after a
+    colon."""
+
+    what: str
+    metrics: Mapping[str, float]
 
 
 class LearningPart(ABC, Generic[ConfigT]):
@@ -84,6 +93,11 @@ class LearningPart(ABC, Generic[ConfigT]):
         """The same scores of another version, by its graph, on the same held-out examples. Raises Rejected if
         its inputs or outputs are others. By default it always does."""
         raise Rejected("this family does not score graphs")
+
+    def baseline(self, examples: Examples, config: ConfigT) -> Baseline | None:
+        """Metrics of a naive answer on the held-out examples, for the model card. By default None: there is
+        none."""
+        return None
 
 
 def device_of(networks: nn.Module) -> torch.device:

@@ -42,4 +42,9 @@ class DcganDeclaration(Declaration[DcganConfig]):
     task = "unconditional-image-generation"
     metrics = (less("frechet_pixels", 0), more("diversity", 0))
     config_type = DcganConfig
+    use = "It draws pictures like those of its training data."
+    limits = (
+        "Its pictures are judged at 8×8 pixels, so nothing is known of how real their details look.",
+        "It may draw pictures that are close to some of its training data.",
+    )
     form = Form(takes_pictures=True)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from knoll.families.base import Batch, Examples, LearningPart, Scores, ServedGraph
+from knoll.families.base import Baseline, Batch, Examples, LearningPart, Scores, ServedGraph
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
 from knoll.families.frechet import diversity, frechet_distance
@@ -63,19 +63,25 @@ class DcganLearning(LearningPart[DcganConfig]):
         varied, 0 is mode collapse.
         """
         latents = draw_latents(config.scored, config.latent, config.seed)
-        return _metrics(generate(networks["generator"], latents, config.batch_size), examples, config)
+        fake = _reduced(generate(networks["generator"], latents, config.batch_size))
+        return _metrics(fake, examples, config)
 
     def score_served(self, served: ServedGraph, examples: Examples, config: DcganConfig) -> Scores:
         """See `LearningPart.score_served`. It draws from latent vectors of its own size."""
         (latent,) = served.signature.inputs
         latents = draw_latents(config.scored, latent.shape[1], config.seed)
         parts = torch.split(latents, config.batch_size)
-        return Scores(_metrics(torch.cat([served.answer((part,))[0] for part in parts]), examples, config))
+        fake = torch.cat([_reduced(served.answer((part,))[0]) for part in parts])
+        return Scores(_metrics(fake, examples, config))
+
+    def baseline(self, examples: Examples, config: DcganConfig) -> Baseline:
+        """The mean of the training pictures, again and again."""
+        mean = _reduce_pixels(examples.train[0]).mean(0)
+        return Baseline("always the mean picture", _metrics(mean.expand(config.scored, -1), examples, config))
 
 
-def _metrics(pictures: torch.Tensor, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
-    """See `DcganLearning.score`; pictures in [-1, 1], (B, 3, 56, 56)."""
-    fake = _reduced(pictures)
+def _metrics(fake: torch.Tensor, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
+    """See `DcganLearning.score`; `fake` are reduced pictures (N, 192)."""
     real, unseen = (_reduce_pixels(part[0]) for part in (examples.train, examples.held_out))
     varied = diversity(real[: config.scored])
     return {

@@ -75,6 +75,15 @@ class ImageData(DataPart[ImageClassifierConfig]):
         notes = (f"The golden set has no pictures of the classes {listed(absent)}.",) if absent else ()
         return Examples(rows, rows, about, notes)
 
+    def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
+        """See `DataPart.class_counts`."""
+        names = examples.about["classes"]
+        sides = [
+            torch.bincount(rows[1], minlength=len(names)).tolist()
+            for rows in (examples.train, examples.held_out)
+        ]
+        return dict(zip(names, zip(*sides, strict=True), strict=True))
+
     def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
         """Bytes of the pixels of all pictures, at the size of most of a sample of them."""
         keys = picture_keys(files)

@@ -8,7 +8,15 @@ import torch
 from torch import nn
 
 from knoll.errors import Rejected
-from knoll.families.base import Batch, Examples, LearningPart, Scores, ServedGraph, Slices
+from knoll.families.base import (
+    Baseline,
+    Batch,
+    Examples,
+    LearningPart,
+    Scores,
+    ServedGraph,
+    Slices,
+)
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import Classifier, classify
 
@@ -78,6 +86,17 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         columns = [answers[:, labels.index(one)] if one in labels else unknown for one in map(str, classes)]
         logits = torch.stack(columns, dim=1).clamp(min=_LEAST).log()
         return Scores(_metrics(logits, targets), _recall(logits, targets, classes))
+
+    def baseline(self, examples: Examples, config: ImageClassifierConfig) -> Baseline:
+        """The shares of the classes in the training data, whatever a picture shows."""
+        names, targets = examples.about["classes"], examples.held_out[1]
+        counts = torch.bincount(examples.train[1], minlength=len(names))
+        logits = (counts / counts.sum()).log().expand(len(targets), -1)
+        return Baseline(
+            "each class is as probable as it is frequent in training, so the answer is always the most "
+            "frequent one",
+            _metrics(logits, targets),
+        )
 
 
 def _metrics(logits: torch.Tensor, targets: torch.Tensor) -> Mapping[str, float]:
