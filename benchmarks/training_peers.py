@@ -28,7 +28,8 @@ def plain_loop(family: Family[Any], examples: Examples, config: Any) -> Mapping[
         networks.train()
         total = torch.zeros(())
         for rows in torch.tensor_split(torch.randperm(count, generator=order), batches):
-            batch = family.augment(tuple(column[rows] for column in examples.train), config)
+            batch = family.prepare(tuple(column[rows] for column in examples.train), config)
+            batch = family.augment(batch, config)
             _, loss = next(family.losses(networks, batch, config))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -53,7 +54,7 @@ def classic_dcgan(family: Family[Any], examples: Examples, config: Any) -> Mappi
     step = 0
     for _ in range(config.epochs):
         for rows in torch.tensor_split(torch.randperm(count), batches):
-            (real,) = family.augment((pixels[rows],), config)
+            (real,) = family.prepare((pixels[rows],), config)
             discriminator.zero_grad()
             of_real = _loss(discriminator(real), 1.0)
             of_real.backward()

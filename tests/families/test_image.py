@@ -129,9 +129,10 @@ def test_augmentation_moves_whole_pixels_and_no_further_than_told() -> None:
     """With a shift of one pixel and no noise each picture is one of nine, and with neither it is itself."""
     pixels = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8)
     targets = torch.arange(64)
-    still, _ = FAMILY.augment((pixels, targets), FAMILY.configure({"noise": 0, "shift": 0}))
+    batch = FAMILY.prepare((pixels, targets), FAMILY.configure({}))
+    still, _ = FAMILY.augment(batch, FAMILY.configure({"noise": 0, "shift": 0}))
     assert torch.equal(still, pixels.float() / 255)
-    moved, same = FAMILY.augment((pixels, targets), FAMILY.configure({"noise": 0, "shift": 0.125}))
+    moved, same = FAMILY.augment(batch, FAMILY.configure({"noise": 0, "shift": 0.125}))
     padded = torch.nn.functional.pad(pixels.float() / 255, (1, 1, 1, 1), mode="replicate")
     nine = torch.stack(
         [padded[:, :, top : top + 8, left : left + 8] for top in range(3) for left in range(3)]

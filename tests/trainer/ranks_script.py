@@ -35,6 +35,9 @@ class Line:
     def rate(self, done: float, config: FamilyConfig) -> float:
         return 1.0
 
+    def prepare(self, batch: Batch, config: FamilyConfig) -> Batch:
+        return batch
+
     def augment(self, batch: Batch, config: FamilyConfig) -> Batch:
         return batch
 

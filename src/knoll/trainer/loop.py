@@ -101,7 +101,7 @@ def train_networks(
         for rows in now.batches(count, per_epoch):
             mine = ranks.share(rows)
             batch = tuple(column[mine].to(device, non_blocking=True) for column in examples.train)
-            batch = family.augment(batch, config)
+            batch = family.augment(family.prepare(batch, config), config)
             turns = family.losses(networks, batch, config)
             while True:
                 with precision:

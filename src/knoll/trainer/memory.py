@@ -118,7 +118,8 @@ def _play_step(
     columns = examples.train
     batch = tuple(torch.empty((rows, *one.shape[1:]), dtype=one.dtype, device="meta") for one in columns)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        for _, loss in family.losses(networks, family.augment(batch, config), config):
+        batch = family.augment(family.prepare(batch, config), config)
+        for _, loss in family.losses(networks, batch, config):
             loss.backward()  # type: ignore[no-untyped-call]
     sizes = [one.nbytes() for one in kept.values()]
     return int(sum(sizes) + _PASSING * max(sizes, default=0))

@@ -67,11 +67,14 @@ class LearningPart(ABC, Generic[ConfigT]):
         1."""
         return 1.0
 
-    def augment(self, batch: Batch, config: ConfigT) -> Batch:
-        """The batch as the losses want it, with random changes: noise, shifts, flips. By default unchanged.
+    def prepare(self, batch: Batch, config: ConfigT) -> Batch:
+        """The batch, which lies on its device, as the losses want it: pixels as floats. Nothing is random. By
+        default unchanged."""
+        return batch
 
-        The batch lies on its device. Random numbers come from torch's global generator.
-        """
+    def augment(self, batch: Batch, config: ConfigT) -> Batch:
+        """The prepared batch with random changes, for training only: noise, shifts, flips. By default
+        unchanged. Random numbers come from torch's global generator."""
         return batch
 
     @abstractmethod

@@ -34,8 +34,8 @@ class DcganLearning(LearningPart[DcganConfig]):
             for name, network in networks.items()
         }
 
-    def augment(self, batch: Batch, config: DcganConfig) -> Batch:
-        """Pixels in [-1, 1]. Nothing is random: the generator would learn it."""
+    def prepare(self, batch: Batch, config: DcganConfig) -> Batch:
+        """Pixels in [-1, 1]. They are not augmented: the generator would learn it."""
         return (batch[0].float() / 127.5 - 1,)
 
     def losses(

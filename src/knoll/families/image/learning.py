@@ -43,10 +43,15 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         """Half a cosine from 1 to 0, as in https://arxiv.org/abs/1608.03983."""
         return (1 + math.cos(math.pi * done)) / 2
 
-    def augment(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
-        """Pixels in [0, 1], shifted by whole pixels, mirrored if the config says so, with Gaussian noise."""
+    def prepare(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
+        """Pixels in [0, 1]."""
         pixels, targets = batch
-        shifted = _shift(pixels.float() / 255, config.shift)
+        return pixels.float() / 255, targets
+
+    def augment(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
+        """Pixels shifted by whole pixels, mirrored if the config says so, with Gaussian noise."""
+        pixels, targets = batch
+        shifted = _shift(pixels, config.shift)
         if config.flip:
             is_mirrored = torch.rand(len(shifted), 1, 1, 1, device=shifted.device) < 0.5
             shifted = torch.where(is_mirrored, shifted.flip(-1), shifted)
