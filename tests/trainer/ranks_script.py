@@ -59,7 +59,7 @@ class Deserted(Line):
     def losses(
         self, networks: nn.ModuleDict, batch: Batch, config: FamilyConfig
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        self.steps += 1
+        self.steps += networks.training
         if self.steps == 2 and torch.distributed.get_rank() == 1:
             raise ZeroDivisionError("a fault of one process")
         yield from super().losses(networks, batch, config)
@@ -107,8 +107,9 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
     except Diverged as error:
         file.with_suffix(".txt").write_text(str(error))
         return
-    losses = torch.tensor(list(trained.losses.values()))
-    save_file({**trained.networks.state_dict(), "losses": losses}, file.with_suffix(".safetensors"))
+    held_out = torch.tensor([list(point.held_out.values()) for point in trained.curve])
+    losses = {"losses": torch.tensor(list(trained.losses.values())), "held out": held_out}
+    save_file({**trained.networks.state_dict(), **losses}, file.with_suffix(".safetensors"))
 
 
 if __name__ == "__main__":

@@ -91,20 +91,25 @@ def assert_same(one: Trained, other: Trained) -> None:
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
     assert one.losses == other.losses
     assert one.pictures == other.pictures
+    assert one.curve == other.curve
 
 
 def test_a_training_that_is_stopped_often_ends_as_if_it_never_was(
     training: Callable[..., Trained], undisturbed: Trained
 ) -> None:
-    """Weights, running means, losses and pictures are the same to the last bit."""
+    """Weights, running means, losses, curve and pictures are the same to the last bit. It knows where it
+    stopped."""
     seed = random.SystemRandom().randrange(2**32)  # a training seeds the common one
     print(f"seed {seed}")
     chance, shelf = random.Random(seed), Shelf()
     for _ in range(3):
         with pytest.raises(Terminated):
             training(shelf, stop_after=chance.randint(1, 2))
-    assert_same(training(shelf), undisturbed)
+    ended = training(shelf)
+    assert_same(ended, undisturbed)
     assert len(shelf.resumed) == 3
+    assert list(ended.resumed) == shelf.resumed
+    assert not undisturbed.resumed
 
 
 def test_it_does_not_matter_how_often_the_state_is_kept(

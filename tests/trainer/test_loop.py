@@ -4,13 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from knoll.families.base import Examples
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.family import ImageClassifier
-from knoll.trainer.loop import Diverged, Trained, milestone_steps, train_networks
+from knoll.trainer.loop import Diverged, Trained, train_networks
 
 FAMILY = ImageClassifier()
 CPU = torch.device("cpu")
@@ -63,13 +61,3 @@ def test_the_last_report_says_that_all_is_done(examples: Examples) -> None:
     assert losses == trained.losses
     assert [report[0] for report in reports] == sorted({report[0] for report in reports})
     assert not trained.networks.training
-
-
-@given(st.integers(1, 10_000))
-def test_milestones_are_few_even_and_end_with_the_last_step(steps: int) -> None:
-    """At most eight, no two gaps differ by more than a step, and the last one shows the result."""
-    points = sorted(milestone_steps(steps))
-    gaps = [late - early for early, late in zip([0, *points], points, strict=False)]
-    assert len(points) == min(8, steps)
-    assert points[-1] == steps
-    assert max(gaps) - min(gaps) <= 1

@@ -39,15 +39,16 @@ def weights(folder: Path, what: str, rank: int, world: int) -> dict[str, torch.T
 
 
 def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:
-    """Weights and mean losses agree up to rounding, also if shares differ in size."""
+    """Weights, mean losses and held-out losses agree up to rounding, also if shares differ in size."""
     alone, together = weights(folder, "line", 0, 1), weights(folder, "line", 0, 2)
+    assert alone["held out"].shape == (12, 1)
     for name, value in alone.items():
         torch.testing.assert_close(together[name], value, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("what", ["line", "dcgan"])
 def test_every_process_ends_with_the_same_weights_to_the_last_bit(folder: Path, what: str) -> None:
-    """With one optimiser and with two; the statistics of batch norm agree, too."""
+    """With one optimiser and with two; the statistics of batch norm and the held-out losses agree, too."""
     first, second = (weights(folder, what, rank, 2) for rank in (0, 1))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)

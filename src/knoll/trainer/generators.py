@@ -2,6 +2,8 @@
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy
@@ -9,7 +11,7 @@ import torch
 
 from knoll.errors import Rejected
 
-__all__ = ["generators", "restore_generators", "seed_generators"]
+__all__ = ["borrowed_generators", "generators", "restore_generators", "seed_generators"]
 
 
 def seed_generators(seed: int) -> None:
@@ -17,6 +19,19 @@ def seed_generators(seed: int) -> None:
     torch.manual_seed(seed % 2**63)
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
+
+
+@contextmanager
+def borrowed_generators(seed: int, device: torch.device) -> Iterator[None]:
+    """They begin anew in this block, and go on behind it as if it had used none."""
+    before, of_numpy = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            seed_generators(seed)
+            yield
+        finally:
+            random.setstate(before)
+            numpy.random.set_state(of_numpy)
 
 
 def generators(device: torch.device) -> str:

@@ -13,11 +13,12 @@ from torch import nn
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
+from knoll.records.curves import CurvePoint
 from knoll.trainer.checkpoints import UNSAVED, StateKeeper
+from knoll.trainer.measuring import plan_measurements
 from knoll.trainer.pace import Looks, StepPace
 from knoll.trainer.ranks import ALONE, Ranks
-from knoll.trainer.report import leave_out
-from knoll.trainer.training_state import begin_training
+from knoll.trainer.training_state import TrainingState, begin_training
 
 __all__ = [
     "Diverged",
@@ -25,14 +26,11 @@ __all__ = [
     "Trained",
     "choose_device",
     "largest_batch",
-    "milestone_steps",
     "train_networks",
 ]
 
 Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
 Say = Callable[[str], None]
-
-_MILESTONES = 8
 
 
 class Diverged(Rejected):
@@ -42,13 +40,16 @@ class Diverged(Rejected):
 @dataclass(frozen=True)
 class Trained:
     """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
-    milestone by its step. `notes` says which pictures could not be drawn."""
+    milestone by its step. `notes` says what could not be drawn or measured. `curve` has points of the whole
+    training, and `resumed` the steps behind which it went on after a stop."""
 
     networks: nn.ModuleDict
     device: torch.device
     losses: Mapping[str, float]
     pictures: Mapping[int, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    resumed: tuple[int, ...] = ()
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -59,12 +60,6 @@ def choose_device(wanted: str) -> torch.device:
 def largest_batch(count: int, batch_size: int) -> int:
     """The examples of the largest step: batches are of nearly equal size."""
     return -(-count // max(1, count // batch_size))
-
-
-def milestone_steps(steps: int) -> set[int]:
-    """Up to eight evenly spaced steps, with the last one."""
-    count = min(_MILESTONES, steps)
-    return {steps * one // count for one in range(1, count + 1)}
 
 
 def train_networks(
@@ -94,7 +89,8 @@ def train_networks(
     now = begin_training(family, examples, config, device, ranks, keeper, total)
     networks = now.networks
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    milestones, zero = milestone_steps(total), torch.zeros((), device=device)
+    zero = torch.zeros((), device=device)
+    measurements = plan_measurements(family, examples, config, device, ranks, say, total)
     pace, looks = StepPace(), Looks(ranks, keeper, is_asked_to_stop, device)
     while now.epoch <= config.epochs:
         networks.train()
@@ -117,23 +113,27 @@ def train_networks(
                 now.sums[name] = now.sums.get(name, zero) + mean  # stays on the device until it is reported
             now.step, now.done = now.step + 1, now.done + 1
             pace.step()
-            if now.step in milestones and ranks.is_first:
-                with leave_out(f"the picture of step {now.step}", say, now.notes):
-                    picture = _draw_milestone(family, networks, examples, config)
-                    now.pictures |= {} if picture is None else {now.step: picture}
+            measurements.take(now)
             if now.step < total and ranks.is_first and pace.is_due():
                 left = pace.seconds_left(total - now.step)
                 report(now.step / total, left, _means(now.sums, now.done, now.step))
             looks.look(now, total, pace)
         now.losses = _means(now.sums, per_epoch, now.step)
-        say(
-            f"epoch {now.epoch}/{config.epochs}  "
-            + "  ".join(f"{name} loss {loss:.4f}" for name, loss in now.losses.items())
-        )
+        say(_epoch_line(now, config.epochs))
         now.begin_epoch()
     ranks.agree(networks)
     report(1.0, 0, now.losses)
-    return Trained(networks.eval(), device, now.losses, now.pictures, tuple(now.notes))
+    made = now.losses, now.pictures, tuple(now.notes), tuple(now.curve), tuple(now.resumed)
+    return Trained(networks.eval(), device, *made)
+
+
+def _epoch_line(now: TrainingState, epochs: int) -> str:
+    held_out = now.curve[-1].held_out if now.curve and now.curve[-1].step == now.step else {}
+    losses = (
+        f"{name} loss {loss:.4f}" + (f" (held out {held_out[name]:.4f})" if name in held_out else "")
+        for name, loss in now.losses.items()
+    )
+    return f"epoch {now.epoch}/{epochs}  " + "  ".join(losses)
 
 
 def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str, float]:
@@ -145,14 +145,3 @@ def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str,
                 fix="lower learningRate, or look for extreme values in the data",
             )
     return means
-
-
-@torch.no_grad()
-def _draw_milestone(
-    family: Family[Any], networks: nn.ModuleDict, examples: Examples, config: Any
-) -> bytes | None:
-    networks.eval()
-    try:
-        return family.milestone_picture(networks, examples, config)
-    finally:
-        networks.train()

@@ -1,7 +1,8 @@
 """All that a training has changed since it began, and how another attempt takes it over."""
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from knoll.errors import Rejected, Unavailable
 from knoll.families.base import Examples, Family
+from knoll.records.curves import CurvePoint
 from knoll.trainer.checkpoints import StateKeeper
 from knoll.trainer.generators import generators, restore_generators, seed_generators
 from knoll.trainer.ranks import Ranks
@@ -25,7 +27,9 @@ class TrainingState:
 
     `order` draws the order of the examples of an epoch; `epoch_order` is its state when the epoch began.
     `sums` has the losses of the epoch's steps, `losses` the means of the epoch before, and `pictures` the
-    milestones.
+    milestones. `curve` has the points so far; `counted` are the losses of the epoch's steps up to the last
+    one, less those of the epochs since. `resumed` has the steps behind which the training went on after a
+    stop.
     """
 
     networks: nn.ModuleDict
@@ -41,6 +45,9 @@ class TrainingState:
     losses: dict[str, float] = field(default_factory=dict)
     pictures: dict[int, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
+    counted: dict[str, torch.Tensor] = field(default_factory=dict)
+    resumed: list[int] = field(default_factory=list)
 
     def batches(self, count: int, batches: int) -> Iterator[torch.Tensor]:
         """The row numbers of each batch of the epoch that is not done yet. The batches are of nearly equal
@@ -50,8 +57,19 @@ class TrainingState:
 
     def begin_epoch(self) -> None:
         """Begin the next epoch."""
+        self.counted = {name: self.counted.get(name, 0) - total for name, total in self.sums.items()}
         self.epoch, self.done, self.sums = self.epoch + 1, 0, {}
         self.epoch_order = self.order.get_state()
+
+    def add_point(self, held_out: Mapping[str, float], metrics: Mapping[str, float]) -> None:
+        """Add a point to the curve, with what was measured now."""
+        steps = self.step - (self.curve[-1].step if self.curve else 0)
+        sums = {name: total - self.counted.get(name, 0) for name, total in self.sums.items()}
+        train = {name: total.item() / steps for name, total in sums.items()}
+        rates = {name: float(schedule.get_last_lr()[0]) for name, schedule in self.schedules.items()}
+        values = map(_finite, (train, held_out, metrics, rates))
+        self.curve.append(CurvePoint(self.step, self.epoch, *values))
+        self.counted = dict(self.sums)
 
     def tree(self, ranks: Ranks) -> Tree:
         """A copy of the state for the first process, in main memory. All processes call this together."""
@@ -73,6 +91,9 @@ class TrainingState:
                 "losses": self.losses,
                 "pictures": self.pictures,
                 "notes": self.notes,
+                "curve": [asdict(point) for point in self.curve],
+                "counted": self.counted,
+                "resumed": self.resumed,
             }
         )
 
@@ -90,6 +111,9 @@ class TrainingState:
             self.epoch, self.done, self.step = tree["place"]
             self.sums = {name: one.to(self.device) for name, one in tree["sums"].items()}
             self.losses, self.pictures, self.notes = tree["losses"], tree["pictures"], tree["notes"]
+            self.curve = [CurvePoint(**point) for point in tree["curve"]]
+            self.counted = {name: one.to(self.device) for name, one in tree["counted"].items()}
+            self.resumed = tree["resumed"]
             states = tree["generators"]
         except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
             raise Rejected("its state is of another training: other networks, or other parts") from error
@@ -120,6 +144,7 @@ def begin_training(
             now = fresh()
         else:
             keeper.resume(saved)
+            now.resumed.append(saved.step)
             break
     (steps,) = ranks.add_up(now.step, device=device)
     if steps != now.step * ranks.world:
@@ -140,3 +165,7 @@ def _fresh(
         for name, optimizer in optimizers.items()
     }
     return TrainingState(networks, optimizers, schedules, device, order, order.get_state())
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if math.isfinite(value)}

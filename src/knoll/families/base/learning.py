@@ -81,12 +81,16 @@ class LearningPart(ABC, Generic[ConfigT]):
     def losses(
         self, networks: nn.ModuleDict, batch: Batch, config: ConfigT
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        """Yield pairs of optimiser name and scalar loss. Each is stepped before the next is asked for."""
+        """Yield pairs of optimiser name and scalar loss. Each is stepped before the next is asked for.
+
+        It is also asked for the losses of held-out examples. Then the networks are in eval mode without
+        gradients, and nothing is stepped.
+        """
 
     @abstractmethod
     def score(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Mapping[str, float]:
         """Metrics on the held-out examples, by the names that a gate uses. The networks are in eval mode,
-        without gradients."""
+        without gradients. It is also asked some times while they are trained, with fewer examples."""
 
     def score_slices(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Slices:
         """Metrics of parts of the held-out examples, such as the recall of each class. By default none."""
