@@ -26,6 +26,7 @@ _SAID = re.compile(
     r"(\d{1,9}(?:\.\d+)?) *(?:(ms|milli\w*)|(m|min\w*)|(h|hr|hours?)|(d|days?)|s|sec\w*|)",
     re.ASCII | re.IGNORECASE,
 )
+_LARGEST = 2**63  # in the base unit
 _SECONDS = (0.001, 60, 3600, 86_400)  # of the units of _SAID that are no seconds
 _BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGTPE])i?b?", re.IGNORECASE)
 
@@ -70,6 +71,8 @@ def _meant_seconds(value: Any) -> str:
 def _read_quantity(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str) or not is_quantity(str(value)):
         raise ValueError(f"{shown(value)} is not a quantity such as 2, 500m or 2Gi{_meant_bytes(value)}")
+    if parse_quantity(value) >= _LARGEST:
+        raise ValueError(f"{shown(value)} is more than Kubernetes takes, which is 8Ei")
     return str(value)
 
 
