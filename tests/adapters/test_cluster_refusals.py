@@ -97,7 +97,7 @@ def test_what_no_api_server_can_take_is_rejected(refused: Callable[[str], KnollE
         ("just text", "the kubeconfig lacks its clusters, contexts or users"),
         ("{clusters: [], contexts: []}", "the kubeconfig chooses no context; name one with --context"),
         ("{clusters: [], contexts: [], current-context: it}", "the kubeconfig has no such context"),
-        (None, "there is no kubeconfig"),
+        (None, "there is no file .*/config"),
     ],
 )
 def test_why_nothing_says_where_the_cluster_is_is_told_in_our_words(

@@ -35,6 +35,7 @@ from knoll.kube.kinds import (
     SECRET_API,
 )
 from knoll.ports import Document
+from knoll.quoting import escaped
 
 __all__ = ["KubernetesCluster"]
 
@@ -57,8 +58,8 @@ _DENIED = re.compile(
     r" [^:]* denied (?:the )?request\b"
 )
 _NO_CONFIG = (OSError, LookupError, ValueError, TypeError, AttributeError)
+_NO_FILE = re.compile(r"Configuration file (.*) not found", re.DOTALL)
 _CONFIG = {  # by what lightkube says
-    "Configuration file": "there is no kubeconfig",
     "No current context": "the kubeconfig chooses no context; name one with --context",
     "Context": "the kubeconfig has no such context",
 }
@@ -224,5 +225,7 @@ def _config_fault(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, YAMLError):
         return "the kubeconfig is not YAML"
+    if missing := _NO_FILE.fullmatch(str(error)):
+        return f"there is no file {escaped(missing[1])}"
     told = next((words for start, words in _CONFIG.items() if str(error).startswith(start)), "")
     return told or "the kubeconfig lacks its clusters, contexts or users, or their keys cannot be read"
