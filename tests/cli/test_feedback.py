@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.declared import Knoll
+from knoll.cli.feedback_file import read_lines
 from knoll.ports import Platform
 
 
@@ -121,3 +122,10 @@ def test_a_faulty_file_is_refused_before_anything_is_sent(
     file.write_text(text)
     done = knoll("feedback", "digits", file)
     assert (done.exit_code, fault in done.stderr, server.asked) == (1, True, [])
+
+
+def test_a_label_may_have_line_breaks_of_its_own(tmp_path: Path) -> None:
+    """Only those of CSV end a row, and not what Unicode also calls a line break."""
+    file = tmp_path / "labels.csv"
+    file.write_bytes('id,label\r\na,x\u2028y\rb,"p\nq"\nc,z\x0c1\n'.encode())
+    assert read_lines(file) == {2: ("a", ["x\u2028y"]), 4: ("b", ["p\nq"]), 5: ("c", ["z\x0c1"])}

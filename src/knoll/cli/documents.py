@@ -1,18 +1,17 @@
 """Models from YAML files. All of them are read and checked before one is stored."""
 
-import sys
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
+from knoll.cli.input_file import input_name, read_input
 from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
 from knoll.cli.yaml_words import place_at
-from knoll.errors import Fault, InvalidModel, KnollError, NotFound
+from knoll.errors import Fault, InvalidModel, KnollError
 from knoll.kube.metadata import faults_of_metadata
 from knoll.models import Model, parse_model
 from knoll.ports import Document
@@ -63,7 +62,7 @@ def read_declared(
     if not found:
         told = "there is no Model in it, only empty lines or comments"
         raise InvalidModel(
-            "\n".join(f"{_shown(path)}:1: {told}" for path in paths),
+            "\n".join(f"{input_name(path)}:1: {told}" for path in paths),
             fix="see examples/digits/model.yaml for one",
         )
     declared = [Declared(one.yaml.value, parse_model(one.yaml.value)) for one in found]
@@ -89,26 +88,9 @@ def _check(faults: Sequence[str]) -> None:
 def read_documents(path: str, what: str = "a Model") -> list[FileDocument]:
     """The documents in a file that should have `what`; "-" is stdin. Raises InvalidModel if it is not YAML,
     and NotFound for a missing file."""
-    name = _shown(path)
-    text = _decoded(_bytes(path, name, what), name)
+    name = input_name(path)
+    text = _decoded(read_input(path, _LARGEST, f"name a YAML file with {what}, or - for stdin"), name)
     return [FileDocument(name, one) for one in read_yaml(text, name)]
-
-
-def _shown(path: str) -> str:
-    return "stdin" if path == "-" else escaped(path)
-
-
-def _bytes(path: str, name: str, what: str) -> bytes:
-    fix = f"name a YAML file with {what}, or - for stdin"
-    try:
-        body = sys.stdin.buffer.read(_LARGEST + 1) if path == "-" else _read(Path(path))
-    except FileNotFoundError as error:
-        raise NotFound(f"{name}: there is no such file", fix=fix) from error
-    except OSError as error:
-        raise KnollError(f"{name}: cannot be read: {error.strerror}", fix=fix) from error
-    if len(body) > _LARGEST:
-        raise KnollError(f"{name}: larger than {_LARGEST} bytes, which is not {what}", fix=fix)
-    return body
 
 
 def _decoded(body: bytes, name: str) -> str:
@@ -124,11 +106,6 @@ def _decoded(body: bytes, name: str) -> str:
         byte = body[error.start]
         told = f"the byte {byte:02X} is not UTF-8; in Latin-1 it is {escaped(chr(byte))}"
         raise KnollError(f"{name}:{line}:{column}: {told}", fix=fix) from error
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LARGEST + 1)
 
 
 def _faults(document: Any, settings: Settings) -> Iterator[Fault]:

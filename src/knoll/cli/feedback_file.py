@@ -4,9 +4,11 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knoll.cli.input_file import read_input
 from knoll.cli.predict import base_url_of
 from knoll.errors import InvalidData, KnollError
 
@@ -18,6 +20,8 @@ __all__ = ["Told", "read_lines", "tell"]
 Lines = Mapping[int, tuple[str, Sequence[str]]]
 _AT_ONCE = 500
 _HEADING = "id"
+_LARGEST = 64 * 2**20  # bytes of a file: about a million lines
+_CSV = "give a CSV of ids and labels"
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,18 @@ class Told:
 
 
 def read_lines(file: Path) -> Lines:
-    """Id and labels of each line of a CSV file, by its number. A heading is passed over. Raises
-    InvalidData."""
+    """Id and labels of each row of a CSV file, by the number of its line, or of the last one if a text in
+    quotes has several. A heading is passed over. Raises InvalidData, and KnollError if the file cannot be
+    read."""
     try:
-        rows = dict(enumerate(csv.reader(file.read_text("utf-8-sig").splitlines()), 1))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", "") or "it is no text in UTF-8, or no CSV"
-        raise InvalidData(f"{file}: it cannot be read: {why}", fix="give a CSV of ids and labels") from error
+        text = read_input(file, _LARGEST, _CSV).decode("utf-8-sig")
+        reader = csv.reader(StringIO(text, newline=""))
+        rows = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidData(f"{file}: it is no text in UTF-8, or no CSV", fix=_CSV) from error
     lines = {
         number: (row[0].strip(), [one.strip() for one in row[1:]])
-        for number, row in rows.items()
+        for number, row in rows
         if row and row[0].strip().lower() != _HEADING
     }
     bare = [number for number, (_, labels) in lines.items() if not any(labels)]

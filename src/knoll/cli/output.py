@@ -65,7 +65,7 @@ class _Guarded:
             if self._is_vital:
                 raise OutputLost(
                     getattr(error, "errno", None) or errno.EBADF,
-                    getattr(error, "strerror", None) or str(error),
+                    getattr(error, "strerror", None) or os.strerror(errno.EBADF),
                 ) from error
 
     def __getattr__(self, name: str) -> Any:

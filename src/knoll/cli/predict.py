@@ -3,20 +3,23 @@
 import base64
 import json
 import shlex
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from knoll.cli.arguments import ModelArgument
+from knoll.cli.input_file import input_name, read_input
 from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
+from knoll.json_faults import why_not_json
 from knoll.media_types import JSON, PNG
 from knoll.paths import predict_path
+from knoll.request_limits import BODY_LIMIT
 
 if TYPE_CHECKING:
     from knoll.ports import Platform, PredictAnswer
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "base_url_of", "curl_line", "predict"]
 
+_FIX = "knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
 _COLD = 2.0  # seconds; a warm small model answers in milliseconds
 
 
@@ -55,7 +59,10 @@ def predict(
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
     from knoll.cli.predict_request import of_bytes, of_seed
 
-    request = of_bytes(file, _read(file)) if seed is None else of_seed(seed)
+    if seed is None:
+        request = of_bytes(input_name(file), read_input(file, BODY_LIMIT, _FIX))
+    else:
+        request = of_seed(seed)
     wants_png = out is not None and out.suffix.lower() == ".png"
     answer = ask(platform_of(ctx), model, request, accept=PNG if wants_png else JSON)
     if out is not None:
@@ -110,20 +117,6 @@ def curl_line(url: str, model: str, request: dict[str, Any]) -> str:
     return f"curl {url}{predict_path(model)} -H 'Content-Type: {JSON}' -d {body}"
 
 
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(
-            f"{file}: there is no such file", fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
-        ) from error
-    except OSError as error:
-        raise KnollError(
-            f"{file}: it cannot be read: {error.strerror}",
-            fix="knoll predict MODEL FILE takes a PNG, a JPEG or JSON",
-        ) from error
-
-
 def _tell(model: str, answer: "PredictAnswer", out: Path | None, output: Output) -> None:
     from knoll.cli.predict_request import picture_of
 
@@ -152,7 +145,11 @@ def _predictions(answer: "PredictAnswer") -> list[Any]:
     """The predictions; a picture as base64, as in JSON."""
     if answer.content_type.startswith("image/"):
         return [{"b64": base64.b64encode(answer.body).decode()}]
-    document = json.loads(answer.body)
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        why = why_not_json(answer.body)
+        raise KnollError(f"the answer is not JSON: {why}", fix="knoll models shows where it asks") from error
     found = document.get("predictions", document) if isinstance(document, dict) else document
     return found if isinstance(found, list) else [found]
 
@@ -163,6 +160,7 @@ def _picture_bytes(answer: "PredictAnswer") -> bytes:
         return answer.body
     first = next(iter(_predictions(answer)), None)
     encoded = first.get("b64") if isinstance(first, dict) else None
-    if not encoded:
-        raise KnollError("the answer holds no picture", fix="leave out --out, or save it as .json")
-    return base64.b64decode(encoded)
+    if isinstance(encoded, str) and encoded:
+        with suppress(ValueError):
+            return base64.b64decode(encoded)
+    raise KnollError("the answer holds no picture", fix="leave out --out, or save it as .json")

@@ -51,9 +51,12 @@ def of_seed(seed: int) -> dict[str, Any]:
 
 
 def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
-    """The labels with the highest probabilities, highest first; empty if the prediction has no labels."""
+    """The labels with the highest probabilities, highest first; empty if the prediction has no labels, or
+    a probability is none."""
     probabilities = prediction.get("probabilities") if isinstance(prediction, Mapping) else None
     if not isinstance(probabilities, Mapping):
+        return []
+    if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in probabilities.values()):
         return []
     return sorted(
         ((str(label), float(share)) for label, share in probabilities.items()), key=lambda one: -one[1]
