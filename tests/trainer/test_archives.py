@@ -170,6 +170,14 @@ def test_few_letters_of_windows_that_may_be_in_utf8_are_refused(names: Mapping[s
         keys(of_windows(names))
 
 
+def test_a_name_of_no_data_may_be_in_any_encoding() -> None:
+    """Such as that of an empty folder, or of a hidden file."""
+    body = archive({"a/1.png": b"1", "bc/": b"", ".hidden/de.png": b"2"})
+    for name, other in ((b"bc/", b"\xd0\xc2/"), (b"de.png", b"\xc3\xa8.png")):
+        body = renamed(body, name, other)
+    assert keys(body) == ["d.zip/a/1.png"]
+
+
 def test_many_letters_of_windows_that_are_all_in_utf8_are_read_so() -> None:
     cats, dogs = "\u732b\u5927", "\u72ac\u5c0f"
     found = keys(of_windows({"abcdef": cats.encode(), "ghijkl": dogs.encode()}))

@@ -36,7 +36,7 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     Raises InvalidData if a name cannot be read for sure, or leads out of the archive.
     """
     told = list(entries)
-    is_utf8 = _are_utf8([entry for entry in told if _said(entry) is None])
+    is_utf8 = _are_utf8([entry for entry in told if _said(entry) is None and _is_data(entry)])
     names = [_decoded(entry, is_utf8=is_utf8) for entry in told]
     has_slash = any("/" in name for name in names if why_skipped(name) is None)
     return [
@@ -55,6 +55,11 @@ def _said(entry: ZipInfo) -> str | None:
     return entry.orig_filename if entry.orig_filename.isascii() else None
 
 
+def _is_data(entry: ZipInfo) -> bool:
+    """Whether the entry is a file to train on: no other name can be a class."""
+    return why_skipped(entry.orig_filename) is None
+
+
 def _raw(entry: ZipInfo) -> bytes:
     """The name as it stands in the archive, which Python has read as CP437."""
     return entry.orig_filename.encode("cp437")
@@ -71,11 +76,13 @@ def _are_utf8(entries: Sequence[ZipInfo]) -> bool:
 
 
 def _decoded(entry: ZipInfo, *, is_utf8: bool) -> str:
-    """The name; `is_utf8` if all names of the archive that do not say what they are in are in UTF-8."""
+    """The name; `is_utf8` if all names of data that do not say what they are in are in UTF-8."""
     name = _said(entry)
     if name is not None:
         return _as_meant(name)
     raw = _raw(entry)
+    if not _is_data(entry):
+        return raw.decode(errors="replace")
     if is_utf8:
         return _as_meant(raw.decode())
     if _is_western(entry.orig_filename) and not any(_can_be(raw, one) for one in _EASTERN):
