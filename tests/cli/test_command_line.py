@@ -101,6 +101,20 @@ def test_usage_errors_exit_with_two(knoll: Knoll) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("runs --limit x", "Invalid value for '--limit': must be a whole number, not 'x'"),
+        ("runs --limit 0", "Invalid value for '--limit': must be at least 1, not '0'"),
+        ("runs -w --timeout nan", "Invalid value for '--timeout': must be at least 0, not 'nan'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_in_our_words(knoll: Knoll, words: str, told: str) -> None:
+    result = knoll(*words.split())
+    assert told in " ".join(result.stderr.split())
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("nonsense", "-o", "json"),

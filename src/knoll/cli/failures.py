@@ -12,8 +12,9 @@ from knoll.cli.grammar import spoken
 from knoll.cli.output import echo
 from knoll.errors import InvalidModel, KnollError, NotFound
 from knoll.exits import FAILURE, NOT_FOUND, TIMED_OUT
+from knoll.value_faults import value_fault
 
-__all__ = ["TimedOut", "exit_code", "of_the_disk", "report", "report_usage"]
+__all__ = ["TimedOut", "exit_code", "of_the_disk", "report", "report_usage", "value_words"]
 
 _OF_THE_DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -40,6 +41,12 @@ def of_the_disk(error: OSError) -> KnollError | None:
         f"{error.filename or 'a file'}: {error.strerror}",
         fix="check that the disk has room and that you may write there",
     )
+
+
+def value_words(error: Exception) -> str:
+    """What is wrong with the value of an argument for which typer quotes pydantic; "" for any other error."""
+    faults = getattr(error.__cause__, "errors", None)  # pydantic takes long to import
+    return value_fault(faults()[0]) if faults else ""
 
 
 def report(error: KnollError, program: str, *, as_json: bool) -> None:

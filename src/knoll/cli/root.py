@@ -80,12 +80,14 @@ class _Root(TyperGroup):
 
 @contextmanager
 def _usage_told(ctx: Any) -> Iterator[None]:
-    """Print a wrong command line as JSON, too, if that is asked for. Typer prints it on stderr."""
-    from knoll.cli.failures import report_usage
+    """Put words of ours into the error of a wrong command line, and print it as JSON, too, if that is asked
+    for. Typer prints it on stderr."""
+    from knoll.cli.failures import report_usage, value_words
 
     try:
         yield
     except typer.TyperException as error:
+        error.message = value_words(error) or error.message
         if ctx.meta[_ASKS_FOR_JSON]:
             report_usage(error.format_message(), program_of(ctx))
         raise
