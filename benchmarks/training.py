@@ -149,12 +149,7 @@ def cases(examples: int) -> tuple[Case, Case, Case]:
     small = FamilyConfig.model_validate({"epochs": 2, "batchSize": 64})
     return (
         _case("picture CNN", image, image.configure({"epochs": 1, "width": 16}), (pixels, classes), about),
-        _case(
-            "MLP",
-            Mlp(),
-            small,
-            (rows, rows.sum(1, keepdim=True)),
-        ),
+        _case("MLP", Mlp(), small, (rows, rows.sum(1, keepdim=True))),
         _case("DCGAN", dcgan, dcgan.configure({"epochs": 1, "batchSize": 8}), (colours,)),
     )
 
