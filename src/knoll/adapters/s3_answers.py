@@ -32,8 +32,8 @@ _CLIENT = {  # by the name of what botocore raises
     "UnauthorizedSSOTokenError": _SIGN_IN,
     "LoginRefreshRequired": _SIGN_IN,
     "ProfileNotFound": "~/.aws has no profile of the name in AWS_PROFILE",
-    "ConfigNotFound": "a file of ~/.aws is missing",
-    "ConfigParseError": "a file of ~/.aws cannot be read",
+    "ConfigNotFound": "{path} is missing",
+    "ConfigParseError": "{path} cannot be read",
     "NoRegionError": "no region is set",
     "InvalidRegionError": "AWS has no region of the name that is set",
     "ParamValidationError": "S3 has no such names of buckets or objects",
@@ -68,10 +68,10 @@ def unavailable(uri: str, place: str, reason: str, fix: str) -> StoreUnavailable
 
 def client_fault(error: Exception, connect: float, read: float) -> str:
     """Why the client has no answer. `connect` and `read` are its time-outs in seconds."""
-    name, cause = type(error).__name__, getattr(error, "kwargs", {}).get("error", error)
+    name, told = type(error).__name__, getattr(error, "kwargs", {})
     if name in _CLIENT:
-        return _CLIENT[name].format(connect=connect, read=read)
-    fault = connection_fault(cause)
+        return _CLIENT[name].format(connect=connect, read=read, path=told.get("path", "a file of ~/.aws"))
+    fault = connection_fault(told.get("error", error))
     if name in _NO_CONNECTION:
         return f"no connection: {fault}" if fault else "no connection"
     return fault or f"the client of S3 has ended with {name}"
