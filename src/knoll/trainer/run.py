@@ -117,8 +117,8 @@ def _success(made: Sealed, at: str) -> Outcome:
 
 
 def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:
-    metrics, golden = _score(learnt, learnt.examples, "held out"), None
-    slices = learnt.family.score_slices(learnt.trained.networks, learnt.examples, learnt.config)
+    scores, golden = _scores(learnt), None
+    metrics = scores.metrics
     champion = score_champion(run, learnt, platform, say)
     if learnt.exam:
         golden = learnt.exam.score(_score(learnt, learnt.exam.examples, "golden set"))
@@ -126,7 +126,7 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
     left_out = (*skipped_words(learnt.skipped), *left_out_words(learnt.left_out))
     work = FinishedTraining(
         *(run, learnt.family, learnt.config, learnt.examples, learnt.trained),
-        Scores(metrics, slices),
+        scores,
         golden,
         champion,
         left_out,
@@ -137,6 +137,15 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
     reporter.report(News("published", 100, 0, metrics))
     say(f"published {made.manifest.model} {made.manifest.version}")
     return made
+
+
+@torch.no_grad()
+def _scores(learnt: Learnt) -> Scores:
+    """On the held-out examples, as a whole and in parts."""
+    metrics = _score(learnt, learnt.examples, "held out")
+    return Scores(
+        metrics, learnt.family.score_slices(learnt.trained.networks, learnt.examples, learnt.config)
+    )
 
 
 @torch.no_grad()
