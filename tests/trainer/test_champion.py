@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from knoll.families.base import Scores, Slices
+from knoll.families.image.family import ImageClassifier
 from knoll.records.champion_score import ChampionScore
 from knoll.records.manifest import (
     ATTESTATION,
@@ -106,3 +110,23 @@ def test_a_champion_of_other_pictures_or_of_another_family_is_not_scored(
     assert scored(served)[1] is None
     assert "its pictures have another size or mode" in capsys.readouterr().out
     assert WEIGHTS in served.version()
+
+
+def test_a_champion_whose_graph_fails_ends_no_finished_training(
+    served: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts of the examples are scored without gradients, which would keep all activations."""
+    score_slices, had_gradients = ImageClassifier.score_slices, list[bool]()
+
+    def fails(*_: object) -> Scores:
+        raise RuntimeError("the runtime cannot run it")
+
+    def watched(*given: Any) -> Slices:
+        had_gradients.append(torch.is_grad_enabled())
+        return score_slices(*given)
+
+    monkeypatch.setattr(ImageClassifier, "score_served", fails)
+    monkeypatch.setattr(ImageClassifier, "score_slices", watched)
+    assert scored(served)[1] is None
+    assert "the runtime cannot run it" in capsys.readouterr().out
+    assert had_gradients == [False]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from knoll.errors import NewerSchema, NotFound, Rejected
+from knoll.errors import NotFound, Rejected, StoreUnavailable
 from knoll.families.base import Batch, ServedGraph
 from knoll.ports import Platform
 from knoll.quoting import escaped
@@ -19,7 +19,7 @@ from knoll.records.rollout import find_champion
 from knoll.records.run import Run
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.records.version_folder import VersionFolder, version_folder
-from knoll.trainer.graph import run_graph
+from knoll.trainer.graph import open_graph
 from knoll.trainer.learning import Learnt
 
 __all__ = ["score_champion"]
@@ -28,13 +28,15 @@ __all__ = ["score_champion"]
 def score_champion(
     run: Run, learnt: Learnt, platform: Platform, say: Callable[[str], None]
 ) -> ChampionScore | None:
-    """The champion's scores on the held-out examples; None if there is no champion, or it cannot be scored.
-    Raises StoreUnavailable."""
+    """The champion's scores on the held-out examples; None if there is no champion, or it cannot be scored:
+    whatever its graph does, it must not end a finished training. Raises StoreUnavailable."""
     version = ""
     try:
         version = find_champion(run.model, platform.bucket)
         return _scored(version, run, learnt, platform) if version else None
-    except (NewerSchema, NotFound, Rejected) as error:
+    except StoreUnavailable:
+        raise
+    except Exception as error:
         say(f"champion {version} is not scored on this data: {escaped(str(error))}")
         return None
 
@@ -46,10 +48,10 @@ def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> Champ
     if sealed.manifest.family != run.family:
         raise Rejected(f"it is of the family {sealed.manifest.family}")
     files = _read(folder, sealed.manifest)
+    run_graph = open_graph(files[GRAPH], threads=learnt.threads)
 
     def answer(batch: Batch) -> Batch:
-        outputs = run_graph(files[GRAPH], [column.numpy() for column in batch], threads=learnt.threads)
-        return tuple(torch.from_numpy(output) for output in outputs)
+        return tuple(map(torch.from_numpy, run_graph([column.numpy() for column in batch])))
 
     served = ServedGraph(load_signature(files[SIGNATURE]), answer)
     found = learnt.family.score_served(served, learnt.examples, learnt.config)

@@ -6,6 +6,7 @@ that is served.
 
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from knoll.errors import Rejected
 from knoll.families.base import Export
 
-__all__ = ["export_graph", "run_graph"]
+__all__ = ["RunGraph", "export_graph", "open_graph", "run_graph"]
+
+RunGraph = Callable[[list[NDArray[Any]]], list[NDArray[Any]]]
 
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
@@ -43,14 +46,23 @@ def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArr
 
 
 def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
-    """Inputs (B, ...) -> outputs (B, ...), both in the order of the signature. With `threads` 0 it uses all
-    cores."""
+    """The outputs for these inputs: see `open_graph`."""
+    return open_graph(body, threads=threads)(inputs)
+
+
+def open_graph(body: bytes, *, threads: int = 0) -> RunGraph:
+    """A function from inputs (B, ...) to outputs (B, ...), both in the order of the signature. With `threads`
+    0 it uses all cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
-    outputs: list[NDArray[Any]] = session.run(None, dict(zip(names, inputs, strict=True)))
-    return outputs
+
+    def run(inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = session.run(None, dict(zip(names, inputs, strict=True)))
+        return outputs
+
+    return run
 
 
 def _to_onnx(export: Export) -> bytes:
