@@ -19,7 +19,7 @@ def plain_loop(family: Family[Any], examples: Examples, config: Any) -> Mapping[
     torch.manual_seed(config.seed)
     order = torch.Generator().manual_seed(config.seed)
     networks = family.build(config, examples.about)
-    ((name, optimizer),) = family.optimizers(networks, config).items()
+    (optimizer,) = family.optimizers(networks, config).values()
     count = len(examples.train[0])
     batches = max(1, count // config.batch_size)
     steps = batches * config.epochs
@@ -36,7 +36,6 @@ def plain_loop(family: Family[Any], examples: Examples, config: Any) -> Mapping[
             optimizer.step()
             schedule.step()
             total += loss.detach()
-    assert name in networks
     return networks.eval().state_dict()
 
 

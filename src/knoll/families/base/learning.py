@@ -15,11 +15,10 @@ from torch import nn
 from knoll.errors import Rejected
 from knoll.families.base.data import Batch, Examples
 from knoll.families.declaration import ConfigT
+from knoll.records.champion_score import Slices
 from knoll.records.signature import Signature
 
 __all__ = ["Baseline", "LearningPart", "Scores", "ServedGraph", "Slices", "device_of"]
-
-Slices = Mapping[str, Mapping[str, float]]  # by metric, then by part of the examples
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ class LearningPart(ABC, Generic[ConfigT]):
         without gradients. It is also asked some times while they are trained, with fewer examples."""
 
     def score_slices(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Slices:
-        """Metrics of parts of the held-out examples, such as the recall of each class. By default none."""
+        """Metrics of parts of the held-out examples, by metric and part, such as the recall of each class. By
+        default none. The networks are as for `score`."""
         return {}
 
     def score_served(self, served: ServedGraph, examples: Examples, config: ConfigT) -> Scores:
