@@ -19,7 +19,7 @@ from knoll.records.samples import Sample
 from knoll.records.signature import Signature
 from knoll.trainer.card_calls import how_to_call
 from knoll.trainer.card_data import DataFacts, data_section
-from knoll.trainer.card_text import code, literal, section, table
+from knoll.trainer.card_text import bullets, code, literal, section, table
 
 __all__ = ["CardFacts", "model_card"]
 
@@ -57,19 +57,15 @@ def model_card(facts: CardFacts, version: str) -> str:
         f"# {run.model} {version}",
         f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
         "file with its sha256.",
-        section("Intended use and limits", facts.use, _listed(_limits(facts))),
+        section("Intended use and limits", facts.use, bullets(_limits(facts))),
         section("Metrics", *_metrics(facts)),
         data_section(facts.data, run.dataset_digest),
-        section("Notes", _listed(map(literal, facts.notes))),
+        section("Notes", bullets(map(literal, facts.notes))),
         section("Config", table(("field", "value"), _config(facts.config))),
         how_to_call(run.model, facts.signature, facts.sample),
         section("Pictures", *(f"![{name}]({name})" for name in sorted(facts.pictures))),
     ]
     return "\n\n".join(one for one in sections if one) + "\n"
-
-
-def _listed(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from knoll.families.base import Examples
-from knoll.trainer.card_text import code, literal, section, shortened, table
+from knoll.trainer.card_text import bullets, code, literal, section, shortened, table
 
 __all__ = ["DataFacts", "data_facts", "data_section"]
 
@@ -42,7 +42,7 @@ def data_facts(
 
 def data_section(facts: DataFacts, digest: str) -> str:
     """Statistics of the data, and what was left out."""
-    left_out = "\n".join(f"- {literal(line)}" for line in facts.left_out)
+    left_out = bullets(map(literal, facts.left_out))
     return section(
         "Data",
         f"{facts.train} training examples, {facts.held_out} held out. Dataset digest: `{digest}`.",

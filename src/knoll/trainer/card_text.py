@@ -7,7 +7,7 @@ from typing import Any
 
 from knoll.quoting import escaped
 
-__all__ = ["code", "literal", "section", "shortened", "table"]
+__all__ = ["bullets", "code", "literal", "section", "shortened", "table"]
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|!#$&~]")
 _DIGITS = 4  # of a fraction
@@ -25,6 +25,11 @@ def code(text: str) -> str:
     told = escaped(text).replace("|", "\\|")
     fence = "`" * (1 + max(map(len, re.findall("`+", told)), default=0))
     return f"{fence} {told} {fence}" if len(fence) > 1 else f"`{told}`"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list with these lines."""
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def section(title: str, *parts: str) -> str:
