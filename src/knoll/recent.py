@@ -40,14 +40,16 @@ class _Models:
         self._view: _View | None = None
 
     def see(self, platform: Platform, suffices: Callable[[Documents], bool]) -> _View:
-        with self._lock:
-            view = self._view
-            if (
-                view is None
-                or not view.is_recent(platform.clock.now())
-                or not (view.fault or suffices(view.documents))
-            ):
-                view = self._view = _read(platform)
+        def serves(view: _View | None) -> bool:
+            recent = view is not None and view.is_recent(platform.clock.now())
+            return view is not None and recent and bool(view.fault or suffices(view.documents))
+
+        view = self._view  # most calls end here, and wait for no other thread
+        if view is None or not serves(view):
+            with self._lock:
+                view = self._view
+                if view is None or not serves(view):
+                    view = self._view = _read(platform)
         return view
 
     def remember(self, document: Document) -> None:
