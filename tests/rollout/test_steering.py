@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -496,3 +498,17 @@ def test_a_write_of_the_status_wakes_nothing(canary: World) -> None:
     canary.platform.cluster.delete("InferenceService", "digits")
     changed(canary)
     assert canary.service() is None
+
+
+def test_a_model_without_a_version_wakes_nothing(world: World) -> None:
+    """Otherwise ten Models that wait for data would cost twenty reads whenever ingest writes their status."""
+    document = world.platform.cluster.get("Model", "digits")
+    told = object_changed(document, source="/t", time=world.time.now())
+    unread: Any = Mock(spec=[])
+    assert handler.handle(told, replace(world.platform, cluster=unread)) is None
+
+
+def test_a_wish_for_a_model_without_a_version_is_answered(world: World) -> None:
+    leave(world, new_wish("promote", "v000001", "ann", "now").encode())
+    changed(world)
+    assert world.status()["steering"]["wish"]["refused"]

@@ -121,7 +121,7 @@ def _model_of(event: Event) -> str:
 
 
 def _is_own_change(event: Event) -> bool:
-    """Whether a Model has changed, but neither its spec nor the wish in it.
+    """Whether a Model has changed, but neither its wish nor, once it has a version, its spec.
 
     Each write of a status is such a change, and whoever wrote it goes on by itself.
     """
@@ -132,7 +132,7 @@ def _is_own_change(event: Event) -> bool:
             slot = slot_from_status(event.data.get("status") or {})
         except NewerSchema:
             return True
-        return not open_wish(event.data, slot) and is_observed(event.data)
+        return not open_wish(event.data, slot) and (slot == Slot() or is_observed(event.data))
 
 
 def _replay_end(platform: Platform) -> datetime:
