@@ -23,7 +23,7 @@ from knoll.errors import AlreadyExists, NotFound
 from knoll.events import Event
 from knoll.ingest.notifications import events_from_notification
 from knoll.laptop.front import Front, Posted, Reply, listen
-from knoll.ports import Cluster, Events, Handler, Platform
+from knoll.ports import Cluster, Events, Handler, ObjectStore, Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring import laptop
 from knoll.wiring.platform import build_platform, documents
@@ -88,8 +88,8 @@ def main() -> None:
         _launch(settings, file)
 
 
-def _build_counted(file: Path, settings: Settings, events: Events) -> Platform:
-    platform = build_platform(settings, events)
+def _build_counted(file: Path, settings: Settings, events: Events, store: ObjectStore) -> Platform:
+    platform = build_platform(settings, events, store=store)
     counted: Any = Counted(platform.cluster, file)
     return replace(platform, cluster=counted)
 

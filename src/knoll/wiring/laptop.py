@@ -24,6 +24,7 @@ from socket import socket
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.store_arbitrated import probe_once
 from knoll.errors import NotFound, Unavailable
 from knoll.events import Event
 from knoll.events.http import event_from_http, refusal, respond
@@ -46,14 +47,14 @@ from knoll.laptop.serving.inference_services import InferenceServices
 from knoll.laptop.serving.options import ServingOptions
 from knoll.laptop.signing import SIGNING, STAMPING, find_or_make_pair
 from knoll.paths import BROKER
-from knoll.ports import Platform
+from knoll.ports import ObjectStore, Platform
 from knoll.request_limits import ByteBudget
 from knoll.settings import Settings, variable
 from knoll.sqlite_file import DATABASE, check_file
 from knoll.wiring.functions import answer
 from knoll.wiring.logs import escape_logs
 from knoll.wiring.own_store import is_users_own, keeper_of, own_store, with_store
-from knoll.wiring.platform import build_platform, documents, object_store, probe_store
+from knoll.wiring.platform import build_platform, documents, object_store
 from knoll.wiring.running import Running, hold_home, keep, running, store_variables
 from knoll.wiring.stages import STAGES, Stage
 
@@ -114,8 +115,9 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     keep_private(settings.home / DATABASE)
     eventing = read_eventing(settings.eventing or _eventing_folder())
     clock, cluster = SystemClock(), documents(settings)
-    object_store(settings).ensure_bucket(settings.model_bucket)
-    threading.Thread(target=_probe, args=(settings,), name="probe", daemon=True).start()
+    store = object_store(settings)
+    store.ensure_bucket(settings.model_bucket)
+    threading.Thread(target=_probe, args=(store, settings.model_root), name="probe", daemon=True).start()
 
     def subscriber(stage: Stage) -> Callable[[Event], Event | None]:
         return lambda event: stage.handle(event, platform)
@@ -123,7 +125,7 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
     subscribers = {f"knoll-{name}": subscriber(stage) for name, stage in STAGES.items()}
     broker = Broker(settings.home / DATABASE, eventing.triggers, subscribers, clock, last_sink=_DEAD_LETTERS)
     # documents live longer than this port: child processes get the sink from their environment
-    platform = build_platform(settings.model_copy(update={"sink": "", "sign_key": ""}), broker)
+    platform = build_platform(settings.model_copy(update={"sink": "", "sign_key": ""}), broker, store=store)
     autoscaler = Autoscaler(InferenceServices(cluster, broker, clock), _serving_options(settings, cluster))
     examples = partial(find_example, platform.bucket)
     gateway = Gateway(autoscaler, ByteBudget(settings.body_memory), example_of=examples)
@@ -165,11 +167,11 @@ def _job_runner(settings: Settings, cluster: LocalCluster, broker: Broker, clock
     )
 
 
-def _probe(settings: Settings) -> None:
+def _probe(store: ObjectStore, root: str) -> None:
     """Find out whether the store's conditional writes are atomic. Until then writers read back, so nothing
     waits for this."""
     with suppress(Unavailable):
-        probe_store(settings)
+        probe_once(store, root, SystemClock().now())
 
 
 def _take(broker: Broker, asked: Mapping[str, int], headers: Mapping[str, str], body: bytes) -> Reply:

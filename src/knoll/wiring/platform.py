@@ -27,7 +27,6 @@ __all__ = [
     "event_log",
     "function_platform",
     "object_store",
-    "probe_store",
     "probing_platform",
     "process_platform",
     "user_platform",
@@ -53,12 +52,6 @@ def probing_platform(settings: Settings) -> Platform:
     store = object_store(settings)
     probe_once(store, settings.model_root, SystemClock().now())
     return function_platform(settings, store)
-
-
-def probe_store(settings: Settings) -> None:
-    """Find out, once for each model bucket, whether the store's conditional writes are atomic. Raises
-    StoreUnavailable."""
-    probe_once(object_store(settings), settings.model_root, SystemClock().now())
 
 
 def process_platform(settings: Settings) -> Platform:
