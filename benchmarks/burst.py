@@ -34,13 +34,12 @@ from statistics import linear_regression
 from time import monotonic
 
 from burst_client import post_all
-from burst_world import Jobs, Receiver, World, declare, upload, write_markers
+from burst_jobs import Jobs
+from burst_world import Receiver, World, declare, has_seen_models, upload, write_markers
 from place import say, until
 from results import Goal, print_goals
 from rich.console import Console
 from rich.table import Table
-
-from knoll.events import OBJECT_CHANGED
 
 _BODY = Path(__file__).parents[1] / "tests" / "events" / "seaweedfs" / "put.json"
 _NAME, _FOLDER = "a b+ü%.txt", "/buckets/datasets/digits"
@@ -124,8 +123,7 @@ def ours_took(world: World, datasets: Sequence[str], uploaded: int, bodies: Sequ
         receiver = ways.enter_context(Receiver("ours", world))
         for dataset in datasets:
             declare(dataset, world)
-        reads = 2 * len(datasets)  # rollout looks at each new Model and for its InferenceService
-        until(lambda: receiver.calls_so_far(OBJECT_CHANGED) >= reads, 60, "the Models are seen", 0.05)
+        until(lambda: has_seen_models(world), 60, "the Models are seen", 0.05)
         jobs = ways.enter_context(Jobs(world, receiver.port))
         write_markers(datasets, world)
         receiver.calls()
