@@ -11,7 +11,6 @@ import contextlib
 import json
 import secrets
 import shutil
-import socket
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from knoll.errors import Unavailable
 from knoll.laptop.certificates import certificate_context
 from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import lock
+from knoll.laptop.ports import hold_port
 from knoll.laptop.private import write_private
 from knoll.laptop.seaweed_files import IDENTITIES, write_files
 
@@ -187,18 +187,7 @@ def _choose_ports(folder: Path) -> dict[str, int]:
     except (OSError, ValueError):
         wanted = {}
     with contextlib.ExitStack() as held:
-        ports = {name: _free_port(wanted.get(name, 0), held) for name in _LISTENERS}
+        bound = {name: held.enter_context(hold_port(wanted.get(name, 0))) for name in _LISTENERS}
+        ports = {name: int(one.getsockname()[1]) for name, one in bound.items()}
     path.write_text(json.dumps(ports, indent=1))
     return ports
-
-
-def _free_port(wanted: int, held: contextlib.ExitStack) -> int:
-    """`wanted` if it is free, else another. It stays bound until `held` closes, so that no port is given
-    twice."""
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_HOST, wanted))
-    except OSError:
-        listener.bind((_HOST, 0))
-    return int(listener.getsockname()[1])

@@ -6,7 +6,6 @@ takes a lock. Callers that need it at the same time share one start.
 
 import asyncio
 import logging
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import aiohttp
 from knoll.errors import Unavailable
 from knoll.exits import REJECTED
 from knoll.laptop.children import Child, last_lines
+from knoll.laptop.ports import hold_port
 
 __all__ = ["Command", "Failure", "Replica", "backoff"]
 
@@ -171,7 +171,9 @@ class Replica:
         return await self._give_up(running, code)
 
     async def _launch(self) -> _RunningReplica:
-        command, port = self.command, _free_port()
+        command = self.command
+        with hold_port() as held:
+            port = held.getsockname()[1]
         environment = {**command.environment, "PORT": str(port)}
         child = await asyncio.to_thread(Child, command.argv, environment, command.log, grace=_GRACE)
         return _RunningReplica(child, f"http://127.0.0.1:{port}", _now())
@@ -206,10 +208,3 @@ async def _end(child: Child) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
