@@ -59,10 +59,12 @@ def test_a_closed_terminal_ends_the_demo_s_platform(tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", program, str(settings.home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as demo:
         assert demo.stdout
-        demo.stdout.readline()
+        assert demo.stderr
+        if not demo.stdout.readline():
+            pytest.fail(demo.stderr.read().decode())
         found = running(settings)
         demo.send_signal(signal.SIGHUP)
         assert demo.wait(120)
