@@ -15,6 +15,7 @@ from knoll.records.attestation import Attestation, load_attestation
 from knoll.records.checkpoint import Checkpoint, load_checkpoint
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
+from knoll.records.curves import Curves, load_curves
 from knoll.records.dataset import Dataset, load_dataset
 from knoll.records.dead_letter import DeathRecord, Resend, load_death, load_resend
 from knoll.records.evidence import Report, load_report
@@ -222,6 +223,13 @@ KINDS = (
         r"models/[^/]+/v\d+/samples\.json",
         load_samples,
         {"samples": [{"instance": {"b64": ""}}]},
+    ),
+    Kind(
+        "list of curves",
+        Curves.__name__,
+        r"models/[^/]+/v\d+/curves\.json",
+        load_curves,
+        {"steps": 36, "held_out": 72, "points": [{"step": 36, "epoch": 3, "train": {"classifier": 0.5}}]},
     ),
     Kind("rollout step", RolloutStep.__name__, r"rollouts/[^/]+/[^/]+/\d+\.json", load_step, _STEP),
     Kind(

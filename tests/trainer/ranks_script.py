@@ -107,7 +107,7 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
     except Diverged as error:
         file.with_suffix(".txt").write_text(str(error))
         return
-    held_out = torch.tensor([list(point.held_out.values()) for point in trained.curve])
+    held_out = torch.tensor([list(point.held_out.values()) for point in trained.curves.points])
     losses = {"losses": torch.tensor(list(trained.losses.values())), "held out": held_out}
     save_file({**trained.networks.state_dict(), **losses}, file.with_suffix(".safetensors"))
 

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from knoll.families.base import Baseline, Examples, less, more
+from knoll.records.curves import Curves
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.samples import Sample
@@ -43,6 +44,7 @@ FACTS = CardFacts(
         {"b64": "x" * 999}, {"label": STRANGE, "probabilities": {"0": 0.123456, STRANGE: 0.876544}}
     ),
     pictures=("samples/000010.png", "confusion_matrix.png"),
+    curves=Curves(36, 3, ()),
     notes=("2 classes: 0 (2), <b> (1)",),
     baseline=Baseline("always the most frequent class", {"accuracy": 0.75, "loss": 0.6}),
 )

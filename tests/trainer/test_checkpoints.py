@@ -91,7 +91,7 @@ def assert_same(one: Trained, other: Trained) -> None:
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
     assert one.losses == other.losses
     assert one.pictures == other.pictures
-    assert one.curve == other.curve
+    assert one.curves.points == other.curves.points
 
 
 def test_a_training_that_is_stopped_often_ends_as_if_it_never_was(
@@ -108,8 +108,8 @@ def test_a_training_that_is_stopped_often_ends_as_if_it_never_was(
     ended = training(shelf)
     assert_same(ended, undisturbed)
     assert len(shelf.resumed) == 3
-    assert list(ended.resumed) == shelf.resumed
-    assert not undisturbed.resumed
+    assert list(ended.curves.resumed) == shelf.resumed
+    assert not undisturbed.curves.resumed
 
 
 def test_it_does_not_matter_how_often_the_state_is_kept(

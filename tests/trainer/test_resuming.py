@@ -22,6 +22,7 @@ from knoll.records.checkpoint import (
     list_steps,
     load_checkpoint,
 )
+from knoll.records.curves import load_curves
 from knoll.records.manifest import entry_of
 from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import load_run, run_uri
@@ -82,12 +83,11 @@ def undisturbed(some: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 
 
 def files_of(made: World) -> dict[str, bytes]:
-    """The files of the version but those that have the time in them."""
-    return {
-        name: body
-        for name, body in made.version().items()
-        if name not in ("manifest.json", "attestation.json")
-    }
+    """The files of the version but those that have the time in them, or that tell of attempts. The points of
+    the curves are those of an undisturbed run."""
+    files, told = made.version(), ("manifest.json", "attestation.json", "curves.png")
+    whole = replace(load_curves(files["curves.json"]), resumed=()).encode()
+    return {name: body for name, body in files.items() if name not in told} | {"curves.json": whole}
 
 
 def test_a_terminated_run_keeps_its_state_and_goes_on_from_there(
@@ -102,6 +102,7 @@ def test_a_terminated_run_keeps_its_state_and_goes_on_from_there(
     assert f"resumed behind step {newest}, attempt 2" in capsys.readouterr().out
     progress = load_progress(made.store.get(progress_uri(ROOT, RUN)))
     assert (progress.attempt, progress.resumed_step) == (2, newest)
+    assert load_curves(made.version()["curves.json"]).resumed == (newest,)
     assert files_of(made) == undisturbed
 
 

@@ -1,5 +1,6 @@
 """A run, from its record to its outcome, in every way that it can end."""
 
+import io
 import json
 import re
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
@@ -20,6 +22,7 @@ from knoll.events import TRAINING_FAILED, TRAINING_PROGRESSED, TRAINING_STARTED,
 from knoll.exits import REJECTED
 from knoll.families.image.family import ImageClassifier
 from knoll.ports import Platform
+from knoll.records.curves import load_curves
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import load_manifest, verify, version_uri
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri, superseded_uri
@@ -142,13 +145,28 @@ def test_the_card_can_be_read_by_the_hub(trained: World) -> None:
     assert "| 0     | " in text
 
 
+def test_the_version_has_the_curves_of_its_training(trained: World) -> None:
+    """As JSON and as a picture, to which the card points once."""
+    files = trained.version()
+    curves = load_curves(files["curves.json"])
+    assert [point.epoch for point in curves.points] == [1] * 4 + [2] * 4 + [3] * 4
+    assert curves.points[-1].step == curves.steps
+    assert set(curves.points[-1].metrics) == {"accuracy", "loss", "macro_f1"}
+    assert curves.resumed == ()
+    with Image.open(io.BytesIO(files["curves.png"])) as picture:
+        assert picture.size == (800, 5 * 240)  # losses, three metrics, rates
+    card = files["README.md"].decode()
+    assert f"{curves.steps} steps. `curves.json` has 12 points of it" in card
+    assert card.count("![curves.png](curves.png)") == 1
+
+
 def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
     some: dict[str, bytes],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Neither a milestone, nor the picture at the end, nor the card takes a finished training with it. Log
+    """Neither a milestone, nor the pictures at the end, nor the card takes a finished training with it. Log
     and card say what is missing, and nothing in the message of a library becomes markup."""
     cards: list[str] = []
 
@@ -162,14 +180,21 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
     monkeypatch.setattr(ImageClassifier, "milestone_picture", fail)
     monkeypatch.setattr(ImageClassifier, "final_pictures", fail)
     monkeypatch.setattr(ImageClassifier, "baseline", fail)
+    monkeypatch.setattr("knoll.trainer.version_files.draw_curves", fail)
     monkeypatch.setattr("knoll.trainer.version_files.model_card", write_and_fail)
     ready = world(tmp_path, some, {"epochs": 1})
     assert train(RUN, ready.platform) == 0
     assert set(ready.version()) == {
-        *("manifest.json", "model.onnx", "model.safetensors", "samples.json", "signature.json")
+        *("manifest.json", "model.onnx", "model.safetensors", "samples.json", "signature.json", "curves.json")
     }
+    assert "](curves.png)" not in cards[0]
     log = capsys.readouterr().out
-    for what in ("the picture of step 1", "the picture of the held-out examples", "the naive baseline"):
+    for what in (
+        "the picture of step 1",
+        "the picture of the held-out examples",
+        "the picture of the curves",
+        "the naive baseline",
+    ):
         assert f"{what} is left out: MemoryError: no room <b>\\x1b[31m" in log
         assert f"- {what} is left out: MemoryError: no room \\<b\\>\\\\x1b\\[31m" in cards[0]
     assert "the model card is left out: ValueError: no card" in log

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 
 from pydantic import with_config
 
-from knoll.records.record import LENIENT, Numbers
+from knoll.errors import InvalidVersion
+from knoll.records.record import LENIENT, Numbers, Record, reader
 
-__all__ = ["CurvePoint"]
+__all__ = ["CURVES", "CURVES_PICTURE", "CurvePoint", "Curves", "load_curves"]
+
+CURVES, CURVES_PICTURE = "curves.json", "curves.png"
 
 
 @with_config(LENIENT)
@@ -25,3 +28,18 @@ class CurvePoint:
     held_out: Numbers = field(default_factory=dict)
     metrics: Numbers = field(default_factory=dict)
     rates: Numbers = field(default_factory=dict)
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
+class Curves(Record):
+    """The points of a training of `steps` steps, each on `held_out` of the held-out examples. `resumed` has
+    the steps behind which it went on from a checkpoint."""
+
+    steps: int
+    held_out: int
+    points: tuple[CurvePoint, ...]
+    resumed: tuple[int, ...] = ()
+
+
+load_curves = reader(Curves, "list of curves", file=CURVES, fault=InvalidVersion)

@@ -6,7 +6,8 @@
         signature.json      how requests become tensors and tensors answers (see `knoll.records.signature`)
         samples.json        requests and their answers: warm-up before ready, replay during a canary
         README.md           model card
-        *.png               pictures: confusion matrix, sample grids
+        *.png               pictures: confusion matrix, sample grids, curves
+        curves.json         losses, metrics and learning rates over the training (see `knoll.records.curves`)
         attestation.json    who has signed the manifest (see `knoll.records.attestation`)
         manifest.json       written last: size and sha256 of every file above, and the version's origin
 
@@ -139,10 +140,8 @@ def extra_files(manifest: Manifest, names: Iterable[str]) -> list[str]:
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Compare files, by name and without SEALS, with the manifest. Others are passed over.
-
-    Raises InvalidVersion that lists every difference.
-    """
+    """Compare files, by name and without SEALS, with the manifest. Others are passed over. Raises
+    InvalidVersion, which lists every difference."""
     faults = missing_files(manifest, files)
     for name in sorted(set(files) & set(manifest.files)):
         found, wanted = entry_of(files[name]), manifest.files[name]

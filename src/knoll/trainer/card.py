@@ -13,6 +13,7 @@ import yaml
 
 from knoll.families.base import Baseline, Metric
 from knoll.quantities import counted
+from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.samples import Sample
@@ -30,8 +31,8 @@ _ROUGH = 100  # held-out examples: with fewer, each moves a share by a percent o
 class CardFacts:
     """What a card tells. `use` is what the family is for, and `limits` are sentences on what it cannot.
     `baseline` has the metrics of a naive answer, `golden` the score on the golden set, if there are any.
-    `pictures` are names of files in the version's folder. `notes` are sentences on what the owner of the data
-    may not expect."""
+    `pictures` are names of files in the version's folder, and `curves` those of the training. `notes` are
+    sentences on what the owner of the data may not expect."""
 
     run: Run
     task: str
@@ -44,6 +45,7 @@ class CardFacts:
     signature: Signature
     sample: Sample
     pictures: Iterable[str]
+    curves: Curves
     notes: tuple[str, ...] = ()
     baseline: Baseline | None = None
     golden: GoldenScore | None = None
@@ -60,12 +62,26 @@ def model_card(facts: CardFacts, version: str) -> str:
         section("Intended use and limits", facts.use, bullets(_limits(facts))),
         section("Metrics", *_metrics(facts)),
         data_section(facts.data, run.dataset_digest),
+        section("Training", *_training(facts)),
         section("Notes", bullets(map(literal, facts.notes))),
         section("Config", table(("field", "value"), _config(facts.config))),
         how_to_call(run.model, facts.signature, facts.sample),
-        section("Pictures", *(f"![{name}]({name})" for name in sorted(facts.pictures))),
+        section("Pictures", *map(_picture, sorted(set(facts.pictures) - {CURVES_PICTURE}))),
     ]
     return "\n\n".join(one for one in sections if one) + "\n"
+
+
+def _training(facts: CardFacts) -> list[str]:
+    curves = facts.curves
+    return [
+        f"{curves.steps} steps. `{CURVES}` has {len(curves.points)} points of it: losses in training, losses "
+        f"and metrics on {curves.held_out} of the held-out examples, and learning rates.",
+        _picture(CURVES_PICTURE) if CURVES_PICTURE in facts.pictures else "",
+    ]
+
+
+def _picture(name: str) -> str:
+    return f"![{name}]({name})"
 
 
 def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family
-from knoll.records.curves import CurvePoint
+from knoll.records.curves import Curves
 from knoll.trainer.checkpoints import UNSAVED, StateKeeper
 from knoll.trainer.measuring import plan_measurements
 from knoll.trainer.pace import Looks, StepPace
@@ -40,16 +40,14 @@ class Diverged(Rejected):
 @dataclass(frozen=True)
 class Trained:
     """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
-    milestone by its step. `notes` says what could not be drawn or measured. `curve` has points of the whole
-    training, and `resumed` the steps behind which it went on after a stop."""
+    milestone by its step. `notes` says what could not be drawn or measured."""
 
     networks: nn.ModuleDict
     device: torch.device
     losses: Mapping[str, float]
+    curves: Curves
     pictures: Mapping[int, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
-    resumed: tuple[int, ...] = ()
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -123,7 +121,7 @@ def train_networks(
         now.begin_epoch()
     ranks.agree(networks)
     report(1.0, 0, now.losses)
-    made = now.losses, now.pictures, tuple(now.notes), tuple(now.curve), tuple(now.resumed)
+    made = now.losses, measurements.curves(now), now.pictures, tuple(now.notes)
     return Trained(networks.eval(), device, *made)
 
 

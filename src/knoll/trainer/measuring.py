@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from knoll.families.base import Batch, Examples, Family
+from knoll.records.curves import Curves
 from knoll.trainer.generators import borrowed_generators
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.report import leave_out
@@ -53,6 +54,7 @@ class Measurements:
     points: frozenset[int]
     with_metrics: frozenset[int]
     milestones: frozenset[int]
+    steps: int
     rows: torch.Tensor
 
     def take(self, now: TrainingState) -> None:
@@ -67,6 +69,10 @@ class Measurements:
         held_out = self._held_out_losses(now)
         metrics = self._metrics(now) if now.step in self.with_metrics and self.ranks.is_first else {}
         now.add_point(held_out, metrics)
+
+    def curves(self, now: TrainingState) -> Curves:
+        """The points so far."""
+        return Curves(self.steps, len(self.rows), tuple(now.curve), tuple(now.resumed))
 
     def _held_out_losses(self, now: TrainingState) -> Mapping[str, float]:
         """The mean loss of each optimiser over the rows, the same in all processes."""
@@ -137,9 +143,8 @@ def plan_measurements(
     rows = _evenly(held_out, max(_LEAST_ROWS, trained // _TRAINED_ROWS))
     with_metrics = frozenset(points[number - 1] for number in milestone_steps(len(points)))
     milestones = frozenset(milestone_steps(steps))
-    return Measurements(
-        *(family, examples, config, device, ranks, say), frozenset(points), with_metrics, milestones, rows
-    )
+    at = frozenset(points), with_metrics, milestones
+    return Measurements(family, examples, config, device, ranks, say, *at, steps, rows)
 
 
 def _spread(steps: int, count: int) -> set[int]:

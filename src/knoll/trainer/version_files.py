@@ -1,4 +1,5 @@
-"""The files of a version, built from one training: weights, graph, signature, samples, pictures, card.
+"""The files of a version, built from one training: weights, graph, signature, samples, pictures, curves, and
+the card.
 
 All but the card are the same under any version number, so they are built once.
 """
@@ -17,6 +18,7 @@ from knoll import __version__
 from knoll.codecs import encode
 from knoll.families.base import Baseline, Examples, Export, Family, FamilyConfig, Scores
 from knoll.records.champion_score import ChampionScore
+from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import CARD, GRAPH, WEIGHTS, Manifest, entry_of
 from knoll.records.run import Run
@@ -24,6 +26,7 @@ from knoll.records.samples import SAMPLES, Sample, encode_samples
 from knoll.records.signature import SIGNATURE, Signature
 from knoll.trainer.card import CardFacts, model_card
 from knoll.trainer.card_data import data_facts
+from knoll.trainer.curve_picture import draw_curves
 from knoll.trainer.graph import export_graph
 from knoll.trainer.loop import Trained
 from knoll.trainer.publish import Draft
@@ -56,14 +59,15 @@ def draft_version(work: FinishedTraining, *, created_at: str, threads: int = 0) 
     """A function that `publish` calls with each number that it tries. Raises Rejected if the graph does not
     answer as the network does. A picture or card that cannot be made is left out."""
     notes = [*work.examples.notes, *work.trained.notes]
-    pictures = _make_pictures(work, notes)
+    pictures, curves = _make_pictures(work, notes), _make_curves(work.trained.curves, notes)
     baseline = _find_baseline(work, notes)
     networks = work.trained.networks.cpu()
     weights = _encode_weights(networks, work.run.id)
     export = work.family.export(networks, work.examples, work.config)
     served, samples = _make_served(export, threads)
-    common = {WEIGHTS: weights, **served, SAMPLES: encode_samples(samples), **pictures}
-    facts = _facts(work, export.signature, samples[0], tuple(pictures))
+    common = {WEIGHTS: weights, **served, SAMPLES: encode_samples(samples), **pictures, **curves}
+    shown = tuple(name for name in (*pictures, *curves) if name.endswith(".png"))
+    facts = _facts(work, export.signature, samples[0], shown)
     facts = replace(facts, notes=tuple(notes), baseline=baseline)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
@@ -96,6 +100,13 @@ def _find_baseline(work: FinishedTraining, notes: list[str]) -> Baseline | None:
     return None
 
 
+def _make_curves(curves: Curves, notes: list[str]) -> dict[str, bytes]:
+    made = {CURVES: curves.encode()}
+    with leave_out("the picture of the curves", say, notes):
+        made[CURVES_PICTURE] = draw_curves(curves)
+    return made
+
+
 def _make_served(export: Export, threads: int) -> tuple[dict[str, bytes], Sequence[Sample]]:
     graph, outputs = export_graph(export, threads=threads)
     named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
@@ -122,6 +133,7 @@ def _facts(
         signature=signature,
         sample=sample,
         pictures=pictures,
+        curves=work.trained.curves,
     )
 
 
