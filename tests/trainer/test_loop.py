@@ -8,6 +8,7 @@ import torch
 from knoll.families.base import Examples
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.family import ImageClassifier
+from knoll.records.progress import StepsTaken
 from knoll.trainer.loop import Diverged, Trained, train_networks
 
 FAMILY = ImageClassifier()
@@ -23,7 +24,7 @@ def examples(digits: dict[str, bytes]) -> Examples:
 def fit(
     examples: Examples,
     config: ImageClassifierConfig,
-    reports: list[tuple[float, int | None, Mapping[str, float]]],
+    reports: list[tuple[StepsTaken, int | None, Mapping[str, float]]],
 ) -> Trained:
     return train_networks(
         FAMILY,
@@ -53,11 +54,16 @@ def test_a_loss_that_is_no_number_ends_the_training(examples: Examples) -> None:
 
 
 def test_the_last_report_says_that_all_is_done(examples: Examples) -> None:
-    """However short the training is, its end is reported, once, with the losses of the last epoch."""
-    reports: list[tuple[float, int | None, Mapping[str, float]]] = []
+    """However short the training is, its end is reported, once, with the losses of the last epoch
+    on both sides."""
+    reports: list[tuple[StepsTaken, int | None, Mapping[str, float]]] = []
     trained = fit(examples, FAMILY.configure({"epochs": 2, "width": 4}), reports)
-    fraction, seconds_left, losses = reports[-1]
-    assert (fraction, seconds_left) == (1.0, 0)
-    assert losses == trained.losses
-    assert [report[0] for report in reports] == sorted({report[0] for report in reports})
+    steps, seconds_left, losses = reports[-1]
+    assert (steps.step, steps.epoch, seconds_left) == (steps.of_steps, 2, 0)
+    assert losses == {
+        **trained.losses,
+        "classifier_held_out": trained.curves.points[-1].held_out["classifier"],
+    }
+    taken = [report[0].step for report in reports]
+    assert taken == sorted(set(taken))
     assert not trained.networks.training

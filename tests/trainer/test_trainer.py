@@ -240,12 +240,14 @@ def test_memory_that_runs_out_rejects_the_run(
 
 def test_the_events_name_the_run_and_its_cause(trained: World) -> None:
     """Started, progressed, succeeded with version and metrics, each with the upload's correlation id; the
-    last progress is 100 %."""
+    last progress is 100 %, in the record and in its event."""
     (succeeded,) = trained.told(TRAINING_SUCCEEDED)
     outcome = trained.outcome()
     assert trained.events.taken[0].type == TRAINING_STARTED
     assert trained.events.taken[-1] == succeeded
-    assert trained.told(TRAINING_PROGRESSED)[0].data["state"] == "reading"
+    progressed = trained.told(TRAINING_PROGRESSED)
+    assert progressed[0].data["state"] == "reading"
+    assert (progressed[-1].data["state"], progressed[-1].data["progressPercentage"]) == ("published", 100)
     assert {event.extensions["correlationid"] for event in trained.events.taken} == {"put-1"}
     assert succeeded.data == {
         "runId": RUN,

@@ -16,6 +16,7 @@ __all__ = [
     "DataRead",
     "Point",
     "Progress",
+    "StepsTaken",
     "find_progress",
     "list_progress",
     "load_progress",
@@ -50,6 +51,19 @@ class Point:
 
 @with_config(LENIENT)
 @dataclass(frozen=True)
+class StepsTaken:
+    """How far the steps of a training are, and how fast: `data_wait` is the share of their time in which they
+    wait for their examples. Both are those of the last steps; None after the first one."""
+
+    step: int
+    of_steps: int
+    epoch: int
+    examples_per_second: float | None = None
+    data_wait: float | None = None
+
+
+@with_config(LENIENT)
+@dataclass(frozen=True)
 class Progress(Record):
     """How far a run is; field names as in Kubeflow's trainerStatus.
 
@@ -57,8 +71,8 @@ class Progress(Record):
     BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
     While the data is read, `reading` says how much of it; `curve` has some of the losses so far. `attempt`
     counts from 1; it is 0 before the first one. If it goes on from a checkpoint, `resumed_step` is the step
-    of that, else 0. `left_out` are the bad files that it does without, by reason. knoll 0.2 wrote none of
-    these five.
+    of that, else 0. `left_out` are the bad files that it does without, by reason. While it trains, `steps`
+    says how far it is. knoll 0.2 wrote none of these six.
     """
 
     state: str
@@ -72,6 +86,7 @@ class Progress(Record):
     attempt: int = 0
     resumed_step: int = 0
     left_out: tuple[Skipped, ...] = ()
+    steps: StepsTaken | None = None
 
 
 _read = reader(Progress, "progress record")

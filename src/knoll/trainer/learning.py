@@ -14,7 +14,7 @@ from knoll.families.base import Examples, Family, FamilyConfig, Files
 from knoll.ports import Platform
 from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
-from knoll.records.progress import DataRead
+from knoll.records.progress import DataRead, StepsTaken
 from knoll.records.run import Run
 from knoll.trainer.bad_data import decode_good, summed
 from knoll.trainer.checkpoints import Checkpoints
@@ -126,10 +126,10 @@ def _fit(
     journal.say(f"training on {device} with {torch.get_num_threads()} threads{among}")
     first, last = _TRAINING_PERCENT
 
-    def report(fraction: float, seconds_left: int | None, losses: Mapping[str, float]) -> None:
+    def report(steps: StepsTaken, seconds_left: int | None, losses: Mapping[str, float]) -> None:
         metrics = {f"{name}_loss": loss for name, loss in losses.items()}
-        percent = first + round((last - first) * fraction)
-        journal.report(News("training", percent, seconds_left, metrics))
+        percent = first + round((last - first) * steps.step / steps.of_steps)
+        journal.report(News("training", percent, seconds_left, metrics, steps=steps))
 
     return train_networks(
         *(family, examples, config),

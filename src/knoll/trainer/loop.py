@@ -4,7 +4,7 @@ It knows no family and no platform. Several processes may train together: all ta
 order, each with its share of every batch, and `ranks` averages their gradients.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from knoll.errors import Rejected
-from knoll.families.base import Examples, Family
+from knoll.families.base import Batch, Examples, Family
 from knoll.records.curves import Curves
+from knoll.records.progress import StepsTaken
 from knoll.trainer.checkpoints import UNSAVED, StateKeeper
 from knoll.trainer.measuring import plan_measurements
 from knoll.trainer.pace import Looks, StepPace
@@ -29,7 +30,7 @@ __all__ = [
     "train_networks",
 ]
 
-Report = Callable[[float, int | None, Mapping[str, float]], None]  # fraction done, seconds left, losses
+Report = Callable[[StepsTaken, int | None, Mapping[str, float]], None]  # steps, seconds left, losses
 Say = Callable[[str], None]
 
 
@@ -89,12 +90,11 @@ def train_networks(
     precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     zero = torch.zeros((), device=device)
     measurements = plan_measurements(family, examples, config, device, ranks, say, total)
-    pace, looks = StepPace(), Looks(ranks, keeper, is_asked_to_stop, device)
+    pace, looks = StepPace(count / per_epoch), Looks(ranks, keeper, is_asked_to_stop, device)
     while now.epoch <= config.epochs:
         networks.train()
-        for rows in now.batches(count, per_epoch):
-            mine = ranks.share(rows)
-            batch = tuple(column[mine].to(device, non_blocking=True) for column in examples.train)
+        batches = _batches(now.batches(count, per_epoch), examples, ranks, device)
+        for batch, share in pace.waiting_for(batches):
             batch = family.augment(family.prepare(batch, config), config)
             turns = family.losses(networks, batch, config)
             while True:
@@ -105,7 +105,7 @@ def train_networks(
                 name, loss = turn
                 now.optimizers[name].zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
-                mean = ranks.average(now.optimizers[name], loss, len(mine) / len(rows))
+                mean = ranks.average(now.optimizers[name], loss, share)
                 now.optimizers[name].step()
                 now.schedules[name].step()
                 now.sums[name] = now.sums.get(name, zero) + mean  # stays on the device until it is reported
@@ -113,16 +113,28 @@ def train_networks(
             pace.step()
             measurements.take(now)
             if now.step < total and ranks.is_first and pace.is_due():
-                left = pace.seconds_left(total - now.step)
-                report(now.step / total, left, _means(now.sums, now.done, now.step))
+                left, means = pace.seconds_left(total - now.step), _means(now.sums, now.done, now.step)
+                report(now.taken(total, *pace.speed()), left, means | now.held_out_losses)
             looks.look(now, total, pace)
         now.losses = _means(now.sums, per_epoch, now.step)
         say(_epoch_line(now, config.epochs))
         now.begin_epoch()
     ranks.agree(networks)
-    report(1.0, 0, now.losses)
+    report(now.taken(total, *pace.speed()), 0, now.losses | now.held_out_losses)
     made = now.losses, measurements.curves(now), now.pictures, tuple(now.notes)
     return Trained(networks.eval(), device, *made)
+
+
+def _batches(
+    batches: Iterable[torch.Tensor], examples: Examples, ranks: Ranks, device: torch.device
+) -> Iterator[tuple[Batch, float]]:
+    """This process's examples of each batch, on its device, and which part of the batch they are."""
+    for rows in batches:
+        mine = ranks.share(rows)
+        yield (
+            tuple(column[mine].to(device, non_blocking=True) for column in examples.train),
+            len(mine) / len(rows),
+        )
 
 
 def _epoch_line(now: TrainingState, epochs: int) -> str:

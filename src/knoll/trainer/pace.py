@@ -1,7 +1,8 @@
 """The time of a training: how long its steps take, and after which of them it is looked at."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
 
@@ -16,24 +17,43 @@ _REPORT_SECONDS = 1.0
 _LOOK_SECONDS = 0.25
 _SMOOTHING = 0.1  # of the seconds per step
 
+_Batch = TypeVar("_Batch")
+
 
 class StepPace:
-    """Seconds per step, and when the next report is due. They are an exponential moving average without the
-    first step, which is slower."""
+    """Seconds per step and how many of them it waits for its examples, and when the next report is due. The
+    seconds are exponential moving averages without the first step, which is slower. A step has so many
+    `examples` on average."""
 
-    def __init__(self) -> None:
+    def __init__(self, examples: float = 1.0) -> None:
         self._last = self._reported = time.monotonic()
-        self._steps = 0
-        self._seconds = 0.0
+        self._steps, self._examples = 0, examples
+        self._seconds = self._waited = self._wait = 0.0
+
+    def waiting_for(self, batches: Iterable[_Batch]) -> Iterator[_Batch]:
+        """The batches. The time that each takes is that in which its step waits."""
+        source = iter(batches)
+        while True:
+            began = time.monotonic()
+            batch = next(source, None)
+            self._wait = time.monotonic() - began
+            if batch is None:
+                return
+            yield batch
 
     def step(self) -> None:
         present = time.monotonic()
         took, self._last = present - self._last, present
         self._steps += 1
-        if self._steps <= 2:
-            self._seconds = took
-        else:
-            self._seconds += _SMOOTHING * (took - self._seconds)
+        share = 1.0 if self._steps <= 2 else _SMOOTHING
+        self._seconds += share * (took - self._seconds)
+        self._waited += share * (self._wait - self._waited)
+
+    def speed(self) -> tuple[float | None, float | None]:
+        """Examples per second, and the share of that time in which the steps wait; None after one step."""
+        if self._steps < 2 or self._seconds <= 0:
+            return None, None
+        return self._examples / self._seconds, min(1.0, self._waited / self._seconds)
 
     def is_due(self) -> bool:
         if self._last - self._reported < _REPORT_SECONDS:

@@ -16,12 +16,12 @@ from knoll.errors import Unavailable
 from knoll.events import TRAINING_PROGRESSED, Event, new_event
 from knoll.ports import Platform
 from knoll.quoting import escaped
-from knoll.records.progress import DataRead, Point, Progress, find_progress, write_progress
+from knoll.records.progress import DataRead, Point, Progress, StepsTaken, find_progress, write_progress
 from knoll.records.run import Run
 
 __all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", "publish_event", "say"]
 
-_EVENT_SECONDS = 2.0
+_EVENT_SECONDS = 5.0
 _MOST_POINTS = 128  # of a curve: then every second one goes
 _LONGEST_FAULT = 300  # characters of the message of a library
 
@@ -80,6 +80,21 @@ class News:
     seconds_left: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reading: DataRead | None = None
+    steps: StepsTaken | None = None
+
+    def event_data(self) -> dict[str, Any]:
+        """What an event says of it."""
+        said = {
+            "state": self.state,
+            "progressPercentage": self.percent,
+            "estimatedRemainingSeconds": self.seconds_left,
+            "metrics": dict(self.metrics),
+        }
+        if self.steps is None:
+            return said
+        steps = {"step": self.steps.step, "ofSteps": self.steps.of_steps, "epoch": self.steps.epoch}
+        speed = {"examplesPerSecond": self.steps.examples_per_second, "dataWaitShare": self.steps.data_wait}
+        return said | steps | speed
 
 
 class Journal(Protocol):
@@ -138,6 +153,7 @@ class Reporter:
         self._sending: Future[None] | None = None
         self._latest: News | None = None
         self._sent: News | None = None
+        self._told: News | None = None
         self._next_event = 0.0
         self._curve: tuple[Point, ...] = before.curve if before else ()
         self._left_out: tuple[Skipped, ...] = ()
@@ -172,14 +188,28 @@ class Reporter:
         self._sending = self._thread.submit(self._send, news)
 
     def close(self) -> None:
-        """Send the last state if it was not sent, and stop."""
+        """Write and publish the last state if that was not done, and stop."""
         self._thread.shutdown()
         if self._sending is not None:
             self._sending.result()
-        if self._latest is not None and self._latest is not self._sent:
-            self._send(self._latest)
+        if self._latest is None:
+            return
+        if self._latest is not self._sent:
+            self._write(self._latest)
+        if self._latest is not self._told:
+            self._tell(self._latest)
 
     def _send(self, news: News) -> None:
+        self._write(news)
+        if time.monotonic() >= self._next_event:
+            self._next_event = time.monotonic() + _EVENT_SECONDS
+            self._tell(news)
+
+    def _tell(self, news: News) -> None:
+        self._told = news
+        publish_event(TRAINING_PROGRESSED, self._run, news.event_data(), self._platform)
+
+    def _write(self, news: News) -> None:
         self._sent = news
         progress = Progress(
             *(news.state, news.percent, news.seconds_left, news.metrics),
@@ -189,18 +219,9 @@ class Reporter:
             attempt=self._attempt,
             resumed_step=self._resumed,
             left_out=self._left_out,
+            steps=news.steps,
         )
         try:
             write_progress(self._run.id, progress, self._platform.bucket)
         except Unavailable as error:
             say(f"progress was not written: {error}")
-        if time.monotonic() < self._next_event:
-            return
-        self._next_event = time.monotonic() + _EVENT_SECONDS
-        data = {
-            "state": news.state,
-            "progressPercentage": news.percent,
-            "estimatedRemainingSeconds": news.seconds_left,
-            "metrics": dict(news.metrics),
-        }
-        publish_event(TRAINING_PROGRESSED, self._run, data, self._platform)

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from knoll.errors import Rejected, Unavailable
 from knoll.families.base import Examples, Family
 from knoll.records.curves import CurvePoint
+from knoll.records.progress import StepsTaken
 from knoll.trainer.checkpoints import StateKeeper
 from knoll.trainer.generators import generators, restore_generators, seed_generators
 from knoll.trainer.ranks import Ranks
@@ -48,6 +49,17 @@ class TrainingState:
     curve: list[CurvePoint] = field(default_factory=list)
     counted: dict[str, torch.Tensor] = field(default_factory=dict)
     resumed: list[int] = field(default_factory=list)
+
+    @property
+    def held_out_losses(self) -> dict[str, float]:
+        """Those of the newest point of the curve, by names that no optimiser has."""
+        newest = self.curve[-1].held_out if self.curve else {}
+        return {f"{name}_held_out": loss for name, loss in newest.items()}
+
+    def taken(self, steps: int, speed: float | None, wait: float | None) -> StepsTaken:
+        """How many of the `steps` are taken, and how fast."""
+        epoch = self.epoch if self.done else self.epoch - 1
+        return StepsTaken(self.step, steps, epoch, speed, wait)
 
     def batches(self, count: int, batches: int) -> Iterator[torch.Tensor]:
         """The row numbers of each batch of the epoch that is not done yet. The batches are of nearly equal
