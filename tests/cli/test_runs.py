@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 
 from cli.declared import Knoll, Records
+from knoll.cli.output import TextConsole, guarded_output
+from knoll.cli.render.curve import sparkline
+from knoll.cli.render.runs import live_picture
 from knoll.names import run_id
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject
-from knoll.records.progress import DataRead, Point, Progress, write_progress
+from knoll.records.progress import DataRead, Point, Progress, StepsTaken, write_progress
+from knoll.views.runs import RunsView, look_at_runs
 
 
 def job(name: str) -> dict[str, Any]:
@@ -200,3 +204,26 @@ def test_the_losses_of_a_run_are_drawn(knoll: Knoll, platform: Platform, records
     assert rows[-1].endswith("•")
     told = json.loads(knoll("runs", "curve", run, "-o", "json").stdout)
     assert told["points"][0] == {"progressPercentage": 5, "losses": {"loss": 20.0}}
+
+
+def test_the_losses_of_a_run_that_trains_are_drawn_below_the_table(
+    knoll: Knoll, platform: Platform, records: Records
+) -> None:
+    """A block for each value; a terminal without blocks gets a character of ASCII for each height."""
+    run = records.run()
+    document = platform.cluster.create(job(run))
+    platform.cluster.update({**document, "status": {"active": 1, "ready": 1}}, status=True)
+    points = tuple(Point(9 - value, {"loss": float(value)}) for value in range(8, 0, -1))
+    steps = StepsTaken(40, 120, 2, 812.5, 0.25)
+    write_progress(run, Progress("training", 40, 60, {}, "", curve=points, steps=steps), platform.bucket)
+    assert "training: step 40 of 120, epoch 2, 812 examples/s" in knoll("runs").stdout
+    told = {"step": 40, "ofSteps": 120, "epoch": 2, "examplesPerSecond": 812.5, "dataWaitShare": 0.25}
+    assert shown(knoll)[0]["steps"] == told
+    console = TextConsole(width=160)
+    with console.capture() as drawn:
+        console.print(live_picture(look_at_runs(platform, "digits", 20, RunsView()), platform.clock.now()))
+    line = drawn.get().splitlines()[-1]
+    assert line.rstrip() == f"{run}  loss 8 █▇▆▅▄▃▂▁ 1"
+    with guarded_output():
+        assert sparkline(range(8, 0, -1)).encode("ascii", "knoll.replace") == b"#%*+=-._"
+    assert len(sparkline(range(1000))) == 40

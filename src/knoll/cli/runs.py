@@ -41,9 +41,10 @@ def runs(
 
     Example: knoll runs digits -w --timeout 600
 
-    If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w the command ends when the
-    newest run ends; the exit code is 1 if that run was rejected or failed. Unknown: nothing goes on with the
-    run, and it has no outcome that counts; in JSON, `outcomeFault` says why the one in its place does not.
+    If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w, a terminal shows the
+    losses of the runs that train below the table. The command ends when the newest run ends; the exit code is
+    1 if that run was rejected or failed. Unknown: nothing goes on with the run, and it has no outcome that
+    counts; in JSON, `outcomeFault` says why the one in its place does not.
 
     If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
     for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about
@@ -52,9 +53,9 @@ def runs(
 
     JSON: {"runs": [{run, model, state, reason, outcomeFault, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,
-    have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, attempt, resumedStep,
-    leftOut: [{reason, count, examples}]}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one
-    such line per change.
+    have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, steps: {step, ofSteps,
+    epoch, examplesPerSecond, dataWaitShare}, attempt, resumedStep, leftOut: [{reason, count, examples}]}],
+    "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.views.models import find_model
@@ -86,7 +87,7 @@ def watch_runs(
     platform: "Platform", model: str, output: Output, timeout: float | None, limit: int = 20
 ) -> "RunView":
     """Show the runs until the newest has ended, and return it. Raises TimedOut."""
-    from knoll.cli.render.runs import runs_lines, runs_picture
+    from knoll.cli.render.runs import live_picture, runs_lines
     from knoll.cli.watch import Frame, watch
     from knoll.views.models import find_model
     from knoll.views.runs import RunsView, look_at_runs, runs_document
@@ -101,7 +102,7 @@ def watch_runs(
         return before
 
     def show(view: "RunsView") -> Frame:
-        picture = runs_picture(view, platform.clock.now())
+        picture = live_picture(view, platform.clock.now())
         return Frame(picture, runs_lines(view), runs_document(view), view.is_over)
 
     what = f"a run of {model or 'any model'} to end"

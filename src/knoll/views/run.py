@@ -4,7 +4,7 @@ The records are the truth. The Job only adds why nothing happens yet, so a run i
 Job was cleaned up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from knoll.kube.jobs import is_live
 from knoll.ports import Document, Platform
 from knoll.records.doubts import outcome_fault
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.progress import BLOCKED, WAITING, DataRead, Progress, find_progress
+from knoll.records.progress import BLOCKED, WAITING, DataRead, Progress, StepsTaken, find_progress
 from knoll.records.run import Run, find_run
 from knoll.views.conditions import conditions_of
+from knoll.views.curve import Curve
 from knoll.views.run_waits import Queue, attempt_wait, job_wait, turn_wait
 from knoll.views.verdicts import LastDecision, read_verdict
 from knoll.waits import Wait, wait_document
@@ -88,6 +89,17 @@ class RunView:
     def reading(self) -> DataRead | None:
         """How much of its data is read; None unless it reads."""
         return self.progress.reading if self.state == "Running" and self.progress else None
+
+    @property
+    def steps(self) -> StepsTaken | None:
+        """How far its steps are, and how fast; None unless it trains."""
+        return self.progress.steps if self.state == "Running" and self.progress else None
+
+    @property
+    def losses(self) -> Mapping[str, Sequence[tuple[int, float]]]:
+        """Percent and value of some of its losses so far, by their names; empty unless it runs."""
+        running = self.progress if self.state == "Running" else None
+        return Curve(self.run.id, running.curve).by_loss if running else {}
 
     @property
     def attempt(self) -> int:
@@ -187,6 +199,14 @@ def reading_document(one: DataRead | None) -> dict[str, int] | None:
     return {"files": one.files, "ofFiles": one.of_files, "bytes": one.bytes, "ofBytes": one.of_bytes}
 
 
+def steps_document(one: StepsTaken | None) -> dict[str, int | float | None] | None:
+    """How far the steps are as `-o json` shows it."""
+    if one is None:
+        return None
+    speed = {"examplesPerSecond": one.examples_per_second, "dataWaitShare": one.data_wait}
+    return {"step": one.step, "ofSteps": one.of_steps, "epoch": one.epoch, **speed}
+
+
 def run_document(view: RunView) -> dict[str, Any]:
     """The run as `-o json` shows it; unknown values are null or empty."""
     return {
@@ -197,6 +217,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "outcomeFault": view.outcome_fault,
         "wait": wait_document(view.wait),
         "reading": reading_document(view.reading),
+        "steps": steps_document(view.steps),
         "attempt": view.attempt,
         "resumedStep": view.resumed_step,
         "leftOut": [asdict(one) for one in view.left_out],

@@ -1,15 +1,16 @@
-"""Curves as lines of text. A terminal without these characters gets `*` and `|`."""
+"""Curves as lines of text. A terminal without these characters gets ASCII: `*` and `|`, and `_.-=+*%#`."""
 
 from collections.abc import Iterator, Sequence
 
 from knoll.quoting import escaped
 from knoll.views.curve import Curve
 
-__all__ = ["chart", "curve_lines"]
+__all__ = ["chart", "curve_lines", "sparkline"]
 
 _HEIGHT = 10
 _LABEL = 10  # columns of a number
 _LEAST = 10  # columns of a chart
+_SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def curve_lines(curve: Curve, width: int) -> Iterator[str]:
@@ -33,3 +34,10 @@ def chart(values: Sequence[float], width: int, height: int = _HEIGHT) -> list[st
         f"{labels.get(row, ''):>{_LABEL}} │" + "".join("•" if at == row else " " for at in rows).rstrip()
         for row in range(height)
     ]
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The values as blocks in one line, a block for each, or for some of them if they are many."""
+    low, high, count = min(values), max(values), min(width, len(values))
+    chosen = [values[at * (len(values) - 1) // max(1, count - 1)] for at in range(count)]
+    return "".join(_SPARKS[round((one - low) / ((high - low) or 1) * 7)] for one in chosen)

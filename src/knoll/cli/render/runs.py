@@ -1,17 +1,20 @@
 """Runs in a table and on one line."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 
+from knoll.cli.render.curve import sparkline
 from knoll.cli.tables import Cell, plain_table, state_cell
 from knoll.quoting import escaped
 from knoll.views.run import RunView
 from knoll.views.runs import RunsView
 from knoll.views.units import age, duration, scores, size
 
-__all__ = ["RUN_HEADINGS", "run_line", "run_row", "runs_lines", "runs_picture"]
+__all__ = ["RUN_HEADINGS", "live_picture", "run_line", "run_row", "runs_lines", "runs_picture"]
 
+_MOST_LOSSES = 4  # of a run
 RUN_HEADINGS = ("RUN", "MODEL", "STATE", "PROGRESS", "ETA", "METRICS", "VERSION", "AGE", "WHY")
 
 
@@ -51,6 +54,19 @@ def runs_picture(view: RunsView, now: datetime) -> RenderableType:
     return Group(*([table] if view.runs else none), *map(escaped, (*_waiting_lines(view), *_left_out(view))))
 
 
+def live_picture(view: RunsView, now: datetime) -> RenderableType:
+    """The same, with the losses of the runs that train."""
+    return Group(runs_picture(view, now), *(escaped(line) for run in view.runs for line in _sparks(run)))
+
+
+def _sparks(view: RunView) -> Iterator[str]:
+    """A line for each loss: its first value, its course, its last value."""
+    for name, points in [*view.losses.items()][:_MOST_LOSSES]:
+        values = [value for _, value in points]
+        if len(values) > 1:
+            yield f"{view.run.id}  {name} {values[0]:.4g} {sparkline(values)} {values[-1]:.4g}"
+
+
 def _why(view: RunView) -> str:
     """What the run does, why it waits or ended so, and which attempt it is."""
     return ", ".join(filter(None, (_doing(view), *_attempt(view))))
@@ -64,7 +80,11 @@ def _attempt(view: RunView) -> list[str]:
 
 
 def _doing(view: RunView) -> str:
-    read = view.reading
+    read, steps = view.reading, view.steps
+    if steps is not None:
+        speed = steps.examples_per_second
+        told = f", {speed:,.0f} examples/s" if speed is not None else ""
+        return f"{view.reason}: step {steps.step} of {steps.of_steps}, epoch {steps.epoch}{told}"
     if read is None:
         return view.trouble
     files, bytes = f"{read.files} of {read.of_files} objects", f"{size(read.bytes)} of {size(read.of_bytes)}"
