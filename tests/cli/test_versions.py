@@ -19,7 +19,8 @@ def two(knoll: Knoll, platform: Platform, records: Records) -> None:
     for number, (version, epochs) in enumerate((("v000001", 5), ("v000002", 9)), 1):
         run = records.run(number)
         records.outcome(run, version=version)
-        files = {CARD: FileEntry(len(TEXT), "0")} if number == 1 else {"model.onnx": FileEntry(7, "0")}
+        entry = FileEntry(7, "0")
+        files = {CARD: entry, "curves.json": entry} if number == 1 else {"model.onnx": entry}
         config, metrics = {"epochs": epochs, "seed": 1}, {"accuracy": 0.9 + number / 100}
         digest = re.sub("[^0-9a-f]", "", run.rpartition("-")[2])
         made = Manifest("digits", version, "image-classifier", run, digest, config, metrics, "", "a", files)
@@ -46,6 +47,7 @@ def test_a_card_is_read_without_acting_on_the_terminal(knoll: Knoll, two: None) 
     assert knoll("card", "digits", "v000001").stdout.splitlines()[0] == "# digits v000001"
     told = json.loads(knoll("card", "digits", "v000001", "-o", "json").stdout)
     assert (told["frontMatter"], told["version"]) == ("library_name: onnx\n", "v000001")
+    assert told["curves"].endswith("/models/digits/v000001/curves.json")
     assert knoll("card", "digits", "v000002").exit_code == 4
     for words in (["--plain"], []):
         assert "\x1b[2J" not in knoll("card", "digits", "v000001", *words).stdout
@@ -56,6 +58,7 @@ def test_a_terminal_gets_headings_and_no_links(
 ) -> None:
     monkeypatch.setattr(card, "is_terminal", lambda: True)
     shown = knoll("card", "digits", "v000001").stdout
+    assert shown.splitlines()[-1].startswith("Curves: s3://")
     assert "# digits" not in shown
     assert "digits v000001" in shown
     assert "\x1b]8;" not in shown

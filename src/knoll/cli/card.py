@@ -25,8 +25,9 @@ def card(
 
     Example: knoll card digits v000002
 
-    A pipe gets the Markdown as it is. JSON: {model, version, frontMatter, card}, where `frontMatter` is YAML
-    and `card` Markdown. Next: knoll versions MODEL --compare VERSION VERSION, knoll predict MODEL FILE
+    A pipe gets the Markdown as it is. JSON: {model, version, frontMatter, card, curves}, where `frontMatter`
+    is YAML, `card` Markdown, and `curves` the URI of the training's curves.
+    Next: knoll versions MODEL --compare VERSION VERSION, knoll predict MODEL FILE
     """
     from knoll.views.card import card_document, read_card
 
@@ -39,6 +40,8 @@ def card(
         from rich.markdown import Markdown
 
         stdout().print(Markdown(multiline(found.text), hyperlinks=False))
+        if found.curves:
+            echo(f"Curves: {found.curves}")
 
 
 def is_terminal() -> bool:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NotFound
+from knoll.names import join
 from knoll.ports import Platform
+from knoll.records.curves import CURVES
 from knoll.records.manifest import CARD, read_file
+from knoll.records.version_folder import version_folder
 from knoll.views.models import find_model
 from knoll.views.versions import read_version, version_names
 
@@ -14,12 +17,14 @@ __all__ = ["Card", "card_document", "read_card"]
 
 @dataclass(frozen=True)
 class Card:
-    """The card of a version. `text` is Markdown, and `front_matter` the YAML that stood before it."""
+    """The card of a version. `text` is Markdown, and `front_matter` the YAML that stood before it. `curves`
+    is where the curves of its training are; "" if it has none."""
 
     model: str
     version: str
     front_matter: str
     text: str
+    curves: str = ""
 
 
 def read_card(platform: Platform, model: str, version: str = "") -> Card:
@@ -35,12 +40,14 @@ def read_card(platform: Platform, model: str, version: str = "") -> Card:
         )
     text = read_file(model, wanted, CARD, platform.bucket).decode(errors="replace")
     front, text = _split(text)
-    return Card(model, wanted, front, text)
+    folder = version_folder(model, wanted, platform.bucket)
+    return Card(model, wanted, front, text, join(folder.uri, CURVES) if CURVES in made.files else "")
 
 
 def card_document(card: Card) -> dict[str, Any]:
     """The card as `-o json` shows it."""
-    return {"model": card.model, "version": card.version, "frontMatter": card.front_matter, "card": card.text}
+    told = {"frontMatter": card.front_matter, "card": card.text, "curves": card.curves}
+    return {"model": card.model, "version": card.version, **told}
 
 
 def _split(text: str) -> tuple[str, str]:
