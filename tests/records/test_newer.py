@@ -90,8 +90,8 @@ WRITTEN_ANEW: dict[str, tuple[str, Find]] = {
     "find_snapshot": (DATASET, lambda bucket: find_snapshot("digits", DIGEST, bucket)),
     "find_survey": (survey_uri(ROOT), find_survey),
 }
-# they get a reader or a pin from those above, or look at all places at once
-_GENERAL = {"find_hint", "find_known", "find_stamped", "find_strays", "find_pinned_samples"}
+# they get a reader or a pin from those above, look at all places at once, or read text
+_GENERAL = {"find_hint", "find_known", "find_stamped", "find_strays", "find_pinned_samples", "find_run_logs"}
 
 
 def bucket_with(uri: str) -> Bucket:

@@ -25,6 +25,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.progress import progress_uri
 from knoll.records.recorded import RecordedRequest, list_recorded, recorded_uri
 from knoll.records.rollout import RolloutStep, write_step
+from knoll.records.run_log import list_run_logs, write_run_log
 from knoll.records.strays import find_strays
 from knoll.retention.plan import make_plan
 from knoll.retention.removal import remove
@@ -175,6 +176,19 @@ def test_reports_on_a_version_are_no_use_of_it_and_go_with_it() -> None:
     world.collect()
     assert world.has_files() == [2, 5, 6, 8]
     assert [number for number in range(1, 9) if reports(world, number)] == [2, 5]
+
+
+def test_the_logs_of_a_run_go_a_month_after_its_end() -> None:
+    """Those of a run that has not ended stay."""
+    world = make_world()
+    for number in (1, 8):
+        write_run_log(world.run(number), world.time.now(), "said\n", world.platform.bucket)
+    world.collect()
+    assert list_run_logs(world.platform.bucket).keys() == {world.run(1), world.run(8)}
+    assert not [one for one in find_strays(world.platform.bucket) if one.key.startswith("logs/")]
+    world.time.present += timedelta(days=29)
+    world.collect()
+    assert list_run_logs(world.platform.bucket).keys() == {world.run(8)}
 
 
 def test_the_key_of_a_version_goes_with_it() -> None:

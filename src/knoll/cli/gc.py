@@ -48,12 +48,12 @@ def gc(
 
     A version is kept if it serves, served just before, is on trial or waits for its trial; if the Model, an
     InferenceService or a Revision names it; if its run is not settled; or if it is among the newest --keep.
-    Records of runs and rollouts are always kept. Recorded requests go after 30 days, and all of them if no
-    Model asks for them.
+    Records of runs and rollouts are always kept. The logs of a run go 30 days after its end. Recorded
+    requests go after 30 days, and all of them if no Model asks for them.
 
     JSON: {"dryRun", "keep", "bytes", "objects", "removed": [{kind:
-    version|files|inbox|progress|checkpoint|recorded, model, name, bytes, reason}], "kept": [{kind, model,
-    name, bytes, reason}]}.
+    version|files|inbox|progress|checkpoint|log|recorded, model, name, bytes, reason}], "kept": [{kind,
+    model, name, bytes, reason}]}.
     Next: knoll versions MODEL
     """
     from knoll.cli.render.leftovers import leftovers_table, leftovers_words

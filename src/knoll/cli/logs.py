@@ -30,8 +30,9 @@ def logs(
 
     Example: knoll runs logs digits -f
 
-    If there are several Pods, each line names its own. JSON: {"run", "logs": [{"path", "text"}]}; on a
-    cluster `path` is the Pod. Next: knoll why MODEL
+    If there are several Pods, each line names its own. When the Pod of an attempt is gone, the end of its log
+    is there for 30 days after the run. JSON: {"run", "logs": [{"path", "text"}]}; on a cluster `path` is the
+    Pod, or an object of the model bucket. Next: knoll why MODEL
     """
     from knoll.views.ids import find_run_id
     from knoll.views.run import read_run
@@ -64,9 +65,10 @@ def _logs_of(platform: "Platform", id: str) -> "Logs":
     from knoll.cli.run_logs import FileLogs, PodLogs
 
     if platform.settings.cluster == "kubernetes":
+        from knoll.records.run_log import find_run_logs
         from knoll.wiring.kubernetes import kubernetes_cluster
 
-        return PodLogs(kubernetes_cluster(platform.settings), id)
+        return PodLogs(kubernetes_cluster(platform.settings), id, lambda: find_run_logs(id, platform.bucket))
     from knoll.laptop.jobs.logs import job_logs
 
     return FileLogs(lambda: job_logs(platform.settings.home / "logs" / "jobs", id))

@@ -1,21 +1,24 @@
-"""The output of a run's trainer: files on this machine, or logs of the Job's Pods on a cluster."""
+"""The output of a run's trainer: files on this machine; on a cluster the logs of the Job's Pods, and what the
+trainer has kept of the logs of Pods that are gone."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
-from knoll.errors import KnollError, NotFound
+from knoll.errors import KnollError, NotFound, Unavailable
 from knoll.kube.labels import JOB_LABEL
 from knoll.ports import Document
+from knoll.records.run_log import RunLog
 
 if TYPE_CHECKING:
     from knoll.adapters.cluster_kubernetes import KubernetesCluster
 
-__all__ = ["FileLogs", "Logs", "PodLogs"]
+__all__ = ["FileLogs", "Logs", "PodLogs", "ran_at"]
 
 _PAUSE = 0.5  # seconds between looks for a further attempt
 
@@ -56,22 +59,44 @@ class FileLogs:
 
 
 class PodLogs:
-    """`Logs` of Pods. Several nodes may write at the same time; then each line names its Pod."""
+    """`Logs` of Pods. Several nodes may write at the same time; then each line names its Pod. `kept` reads
+    the logs that outlive their Pods."""
 
-    def __init__(self, cluster: "KubernetesCluster", run: str) -> None:
-        self._cluster, self._run = cluster, run
+    def __init__(
+        self, cluster: "KubernetesCluster", run: str, kept: Callable[[], Sequence[RunLog]] = tuple
+    ) -> None:
+        self._cluster, self._run, self._kept = cluster, run, kept
         self._lines: SimpleQueue[tuple[str, str | KnollError | None]] = SimpleQueue()
         self._begun: dict[str, int] = {}  # lines read before the stream was opened
         self._counts: dict[str, int] = {}
         self._open: set[str] = set()
 
     def read(self) -> list[tuple[str, str]]:
-        """See `Logs.read`."""
-        names = [one["metadata"]["name"] for one in self._started()]
-        return [(name, "".join(self._cluster.log(name))) for name in names]
+        """See `Logs.read`. Raises what the first Pod raises if no log can be read."""
+        read, there, faults = [], [], list[KnollError]()
+        for pod in self._started():
+            name = pod["metadata"]["name"]
+            try:
+                read.append((name, "".join(self._cluster.log(name))))
+                there.append(pod)
+            except (NotFound, Unavailable) as error:  # it goes, or its node is gone
+                faults.append(error)
+        found = [*self._of_gone(there), *read]
+        if faults and not found:
+            raise faults[0]
+        return found
+
+    def _of_gone(self, there: Sequence[Document]) -> list[tuple[str, str]]:
+        """What is kept of Pods that are not there."""
+        return [
+            (one.uri, one.text)
+            for one in self._kept()
+            if not any(ran_at(pod, one.begun.timestamp()) for pod in there)
+        ]
 
     def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
         """See `Logs.follow`. If a stream breaks, it goes on where it stopped."""
+        yield from (text for _, text in self._of_gone(self._started()))
         while True:
             over = is_over()
             for pod in self._started():
@@ -126,3 +151,19 @@ class PodLogs:
                 return
             self._counts[name] += 1
             yield f"{name.removeprefix(self._run)[1:]} | {line}" if len(self._counts) > 1 else line
+
+
+def ran_at(pod: Document, moment: float) -> bool:
+    """Whether a container of the Pod ran then, in seconds since 1970, by the clock of its node. Kubernetes
+    cuts times to whole seconds."""
+    for one in (pod.get("status") or {}).get("containerStatuses") or ():
+        state = one.get("state") or {}
+        lived = state.get("terminated") or state.get("running") or {}
+        begun, ended = (_seconds(lived.get(name)) for name in ("startedAt", "finishedAt"))
+        if begun is not None and begun <= moment and (ended is None or moment < ended + 1):
+            return True
+    return False
+
+
+def _seconds(time: str | None) -> float | None:
+    return datetime.fromisoformat(time).timestamp() if time else None

@@ -44,6 +44,7 @@ from knoll.records.recorded import RECORDED_NAME, RecordedRequest, load_recorded
 from knoll.records.rising import COUNTED_NAME
 from knoll.records.rollout import STEP_NAME, load_step
 from knoll.records.run import Run, load_run
+from knoll.records.run_log import LOG_NAME
 from knoll.records.stamp import is_stamped, why_unstamped
 from knoll.records.survey import load_survey
 from knoll.records.upload import SIGN
@@ -126,6 +127,7 @@ _PLACES = (
         doubt_newer=doubt_newer_hint,
     ),
     _place(rf"checkpoints/{_RUN}/{AFTER_STEP}/({re.escape(STATE)}|{re.escape(TENSORS)})"),
+    _place(rf"logs/{_RUN}/{LOG_NAME}\.log"),
     _place(rf"progress/{_RUN}\.json", load_progress, doubt=doubt_hint, doubt_newer=doubt_newer_hint),
     _place(
         rf"outcomes/{_RUN}\.json",

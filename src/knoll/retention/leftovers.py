@@ -1,13 +1,13 @@
-"""Superfluous records: of runs that have ended, entries of the inbox, progress, and checkpoints; and recorded
-requests that are too old, or that no Model asks for.
+"""Superfluous records: of runs that have ended, entries of the inbox, progress, checkpoints and old logs;
+recorded requests that are too old, or that no Model asks for.
 
 The outcome says that a run has ended; no clock does. Other records stay. The run record and the outcome keep
 the same data from being trained twice, and the claim keeps the number from being given twice. All are small.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from knoll.errors import Rejected
@@ -21,11 +21,12 @@ from knoll.records.inbox import list_inbox, remove_entry
 from knoll.records.outcome import list_outcomes, without_strays
 from knoll.records.progress import list_progress, remove_progress
 from knoll.records.recorded import drop_recorded, list_recorded
+from knoll.records.run_log import LONGEST, list_run_logs, remove_run_logs
 from knoll.retention.decide import DAY
 
 __all__ = ["Leftover", "Runs", "find_leftovers", "read_leftovers", "read_runs", "remove_leftover"]
 
-Kind = Literal["inbox", "progress", "checkpoint", "recorded"]
+Kind = Literal["inbox", "progress", "checkpoint", "log", "recorded"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ())
     progress = _by_run(list_progress, platform.bucket, models)
     live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
     ended = find_leftovers(runs, progress, live, platform.clock.now())
-    states = _ended_checkpoints(platform.bucket, runs, live, models)
-    return [*ended, *states, *_unwanted_requests(platform, models)]
+    bucket, now = platform.bucket, platform.clock.now()
+    states = _of_ended("checkpoint", list_checkpoints(bucket), runs, live, models)
+    logs = _of_ended("log", list_run_logs(bucket), runs, live, models)
+    old = (one for one in logs if now - runs.ended[one.name] > timedelta(seconds=LONGEST))
+    return [*ended, *states, *old, *_unwanted_requests(platform, models)]
 
 
 def remove_leftover(one: Leftover, bucket: Bucket) -> None:
@@ -83,6 +87,8 @@ def remove_leftover(one: Leftover, bucket: Bucket) -> None:
             remove_progress(one.name, bucket)
         case "checkpoint":
             remove_checkpoints(one.name, bucket)
+        case "log":
+            remove_run_logs(one.name, bucket)
         case "recorded":
             drop_recorded(one.uri, bucket)
 
@@ -114,18 +120,19 @@ def find_leftovers(
     ]
 
 
-def _ended_checkpoints(
-    bucket: Bucket, runs: Runs, live: Collection[str], models: Collection[str]
+def _of_ended(
+    kind: Literal["checkpoint", "log"],
+    found: Mapping[str, Sequence[ObjectInfo]],
+    runs: Runs,
+    live: Collection[str],
+    models: Collection[str],
 ) -> Iterator[Leftover]:
-    """The checkpoints of runs that have ended, one leftover a run. A trainer that still lives may write
-    more."""
-    for run, files in list_checkpoints(bucket).items():
+    """The objects of each run that has ended, as one leftover. A trainer that still lives may write more."""
+    reason = f"{kind}s of a run that has an outcome"
+    for run, files in found.items():
         if run in runs.ended and run not in live and _is_run_of(run, models):
             size, newest = sum(one.size for one in files), max(one.modified for one in files)
-            reason = "checkpoints of a run that has an outcome"
-            yield Leftover(
-                "checkpoint", files[0].uri, model_of_run(run), run, size, newest, reason, len(files)
-            )
+            yield Leftover(kind, files[0].uri, model_of_run(run), run, size, newest, reason, len(files))
 
 
 def _leftover(kind: Kind, run: str, one: ObjectInfo, reason: str) -> Leftover:

@@ -24,6 +24,7 @@ from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.champion import score_champion
 from knoll.trainer.ending import end_run
+from knoll.trainer.kept_log import kept_log
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
 from knoll.trainer.loop import Diverged, choose_device
@@ -72,14 +73,15 @@ def _train(run_id: str, platform: Platform, ranks: Ranks, termination: Terminati
         say(f"run {run_id} has ended already: {outcome.state}")
         return exit_code(outcome)
     run = read_run(run_id, platform.bucket)
-    say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
-    publish_event(TRAINING_STARTED, run, {}, platform)
-    reporter = Reporter(run, platform)
-    try:
-        outcome = _carry_out_attempt(run, platform, ranks, reporter, termination)
-    finally:
-        reporter.close()
-    return end_run(run, outcome, platform)
+    with kept_log(run.id, platform):
+        say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
+        publish_event(TRAINING_STARTED, run, {}, platform)
+        reporter = Reporter(run, platform)
+        try:
+            outcome = _carry_out_attempt(run, platform, ranks, reporter, termination)
+        finally:
+            reporter.close()
+        return end_run(run, outcome, platform)
 
 
 def _follow(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:

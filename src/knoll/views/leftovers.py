@@ -15,8 +15,8 @@ _USED = "used since it was decided"
 
 @dataclass(frozen=True)
 class LeftoverView:
-    """A version, the files of a killed run, or records. `kind` is version, files, inbox, progress, checkpoint
-    or recorded, `name` a version, a run or the id of a request, `size` in bytes."""
+    """A version, the files of a killed run, or records. `kind` is version, files, inbox, progress,
+    checkpoint, log or recorded, `name` a version, a run or the id of a request, `size` in bytes."""
 
     kind: str
     model: str
