@@ -40,17 +40,19 @@ class _Models:
         self._view: _View | None = None
 
     def see(self, platform: Platform, suffices: Callable[[Documents], bool]) -> _View:
-        def serves(view: _View | None) -> bool:
-            recent = view is not None and view.is_recent(platform.clock.now())
-            return view is not None and recent and bool(view.fault or suffices(view.documents))
-
-        view = self._view  # most calls end here, and wait for no other thread
-        if view is None or not serves(view):
+        view = self._usable(platform, suffices)  # most calls end here, and wait for no other thread
+        if view is None:
             with self._lock:
-                view = self._view
-                if view is None or not serves(view):
+                view = self._usable(platform, suffices)
+                if view is None:
                     view = self._view = _read(platform)
         return view
+
+    def _usable(self, platform: Platform, suffices: Callable[[Documents], bool]) -> _View | None:
+        view = self._view
+        if view is None or not view.is_recent(platform.clock.now()):
+            return None
+        return view if view.fault or suffices(view.documents) else None
 
     def remember(self, document: Document) -> None:
         with self._lock:
