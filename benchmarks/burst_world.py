@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from place import until
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
+from knoll.laptop.ports import free_port
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 from knoll.ports import Document
 from knoll.records.probe import probe_uri
@@ -97,9 +97,7 @@ class Receiver:
 
     def __init__(self, who: str, world: World) -> None:
         self._who, self._world, self._calls = who, world, world.folder / f"{who}.calls"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self._start()

@@ -29,11 +29,11 @@ from botocore.client import Config
 
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.store_s3 import S3Store
-from knoll.cli.traffic import repeating
 from knoll.errors import NotFound, StoreUnavailable
 from knoll.events import TRAINING_SUCCEEDED
 from knoll.installation import SIGN_FILE, SIGNING_SECRET
 from knoll.keys import read_signer
+from knoll.laptop.ports import free_port
 from knoll.names import join, run_id
 from knoll.ports import Bucket, Document
 from knoll.records.attestation import attest
@@ -49,6 +49,7 @@ from knoll.records.manifest import (
 from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import rollouts_uri
 from knoll.records.run import load_run, run_uri, runs_uri
+from knoll.repeating import repeating
 from support.candidates import Kind, announced, publish_candidate
 
 ROOT = Path(__file__).parents[2]
@@ -430,9 +431,7 @@ def answers(store: S3Store, bucket: str) -> bool:
 @contextmanager
 def port_forward(namespace: str, target: str) -> Iterator[int]:
     """A port of this machine that leads to a Service of the cluster."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     command = ["kubectl", "port-forward", "-n", namespace, target, f"{port}:80"]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:

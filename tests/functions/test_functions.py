@@ -1,7 +1,6 @@
 """Each function starts alone, as it is deployed, and answers over HTTP as a broker understands it."""
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.dead_letters.letters import read_dead_letters
+from knoll.laptop.ports import free_port
 from knoll.ports import Bucket
 from knoll.wiring.stages import STAGES
 
@@ -65,9 +65,7 @@ def sink() -> Iterator[tuple[str, list[dict[str, object]]]]:
 @contextmanager
 def deployed(name: str, environment: Mapping[str, str]) -> Iterator[str]:
     """The function in a process of its own; yields its URL once it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     target = name.replace("-", "_")
     command = [
         sys.executable,

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -16,6 +15,7 @@ import pytest
 
 from knoll.adapters.store_s3 import S3Store
 from knoll.events import DATASET_LANDED
+from knoll.laptop.ports import free_port
 from knoll.names import run_id
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import version_uri
@@ -155,11 +155,8 @@ def test_two_processes_make_one_version(world: World, some: dict[str, bytes]) ->
 def test_two_nodes_make_one_version(world: World, some: dict[str, bytes]) -> None:
     """The variables of the Job tell each node where the first one is. The nodes wait for the last one."""
     run = world.run(some, nodes=2)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     common = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_RDZV_ID": run, "PET_RDZV_CONF": "timeout=60"}
-    common |= {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": port}
+    common |= {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": str(free_port())}
     nodes = [world.start(run, **common, PET_NODE_RANK=number) for number in ("1", "0")]
     assert [one.wait(120) for one in nodes] == [0, 0], world.log()
     assert world.log().count("published digits v000001") == 1

@@ -9,16 +9,22 @@ import socket
 
 from knoll.errors import Unavailable
 
-__all__ = ["hold_port"]
+__all__ = ["free_port", "hold_port"]
 
 _HOST = "127.0.0.1"
 _PORTS = range(20_000, 30_000)
 _TRIES = 100
 
 
+def free_port() -> int:
+    """A port that nothing uses now. Raises Unavailable if no port is free."""
+    with hold_port() as held:
+        return int(held.getsockname()[1])
+
+
 def hold_port(wanted: int = 0) -> socket.socket:
-    """A socket that is bound to `wanted` if that is free, else to another port. No port is given twice while
-    its socket is open. Raises Unavailable if no port is free."""
+    """A socket that is bound to `wanted` if that is free, else to another port, which no other call gets
+    while the socket is open. Raises Unavailable if no port is free."""
     if wanted:
         held = socket.socket()
         # what the last run left in TIME_WAIT does not matter

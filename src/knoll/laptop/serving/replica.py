@@ -15,7 +15,7 @@ import aiohttp
 from knoll.errors import Unavailable
 from knoll.exits import REJECTED
 from knoll.laptop.children import Child, last_lines
-from knoll.laptop.ports import hold_port
+from knoll.laptop.ports import free_port
 
 __all__ = ["Command", "Failure", "Replica", "backoff"]
 
@@ -171,9 +171,7 @@ class Replica:
         return await self._give_up(running, code)
 
     async def _launch(self) -> _RunningReplica:
-        command = self.command
-        with hold_port() as held:
-            port = held.getsockname()[1]
+        command, port = self.command, free_port()
         environment = {**command.environment, "PORT": str(port)}
         child = await asyncio.to_thread(Child, command.argv, environment, command.log, grace=_GRACE)
         return _RunningReplica(child, f"http://127.0.0.1:{port}", _now())
