@@ -61,6 +61,11 @@ class StepsTaken:
     examples_per_second: float | None = None
     data_wait: float | None = None
 
+    def document(self) -> dict[str, int | float | None]:
+        """As events and `-o json` say it."""
+        speed = {"examplesPerSecond": self.examples_per_second, "dataWaitShare": self.data_wait}
+        return {"step": self.step, "ofSteps": self.of_steps, "epoch": self.epoch, **speed}
+
 
 @with_config(LENIENT)
 @dataclass(frozen=True)

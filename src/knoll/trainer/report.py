@@ -90,11 +90,7 @@ class News:
             "estimatedRemainingSeconds": self.seconds_left,
             "metrics": dict(self.metrics),
         }
-        if self.steps is None:
-            return said
-        steps = {"step": self.steps.step, "ofSteps": self.steps.of_steps, "epoch": self.steps.epoch}
-        speed = {"examplesPerSecond": self.steps.examples_per_second, "dataWaitShare": self.steps.data_wait}
-        return said | steps | speed
+        return said | (self.steps.document() if self.steps else {})
 
 
 class Journal(Protocol):

@@ -199,14 +199,6 @@ def reading_document(one: DataRead | None) -> dict[str, int] | None:
     return {"files": one.files, "ofFiles": one.of_files, "bytes": one.bytes, "ofBytes": one.of_bytes}
 
 
-def steps_document(one: StepsTaken | None) -> dict[str, int | float | None] | None:
-    """How far the steps are as `-o json` shows it."""
-    if one is None:
-        return None
-    speed = {"examplesPerSecond": one.examples_per_second, "dataWaitShare": one.data_wait}
-    return {"step": one.step, "ofSteps": one.of_steps, "epoch": one.epoch, **speed}
-
-
 def run_document(view: RunView) -> dict[str, Any]:
     """The run as `-o json` shows it; unknown values are null or empty."""
     return {
@@ -217,7 +209,7 @@ def run_document(view: RunView) -> dict[str, Any]:
         "outcomeFault": view.outcome_fault,
         "wait": wait_document(view.wait),
         "reading": reading_document(view.reading),
-        "steps": steps_document(view.steps),
+        "steps": view.steps.document() if view.steps else None,
         "attempt": view.attempt,
         "resumedStep": view.resumed_step,
         "leftOut": [asdict(one) for one in view.left_out],
