@@ -1,6 +1,5 @@
 """Jobs of the burst that end without training."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from knoll.names import model_of_run
 from knoll.ports import Bucket
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import load_run, runs_uri
+from knoll.repeating import repeating
 
 __all__ = ["Jobs"]
 
@@ -92,22 +92,17 @@ class Jobs:
 @contextmanager
 def _repeated(act: Callable[[], object]) -> Iterator[None]:
     """Act again and again on a thread of its own. An error there ends the measurement."""
-    over, failed = threading.Event(), []
+    failed: list[Exception] = []
 
-    def run() -> None:
-        while not over.wait(_EVERY):
-            try:
-                act()
-            except Exception as error:
-                failed.append(error)
-                return
+    def try_once() -> None:
+        if failed:
+            return
+        try:
+            act()
+        except Exception as error:
+            failed.append(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
+    with repeating(try_once, _EVERY, patience=None):
         yield
-    finally:
-        over.set()
-        thread.join()
     if failed:
         raise failed[0]

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from knoll.cli.traffic import repeating
 from knoll.errors import KnollError
+from knoll.repeating import repeating
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from knoll.cli.traffic import repeating
+from knoll.repeating import repeating
 from knoll.settings import Settings
 from knoll.views.models import find_model
 from knoll.wiring.platform import user_platform

@@ -1,6 +1,5 @@
 """Predictions that go on in the background, and the versions that answered."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knoll.errors import KnollError
+from knoll.repeating import repeating
 
 if TYPE_CHECKING:
     from knoll.ports import PredictAnswer
 
-__all__ = ["Traffic", "repeating", "traffic"]
+__all__ = ["Traffic", "traffic"]
 
 
 @dataclass
@@ -36,23 +36,3 @@ def traffic(predict: Callable[[], "PredictAnswer"], *, every: float = 0.05) -> I
 
     with repeating(ask, every):
         yield seen
-
-
-@contextmanager
-def repeating(act: Callable[[], object], every: float, patience: float = 30) -> Iterator[None]:
-    """Call `act` every `every` seconds in a thread until the block is left. Then wait `patience` seconds at
-    most for the last call."""
-    over = threading.Event()
-
-    def flow() -> None:
-        while not over.is_set():
-            act()
-            over.wait(every)
-
-    thread = threading.Thread(target=flow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(patience)

@@ -4,12 +4,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any, TextIO
 
 from knoll.errors import Unavailable
 from knoll.ports import Platform
 from knoll.records.run_log import write_run_log
+from knoll.repeating import repeating
 from knoll.trainer.report import say
 from knoll.trainer.stopping import Terminated
 
@@ -74,15 +75,17 @@ def kept_log(run: str, platform: Platform) -> Iterator[None]:
             say(f"the log was not kept: {error}")
         written[0] = text
 
-    with _repeated(write), _copied_to(tail):
-        try:
+    try:
+        with repeating(write, _EVERY, patience=None), _copied_to(tail):
             yield
-        except Terminated:
-            tail.add("terminated\n")
-            raise
-        except BaseException:
-            tail.add(traceback.format_exc())
-            raise
+    except Terminated:
+        tail.add("terminated\n")
+        raise
+    except BaseException:
+        tail.add(traceback.format_exc())
+        raise
+    finally:
+        write()
 
 
 @contextmanager
@@ -90,22 +93,3 @@ def _copied_to(tail: Tail) -> Iterator[None]:
     streams: Any = _Tee(sys.stdout, tail), _Tee(sys.stderr, tail)
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         yield
-
-
-@contextmanager
-def _repeated(act: Any) -> Iterator[None]:
-    """Act each minute in this block, and at its end."""
-    is_over = Event()
-
-    def repeat() -> None:
-        while not is_over.wait(_EVERY):
-            act()
-
-    thread = Thread(target=repeat, name="log", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-        act()
