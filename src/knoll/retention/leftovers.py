@@ -68,10 +68,10 @@ def read_runs(platform: Platform, models: Collection[str] = ()) -> Runs:
 
 def read_leftovers(platform: Platform, runs: Runs, models: Collection[str] = ()) -> list[Leftover]:
     """The records of these models, or of all, that may go now."""
-    progress = _by_run(list_progress, platform.bucket, models)
-    live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
-    ended = find_leftovers(runs, progress, live, platform.clock.now())
     bucket, now = platform.bucket, platform.clock.now()
+    progress = _by_run(list_progress, bucket, models)
+    live = {str(job["metadata"]["name"]) for job in platform.cluster.list("Job", MANAGED) if is_live(job)}
+    ended = find_leftovers(runs, progress, live, now)
     states = _of_ended("checkpoint", list_checkpoints(bucket), runs, live, models)
     logs = _of_ended("log", list_run_logs(bucket), runs, live, models)
     old = (one for one in logs if now - runs.ended[one.name] > timedelta(seconds=LONGEST))
