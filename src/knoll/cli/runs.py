@@ -41,10 +41,10 @@ def runs(
 
     Example: knoll runs digits -w --timeout 600
 
-    If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w, a terminal shows the
-    losses of the runs that train below the table. The command ends when the newest run ends; the exit code is
-    1 if that run was rejected or failed. Unknown: nothing goes on with the run, and it has no outcome that
-    counts; in JSON, `outcomeFault` says why the one in its place does not.
+    If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w, a terminal also shows
+    the losses of live runs. The command ends when the newest run ends; the exit code is 1 if that run was
+    rejected or failed. Unknown: nothing goes on with the run, and it has no outcome that counts; in JSON,
+    `outcomeFault` says why the one in its place does not.
 
     If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
     for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about

@@ -34,7 +34,7 @@ class CurvePoint:
 @dataclass(frozen=True)
 class Curves(Record):
     """The points of a training of `steps` steps, each on `held_out` of the held-out examples. `resumed` has
-    the steps behind which it went on from a checkpoint."""
+    the steps after which it went on from a checkpoint."""
 
     steps: int
     held_out: int
