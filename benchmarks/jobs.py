@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,14 +19,14 @@ from typing import Any
 import httpx
 from lightkube import Client, KubeConfig
 from lightkube.resources.batch_v1 import Job
-from place import Place, until
+from place import SERVICE, Place, kubectl, until
 
 from knoll.events import DATASET_LANDED, Event
 from knoll.events.http import event_to_http
 from knoll.ingest.opening import record_run
 from knoll.names import run_id
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
-from knoll.records.inbox import inbox_uri
+from knoll.records.inbox import list_inbox, remove_entry
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import Run
 
@@ -36,6 +36,8 @@ _NEVER = {"cpu": "1000"}
 _SINK_EVENT = "dev.knoll.bench.asked"
 _NOW = "2026-01-01T00:00:00+00:00"
 _JOB = "batch.kubernetes.io/job-name"
+_PATH = ("knoll-notifications", "knoll-ingest", "knoll-train")  # of an event to its Job
+_TAIL = ("-c", "user-container", "--prefix", "--tail", "40")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Jobs:
         with ThreadPoolExecutor(1) as other:
             started = time.monotonic()
             answer = other.submit(post)
-            seen = self._next(prefix)
+            seen = self._next(prefix, answer)
             answer.result().raise_for_status()
         self._end(seen.name)
         return seen.at - started
@@ -74,23 +76,32 @@ class Jobs:
             if change == "ADDED" and job.metadata and job.metadata.name:
                 self._seen.put(Seen(job.metadata.name, time.monotonic()))
 
-    def _next(self, prefix: str) -> Seen:
+    def _next(self, prefix: str, answer: Future[httpx.Response]) -> Seen:
         try:
             while not (seen := self._seen.get(timeout=120)).name.startswith(prefix):
                 pass
         except queue.Empty:
-            sys.exit(
-                f"Error: no Job {prefix}... came of an event within 120 s; kubectl logs -n "
-                f"{self._place.namespace} says more"
-            )
+            sys.exit(f"Error: no Job {prefix}... came of an event within 120 s\n{self._evidence(answer)}")
         return seen
+
+    def _evidence(self, answer: Future[httpx.Response]) -> str:
+        """What the request, the cluster and the functions say: all of it is removed with the namespace."""
+        said = str(answer.exception() or answer.result()) if answer.done() else "none"
+        known = [one["metadata"]["name"] for one in self._place.cluster.list("Job")]
+        entries = [one.run for one in list_inbox(self._place.records())]
+        logs = (
+            kubectl("logs", "-n", self._place.namespace, "-l", f"{SERVICE}={name}", *_TAIL) for name in _PATH
+        )
+        return "\n".join([f"answer: {said}", f"Jobs: {known}", f"open runs: {entries}", *logs])
 
     def _end(self, name: str) -> None:
         """End the run, if there is one, so that the next of its model need not wait. Delete the Job and wait
         until it is gone."""
-        write_outcome(name, Outcome("failed", _NOW, reason="measured"), self._place.records())
+        records = self._place.records()
+        write_outcome(name, Outcome("failed", _NOW, reason="measured"), records)
         self._place.cluster.delete("Job", name)
-        self._place.store.delete(inbox_uri(self._place.root, name, _NOW))
+        for entry in list_inbox(records, name):
+            remove_entry(entry.info.uri, records)
         until(partial(_is_gone, name, self._place), 60, f"{name} is gone", 0.1)
 
 

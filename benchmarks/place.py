@@ -24,11 +24,11 @@ from knoll.adapters.store_s3 import S3Store
 from knoll.installation import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
 from knoll.ports import Bucket
 
-__all__ = ["Place", "installation", "kubectl", "say", "until"]
+__all__ = ["SERVICE", "Place", "installation", "kubectl", "say", "until"]
 
 _DEPLOY = Path(__file__).parents[1] / "deploy" / "deploy.py"
 _STORE = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-_SERVICE = "serving.knative.dev/service"
+SERVICE = "serving.knative.dev/service"
 _PATIENCE = 120.0  # seconds for one request, a cold start on a busy machine included
 
 
@@ -75,7 +75,7 @@ class Place:
 
     def serving(self) -> list[dict[str, Any]]:
         """The Pods of Knative Services, also those that are ending."""
-        return [one for one in self.cluster.list("Pod") if _SERVICE in (one["metadata"].get("labels") or {})]
+        return [one for one in self.cluster.list("Pod") if SERVICE in (one["metadata"].get("labels") or {})]
 
     def is_asleep(self) -> bool:
         """Whether everything is at zero."""
@@ -83,7 +83,7 @@ class Place:
 
     def is_awake(self, service: str) -> bool:
         """Whether a Service has a Pod that is ready and will stay."""
-        return any(_is_ready(one) for one in self.serving() if one["metadata"]["labels"][_SERVICE] == service)
+        return any(_is_ready(one) for one in self.serving() if one["metadata"]["labels"][SERVICE] == service)
 
     def is_settled(self) -> bool:
         """Whether no Pod is about to start. A start takes a whole processor."""
