@@ -37,7 +37,7 @@ test-unit: develop ## run those of them that need no real S3 server and processe
 test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
 
-test-training: develop ## train with several processes, and kill trainings again and again
+test-training: develop ## train with several processes, kill 100 trainings, spoil 100; SEED=… kills at other steps
 	$(BIN)/python -m pytest -m stress -v
 
 test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit

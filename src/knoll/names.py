@@ -52,11 +52,20 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return state.hexdigest()
 
 
-def config_digest(family: str, config: Mapping[str, Any], golden_set: str = "", most_bad: float = 0) -> str:
-    """Identity of a family with its config, of the golden set, if there is one, and of the share of files
-    that may be bad, if any may be: what is trained and scored, apart from the data."""
+def config_digest(
+    family: str,
+    config: Mapping[str, Any],
+    golden_set: str = "",
+    most_bad: float = 0,
+    keep: str = "last",
+    patience: int | None = None,
+) -> str:
+    """Identity of a family with its config, of the golden set, if there is one, of the share of files that
+    may be bad, if any may be, and of the end of the training, unless that is the last epoch with its weights:
+    what is trained and scored, apart from the data."""
     more = [*([golden_set] if golden_set else []), *([f"most bad: {most_bad!r}"] if most_bad else [])]
-    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *more])
+    ended = [f"keep: {keep}, patience: {patience or 0}"] if patience or keep != "last" else []
+    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *more, *ended])
 
 
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:

@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from knoll.errors import Unavailable
-from knoll.families.base import Batch, Examples, FamilyConfig
+from knoll.families.base import Batch, Examples, FamilyConfig, Sign
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SIDE
 from knoll.settings import read_settings
-from knoll.trainer.loop import Diverged, train_networks
+from knoll.trainer.divergence import Diverged
+from knoll.trainer.loop import train_networks
 from knoll.trainer.ranks import Ranks, join_ranks
 
 
@@ -46,6 +47,9 @@ class Line:
     ) -> Iterator[tuple[str, torch.Tensor]]:
         points, values = batch
         yield "line", nn.functional.mse_loss(networks["line"](points), values)
+
+    def signs(self, *_: object) -> tuple[Sign, ...]:
+        return ()
 
     def milestone_picture(self, *_: object) -> None:
         return None

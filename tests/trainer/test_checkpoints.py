@@ -49,6 +49,9 @@ class Shelf:
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         self.files.append((step, encode_tree(tree)))
 
+    def finish(self) -> None:
+        return None
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_pictures() -> Iterator[None]:

@@ -101,6 +101,11 @@ class World:
 
 @pytest.fixture
 def world(s3: Any, tmp_path: Path) -> Iterator[World]:
+    yield from open_world(s3, tmp_path)
+
+
+def open_world(s3: Any, tmp_path: Path) -> Iterator[World]:
+    """New buckets, and no trainers when they are left."""
     store, bucket = (
         S3Store(s3.endpoint, s3.access_key, s3.secret_key, "us-east-1"),
         f"ranks-{uuid.uuid4().hex[:8]}",

@@ -54,8 +54,8 @@ def runs(
     JSON: {"runs": [{run, model, state, reason, outcomeFault, verdict, verdictReason, progressPercentage,
     estimatedRemainingSeconds, metrics, golden, version, datasetDigest, createdAt, endedAt, wait: {for,
     have, need, since, until, ends}, reading: {files, ofFiles, bytes, ofBytes}, steps: {step, ofSteps,
-    epoch, examplesPerSecond, dataWaitShare}, attempt, resumedStep, leftOut: [{reason, count, examples}]}],
-    "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such line per change.
+    epoch, examplesPerSecond, dataWaitShare}, attempt, resumedStep, leftOut: [{reason, count, examples}],
+    seed, warnings}], "waiting": [{model, reason, wait}], "newest": RUN}; with -w one such line per change.
     Next: knoll runs logs RUN, knoll rollout status MODEL -w
     """
     from knoll.views.models import find_model

@@ -26,6 +26,7 @@ STYLES = {
     "Wanted": "yellow",
     "Dead": "red",
     "Rejected": "red",
+    "Diverged": "red",
     "Refused": "red",
     "Held": "yellow",
     "held": "yellow",

@@ -141,6 +141,8 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         checkpoint_every=model.training.checkpoint.every,
         checkpoint_keep=model.training.checkpoint.keep,
         most_bad=model.training.most_bad,
+        keep=model.training.keep,
+        patience=model.training.patience or 0,
     )
 
 

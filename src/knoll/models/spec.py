@@ -245,6 +245,6 @@ class Model(ModelSpec):
 
     @property
     def config_digest(self) -> str:
-        """Identity of what is trained and scored: the family, its config, the golden set, and how many files
-        may be bad."""
-        return config_digest(self.family, self.training.config, self.golden_set, self.training.most_bad)
+        """Identity of what is trained and scored, apart from the data."""
+        how = self.training
+        return config_digest(self.family, how.config, self.golden_set, how.most_bad, how.keep, how.patience)

@@ -68,6 +68,17 @@ class TrainingSpec(Spec):
         le=1,
         description="Which part of the files may be left out, with `badData: skip`",
     )
+    keep: Literal["best", "last"] = Field(
+        default="last",
+        description="Which weights become the version: those with the least held-out loss, or the last ones. "
+        "Families with several losses, such as GANs, have only `last`",
+    )
+    patience: Annotated[int | None, unit("epochs", none="all epochs are trained")] = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="The training ends when the held-out loss has not fallen for so many epochs",
+    )
     checkpoint: CheckpointSpec = Field(
         default_factory=CheckpointSpec, description="How the training is kept for its next attempt"
     )

@@ -20,6 +20,7 @@ from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.names import join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.quoting import escaped
+from knoll.records.curves import CurvePoint
 from knoll.records.record import (
     LENIENT,
     Numbers,
@@ -76,7 +77,8 @@ class Outcome(Stamped):
     asks for more, that is a new run, too. `manifest_sha256` pins the version: no other manifest counts. `run`
     is the run that ended so. `golden` has the metrics on the golden set, beside those on held-out examples;
     `golden_set` is its URI, and `golden_digest` its state then. `left_out` are the bad files that the
-    training did without, by reason. knoll 0.2 wrote none of these six.
+    training did without, by reason. If `diverged_step` is not 0, a number was not finite by that step, and
+    `curve` has the losses before. `seed` is that of its random numbers. knoll 0.2 wrote none of these nine.
     """
 
     by_trainers = True
@@ -93,6 +95,9 @@ class Outcome(Stamped):
     golden_set: str = ""
     golden_digest: str = ""
     left_out: tuple[Skipped, ...] = ()
+    diverged_step: int = 0
+    curve: tuple[CurvePoint, ...] = ()
+    seed: int | None = None
 
 
 load_outcome = stamped_reader(Outcome, "outcome")
@@ -119,11 +124,8 @@ def superseded_prefix(root: str, model: str) -> str:
 
 
 def find_outcome(run: str, bucket: Bucket) -> Outcome | None:
-    """How the run ended; None if it has not ended.
-
-    A run whose outcome is spoilt, or is that of another run, has failed, and is superseded: what it was to
-    train gets a new run.
-    """
+    """How the run ended; None if it has not ended. A run whose outcome is spoilt, or is that of another run,
+    has failed, and is superseded: what it was to train gets a new run."""
     try:
         return _find(run, bucket)
     except Rejected as error:

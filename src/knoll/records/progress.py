@@ -77,7 +77,7 @@ class Progress(Record):
     While the data is read, `reading` says how much of it; `curve` has some of the losses so far. `attempt`
     counts from 1; it is 0 before the first one. If it goes on from a checkpoint, `resumed_step` is the step
     of that, else 0. `left_out` are the bad files that it does without, by reason. While it trains, `steps`
-    says how far it is. knoll 0.2 wrote none of these six.
+    says how far it is, and `warnings` what may spoil the version. knoll 0.2 wrote none of these seven.
     """
 
     state: str
@@ -92,6 +92,7 @@ class Progress(Record):
     resumed_step: int = 0
     left_out: tuple[Skipped, ...] = ()
     steps: StepsTaken | None = None
+    warnings: tuple[str, ...] = ()
 
 
 _read = reader(Progress, "progress record")

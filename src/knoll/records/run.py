@@ -44,7 +44,8 @@ class Run(Stamped):
     `prefix` is where that Model's data lay; they are empty in records of knoll 0.2. `golden_set` is where the
     files lie that score the version beside the held-out data; "" for none. Every `checkpoint_every` seconds
     the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`. `most_bad` is the share of
-    files that may be bad, and is then left out.
+    files that may be bad, and is then left out. `keep` says which weights become the version, best or last.
+    The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never.
     """
 
     id: str
@@ -68,6 +69,8 @@ class Run(Stamped):
     checkpoint_every: float = 60.0
     checkpoint_keep: int = 2
     most_bad: float = 0.0
+    keep: str = "last"
+    patience: int = 0
 
     @property
     def processes(self) -> int:
@@ -115,7 +118,8 @@ def why_not_asked(run: Run, model: Model) -> str:
         return f"the Model's golden set is {after} now, and was {before}"
     if run.most_bad != model.training.most_bad:
         return f"the Model lets {model.training.most_bad:g} of the files be bad now, and let {run.most_bad:g}"
-    if config_digest(run.family, run.config, run.golden_set, run.most_bad) != model.config_digest:
+    end = run.keep, run.patience
+    if config_digest(run.family, run.config, run.golden_set, run.most_bad, *end) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):
         return f"the Model's data now lies under {model.dataset.uri}, and lay under {run.prefix}"

@@ -22,9 +22,10 @@ from knoll.trainer.card_calls import how_to_call
 from knoll.trainer.card_data import DataFacts, data_section
 from knoll.trainer.card_text import bullets, code, literal, section, table
 
-__all__ = ["CardFacts", "model_card"]
+__all__ = ["RERUN_TOLERANCE", "CardFacts", "model_card"]
 
 _ROUGH = 100  # held-out examples: with fewer, each moves a share by a percent or more
+RERUN_TOLERANCE = 0.02  # of metrics, where a rerun rounds in another way
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def model_card(facts: CardFacts, version: str) -> str:
         section("Training", *_training(facts)),
         section("Notes", bullets(map(literal, facts.notes))),
         section("Config", table(("field", "value"), _config(facts.config))),
+        section("Repeat it", _repeat(facts.config)),
         how_to_call(run.model, facts.signature, facts.sample),
         section("Pictures", *map(_picture, sorted(set(facts.pictures) - {CURVES_PICTURE}))),
     ]
@@ -78,6 +80,15 @@ def _training(facts: CardFacts) -> list[str]:
         f"and metrics on {curves.held_out} of the held-out examples, and learning rates.",
         _picture(CURVES_PICTURE) if CURVES_PICTURE in facts.pictures else "",
     ]
+
+
+def _repeat(config: Mapping[str, Any]) -> str:
+    return (
+        f"The seed of all random numbers is `{config.get('seed')}`. On a CPU, a training with the same data, "
+        "config, packages, threads and processes ends with the same weights to the last bit; `manifest.json` "
+        "has all of these. With other numbers of threads or processes, or on a GPU, sums are rounded in "
+        f"another way, and metrics may differ by {RERUN_TOLERANCE:g}."
+    )
 
 
 def _picture(name: str) -> str:

@@ -54,6 +54,9 @@ class StateKeeper(Protocol):
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """Keep the state after a step, in the background; waits for the one before it."""
 
+    def finish(self) -> None:
+        """Wait until what was kept is written."""
+
 
 class Unsaved:
     """Keeps nothing."""
@@ -74,6 +77,9 @@ class Unsaved:
 
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """See `StateKeeper.keep`."""
+
+    def finish(self) -> None:
+        """See `StateKeeper.finish`."""
 
 
 UNSAVED = Unsaved()
@@ -118,17 +124,18 @@ class Checkpoints:
     def keep(self, tree: Tree, step: int, of_steps: int) -> None:
         """Write the state in the background, after the one before it."""
         self._last = time.monotonic()
-        self._wait()
+        self.finish()
         self._writing = self._thread.submit(self._write, tree, step, of_steps)
 
-    def close(self) -> None:
-        """Wait until what was kept is written."""
-        self._thread.shutdown()
-        self._wait()
-
-    def _wait(self) -> None:
+    def finish(self) -> None:
+        """See `StateKeeper.finish`."""
         if self._writing is not None:
             self._writing.result()
+
+    def close(self) -> None:
+        """Wait until what was kept is written, and stop."""
+        self._thread.shutdown()
+        self.finish()
 
     def _write(self, tree: Tree, step: int, of_steps: int) -> None:
         try:

@@ -17,15 +17,17 @@ from knoll.quoting import escaped
 from knoll.records.progress import DataRead, StepsTaken
 from knoll.records.run import Run
 from knoll.trainer.bad_data import decode_good, summed
+from knoll.trainer.best import End
 from knoll.trainer.checkpoints import Checkpoints
 from knoll.trainer.golden import Exam, pin_exam
-from knoll.trainer.loop import Trained, choose_device, largest_batch, train_networks
+from knoll.trainer.loop import Trained, choose_device, train_networks
 from knoll.trainer.memory import bytes_of, check_data, check_step, room_for
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import Read, read_data
 from knoll.trainer.report import Journal, News
 from knoll.trainer.sorting import sort_files
 from knoll.trainer.stopping import Termination
+from knoll.trainer.task import largest_batch
 
 __all__ = ["Learnt", "learn", "threads_for"]
 
@@ -65,11 +67,12 @@ def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, terminat
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
-        check_step(family, examples, config, rows, limit, beside)
+        check_step(family, examples, config, rows, limit, beside=beside, keeps_best=run.keep == "best")
     keeper = Checkpoints(run, platform, journal)
     with termination.put_off():
         try:
-            trained = _fit(family, examples, config, device, ranks, journal, keeper, termination)
+            end = End(run.keep == "best", run.patience)
+            trained = _fit(family, examples, config, device, ranks, journal, keeper, end, termination)
         finally:
             keeper.close()
     told = replace(examples, notes=(*examples.notes, *notes))
@@ -120,6 +123,7 @@ def _fit(
     ranks: Ranks,
     journal: Journal,
     keeper: Checkpoints,
+    end: End,
     termination: Termination,
 ) -> Trained:
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
@@ -136,7 +140,9 @@ def _fit(
         device=device,
         report=report,
         say=journal.say,
+        warn=journal.warn,
         ranks=ranks,
         keeper=keeper,
+        end=end,
         is_asked_to_stop=lambda: termination.is_asked,
     )

@@ -4,29 +4,31 @@ It knows no family and no platform. Several processes may train together: all ta
 order, each with its share of every batch, and `ranks` averages their gradients.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from knoll.errors import Rejected
-from knoll.families.base import Batch, Examples, Family
+from knoll.families.base import Examples, Family
 from knoll.records.curves import Curves
 from knoll.records.progress import StepsTaken
+from knoll.trainer.best import LAST, End
 from knoll.trainer.checkpoints import UNSAVED, StateKeeper
-from knoll.trainer.measuring import plan_measurements
+from knoll.trainer.divergence import Diverged, check_losses, check_state, go_back, means_of
+from knoll.trainer.measuring import Measurements, plan_measurements
 from knoll.trainer.pace import Looks, StepPace
 from knoll.trainer.ranks import ALONE, Ranks
+from knoll.trainer.steps import take_step
+from knoll.trainer.task import Task
 from knoll.trainer.training_state import TrainingState, begin_training
 
 __all__ = [
-    "Diverged",
     "Report",
     "Trained",
     "choose_device",
-    "largest_batch",
     "train_networks",
 ]
 
@@ -34,14 +36,11 @@ Report = Callable[[StepsTaken, int | None, Mapping[str, float]], None]  # steps,
 Say = Callable[[str], None]
 
 
-class Diverged(Rejected):
-    """A loss is not finite. The same data and config would end in the same way."""
-
-
 @dataclass(frozen=True)
 class Trained:
     """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
-    milestone by its step. `notes` says what could not be drawn or measured."""
+    milestone by its step. `notes` says what went otherwise than planned, and `faults` why no version may be
+    made of it."""
 
     networks: nn.ModuleDict
     device: torch.device
@@ -49,16 +48,12 @@ class Trained:
     curves: Curves
     pictures: Mapping[int, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def choose_device(wanted: str) -> torch.device:
     """The device of that name. If the name is empty, CUDA if there is one, else the CPU."""
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def largest_batch(count: int, batch_size: int) -> int:
-    """The examples of the largest step: batches are of nearly equal size."""
-    return -(-count // max(1, count // batch_size))
 
 
 def train_networks(
@@ -69,72 +64,85 @@ def train_networks(
     device: torch.device,
     report: Report,
     say: Say,
+    warn: Say | None = None,
     ranks: Ranks = ALONE,
     keeper: StateKeeper = UNSAVED,
+    end: End = LAST,
     is_asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train networks for `config.epochs`, from what `keeper` has saved or anew. `report` is called at most
-    once a second and at the end, `say` once per epoch. If it `is_asked_to_stop`, `keeper` keeps the state
-    after the step that it is in, and this raises Terminated.
+    once a second and at the end, `say` once per epoch, and `warn` with what people should know. If it
+    `is_asked_to_stop`, `keeper` keeps the state after the step that it is in, and this raises Terminated.
 
     The same seed, data, device, number of threads and number of processes give the same weights, in each
-    process, however often the training was stopped. Raises Diverged if a loss is not finite, Rejected if a
-    batch is too small for so many processes.
+    process, however often the training was stopped. If a number is not finite, the training goes back once,
+    and then raises Diverged. Raises Rejected if a batch is too small for so many processes, or if the family
+    has not what `end` needs.
     """
-    count = len(examples.train[0])
-    per_epoch = max(1, count // config.batch_size)
-    total = per_epoch * config.epochs
-    ranks.check(count // per_epoch)
-    now = begin_training(family, examples, config, device, ranks, keeper, total)
-    networks = now.networks
-    precision = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    zero = torch.zeros((), device=device)
-    measurements = plan_measurements(family, examples, config, device, ranks, say, total)
-    pace, looks = StepPace(count / per_epoch), Looks(ranks, keeper, is_asked_to_stop, device)
-    while now.epoch <= config.epochs:
-        networks.train()
-        batches = _batches(now.batches(count, per_epoch), examples, ranks, device)
-        for batch, share in pace.waiting_for(batches):
-            batch = family.augment(family.prepare(batch, config), config)
-            turns = family.losses(networks, batch, config)
-            while True:
-                with precision:
-                    turn = next(turns, None)
-                if turn is None:
-                    break
-                name, loss = turn
-                now.optimizers[name].zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                mean = ranks.average(now.optimizers[name], loss, share)
-                now.optimizers[name].step()
-                now.schedules[name].step()
-                now.sums[name] = now.sums.get(name, zero) + mean  # stays on the device until it is reported
-            now.step, now.done = now.step + 1, now.done + 1
+    task = Task(family, examples, config, device, ranks, end)
+    ranks.check(task.count // task.per_epoch)
+    warn = warn or say
+    now, measurements = begin_training(task, keeper), plan_measurements(task, say, warn)
+    end.check(len(now.optimizers))
+    while True:
+        looks = Looks(task, keeper, is_asked_to_stop, owes=now.setback > 0)
+        try:
+            pace = _learn(task, now, measurements, looks, report, say)
+            break
+        except Diverged as error:
+            now = go_back(task, keeper, now, error, warn)
+    ranks.agree(now.networks)
+    _take_best(now, measurements)
+    report(now.taken(task.steps, *pace.speed()), 0, now.losses | now.held_out_losses)
+    made = now.losses, measurements.curves(now), now.pictures, tuple(now.notes), now.health.faults
+    return Trained(now.networks.eval(), device, *made)
+
+
+def _learn(
+    task: Task, now: TrainingState, measurements: Measurements, looks: Looks, report: Report, say: Say
+) -> StepPace:
+    """Train to the end of the last epoch; returns the pace."""
+    pace, is_first = StepPace(task.count / task.per_epoch), task.ranks.is_first
+    while now.epoch <= task.config.epochs and not _has_stopped(task, now, say):
+        now.networks.train()
+        for batch, share in pace.waiting_for(task.shares(now.batches(task.count, task.per_epoch))):
+            take_step(task, now, batch, share)
             pace.step()
             measurements.take(now)
-            if now.step < total and ranks.is_first and pace.is_due():
-                left, means = pace.seconds_left(total - now.step), _means(now.sums, now.done, now.step)
-                report(now.taken(total, *pace.speed()), left, means | now.held_out_losses)
-            looks.look(now, total, pace)
-        now.losses = _means(now.sums, per_epoch, now.step)
-        say(_epoch_line(now, config.epochs))
+            if now.step < task.steps and is_first and pace.is_due():
+                _report_step(task, now, pace, report)
+            looks.look(now, pace)
+        check_losses(now)
+        now.losses = means_of(now)
+        say(_epoch_line(now, task.config.epochs))
         now.begin_epoch()
-    ranks.agree(networks)
-    report(now.taken(total, *pace.speed()), 0, now.losses | now.held_out_losses)
-    made = now.losses, measurements.curves(now), now.pictures, tuple(now.notes)
-    return Trained(networks.eval(), device, *made)
+    check_state(task, now)
+    return pace
 
 
-def _batches(
-    batches: Iterable[torch.Tensor], examples: Examples, ranks: Ranks, device: torch.device
-) -> Iterator[tuple[Batch, float]]:
-    """This process's examples of each batch, on its device, and which part of the batch they are."""
-    for rows in batches:
-        mine = ranks.share(rows)
-        yield (
-            tuple(column[mine].to(device, non_blocking=True) for column in examples.train),
-            len(mine) / len(rows),
-        )
+def _has_stopped(task: Task, now: TrainingState, say: Say) -> bool:
+    """Whether the training ends before an epoch begins."""
+    if now.done or not task.end.is_reached(now.best, now.step, task.per_epoch):
+        return False
+    say(f"stopped: the held-out loss has not fallen for {task.end.patience} epochs")
+    return True
+
+
+def _take_best(now: TrainingState, measurements: Measurements) -> None:
+    """Take the best weights, if they were kept and are not the last ones, and look at them."""
+    best = now.best
+    if best is None or not best.weights or best.step == now.step:
+        return
+    now.networks.load_state_dict(best.weights)
+    told = f"the weights are those after step {best.step} of {now.step}, with the least held-out loss"
+    now.notes.append(f"{told}, {best.loss:.4g}")
+    measurements.look(now)
+
+
+def _report_step(task: Task, now: TrainingState, pace: StepPace, report: Report) -> None:
+    losses = {name: mean for name, mean in means_of(now).items() if math.isfinite(mean)}
+    taken, left = now.taken(task.steps, *pace.speed()), pace.seconds_left(task.steps - now.step)
+    report(taken, left, losses | now.held_out_losses)
 
 
 def _epoch_line(now: TrainingState, epochs: int) -> str:
@@ -144,14 +152,3 @@ def _epoch_line(now: TrainingState, epochs: int) -> str:
         for name, loss in now.losses.items()
     )
     return f"epoch {now.epoch}/{epochs}  " + "  ".join(losses)
-
-
-def _means(sums: Mapping[str, torch.Tensor], steps: int, step: int) -> dict[str, float]:
-    means = {name: total.item() / steps for name, total in sums.items()}
-    for name, mean in means.items():
-        if not abs(mean) < float("inf"):
-            raise Diverged(
-                f"training diverged: the {name} loss is {mean} by step {step}",
-                fix="lower learningRate, or look for extreme values in the data",
-            )
-    return means

@@ -8,16 +8,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
 
-from knoll.families.base import Batch, Examples, Family
+from knoll.families.base import Batch
 from knoll.records.curves import Curves
+from knoll.trainer.best import lesser
+from knoll.trainer.divergence import check_losses
 from knoll.trainer.generators import borrowed_generators
-from knoll.trainer.ranks import Ranks
+from knoll.trainer.health import look_at
 from knoll.trainer.report import leave_out
+from knoll.trainer.task import Task
 from knoll.trainer.training_state import TrainingState
 
 __all__ = ["Measurements", "milestone_steps", "plan_measurements", "point_steps"]
@@ -45,65 +47,78 @@ class Measurements:
     """What is measured after which steps: points of the curve, some of them with metrics, and pictures.
     `rows` are the held-out examples of a point."""
 
-    family: Family[Any]
-    examples: Examples
-    config: Any
-    device: torch.device
-    ranks: Ranks
+    task: Task
     say: Callable[[str], None]
+    warn: Callable[[str], None]
     points: frozenset[int]
     with_metrics: frozenset[int]
     milestones: frozenset[int]
-    steps: int
     rows: torch.Tensor
 
     def take(self, now: TrainingState) -> None:
-        """Add to the state what is due after its step. All processes call this together."""
-        if now.step in self.milestones and self.ranks.is_first:
+        """Add to the state what is due after its step. All processes call this together. Raises Diverged."""
+        task = self.task
+        if now.step in self.milestones and task.ranks.is_first:
             with leave_out(f"the picture of step {now.step}", self.say, now.notes), self._watched(now):
-                picture = self.family.milestone_picture(now.networks, self.examples, self.config)
+                picture = task.family.milestone_picture(now.networks, task.examples, task.config)
                 now.pictures |= {} if picture is None else {now.step: picture}
         if now.step not in self.points:
             return
-        self.ranks.agree(now.networks)
+        check_losses(now)  # before a family looks at what they have spoilt
+        task.ranks.agree(now.networks)
         held_out = self._held_out_losses(now)
-        metrics = self._metrics(now) if now.step in self.with_metrics and self.ranks.is_first else {}
+        metrics = self._metrics(now) if now.step in self.with_metrics and task.ranks.is_first else {}
         now.add_point(held_out, metrics)
+        if task.end.needs_loss:
+            (loss,) = held_out.values()
+            kept = now.networks if task.end.keeps_best else None
+            now.best = lesser(now.best, now.step, loss, kept)
+        self.look(now)
+
+    def look(self, now: TrainingState) -> None:
+        """Look at the signs of the family, if this process is the first one. A fault in them ends the
+        training: nobody would guard it."""
+        if not self.task.ranks.is_first:
+            return
+        with self._watched(now):
+            signs = self.task.family.signs(now.networks, self.task.examples, self.task.config)
+        now.health, warnings = look_at(now.health, signs, now.step)
+        for one in warnings:
+            self.warn(one)
 
     def curves(self, now: TrainingState) -> Curves:
         """The points so far."""
-        return Curves(self.steps, len(self.rows), tuple(now.curve), tuple(now.resumed))
+        return Curves(self.task.steps, len(self.rows), tuple(now.curve), tuple(now.resumed))
 
     def _held_out_losses(self, now: TrainingState) -> Mapping[str, float]:
         """The mean loss of each optimiser over the rows, the same in all processes."""
-        has_rows = len(self.ranks.share(self.rows)) > 0
+        has_rows = len(self.task.ranks.share(self.rows)) > 0
         sums = dict.fromkeys(now.optimizers, math.nan if has_rows else 0.0)
         if has_rows:
             sums |= self._unless_it_fails(_HELD_OUT, now, self._sums_of_losses)
-        totals = self.ranks.add_up(*sums.values(), device=self.device)
+        totals = self.task.ranks.add_up(*sums.values(), device=self.task.device)
         return {name: total / len(self.rows) for name, total in zip(sums, totals, strict=True)}
 
     def _sums_of_losses(self, networks: nn.ModuleDict) -> Mapping[str, float]:
         """The losses of this process's share of the rows."""
         sums: dict[str, torch.Tensor] = {}
-        rows_at_once = max(1, self.config.batch_size // self.ranks.world)
-        for part in torch.split(self.ranks.share(self.rows), rows_at_once):
-            batch = tuple(column.to(self.device) for column in _chosen(self.examples.held_out, part))
-            losses = self.family.losses(networks, self.family.prepare(batch, self.config), self.config)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                for name, loss in losses:
-                    sums[name] = sums.get(name, torch.zeros_like(loss)) + loss * len(part)
+        rows_at_once = max(1, self.task.config.batch_size // self.task.ranks.world)
+        for part in torch.split(self.task.ranks.share(self.rows), rows_at_once):
+            rows = self.task.rows(self.task.examples.held_out, part)
+            batch = self.task.family.prepare(rows, self.task.config)
+            for name, loss in self.task.losses(networks, batch):
+                sums[name] = sums.get(name, torch.zeros_like(loss)) + loss * len(part)
         return {name: total.item() for name, total in sums.items()}
 
     def _metrics(self, now: TrainingState) -> Mapping[str, float]:
         """The metrics on the rows, or on some if they are large, beside as many training examples."""
-        sides = (self.examples.train, self.examples.held_out)
+        sides = (self.task.examples.train, self.task.examples.held_out)
         size = max(1, sum(column[:1].nbytes for column in sides[1]))
         count = min(len(self.rows), max(_LEAST_SCORED, _SCORED_BYTES // size))
         train, held_out = (_chosen(side, _evenly(len(side[0]), count)) for side in sides)
-        few = replace(self.examples, train=train, held_out=held_out)
+        few = replace(self.task.examples, train=train, held_out=held_out)
         return self._unless_it_fails(
-            _METRICS, now, lambda networks: self.family.score(networks, few, self.config)
+            _METRICS, now, lambda networks: self.task.family.score(networks, few, self.task.config)
         )
 
     def _unless_it_fails(
@@ -120,31 +135,21 @@ class Measurements:
         """The networks are in eval mode, without gradients, and no random number is missed afterwards."""
         now.networks.eval()
         try:
-            with torch.no_grad(), borrowed_generators(self.config.seed, self.device):
+            with torch.no_grad(), borrowed_generators(self.task.config.seed, self.task.device):
                 yield
         finally:
             now.networks.train()
 
 
-def plan_measurements(
-    family: Family[Any],
-    examples: Examples,
-    config: Any,
-    device: torch.device,
-    ranks: Ranks,
-    say: Callable[[str], None],
-    steps: int,
-) -> Measurements:
-    """What is measured of a training of so many steps. All points together take about a hundredth of its
-    time, and in a short training a little more."""
-    points = sorted(point_steps(steps, config.epochs))
-    trained = len(examples.train[0]) * config.epochs // len(points)
-    held_out = len(examples.held_out[0])
-    rows = _evenly(held_out, max(_LEAST_ROWS, trained // _TRAINED_ROWS))
+def plan_measurements(task: Task, say: Callable[[str], None], warn: Callable[[str], None]) -> Measurements:
+    """What is measured of a training. All points together take about a hundredth of its time, and in a short
+    training a little more."""
+    points = sorted(point_steps(task.steps, task.config.epochs))
+    trained = task.count * task.config.epochs // len(points)
+    rows = _evenly(len(task.examples.held_out[0]), max(_LEAST_ROWS, trained // _TRAINED_ROWS))
     with_metrics = frozenset(points[number - 1] for number in milestone_steps(len(points)))
-    milestones = frozenset(milestone_steps(steps))
-    at = frozenset(points), with_metrics, milestones
-    return Measurements(family, examples, config, device, ranks, say, *at, steps, rows)
+    milestones = frozenset(milestone_steps(task.steps))
+    return Measurements(task, say, warn, frozenset(points), with_metrics, milestones, rows)
 
 
 def _spread(steps: int, count: int) -> set[int]:

@@ -28,6 +28,7 @@ __all__ = [
 
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
 _COPIES = 8  # of the weights: themselves, gradients, two means of Adam, one more; three in a checkpoint
+_COPIES_OF_BEST = 3  # the best ones so far, in the state and in a checkpoint, and those that replace them
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
 _LAST = re.compile(r"allocate (\d[\d.]* ?(?:[KMGT]?i?B|bytes))")
 _PASSING = 1.5  # tensors as large as the largest one that live for a moment
@@ -53,15 +54,23 @@ def room_for(files: Iterable[bytes], limit: int) -> int:
 
 
 def check_step(
-    family: Family[Any], examples: Examples, config: Any, rows: int, limit: int, beside: int = 0
+    family: Family[Any],
+    examples: Examples,
+    config: Any,
+    rows: int,
+    limit: int,
+    *,
+    beside: int = 0,
+    keeps_best: bool = False,
 ) -> None:
     """Check that learning on the CPU in steps of `rows` examples fits, with so many bytes of other examples
-    `beside` them. Raises TooLittleMemory."""
+    `beside` them, and with the best weights, if it keeps them. Raises TooLittleMemory."""
     found = step_bytes(family, examples, config, rows)
     if found is None:
         return
     weights, step = found
-    needed = TRAINER_BASE + bytes_of(examples) + beside + _COPIES * weights + max(step, _EXPORT)
+    copies = _COPIES + (_COPIES_OF_BEST if keeps_best else 0)
+    needed = TRAINER_BASE + bytes_of(examples) + beside + copies * weights + max(step, _EXPORT)
     if needed > limit:
         raise TooLittleMemory(
             f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "

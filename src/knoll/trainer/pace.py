@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-import torch
-
 from knoll.trainer.checkpoints import StateKeeper
-from knoll.trainer.ranks import Ranks
+from knoll.trainer.divergence import check_losses, check_state
 from knoll.trainer.stopping import Terminated
+from knoll.trainer.task import Task
 from knoll.trainer.training_state import TrainingState
 
 __all__ = ["Looks", "StepPace"]
@@ -70,26 +69,36 @@ class StepPace:
 
 
 class Looks:
-    """Looks after a step whether to keep the state, and whether to stop. Several
-    processes look after the same steps, about four times a second, since looking together takes time."""
+    """Looks after a step whether the losses are finite, whether to keep the state, and whether to stop.
+    Losses, and all else if there are several processes, are looked at about four times a second, since that
+    takes time. If it `owes` a state, it keeps the first one that it sees."""
 
     def __init__(
-        self, ranks: Ranks, keeper: StateKeeper, is_asked_to_stop: Callable[[], bool], device: torch.device
+        self, task: Task, keeper: StateKeeper, is_asked_to_stop: Callable[[], bool], *, owes: bool = False
     ) -> None:
-        self._ranks, self._keeper, self._stop, self._device = ranks, keeper, is_asked_to_stop, device
+        self._task, self._keeper, self._stop, self._owes = task, keeper, is_asked_to_stop, owes
         self._next = 1
 
-    def look(self, now: TrainingState, total: int, pace: StepPace) -> None:
-        """Keep the state if that is due. Raises Terminated if one of the processes is asked to stop."""
-        if now.step < self._next:
+    def look(self, now: TrainingState, pace: StepPace) -> None:
+        """Keep the state if that is due. Raises Terminated if one of the processes is asked to stop, and
+        Diverged."""
+        ranks = self._task.ranks
+        is_turn, first = now.step >= self._next, ranks.is_first
+        if not is_turn and ranks.world > 1:
             return
-        first = self._ranks.is_first
         wishes = self._stop(), first and self._keeper.is_due(), pace.steps_in(_LOOK_SECONDS) if first else 0
-        stops, is_due, gap = self._ranks.add_up(*wishes, device=self._device)
-        self._next = now.step + (max(1, int(gap)) if self._ranks.world > 1 else 1)
-        if stops or is_due:
-            tree = now.tree(self._ranks)
-            if first:
-                self._keeper.keep(tree, now.step, total)
+        stops, is_due, gap = ranks.add_up(*wishes, device=self._task.device)
+        if is_turn:
+            self._next = now.step + max(1, int(gap))
+            check_losses(now)
+        if stops or is_due or self._owes:
+            self._keep(now)
         if stops:
             raise Terminated
+
+    def _keep(self, now: TrainingState) -> None:
+        check_state(self._task, now)
+        tree = now.tree(self._task.ranks)
+        if self._task.ranks.is_first:
+            self._keeper.keep(tree, now.step, self._task.steps)
+        self._owes = False

@@ -23,6 +23,7 @@ __all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", 
 
 _EVENT_SECONDS = 5.0
 _MOST_POINTS = 128  # of a curve: then every second one goes
+_MOST_WARNINGS = 10
 _LONGEST_FAULT = 300  # characters of the message of a library
 
 
@@ -103,6 +104,9 @@ class Journal(Protocol):
     def say(self, line: str) -> None:
         """Add a line to the log."""
 
+    def warn(self, line: str) -> None:
+        """Add a line to the log and to the progress."""
+
     def report(self, news: News) -> None:
         """Make this the run's progress."""
 
@@ -120,6 +124,9 @@ class Quiet:
 
     def say(self, line: str) -> None:
         """See `Journal.say`."""
+
+    def warn(self, line: str) -> None:
+        """See `Journal.warn`."""
 
     def report(self, news: News) -> None:
         """See `Journal.report`."""
@@ -153,10 +160,17 @@ class Reporter:
         self._next_event = 0.0
         self._curve: tuple[Point, ...] = before.curve if before else ()
         self._left_out: tuple[Skipped, ...] = ()
+        self._warnings: tuple[str, ...] = before.warnings if before else ()
 
     def say(self, line: str) -> None:
         """Add a line to the run's log."""
         say(line)
+
+    def warn(self, line: str) -> None:
+        """Add a line to the log, and to the progress that is written next."""
+        say(f"warning: {line}")
+        self._warnings = (*self._warnings, escaped(line))[-_MOST_WARNINGS:]
+        self._sent = None  # what was sent lacks the line
 
     @property
     def attempt(self) -> int:
@@ -216,6 +230,7 @@ class Reporter:
             resumed_step=self._resumed,
             left_out=self._left_out,
             steps=news.steps,
+            warnings=self._warnings,
         )
         try:
             write_progress(self._run.id, progress, self._platform.bucket)

@@ -16,6 +16,7 @@ from knoll.data_files import left_out_words, skipped_words
 from knoll.errors import Rejected, Unavailable
 from knoll.events import TRAINING_STARTED
 from knoll.exits import PREEMPTED, REJECTED, SUCCEEDED, UNAVAILABLE
+from knoll.families import find_family
 from knoll.families.base import Examples, Scores
 from knoll.ports import Platform
 from knoll.quantities import memory_of
@@ -23,11 +24,13 @@ from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.champion import score_champion
+from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
+from knoll.trainer.health import refuse_if_ill
 from knoll.trainer.kept_log import kept_log
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
-from knoll.trainer.loop import Diverged, choose_device
+from knoll.trainer.loop import choose_device
 from knoll.trainer.memory import TooLittleMemory, reject_out_of_memory
 from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks
@@ -81,7 +84,14 @@ def _train(run_id: str, platform: Platform, ranks: Ranks, termination: Terminati
             outcome = _carry_out_attempt(run, platform, ranks, reporter, termination)
         finally:
             reporter.close()
-        return end_run(run, outcome, platform)
+        return end_run(run, replace(outcome, seed=_seed_of(run)), platform)
+
+
+def _seed_of(run: Run) -> int | None:
+    """The seed of the run; None if its config is wrong."""
+    with suppress(Rejected):
+        return int(find_family(run.family).configure(run.config).seed)
+    return None
 
 
 def _follow(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:
@@ -102,6 +112,9 @@ def _carry_out_attempt(
     except TooLittleMemory as error:
         lacked = memory_of(run.resources)
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error), lacked_memory=lacked)
+    except Diverged as error:
+        ended = Outcome("rejected", platform.clock.now().isoformat(), reason=f"{error}; {error.fix}")
+        return replace(ended, diverged_step=error.by_step, curve=error.curve)
     except Rejected as error:
         return Outcome("rejected", platform.clock.now().isoformat(), reason=str(error))
     except DataChanged as error:
@@ -119,6 +132,7 @@ def _success(made: Sealed, at: str) -> Outcome:
 
 
 def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Reporter) -> Sealed:
+    refuse_if_ill(learnt.trained.faults)
     scores, golden = _scores(learnt), None
     metrics = scores.metrics
     champion = score_champion(run, learnt, platform, say)
@@ -156,7 +170,6 @@ def _score(learnt: Learnt, examples: Examples, what: str) -> Mapping[str, float]
     say(f"{what}: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
     if faults:
-        raise Diverged(
-            "training diverged: " + "; ".join(faults), fix="lower learningRate, or look at the data"
-        )
+        curves = learnt.trained.curves
+        raise Diverged("; ".join(faults), curves.steps, curves.points)
     return metrics

@@ -3,23 +3,24 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
+from torch.amp import GradScaler
 from torch.optim.lr_scheduler import LambdaLR
 
 from knoll.errors import Rejected, Unavailable
-from knoll.families.base import Examples, Family
 from knoll.records.curves import CurvePoint
 from knoll.records.progress import StepsTaken
-from knoll.trainer.checkpoints import StateKeeper
+from knoll.trainer.best import Best, best_of
+from knoll.trainer.checkpoints import Saved, StateKeeper
 from knoll.trainer.generators import generators, restore_generators, seed_generators
+from knoll.trainer.health import Health, health_of
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.state_files import Tree, copied
+from knoll.trainer.task import Task
 
-__all__ = ["TrainingState", "begin_training"]
+__all__ = ["TrainingState", "begin_training", "restore"]
 
 
 @dataclass
@@ -30,13 +31,15 @@ class TrainingState:
     `sums` has the losses of the epoch's steps, `losses` the means of the epoch before, and `pictures` the
     milestones. `curve` has the points so far; `counted` are the losses of the epoch's steps up to the last
     one, less those of the epochs since. `resumed` has the steps behind which the training went on after a
-    stop.
+    stop. `setback` is the step by which it had diverged when it went back; 0 if it never did.
+    `health` is that at the last point, `best` is kept if the end of the training needs it.
     """
 
     networks: nn.ModuleDict
     optimizers: Mapping[str, torch.optim.Optimizer]
     schedules: Mapping[str, LambdaLR]
     device: torch.device
+    scaler: GradScaler
     order: torch.Generator
     epoch_order: torch.Tensor
     epoch: int = 1
@@ -49,6 +52,9 @@ class TrainingState:
     curve: list[CurvePoint] = field(default_factory=list)
     counted: dict[str, torch.Tensor] = field(default_factory=dict)
     resumed: list[int] = field(default_factory=list)
+    setback: int = 0
+    health: Health = field(default_factory=Health)
+    best: Best | None = None
 
     @property
     def held_out_losses(self) -> dict[str, float]:
@@ -83,12 +89,20 @@ class TrainingState:
         self.curve.append(CurvePoint(self.step, self.epoch, *values))
         self.counted = dict(self.sums)
 
+    def halve_rates(self) -> None:
+        """Halve the learning rates of this step and of all that come."""
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["lr"] / 2
+        for schedule in self.schedules.values():
+            schedule.base_lrs = [rate / 2 for rate in schedule.base_lrs]
+
     def tree(self, ranks: Ranks) -> Tree:
         """A copy of the state for the first process, in main memory. All processes call this together."""
         networks = self.networks.state_dict()
         floats = {name: value for name, value in self.networks.named_buffers() if value.is_floating_point()}
         means = ranks.mean(list(floats.values()))
-        states = ranks.gather(f"generators {self.step}", generators(self.device))
+        states = ranks.gather(f"generators {self.step} {self.setback}", generators(self.device))
         if not ranks.is_first:
             return None
         return copied(
@@ -96,6 +110,7 @@ class TrainingState:
                 "networks": networks | dict(zip(floats, means, strict=True)),
                 "optimizers": {name: one.state_dict() for name, one in self.optimizers.items()},
                 "schedules": {name: one.state_dict() for name, one in self.schedules.items()},
+                "scaler": self.scaler.state_dict(),
                 "generators": states,
                 "epoch_order": self.epoch_order,
                 "place": (self.epoch, self.done, self.step),
@@ -106,6 +121,9 @@ class TrainingState:
                 "curve": [asdict(point) for point in self.curve],
                 "counted": self.counted,
                 "resumed": self.resumed,
+                "setback": self.setback,
+                "health": asdict(self.health),
+                "best": self.best and vars(self.best),
             }
         )
 
@@ -119,13 +137,16 @@ class TrainingState:
                 optimizer.load_state_dict(tree["optimizers"][name])
             for name, schedule in self.schedules.items():
                 schedule.load_state_dict(tree["schedules"][name])
+            if self.scaler.is_enabled():
+                self.scaler.load_state_dict(tree["scaler"])
             self.epoch_order = tree["epoch_order"]
             self.epoch, self.done, self.step = tree["place"]
             self.sums = {name: one.to(self.device) for name, one in tree["sums"].items()}
             self.losses, self.pictures, self.notes = tree["losses"], tree["pictures"], tree["notes"]
             self.curve = [CurvePoint(**point) for point in tree["curve"]]
             self.counted = {name: one.to(self.device) for name, one in tree["counted"].items()}
-            self.resumed = tree["resumed"]
+            self.resumed, self.setback = tree["resumed"], tree["setback"]
+            self.health, self.best = health_of(tree["health"]), best_of(tree["best"])
             states = tree["generators"]
         except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
             raise Rejected("its state is of another training: other networks, or other parts") from error
@@ -135,48 +156,48 @@ class TrainingState:
             ranks.reseed(seed + self.step)
 
 
-def begin_training(
-    family: Family[Any],
-    examples: Examples,
-    config: Any,
-    device: torch.device,
-    ranks: Ranks,
-    keeper: StateKeeper,
-    total: int,
-) -> TrainingState:
-    """The newest state that was kept and fits, or that before the first step. Raises Unavailable if the
-    processes have not found the same one."""
-    fresh = partial(_fresh, family, examples, config, device, ranks, total)
-    now = fresh()
-    for saved in keeper.saved():
-        try:
-            now.take_over(saved.tree, ranks, config.seed)
-        except Rejected as error:
-            keeper.pass_over(saved.step, error)
-            now = fresh()
-        else:
-            keeper.resume(saved)
-            now.resumed.append(saved.step)
-            break
-    (steps,) = ranks.add_up(now.step, device=device)
-    if steps != now.step * ranks.world:
-        raise Unavailable("the processes of the training have found different checkpoints")
+def begin_training(task: Task, keeper: StateKeeper) -> TrainingState:
+    """The state from which this attempt goes on. Raises Unavailable as `restore` does."""
+    now, saved = restore(task, keeper)
+    if saved:
+        keeper.resume(saved)
+        now.resumed.append(saved.step)
     return now
 
 
-def _fresh(
-    family: Family[Any], examples: Examples, config: Any, device: torch.device, ranks: Ranks, total: int
-) -> TrainingState:
+def restore(task: Task, keeper: StateKeeper) -> tuple[TrainingState, Saved | None]:
+    """The newest state that was kept and fits, or that before the first step and None. Raises Unavailable if
+    the processes have not found the same one."""
+    ranks, found = task.ranks, None
+    now = _fresh(task)
+    for saved in keeper.saved():
+        try:
+            now.take_over(saved.tree, ranks, task.config.seed)
+        except Rejected as error:
+            keeper.pass_over(saved.step, error)
+            now = _fresh(task)
+        else:
+            found = saved
+            break
+    (steps,) = ranks.add_up(now.step, device=task.device)
+    if steps != now.step * ranks.world:
+        raise Unavailable("the processes of the training have found different checkpoints")
+    return now, found
+
+
+def _fresh(task: Task) -> TrainingState:
+    family, config, device = task.family, task.config, task.device
     seed_generators(config.seed)
     order = torch.Generator().manual_seed(config.seed)
-    networks = family.build(config, examples.about).to(device)
-    ranks.begin(networks, config.seed)
+    networks = family.build(config, task.examples.about).to(device)
+    task.ranks.begin(networks, config.seed)
     optimizers = family.optimizers(networks, config)
     schedules = {
-        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / total, 1.0), config))
+        name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / task.steps, 1.0), config))
         for name, optimizer in optimizers.items()
     }
-    return TrainingState(networks, optimizers, schedules, device, order, order.get_state())
+    scaler = GradScaler(device.type, enabled=task.scales)
+    return TrainingState(networks, optimizers, schedules, device, scaler, order, order.get_state())
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

@@ -69,12 +69,13 @@ def draft_version(work: FinishedTraining, *, created_at: str, threads: int = 0) 
     shown = tuple(name for name in (*pictures, *curves) if name.endswith(".png"))
     facts = _facts(work, export.signature, samples[0], shown)
     facts = replace(facts, notes=tuple(notes), baseline=baseline)
+    environment = _environment(work, threads)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files = dict(common)
         with leave_out("the model card", say, []):
             files[CARD] = model_card(facts, version).encode()
-        return files, _manifest(work, version, files, created_at)
+        return files, _manifest(work, version, files, created_at, environment)
 
     return draft
 
@@ -137,7 +138,13 @@ def _facts(
     )
 
 
-def _manifest(work: FinishedTraining, version: str, files: Mapping[str, bytes], created_at: str) -> Manifest:
+def _manifest(
+    work: FinishedTraining,
+    version: str,
+    files: Mapping[str, bytes],
+    created_at: str,
+    environment: Mapping[str, str],
+) -> Manifest:
     return Manifest(
         model=work.run.model,
         version=version,
@@ -149,15 +156,17 @@ def _manifest(work: FinishedTraining, version: str, files: Mapping[str, bytes], 
         created_at=created_at,
         code_version=__version__,
         files={name: entry_of(body) for name, body in files.items()},
-        environment=_environment(work.trained.device),
+        environment=environment,
         golden=work.golden,
         slices=work.scores.slices,
         champion=work.champion,
     )
 
 
-def _environment(device: torch.device) -> dict[str, str]:
+def _environment(work: FinishedTraining, threads: int) -> dict[str, str]:
     """Machine and packages of the training, so that it can be repeated."""
+    device = work.trained.device
     chip = torch.cuda.get_device_name(device) if device.type == "cuda" else machine.machine()
     packages = {name: installed(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "pillow")}
-    return {"python": machine.python_version(), "device": f"{device.type} ({chip})", **packages}
+    shared = {"threads": str(threads), "processes": str(work.run.processes)}
+    return {"python": machine.python_version(), "device": f"{device.type} ({chip})", **shared, **packages}

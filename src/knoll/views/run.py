@@ -25,17 +25,17 @@ from knoll.waits import Wait, wait_document
 __all__ = ["UNKNOWN", "RunView", "read_run", "run_document", "run_state"]
 
 _ENDED = {"succeeded": "Succeeded", "rejected": "Rejected", "failed": "Failed", "skipped": "Skipped"}
-_SUPERSEDED = "Superseded"
+_SUPERSEDED, _DIVERGED = "Superseded", "Diverged"
 UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Failed,
-    Skipped, Superseded or Unknown, `reason` says why. Unknown: it has no outcome that counts, and nothing
-    goes on with it; `outcome_fault` says why the outcome in its place does not count, "" if none is there.
-    `verdict` is what a rollout has decided about its version, and `wait` what the run waits for before it
-    begins."""
+    """One run as people see it. `state` is Queued, Blocked, Pending, Running, Succeeded, Rejected, Diverged,
+    Failed, Skipped, Superseded or Unknown, `reason` says why. Unknown: it has no outcome that counts, and
+    nothing goes on with it; `outcome_fault` says why the outcome in its place does not count, "" if none is
+    there. `verdict` is what a rollout has decided about its version, and `wait` what the run waits for before
+    it begins."""
 
     run: Run
     state: str
@@ -49,7 +49,7 @@ class RunView:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended, well or badly, or nobody knows how."""
-        return self.state in (*_ENDED.values(), _SUPERSEDED, UNKNOWN)
+        return self.state in (*_ENDED.values(), _SUPERSEDED, _DIVERGED, UNKNOWN)
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -167,7 +167,8 @@ def _unknown(run: Run, progress: Progress | None, platform: Platform) -> RunView
 def run_state(job: Document | None, progress: Progress | None, outcome: Outcome | None) -> tuple[str, str]:
     """Decide state and reason from the records and the Job. The reason of a wait is in `run_waits`."""
     if outcome:
-        return _SUPERSEDED if outcome.superseded else _ENDED[outcome.state], outcome.reason
+        state = _DIVERGED if outcome.diverged_step else _ENDED[outcome.state]
+        return _SUPERSEDED if outcome.superseded else state, outcome.reason
     if job is None:
         if progress and progress.state == BLOCKED:
             return "Blocked", ""
@@ -220,6 +221,8 @@ def run_document(view: RunView) -> dict[str, Any]:
         "metrics": dict(view.metrics),
         "golden": dict(view.golden),
         "version": view.version,
+        "seed": view.outcome.seed if view.outcome else None,
+        "warnings": list(view.progress.warnings) if view.progress else [],
         "datasetDigest": view.run.dataset_digest,
         "createdAt": view.run.created_at,
         "endedAt": view.outcome.ended_at if view.outcome else "",

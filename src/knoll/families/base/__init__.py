@@ -11,6 +11,7 @@ from typing import Generic
 from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
 from knoll.families.base.learning import Baseline, LearningPart, Scores, ServedGraph, Slices, device_of
+from knoll.families.base.signs import Sign
 from knoll.families.declaration import (
     ConfigT,
     Declaration,
@@ -38,6 +39,7 @@ __all__ = [
     "Metric",
     "Scores",
     "ServedGraph",
+    "Sign",
     "Slices",
     "device_of",
     "draw_rows",

@@ -5,7 +5,7 @@ compute the loss of its generator.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from knoll.errors import Rejected
 from knoll.families.base.data import Batch, Examples
+from knoll.families.base.signs import Sign
 from knoll.families.declaration import ConfigT
 from knoll.records.champion_score import Slices
 from knoll.records.signature import Signature
@@ -105,6 +106,12 @@ class LearningPart(ABC, Generic[ConfigT]):
         """Metrics of a naive answer on the held-out examples, for the model card. By default None: there is
         none."""
         return None
+
+    def signs(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> Sequence[Sign]:
+        """Numbers that show whether the training still learns, for each point of the curve. While one is
+        ill, no version is published. By default there are none. The networks are in eval mode, without
+        gradients."""
+        return ()
 
 
 def device_of(networks: nn.Module) -> torch.device:

@@ -1,13 +1,22 @@
 """How the two networks learn: in turn, the discriminator first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from knoll.families.base import Baseline, Batch, Examples, LearningPart, Scores, ServedGraph
+from knoll.families.base import (
+    Baseline,
+    Batch,
+    Examples,
+    LearningPart,
+    Scores,
+    ServedGraph,
+    Sign,
+    device_of,
+)
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
 from knoll.families.frechet import diversity, frechet_distance
@@ -15,6 +24,9 @@ from knoll.families.frechet import diversity, frechet_distance
 __all__ = ["DcganLearning"]
 
 _AT_ONCE = 256  # pictures
+_LOOKED_AT = 32  # pictures: few, since they are drawn for each point of the curve
+_LEAST_DIVERSITY = 0.02
+_ACCURACIES = (0.001, 0.999)
 
 
 class DcganLearning(LearningPart[DcganConfig]):
@@ -79,6 +91,28 @@ class DcganLearning(LearningPart[DcganConfig]):
         mean = _reduce_pixels(examples.train[0]).mean(0)
         return Baseline("always the mean picture", _metrics(mean.expand(config.scored, -1), examples, config))
 
+    def signs(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Sequence[Sign]:
+        """diversity as in `score`, and how often the discriminator is right, on some pictures."""
+        known = len(examples.train[0])
+        rows = torch.linspace(0, known - 1, min(_LOOKED_AT, known)).long()
+        real, fake = examples.train[0][rows], draw_latents(_LOOKED_AT, config.latent, config.seed)
+        drawn = generate(networks["generator"], fake, config.batch_size)
+        return (
+            Sign(
+                "diversity",
+                diversity(_reduced(drawn)) / max(diversity(_reduce_pixels(real)), 1e-9),
+                "the generator draws nearly the same picture each time (mode collapse)",
+                least=_LEAST_DIVERSITY,
+                is_served=True,
+            ),
+            Sign(
+                "discriminator_accuracy",
+                _share_right(networks["discriminator"], self.prepare((real,), config)[0], drawn),
+                "the discriminator no longer teaches the generator",
+                *_ACCURACIES,
+            ),
+        )
+
 
 def _metrics(fake: torch.Tensor, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
     """See `DcganLearning.score`; `fake` are reduced pictures (N, 192)."""
@@ -88,6 +122,13 @@ def _metrics(fake: torch.Tensor, examples: Examples, config: DcganConfig) -> Map
         "frechet_pixels": frechet_distance(unseen, fake),
         "diversity": diversity(fake) / max(varied, 1e-9),
     }
+
+
+def _share_right(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> float:
+    """How many of these pictures the discriminator takes for what they are."""
+    taken, known = (discriminator(one.to(device_of(discriminator))) > 0 for one in (real, fake))
+    right = torch.cat([taken, ~known])
+    return right.float().mean().item()
 
 
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:

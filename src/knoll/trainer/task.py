@@ -1,0 +1,69 @@
+"""What is trained, and by whom. Nothing of it changes while it is trained."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from knoll.families.base import Batch, Examples, Family
+from knoll.trainer.best import LAST, End
+from knoll.trainer.ranks import Ranks
+
+__all__ = ["Task", "largest_batch"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A family that learns examples on this process's `device`, together with the other `ranks`. If it
+    `scales`, losses are multiplied before gradients are taken, as fp16 needs it, and a step whose gradients
+    are not finite is skipped."""
+
+    family: Family[Any]
+    examples: Examples
+    config: Any
+    device: torch.device
+    ranks: Ranks
+    end: End = LAST
+    scales: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many training examples there are."""
+        return len(self.examples.train[0])
+
+    @property
+    def per_epoch(self) -> int:
+        """The steps of an epoch: a full batch each, and nearly so if the last one would be smaller."""
+        return max(1, self.count // int(self.config.batch_size))
+
+    @property
+    def steps(self) -> int:
+        """The steps of all epochs."""
+        return self.per_epoch * int(self.config.epochs)
+
+    def shares(self, batches: Iterable[torch.Tensor]) -> Iterator[tuple[Batch, float]]:
+        """This process's training examples of each batch, and which part of the batch they are."""
+        for rows in batches:
+            mine = self.ranks.share(rows)
+            yield self.rows(self.examples.train, mine), len(mine) / len(rows)
+
+    def rows(self, columns: Batch, rows: torch.Tensor) -> Batch:
+        """These rows on the device."""
+        return tuple(column[rows].to(self.device, non_blocking=True) for column in columns)
+
+    def losses(self, networks: nn.ModuleDict, batch: Batch) -> Iterator[tuple[str, torch.Tensor]]:
+        """The losses of a batch in turn, in the precision of the device."""
+        turns = self.family.losses(networks, batch, self.config)
+        while True:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                turn = next(turns, None)
+            if turn is None:
+                return
+            yield turn
+
+
+def largest_batch(count: int, batch_size: int) -> int:
+    """The examples of the largest step: batches are of nearly equal size."""
+    return -(-count // max(1, count // batch_size))
